@@ -1,0 +1,269 @@
+"""Signatures: what a declaration's parameters are, and how a call's arguments are bound to them.
+
+The signature of a kernel (or composite) is the schema of its op. An annotation names a kind:
+
+    Array, Index, Mask     a tensor; the last two take no part in promotion and are never differentiable
+    Arrays                 a list of tensors
+    Dim, NewDim, Dims      dimensions, counted from the end when negative; bound as non-negative, checked numbers.
+                           ``NewDim`` may be one past the last; ``Dims`` is a tuple without repetitions, or ``None``
+    Size                   a tuple of integers
+    Extents                the same, or as separate arguments: ``x.view(2, 3)``
+    Scalar, int, float, bool, str, DType
+                           static values of these types
+
+``| None`` makes any of them optional. Unknown annotations are passed through as they are.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from operator import index as as_index
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from engine import dtypes
+from engine.dtypes import DType
+from engine.errors import ArgumentTypeError, DimensionError, OpError
+from engine.tensor import Tensor
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Index: TypeAlias = Array
+Mask: TypeAlias = Array
+Arrays: TypeAlias = list[Array]
+Dim: TypeAlias = int
+NewDim: TypeAlias = int
+Dims: TypeAlias = tuple[int, ...]
+Size: TypeAlias = tuple[int, ...]
+Extents: TypeAlias = tuple[int, ...]
+Scalar: TypeAlias = int | float | complex | bool
+
+TENSOR_KINDS = ("Array", "Index", "Mask", "Arrays")
+_ALIASES = {"self": "input", "axis": "dim", "keepdims": "keepdim", "x": "input", "dims": "dim", "dim": "dims"}
+_REQUIRED = inspect.Parameter.empty
+
+
+def wrap_dim(dim: int, ndim: int) -> int:
+    """``dim`` counted from the front. A 0-d tensor has the dimensions -1 and 0, as in the reference."""
+    extent = max(ndim, 1)
+    if not -extent <= dim < extent:
+        raise DimensionError(
+            f"Dimension out of range (expected to be in range of [{-extent}, {extent - 1}], but got {dim})"
+        )
+    return dim % extent
+
+
+class Param:
+    """One parameter of an op: its kind, default, and how a value is checked and normalised."""
+
+    __slots__ = ("convert", "default", "index", "keyword_only", "kind", "name", "optional", "variadic")
+
+    def __init__(self, index: int, parameter: inspect.Parameter) -> None:
+        annotation = str(parameter.annotation)
+        self.index = index
+        self.name = parameter.name
+        self.optional = annotation.endswith(" | None")
+        self.kind = annotation.removesuffix(" | None")
+        self.default = parameter.default
+        self.keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
+        self.variadic = parameter.kind is inspect.Parameter.VAR_POSITIONAL or self.kind == "Extents"
+        self.convert: Callable[..., Any] | None = _CONVERTERS.get(self.kind)
+
+    @property
+    def is_tensor(self) -> bool:
+        """Whether it takes a tensor or a list of tensors."""
+        return self.kind in TENSOR_KINDS
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it takes a list of tensors."""
+        return self.kind == "Arrays"
+
+    def reject(self, op_name: str, expected: str, value: object) -> ArgumentTypeError:
+        """The error for a value of the wrong type, in the reference's words."""
+        return ArgumentTypeError(
+            f"{op_name}(): argument '{self.name}' (position {self.index + 1}) must be {expected}, not "
+            f"{type(value).__name__}"
+        )
+
+    def static(self, op_name: str, value: Any, ndim: int) -> Any:
+        """``value`` checked and normalised; ``ndim`` is the rank of the op's first tensor."""
+        if value is None and (self.optional or self.default is None):
+            return None
+        if self.convert is None:
+            return value
+        try:
+            return self.convert(value, ndim)
+        except TypeError as error:
+            if isinstance(error, ArgumentTypeError):
+                raise
+            raise self.reject(op_name, _EXPECTED.get(self.kind, self.kind), value) from None
+
+
+class Signature:
+    """The parameters of one callable, bound fast."""
+
+    def __init__(self, function: Callable[..., Any], name: str) -> None:
+        self.name = name
+        self.params = [Param(i, p) for i, p in enumerate(inspect.signature(function).parameters.values())]
+        self._by_name = {param.name: param for param in self.params}
+        self._plain = not any(param.variadic or param.keyword_only for param in self.params)
+        self._count = len(self.params)
+        self._defaults = [param.default for param in self.params]
+        self._needs_all = any(default is _REQUIRED for default in self._defaults)
+        self._positional = sum(not param.keyword_only for param in self.params)
+
+    def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """The value of every parameter. Raises ``ArgumentTypeError`` in the reference's words."""
+        given = len(args)
+        if self._plain and given == self._count and not kwargs:
+            return list(args)
+        if not self._plain:
+            args = self._gather(args)
+            given = len(args)
+        if given > self._positional:
+            raise self._too_many(given)
+        values = list(args) + self._defaults[given:]
+        for name, value in kwargs.items():
+            values[self._place(name, given)] = value
+        self._check_complete(values)
+        return values
+
+    def _gather(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Separate arguments of a variadic parameter as one tuple."""
+        for param in self.params:
+            if param.variadic:
+                rest = args[param.index :]
+                if len(rest) == 1 and isinstance(rest[0], list | tuple):
+                    rest = tuple(rest[0])
+                return (*args[: param.index], rest) if rest or len(args) > param.index else args
+        return args
+
+    def _place(self, name: str, given: int) -> int:
+        param = self._by_name.get(name) or self._by_name.get(_ALIASES.get(name, ""))
+        if param is None:
+            raise ArgumentTypeError(f"{self.name}() got an unexpected keyword argument '{name}'")
+        if param.index < given and not param.keyword_only:
+            raise ArgumentTypeError(f"{self.name}() got multiple values for argument '{name}'")
+        return param.index
+
+    def _too_many(self, given: int) -> ArgumentTypeError:
+        count = self._positional
+        plural, verb = ("" if count == 1 else "s"), ("was" if given == 1 else "were")
+        return ArgumentTypeError(
+            f"{self.name}() takes {count} positional argument{plural} but {given} {verb} given"
+        )
+
+    def _check_complete(self, values: list[Any]) -> None:
+        missing = [
+            param.name for param, value in zip(self.params, values, strict=True)
+            if value is _REQUIRED and not (param.variadic and param.kind != "Extents")
+        ]  # fmt: skip
+        if missing:
+            names = ", ".join(f'"{name}"' for name in missing)
+            raise ArgumentTypeError(
+                f"{self.name}() missing {len(missing)} required positional argument{'s' * (len(missing) > 1)}: {names}"
+            )
+        for param in self.params:
+            if param.variadic and values[param.index] is _REQUIRED:
+                values[param.index] = ()
+
+    def __str__(self) -> str:
+        return ", ".join(_describe(param) for param in self.params)
+
+
+def _describe(param: Param) -> str:
+    star = "*" if param.variadic else ""
+    kind = {"Array": "Tensor", "Index": "Tensor", "Mask": "Tensor", "Arrays": "Tensor[]"}.get(param.kind, param.kind)
+    optional = "?" if param.optional else ""
+    default = "" if param.default is _REQUIRED else f"={param.default!r}"
+    return f"{star}{param.name}: {kind}{optional}{default}" if kind != str(_REQUIRED) else f"{star}{param.name}{default}"
+
+
+# -- static kinds -------------------------------------------------------------------------------------------------
+def _integer(value: Any) -> int:
+    if isinstance(value, bool):
+        raise TypeError
+    if isinstance(value, Tensor):
+        return int(value.item())  # type: ignore[attr-defined]
+    return as_index(value)
+
+
+def _dim(value: Any, ndim: int) -> int:
+    return wrap_dim(_integer(value), ndim)
+
+
+def _new_dim(value: Any, ndim: int) -> int:
+    return wrap_dim(_integer(value), ndim + 1)
+
+
+def _dims(value: Any, ndim: int) -> tuple[int, ...]:
+    listed = value if isinstance(value, list | tuple) else (value,)
+    dims = tuple(wrap_dim(_integer(dim), ndim) for dim in listed)
+    for dim in dims:
+        if dims.count(dim) > 1:
+            raise OpError(f"dim {dim} appears multiple times in the list of dims")
+    return dims
+
+
+def _size(value: Any, ndim: int) -> tuple[int, ...]:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return (value,)
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise TypeError
+    return tuple(_integer(extent) for extent in value)
+
+
+def _int(value: Any, ndim: int) -> int:
+    return _integer(value)
+
+
+def _float(value: Any, ndim: int) -> float:
+    if isinstance(value, Tensor):
+        value = value.item()  # type: ignore[attr-defined]
+    if not isinstance(value, int | float):
+        raise TypeError
+    return value
+
+
+def _bool(value: Any, ndim: int) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _str(value: Any, ndim: int) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _scalar(value: Any, ndim: int) -> Any:
+    if isinstance(value, Tensor) and value.array.ndim == 0:
+        value = value.item()  # type: ignore[attr-defined]
+    if not isinstance(value, int | float | complex):
+        raise TypeError
+    return value
+
+
+def _dtype(value: Any, ndim: int) -> DType:
+    if isinstance(value, DType):
+        return value
+    if not isinstance(value, str):
+        raise TypeError
+    try:
+        return dtypes.by_name(value)
+    except KeyError:
+        raise ArgumentTypeError(f"{value!r} is not the name of a dtype") from None
+
+
+_CONVERTERS: dict[str, Callable[..., Any]] = {
+    "Dim": _dim, "NewDim": _new_dim, "Dims": _dims, "Size": _size, "Extents": _size, "int": _int, "float": _float, "bool": _bool,
+    "str": _str, "Scalar": _scalar, "DType": _dtype,
+}  # fmt: skip
+_EXPECTED = {
+    "Dim": "int", "NewDim": "int", "Dims": "tuple of ints", "Size": "tuple of ints",
+    "Extents": "tuple of ints", "Scalar": "Number",
+    "DType": "torch.dtype",
+}  # fmt: skip

@@ -1,0 +1,76 @@
+"""What the engine refuses, and how.
+
+    EngineError                    anything the engine refuses; never raised itself
+      OpError                      also RuntimeError: an op or the tape cannot do what was asked
+        LinAlgError                a factorisation that does not exist (singular, not positive definite)
+      ArgumentTypeError            also TypeError: an argument of the wrong kind, number or name
+      ArgumentValueError           also ValueError: an argument of the right kind with an impossible value
+      DimensionError               also IndexError: a dimension or an index out of range
+      MissingAttributeError        also AttributeError: no such attribute, or one that cannot be set
+      UnsupportedError             also NotImplementedError: an op that does not exist for this dtype
+      BudgetError                  also MemoryError: over a limit, found before the work
+
+Each is a builtin too, so ``except RuntimeError`` catches what the reference library would raise, and ``str(error)`` is
+the reference's own message where the reference refuses the same thing.
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Base of all that the engine refuses. ``exception`` is the class name the reference raises."""
+
+    exception = "RuntimeError"
+
+
+class OpError(EngineError, RuntimeError):
+    """An op, the tape or an in-place write cannot do what was asked."""
+
+
+class LinAlgError(OpError):
+    """A factorisation that does not exist for the given matrix."""
+
+    exception = "LinAlgError"
+
+
+class ArgumentTypeError(EngineError, TypeError):
+    """An argument of the wrong kind, too many or too few of them, or an unknown name."""
+
+    exception = "TypeError"
+
+
+class ArgumentValueError(EngineError, ValueError):
+    """An argument of the right kind with a value that makes no sense."""
+
+    exception = "ValueError"
+
+
+class DimensionError(EngineError, IndexError):
+    """A dimension or an index out of range."""
+
+    exception = "IndexError"
+
+
+class MissingAttributeError(EngineError, AttributeError):
+    """No such attribute, or one that cannot be set."""
+
+    exception = "AttributeError"
+
+
+class UnsupportedError(EngineError, NotImplementedError):
+    """An op that does not exist for this dtype or combination of arguments."""
+
+    exception = "NotImplementedError"
+
+
+class BudgetError(EngineError, MemoryError):
+    """Over a limit of the current budget.
+
+    ``limit`` names it, ``allowed`` and ``asked`` are in its unit (elements, bytes or seconds).
+    """
+
+    exception = "MemoryError"
+
+    def __init__(self, limit: str, allowed: float, asked: float) -> None:
+        super().__init__(f"{limit}: {asked:g} asked for, {allowed:g} allowed")
+        self.limit, self.allowed, self.asked = limit, allowed, asked

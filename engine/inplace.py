@@ -1,0 +1,315 @@
+"""Writes: what an in-place op does to values, version counters and histories.
+
+An in-place op is its out-of-place kernel, a copy into the target, a new version, and a new history: the target's own
+when it owns its storage, its base's (a ``CopySlices`` node over the region written) when it is a view. Other views of
+the base get their history back when it is next asked for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes, modes, registry
+from engine.errors import OpError
+from engine.tape import Edge, Node, edge_of
+from engine.tensor import Geometry, Tensor, TensorSpec
+
+MULTIPLE = (
+    " This view is the output of a function that returns multiple views. Such functions do not allow the output views "
+    "to be modified inplace. You should replace the inplace operation by an out-of-place one."
+)
+AMBIGUOUS = (
+    " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
+    "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or "
+    "both outside (if you want the inplace to be tracked)."
+)
+LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
+LEAF_VIEW = "a view of a leaf Variable that requires grad is being used in an in-place operation."
+OVERLAP = (
+    "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
+    "clone() the tensor before performing the operation."
+)
+INFERENCE = (
+    "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
+    "tensor before doing inplace update.See https://github.com/pytorch/rfcs/pull/17 for more details."
+)
+
+
+def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, grad_fn: str) -> Tensor:
+    """A tensor over ``array``, which looks into the storage of ``source``."""
+    if not np.may_share_memory(array, source.array) and array.size:
+        return Tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
+    view = Tensor(array, source.storage)
+    view.base = source if source.base is None else source.base
+    view.seen_version = source.storage.version
+    view.inference = source.inference
+    view.view_note = _view_note(source, one_of_many, grad_fn)
+    return view
+
+
+def _view_note(source: Tensor, one_of_many: bool, grad_fn: str) -> str | None:
+    """Why a later write through the view is refused while recording, if it is."""
+    if one_of_many:
+        return MULTIPLE
+    if source.view_note is not None:
+        return source.view_note
+    return None if modes.current().grad_enabled else AMBIGUOUS
+
+
+# -- the written tensor -------------------------------------------------------------------------------------------
+def check_writable(target: Tensor, recording: bool) -> None:
+    """Refuse targets that must not be written to. ``recording``: some operand is part of a graph."""
+    state = modes.current()
+    if target.inference and not state.inference:
+        raise OpError(INFERENCE)
+    _check_overlap(target)
+    if not state.grad_enabled:
+        return
+    if target.view_note is not None and (recording or target.requires_grad):
+        raise OpError(_refused_view(target) + target.view_note)
+    _check_leaf(target)
+
+
+def _refused_view(target: Tensor) -> str:
+    if target.grad_fn is None or target.view_note is AMBIGUOUS:
+        return "A view was created in no_grad mode and is being modified inplace with grad mode enabled."
+    function = re.sub(r"Backward[0-9]*$", "", target.grad_fn.name())
+    return f"Output {target.output_nr} of {function} is a view and is being modified inplace."
+
+
+def _check_leaf(target: Tensor) -> None:
+    base = target.base
+    if base is not None and base.requires_grad and base.is_leaf:
+        raise OpError(LEAF_VIEW)
+    if target.requires_grad and target.is_leaf:
+        raise OpError(LEAF)
+
+
+def _check_overlap(target: Tensor) -> None:
+    array = target.array
+    for extent, step in zip(array.shape, array.strides, strict=True):
+        if step == 0 and extent > 1:
+            raise OpError(OVERLAP)
+
+
+def assign(target: Tensor, array: np.ndarray[Any, Any]) -> None:
+    """Write ``array`` into ``target`` (broadcast, cast) and count the write."""
+    modes.touch(target.storage)
+    np.copyto(target.array, array, casting="unsafe")
+    target.storage.version += 1
+
+
+def _check_result(target: Tensor, shape: tuple[int, ...], dtype: dtypes.DType) -> None:
+    if shape != target.array.shape:
+        raise OpError(
+            f"output with shape {list(target.array.shape)} doesn't match the broadcast shape {list(shape)}"
+        )
+    if not dtypes.can_cast(dtype, target.dtype):
+        raise OpError(
+            f"result type {dtype.scalar_type} can't be cast to the desired output type {target.dtype.scalar_type}"
+        )
+
+
+def _is_recording(op: Any, values: Sequence[Any]) -> bool:
+    if not modes.current().grad_enabled:
+        return False
+    for param in op.differentiable:
+        value = values[param.index]
+        for tensor in value if param.is_list else (value,):
+            if tensor is not None and tensor.requires_grad:
+                return True
+    return False
+
+
+def write(op: Any, bound: list[Any]) -> Tensor:
+    """Run ``op`` and write its result into its first argument, which is returned.
+
+    Raises ``OpError`` where the reference does: a leaf that requires grad, a forbidden view, overlapping elements, a
+    result of another shape or of a dtype that does not fit. Nothing is changed then.
+    """
+    values = op.prepare(bound)
+    target: Tensor = values[0]
+    recording = _is_recording(op, values)
+    check_writable(target, recording)
+    (array,) = op.evaluate(values)
+    if op.view:
+        return _reshape(op, values, target, array)
+    _check_result(target, array.shape, dtypes.of(array))
+    before = _before(op, target) if recording else None
+    assign(target, array)
+    if recording:
+        _rebase(target, _written_node(op, values, target, before))
+    return target
+
+
+def _reshape(op: Any, values: list[Any], target: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
+    """The in-place variant of a view op: the same elements, seen otherwise from now on."""
+    spec = TensorSpec(array.shape, target.dtype)
+    node = op.node(values, (spec,), written=True) if modes.current().grad_enabled else None
+    modes.touch(target)
+    modes.touch(target.storage)
+    target.array = array
+    target.storage.version += 1
+    _rebase(target, node)
+    return target
+
+
+def _before(op: Any, target: Tensor) -> Tensor | None:
+    """What was in the target, for rules that need it."""
+    first = op.signature.params[0].name
+    if not any(first in rule.saves for rule in op.rules):
+        return None
+    before = Tensor(target.array.copy())
+    edge = edge_of(target)
+    if edge is not None:
+        before.node, before.output_nr = edge
+    return before
+
+
+def _written_node(op: Any, values: list[Any], target: Tensor, before: Tensor | None) -> Node | None:
+    saved_as = {} if before is None else {op.signature.params[0].name: before}
+    return op.node(values, (target.spec,), (target,), saved_as, written=True)  # type: ignore[no-any-return]
+
+
+def overwrite(target: Tensor, value: Tensor) -> Tensor:
+    """Copy ``value`` into ``target`` as a recorded write: what a composite's in-place variant does."""
+    _check_result(target, value.array.shape, value.dtype)
+    return registry.op("copy").inplace(target, value)  # type: ignore[no-any-return]
+
+
+# -- histories ----------------------------------------------------------------------------------------------------
+def _rebase(target: Tensor, node: Node | None) -> None:
+    """Give the target, or the base it looks into, the history of a write."""
+    if node is None:
+        return
+    modes.touch(target)
+    if target.base is None:
+        _move_retained(target, node)
+        target.node, target.output_nr = node, 0
+        target._requires_grad = False
+    else:
+        modes.touch(target.base)
+        _rebase_base(target.base, target, node)
+
+
+def _move_retained(target: Tensor, node: Node) -> None:
+    """A tensor that retains its gradient goes on to do so behind the write."""
+    if target.retains_grad and target.node is not None:
+        modes.touch(target.node)
+        node.retained[0] = target.node.retained.pop(target.output_nr)
+
+
+def _rebase_base(base: Tensor, view: Tensor, node: Node) -> None:
+    edge = edge_of(base)
+    slices = Node(
+        COPY_SLICES,
+        {"inner": node, "view": view.geometry, "base": base.geometry},
+        (edge, *node.edges[1:]),
+    )
+    slices.inputs = (base.spec, *node.inputs[1:])
+    slices.outputs = (base.spec,)
+    slices.counts = tuple(1 for _ in slices.edges)
+    slices.saved = node.saved  # one record of what the write saved; freed with the outer node
+    base.node, base.output_nr = slices, 0
+    base._requires_grad = False
+    view.grad_fn  # noqa: B018 - gets its history from the new base now, while the versions still agree
+
+
+class CopySlices:
+    """The op of a write through a view: the inner node's rules on the region written, the rest passed through.
+
+    Static arguments: ``inner``, the node of the write as if the view had owned its storage, and the ``Geometry`` of
+    view and base.
+    """
+
+    name = "copy_slices"
+    grad_fn = "torch::autograd::CopySlices"
+
+    @staticmethod
+    def pull_back(
+        node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]
+    ) -> Sequence[Tensor | None]:
+        """Cotangents of the base before the write, then of the other inputs of the write."""
+        g = cotangents[0]
+        inner: Node = node.static["inner"]
+        if node.saved is None:
+            inner.saved = None
+        view = _relative(node.static["view"], node.static["base"])
+        region = registry.op("as_strided")(_contiguous(g), *view)
+        inner_needs = (inner.edges[0] is not None and needs[0], *needs[1:])
+        through = list(inner.op.pull_back(inner, [region], inner_needs))
+        if needs[0]:
+            through[0] = _patched(g, view, through[0], region)
+        return through
+
+
+def _patched(g: Any, view: Geometry, replacement: Tensor | None, region: Tensor) -> Tensor:
+    """``g`` with the region written replaced by what the write let through."""
+    if replacement is None:
+        replacement = registry.op("zeros_of")(region)
+    return registry.op("as_strided_scatter")(_contiguous(g), replacement, *view)  # type: ignore[no-any-return]
+
+
+def _contiguous(g: Any) -> Tensor:
+    whole = g.storage.array is g.array and g.array.flags.c_contiguous
+    return g if whole else registry.op("clone")(g)
+
+
+def _relative(view: Geometry, base: Geometry) -> Geometry:
+    """The view's place in a C-contiguous tensor of the base's shape."""
+    if _is_contiguous(base):
+        return Geometry(view.size, view.stride, view.offset - base.offset)
+    steps = _contiguous_stride(base.size)
+    order = sorted((d for d in range(len(base.size)) if base.size[d] > 1), key=lambda d: -base.stride[d])
+    return _translate(view, base, steps, order)
+
+
+def _translate(view: Geometry, base: Geometry, steps: tuple[int, ...], order: list[int]) -> Geometry:
+    """Re-express offset and strides of ``view`` (memory order of a permuted base) in C order of the base's shape."""
+
+    def convert(distance: int) -> int:
+        total = 0
+        for dim in order:
+            count, distance = divmod(distance, base.stride[dim])
+            total += count * steps[dim]
+        return total
+
+    return Geometry(view.size, tuple(convert(step) for step in view.stride), convert(view.offset - base.offset))
+
+
+def _contiguous_stride(size: tuple[int, ...]) -> tuple[int, ...]:
+    steps, step = [], 1
+    for extent in reversed(size):
+        steps.append(step)
+        step *= max(extent, 1)
+    return tuple(reversed(steps))
+
+
+def _is_contiguous(base: Geometry) -> bool:
+    expected = _contiguous_stride(base.size)
+    return all(e == s or n <= 1 for e, s, n in zip(expected, base.stride, base.size, strict=True))
+
+
+COPY_SLICES = CopySlices()
+registry.add_op(CopySlices.name, COPY_SLICES)
+
+
+def detach_(tensor: Tensor) -> Tensor:
+    """Take ``tensor`` out of its graph, in place. Raises ``OpError`` for views."""
+    if tensor.base is not None:
+        raise OpError(
+            "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
+            "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
+            "detach_() cannot be called on these gradients. To fix this error, please refer to the "
+            "Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution."
+        )
+    modes.touch(tensor)
+    tensor.node, tensor.output_nr, tensor._requires_grad = None, 0, False
+    return tensor
+
+
+__all__ = ["Edge", "TensorSpec", "assign", "check_writable", "detach_", "overwrite", "view_of", "write"]

@@ -1,0 +1,325 @@
+"""Attaches operators, methods and attributes to Tensor, from the registry and from the tables here.
+
+Here too the methods that are no ops: what a tensor is, its values as Python objects, its part in the graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes, inplace, modes, registry, tape
+from engine.binding import wrap_dim
+from engine.dtypes import DType
+from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError
+from engine.printing import format_tensor
+from engine.tensor import Parameter, Size, Tensor
+
+BINARY = {
+    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder",
+    "pow": "pow", "matmul": "matmul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor",
+    "lshift": "bitwise_left_shift", "rshift": "bitwise_right_shift", "eq": "eq", "ne": "ne", "lt": "lt", "le": "le",
+    "gt": "gt", "ge": "ge",
+}  # fmt: skip
+REFLECTED_AS_IS = {"add": "add", "mul": "mul", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor"}
+REFLECTED_SWAPPED = {
+    "mod": "remainder", "pow": "pow", "matmul": "matmul", "floordiv": "floor_divide", "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
+}  # fmt: skip
+UNARY = {"neg": "neg", "pos": "positive", "abs": "abs", "invert": "bitwise_not"}
+COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+NUMBERS = (bool, int, float, complex)
+
+
+# -- operators ----------------------------------------------------------------------------------------------------
+def _operand(value: object) -> bool:
+    return isinstance(value, (Tensor, *NUMBERS))
+
+
+def _binary(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
+    return lambda self, other: function(self, other) if _operand(other) else NotImplemented
+
+
+def _swapped(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
+    return lambda self, other: function(other, self) if _operand(other) else NotImplemented
+
+
+def _reflected_truediv(self: Tensor, other: Any) -> Any:
+    """``number / tensor``, as the reference computes it."""
+    return self.reciprocal() * other if _operand(other) else NotImplemented  # type: ignore[attr-defined]
+
+
+def _bitwise(name: str) -> bool:
+    return name in ("and", "or", "xor", "lshift", "rshift")
+
+
+def operators() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Every operator method whose op exists."""
+    for name, op_name in BINARY.items():
+        function = registry.function(op_name)
+        if function is not None:
+            yield f"__{name}__", _binary(function)
+        written = registry.method(f"{op_name}_")
+        if written is not None and name not in COMPARISONS:
+            yield f"__i{name}__", _binary(written)
+    for table, wrap in ((REFLECTED_AS_IS, _binary), (REFLECTED_SWAPPED, _swapped), ({"sub": "rsub"}, _binary)):
+        for name, op_name in table.items():
+            function = registry.function(op_name)
+            if function is not None:
+                yield f"__r{name}__", wrap(function)
+    for name, op_name in UNARY.items():
+        function = registry.function(op_name)
+        if function is not None:
+            yield f"__{name}__", _unary(function)
+    yield "__rtruediv__", _reflected_truediv
+    yield "__rdiv__", _reflected_truediv
+
+
+def _unary(function: Callable[..., Any]) -> Callable[[Tensor], Any]:
+    return lambda self: function(self)
+
+
+# -- what a tensor is ---------------------------------------------------------------------------------------------
+def size(self: Tensor, dim: int | None = None) -> Any:
+    """The shape, or the extent of one dimension."""
+    return self.shape if dim is None else self.array.shape[wrap_dim(dim, self.array.ndim)]
+
+
+def stride(self: Tensor, dim: int | None = None) -> Any:
+    """The strides in elements, or that of one dimension."""
+    steps = self.geometry.stride
+    return steps if dim is None else steps[wrap_dim(dim, self.array.ndim)]
+
+
+def numel(self: Tensor) -> int:
+    """The number of elements."""
+    return self.array.size
+
+
+def is_contiguous(self: Tensor) -> bool:
+    """Whether the elements lie in C order without gaps."""
+    return bool(self.array.flags.c_contiguous)
+
+
+def data_ptr(self: Tensor) -> int:
+    """The address of the first element."""
+    return int(self.array.__array_interface__["data"][0])
+
+
+def __len__(self: Tensor) -> int:
+    if self.array.ndim == 0:
+        raise ArgumentTypeError("len() of a 0-d tensor")
+    return self.array.shape[0]
+
+
+def __iter__(self: Tensor) -> Iterator[Tensor]:
+    if self.array.ndim == 0:
+        raise ArgumentTypeError("iteration over a 0-d tensor")
+    return iter(self.unbind(0))  # type: ignore[attr-defined]
+
+
+def __repr__(self: Tensor) -> str:
+    state, node = modes.current(), self.grad_fn
+    text = format_tensor(
+        self.array,
+        state.print_options,
+        dtype=self.dtype.name,
+        default_dtype=state.default_dtype.name,
+        requires_grad=self.requires_grad,
+        grad_fn=None if node is None else node.label,
+    )
+    return f"Parameter containing:\n{text}" if isinstance(self, Parameter) else text
+
+
+def __format__(self: Tensor, spec: str) -> str:
+    return format(self.item() if self.array.ndim == 0 else str(self), spec)  # type: ignore[attr-defined]
+
+
+# -- values as Python objects -------------------------------------------------------------------------------------
+def item(self: Tensor) -> Any:
+    """The only element as a Python number."""
+    if self.array.size != 1:
+        raise OpError(f"a Tensor with {self.array.size} elements cannot be converted to Scalar")
+    return _python(self).item()
+
+
+def tolist(self: Tensor) -> Any:
+    """The elements as nested lists of Python numbers, or one number."""
+    return _python(self).tolist()
+
+
+def _python(self: Tensor) -> np.ndarray[Any, Any]:
+    return self.array.astype(np.float32) if self.dtype is dtypes.bfloat16 else self.array
+
+
+def numpy(self: Tensor) -> np.ndarray[Any, Any]:
+    """The array itself: memory is shared."""
+    if self.requires_grad:
+        raise OpError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    return self.array
+
+
+def _number(self: Tensor) -> Any:
+    if self.array.size != 1:
+        raise ArgumentValueError("only one element tensors can be converted to Python scalars")
+    return item(self)
+
+
+def __bool__(self: Tensor) -> bool:
+    if self.array.size == 0:
+        raise OpError("Boolean value of Tensor with no values is ambiguous")
+    if self.array.size > 1:
+        raise OpError("Boolean value of Tensor with more than one value is ambiguous")
+    return bool(item(self))
+
+
+def __float__(self: Tensor) -> float:
+    return float(_number(self))
+
+
+def __int__(self: Tensor) -> int:
+    return int(_number(self))
+
+
+def __complex__(self: Tensor) -> complex:
+    return complex(_number(self))
+
+
+def __index__(self: Tensor) -> int:
+    if self.array.size != 1 or self.dtype.category > dtypes.INTEGER:
+        raise ArgumentTypeError("only integer tensors of a single element can be converted to an index")
+    return int(item(self))
+
+
+def __contains__(self: Tensor, element: Any) -> bool:
+    return bool(np.any(self.array == (element.array if isinstance(element, Tensor) else element)))
+
+
+# -- the graph ----------------------------------------------------------------------------------------------------
+def backward(
+    self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+) -> None:
+    """Add the gradient of this tensor, weighted by ``gradient``, to the ``grad`` of the leaves it came from."""
+    if gradient is not None and not isinstance(gradient, Tensor):
+        gradient = tuple(_iterated(gradient))
+    tape.backward(self, gradient, retain_graph, create_graph, inputs)
+
+
+def _iterated(gradient: Any) -> Iterator[Any]:
+    try:
+        return iter(gradient)
+    except TypeError as error:
+        raise ArgumentTypeError(str(error)) from None
+
+
+def set_grad(self: Tensor, value: Any) -> None:
+    """Put a gradient in place, or ``None``; it must have this tensor's shape and dtype."""
+    if value is not None and not isinstance(value, Tensor):
+        raise ArgumentTypeError(
+            f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+        )
+    if value is self:
+        raise OpError("can't assign Variable as its own grad")
+    if value is not None:
+        _check_grad(self, value)
+    modes.touch(self)
+    self.grad = value
+
+
+def _check_grad(self: Tensor, value: Tensor) -> None:
+    if value.dtype is not self.dtype:
+        raise OpError(
+            f"attempting to assign a gradient with dtype '{value.dtype.scalar_type.lower()}' to a tensor with dtype "
+            f"'{self.dtype.scalar_type.lower()}'. The gradient must match the tensor's dtype (the tensor's grad_dtype)."
+        )
+    if value.array.shape != self.array.shape:
+        raise OpError(
+            f"attempting to assign a gradient of size '{list(value.array.shape)}' to a tensor of size "
+            f"'{list(self.array.shape)}'. Please ensure that the gradient and the tensor are the same size"
+        )
+
+
+def set_data(self: Tensor, value: Any) -> None:
+    """Look at other values from now on; the place in the graph stays."""
+    if not isinstance(value, Tensor):
+        raise ArgumentTypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+    self.data = value
+
+
+def attach() -> None:
+    """Give Tensor every operator, method and attribute that the registry knows."""
+    for name, function in PLAIN_METHODS.items():
+        registry.add_method(name, function)
+    for name, getter in PLAIN_ATTRIBUTES.items():
+        registry.add_attribute(name, getter)
+    for name, function in (*operators(), *SPECIAL.items()):
+        setattr(Tensor, name, function)
+        if name not in SPECIAL:
+            registry.add_method(name, function)
+    for name, method in registry.methods():
+        if not hasattr(Tensor, name):
+            setattr(Tensor, name, _as_method(method))
+    for name, getter in registry.attributes():
+        if not hasattr(Tensor, name):
+            setattr(Tensor, name, property(_as_method(getter)))
+    Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
+
+
+def _as_method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` as a plain function, which Python binds to its tensor."""
+    return lambda self, *args, **kwargs: function(self, *args, **kwargs)
+
+
+def _unwritable(name: str) -> Any:
+    raise MissingAttributeError(f"attribute '{name}' of 'torch._C.TensorBase' objects is not writable")
+
+
+SPECIAL = {
+    function.__name__: function
+    for function in (
+        __len__, __iter__, __repr__, __format__, __bool__, __float__, __int__, __complex__, __index__, __contains__,
+    )
+}  # fmt: skip
+PLAIN_METHODS: dict[str, Callable[..., Any]] = {
+    "size": size, "stride": stride, "numel": numel, "nelement": numel, "is_contiguous": is_contiguous,
+    "data_ptr": data_ptr, "item": item, "tolist": tolist, "numpy": numpy, "backward": backward,
+    "dim": lambda self: self.array.ndim, "ndimension": lambda self: self.array.ndim,
+    "element_size": lambda self: self.array.itemsize, "storage_offset": lambda self: self.geometry.offset,
+    "is_floating_point": lambda self: self.dtype.is_floating_point, "is_complex": lambda self: self.dtype.is_complex,
+    "is_inference": lambda self: self.inference, "_is_view": lambda self: self.base is not None,
+    "detach": lambda self: self.detach(), "detach_": inplace.detach_, "retain_grad": tape.retain_grad,
+    "requires_grad_": lambda self, requires_grad=True: self.requires_grad_(requires_grad),
+    "__len__": __len__, "cpu": lambda self: self,
+}  # fmt: skip
+PLAIN_ATTRIBUTES: dict[str, Callable[[Tensor], Any]] = {
+    "shape": lambda self: self.shape, "dtype": lambda self: self.dtype, "ndim": lambda self: self.array.ndim,
+    "requires_grad": lambda self: self.requires_grad, "is_leaf": lambda self: self.is_leaf,
+    "grad": lambda self: self.grad, "grad_fn": lambda self: self.grad_fn, "data": lambda self: self.data,
+    "output_nr": lambda self: self.output_nr if self.grad_fn is not None else 0,
+    "retains_grad": lambda self: self.retains_grad and not self.is_leaf, "_version": lambda self: self._version,
+    "_base": lambda self: self.base, "itemsize": lambda self: self.array.itemsize,
+    "nbytes": lambda self: self.array.nbytes, "is_cuda": lambda self: False, "device": lambda self: Device(),
+}  # fmt: skip
+
+
+class Device:
+    """The only device there is."""
+
+    type, index = "cpu", None
+
+    def __repr__(self) -> str:
+        return "device(type='cpu')"
+
+    def __str__(self) -> str:
+        return "cpu"
+
+    def __eq__(self, other: object) -> bool:
+        return str(other) == "cpu"
+
+    def __hash__(self) -> int:
+        return hash("cpu")
+
+
+__all__ = ["DType", "Device", "Size", "attach", "set_data", "set_grad"]

@@ -1,0 +1,403 @@
+"""Sums of products over chosen dimensions: einsum, tensordot and their relatives, composed of the matrix products."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engine import dtypes, ops
+from engine.errors import OpError, UnsupportedError
+from engine.op import Array, Dim, composite, primitive, wrap_dim
+from engine.tensor import Tensor
+
+LETTERS = string.ascii_letters
+ELLIPSIS = "..."
+
+
+# -- pairs --------------------------------------------------------------------------------------------------------
+def contract(left: Tensor, right: Tensor, summed: Sequence[int]) -> Tensor:
+    """The product of two tensors of one rank, broadcast, summed over the dimensions ``summed``, which go.
+
+    A dimension of extent 1 on one side of a summed pair is summed on the other side first.
+    """
+    over = set(summed)
+    for dim in summed:
+        if left.array.shape[dim] != right.array.shape[dim]:
+            left = ops.sum(left, dim, keepdim=True) if left.array.shape[dim] != 1 else left
+            right = ops.sum(right, dim, keepdim=True) if right.array.shape[dim] != 1 else right
+    if not over:
+        return left * right  # type: ignore[operator,no-any-return]
+    return _as_bmm(left, right, over)
+
+
+class _Roles(NamedTuple):
+    """Dimensions by who has an extent other than 1: both, left alone, right alone, or to be summed."""
+
+    both: list[int]
+    left: list[int]
+    right: list[int]
+    summed: list[int]
+
+
+def _roles(left: Tensor, right: Tensor, over: set[int]) -> _Roles:
+    roles = _Roles([], [], [], sorted(over))
+    for dim, (a, b) in enumerate(zip(left.array.shape, right.array.shape, strict=True)):
+        if dim not in over:
+            (roles.both if a != 1 and b != 1 else roles.left if a != 1 else roles.right).append(dim)
+    return roles
+
+
+def _as_bmm(left: Tensor, right: Tensor, over: set[int]) -> Tensor:
+    roles = _roles(left, right, over)
+    shape_left, shape_right = left.array.shape, right.array.shape
+    batch = prod(shape_left[d] for d in roles.both)
+    rows, columns = prod(shape_left[d] for d in roles.left), prod(shape_right[d] for d in roles.right)
+    inner = prod(shape_left[d] for d in roles.summed)
+    left = ops.permute(left, roles.both + roles.left + roles.summed + roles.right)
+    right = ops.permute(right, roles.both + roles.summed + roles.right + roles.left)
+    product = ops.bmm(ops.reshape(left, (batch, rows, inner)), ops.reshape(right, (batch, inner, columns)))
+    order = roles.both + roles.left + roles.right
+    product = ops.view(product, tuple(max(shape_left[d], shape_right[d], key=_not_one) for d in order))
+    kept = sorted(order)
+    product = ops.permute(product, [order.index(d) for d in kept])
+    return ops.view(product, product.array.shape)  # type: ignore[no-any-return]
+
+
+def _not_one(extent: int) -> bool:
+    return extent != 1
+
+
+# -- einsum -------------------------------------------------------------------------------------------------------
+@composite
+def einsum(equation: Any, *operands: Any) -> Tensor:
+    """Sum of products of the operands over the subscripts that the output lacks, in Einstein's notation."""
+    text, tensors = _equation_and_operands(equation, operands)
+    inputs, output = _parse(text, tensors)
+    labels = output + _summed_labels(inputs, output)
+    extents = _extents(inputs, tensors)
+    aligned = [_align(tensor, subs, labels) for subs, tensor in zip(inputs, tensors, strict=True)]
+    if len(aligned) == 1:
+        return _single(aligned[0], len(output), len(labels))
+    return _contract_all(aligned, inputs, output, labels, extents)
+
+
+def _equation_and_operands(equation: Any, operands: tuple[Any, ...]) -> tuple[str, list[Tensor]]:
+    if not isinstance(equation, str):
+        return _from_sublists((equation, *operands))
+    if len(operands) == 1 and isinstance(operands[0], list | tuple):
+        operands = tuple(operands[0])
+    if not operands:
+        raise OpError("einsum(): must provide at least one operand")
+    return equation, list(operands)
+
+
+def _from_sublists(parts: tuple[Any, ...]) -> tuple[str, list[Tensor]]:
+    """``x, [0, 1], y, [1, 2], [0, 2]`` as an equation."""
+    def spell(labels: Any) -> str:
+        return "".join(ELLIPSIS if label is Ellipsis else LETTERS[label] for label in labels)
+
+    pairs = len(parts) // 2
+    text = ",".join(spell(parts[2 * i + 1]) for i in range(pairs))
+    return (text + "->" + spell(parts[-1]) if len(parts) % 2 else text), [parts[2 * i] for i in range(pairs)]
+
+
+def _parse(text: str, tensors: list[Tensor]) -> tuple[list[list[Any]], list[Any]]:
+    """The labels of every operand and of the output; the dimensions of an ellipsis are negative numbers."""
+    left, arrow, right = text.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if len(terms) != len(tensors):
+        few = "fewer" if len(tensors) < len(terms) else "more"
+        raise OpError(f"einsum(): {few} operands were provided than specified in the equation")
+    inputs = [_labels(term, tensor.array.ndim, i) for i, (term, tensor) in enumerate(zip(terms, tensors, strict=True))]
+    return inputs, _explicit_output(right, inputs) if arrow else _implicit_output(inputs)
+
+
+def _labels(term: str, ndim: int, operand: int) -> list[Any]:
+    before, dots, after = term.partition(ELLIPSIS)
+    for index, letter in enumerate(before + after):
+        if letter not in LETTERS:
+            raise OpError(
+                f"einsum(): invalid subscript given at index {index} in the equation string, subscripts must be in "
+                "[a-zA-Z]"
+            )
+    named = len(before) + len(after)
+    if named > ndim or (not dots and named < ndim):
+        raise OpError(
+            f"einsum(): the number of subscripts in the equation ({named}) "
+            + ("does not match" if not dots else "is more than")
+            + f" the number of dimensions ({ndim}) for operand {operand}"
+            + (" and no ellipsis was given" if not dots else "")
+        )
+    return [*before, *range(named - ndim, 0), *after]
+
+
+def _dots(inputs: list[list[Any]]) -> list[int]:
+    return sorted({label for labels in inputs for label in labels if isinstance(label, int)})
+
+
+def _implicit_output(inputs: list[list[Any]]) -> list[Any]:
+    letters = [label for labels in inputs for label in labels if isinstance(label, str)]
+    return [*_dots(inputs), *sorted(letter for letter in set(letters) if letters.count(letter) == 1)]
+
+
+def _explicit_output(right: str, inputs: list[list[Any]]) -> list[Any]:
+    before, dots, after = right.partition(ELLIPSIS)
+    known = {label for labels in inputs for label in labels}
+    for letter in before + after:
+        if letter not in known:
+            raise OpError(
+                f"einsum(): output subscript {letter} does not appear in the equation for any input operand"
+            )
+        if (before + after).count(letter) > 1:
+            raise OpError(f"einsum(): output subscript {letter} appears more than once in the output")
+    return [*before, *(_dots(inputs) if dots else []), *after]
+
+
+def _summed_labels(inputs: list[list[Any]], output: list[Any]) -> list[Any]:
+    seen = dict.fromkeys(label for labels in inputs for label in labels)
+    return [label for label in seen if label not in output]
+
+
+def _extents(inputs: list[list[Any]], tensors: list[Tensor]) -> dict[Any, int]:
+    extents: dict[Any, int] = {}
+    for operand, (labels, tensor) in enumerate(zip(inputs, tensors, strict=True)):
+        for label, extent in zip(labels, tensor.array.shape, strict=True):
+            known = extents.get(label, 1)
+            if extent != 1 and known not in (1, extent):
+                raise OpError(
+                    f"einsum(): subscript {label} has size {extent} for operand {operand} which does not broadcast "
+                    f"with previously seen size {known}"
+                )
+            extents[label] = extent if known == 1 else known
+    return extents
+
+
+def _align(tensor: Tensor, labels: list[Any], order: list[Any]) -> Tensor:
+    """The operand with one dimension for every label of ``order``: repeated ones on the diagonal, missing ones 1."""
+    labels = list(labels)
+    for label in list(dict.fromkeys(labels)):
+        while labels.count(label) > 1:
+            first = labels.index(label)
+            second = labels.index(label, first + 1)
+            tensor = ops.movedim(ops.diagonal(tensor, 0, first, second), -1, first)
+            del labels[second]
+    present = [label for label in order if label in labels]
+    tensor = ops.permute(tensor, [labels.index(label) for label in present])
+    for position, label in enumerate(order):
+        if label not in labels:
+            tensor = ops.unsqueeze(tensor, position)
+    return tensor
+
+
+def _single(tensor: Tensor, kept: int, ndim: int) -> Tensor:
+    return tensor if kept == ndim else ops.sum(tensor, list(range(kept, ndim)))  # type: ignore[no-any-return]
+
+
+def _contract_all(
+    operands: list[Tensor], inputs: list[list[Any]], output: list[Any], labels: list[Any], extents: dict[Any, int]
+) -> Tensor:
+    """Contract pairs, in the order of the cheapest path when there are more than two operands."""
+    owners = [set(subs) for subs in inputs]
+    for first, second in _path(inputs, output, extents):
+        left, right = operands[first], operands[second]
+        for position in sorted((first, second), reverse=True):
+            del operands[position]
+        joined = owners.pop(max(first, second)) | owners.pop(min(first, second))
+        needed = set(output).union(*owners)
+        gone = [label for label in joined if label not in needed]
+        result = contract(left, right, sorted(labels.index(label) for label in gone))
+        operands.append(result if not owners else _restored(result, gone, labels))
+        owners.append(joined - set(gone))
+    rest = operands[0]
+    return _single(rest, len(output), rest.array.ndim)
+
+
+def _restored(tensor: Tensor, gone: list[Any], labels: list[Any]) -> Tensor:
+    """With the summed dimensions back as extents of 1."""
+    for position in sorted(labels.index(label) for label in gone):
+        tensor = ops.unsqueeze(tensor, position)
+    return tensor
+
+
+def _path(inputs: list[list[Any]], output: list[Any], extents: dict[Any, int]) -> list[tuple[int, int]]:
+    if len(inputs) == 2:
+        return [(0, 1)]
+    names = {label: i for i, label in enumerate(extents)}
+    arguments: list[Any] = []
+    for labels in inputs:
+        unique = list(dict.fromkeys(labels))
+        arguments += [np.broadcast_to(np.int8(0), [extents[label] for label in unique]), [names[l] for l in unique]]
+    steps = np.einsum_path(*arguments, [names[label] for label in output], optimize="greedy")[0][1:]
+    return [pair for step in steps for pair in _pairs(list(step))]
+
+
+def _pairs(step: list[int]) -> list[tuple[int, int]]:
+    """A step of a path as pairs; NumPy may contract the last few operands at once."""
+    if len(step) <= 2:
+        return [(step[0], step[1])] if len(step) == 2 else []
+    count = len(step)
+    return [(0, 1), *((0, count - 1 - i) for i in range(1, count - 1))]
+
+
+# -- relatives ----------------------------------------------------------------------------------------------------
+@composite
+def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
+    """The sum of products over ``dims`` of ``a`` and of ``b``: a count of last and first ones, or two lists."""
+    if a.dtype is not b.dtype:
+        raise OpError("both inputs should have same dtype")
+    over_a, over_b = _tensordot_dims(a, b, dims)
+    shape_a, shape_b = a.array.shape, b.array.shape
+    for first, second in zip(over_a, over_b, strict=True):
+        if shape_a[first] != shape_b[second] and 1 not in (shape_a[first], shape_b[second]):
+            raise OpError(
+                f"contracted dimensions need to match, but first has size {shape_a[first]} in dim {first} and second "
+                f"has size {shape_b[second]} in dim {second}"
+            )
+        if shape_a[first] != shape_b[second]:
+            a = ops.sum(a, first, keepdim=True) if shape_b[second] == 1 else a
+            b = ops.sum(b, second, keepdim=True) if shape_a[first] == 1 else b
+    return _tensordot(a, b, over_a, over_b)
+
+
+def _tensordot(a: Tensor, b: Tensor, over_a: list[int], over_b: list[int]) -> Tensor:
+    free_a = [d for d in range(a.array.ndim) if d not in over_a]
+    free_b = [d for d in range(b.array.ndim) if d not in over_b]
+    size_a, size_b = [a.array.shape[d] for d in free_a], [b.array.shape[d] for d in free_b]
+    inner = prod(a.array.shape[d] for d in over_a)
+    left = ops.reshape(ops.permute(a, free_a + over_a), (prod(size_a), inner))
+    right = ops.reshape(ops.permute(b, over_b + free_b), (inner, prod(size_b)))
+    return ops.view(ops.mm(left, right), (*size_a, *size_b))  # type: ignore[no-any-return]
+
+
+def _tensordot_dims(a: Tensor, b: Tensor, dims: Any) -> tuple[list[int], list[int]]:
+    if isinstance(dims, int):
+        if dims < 0:
+            raise OpError(f"tensordot expects dims >= 0, but got dims={dims}")
+        if dims > min(a.array.ndim, b.array.ndim):
+            raise OpError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
+        return list(range(a.array.ndim - dims, a.array.ndim)), list(range(dims))
+    over_a, over_b = ([d] if isinstance(d, int) else list(d) for d in dims)
+    if len(over_a) != len(over_b):
+        raise OpError("both dimension lists should have same length")
+    return [wrap_dim(d, a.array.ndim) for d in over_a], [wrap_dim(d, b.array.ndim) for d in over_b]
+
+
+@composite
+def inner(input: Tensor, other: Tensor) -> Tensor:
+    """The sum of products over the last dimension of both."""
+    if input.dtype is not other.dtype and input.array.ndim and other.array.ndim:
+        raise OpError("both inputs should have same dtype")
+    if input.array.ndim == 0 or other.array.ndim == 0:
+        return input * other  # type: ignore[operator,no-any-return]
+    if input.array.shape[-1] != other.array.shape[-1]:
+        raise OpError(
+            "inner() the last dimension must match on both input tensors but got shapes "
+            f"{list(input.array.shape)} and {list(other.array.shape)}"
+        )
+    return tensordot(input, other, [[-1], [-1]])  # type: ignore[no-any-return]
+
+
+@composite
+def kron(input: Tensor, other: Tensor) -> Tensor:
+    """The Kronecker product: every element of one tensor times the whole other."""
+    ndim = max(input.array.ndim, other.array.ndim)
+    left = (1,) * (ndim - input.array.ndim) + input.array.shape
+    right = (1,) * (ndim - other.array.ndim) + other.array.shape
+    spread = ops.reshape(input, [extent for a in left for extent in (a, 1)])
+    tiled = ops.reshape(other, [extent for b in right for extent in (1, b)])
+    return ops.unsafe_view(spread * tiled, tuple(a * b for a, b in zip(left, right, strict=True)))  # type: ignore[no-any-return]
+
+
+@composite(name="linalg.vecdot")
+def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
+    """The products of vectors along ``dim``, the first conjugated."""
+    if not x.dtype.is_differentiable:
+        raise OpError(
+            f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {x.dtype.scalar_type}"
+        )
+    if x.dtype is not y.dtype:
+        raise OpError(
+            f"linalg.vecdot: Expected x and y to have the same dtype, but found x of type {x.dtype.scalar_type} and y "
+            f"of type {y.dtype.scalar_type} instead"
+        )
+    if x.array.ndim == 1 and y.array.ndim == 1:
+        return ops.vdot(x, y)  # type: ignore[no-any-return]
+    return ops.sum(x.conj() * y, dim)  # type: ignore[attr-defined,no-any-return]
+
+
+def _check_cross(input: Tensor, other: Tensor) -> None:
+    if input.dtype is dtypes.bool_:
+        raise UnsupportedError("\"cross\" not implemented for 'Bool'")
+    if input.dtype is not other.dtype:
+        raise OpError(f"expected scalar type {input.dtype.scalar_type} but found {other.dtype.scalar_type}")
+
+
+@primitive(name="linalg.cross", grad_fn="LinalgCrossBackward0", check=_check_cross)
+def linalg_cross(input: Array, other: Array, *, dim: Dim = -1) -> Array:
+    """The cross product of 3-vectors along ``dim``."""
+    extents = [array.shape[dim] if array.ndim else 0 for array in (input, other)]
+    if extents != [3, 3]:
+        raise OpError(f"linalg.cross: inputs dimension {dim - input.ndim} must have length 3. Got {extents[0]} and {extents[1]}")
+    a, b = (np.moveaxis(array, dim, 0) for array in np.broadcast_arrays(input, other))
+    parts = [a[(i + 1) % 3] * b[(i + 2) % 3] - a[(i + 2) % 3] * b[(i + 1) % 3] for i in range(3)]
+    return np.stack(parts, axis=dim)
+
+
+linalg_cross.vjp(
+    input=lambda g, other, dim: linalg_cross(other.conj(), g, dim=dim),
+    other=lambda g, input, dim: linalg_cross(g, input.conj(), dim=dim),
+)
+
+
+@composite
+def cross(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
+    """The cross product along ``dim``, by default the first dimension of extent 3."""
+    if dim is None:
+        if 3 not in input.array.shape:
+            raise OpError("no dimension of size 3 in input")
+        dim = input.array.shape.index(3)
+    return linalg_cross(input, other, dim=dim)  # type: ignore[no-any-return]
+
+
+@composite(name="linalg.multi_dot", aliases=("chain_matmul",))
+def multi_dot(tensors: Any) -> Tensor:
+    """The product of a chain of matrices in the cheapest order; the first and the last may be vectors."""
+    if len(tensors) < 2:
+        raise OpError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
+    first, last = tensors[0], tensors[-1]
+    chain = list(tensors)
+    chain[0] = ops.unsqueeze(first, 0) if first.array.ndim == 1 else first
+    chain[-1] = ops.unsqueeze(last, -1) if last.array.ndim == 1 else last
+    product = _chain_product(chain, *_chain_splits([t.array.shape for t in chain]))
+    rows = () if first.array.ndim == 1 else product.array.shape[:1]
+    columns = () if last.array.ndim == 1 else product.array.shape[1:]
+    return ops.view(product, rows + columns)  # type: ignore[no-any-return]
+
+
+def _chain_splits(shapes: list[tuple[int, ...]]) -> tuple[dict[tuple[int, int], int], int, int]:
+    """Where to split every part of a chain (Cormen et al., Introduction to Algorithms, matrix-chain order)."""
+    sizes = [shapes[0][0], *(shape[1] for shape in shapes)]
+    count = len(shapes)
+    cost = {(i, i): 0 for i in range(count)}
+    split: dict[tuple[int, int], int] = {}
+    for length in range(1, count):
+        for i in range(count - length):
+            j = i + length
+            options = {k: cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1] for k in range(i, j)}
+            split[i, j] = min(options, key=lambda k: options[k])
+            cost[i, j] = options[split[i, j]]
+    return split, 0, count - 1
+
+
+def _chain_product(chain: list[Tensor], split: dict[tuple[int, int], int], i: int, j: int) -> Tensor:
+    if i == j:
+        return chain[i]
+    k = split[i, j]
+    return ops.mm(_chain_product(chain, split, i, k), _chain_product(chain, split, k + 1, j))  # type: ignore[no-any-return]
+
+
+__all__ = ["contract", "einsum"]

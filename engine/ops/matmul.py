@@ -1,0 +1,367 @@
+"""Products of vectors, matrices and batches of them."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes, ops
+from engine.errors import OpError, UnsupportedError
+from engine.op import Array, Scalar, composite, primitive
+from engine.tensor import Tensor
+
+LENGTHS = (
+    "inconsistent tensor size, expected tensor [{0}] and src [{1}] to have the same number of elements, but got {0} "
+    "and {1} elements respectively"
+)
+
+
+def _check_dtypes(message: str, left: Tensor, right: Tensor) -> None:
+    if left.dtype is not right.dtype:
+        raise OpError(message.format(left.dtype.scalar_type, right.dtype.scalar_type))
+
+
+def _check_not_bool(kernel_name: str, tensor: Tensor) -> None:
+    if tensor.dtype is dtypes.bool_:
+        raise UnsupportedError(f"\"{kernel_name}\" not implemented for 'Bool'")
+
+
+def _cotimes(g: Any, alpha: Any) -> Any:
+    """``g`` times the conjugate of a number."""
+    return g if alpha == 1 else g * (alpha.conjugate() if isinstance(alpha, complex) else alpha)
+
+
+# -- vectors ------------------------------------------------------------------------------------------------------
+def _check_vectors(input: Tensor, other: Tensor) -> None:
+    if input.ndim != 1 or other.ndim != 1:
+        raise OpError(f"1D tensors expected, but got {input.ndim}D and {other.ndim}D tensors")
+    _check_dtypes("dot : expected both vectors to have same dtype, but found {} and {}", input, other)
+    if input.shape != other.shape:
+        raise OpError(LENGTHS.format(*input.shape, *other.shape))
+
+
+@primitive(check=lambda input, tensor: _check_vectors(input, tensor))
+def dot(input: Array, tensor: Array) -> Array:
+    """The sum of the products of two vectors of one length."""
+    return np.dot(input, tensor)  # type: ignore[no-any-return]
+
+
+dot.vjp(input=lambda g, tensor: g * tensor.conj(), tensor=lambda g, input: g * input.conj())
+
+
+@primitive(check=_check_vectors)
+def vdot(input: Array, other: Array) -> Array:
+    """``dot`` with the first vector conjugated."""
+    return np.vdot(input, other)
+
+
+vdot.vjp(input=lambda g, other: g.conj() * other, other=lambda g, input: g * input)
+
+
+@composite(aliases=("ger",))
+def outer(input: Tensor, vec2: Tensor) -> Tensor:
+    """The product of every element of one vector with every element of another: ``(n,), (m,) -> (n, m)``."""
+    for name, tensor in (("self", input), ("vec2", vec2)):
+        if tensor.array.ndim != 1:
+            raise OpError(f"outer: Expected 1-D argument {name}, but got {tensor.array.ndim}-D")
+    return ops.mul(ops.reshape(input, (-1, 1) if input.array.size else (0, 1)), vec2)  # type: ignore[no-any-return]
+
+
+# -- matrices -----------------------------------------------------------------------------------------------------
+def _check_shapes(mat1: Tensor, mat2: Tensor) -> None:
+    if mat1.shape[1] != mat2.shape[0]:
+        left, right = "x".join(map(str, mat1.shape)), "x".join(map(str, mat2.shape))
+        raise OpError(f"mat1 and mat2 shapes cannot be multiplied ({left} and {right})")
+
+
+def _check_mm(input: Tensor, mat2: Tensor) -> None:
+    for name, tensor in (("self", input), ("mat2", mat2)):
+        if tensor.ndim != 2:
+            raise OpError(f"{name} must be a matrix")
+    _check_shapes(input, mat2)
+    if input.dtype is not mat2.dtype:
+        raise OpError(
+            f"expected m1 and m2 to have the same dtype, but got: {input.dtype.c_name} != {mat2.dtype.c_name}"
+        )
+    _check_not_bool("addmm_impl_cpu_", input)
+
+
+@primitive(check=_check_mm, grows=lambda input, mat2: input.shape[0] * mat2.shape[1])
+def mm(input: Array, mat2: Array) -> Array:
+    """The product of two matrices: ``(n, k), (k, m) -> (n, m)``."""
+    return np.matmul(input, mat2)
+
+
+mm.vjp(input=lambda g, mat2: ops.mm(g, mat2.t().conj()), mat2=lambda g, input: ops.mm(input.t().conj(), g))
+
+
+def _check_mv(input: Tensor, vec: Tensor) -> None:
+    _check_addmv(vec, input, vec)
+
+
+def _check_addmv(input: Tensor, mat: Tensor, vec: Tensor) -> None:
+    if mat.ndim != 2 or vec.ndim != 1:
+        raise OpError(f"vector + matrix @ vector expected, got 1, {mat.ndim}, {vec.ndim}")
+    if mat.shape[1] != vec.shape[0]:
+        raise OpError(
+            f"size mismatch, got input ({mat.shape[0]}), mat ({mat.shape[0]}x{mat.shape[1]}), vec ({vec.shape[0]})"
+        )
+    names = [tensor.dtype.scalar_type for tensor in (input, mat, vec)]
+    if len(set(names)) > 1:
+        raise OpError("addmv input tensors must have the same dtype, but got {}, {}, and {}".format(*names))
+
+
+@primitive(check=_check_mv)
+def mv(input: Array, vec: Array) -> Array:
+    """The product of a matrix and a vector: ``(n, k), (k,) -> (n,)``."""
+    return np.matmul(input, vec)
+
+
+mv.vjp(input=lambda g, vec: ops.outer(g, vec.conj()), vec=lambda g, input: ops.mv(input.t().conj(), g))
+
+
+def _check_batches(batch1: Tensor, batch2: Tensor) -> None:
+    for name, tensor in (("batch1", batch1), ("batch2", batch2)):
+        if tensor.ndim != 3:
+            raise OpError(f"{name} must be a 3D tensor")
+    if batch2.shape[:2] != (batch1.shape[0], batch1.shape[2]):
+        raise OpError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{batch1.shape[0]}, {batch1.shape[2]}] "
+            f"but got: [{batch2.shape[0]}, {batch2.shape[1]}]."
+        )
+
+
+def _check_bmm(input: Tensor, mat2: Tensor) -> None:
+    _check_batches(input, mat2)
+    _check_dtypes("expected scalar type {} but found {}", input, mat2)
+
+
+@primitive(check=_check_bmm, grows=lambda input, mat2: prod(input.shape[:-1]) * mat2.shape[-1])
+def bmm(input: Array, mat2: Array) -> Array:
+    """The products of two batches of matrices: ``(b, n, k), (b, k, m) -> (b, n, m)``."""
+    return np.matmul(input, mat2)
+
+
+def _adjoint(batch: Tensor) -> Any:
+    return ops.transpose(batch, 1, 2).conj()
+
+
+bmm.vjp(input=lambda g, mat2: ops.bmm(g, _adjoint(mat2)), mat2=lambda g, input: ops.bmm(_adjoint(input), g))
+
+
+# -- fused with a sum ---------------------------------------------------------------------------------------------
+def _plus(input: Array, product: Array, beta: Any, alpha: Any) -> Array:
+    """``beta * input + alpha * product``; a ``beta`` of 0 leaves ``input`` out, NaN and all."""
+    shape = product.shape
+    _check_expands(input.shape, shape)
+    scaled = product if alpha == 1 else product * np.asarray(alpha).astype(product.dtype)
+    if beta == 0:
+        return scaled
+    return np.add(input if beta == 1 else input * np.asarray(beta).astype(input.dtype), scaled)
+
+
+def _check_expands(shape: tuple[int, ...], size: tuple[int, ...]) -> None:
+    missing = len(size) - len(shape)
+    for dim in reversed(range(len(size))):
+        own = shape[dim - missing] if dim >= missing else 1
+        if own not in (1, size[dim]):
+            raise OpError(
+                f"The expanded size of the tensor ({size[dim]}) must match the existing size ({own}) at non-singleton "
+                f"dimension {dim}.  Target sizes: {list(size)}.  Tensor sizes: {list(shape)}"
+            )
+
+
+def _check_sum_dtypes(input: Tensor, mat1: Tensor, mat2: Tensor) -> None:
+    _check_dtypes("self and mat2 must have the same dtype, but got {} and {}", input, mat2)
+    _check_dtypes("mat1 and mat2 must have the same dtype, but got {} and {}", mat1, mat2)
+
+
+def _check_addmm(input: Tensor, mat1: Tensor, mat2: Tensor) -> None:
+    for name, tensor in (("mat1", mat1), ("mat2", mat2)):
+        if tensor.ndim != 2:
+            raise OpError(f"{name} must be a matrix, got {tensor.ndim}-D tensor")
+    _check_shapes(mat1, mat2)
+    _check_sum_dtypes(input, mat1, mat2)
+
+
+@primitive(check=_check_addmm, writes=True)
+def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
+    """``beta * input + alpha * (mat1 @ mat2)``."""
+    return _plus(input, np.matmul(mat1, mat2), beta, alpha)
+
+
+addmm.vjp(
+    input=lambda g, beta: _cotimes(g, beta),
+    mat1=lambda g, mat2, alpha: _cotimes(ops.mm(g, mat2.t().conj()), alpha),
+    mat2=lambda g, mat1, alpha: _cotimes(ops.mm(mat1.t().conj(), g), alpha),
+)
+
+
+@primitive(check=_check_addmv, writes=True)
+def addmv(input: Array, mat: Array, vec: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
+    """``beta * input + alpha * (mat @ vec)``."""
+    return _plus(input, np.matmul(mat, vec), beta, alpha)
+
+
+addmv.vjp(
+    input=lambda g, beta: _cotimes(g, beta),
+    mat=lambda g, vec, alpha: _cotimes(ops.outer(g, vec.conj()), alpha),
+    vec=lambda g, mat, alpha: _cotimes(ops.mv(mat.t().conj(), g), alpha),
+)
+
+
+@primitive(promote="default", writes=True)
+def addr(input: Array, vec1: Array, vec2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
+    """``beta * input + alpha * outer(vec1, vec2)``."""
+    return _plus(input, np.multiply(vec1[:, None], vec2), beta, alpha)
+
+
+addr.vjp(
+    input=lambda g, beta: _cotimes(g, beta),
+    vec1=lambda g, vec2, alpha: _cotimes(ops.mv(g, vec2.conj()), alpha),
+    vec2=lambda g, vec1, alpha: _cotimes(ops.mv(g.t(), vec1.conj()), alpha),
+)
+
+
+def _check_baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor) -> None:
+    _check_batches(batch1, batch2)
+    if input.dtype is not batch1.dtype:
+        raise OpError(
+            f"Input dtypes must be the same, got: input {input.dtype.c_name}, batch1: {batch1.dtype.c_name}, batch2: "
+            f"{batch2.dtype.c_name}"
+        )
+    _check_dtypes("expected scalar type {} but found {}", batch1, batch2)
+
+
+@primitive(check=_check_baddbmm, writes=True)
+def baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
+    """``beta * input + alpha * bmm(batch1, batch2)``."""
+    return _plus(input, np.matmul(batch1, batch2), beta, alpha)
+
+
+baddbmm.vjp(
+    input=lambda g, beta: _cotimes(g, beta),
+    batch1=lambda g, batch2, alpha: _cotimes(ops.bmm(g, _adjoint(batch2)), alpha),
+    batch2=lambda g, batch1, alpha: _cotimes(ops.bmm(_adjoint(batch1), g), alpha),
+)
+
+
+def _check_addbmm(input: Tensor, batch1: Tensor, batch2: Tensor) -> None:
+    _check_batches(batch1, batch2)
+    _check_sum_dtypes(input, batch1, batch2)
+
+
+@primitive(check=_check_addbmm, writes=True)
+def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
+    """``beta * input + alpha * bmm(batch1, batch2).sum(0)``."""
+    return _plus(input, np.matmul(batch1, batch2).sum(0), beta, alpha)
+
+
+def _batched(g: Tensor, batch: Tensor) -> Any:
+    return ops.expand(g, (batch.array.shape[0], *g.array.shape))
+
+
+addbmm.vjp(
+    input=lambda g, beta: _cotimes(g, beta),
+    batch1=lambda g, batch2, alpha: _cotimes(ops.bmm(_batched(g, batch2), _adjoint(batch2)), alpha),
+    batch2=lambda g, batch1, alpha: _cotimes(ops.bmm(_adjoint(batch1), _batched(g, batch1)), alpha),
+)
+
+
+# -- the general product ------------------------------------------------------------------------------------------
+@composite(aliases=("linalg.matmul",))
+def matmul(input: Tensor, other: Tensor) -> Tensor:
+    """The product of vectors, matrices or batches of matrices, with batch dimensions broadcast."""
+    left, right = input.array.ndim, other.array.ndim
+    if left == 0 or right == 0:
+        raise OpError(f"both arguments to matmul need to be at least 1D, but they are {left}D and {right}D")
+    if left <= 2 and right <= 2:
+        return _small_product(input, other, left, right)
+    if _folds(input, other):
+        return _folded_product(input, other)
+    return _batched_product(input, other)
+
+
+def _small_product(input: Tensor, other: Tensor, left: int, right: int) -> Tensor:
+    if right == 1:
+        return (dot if left == 1 else mv)(input, other)  # type: ignore[no-any-return]
+    if left == 2:
+        return mm(input, other)  # type: ignore[no-any-return]
+    return ops.squeeze_dim.inplace(mm(ops.unsqueeze(input, 0), other), 0)  # type: ignore[no-any-return]
+
+
+def _folds(input: Tensor, other: Tensor) -> bool:
+    """Whether the batch dimensions of the larger operand can be rows of one product."""
+    larger, smaller = (input, other) if input.array.ndim >= other.array.ndim else (other, input)
+    if larger.array.ndim < 3 or smaller.array.ndim > 2:
+        return False
+    if smaller.requires_grad:
+        return True
+    if input.array.ndim == 2:
+        return False
+    return larger.array.size == 0 or bool(larger.array.flags.c_contiguous)
+
+
+def _folded_product(input: Tensor, other: Tensor) -> Tensor:
+    input_is_larger = input.array.ndim >= other.array.ndim
+    larger = input if input_is_larger else ops.transpose(other, -2, -1)
+    smaller = other if input_is_larger else ops.t(input)
+    shape = larger.array.shape
+    rows = ops.reshape(larger, (prod(shape[:-1]), shape[-1]))
+    if smaller.array.ndim == 1:
+        return ops.unsafe_view(mv(rows, smaller), shape[:-1])  # type: ignore[no-any-return]
+    product = ops.unsafe_view(mm(rows, smaller), (*shape[:-1], smaller.array.shape[1]))
+    return product if input_is_larger else ops.contiguous(ops.transpose(product, -2, -1))  # type: ignore[no-any-return]
+
+
+def _batched_product(input: Tensor, other: Tensor) -> Tensor:
+    left = ops.unsqueeze(input, 0) if input.array.ndim == 1 else input
+    right = ops.unsqueeze(other, 1) if other.array.ndim == 1 else other
+    n, k = left.array.shape[-2:]
+    inner, m = right.array.shape[-2:]
+    batch = _broadcast_batch(left.array.shape[:-2], right.array.shape[:-2])
+    count = prod(batch)
+    rows = ops.reshape(ops.expand(left, (*batch, n, k)), (count, n, k))
+    columns = ops.reshape(ops.expand(right, (*batch, inner, m)), (count, inner, m))
+    size = batch + ((n,) if input.array.ndim > 1 else ()) + ((m,) if other.array.ndim > 1 else ())
+    return ops.unsafe_view(bmm(rows, columns), size)  # type: ignore[no-any-return]
+
+
+def _broadcast_batch(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
+    ndim = max(len(left), len(right))
+    pairs = zip((1,) * (ndim - len(left)) + left, (1,) * (ndim - len(right)) + right, strict=True)
+    extents = []
+    for dim, (a, b) in enumerate(pairs):
+        if a != b and 1 not in (a, b):
+            raise OpError(
+                f"The size of tensor a ({a}) must match the size of tensor b ({b}) at non-singleton dimension {dim}"
+            )
+        extents.append(b if a == 1 else a)
+    return tuple(extents)
+
+
+@composite(name="nn.functional.linear")
+def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``input @ weight.T + bias``: ``(*, in), (out, in), (out,) -> (*, out)``."""
+    if bias is None:
+        return matmul(input, ops.t(weight))  # type: ignore[no-any-return]
+    if input.array.ndim == 2:
+        return addmm(bias, input, ops.t(weight))  # type: ignore[no-any-return]
+    shape = input.array.shape
+    rows = addmm(bias, ops.reshape(input, (prod(shape[:-1]), shape[-1])), ops.t(weight))
+    return ops.view(rows, (*shape[:-1], rows.array.shape[-1]))  # type: ignore[no-any-return]
+
+
+@composite(name="nn.functional.bilinear")
+def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """``input1 @ weight[o] @ input2`` for every ``o``, plus ``bias``: ``(*, m), (*, n), (out, m, n) -> (*, out)``."""
+    out, m, n = weight.array.shape
+    batch = input1.array.shape[:-1]
+    left = ops.reshape(input1, (prod(batch), m))
+    right = ops.reshape(input2, (prod(batch), n))
+    partial = ops.reshape(mm(left, ops.reshape(ops.permute(weight, (1, 0, 2)), (m, out * n))), (-1, out, n))
+    total = ops.sum(partial * ops.unsqueeze(right, 1), -1)
+    result = ops.view(ops.contiguous(total), (*batch, out))
+    return result if bias is None else result + bias  # type: ignore[no-any-return]

@@ -1,0 +1,455 @@
+"""Views: the same storage seen otherwise. Here too what undoes a view, and the functional writes through one."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from engine import ops, registry
+from engine.errors import DimensionError, OpError
+from engine.op import Array, Dim, Dims, Extents, NewDim, Size, composite, primitive, wrap_dim
+from engine.tensor import Tensor
+
+INCOMPATIBLE = (
+    "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+    "contiguous subspaces). Use .reshape(...) instead."
+)
+
+
+# -- the adjoint of a view ----------------------------------------------------------------------------------------
+@primitive(public=False, linear=True)
+def scatter_view(input: Array, view: str, size: Size, arguments: Any) -> Array:
+    """Zeros of shape ``size`` with ``input`` written through the view op called ``view``: the adjoint of that view."""
+    base = np.zeros(size, input.dtype)
+    registry.op(view).kernel(base, *arguments)[...] = input
+    return base
+
+
+scatter_view.vjp(input=lambda g, view, arguments: registry.op(view)(g, *arguments))
+
+
+@primitive(public=False)
+def write_view(input: Array, src: Array, view: str, arguments: Any) -> Array:
+    """``input`` with ``src`` written through the view op called ``view``."""
+    base = input.copy()
+    registry.op(view).kernel(base, *arguments)[...] = src
+    return base
+
+
+def _unwritten(g: Tensor, view: str, arguments: Any) -> Any:
+    return write_view(g, ops.zeros_of(registry.op(view)(g, *arguments)), view, arguments)
+
+
+write_view.vjp(input=_unwritten, src=lambda g, view, arguments: registry.op(view)(g, *arguments))
+
+
+# -- sizes --------------------------------------------------------------------------------------------------------
+def infer_size(size: tuple[int, ...], count: int) -> tuple[int, ...]:
+    """``size`` with a ``-1`` replaced by what ``count`` elements leave for it."""
+    if any(extent < -1 for extent in size):
+        raise OpError(f"invalid shape dimension {min(size)}")
+    if size.count(-1) > 1:
+        raise OpError("only one dimension can be inferred")
+    known = prod(extent for extent in size if extent != -1)
+    if -1 in size and known == 0 and count == 0:
+        raise OpError(
+            f"cannot reshape tensor of 0 elements into shape {list(size)} because the unspecified dimension size -1 "
+            "can be any value and is ambiguous"
+        )
+    if (-1 in size and (known == 0 or count % known)) or (-1 not in size and known != count):
+        raise OpError(f"shape '{list(size)}' is invalid for input of size {count}")
+    return tuple(count // known if extent == -1 else extent for extent in size)
+
+
+@primitive(view=True, function=False)
+def view(input: Array, size: Extents) -> Array:
+    """The same elements in the same order with shape ``size``; one extent may be ``-1``."""
+    try:
+        return np.reshape(input, infer_size(size, input.size), copy=False)
+    except ValueError:
+        raise OpError(INCOMPATIBLE) from None
+
+
+view.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
+
+
+@primitive(public=False, linear=True, grad_fn="UnsafeViewBackward0")
+def unsafe_view(input: Array, size: Size) -> Array:
+    """``input`` with shape ``size``, as no view: for a fresh intermediate that nobody else sees."""
+    return np.reshape(input, infer_size(size, input.size))
+
+
+unsafe_view.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
+
+
+def _can_view(array: Array, size: tuple[int, ...]) -> bool:
+    try:
+        np.reshape(array, size, copy=False)
+    except ValueError:
+        return False
+    return True
+
+
+@composite
+def reshape(input: Tensor, shape: Extents) -> Tensor:
+    """A view with the given shape where the strides allow one, else a copy."""
+    size = infer_size(tuple(int(extent) for extent in shape), input.array.size)
+    if _can_view(input.array, size):
+        return ops.view(input, size)
+    return ops.unsafe_view(ops.clone(input), size)
+
+
+@primitive(view=True)
+def permute(input: Array, dims: Extents) -> Array:
+    """The dimensions in the order ``dims``."""
+    return np.transpose(input, _permutation(dims, input.ndim))
+
+
+def _permutation(dims: tuple[int, ...], ndim: int) -> tuple[int, ...]:
+    if len(dims) != ndim:
+        raise OpError(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(dims)}"
+        )
+    order = tuple(wrap_dim(dim, ndim) for dim in dims)
+    if len(set(order)) != ndim:
+        raise OpError("permute(): duplicate dims are not allowed.")
+    return order
+
+
+def _unpermute(g: Tensor, dims: tuple[int, ...]) -> Any:
+    ndim = g.array.ndim
+    return g.permute(tuple(int(i) for i in np.argsort([dim % ndim for dim in dims]))) if dims else g  # type: ignore[attr-defined]
+
+
+permute.vjp(input=_unpermute)
+
+
+@primitive(view=True, aliases=("swapaxes", "swapdims"), writes=True)
+def transpose(input: Array, dim0: Dim, dim1: Dim) -> Array:
+    """The dimensions ``dim0`` and ``dim1`` exchanged."""
+    return np.swapaxes(input, dim0, dim1) if input.ndim else input
+
+
+transpose.vjp(input=lambda g, dim0, dim1: ops.transpose(g, dim0, dim1))
+
+
+@primitive(view=True, grad_fn="TBackward0", writes=True, inplace_grad_fn="TBackward1")
+def t(input: Array) -> Array:
+    """The transpose of a matrix; a vector or number is itself."""
+    if input.ndim > 2:
+        raise OpError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
+    return input.T
+
+
+t.vjp(input=lambda g: ops.t(g))
+
+
+@composite(name="T", function=False, attribute=True)
+def reverse_dims(input: Tensor) -> Tensor:
+    """All dimensions in reverse order."""
+    return ops.permute(input, tuple(reversed(range(input.array.ndim))))
+
+
+@composite(name="mT", function=False, attribute=True)
+def matrix_transpose(input: Tensor) -> Tensor:
+    """The last two dimensions exchanged."""
+    if input.array.ndim < 2:
+        raise OpError(
+            "tensor.mT is only supported on matrices or batches of matrices. Got "
+            f"{input.array.ndim}-D tensor."
+        )
+    return ops.transpose(input, -2, -1)
+
+
+@composite(name="mH", function=False, attribute=True, aliases=("H",))
+def adjoint_matrix(input: Tensor) -> Tensor:
+    """The last two dimensions exchanged, and every element conjugated."""
+    transposed = ops.transpose(input, -2, -1)
+    return ops.conj(transposed) if input.dtype.is_complex else transposed
+
+
+@composite
+def adjoint(input: Tensor) -> Tensor:
+    """The last two dimensions exchanged, and every element conjugated."""
+    return adjoint_matrix(input)  # type: ignore[no-any-return]
+
+
+@composite(aliases=("moveaxis",))
+def movedim(input: Tensor, source: Dims, destination: Dims) -> Tensor:
+    """The dimensions ``source`` moved to the places ``destination``, the others kept in order."""
+    ndim = input.array.ndim
+    from_dims = [wrap_dim(dim, ndim) for dim in _listed(source)]
+    to_dims = [wrap_dim(dim, ndim) for dim in _listed(destination)]
+    if len(from_dims) != len(to_dims):
+        raise OpError(
+            f"movedim: Invalid source or destination dims: source ({_listed(source)} dims) should contain the same "
+            f"number of dims as destination ({_listed(destination)} dims)"
+        )
+    if ndim == 0:
+        return ops.alias(input)
+    rest = iter(dim for dim in range(ndim) if dim not in from_dims)
+    order = [from_dims[to_dims.index(i)] if i in to_dims else next(rest) for i in range(ndim)]
+    return ops.permute(input, order)
+
+
+def _listed(dims: Any) -> list[int]:
+    return [dims] if isinstance(dims, int) else list(dims)
+
+
+@primitive(view=True)
+def expand(input: Array, size: Extents) -> Array:
+    """Dimensions of extent 1 repeated to ``size`` without copying; ``-1`` keeps an extent."""
+    return np.broadcast_to(input, expanded_size(input.shape, size)) if input.shape != size else input[...]
+
+
+def expanded_size(shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that ``expand(size)`` gives a tensor of ``shape``."""
+    missing = len(size) - len(shape)
+    if missing < 0:
+        raise OpError(
+            f"expand(torch.FloatTensor{{{list(shape)}}}, size={list(size)}): the number of sizes provided "
+            f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
+        )
+    target = []
+    for dim, extent in enumerate(size):
+        own = shape[dim - missing] if dim >= missing else 1
+        _check_expansion(dim, extent, own, dim < missing, shape, size)
+        target.append(own if extent == -1 else extent)
+    return tuple(target)
+
+
+def _check_expansion(
+    dim: int, extent: int, own: int, is_new: bool, shape: tuple[int, ...], size: tuple[int, ...]
+) -> None:
+    if extent == -1 and is_new:
+        raise OpError(
+            f"The expanded size of the tensor ({extent}) isn't allowed in a leading, non-existing dimension {dim}"
+        )
+    if extent not in (-1, own) and own != 1:
+        raise OpError(
+            f"The expanded size of the tensor ({extent}) must match the existing size ({own}) at non-singleton "
+            f"dimension {dim}.  Target sizes: {list(size)}.  Tensor sizes: {list(shape)}"
+        )
+
+
+expand.vjp(input=lambda g, input_shape: ops.sum_to(g, input_shape))
+
+
+@primitive(public=False, linear=True, grad_fn="SumBackward1")
+def sum_to(input: Array, size: Size) -> Array:
+    """The sum over what broadcasting added to ``size``: the adjoint of ``expand``."""
+    lead = input.ndim - len(size)
+    kept = tuple(lead + dim for dim, extent in enumerate(size) if extent == 1 and input.shape[lead + dim] != 1)
+    total = np.sum(input, axis=tuple(range(lead)) + kept, keepdims=True, dtype=input.dtype)
+    return total.reshape(size)
+
+
+sum_to.vjp(input=lambda g, input_shape: ops.expand(g, input_shape))
+
+
+@primitive(view=True, public=False, grad_fn="SqueezeBackward0")
+def squeeze_all(input: Array) -> Array:
+    """Without the dimensions of extent 1."""
+    return np.squeeze(input)
+
+
+squeeze_all.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
+
+
+@primitive(view=True, public=False, grad_fn="SqueezeBackward1", inplace_grad_fn="SqueezeBackward4")
+def squeeze_dim(input: Array, dim: Dim) -> Array:
+    """Without dimension ``dim``, if its extent is 1."""
+    return np.squeeze(input, axis=dim) if input.ndim and input.shape[dim] == 1 else input[...]
+
+
+squeeze_dim.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
+
+
+@primitive(view=True, public=False, grad_fn="SqueezeBackward2")
+def squeeze_dims(input: Array, dim: Dims) -> Array:
+    """Without those of the dimensions ``dim`` whose extent is 1."""
+    return np.squeeze(input, axis=tuple(d for d in dim if input.ndim and input.shape[d] == 1))
+
+
+squeeze_dims.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
+
+
+def _squeezer(dim: Any) -> Any:
+    if dim is None:
+        return squeeze_all
+    return squeeze_dims if isinstance(dim, list | tuple) else squeeze_dim
+
+
+@composite
+def squeeze(input: Tensor, dim: Any = None) -> Tensor:
+    """Without the dimensions of extent 1: all of them, or those among ``dim``."""
+    return _squeezer(dim)(input) if dim is None else _squeezer(dim)(input, dim)  # type: ignore[no-any-return]
+
+
+@composite(name="squeeze_", function=False)
+def squeeze_(input: Tensor, dim: Any = None) -> Tensor:
+    """``squeeze`` of the tensor itself."""
+    return _squeezer(dim).inplace(input) if dim is None else _squeezer(dim).inplace(input, dim)  # type: ignore[no-any-return]
+
+
+@primitive(view=True, writes=True)
+def unsqueeze(input: Array, dim: NewDim) -> Array:
+    """With a dimension of extent 1 at ``dim``."""
+    return np.expand_dims(input, dim)
+
+
+unsqueeze.vjp(input=lambda g, dim: ops.squeeze(g, dim))
+
+
+@primitive(view=True)
+def select(input: Array, dim: Dim, index: int) -> Array:
+    """The slice at ``index`` of dimension ``dim``, which goes."""
+    if input.ndim == 0:
+        raise DimensionError("select() cannot be applied to a 0-dim tensor.")
+    extent = input.shape[dim]
+    if not -extent <= index < extent:
+        raise DimensionError(
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {dim}"
+        )
+    return input[(slice(None),) * dim + (index, ...)]
+
+
+select.vjp(input=lambda g, input_shape, dim, index: scatter_view(g, "select", input_shape, (dim, index)))
+
+
+@primitive(view=True, public=False, grad_fn="SliceBackward0")
+def slice_dim(input: Array, dim: Dim, start: int | None, end: int | None, step: int) -> Array:
+    """The elements ``start`` to ``end`` (exclusive) of dimension ``dim``, every ``step``-th."""
+    return input[(slice(None),) * dim + (slice(start, end, step),)]
+
+
+slice_dim.vjp(
+    input=lambda g, input_shape, dim, start, end, step: scatter_view(
+        g, "slice_dim", input_shape, (dim, start, end, step)
+    )
+)
+
+
+@composite
+def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+    """``length`` elements of dimension ``dim`` from ``start`` on."""
+    if input.array.ndim == 0:
+        raise OpError("narrow() cannot be applied to a 0-dim tensor.")
+    begin = int(start.item()) if isinstance(start, Tensor) else start  # type: ignore[attr-defined]
+    extent = input.array.shape[wrap_dim(dim, input.array.ndim)]
+    if not -extent <= begin <= extent:
+        raise DimensionError(
+            f"start out of range (expected to be in range of [{-extent}, {extent}], but got {begin})"
+        )
+    begin = begin + extent if begin < 0 else begin
+    if length < 0 or begin + length > extent:
+        raise OpError(f"start ({begin}) + length ({length}) exceeds dimension size ({extent}).")
+    return slice_dim(input, dim, begin, begin + length, 1)  # type: ignore[no-any-return]
+
+
+@primitive(view=True)
+def diagonal(input: Array, offset: int = 0, dim1: Dim = 0, dim2: Dim = 1) -> Array:
+    """The diagonals of the matrices spanned by ``dim1`` and ``dim2``, as the last dimension."""
+    if dim1 == dim2:
+        raise OpError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    result = np.diagonal(input, offset, dim1, dim2)
+    if not result.flags.writeable:  # NumPy hands out a read-only view; the memory below is ours
+        result = np.lib.stride_tricks.as_strided(result, writeable=input.flags.writeable)
+    return result
+
+
+diagonal.vjp(
+    input=lambda g, input_shape, offset, dim1, dim2: scatter_view(g, "diagonal", input_shape, (offset, dim1, dim2))
+)
+
+
+@primitive(view=True, public=False, grad_fn="AliasBackward0")
+def alias(input: Array) -> Array:
+    """All of ``input``."""
+    return input[...]
+
+
+alias.vjp(input=lambda g: g)
+
+
+# -- strides ------------------------------------------------------------------------------------------------------
+def strided(flat: Array, size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Array:
+    """A view of a 1-d array by sizes, strides and offset in elements. Raises ``OpError`` beyond its end."""
+    last = offset + sum((extent - 1) * step for extent, step in zip(size, stride, strict=True))
+    if 0 not in size and (offset < 0 or last >= flat.size or any(step < 0 for step in stride)):
+        raise OpError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
+            f"{flat.itemsize} requiring a storage size of {(last + 1) * flat.itemsize} are out of bounds for storage "
+            f"of size {flat.nbytes}"
+        )
+    if 0 in size:
+        return np.empty(size, flat.dtype)
+    steps = tuple(step * flat.itemsize for step in stride)
+    return np.lib.stride_tricks.as_strided(flat[offset:], size, steps)
+
+
+@primitive(view=True, reads_storage=True, grad_fn="AsStridedBackward0")
+def as_strided(input: Array, size: Size, stride: Size, storage_offset: int | None = None) -> Array:
+    """The elements of the storage of ``input`` at the given sizes, strides and offset, in elements."""
+    return strided(input, size, stride, storage_offset or 0)
+
+
+as_strided.vjp(
+    input=lambda g, input_geometry, size, stride, storage_offset: restride(
+        g, (size, stride, storage_offset or 0), input_geometry
+    )
+)
+
+
+@primitive(public=False, linear=True)
+def restride(input: Array, source: Any, target: Any) -> Array:
+    """``input`` added into zeros at the geometry ``source``, read back at ``target``: the adjoint of ``as_strided``.
+
+    Both are ``(size, stride, offset)``. Where ``target`` sees an element more than once, each sees its share.
+    """
+    lowest = min(source[2], target[2])
+    length = max(_end(source), _end(target)) - lowest
+    buffer = np.zeros(max(length, 0), input.dtype)
+    if input.size:
+        places = strided(np.arange(length), source[0], source[1], source[2] - lowest)
+        np.add.at(buffer, places, input)
+    if 0 in target[0]:
+        return np.zeros(target[0], input.dtype)
+    seen = strided(np.arange(length), target[0], target[1], target[2] - lowest)
+    if any(step == 0 and extent > 1 for extent, step in zip(target[0], target[1], strict=True)):
+        buffer = buffer / np.maximum(np.bincount(seen.ravel(), minlength=length), 1)
+    return buffer[seen].astype(input.dtype, copy=False)
+
+
+restride.vjp(input=lambda g, source, target: restride(g, target, source))
+
+
+def _end(geometry: Any) -> int:
+    size, stride, offset = geometry
+    if 0 in size:
+        return int(offset)
+    return int(offset + sum((extent - 1) * step for extent, step in zip(size, stride, strict=True)) + 1)
+
+
+@primitive
+def as_strided_scatter(
+    input: Array, src: Array, size: Size, stride: Size, storage_offset: int | None = None
+) -> Array:
+    """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset."""
+    result = np.array(input, order="C")
+    strided(result.reshape(-1), size, stride, storage_offset or 0)[...] = src
+    return result
+
+
+def _unstrided(g: Tensor, size: Any, stride: Any, storage_offset: Any) -> Any:
+    region = ops.as_strided(ops.contiguous(g), size, stride, storage_offset)
+    return ops.as_strided_scatter(g, ops.zeros_of(region), size, stride, storage_offset)
+
+
+as_strided_scatter.vjp(
+    input=_unstrided,
+    src=lambda g, size, stride, storage_offset: ops.as_strided(ops.contiguous(g), size, stride, storage_offset),
+)

@@ -1,0 +1,36 @@
+"""Public ops whose arguments choose between primitives: ``pow`` by a number or a tensor, ``div`` with or without rounding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from engine.op import Composite, publish
+from engine.tensor import Tensor
+
+
+class Overloaded(Composite):
+    """An op whose body answers which op to call and with which arguments; its in-place variant is that op's."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        op, chosen = super().__call__(*args, **kwargs)
+        return op(*chosen)
+
+    def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
+        """The in-place variant of the op chosen."""
+        op, chosen = super().__call__(*args, **kwargs)
+        return op.inplace(*chosen)  # type: ignore[no-any-return]
+
+
+def overloaded(
+    body: Callable[..., Any] | None = None, /, *, name: str | None = None, function: bool = True, method: bool = True,
+    writes: bool = True, aliases: tuple[str, ...] = (),
+) -> Any:  # fmt: skip
+    """Declare a public op by the function that chooses the op; the flags are those of ``composite``."""
+
+    def declare(body: Callable[..., Any]) -> Overloaded:
+        op = Overloaded(body, name or body.__name__)
+        publish(op, op.name, function=function, method=method, writes=writes, attribute=False, aliases=aliases)
+        return op
+
+    return declare if body is None else declare(body)

@@ -1,0 +1,48 @@
+"""Storage: one buffer and its version counter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+class Storage:
+    """A buffer shared by a tensor and its views, with the count of in-place writes to it.
+
+    ``array`` owns the memory and is dense (some permutation of its axes is C-contiguous). ``root`` is the storage that
+    owns the memory: itself, or, for the detached alias that ``.data`` makes, the storage aliased. An alias counts its
+    own writes, so that writes through ``.data`` are not seen by the version check.
+    """
+
+    __slots__ = ("__weakref__", "array", "root", "version")
+
+    def __init__(self, array: np.ndarray[Any, Any], root: Storage | None = None) -> None:
+        self.array = array
+        self.root = self if root is None else root
+        self.version = 0
+
+    def alias(self) -> Storage:
+        """The same memory with a version counter of its own."""
+        return Storage(self.array, self.root)
+
+    def memento(self) -> Callable[[], None]:
+        """A function that gives the buffer the bytes and the version it has now."""
+        kept, version = self.array.copy(order="K"), self.version
+
+        def restore() -> None:
+            np.copyto(self.array, kept)
+            self.version = version
+
+        return restore
+
+    @property
+    def flat(self) -> np.ndarray[Any, Any]:
+        """The whole buffer as a 1-d view in memory order."""
+        return self.array.ravel(order="K")
+
+    @property
+    def address(self) -> int:
+        """The address of the first element."""
+        return int(self.array.__array_interface__["data"][0])

@@ -1,0 +1,487 @@
+"""The tape: nodes, edges, saved tensors, and the sweep that carries cotangents back along them.
+
+A node is plain data: which op, its static arguments, the tensors its rules ask for, and edges to the nodes its inputs
+came from. Nodes are numbered as they are made, which is a topological order; the sweep takes them from a heap by
+descending number, so it needs no recursion and adds cotangents in one order always.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import re
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engine import modes, registry
+from engine.errors import ArgumentTypeError, OpError
+from engine.tensor import Size, Tensor, TensorSpec
+
+FREED = (
+    "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
+    "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
+    "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
+    "tensors after calling backward."
+)
+NO_GRAPH = "element {} of tensors does not require grad and does not have a grad_fn"
+UNUSED = (
+    "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "
+    "the desired behavior."
+)
+CYCLE = (
+    "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient "
+    "which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you "
+    "have to use this function, make sure to reset the .grad fields of your parameters to None after use to break the "
+    "cycle and avoid the leak."
+)
+INFERENCE = (
+    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+    "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it in "
+    "autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
+)
+
+_sequence = itertools.count()
+
+
+class Edge(NamedTuple):
+    """Where a cotangent goes: output ``output_nr`` of ``node``."""
+
+    node: Node
+    output_nr: int
+
+
+class Saved:
+    """A tensor kept for a rule: its values, the version they had, and the edge to its history.
+
+    The tensor itself is not kept: it may get another history, and an output would keep its own node alive.
+    ``output_nr`` is set when the tensor is an output of the node that saves it.
+    """
+
+    __slots__ = ("array", "edge", "inference", "output_nr", "storage", "version", "weak")
+
+    def __init__(self, tensor: Tensor, edge: Edge | None, output_nr: int | None = None) -> None:
+        if tensor.inference:
+            raise OpError(INFERENCE)
+        self.array, self.storage, self.weak = tensor.array, tensor.storage, tensor.weak
+        self.version = tensor.storage.version
+        self.edge = edge
+        self.output_nr = output_nr
+
+    def unpack(self, owner: Node) -> Tensor:
+        """The tensor with its history. Raises ``OpError`` if it was written to since."""
+        edge = self.edge if self.output_nr is None else Edge(owner, self.output_nr)
+        if self.storage.version != self.version:
+            raise OpError(self._modified(edge))
+        tensor = Tensor(self.array, self.storage)
+        tensor.weak = self.weak
+        if edge is not None:
+            attach(tensor, edge)
+        return tensor
+
+    def _modified(self, edge: Edge | None) -> str:
+        kind = f"torch.{_type_name(self.array)} {list(self.array.shape)}"
+        source = ""
+        if edge is not None and not isinstance(edge.node, Accumulate):
+            source = f", which is output {edge.output_nr} of {re.sub(r'Backward[0-9]*$', '', edge.node.name())},"
+        return (
+            f"one of the variables needed for gradient computation has been modified by an inplace operation: [{kind}]"
+            f"{source} is at version {self.storage.version}; expected version {self.version} instead. Hint: enable "
+            "anomaly detection to find the operation that failed to compute its gradient, with "
+            "torch.autograd.set_detect_anomaly(True, check_nan=False)."
+        )
+
+
+def _type_name(array: np.ndarray[Any, Any]) -> str:
+    return f"{Tensor(array).dtype.scalar_type}Tensor"
+
+
+class Node:
+    """One recorded call: an op, its static arguments, saved tensors, and an edge for each differentiable input.
+
+    ``inputs`` and ``outputs`` hold shape and dtype of what the edges lead to and of what came out; ``counts`` says how
+    many edges each differentiable parameter has. ``saved`` is ``None`` once freed; ``written`` marks an in-place call.
+    """
+
+    __slots__ = (
+        "__weakref__", "counts", "edges", "inputs", "op", "outputs", "retained", "saved", "sequence", "static",
+        "written",
+    )  # fmt: skip
+
+    def __init__(self, op: Any, static: dict[str, Any], edges: tuple[Edge | None, ...]) -> None:
+        self.op = op
+        self.static = static
+        self.edges = edges
+        self.saved: dict[str, Any] | None = {}
+        self.inputs: tuple[TensorSpec | None, ...] = ()
+        self.outputs: tuple[TensorSpec, ...] = ()
+        self.counts: tuple[int, ...] = ()
+        self.written = False
+        self.retained: dict[int, weakref.ref[Tensor]] = {}
+        self.sequence = next(_sequence)
+
+    def name(self) -> str:
+        """The reference's name of the node: ``MulBackward0``, ``torch::autograd::CopySlices``."""
+        own = self.static.get("grad_fn") or (self.op.inplace_grad_fn if self.written else self.op.grad_fn)
+        return str(own)
+
+    @property
+    def label(self) -> str:
+        """The name without its namespace, as tensors print it."""
+        return self.name().rpartition("::")[2]
+
+    @property
+    def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
+        """Where each input came from: ``(node or None, output number)``."""
+        return tuple((None, 0) if edge is None else (edge.node, edge.output_nr) for edge in self.edges)
+
+    def fetch(self, name: str) -> Any:
+        """The saved tensor (or list of tensors) called ``name``. Raises ``OpError`` once freed or changed."""
+        if self.saved is None:
+            raise OpError(FREED)
+        kept = self.saved[name]
+        if isinstance(kept, Saved):
+            return kept.unpack(self)
+        return None if kept is None else [one.unpack(self) for one in kept]
+
+    def free(self) -> None:
+        """Let the saved tensors go; a second sweep through this node will be refused if it had any."""
+        if self.saved:
+            modes.touch(self)
+            self.saved = None
+
+    def apply(self, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> Sequence[Tensor | None]:
+        """The cotangents of the inputs that are needed."""
+        return self.op.pull_back(self, cotangents, needs)  # type: ignore[no-any-return]
+
+    def memento(self) -> Callable[[], None]:
+        """A function that gives the node back what it saves now, its edges and its retained outputs."""
+        saved, edges, retained = self.saved, self.edges, dict(self.retained)
+
+        def restore() -> None:
+            self.saved, self.edges, self.retained = saved, edges, retained
+
+        return restore
+
+    def __repr__(self) -> str:
+        return f"<{self.label} object at {id(self):#x}>"
+
+
+class _AccumulateOp:
+    """The op of accumulators."""
+
+    name = "accumulate_grad"
+    grad_fn = "torch::autograd::AccumulateGrad"
+
+
+class Accumulate(Node):
+    """The end of every path: adds what arrives to the ``grad`` of its leaf."""
+
+    __slots__ = ("variable",)
+
+    def __init__(self, variable: Tensor) -> None:
+        super().__init__(_AccumulateOp, {}, ())
+        self.variable = variable
+        self.outputs = (variable.spec,)
+
+    def apply(self, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> Sequence[Tensor | None]:
+        """Add to ``grad`` in place, or, while a graph of the gradient is recorded, by a recorded sum."""
+        if self.variable.requires_grad and cotangents[0] is not None:
+            add_to_grad(self.variable, cotangents[0])
+        return ()
+
+
+def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
+    """Add ``cotangent`` to ``variable.grad``; the first one is copied, for a cotangent may be shared or expanded."""
+    modes.touch(variable)
+    if variable.grad is None:
+        variable.grad = _own(cotangent)
+    elif modes.current().grad_enabled:
+        variable.grad = registry.op("add")(variable.grad, cotangent)
+    else:
+        registry.op("add").inplace(variable.grad, cotangent)
+
+
+def _own(cotangent: Tensor) -> Tensor:
+    if cotangent.requires_grad:
+        return registry.op("clone")(cotangent)  # type: ignore[no-any-return]
+    return Tensor(np.array(cotangent.array, order="C"))
+
+
+# -- edges --------------------------------------------------------------------------------------------------------
+def edge_of(tensor: Tensor) -> Edge | None:
+    """Where the cotangent of ``tensor`` goes, or ``None`` if it needs none."""
+    node = tensor.grad_fn
+    if node is not None:
+        return Edge(node, tensor.output_nr)
+    return Edge(_accumulator_of(tensor), 0) if tensor._requires_grad else None
+
+
+def _accumulator_of(leaf: Tensor) -> Node:
+    node = leaf.accumulator()
+    if node is None:
+        node = Accumulate(leaf)
+        leaf.keep_accumulator(node)
+    return node  # type: ignore[no-any-return]
+
+
+def attach(tensor: Tensor, edge: Edge) -> None:
+    """Give ``tensor`` the history that ``edge`` leads to."""
+    if isinstance(edge.node, Accumulate):
+        tensor._requires_grad = True
+        tensor.keep_accumulator(edge.node)
+    else:
+        tensor.node, tensor.output_nr = edge
+
+
+# -- the sweep ----------------------------------------------------------------------------------------------------
+class _Sweep:
+    """One pass from roots to leaves: cotangents waiting at nodes, and a heap of the nodes they wait at."""
+
+    def __init__(self, retain_graph: bool, wanted: dict[Edge, list[int]] | None, roots: Iterable[Node]) -> None:
+        self.retain_graph = retain_graph
+        self.waiting: dict[Node, list[Tensor | None]] = {}
+        self.heap: list[tuple[int, Node]] = []
+        self.wanted = wanted
+        self.captured: dict[int, Tensor] = {}
+        self.useful = None if wanted is None else _ancestors_of({edge.node for edge in wanted}, roots)
+
+    def deliver(self, edge: Edge, cotangent: Tensor) -> None:
+        """Add a cotangent to those that wait at the end of ``edge``."""
+        node, number = edge
+        row = self.waiting.get(node)
+        if row is None:
+            row = self.waiting[node] = [None] * len(node.outputs)
+            heapq.heappush(self.heap, (-node.sequence, node))
+        seen = row[number]
+        row[number] = cotangent if seen is None else registry.op("add")(seen, cotangent)
+
+    def run(self) -> None:
+        """Take nodes by descending number until none waits."""
+        budget = modes.current().budget
+        while self.heap:
+            if budget is not None:
+                budget.check_time()
+            node = heapq.heappop(self.heap)[1]
+            self.visit(node, self.waiting.pop(node))
+
+    def visit(self, node: Node, cotangents: list[Tensor | None]) -> None:
+        """Hand the cotangents of one node on to the nodes before it."""
+        self._keep(node, cotangents)
+        needs = self._needs(node)
+        if needs is None:
+            return
+        for edge, spec, cotangent in zip(node.edges, node.inputs, node.apply(cotangents, needs), strict=False):
+            if edge is not None and cotangent is not None and (self.useful is None or edge.node in self.useful):
+                self.deliver(edge, restore(cotangent, spec))
+        if not self.retain_graph:
+            node.free()
+
+    def _needs(self, node: Node) -> tuple[bool, ...] | None:
+        """Which inputs need a cotangent; ``None`` if the node need not run at all."""
+        if self.useful is None:
+            return tuple(edge is not None for edge in node.edges)
+        if isinstance(node, Accumulate):
+            return None
+        needs = tuple(edge is not None and edge.node in self.useful for edge in node.edges)
+        return needs if any(needs) else None
+
+    def _keep(self, node: Node, cotangents: list[Tensor | None]) -> None:
+        """Capture what was asked for, and fill the ``grad`` of outputs that retain it."""
+        for number, tensor in list(node.retained.items()):
+            output, cotangent = tensor(), cotangents[number]
+            if output is not None and cotangent is not None:
+                add_to_grad(output, cotangent)
+        if self.wanted is not None:
+            for number, cotangent in enumerate(cotangents):
+                for position in self.wanted.get(Edge(node, number), ()):
+                    if cotangent is not None:
+                        self.captured[position] = cotangent
+
+
+def _ancestors_of(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
+    """The nodes reachable from ``roots`` that lead to ``targets``, and these themselves."""
+    reachable: set[Node] = set()
+    stack = list(roots)
+    while stack:
+        node = stack.pop()
+        if node not in reachable:
+            reachable.add(node)
+            stack.extend(edge.node for edge in node.edges if edge is not None)
+    useful = set(targets)
+    for node in sorted(reachable, key=lambda node: node.sequence):
+        if any(edge is not None and edge.node in useful for edge in node.edges):
+            useful.add(node)
+    return useful
+
+
+def restore(cotangent: Tensor, spec: TensorSpec | None) -> Tensor:
+    """The chores of an edge: undo broadcasting, and go back to the dtype of the input."""
+    if spec is None:
+        return cotangent
+    if cotangent.array.shape != spec.shape:
+        cotangent = registry.op("sum_to")(cotangent, spec.shape)
+    if cotangent.dtype is not spec.dtype:
+        if cotangent.dtype.is_complex and not spec.dtype.is_complex:
+            cotangent = registry.function("real")(cotangent)
+        if cotangent.dtype is not spec.dtype:
+            cotangent = registry.op("cast")(cotangent, spec.dtype)
+    return cotangent
+
+
+# -- what users call ----------------------------------------------------------------------------------------------
+def _as_tuple(value: Any) -> tuple[Any, ...]:
+    return (value,) if isinstance(value, Tensor) or value is None else tuple(value)
+
+
+def _root_cotangents(tensors: tuple[Tensor, ...], given: Any) -> list[Tensor | None]:
+    cotangents = list(_as_tuple(given)) if given is not None else [None] * len(tensors)
+    if len(cotangents) != len(tensors):
+        raise OpError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
+    return [_root_cotangent(i, t, g) for i, (t, g) in enumerate(zip(tensors, cotangents, strict=True))]
+
+
+def _root_cotangent(position: int, tensor: Tensor, given: Any) -> Tensor | None:
+    if given is None:
+        return _implicit(tensor) if tensor.requires_grad else None
+    if not isinstance(given, Tensor):
+        raise ArgumentTypeError(
+            f"gradients can be either Tensors or None, but got {type(given).__name__}"
+        )
+    if given.array.shape != tensor.array.shape:
+        raise OpError(
+            f"Mismatch in shape: grad_output[{position}] has a shape of {given.shape} and output[{position}] has a "
+            f"shape of {tensor.shape}."
+        )
+    _check_complex(position, tensor, given)
+    return given
+
+
+def _check_complex(position: int, tensor: Tensor, given: Tensor) -> None:
+    if given.dtype.is_complex != tensor.dtype.is_complex:
+        raise OpError(
+            "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+            f"grad_output[{position}] has a dtype of {given.dtype} and output[{position}] has a dtype of "
+            f"{tensor.dtype}."
+        )
+
+
+def _implicit(tensor: Tensor) -> Tensor:
+    if tensor.array.size != 1:
+        raise OpError("grad can be implicitly created only for scalar outputs")
+    if not tensor.dtype.is_floating_point:
+        raise OpError(f"grad can be implicitly created only for real scalar outputs but got {tensor.dtype}")
+    return Tensor(np.ones(tensor.array.shape, tensor.array.dtype))
+
+
+def _sweep(
+    tensors: tuple[Tensor, ...], cotangents: list[Tensor | None], retain_graph: bool, create_graph: bool,
+    wanted: dict[Edge, list[int]] | None,
+) -> dict[int, Tensor]:  # fmt: skip
+    roots = _root_edges(tensors)
+    sweep = _Sweep(retain_graph, wanted, [edge.node for edge in roots])
+    with modes.enable_grad() if create_graph else modes.no_grad():
+        for edge, tensor, cotangent in zip(roots, tensors, cotangents, strict=True):
+            if cotangent is not None and (sweep.useful is None or edge.node in sweep.useful):
+                sweep.deliver(edge, restore(cotangent, tensor.spec))
+        sweep.run()
+    return sweep.captured
+
+
+def _root_edges(tensors: tuple[Tensor, ...]) -> list[Edge]:
+    edges = [edge_of(tensor) for tensor in tensors]
+    for position, edge in enumerate(edges):
+        if edge is None:
+            raise OpError(NO_GRAPH.format(position))
+    return edges  # type: ignore[return-value]
+
+
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add the gradients of ``tensors`` (weighted by ``grad_tensors``) to the ``grad`` of the leaves they came from.
+
+    With ``inputs``, only to those, which need not be leaves. Raises ``OpError`` in the reference's words.
+    """
+    roots = _as_tuple(tensors)
+    if inputs is not None and not isinstance(inputs, Tensor) and len(inputs) == 0:
+        raise OpError("`inputs` argument to `backward()` cannot be empty.")
+    keep = create_graph if retain_graph is None else retain_graph
+    if create_graph:
+        modes.warn(CYCLE)
+    wanted = None if inputs is None else _wanted(_as_tuple(inputs))
+    captured = _sweep(roots, _root_cotangents(roots, grad_tensors), keep, create_graph, wanted)
+    if inputs is not None:
+        _accumulate_captured(_as_tuple(inputs), captured, create_graph)
+
+
+def _accumulate_captured(inputs: tuple[Tensor, ...], captured: dict[int, Tensor], create_graph: bool) -> None:
+    with modes.enable_grad() if create_graph else modes.no_grad():
+        for position, cotangent in captured.items():
+            add_to_grad(inputs[position], cotangent)
+
+
+def _wanted(inputs: tuple[Tensor, ...]) -> dict[Edge, list[int]]:
+    wanted: dict[Edge, list[int]] = {}
+    for position, tensor in enumerate(inputs):
+        edge = edge_of(tensor)
+        if edge is None:
+            raise OpError("One of the differentiated Tensors does not require grad")
+        wanted.setdefault(edge, []).append(position)
+    return wanted
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool | None = None,
+    materialize_grads: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """The gradients of ``outputs`` (weighted by ``grad_outputs``) with respect to ``inputs``; no ``grad`` changes.
+
+    Raises ``OpError`` for an input that was not used, unless ``allow_unused`` (``None``) or ``materialize_grads``
+    (zeros).
+    """
+    roots, targets = _as_tuple(outputs), _as_tuple(inputs)
+    if materialize_grads and allow_unused is False:
+        raise OpError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+    keep = create_graph if retain_graph is None else retain_graph
+    captured = _sweep(roots, _root_cotangents(roots, grad_outputs), keep, create_graph, _wanted(targets))
+    results = tuple(_result(captured.get(i)) for i in range(len(targets)))
+    if materialize_grads:
+        return tuple(_zeros(t) if g is None else g for t, g in zip(targets, results, strict=True))
+    if not allow_unused and any(g is None for g in results):
+        raise OpError(UNUSED)
+    return results
+
+
+def _result(cotangent: Tensor | None) -> Tensor | None:
+    return cotangent
+
+
+def _zeros(tensor: Tensor) -> Tensor:
+    return Tensor(np.zeros_like(tensor.array, order="C", subok=False))
+
+
+def retain_grad(tensor: Tensor) -> None:
+    """Let ``backward`` fill ``tensor.grad`` although it is not a leaf."""
+    if not tensor.requires_grad:
+        raise OpError("can't retain_grad on Tensor that has requires_grad=False")
+    if tensor.is_leaf or tensor.retains_grad:
+        return
+    modes.touch(tensor)
+    modes.touch(tensor.grad_fn)
+    tensor.retains_grad = True
+    tensor.grad_fn.retained[tensor.output_nr] = weakref.ref(tensor)
+
+
+__all__ = ["Accumulate", "Edge", "Node", "Saved", "Size", "backward", "grad", "retain_grad"]

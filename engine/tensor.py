@@ -1,0 +1,217 @@
+"""Tensor: a strided view of a Storage plus autograd metadata. No arithmetic here: ops are attached from the registry."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from engine import dtypes, modes, registry
+from engine.dtypes import DType
+from engine.errors import ArgumentTypeError, OpError
+from engine.storage import Storage
+
+NOT_A_LEAF = (
+    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
+    "that doesn't require differentiation use var_no_grad = var.detach()."
+)
+
+
+class Size(tuple[int, ...]):
+    """A shape. A tuple that prints as the reference's."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The number of elements of a tensor of this shape."""
+        count = 1
+        for extent in self:
+            count *= extent
+        return count
+
+    def __repr__(self) -> str:
+        return f"torch.Size({list(self)})"
+
+    __str__ = __repr__
+
+
+class TensorSpec(NamedTuple):
+    """What is known of a tensor without its values."""
+
+    shape: tuple[int, ...]
+    dtype: DType
+
+
+class Geometry(NamedTuple):
+    """Where a view lies in its storage: sizes, strides and offset, in elements."""
+
+    size: tuple[int, ...]
+    stride: tuple[int, ...]
+    offset: int
+
+
+class Tensor:
+    """A multi-dimensional array that can take part in a graph.
+
+    ``array`` is the view of ``storage`` that holds the values. A tensor made by a recorded op has a ``node`` and is its
+    output number ``output_nr``; a leaf that requires grad has an accumulator node once it was used. ``base`` is the
+    tensor whose storage a view looks into; ``seen_version`` the version of that storage when ``node`` was right.
+    ``weak`` marks a Python number given as an operand: its dtype yields to that of tensors of the same category.
+    """
+
+    # Defaults live on the class: most tensors are intermediate results and set none of these.
+    node: Any = None
+    output_nr = 0
+    grad: Tensor | None = None
+    base: Tensor | None = None
+    seen_version = 0
+    retains_grad = False
+    weak = False
+    inference = False
+    view_note: str | None = None  # why writing through this view is refused while recording
+    _requires_grad = False
+    _accumulator: Any = None  # weak reference to the accumulator of a leaf
+
+    def __init__(self, array: np.ndarray[Any, Any], storage: Storage | None = None) -> None:
+        self.array = array
+        self.storage = Storage(array) if storage is None else storage
+
+    # -- what it is -----------------------------------------------------------------------------------------------
+    @property
+    def dtype(self) -> DType:
+        return dtypes.of(self.array)
+
+    @property
+    def shape(self) -> Size:
+        return Size(self.array.shape)
+
+    @property
+    def ndim(self) -> int:
+        return self.array.ndim
+
+    @property
+    def spec(self) -> TensorSpec:
+        """Shape and dtype."""
+        return TensorSpec(self.array.shape, dtypes.of(self.array))
+
+    @property
+    def geometry(self) -> Geometry:
+        """Sizes, strides and offset in elements of the storage."""
+        array, itemsize = self.array, self.array.itemsize
+        offset = (array.__array_interface__["data"][0] - self.storage.address) // itemsize if array.size else 0
+        return Geometry(array.shape, tuple(step // itemsize for step in array.strides), offset)
+
+    @property
+    def _version(self) -> int:
+        if self.inference:
+            raise OpError("Inference tensors do not track version counter.")
+        return self.storage.version
+
+    # -- its place in the graph -----------------------------------------------------------------------------------
+    @property
+    def grad_fn(self) -> Any:
+        """The node that made this tensor, or ``None``.
+
+        A view of a tensor that was written to in place since gets its history back here: it is what ``as_strided``
+        would read from its base now.
+        """
+        if self.base is not None and self.seen_version != self.storage.version:
+            self._regenerate(self.base)
+        return self.node
+
+    def _regenerate(self, base: Tensor) -> None:
+        if base.requires_grad:
+            modes.touch(self)
+            self.node, self.output_nr = registry.op("as_strided").history(base, *self.geometry), 0
+        self.seen_version = self.storage.version
+
+    @property
+    def requires_grad(self) -> bool:
+        return self._requires_grad or self.grad_fn is not None
+
+    @requires_grad.setter
+    def requires_grad(self, flag: bool) -> None:
+        self.requires_grad_(flag)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Start or stop recording operations on this leaf."""
+        if not isinstance(requires_grad, bool):
+            raise ArgumentTypeError("requires_grad must be a bool")
+        if self.grad_fn is not None:
+            if not requires_grad:
+                raise OpError(NOT_A_LEAF)
+            return self
+        self._check_can_require(requires_grad)
+        modes.touch(self)
+        self._requires_grad = requires_grad
+        return self
+
+    def _check_can_require(self, requires_grad: bool) -> None:
+        if not requires_grad:
+            return
+        if not self.dtype.is_differentiable:
+            raise OpError("only Tensors of floating point dtype can require gradients")
+        if self.inference and not modes.current().inference:
+            raise OpError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
+
+    @property
+    def is_leaf(self) -> bool:
+        """Made by the user, or not part of any graph."""
+        return self.grad_fn is None
+
+    def detach(self) -> Tensor:
+        """The same values outside the graph; storage and version counter are shared."""
+        result = Tensor(self.array, self.storage)
+        result.inference = self.inference
+        return result
+
+    @property
+    def data(self) -> Tensor:
+        """The same values outside the graph; writes through it are not counted."""
+        return Tensor(self.array, self.storage.alias())
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        modes.touch(self)
+        self.array, self.storage = value.array, value.storage.alias()
+
+    def memento(self) -> Callable[[], None]:
+        """A function that gives this tensor back the metadata it has now."""
+        attributes = dict(self.__dict__)
+
+        def restore() -> None:
+            self.__dict__.clear()
+            self.__dict__.update(attributes)
+
+        return restore
+
+    def accumulator(self) -> Any:
+        """The node that adds to ``grad``, if some graph still holds it."""
+        return None if self._accumulator is None else self._accumulator()
+
+    def keep_accumulator(self, node: Any) -> None:
+        """Let later graphs find ``node``, for as long as a graph holds it."""
+        self._accumulator = weakref.ref(node)
+
+
+class Parameter(Tensor):
+    """A leaf made to be optimised; it requires grad unless told otherwise."""
+
+    def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
+        super().__init__(data.array, data.storage)
+        self._check_can_require(requires_grad)
+        self._requires_grad = requires_grad
+
+
+def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tensor:
+    """A leaf over ``array``, which it owns from now on. Raises ``OpError`` for integers that require grad."""
+    result = Tensor(array)
+    if requires_grad:
+        if not result.dtype.is_differentiable:
+            raise OpError("Only Tensors of floating point and complex dtype can require gradients")
+        result._requires_grad = True
+    if modes.current().inference:
+        result.inference = True
+    return result
