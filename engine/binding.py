@@ -57,7 +57,7 @@ def wrap_dim(dim: int, ndim: int) -> int:
 class Param:
     """One parameter of an op: its kind, default, and how a value is checked and normalised."""
 
-    __slots__ = ("convert", "default", "index", "keyword_only", "kind", "name", "optional", "variadic")
+    __slots__ = ("convert", "counts_dimensions", "default", "index", "keyword_only", "kind", "name", "optional", "variadic")
 
     def __init__(self, index: int, parameter: inspect.Parameter) -> None:
         annotation = str(parameter.annotation)
@@ -68,6 +68,7 @@ class Param:
         self.default = parameter.default
         self.keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
         self.variadic = parameter.kind is inspect.Parameter.VAR_POSITIONAL or self.kind == "Extents"
+        self.counts_dimensions = self.kind in ("Dim", "NewDim", "Dims")
         self.convert: Callable[..., Any] | None = _CONVERTERS.get(self.kind)
 
     @property
@@ -113,15 +114,19 @@ class Signature:
         self._defaults = [param.default for param in self.params]
         self._needs_all = any(default is _REQUIRED for default in self._defaults)
         self._positional = sum(not param.keyword_only for param in self.params)
+        self._has_variadic = any(param.variadic for param in self.params)
+        self._fixed = next((i for i, default in enumerate(self._defaults) if default is not _REQUIRED), self._count)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """The value of every parameter. Raises ``ArgumentTypeError`` in the reference's words."""
         given = len(args)
         if self._plain and given == self._count and not kwargs:
             return list(args)
-        if not self._plain:
+        if self._has_variadic:
             args = self._gather(args)
             given = len(args)
+        elif not kwargs and self._fixed <= given <= self._positional:
+            return [*args, *self._defaults[given:]]
         if given > self._positional:
             raise self._too_many(given)
         values = list(args) + self._defaults[given:]

@@ -6,7 +6,6 @@ arguments, promotes, runs the kernel, wraps what comes out and records a node. N
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -18,75 +17,11 @@ from engine.binding import (
 )  # fmt: skip
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, EngineError, OpError, UnsupportedError
+from engine.rules import Question, Rule, about
 from engine.tape import Edge, Node, Saved, edge_of
 from engine.tensor import Tensor, TensorSpec
 
 _CATEGORIES = {"b": BOOL, "i": INTEGER, "f": FLOATING, "c": COMPLEX}
-
-
-class Rule:
-    """One vjp rule, and where each of the names it asks for comes from.
-
-    ``params`` are the parameters whose cotangents it gives: one, or all differentiable ones of a joint rule.
-    """
-
-    __slots__ = ("function", "is_joint", "is_list", "params", "saves", "shapes", "sources")
-
-    def __init__(self, op: Primitive, function: Callable[..., Any], params: list[Param], joint: bool) -> None:
-        self.function = function
-        self.params = params
-        self.is_joint = joint
-        self.is_list = len(params) == 1 and params[0].is_list and not joint
-        self.saves: list[str] = []
-        self.shapes: list[str] = []
-        names = inspect.signature(function).parameters
-        self.sources = [self._source(op, name) for name in names]
-
-    def _source(self, op: Primitive, name: str) -> Callable[..., Any]:
-        """How to get ``name`` from a node; fails at import for a name that does not exist."""
-        special = _SPECIAL.get(name)
-        if special is not None:
-            return special
-        if name in op.output_names or name in op.tensor_names:
-            self.saves.append(name)
-            return lambda node, cotangents, needs: node.fetch(name)
-        if _about(name) in op.tensor_names:
-            self.shapes.append(name)
-        elif name not in op.static_names:
-            raise TypeError(f"a rule of {op.name!r} asks for {name!r}, which the op does not have")
-        return lambda node, cotangents, needs: node.static[name]
-
-    def __call__(self, node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> Any:
-        return self.function(*[source(node, cotangents, needs) for source in self.sources])
-
-
-def _about(name: str) -> str:
-    """The tensor that ``x_shape``, ``x_shapes``, ``x_dtype`` or ``x_geometry`` is about."""
-    return name.removesuffix("_shapes").removesuffix("_shape").removesuffix("_dtype").removesuffix("_geometry")
-
-
-def _first_cotangent(node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> Tensor:
-    for position, spec in enumerate(node.outputs):
-        if spec.dtype.is_differentiable:
-            found = cotangents[position]
-            return _zeros(spec) if found is None else found
-    raise OpError(f"{node.name()} has no differentiable output")
-
-
-def _all_cotangents(node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> list[Tensor]:
-    return [_zeros(spec) if g is None else g for g, spec in zip(cotangents, node.outputs, strict=True)]
-
-
-_SPECIAL: dict[str, Callable[..., Any]] = {
-    "g": _first_cotangent,
-    "gs": _all_cotangents,
-    "cotangents": lambda node, cotangents, needs: cotangents,
-    "needs": lambda node, cotangents, needs: needs,
-}
-
-
-def _zeros(spec: TensorSpec) -> Tensor:
-    return Tensor(np.zeros(spec.shape, spec.dtype.numpy))
 
 
 class Primitive:
@@ -114,8 +49,8 @@ class Primitive:
         self.output_names, self.result = outputs, result
         self.categories = frozenset(_CATEGORIES[letter] for letter in supports)
         self.kernel_name = kernel_name or f"{name}_cpu"
-        self.grows = _Question(grows) if grows else None
-        self.check = _Question(check) if check else None
+        self.grows = Question(grows) if grows else None
+        self.check = Question(check) if check else None
         self.data_dependent, self.random = data_dependent, random
         self.many, self.reads_storage = many, reads_storage
         self.number_grad_fn = number_grad_fn or {}
@@ -138,6 +73,14 @@ class Primitive:
         self.keyword_only = [param for param in params if param.keyword_only]
         self.has_lists = any(param.is_list for param in self.tensors)
         self.rules: list[Rule] = []
+        self._unit_spans = [(i, i + 1) for i in range(len(self.differentiable))]
+        self._tensor_indices = [param.index for param in self.tensors]
+        self._is_simple = self.pointwise and not self.has_lists and all(p.kind == "Array" for p in self.tensors)
+        lowest = FLOATING if self.promote == "int_to_float" else BOOL
+        self._computable = {
+            dtype.numpy for dtype in dtypes.ALL
+            if dtype.opmath is dtype and dtype.category >= lowest and dtype.category in self.categories
+        }  # fmt: skip
 
     def _default_numbers(self) -> set[str]:
         return {param.name for param in self.promoted[1:]} if self.pointwise else set()
@@ -174,18 +117,31 @@ class Primitive:
 
     def prepare(self, values: list[Any]) -> list[Any]:
         """Tensors where tensors belong, static arguments checked and normalised."""
-        ndim = -1
         for param in self.tensors:
-            value = values[param.index]
-            if type(value) is not Tensor:
-                value = values[param.index] = self._as_tensor(param, value)
-            if ndim < 0 and value is not None:
-                ndim = value.array.ndim if not param.is_list else max((t.array.ndim for t in value), default=0)
-        for param in self.statics:
-            values[param.index] = param.static(self.signature.name, values[param.index], ndim)
+            if type(values[param.index]) is not Tensor:
+                values[param.index] = self._as_tensor(param, values[param.index])
+        if self.statics:
+            self._prepare_statics(values)
         if self.check is not None:
             self.check({param.name: values[param.index] for param in self.signature.params})
         return values
+
+    def _prepare_statics(self, values: list[Any]) -> None:
+        ndim = self._rank(values)
+        for param in self.statics:
+            value = values[param.index]
+            if value is not param.default or param.counts_dimensions:
+                values[param.index] = param.static(self.signature.name, value, ndim)
+
+    def _rank(self, values: list[Any]) -> int:
+        """The rank of the first tensor that is there; of a list, the greatest."""
+        for param in self.tensors:
+            value = values[param.index]
+            if type(value) is list:
+                return max((t.array.ndim for t in value), default=0)
+            if value is not None:
+                return value.array.ndim  # type: ignore[no-any-return]
+        return -1
 
     def _as_tensor(self, param: Param, value: Any) -> Any:
         if isinstance(value, Tensor):
@@ -210,8 +166,8 @@ class Primitive:
 
     def evaluate(self, values: list[Any]) -> tuple[Array, ...]:
         """Run the kernel on the promoted arrays; its results as arrays."""
-        arrays = [None if v is None else v for v in values]
-        low = self._promote_into(arrays, values)
+        arrays = list(values)
+        low = None if self._take_uniform(arrays) else self._promote_into(arrays, values)
         budget = modes.current().budget
         if budget is not None:
             self._reserve(budget, arrays)
@@ -233,10 +189,27 @@ class Primitive:
         except (EngineError, MemoryError):
             raise
         except (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgError, ZeroDivisionError) as error:
+            if self.pointwise:
+                check_broadcast([array for array in arrays if isinstance(array, np.ndarray)])
             raise OpError(f"{self.signature.name}(): {error}") from error
         if type(result) is np.ndarray:
             return (result,)
         return tuple(np.asarray(r) for r in result) if type(result) in (tuple, list) else (np.asarray(result),)
+
+    def _take_uniform(self, arrays: list[Any]) -> bool:
+        """The common case: single tensors of one dtype that the kernel computes in. They are replaced by arrays."""
+        if not self._is_simple:
+            return False
+        common = None
+        for index in self._tensor_indices:
+            tensor = arrays[index]
+            dtype = tensor.array.dtype
+            if tensor.weak or (common is not None and dtype is not common) or dtype not in self._computable:
+                return False
+            common = dtype
+        for index in self._tensor_indices:
+            arrays[index] = arrays[index].array
+        return True
 
     def _promote_into(self, arrays: list[Any], values: list[Any]) -> DType | None:
         """Replace tensors by arrays of the compute dtype; the 16-bit dtype to go back to, if there is one."""
@@ -249,8 +222,6 @@ class Primitive:
             arrays[param.index] = (
                 [self._array(t, target) for t in value] if param.is_list else self._array(value, target)
             )
-        if self.pointwise and len(self.tensors) > 1:
-            _check_broadcast([arrays[param.index] for param in self.tensors if arrays[param.index] is not None])
         if self.dtype_index is not None and values[self.dtype_index] is not None:
             return None  # the caller said what comes out, and the kernel heeds it
         low = common if common is not None else self._low_dtype(values)
@@ -309,13 +280,21 @@ class Primitive:
         """Tensors over the results: views of the first input's storage, or owners of their own."""
         if self.view:
             return tuple(inplace.view_of(values[0], array, len(arrays) > 1, self.grad_fn) for array in arrays)
-        sources = self._source_arrays(values)
-        inference = modes.current().inference
-        outputs = tuple(Tensor(_owned(array, sources)) for array in arrays)
-        if inference:
+        outputs = tuple([Tensor(self._owned(array, values)) for array in arrays])
+        if modes.current().inference:
             for output in outputs:
                 output.inference = True
         return outputs
+
+    def _owned(self, array: Array, values: list[Any]) -> Array:
+        """``array``, or a copy if it looks into memory of an input or is not dense."""
+        if array.base is None:
+            for index in self._tensor_indices:
+                if type(values[index]) is list or (values[index] is not None and values[index].array is array):
+                    break
+            else:
+                return array
+        return _dense(array, self._source_arrays(values))
 
     def _source_arrays(self, values: list[Any]) -> list[Array]:
         sources = []
@@ -329,12 +308,23 @@ class Primitive:
 
     def record(self, values: list[Any], outputs: Sequence[Tensor]) -> None:
         """Make the outputs parts of the graph, if an input is."""
-        node = self.node(values, tuple(output.spec for output in outputs), outputs)
+        if not self.is_tracked(values):
+            return
+        node = self.node(values, tuple([output.spec for output in outputs]), outputs)
         if node is None:
             return
         for number, output in enumerate(outputs):
             if output.dtype.is_differentiable:
                 output.node, output.output_nr = node, number
+
+    def is_tracked(self, values: list[Any]) -> bool:
+        """Whether a differentiable input is part of a graph."""
+        for param in self.differentiable:
+            value = values[param.index]
+            for tensor in value if type(value) is list else (value,):
+                if tensor is not None and tensor.requires_grad:
+                    return True
+        return False
 
     def node(
         self, values: list[Any], specs: tuple[TensorSpec, ...], outputs: Sequence[Tensor] = (),
@@ -345,9 +335,7 @@ class Primitive:
         ``saved_as`` replaces inputs where they are saved (an in-place write saves what was there before).
         """
         edges, inputs, counts = self._edges(values)
-        if not any(edge is not None for edge in edges):
-            return None
-        if not any(spec.dtype.is_differentiable for spec in specs):
+        if all(edge is None for edge in edges) or not any([spec.dtype.is_differentiable for spec in specs]):
             return None
         node = Node(self, {param.name: values[param.index] for param in self.statics}, tuple(edges))
         node.inputs, node.outputs, node.counts = tuple(inputs), specs, tuple(counts)
@@ -377,7 +365,7 @@ class Primitive:
         """Keep what the rules of the inputs that need a cotangent ask for, and nothing else."""
         saved: dict[str, Any] = {}
         for rule, (start, stop) in zip(self.rules, self._spans(node), strict=True):
-            if all(edge is None for edge in node.edges[start:stop]):
+            if not (rule.shapes or rule.saves) or all([edge is None for edge in node.edges[start:stop]]):
                 continue
             for name in rule.shapes:
                 node.static[name] = self._shape(name, values)
@@ -397,7 +385,7 @@ class Primitive:
         return [Saved(t, edge_of(t)) for t in value] if param.is_list else Saved(value, edge_of(value))
 
     def _shape(self, name: str, values: list[Any]) -> Any:
-        tensor_name = _about(name)
+        tensor_name = about(name)
         value = next(values[param.index] for param in self.tensors if param.name == tensor_name)
         if name.endswith("_geometry"):
             return tuple(value.geometry)
@@ -409,6 +397,8 @@ class Primitive:
         """Which edges belong to each rule."""
         if self.rules and self.rules[0].is_joint:
             return [(0, len(node.edges))]
+        if not self.has_lists:
+            return self._unit_spans
         spans, start = [], 0
         for count in node.counts:
             spans.append((start, start + count))
@@ -444,17 +434,6 @@ class Primitive:
         return f"<op {self.name}>"
 
 
-class _Question:
-    """A function of some of an op's arguments, asked by name."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self._names = list(inspect.signature(function).parameters)
-
-    def __call__(self, named: dict[str, Any]) -> Any:
-        return self._function(*[named[name] for name in self._names])
-
-
 def weak(value: Any) -> Tensor:
     """A Python number as a 0-d operand whose dtype yields to that of tensors."""
     python = dtypes.python_type(value)
@@ -468,8 +447,7 @@ def weak(value: Any) -> Tensor:
     return tensor
 
 
-def _owned(array: Array, sources: list[Array]) -> Array:
-    """``array``, or a copy if it looks into memory of an input or is not dense."""
+def _dense(array: Array, sources: list[Array]) -> Array:
     if array.base is None and not any(array is source for source in sources):
         return array
     if any(np.may_share_memory(array, source) for source in sources) or not array.flags.forc:
@@ -477,7 +455,7 @@ def _owned(array: Array, sources: list[Array]) -> Array:
     return array
 
 
-def _check_broadcast(arrays: list[Array]) -> None:
+def check_broadcast(arrays: list[Array]) -> None:
     """Refuse shapes that do not broadcast, in the reference's words."""
     first = arrays[0].shape
     if all(array.shape == first or not array.shape for array in arrays[1:]):

@@ -243,7 +243,8 @@ class Generator:
         if isinstance(mean, np.ndarray):
             return np.asarray(self.normal(shape, dtype, 0.0, std, contiguous) + mean).astype(dtype)
         if kind.is_complex:
-            return _joined(self.normal((*shape, 2), dtypes.to_real(kind).numpy, mean, std / math.sqrt(2.0)), kind)
+            std /= math.sqrt(2.0)
+            return _joined(self.normal((*shape, 2), dtypes.to_real(kind).numpy, mean, std, contiguous), kind)
         _require(kind.is_floating_point, "normal_kernel_cpu", kind)
         count = math.prod(shape)
         if contiguous and count >= sampling.BLOCK:
@@ -389,8 +390,11 @@ class Generator:
             rows = [self._with_replacement(row, count) for row in weights.reshape(-1, weights.shape[-1])]
             return np.array(rows, np.int64).reshape(*weights.shape[:-1], count)
         # The largest of weights over exponentials are a sample without replacement (P. Efraimidis, P. Spirakis, 2006).
+        trials = np.empty_like(weights)
+        filled = in_memory_order(trials)
+        filled[...] = self.exponential(filled.shape, weights.dtype)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            ranks = (weights / self.exponential(weights.shape, weights.dtype)).astype(np.float64)
+            ranks = (weights / trials).astype(np.float64)
         return np.argsort(-ranks, axis=-1, kind="stable")[..., :count].astype(np.int64)
 
     def _with_replacement(self, row: Array, count: int) -> Array:
@@ -432,7 +436,7 @@ def _blank_core() -> np.random.MT19937:
 
 
 def _kind(dtype: np.dtype[Any]) -> DType:
-    return dtypes.from_numpy(np.dtype(dtype))
+    return dtypes.from_numpy(dtype)
 
 
 def _cast(samples: Array, kind: DType) -> Array:

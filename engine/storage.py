@@ -16,12 +16,17 @@ class Storage:
     own writes, so that writes through ``.data`` are not seen by the version check.
     """
 
-    __slots__ = ("__weakref__", "array", "root", "version")
+    __slots__ = ("__weakref__", "_aliased", "array", "version")
 
-    def __init__(self, array: np.ndarray[Any, Any], root: Storage | None = None) -> None:
+    def __init__(self, array: np.ndarray[Any, Any], aliased: Storage | None = None) -> None:
         self.array = array
-        self.root = self if root is None else root
+        self._aliased = aliased  # never itself: a cycle would keep the memory until the next collection
         self.version = 0
+
+    @property
+    def root(self) -> Storage:
+        """The storage that owns the memory."""
+        return self if self._aliased is None else self._aliased
 
     def alias(self) -> Storage:
         """The same memory with a version counter of its own."""

@@ -213,7 +213,7 @@ def _own(cotangent: Tensor) -> Tensor:
 # -- edges --------------------------------------------------------------------------------------------------------
 def edge_of(tensor: Tensor) -> Edge | None:
     """Where the cotangent of ``tensor`` goes, or ``None`` if it needs none."""
-    node = tensor.grad_fn
+    node = tensor.node if tensor.base is None else tensor.grad_fn
     if node is not None:
         return Edge(node, tensor.output_nr)
     return Edge(_accumulator_of(tensor), 0) if tensor._requires_grad else None

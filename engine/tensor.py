@@ -129,7 +129,9 @@ class Tensor:
 
     @property
     def requires_grad(self) -> bool:
-        return self._requires_grad or self.grad_fn is not None
+        if self._requires_grad:
+            return True
+        return (self.node if self.base is None else self.grad_fn) is not None
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:

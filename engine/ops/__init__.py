@@ -13,7 +13,7 @@ from typing import Any
 
 from engine import registry
 
-FAMILIES = ("compare", "contraction", "elementary", "matmul", "parts", "pointwise", "reduce", "rounding", "views")
+FAMILIES = ("compare", "contraction", "create", "elementary", "matmul", "nn", "parts", "pointwise", "reduce", "rounding", "views")
 
 for _family in FAMILIES:
     import_module(f"engine.ops.{_family}")

@@ -1,29 +1,47 @@
 """Tensors made from nothing: constants, ranges, and what Python numbers and lists become.
 
 Every op here makes a leaf. ``factory`` adds the keywords that all of them take; memory is asked for before it is used.
-``empty`` and its kin are filled with zeros.
+``empty`` and its kin are filled with zeros. Random tensors are in ``draws``.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from functools import wraps
+from functools import reduce, wraps
 from itertools import chain
 from math import ceil, isfinite, prod
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from engine import dtypes, modes, ops
-from engine.binding import Signature
+from engine.binding import Param, Signature
 from engine.dtypes import COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
-from engine.op import Array, Extents, Scalar, Size, composite, primitive
+from engine.op import Array, Extents, Index, Scalar, Size, composite, primitive
+from engine.storage import Storage
 from engine.tensor import Tensor, from_array
 
+RANGE = (
+    "torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with "
+    "Python's range builtin. Instead, use torch.arange, which produces values in [start, end)."
+)
 LEAF_DTYPE = "Only Tensors of floating point and complex dtype can require gradients"
-_DEVICES = (
+COPY_CONSTRUCT = (
+    "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+    "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor)."
+)
+ARRAY_DTYPE = (
+    "can't convert np.ndarray of type numpy.{}. The only supported types are: float64, float32, float16, complex64, "
+    "complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool."
+)
+NEGATIVE_STRIDES = (
+    "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
+    "supported. (You can probably work around this by making a copy of your array  with array.copy().) "
+)
+DEVICES = (
     "cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, maia, xla, lazy, vulkan, mps, meta, hpu, mtia, "
     "privateuseone"
 )
@@ -41,36 +59,520 @@ _OPTIONS = (
 
 
 def factory(
-    body: Callable[..., Tensor] | None = None, /, *, method: bool = False, function: bool = True,
-    aliases: tuple[str, ...] = (),
+    body: Callable[..., Tensor] | None = None, /, *, name: str | None = None, method: bool = False,
+    function: bool = True,
 ) -> Any:  # fmt: skip
     """Declare a public op that makes a leaf: ``body`` with the keywords that all such ops take.
 
-    Static arguments reach ``body`` checked; a ``dtype`` reaches it as ``None`` unless it was given.
+    Static arguments reach ``body`` checked, as those of a primitive's kernel do.
     """
 
     def declare(body: Callable[..., Tensor]) -> Any:
-        own = Signature(body, body.__name__)
-        checked = [param for param in own.params if not param.is_tensor]
+        own = Signature(body, name or body.__name__)
 
         @wraps(body)
-        def make(*args: Any, device: Any, requires_grad: bool, **kwargs: Any) -> Tensor:
-            check_device(device)
-            for param in checked:
-                values: Any = kwargs if param.keyword_only else args
-                key: Any = param.name if param.keyword_only else param.index
-                if param.keyword_only:
-                    kwargs[key] = param.static(own.name, values[key], -1)
-            positional = [
-                value if param.is_tensor else param.static(own.name, value, -1)
-                for param, value in zip(own.params, args, strict=False)
+        def make(*args: Any, device: Any, requires_grad: bool, **named: Any) -> Tensor:
+            _check_device(device)
+            named = {param.name: named[param.name] for param in own.params if param.keyword_only}
+            values = [
+                _checked(own.name, param, value)
+                for param, value in zip(own.params, chain(args, named.values()), strict=True)
             ]
-            for unused in ("layout", "pin_memory", "memory_format"):
-                kwargs.pop(unused)
-            return leaf(body(*positional, **kwargs), requires_grad)
+            split = len(args)
+            return leaf(body(*values[:split], **dict(zip(named, values[split:], strict=True))), requires_grad)
 
         parameters = [*inspect.signature(body).parameters.values(), *_OPTIONS]
         make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-        return composite(make, function=function, method=method, aliases=aliases)
+        return composite(make, name=own.name, function=function, method=method)
 
     return declare if body is None else declare(body)
+
+
+def _checked(op_name: str, param: Param, value: Any) -> Any:
+    if param.kind == "Tensor":
+        if not isinstance(value, Tensor):
+            raise param.reject(op_name, "Tensor", value)
+        return value
+    return param.static(op_name, value, -1)
+
+
+def _check_device(device: Any) -> None:
+    kind = str(device).partition(":")[0]
+    if device is None or kind == "cpu":
+        return
+    if kind not in DEVICES.split(", "):
+        raise OpError(f"Expected one of {DEVICES} device type at start of device string: {device}")
+    raise OpError(f"there is no device {device!s} here: tensors live on 'cpu'")
+
+
+def leaf(tensor: Tensor, requires_grad: bool) -> Tensor:
+    """``tensor``, which nobody else has yet, as a leaf that requires grad or not."""
+    if requires_grad:
+        if not tensor.dtype.is_differentiable:
+            raise OpError(LEAF_DTYPE)
+        tensor._requires_grad = True
+    return tensor
+
+
+def checked_size(size: tuple[int, ...]) -> tuple[int, ...]:
+    """``size``, which has no negative extent. Raises ``OpError``."""
+    for extent in size:
+        if extent < 0:
+            raise OpError(f"Trying to create tensor with negative dimension {extent}: {list(size)}")
+    return size
+
+
+def _default(dtype: DType | None) -> DType:
+    return modes.current().default_dtype if dtype is None else dtype
+
+
+# -- one value everywhere -----------------------------------------------------------------------------------------
+@primitive(public=False, grows=lambda size: prod(size))
+def filled(size: Size, value: Scalar, dtype: DType) -> Array:
+    """``value`` everywhere."""
+    if value == 0:
+        return np.zeros(size, dtype.numpy)
+    return np.full(size, np.asarray(value).astype(dtype.numpy))
+
+
+@factory
+def zeros(size: Extents, *, dtype: DType | None = None) -> Tensor:
+    """Zeros."""
+    if any(extent < 0 for extent in size):
+        raise OpError("zeros: Dimension size must be non-negative.")
+    return filled(size, 0, _default(dtype))  # type: ignore[no-any-return]
+
+
+@factory
+def ones(size: Extents, *, dtype: DType | None = None) -> Tensor:
+    """Ones."""
+    return filled(checked_size(size), 1, _default(dtype))  # type: ignore[no-any-return]
+
+
+@factory
+def empty(size: Extents, *, dtype: DType | None = None) -> Tensor:
+    """Zeros: nobody's old memory is ever shown."""
+    return filled(checked_size(size), 0, _default(dtype))  # type: ignore[no-any-return]
+
+
+@factory
+def full(size: Size, fill_value: Scalar, *, dtype: DType | None = None) -> Tensor:
+    """``fill_value`` everywhere; its type is that of the tensor unless ``dtype`` says otherwise."""
+    target = _dtype_of_number(fill_value) if dtype is None else dtype
+    check_fits(fill_value, target)
+    return filled(checked_size(size), fill_value, target)  # type: ignore[no-any-return]
+
+
+@primitive(public=False, grows=lambda size: prod(size))
+def filled_strided(size: Size, stride: Size, value: Scalar, dtype: DType) -> Array:
+    """``value`` everywhere, with the dimensions laid out in memory in the order of ``stride``."""
+    order = sorted(range(len(size)), key=lambda dim: -stride[dim])
+    dense = np.full([size[dim] for dim in order], value, dtype.numpy)
+    return dense.transpose(sorted(range(len(size)), key=order.__getitem__))
+
+
+@factory
+def empty_strided(size: Size, stride: Size, *, dtype: DType | None = None) -> Tensor:
+    """Zeros with the dimensions laid out in memory in the order of ``stride``."""
+    return filled_strided(checked_size(size), stride, 0, _default(dtype))  # type: ignore[no-any-return]
+
+
+@factory
+def scalar_tensor(s: Scalar, *, dtype: DType | None = None) -> Tensor:
+    """A 0-d tensor."""
+    target = _default(dtype)
+    check_fits(s, target)
+    return filled((), s, target)  # type: ignore[no-any-return]
+
+
+def _dtype_of_number(value: Any) -> DType:
+    default = modes.current().default_dtype
+    if isinstance(value, bool):
+        return dtypes.bool_
+    if isinstance(value, int):
+        return dtypes.int64
+    return dtypes.to_complex(default) if isinstance(value, complex) else default
+
+
+# -- whether a number fits a dtype --------------------------------------------------------------------------------
+_C_TYPES = {
+    "uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int", "int64": "int64_t",
+    "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double",
+    "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+}  # fmt: skip
+
+
+def check_fits(value: Any, dtype: DType) -> None:
+    """Refuse a number beyond the range of ``dtype``, in the reference's words."""
+    if not fits(value, dtype):
+        raise OpError(f"value cannot be converted to type {_C_TYPES[dtype.name]} without overflow")
+
+
+def fits(value: Any, dtype: DType) -> bool:
+    """Whether ``value`` converts to ``dtype``: fractions are cut off, negative numbers wrap in unsigned types."""
+    if dtype is dtypes.bool_:
+        return True
+    if dtype.is_complex:
+        real = dtypes.to_real(dtype)
+        return fits(value.real, real) and fits(value.imag, real)
+    if isinstance(value, complex):
+        return value.imag == 0 and fits(value.real, dtype)
+    if dtype.is_floating_point:
+        return not isfinite(value) or abs(value) <= _LARGEST[dtype]
+    bounds = np.iinfo(dtype.numpy)
+    low = -int(bounds.max) if bounds.min == 0 else int(bounds.min)
+    return isfinite(value) and low <= int(value) <= int(bounds.max)
+
+
+_LARGEST = {dtype: float(ml_dtypes.finfo(dtype.numpy).max) for dtype in dtypes.ALL if dtype.is_floating_point}
+
+
+# -- as large as another ------------------------------------------------------------------------------------------
+@primitive(public=False)
+def filled_like(input: Index, value: Scalar, dtype: DType) -> Array:
+    """``value`` everywhere, in the shape of ``input`` and the order of its memory."""
+    return np.full_like(input, value, dtype.numpy)
+
+
+def _like(input: Tensor, value: Any, dtype: DType | None) -> Any:
+    return filled_like(input, value, input.dtype if dtype is None else dtype)
+
+
+@factory
+def zeros_like(input: Tensor, *, dtype: DType | None = None) -> Tensor:
+    """Zeros of the shape of ``input``."""
+    return _like(input, 0, dtype)  # type: ignore[no-any-return]
+
+
+@factory
+def ones_like(input: Tensor, *, dtype: DType | None = None) -> Tensor:
+    """Ones of the shape of ``input``."""
+    return _like(input, 1, dtype)  # type: ignore[no-any-return]
+
+
+@factory
+def empty_like(input: Tensor, *, dtype: DType | None = None) -> Tensor:
+    """Zeros of the shape of ``input``: nobody's old memory is ever shown."""
+    return _like(input, 0, dtype)  # type: ignore[no-any-return]
+
+
+@factory
+def full_like(input: Tensor, fill_value: Scalar, *, dtype: DType | None = None) -> Tensor:
+    """``fill_value`` in the shape of ``input``."""
+    check_fits(fill_value, input.dtype if dtype is None else dtype)
+    return _like(input, fill_value, dtype)  # type: ignore[no-any-return]
+
+
+@factory(method=True, function=False)
+def new_zeros(self: Tensor, size: Extents, *, dtype: DType | None = None) -> Tensor:
+    """Zeros of the dtype of this tensor."""
+    return filled(checked_size(size), 0, dtype or self.dtype)  # type: ignore[no-any-return]
+
+
+@factory(method=True, function=False)
+def new_ones(self: Tensor, size: Extents, *, dtype: DType | None = None) -> Tensor:
+    """Ones of the dtype of this tensor."""
+    return filled(checked_size(size), 1, dtype or self.dtype)  # type: ignore[no-any-return]
+
+
+@factory(method=True, function=False)
+def new_empty(self: Tensor, size: Extents, *, dtype: DType | None = None) -> Tensor:
+    """Zeros of the dtype of this tensor."""
+    return filled(checked_size(size), 0, dtype or self.dtype)  # type: ignore[no-any-return]
+
+
+@factory(method=True, function=False)
+def new_full(self: Tensor, size: Size, fill_value: Scalar, *, dtype: DType | None = None) -> Tensor:
+    """``fill_value`` everywhere, in the dtype of this tensor."""
+    check_fits(fill_value, dtype or self.dtype)
+    return filled(checked_size(size), fill_value, dtype or self.dtype)  # type: ignore[no-any-return]
+
+
+# -- ranges -------------------------------------------------------------------------------------------------------
+def _number(op_name: str, argument: str, position: int, value: Any) -> Any:
+    """A Python number, also out of a 0-d tensor."""
+    if isinstance(value, Tensor) and value.array.ndim == 0:
+        return value.item()  # type: ignore[attr-defined]
+    if not isinstance(value, int | float | complex):
+        raise ArgumentTypeError(
+            f"{op_name}(): argument '{argument}' (position {position}) must be Number, not {type(value).__name__}"
+        )
+    return value
+
+
+@primitive(public=False, grows=lambda count: count)
+def counted(start: Scalar, step: Scalar, count: int, dtype: DType) -> Array:
+    """``count`` numbers from ``start`` on, ``step`` apart."""
+    if dtype.category == INTEGER:
+        return (np.arange(count, dtype=np.int64) * int(step) + int(start)).astype(dtype.numpy)
+    return (np.arange(count) * float(step) + float(start)).astype(dtype.numpy)
+
+
+@factory
+def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DType | None = None) -> Tensor:
+    """The numbers from ``start`` up to but without ``end``, ``step`` apart; with one argument from 0 up to it."""
+    first, last = (0, start) if end is None else (start, end)
+    low = _number("arange", "start", 1, first)
+    high = _number("arange", "end", 1 if end is None else 2, last)
+    by = _number("arange", "step", 3, step)
+    target = _range_dtype(low, high, by) if dtype is None else dtype
+    if target.category not in (INTEGER, FLOATING):
+        raise UnsupportedError(f"\"arange_cpu\" not implemented for '{target.scalar_type}'")
+    if target is dtypes.int64:
+        low, high, by = _whole(low), _whole(high), _whole(by)
+    return counted(low, by, _range_count(low, high, by), target)  # type: ignore[no-any-return]
+
+
+def _range_dtype(*numbers: Any) -> DType:
+    for number in numbers:
+        check_fits(number, dtypes.int64 if isinstance(number, int) else dtypes.float64)
+    return dtypes.int64 if all(isinstance(number, int) for number in numbers) else modes.current().default_dtype
+
+
+def _whole(number: Any) -> Any:
+    return int(number) if isfinite(number) else number
+
+
+def _range_count(start: Any, end: Any, step: Any) -> int:
+    if step == 0:
+        raise OpError("step must be nonzero")
+    if not (isfinite(start) and isfinite(end)):
+        raise OpError(f"unsupported range: {start:g} -> {end:g}")
+    if (end - start) * step < 0:
+        raise OpError("upper bound and lower bound inconsistent with step sign")
+    if isinstance(step, int) and isinstance(start, int) and isinstance(end, int):
+        return -((start - end) // step)
+    return ceil((end - start) / step)
+
+
+@factory(name="range")
+def inclusive_range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DType | None = None) -> Tensor:
+    """The numbers from ``start`` up to and with ``end``, ``step`` apart."""
+    modes.warn(RANGE)
+    low, high = (0, start) if end is None else (start, end)
+    return counted(low, step, int((high - low) / step) + 1, _default(dtype))  # type: ignore[no-any-return]
+
+
+@primitive(public=False, grows=lambda steps: steps)
+def spaced(start: Scalar, end: Scalar, steps: int, dtype: DType) -> Array:
+    """``steps`` numbers from ``start`` to ``end``, both included: the first half counted from there, the rest back."""
+    if steps < 2:
+        return np.full(steps, start).astype(dtype.numpy)
+    compute = np.dtype(np.float64) if dtype.category == INTEGER else dtype.opmath.numpy
+    first, last = np.asarray([start, end]).astype(compute)
+    step = (last - first) / compute.type(steps - 1)
+    places = np.arange(steps)
+    rising = first + step * places.astype(compute)
+    falling = last - step * (steps - 1 - places).astype(compute)
+    return np.where(places < steps // 2, rising, falling).astype(dtype.numpy)
+
+
+@primitive(public=False, grows=lambda steps: steps)
+def spaced_powers(start: Scalar, end: Scalar, steps: int, base: float, dtype: DType) -> Array:
+    """``base`` to the powers that ``spaced`` gives."""
+    compute = dtypes.float64 if dtype.category == INTEGER else dtype.opmath
+    return np.power(compute.numpy.type(base), spaced.kernel(start, end, steps, compute)).astype(dtype.numpy)
+
+
+def _spacing(name: str, start: Any, end: Any, steps: int, dtype: DType | None) -> tuple[Any, Any, DType]:
+    """Both ends as numbers, and the dtype of what lies between. Raises where the reference does."""
+    low, high = _number(name, "start", 1, start), _number(name, "end", 2, end)
+    if steps < 0:
+        raise OpError("number of steps must be non-negative")
+    is_complex = isinstance(low, complex) or isinstance(high, complex)
+    default = modes.current().default_dtype
+    target = dtype or (dtypes.to_complex(default) if is_complex else default)
+    if target is dtypes.bool_:
+        raise UnsupportedError(f"\"{name}_cpu\" not implemented for 'Bool'")
+    return low, high, target
+
+
+@factory
+def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None) -> Tensor:
+    """``steps`` numbers from ``start`` to ``end``, both included, at equal distances."""
+    low, high, target = _spacing("linspace", start, end, steps, dtype)
+    return spaced(low, high, steps, target)  # type: ignore[no-any-return]
+
+
+@factory
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DType | None = None) -> Tensor:
+    """``base`` to the power of ``steps`` numbers from ``start`` to ``end``, both included, at equal distances."""
+    low, high, target = _spacing("logspace", start, end, steps, dtype)
+    return spaced_powers(low, high, steps, base, target)  # type: ignore[no-any-return]
+
+
+@primitive(public=False, grows=lambda rows, columns: rows * columns)
+def identity(rows: int, columns: int, dtype: DType) -> Array:
+    """Ones on the diagonal, zeros elsewhere."""
+    return np.eye(rows, columns, dtype=dtype.numpy)
+
+
+@factory
+def eye(n: int, m: int | None = None, *, dtype: DType | None = None) -> Tensor:
+    """The identity matrix with ``n`` rows and ``m`` columns."""
+    for name, extent in (("n", n), ("m", m)):
+        if extent is not None and extent < 0:
+            raise OpError(f"{name} must be greater or equal to 0, got {extent}")
+    return identity(n, n if m is None else m, _default(dtype))  # type: ignore[no-any-return]
+
+
+# -- what Python numbers and lists become -------------------------------------------------------------------------
+@factory
+def tensor(data: Any, *, dtype: DType | None = None) -> Tensor:
+    """A copy of ``data``: a number, nested lists of numbers or 0-d tensors, an array or a tensor."""
+    if isinstance(data, Tensor):
+        modes.warn(COPY_CONSTRUCT)
+    return made_of(data, dtype)
+
+
+def made_of(data: Any, dtype: DType | None) -> Tensor:
+    """A new tensor with the values of ``data``, in the reference's choice of dtype unless one is given."""
+    if isinstance(data, Tensor):
+        return from_array(data.array.astype((dtype or data.dtype).numpy, order="K"))
+    if isinstance(data, np.ndarray):
+        return from_array(np.array(data, (dtype or _array_dtype(data)).numpy, order="C"))
+    if isinstance(data, str):
+        raise ArgumentTypeError("new(): invalid data type 'str'")
+    sizes = _sizes_of(data)
+    target = _inferred(data) if dtype is None else dtype
+    _reserve(sizes, target)
+    return from_array(_stored(_flattened(data, sizes), target).reshape(sizes))
+
+
+def _reserve(sizes: list[int], dtype: DType) -> None:
+    budget = modes.current().budget
+    if budget is not None:
+        budget.reserve(prod(sizes), dtype.itemsize)
+
+
+def _is_sequence(data: Any) -> bool:
+    return isinstance(data, list | tuple | range | np.ndarray)
+
+
+def _sizes_of(data: Any) -> list[int]:
+    """The shape, by the first element of every list."""
+    sizes = []
+    while _is_sequence(data) or isinstance(data, str):
+        if isinstance(data, str):
+            raise ArgumentValueError("too many dimensions 'str'")
+        sizes.append(len(data))
+        if not len(data):
+            break
+        data = data[0]
+    return sizes
+
+
+def _inferred(data: Any) -> DType:
+    """The dtype that everything in ``data`` promotes to; floats have the default one."""
+    pending, kinds = [data], set()
+    while pending:
+        one = pending.pop()
+        if not _is_sequence(one):
+            kinds.add(_kind_of(one))
+        elif not len(one):
+            kinds.add(modes.current().default_dtype)
+        elif all(type(element) in _NUMBERS for element in one):
+            kinds.update(_kind_of(kind()) for kind in set(map(type, one)))
+        else:
+            pending.extend(one)
+    return reduce(dtypes.promote_types, kinds)
+
+
+_NUMBERS = (bool, int, float, complex)
+
+
+def _kind_of(value: Any) -> DType:
+    if isinstance(value, _NUMBERS):
+        return _dtype_of_number(value)
+    if isinstance(value, Tensor):
+        return value.dtype
+    if isinstance(value, np.generic):
+        return dtypes.from_numpy(value.dtype)
+    raise OpError(f"Could not infer dtype of {type(value).__name__}")
+
+
+def _flattened(data: Any, sizes: list[int]) -> list[Any]:
+    """The numbers in order. Raises where the lists are ragged."""
+    level: list[Any] = [data]
+    for dim, extent in enumerate(sizes):
+        for element in level:
+            if not _is_sequence(element):
+                raise ArgumentTypeError("not a sequence")
+            if len(element) != extent:
+                raise ArgumentValueError(f"expected sequence of length {extent} at dim {dim} (got {len(element)})")
+        level = list(chain.from_iterable(level))
+    return level
+
+
+def _stored(scalars: list[Any], dtype: DType) -> Array:
+    """A flat array of ``dtype``. Raises where a number does not convert."""
+    kinds = set(map(type, scalars))
+    if not kinds <= set(_NUMBERS):
+        scalars = [_plain(value, dtype) for value in scalars]
+        kinds = set(map(type, scalars))
+    if complex in kinds and dtype.category < COMPLEX and dtype is not dtypes.bool_:
+        raise ArgumentTypeError(_not_convertible(dtype, "complex"))
+    if dtype.category == INTEGER:
+        return _stored_integers(scalars, dtype, kinds)
+    with np.errstate(all="ignore"):
+        wide = np.complex128 if complex in kinds else np.float64
+        return np.array(scalars, np.bool_ if dtype is dtypes.bool_ else wide).astype(dtype.numpy)
+
+
+def _stored_integers(scalars: list[Any], dtype: DType, kinds: set[type]) -> Array:
+    for value in scalars if float in kinds else {min(scalars, default=0), max(scalars, default=0)}:
+        if isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise ArgumentValueError("Overflow when unpacking long long")
+        if not fits(value, dtype):
+            raise OpError(f"value cannot be converted to type {dtype.name} without overflow")
+    return np.array([int(value) for value in scalars], np.int64).astype(dtype.numpy)
+
+
+def _plain(value: Any, dtype: DType) -> Any:
+    """A Python number. Raises ``ArgumentTypeError`` for anything else."""
+    if isinstance(value, Tensor):
+        if value.array.size != 1:
+            raise ArgumentValueError("only one element tensors can be converted to Python scalars")
+        return value.item()  # type: ignore[attr-defined]
+    if isinstance(value, np.generic):
+        return value.item()
+    if not isinstance(value, _NUMBERS):
+        raise ArgumentTypeError(_not_convertible(dtype, type(value).__name__))
+    return value
+
+
+def _not_convertible(dtype: DType, name: str) -> str:
+    if dtype.category >= FLOATING:
+        return f"must be real number, not {name}"
+    return f"'{name}' object cannot be interpreted as an integer"
+
+
+@factory
+def as_tensor(data: Any, *, dtype: DType | None = None) -> Tensor:
+    """``data`` itself where it is a tensor of the right dtype already; an array shares its memory."""
+    if isinstance(data, Tensor):
+        return data if dtype is None else ops.to(data, dtype)  # type: ignore[no-any-return]
+    if isinstance(data, np.ndarray) and (dtype is None or data.dtype == dtype.numpy):
+        return from_numpy(data)  # type: ignore[no-any-return]
+    return made_of(data, dtype)
+
+
+@composite
+def from_numpy(ndarray: Any) -> Tensor:
+    """A tensor over the memory of an array."""
+    if not isinstance(ndarray, np.ndarray):
+        raise ArgumentTypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    _array_dtype(ndarray)
+    if any(step < 0 for step in ndarray.strides):
+        raise ArgumentValueError(NEGATIVE_STRIDES)
+    owner = ndarray
+    while isinstance(owner.base, np.ndarray) and not owner.flags.forc:
+        owner = owner.base
+    return Tensor(ndarray, Storage(owner))
+
+
+def _array_dtype(array: Array) -> DType:
+    try:
+        return dtypes.from_numpy(array.dtype)
+    except KeyError:
+        raise ArgumentTypeError(ARRAY_DTYPE.format(array.dtype.type.__name__)) from None

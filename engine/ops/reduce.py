@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import builtins
 from math import prod as product
 from typing import Any
 
 import numpy as np
 
-from engine import ops
+from engine import modes, ops
 from engine.dtypes import FLOATING, DType
-from engine.errors import OpError
-from engine.op import Array, Dims, Size, composite, primitive
+from engine.errors import OpError, UnsupportedError
+from engine.op import Array, Dim, Dims, Extents, composite, primitive
 from engine.tensor import Tensor
 
 
@@ -43,8 +44,9 @@ def unreduced(g: Tensor, shape: Any, dim: Any, keepdim: bool) -> Tensor:
     return g if keepdim or not shape else ops.reshape(g, kept_shape(shape, dim))  # type: ignore[no-any-return]
 
 
-def spread(g: Tensor, shape: Any, dim: Any, keepdim: bool) -> Tensor:
+def spread(g: Tensor, shape: Any, dim: Any, keepdim: bool, dtype: DType) -> Tensor:
     """Every element of a slice receives the slice's cotangent."""
+    check_real(g, dtype)
     return ops.expand(unreduced(g, shape, dim, keepdim), tuple(shape))  # type: ignore[no-any-return]
 
 
@@ -55,9 +57,21 @@ def reduced_count(shape: Any, dim: Any) -> int:
 
 def summands(input: Array, dtype: DType | None) -> Array:
     """``input`` in the dtype its sum or product has: as asked, else int64 for bools and integers."""
-    if dtype is not None:
-        return input.astype(dtype.numpy, copy=False)
-    return input.astype(np.int64) if input.dtype.kind in "bui" else input
+    if dtype is None:
+        return input.astype(np.int64) if input.dtype.kind in "bui" else input
+    if input.dtype.kind == "c" and not dtype.is_complex:
+        modes.warn("Casting complex values to real discards the imaginary part")
+        input = input.real
+    return input.astype(dtype.numpy, copy=False)
+
+
+def check_real(g: Tensor, input_dtype: DType) -> None:
+    """Refuse what the reference refuses: a complex cotangent for a real input of a sum that was asked to be complex."""
+    if g.dtype.is_complex and not input_dtype.is_complex:
+        raise OpError(
+            "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got "
+            "false.  (Could this error message be improved?  If so, please report an enhancement request to PyTorch.)"
+        )
 
 
 # -- sum ----------------------------------------------------------------------------------------------------------
@@ -68,7 +82,7 @@ def sum_all(input: Array, dtype: DType | None = None) -> Array:
     return np.sum(values, dtype=values.dtype)
 
 
-sum_all.vjp(input=lambda g, input_shape: ops.expand(g, input_shape))
+sum_all.vjp(input=lambda g, input_shape, input_dtype: spread(g, input_shape, None, False, input_dtype))
 
 
 @primitive(public=False, linear=True, grad_fn="SumBackward1")
@@ -78,7 +92,9 @@ def sum_dim(input: Array, dim: Dims | None = None, keepdim: bool = False, dtype:
     return np.sum(values, axis=axes_of(input, dim), keepdims=keepdim, dtype=values.dtype)
 
 
-sum_dim.vjp(input=lambda g, input_shape, dim, keepdim: spread(g, input_shape, dim, keepdim))
+sum_dim.vjp(
+    input=lambda g, input_shape, input_dtype, dim, keepdim: spread(g, input_shape, dim, keepdim, input_dtype)
+)
 
 
 @composite
@@ -108,13 +124,17 @@ def _mean(input: Array, dim: Any, keepdim: bool, dtype: DType | None) -> Array:
     return total / np.asarray(product(input.shape[axis] for axis in axes), values.real.dtype)
 
 
+def _mean_input(g: Tensor, shape: Any, dtype: DType, dim: Any, keepdim: bool) -> Any:
+    return spread(g, shape, dim, keepdim, dtype) / max(reduced_count(shape, dim), 1)  # type: ignore[operator]
+
+
 @primitive(public=False, linear=True, grad_fn="MeanBackward0")
 def mean_all(input: Array, dtype: DType | None = None) -> Array:
     """The mean of all elements."""
     return _mean(input, None, False, dtype)
 
 
-mean_all.vjp(input=lambda g, input_shape: ops.expand(g, input_shape) / max(product(input_shape), 1))
+mean_all.vjp(input=lambda g, input_shape, input_dtype: _mean_input(g, input_shape, input_dtype, None, False))
 
 
 @primitive(public=False, linear=True, grad_fn="MeanBackward1")
@@ -123,11 +143,9 @@ def mean_dim(input: Array, dim: Dims | None = None, keepdim: bool = False, dtype
     return _mean(input, dim, keepdim, dtype)
 
 
-def _mean_dim_input(g: Tensor, input_shape: Any, dim: Any, keepdim: bool) -> Any:
-    return spread(g, input_shape, dim, keepdim) / max(reduced_count(input_shape, dim), 1)  # type: ignore[operator]
-
-
-mean_dim.vjp(input=_mean_dim_input)
+mean_dim.vjp(
+    input=lambda g, input_shape, input_dtype, dim, keepdim: _mean_input(g, input_shape, input_dtype, dim, keepdim)
+)
 
 
 @composite
@@ -138,7 +156,145 @@ def mean(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtyp
     return mean_dim(input, dim, keepdim, dtype)  # type: ignore[no-any-return]
 
 
+# -- sums to a shape ----------------------------------------------------------------------------------------------
 @composite
-def sum_to_size(input: Tensor, size: Size) -> Tensor:
+def sum_to_size(input: Tensor, size: Extents) -> Tensor:
     """The sum over what broadcasting would add to ``size``."""
-    return ops.sum_to(input, size)  # type: ignore[no-any-return]
+    shape = input.array.shape
+    lead = len(shape) - len(size)
+    if lead < 0 or not builtins.all(want in (1, have) for want, have in zip(size, shape[lead:], strict=True)):
+        raise OpError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
+    if not size:
+        return sum_all(input)  # type: ignore[no-any-return]
+    dims = [dim for dim, extent in enumerate(shape) if dim < lead or (size[dim - lead] == 1 and extent != 1)]
+    total = sum_dim(input, dims, True) if dims else input
+    return ops.view(total, size) if lead else total  # type: ignore[no-any-return]
+
+
+# -- prod ---------------------------------------------------------------------------------------------------------
+@primitive(public=False, grad_fn="ProdBackward0")
+def prod_all(input: Array, dtype: DType | None = None) -> Array:
+    """The product of all elements."""
+    values = summands(input, dtype)
+    return np.prod(values, dtype=values.dtype)
+
+
+@primitive(public=False, grad_fn="ProdBackward1")
+def prod_dim(input: Array, dim: Dim, keepdim: bool = False, dtype: DType | None = None) -> Array:
+    """Products over ``dim``."""
+    values = summands(input, dtype)
+    return np.prod(values, axis=axes_of(input, dim), keepdims=keepdim, dtype=values.dtype)
+
+
+def _other_factors(input: Tensor, dim: int) -> Any:
+    """For every element the product of the others along ``dim``; no division, so that zeros do not matter."""
+    after = ops.flip(exclusive_products(ops.flip(input, (dim,)), dim), (dim,))
+    return exclusive_products(input, dim) * after
+
+
+def exclusive_products(input: Tensor, dim: int) -> Any:
+    """For every element the product of those before it along ``dim``."""
+    return ops.shift(ops.cumprod(input, dim), dim, 1)
+
+
+def _prod_dim_input(g: Tensor, input: Tensor, dim: int, keepdim: bool) -> Any:
+    check_real(g, input.dtype)
+    if not input.array.ndim:
+        return g
+    return unreduced(g, input.array.shape, dim, keepdim) * _other_factors(input, dim).conj()
+
+
+def _prod_all_input(g: Tensor, input: Tensor) -> Any:
+    check_real(g, input.dtype)
+    others = _other_factors(ops.reshape(input, (-1,)), 0)
+    return g * ops.reshape(others, input.array.shape).conj()
+
+
+prod_all.vjp(input=_prod_all_input)
+prod_dim.vjp(input=_prod_dim_input)
+
+
+@composite
+def prod(input: Tensor, dim: Dim = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:  # type: ignore[assignment]
+    """The product of all elements, or products over ``dim``."""
+    if isinstance(dim, Unset):
+        return prod_all(input, dtype)  # type: ignore[no-any-return]
+    return prod_dim(input, dim, keepdim, dtype)  # type: ignore[no-any-return]
+
+
+# -- sums without NaN ---------------------------------------------------------------------------------------------
+@primitive
+def nansum(input: Array, dim: Dims | None = None, keepdim: bool = False, *, dtype: DType | None = None) -> Array:
+    """Sums over ``dim`` with NaN counted as 0."""
+    if input.dtype.kind == "c":
+        raise OpError("nansum on CPU does not support complex inputs")
+    if dtype is not None and dtype.is_complex:
+        raise UnsupportedError(f"\"nansum_cpu\" not implemented for '{dtype.scalar_type}'")
+    values = summands(input, dtype)
+    if values.dtype.kind == "f":
+        values = np.where(np.isnan(values), values.dtype.type(0), values)
+    return np.sum(values, axis=axes_of(input, dim), keepdims=keepdim, dtype=values.dtype)
+
+
+def _nansum_input(g: Tensor, input: Tensor, dim: Any, keepdim: bool) -> Any:
+    return spread(g, input.array.shape, dim, keepdim, input.dtype) * ops.logical_not(ops.isnan(input))
+
+
+nansum.vjp(input=_nansum_input)
+
+
+@composite
+def nanmean(input: Tensor, dim: Dims | None = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+    """Means over ``dim`` of the elements that are not NaN."""
+    if not input.dtype.is_differentiable:
+        raise OpError(
+            "nanmean(): expected input to have floating point or complex dtype but got " + input.dtype.scalar_type
+        )
+    count = sum_dim(ops.logical_not(ops.isnan(input.detach())), dim, keepdim)
+    return nansum(input, dim, keepdim, dtype=dtype) / count  # type: ignore[no-any-return]
+
+
+# -- logsumexp ----------------------------------------------------------------------------------------------------
+@primitive(promote="int_to_float", aliases=("special.logsumexp",))
+def logsumexp(input: Array, dim: Dims, keepdim: bool = False) -> Array:
+    """``log(sum(exp(input)))`` over ``dim``, without overflow."""
+    axes = axes_of(input, dim)
+    largest = np.max(input.real, axis=axes, keepdims=True, initial=-np.inf)
+    largest = np.where(np.isinf(largest), largest.dtype.type(0), largest)
+    total = np.sum(np.exp(input - largest), axis=axes, keepdims=True)
+    result = np.log(total) + largest
+    return result if keepdim else np.squeeze(result, axes)
+
+
+def _logsumexp_input(g: Tensor, input: Tensor, out: Tensor, dim: Any, keepdim: bool) -> Any:
+    shape = input.array.shape
+    return unreduced(g, shape, dim, keepdim) * ops.exp(input - unreduced(out, shape, dim, keepdim)).conj()  # type: ignore[operator]
+
+
+logsumexp.vjp(input=_logsumexp_input)
+
+
+# -- tests of elements --------------------------------------------------------------------------------------------
+def _tested(input: Array, dim: Any, keepdim: bool, reduce: Any) -> Array:
+    """``reduce`` of which elements are not zero. Bytes give a byte, and an empty ``dim`` reduces nothing."""
+    axes = () if dim == () else axes_of(input, dim)
+    result = reduce(input != 0, axis=axes, keepdims=keepdim)
+    return result.astype(np.uint8) if input.dtype == np.uint8 else result
+
+
+@primitive(nondifferentiable=("input",))
+def any(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Array:
+    """Whether some element is not zero."""
+    return _tested(input, dim, keepdim, np.any)
+
+
+@primitive(nondifferentiable=("input",))
+def all(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Array:
+    """Whether no element is zero."""
+    return _tested(input, dim, keepdim, np.all)
+
+
+@primitive(nondifferentiable=("input",))
+def count_nonzero(input: Array, dim: Dims | None = None) -> Array:
+    """How many elements are not zero."""
+    return np.sum(input != 0, axis=axes_of(input, dim), dtype=np.int64)

@@ -1,0 +1,8 @@
+"""Neural network ops: activations, losses, normalisation, embeddings, padding, dropout."""
+
+from importlib import import_module
+
+MODULES = ("activation", "softmax")
+
+for _module in MODULES:
+    import_module(f"engine.ops.nn.{_module}")

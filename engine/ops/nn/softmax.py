@@ -1,0 +1,128 @@
+"""The softmax family: exponentials that sum to one along a dimension, their logarithms, and their opposites."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes, modes, ops
+from engine.dtypes import DType
+from engine.errors import UnsupportedError
+from engine.op import Array, Dim, composite, primitive
+from engine.tensor import Tensor
+
+
+def _check_floating(input: Array, dim: int, name: str) -> None:
+    """The reference has two kernels, the faster one for the last dimension, and refuses in their names."""
+    if input.dtype.kind != "f":
+        kernel = f"{name}_kernel_impl" if dim < input.ndim - 1 else f"{name}_lastdim_kernel_impl"
+        raise UnsupportedError(f"\"{kernel}\" not implemented for '{dtypes.of(input).scalar_type}'")
+
+
+def _centred(input: Array, dim: int) -> Array:
+    """``input`` minus its maximum along ``dim``."""
+    return np.asarray(input - np.max(input, axis=dim, keepdims=True, initial=-np.inf))
+
+
+def _axis(input: Array, dim: int) -> Any:
+    return dim if input.ndim else ()
+
+
+# -- softmax ------------------------------------------------------------------------------------------------------
+@primitive(public=False, grad_fn="SoftmaxBackward0")
+def softmax_along(input: Array, dim: Dim) -> Array:
+    """Exponentials of ``input``, divided by their sum along ``dim``."""
+    _check_floating(input, dim, "softmax")
+    axis = _axis(input, dim)
+    powers = np.exp(_centred(input, axis))
+    return np.asarray(powers / np.sum(powers, axis=axis, keepdims=True))
+
+
+softmax_along.vjp(input=lambda g, out, dim: softmax_backward(g, out, dim))
+
+
+@primitive(public=False)
+def softmax_backward(grad: Array, out: Array, dim: Dim) -> Array:
+    """``grad`` pulled back through a softmax with value ``out``."""
+    weighted = grad * out
+    return np.asarray(weighted - out * np.sum(weighted, axis=_axis(out, dim), keepdims=True))
+
+
+def _softmax_backward_out(g: Any, grad: Any, out: Any, dim: int) -> Any:
+    return g * (grad - (grad * out).sum(dim, True)) - grad * (g * out).sum(dim, True)
+
+
+softmax_backward.vjp(grad=lambda g, out, dim: softmax_backward(g, out, dim), out=_softmax_backward_out)
+
+
+# -- log_softmax --------------------------------------------------------------------------------------------------
+@primitive(public=False, grad_fn="LogSoftmaxBackward0")
+def log_softmax_along(input: Array, dim: Dim) -> Array:
+    """The logarithm of the softmax of ``input`` along ``dim``."""
+    _check_floating(input, dim, "log_softmax")
+    axis = _axis(input, dim)
+    centred = _centred(input, axis)
+    return np.asarray(centred - np.log(np.sum(np.exp(centred), axis=axis, keepdims=True)))
+
+
+log_softmax_along.vjp(input=lambda g, out, dim: log_softmax_backward(g, out, dim))
+
+
+@primitive(public=False)
+def log_softmax_backward(grad: Array, out: Array, dim: Dim) -> Array:
+    """``grad`` pulled back through a log_softmax with value ``out``."""
+    return np.asarray(grad - np.exp(out) * np.sum(grad, axis=_axis(out, dim), keepdims=True))
+
+
+log_softmax_backward.vjp(
+    grad=lambda g, out, dim: g - (g * out.exp()).sum(dim, True),
+    out=lambda g, grad, out, dim: -(g * out.exp() * grad.sum(dim, True)),
+)
+
+
+# -- the public names ---------------------------------------------------------------------------------------------
+def _converted(input: Tensor, dtype: Any) -> Tensor:
+    if dtype is None or dtypes.by_name(str(dtype)) is input.dtype:
+        return input
+    return ops.cast(input, dtype)  # type: ignore[no-any-return]
+
+
+def _chosen_dim(name: str, dim: int | None, ndim: int) -> int:
+    """``dim``, or, with a warning, the dimension that the reference used to guess."""
+    if dim is not None:
+        return dim
+    modes.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument."
+    )
+    return 0 if ndim in (0, 1, 3) else 1
+
+
+@composite
+def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+    """Exponentials of ``input``, divided by their sum along ``dim``; converted to ``dtype`` first."""
+    return softmax_along(_converted(input, dtype), dim)  # type: ignore[no-any-return]
+
+
+@composite
+def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
+    """The logarithm of ``softmax``."""
+    return log_softmax_along(_converted(input, dtype), dim)  # type: ignore[no-any-return]
+
+
+@composite(name="nn.functional.softmax")
+def _softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+    """Exponentials of ``input``, divided by their sum along ``dim``; converted to ``dtype`` first."""
+    return softmax(input, _chosen_dim("softmax", dim, input.array.ndim), dtype)  # type: ignore[no-any-return]
+
+
+@composite(name="nn.functional.log_softmax")
+def _log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+    """The logarithm of ``softmax``."""
+    return log_softmax(input, _chosen_dim("log_softmax", dim, input.array.ndim), dtype)  # type: ignore[no-any-return]
+
+
+@composite(name="nn.functional.softmin")
+def _softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
+    """``softmax`` of ``-input``."""
+    return softmax(-input, _chosen_dim("softmin", dim, input.array.ndim), dtype)  # type: ignore[no-any-return,operator]

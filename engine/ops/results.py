@@ -1,0 +1,23 @@
+"""Named results: tuples with fields, which print as the reference's ``torch.return_types``."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from typing import Any
+
+
+class NamedResult(tuple[Any, ...]):
+    """A tuple of tensors whose elements have names."""
+
+    __slots__ = ()
+    _fields: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        fields = ",\n".join(f"{name}={value!r}" for name, value in zip(self._fields, self, strict=True))
+        return f"torch.return_types.{type(self).__name__}(\n{fields})"
+
+
+def named_result(name: str, *fields: str) -> Any:
+    """The type of the results of the op ``name``; call it with one tensor a field."""
+    base = namedtuple(name, fields)  # type: ignore[misc]  # noqa: PYI024 - made from the op's declaration
+    return type(name, (NamedResult, base), {"__slots__": (), "__module__": "torch.return_types"})

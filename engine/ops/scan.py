@@ -1,0 +1,174 @@
+"""Scans: every element of the result depends on those before it along a dimension."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import ops
+from engine.dtypes import DType
+from engine.op import Array, Dim, composite, primitive
+from engine.ops.reduce import check_real, summands
+from engine.ops.results import named_result
+from engine.tensor import Tensor
+
+
+# -- what scans are made of ---------------------------------------------------------------------------------------
+def _span(ndim: int, axis: int, start: int | None, stop: int | None) -> tuple[slice, ...]:
+    """The index of a part of ``axis``."""
+    return (slice(None),) * axis + (slice(start, stop),)
+
+
+@primitive(public=False, linear=True)
+def shift(input: Array, dim: Dim, fill: int = 0) -> Array:
+    """Every element one place further along ``dim``; ``fill`` comes first and the last is lost."""
+    if input.ndim == 0:
+        return np.full((), fill, input.dtype)
+    result = np.full_like(input, fill)
+    result[_span(input.ndim, dim, 1, None)] = input[_span(input.ndim, dim, None, -1)]
+    return result
+
+
+shift.vjp(input=lambda g, dim: ops.unshift(g, dim))
+
+
+@primitive(public=False, linear=True)
+def unshift(input: Array, dim: Dim) -> Array:
+    """Every element one place back along ``dim``; a zero comes last."""
+    result = np.zeros_like(input)
+    if input.ndim:
+        result[_span(input.ndim, dim, None, -1)] = input[_span(input.ndim, dim, 1, None)]
+    return result
+
+
+unshift.vjp(input=lambda g, dim: ops.shift(g, dim))
+
+
+@primitive(public=False)
+def recurrence(input: Array, factor: Array, dim: Dim) -> Array:
+    """``out[i] = input[i] + factor[i] * out[i - 1]`` along ``dim``, by doubling: spans of 1, 2, 4, ... are combined."""
+    total = np.array(np.moveaxis(input, dim, 0) if input.ndim else input.reshape(1))
+    scale = np.array(np.moveaxis(factor, dim, 0) if factor.ndim else factor.reshape(1))
+    step = 1
+    while step < len(total):
+        total[step:] = total[step:] + scale[step:] * total[:-step]
+        scale[step:] = scale[step:] * scale[:-step]
+        step *= 2
+    return np.moveaxis(total, 0, dim) if input.ndim else total.reshape(())
+
+
+def _unrecurred(g: Tensor, factor: Tensor, dim: int) -> Any:
+    """The transposed recurrence, ``out[i] = g[i] + factor[i + 1] * out[i + 1]``."""
+    factors = ops.flip(ops.unshift(factor.conj(), dim), (dim,))  # type: ignore[attr-defined]
+    return ops.flip(ops.recurrence(ops.flip(g, (dim,)), factors, dim), (dim,))
+
+
+recurrence.vjp(
+    input=lambda g, factor, dim: _unrecurred(g, factor, dim),
+    factor=lambda g, factor, out, dim: _unrecurred(g, factor, dim) * ops.shift(out, dim).conj(),
+)
+
+
+# -- cumsum -------------------------------------------------------------------------------------------------------
+@primitive(writes=True)
+def cumsum(input: Array, dim: Dim, *, dtype: DType | None = None) -> Array:
+    """Sums of the elements up to each along ``dim``."""
+    values = summands(input, dtype)
+    return np.cumsum(values, axis=dim, dtype=values.dtype) if input.ndim else values
+
+
+cumsum.vjp(input=lambda g, dim: ops.cumsum_back(g, dim))
+
+
+@primitive(public=False, linear=True)
+def cumsum_back(input: Array, dim: Dim) -> Array:
+    """Sums of the elements from each on along ``dim``."""
+    return np.flip(np.cumsum(np.flip(input, dim), axis=dim, dtype=input.dtype), dim) if input.ndim else input
+
+
+cumsum_back.vjp(input=lambda g, dim: ops.cumsum(g, dim))
+
+
+# -- cumprod ------------------------------------------------------------------------------------------------------
+@primitive(writes=True)
+def cumprod(input: Array, dim: Dim, *, dtype: DType | None = None) -> Array:
+    """Products of the elements up to each along ``dim``."""
+    values = summands(input, dtype)
+    return np.cumprod(values, axis=dim, dtype=values.dtype) if input.ndim else values
+
+
+def _cumprod_input(g: Tensor, input: Tensor, out: Tensor, dim: int) -> Any:
+    """``out[i] = input[i] * out[i - 1]``; no division, so that zeros do not matter."""
+    check_real(g, input.dtype)
+    return _unrecurred(g, input, dim) * ops.shift(out, dim, 1).conj()
+
+
+cumprod.vjp(input=_cumprod_input)
+
+
+# -- cummax, cummin -----------------------------------------------------------------------------------------------
+def _running(input: Array, dim: int, extreme: Any) -> tuple[Array, Array]:
+    """Running extremes and where they were last met; NaN stays once met."""
+    if input.ndim == 0:
+        return input, np.zeros((), np.int64)
+    values = extreme.accumulate(input, axis=dim)
+    places = np.arange(input.shape[dim]).reshape(-1, *[1] * (input.ndim - 1 - dim))
+    met = (input == values) | (input != input)  # noqa: PLR0124 - NaN
+    return values, np.maximum.accumulate(np.where(met, places, 0), axis=dim)
+
+
+@primitive(
+    outputs=("values", "indices"), result=named_result("cummax", "values", "indices"), supports="bif", promote="own"
+)
+def cummax(input: Array, dim: Dim) -> tuple[Array, Array]:
+    """The largest of the elements up to each along ``dim``, and where it was last met."""
+    return _running(input, dim, np.maximum)
+
+
+@primitive(
+    outputs=("values", "indices"), result=named_result("cummin", "values", "indices"), supports="bif", promote="own"
+)
+def cummin(input: Array, dim: Dim) -> tuple[Array, Array]:
+    """The smallest of the elements up to each along ``dim``, and where it was last met."""
+    return _running(input, dim, np.minimum)
+
+
+def _gather_back(g: Tensor, indices: Tensor, dim: int) -> Any:
+    return ops.scatter_add(ops.zeros_of(g), dim, indices, g)
+
+
+cummax.vjp(input=lambda g, indices, dim: _gather_back(g, indices, dim))
+cummin.vjp(input=lambda g, indices, dim: _gather_back(g, indices, dim))
+
+
+# -- logcumsumexp -------------------------------------------------------------------------------------------------
+@primitive(supports="fc", kernel_name="logcumsumexp_out_cpu", promote="own")
+def logcumsumexp(input: Array, dim: Dim) -> Array:
+    """``log(cumsum(exp(input)))`` along ``dim``, without overflow."""
+    if input.ndim == 0:
+        return input
+    if input.dtype.kind == "c":
+        return _log_cumsum_exp_complex(input, dim)
+    return np.logaddexp.accumulate(input, axis=dim)
+
+
+def _log_cumsum_exp_complex(input: Array, axis: int) -> Array:
+    """Relative to the largest real part so far, element by element."""
+    result = np.moveaxis(np.array(input), axis, 0)
+    for i in range(1, len(result)):
+        before, now = result[i - 1], result[i]
+        larger = np.where(now.real > before.real, now, before)
+        smaller = np.where(now.real > before.real, before, now)
+        ratio = np.where(np.isneginf(smaller.real), 0, np.exp(smaller - larger))
+        result[i] = larger + np.log1p(ratio)
+    return np.moveaxis(result, 0, axis)
+
+
+def _logcumsumexp_input(g: Tensor, input: Tensor, out: Tensor, dim: int) -> Any:
+    """``out[i]`` moves ``out[i + 1]`` by ``exp(out[i] - out[i + 1])``, which is at most 1 for real elements."""
+    ratio = ops.exp(ops.shift(out, dim) - out)
+    return _unrecurred(g, ratio, dim) * ops.exp(input - out).conj()  # type: ignore[operator]
+
+
+logcumsumexp.vjp(input=_logcumsumexp_input)

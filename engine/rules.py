@@ -1,0 +1,90 @@
+"""vjp rules: a function of named things, and where on a node each of them is found."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from engine.binding import Param
+from engine.errors import OpError
+from engine.tape import Node
+from engine.tensor import Tensor, TensorSpec
+
+
+class Rule:
+    """One vjp rule, and where each of the names it asks for comes from.
+
+    ``params`` are the parameters whose cotangents it gives: one, or all differentiable ones of a joint rule.
+    """
+
+    __slots__ = ("function", "is_joint", "is_list", "params", "saves", "shapes", "sources")
+
+    def __init__(self, op: Any, function: Callable[..., Any], params: list[Param], joint: bool) -> None:
+        self.function = function
+        self.params = params
+        self.is_joint = joint
+        self.is_list = len(params) == 1 and params[0].is_list and not joint
+        self.saves: list[str] = []
+        self.shapes: list[str] = []
+        names = inspect.signature(function).parameters
+        self.sources = [self._source(op, name) for name in names]
+
+    def _source(self, op: Any, name: str) -> Callable[..., Any]:
+        """How to get ``name`` from a node; fails at import for a name that does not exist."""
+        special = _SPECIAL.get(name)
+        if special is not None:
+            return special
+        if name in op.output_names or name in op.tensor_names:
+            self.saves.append(name)
+            return lambda node, cotangents, needs: node.fetch(name)
+        if about(name) in op.tensor_names:
+            self.shapes.append(name)
+        elif name not in op.static_names:
+            raise TypeError(f"a rule of {op.name!r} asks for {name!r}, which the op does not have")
+        return lambda node, cotangents, needs: node.static[name]
+
+    def __call__(self, node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> Any:
+        return self.function(*[source(node, cotangents, needs) for source in self.sources])
+
+
+def about(name: str) -> str:
+    """The tensor that ``x_shape``, ``x_shapes``, ``x_dtype`` or ``x_geometry`` is about."""
+    return name.removesuffix("_shapes").removesuffix("_shape").removesuffix("_dtype").removesuffix("_geometry")
+
+
+def _first_cotangent(node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> Tensor:
+    for position, spec in enumerate(node.outputs):
+        if spec.dtype.is_differentiable:
+            found = cotangents[position]
+            return _zeros(spec) if found is None else found
+    raise OpError(f"{node.name()} has no differentiable output")
+
+
+def _all_cotangents(node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> list[Tensor]:
+    return [_zeros(spec) if g is None else g for g, spec in zip(cotangents, node.outputs, strict=True)]
+
+
+_SPECIAL: dict[str, Callable[..., Any]] = {
+    "g": _first_cotangent,
+    "gs": _all_cotangents,
+    "cotangents": lambda node, cotangents, needs: cotangents,
+    "needs": lambda node, cotangents, needs: needs,
+}
+
+
+def _zeros(spec: TensorSpec) -> Tensor:
+    return Tensor(np.zeros(spec.shape, spec.dtype.numpy))
+
+
+class Question:
+    """A function of some of an op's arguments, asked by name."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._names = list(inspect.signature(function).parameters)
+
+    def __call__(self, named: dict[str, Any]) -> Any:
+        return self._function(*[named[name] for name in self._names])

@@ -1,0 +1,112 @@
+"""Numerical checks of derivatives: random projections and central differences, in double precision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from engine import modes, tape
+from engine.tensor import Tensor, from_array
+
+STEP = 1e-6
+RTOL, ATOL = 2e-5, 2e-6
+
+
+def flat_tensors(value: Any) -> list[Tensor]:
+    """The tensors in nested lists, tuples and dicts, in order."""
+    if isinstance(value, Tensor):
+        return [value]
+    if isinstance(value, tuple | list):
+        return [tensor for item in value for tensor in flat_tensors(item)]
+    return [tensor for item in value.values() for tensor in flat_tensors(item)] if isinstance(value, dict) else []
+
+
+def differentiable(value: Any) -> list[Tensor]:
+    """Those of them that require grad."""
+    return [tensor for tensor in flat_tensors(value) if tensor.requires_grad]
+
+
+def _random_like(array: np.ndarray[Any, Any], rng: np.random.Generator) -> np.ndarray[Any, Any]:
+    noise = rng.standard_normal(array.shape)
+    if np.iscomplexobj(array):
+        noise = noise + 1j * rng.standard_normal(array.shape)
+    return np.asarray(noise, array.dtype)
+
+
+def _inner(left: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> float:
+    """The real inner product in which the reference's gradients are gradients."""
+    return float(np.real(np.vdot(left.ravel(), right.ravel())))
+
+
+Gradients = Callable[[], Sequence[Tensor | None]]
+
+
+def projected(function: Callable[[], Any], leaves: list[Tensor], rng: np.random.Generator) -> tuple[Any, Gradients]:
+    """The function's outputs against random cotangents: the scalar, and its gradients as a differentiable call."""
+    cotangents = [_random_like(out.array, rng) for out in differentiable(function())]
+
+    def scalar() -> float:
+        with modes.no_grad():
+            outputs = [out for out in flat_tensors(function()) if out.dtype.is_differentiable]
+        return sum(_inner(c, out.array) for c, out in zip(cotangents, outputs, strict=False))
+
+    def gradients() -> Sequence[Tensor | None]:
+        outputs = differentiable(function())
+        return tape.grad(
+            outputs, leaves, [from_array(c) for c in cotangents], create_graph=True, allow_unused=True
+        )
+
+    return scalar, gradients
+
+
+def assert_derivative(scalar: Callable[[], float], gradients: Sequence[Tensor | None], leaves: list[Tensor]) -> None:
+    """Compare the gradients with a central difference along one random direction."""
+    rng = np.random.default_rng(7)
+    directions = [_random_like(leaf.array, rng) for leaf in leaves]
+    analytic = sum(_inner(g.array, d) for g, d in zip(gradients, directions, strict=True) if g is not None)
+    numeric = _central_difference(scalar, leaves, directions)
+    scale = max(abs(analytic), abs(numeric), 1.0)
+    assert abs(analytic - numeric) <= ATOL * scale + RTOL * scale, f"gradient {analytic}, difference quotient {numeric}"
+
+
+def _central_difference(
+    scalar: Callable[[], float], leaves: list[Tensor], directions: list[np.ndarray[Any, Any]]
+) -> float:
+    originals = [leaf.array.copy() for leaf in leaves]
+    values = []
+    for sign in (1.0, -1.0):
+        for leaf, original, direction in zip(leaves, originals, directions, strict=True):
+            leaf.array[...] = original + sign * STEP * direction
+        values.append(scalar())
+    for leaf, original in zip(leaves, originals, strict=True):
+        leaf.array[...] = original
+    return (values[0] - values[1]) / (2 * STEP)
+
+
+def gradcheck(function: Callable[[], Any], leaves: list[Tensor]) -> None:
+    """First derivatives of ``function`` with respect to ``leaves`` against difference quotients."""
+    scalar, gradients = projected(function, leaves, np.random.default_rng(3))
+    assert_derivative(scalar, gradients(), leaves)
+
+
+def gradgradcheck(function: Callable[[], Any], leaves: list[Tensor]) -> None:
+    """Second derivatives: the gradients' own gradients against difference quotients of the gradients."""
+    _, first = projected(function, leaves, np.random.default_rng(3))
+    scalar, second = projected(lambda: [g for g in first() if g is not None], leaves, np.random.default_rng(5))
+    if differentiable(list(g for g in first() if g is not None)):
+        assert_derivative(_reprojected(first, scalar), second(), leaves)
+
+
+def _reprojected(first: Gradients, scalar: Callable[[], float]) -> Callable[[], float]:
+    """The scalar of the gradients; they need a tape of their own although the projection is taken without one."""
+    rng = np.random.default_rng(5)
+    cotangents = [_random_like(g.array, rng) for g in first() if g is not None and g.requires_grad]
+
+    def value() -> float:
+        tracked = [g for g in first() if g is not None]
+        pairs = zip(cotangents, [g for g in tracked if g.requires_grad], strict=True)
+        return sum(_inner(c, g.array) for c, g in pairs)
+
+    return value
