@@ -4,7 +4,8 @@ The names are those of the declarations: every public op, and below them ``autog
 """
 
 from engine import ops as ops  # the families declare themselves before anything is attached
-from engine import dtypes as dtypes, errors as errors, methods, modes as modes, namespaces, registry as registry
+from engine import dtypes as dtypes, errors as errors, functional as _functional, methods, modes as modes, namespaces
+from engine import registry as registry
 from engine import storage as storage, tape as tape, tensor as tensors
 from engine.tensor import Tensor as Tensor
 

@@ -69,7 +69,8 @@ def check_writable(target: Tensor, recording: bool) -> None:
     _check_overlap(target)
     if not state.grad_enabled:
         return
-    if target.view_note is not None and (recording or target.requires_grad):
+    in_graph = recording or target.requires_grad or (target.base is not None and target.base.requires_grad)
+    if target.view_note is not None and in_graph:
         raise OpError(_refused_view(target) + target.view_note)
     _check_leaf(target)
 

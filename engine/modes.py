@@ -103,7 +103,7 @@ class State:
     inference: bool = False
     default_dtype: DType = dtypes.float32
     print_options: PrintOptions = field(default_factory=PrintOptions)
-    generator: Generator = field(default_factory=Generator)
+    generator: Generator = field(default_factory=Generator.from_entropy)
     warnings: list[str] | None = None
     budget: Budget | None = None
     journal: Journal | None = None

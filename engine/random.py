@@ -441,9 +441,10 @@ def _kind(dtype: np.dtype[Any]) -> DType:
 
 def _cast(samples: Array, kind: DType) -> Array:
     """To ``kind``, through single precision if it has 16 bits: the reference rounds twice too."""
-    if kind.opmath is dtypes.float32:
-        samples = samples.astype(np.float32)
-    return samples.astype(kind.numpy)
+    with np.errstate(over="ignore"):  # infinity is the answer
+        if kind.opmath is dtypes.float32:
+            samples = samples.astype(np.float32)
+        return samples.astype(kind.numpy)
 
 
 def _whole(values: Array, kind: DType) -> Array:

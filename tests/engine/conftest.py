@@ -1,0 +1,16 @@
+"""Every engine test runs in a state of its own, with the reference's defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from engine import modes
+
+
+@pytest.fixture(autouse=True)
+def state() -> Iterator[modes.State]:
+    """A fresh state."""
+    with modes.use(modes.State()) as fresh:
+        yield fresh

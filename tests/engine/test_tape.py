@@ -1,0 +1,148 @@
+"""The tape: accumulation, freeing, higher orders, captured inputs, long chains."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+import engine as torch
+from engine.errors import ArgumentTypeError, OpError
+from engine.tape import Node
+
+
+def leaf(*values: float) -> torch.Tensor:
+    return torch.tensor(list(values), dtype=torch.float64, requires_grad=True)
+
+
+def test_gradients_accumulate_over_backward_calls() -> None:
+    x = leaf(1.0, 2.0)
+    (x * 3).sum().backward()
+    kept = x.grad
+    x.sum().backward()
+    assert x.grad is kept
+    assert x.grad.tolist() == [4.0, 4.0]
+
+
+def test_a_chain_of_100_000_nodes_needs_no_recursion() -> None:
+    x = leaf(1.0)
+    y = x
+    for _ in range(100_000):
+        y = y + 1
+    y.backward()
+    assert x.grad.tolist() == [1.0]
+    del y  # nor does letting it go
+
+
+def test_backward_refuses_a_freed_graph_and_leaves_gradients_alone() -> None:
+    x = leaf(1.0, 2.0)
+    y = (x * x).sum()
+    y.backward()
+    before = x.grad.tolist()
+    with pytest.raises(OpError, match="backward through the graph a second time"):
+        y.backward()
+    assert x.grad.tolist() == before
+
+
+def test_nodes_that_save_nothing_can_be_swept_twice() -> None:
+    x = leaf(1.0, 2.0)
+    y = (x + 1).sum()
+    y.backward()
+    y.backward()
+    assert x.grad.tolist() == [2.0, 2.0]
+
+
+def test_a_rule_saves_only_what_it_asks_for() -> None:
+    x, other = leaf(1.0), torch.tensor([2.0], dtype=torch.float64)
+    node = (x * other).grad_fn
+    assert set(node.saved) == {"other"}
+    assert (x + other).grad_fn.saved == {}
+
+
+def test_every_order_of_a_power() -> None:
+    x = torch.tensor(2.0, dtype=torch.float64, requires_grad=True)
+    value, orders = x**4, []
+    for _ in range(4):
+        (value,) = torch.autograd.grad(value, x, create_graph=True)
+        orders.append(value.item())
+    assert orders == [32.0, 48.0, 48.0, 24.0]
+
+
+def test_grad_touches_no_grad_field_and_skips_branches_that_lead_elsewhere() -> None:
+    x, z = leaf(1.0, 2.0), leaf(3.0, 4.0)
+    y = (x * z).sum()
+    (g,) = torch.autograd.grad(y, x)
+    assert g.tolist() == [3.0, 4.0]
+    assert x.grad is None and z.grad is None
+
+
+def test_unused_inputs_are_refused_allowed_or_materialised() -> None:
+    x, z = leaf(1.0), leaf(2.0, 3.0)
+    y = (x * x).sum()
+    with pytest.raises(OpError, match="appears to not have been used in the graph"):
+        torch.autograd.grad(y, [x, z], retain_graph=True)
+    assert torch.autograd.grad(y, [x, z], allow_unused=True, retain_graph=True)[1] is None
+    assert torch.autograd.grad(y, [x, z], materialize_grads=True)[1].tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda x: (x * 2).backward(), "grad can be implicitly created only for scalar outputs"),
+        (lambda x: x.detach().sum().backward(), "element 0 of tensors does not require grad and does not have a"),
+        (lambda x: (x * 2).backward(torch.ones(3)), r"grad_output\[0\] has a shape of torch.Size\(\[3\]\)"),
+        (lambda x: torch.autograd.grad((x * 2).sum(), torch.ones(2)), "One of the differentiated Tensors does not"),
+    ],
+)
+def test_wrong_roots_and_inputs_are_refused(call: object, message: str) -> None:
+    with pytest.raises(OpError, match=message):
+        call(leaf(1.0, 2.0))  # type: ignore[operator]
+
+
+def test_a_gradient_that_is_no_tensor_is_a_type_error() -> None:
+    with pytest.raises(ArgumentTypeError, match="'float' object is not iterable"):
+        leaf(1.0).sum().backward(1.0)
+
+
+def test_retained_gradients_of_intermediates() -> None:
+    x = leaf(2.0)
+    a = x * x
+    a.retain_grad()
+    (a * 3).sum().backward()
+    assert a.grad.tolist() == [3.0]
+
+
+def test_accumulation_does_not_alias_a_shared_cotangent() -> None:
+    a, b = leaf(1.0, 1.0), leaf(1.0, 1.0)
+    (a + b).sum().backward()
+    a.grad.mul_(10)
+    assert b.grad.tolist() == [1.0, 1.0]
+
+
+def test_results_free_their_memory_without_the_collector() -> None:
+    gc.disable()
+    try:
+        x = leaf(1.0)
+        y = x * 2 + x.exp()
+        watch = weakref.ref(y.storage)
+        del y
+        assert watch() is None
+    finally:
+        gc.enable()
+
+
+def test_nodes_are_plain_data() -> None:
+    """No closure, no tensor: ops by name, arrays, edges to nodes."""
+    x = leaf(1.0, 2.0)
+    node = (x.exp() * x).sum(0).grad_fn
+    seen = 0
+    while node is not None:
+        seen += 1
+        assert isinstance(node, Node)
+        assert isinstance(node.op.name, str)
+        for kept in (node.saved or {}).values():
+            assert isinstance(kept.array, np.ndarray)
+        node = node.next_functions[0][0] if node.next_functions else None
+    assert seen >= 3
