@@ -3,11 +3,25 @@
 The names are those of the declarations: every public op, and below them ``autograd``, ``nn``, ``linalg``, ``optim``.
 """
 
+from typing import TYPE_CHECKING, Any
+
+from engine import dtypes as dtypes
+from engine import errors as errors
+from engine import functional as functional
+from engine import methods as methods
+from engine import namespaces
+from engine import modes as modes
 from engine import ops as ops  # the families declare themselves before anything is attached
-from engine import dtypes as dtypes, errors as errors, functional as _functional, methods, modes as modes, namespaces
 from engine import registry as registry
-from engine import storage as storage, tape as tape, tensor as tensors
+from engine import storage as storage
+from engine import tape as tape
+from engine import tensor as tensors  # noqa: F401 - torch.tensor is a function, so the module goes by the plural
 from engine.tensor import Tensor as Tensor
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...
+
 
 namespaces.enter()
 methods.attach()

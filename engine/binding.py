@@ -37,7 +37,7 @@ NewDim: TypeAlias = int
 Dims: TypeAlias = tuple[int, ...]
 Size: TypeAlias = tuple[int, ...]
 Extents: TypeAlias = tuple[int, ...]
-Scalar: TypeAlias = int | float | complex | bool
+Scalar: TypeAlias = Any  # a Python number; which, the op says
 
 TENSOR_KINDS = ("Array", "Index", "Mask", "Arrays")
 _ALIASES = {"self": "input", "axis": "dim", "keepdims": "keepdim", "x": "input", "dims": "dim", "dim": "dims"}
@@ -57,7 +57,17 @@ def wrap_dim(dim: int, ndim: int) -> int:
 class Param:
     """One parameter of an op: its kind, default, and how a value is checked and normalised."""
 
-    __slots__ = ("convert", "counts_dimensions", "default", "index", "keyword_only", "kind", "name", "optional", "variadic")
+    __slots__ = (
+        "convert",
+        "counts_dimensions",
+        "default",
+        "index",
+        "keyword_only",
+        "kind",
+        "name",
+        "optional",
+        "variadic",
+    )
 
     def __init__(self, index: int, parameter: inspect.Parameter) -> None:
         annotation = str(parameter.annotation)
@@ -156,9 +166,7 @@ class Signature:
     def _too_many(self, given: int) -> ArgumentTypeError:
         count = self._positional
         plural, verb = ("" if count == 1 else "s"), ("was" if given == 1 else "were")
-        return ArgumentTypeError(
-            f"{self.name}() takes {count} positional argument{plural} but {given} {verb} given"
-        )
+        return ArgumentTypeError(f"{self.name}() takes {count} positional argument{plural} but {given} {verb} given")
 
     def _check_complete(self, values: list[Any]) -> None:
         missing = [
@@ -183,7 +191,9 @@ def _describe(param: Param) -> str:
     kind = {"Array": "Tensor", "Index": "Tensor", "Mask": "Tensor", "Arrays": "Tensor[]"}.get(param.kind, param.kind)
     optional = "?" if param.optional else ""
     default = "" if param.default is _REQUIRED else f"={param.default!r}"
-    return f"{star}{param.name}: {kind}{optional}{default}" if kind != str(_REQUIRED) else f"{star}{param.name}{default}"
+    return (
+        f"{star}{param.name}: {kind}{optional}{default}" if kind != str(_REQUIRED) else f"{star}{param.name}{default}"
+    )
 
 
 # -- static kinds -------------------------------------------------------------------------------------------------
@@ -191,7 +201,7 @@ def _integer(value: Any) -> int:
     if isinstance(value, bool):
         raise TypeError
     if isinstance(value, Tensor):
-        return int(value.item())  # type: ignore[attr-defined]
+        return int(value.item())
     return as_index(value)
 
 
@@ -226,7 +236,7 @@ def _int(value: Any, ndim: int) -> int:
 
 def _float(value: Any, ndim: int) -> float:
     if isinstance(value, Tensor):
-        value = value.item()  # type: ignore[attr-defined]
+        value = value.item()
     if not isinstance(value, int | float):
         raise TypeError
     return value
@@ -246,7 +256,7 @@ def _str(value: Any, ndim: int) -> str:
 
 def _scalar(value: Any, ndim: int) -> Any:
     if isinstance(value, Tensor) and value.array.ndim == 0:
-        value = value.item()  # type: ignore[attr-defined]
+        value = value.item()
     if not isinstance(value, int | float | complex):
         raise TypeError
     return value
@@ -264,8 +274,8 @@ def _dtype(value: Any, ndim: int) -> DType:
 
 
 _CONVERTERS: dict[str, Callable[..., Any]] = {
-    "Dim": _dim, "NewDim": _new_dim, "Dims": _dims, "Size": _size, "Extents": _size, "int": _int, "float": _float, "bool": _bool,
-    "str": _str, "Scalar": _scalar, "DType": _dtype,
+    "Dim": _dim, "NewDim": _new_dim, "Dims": _dims, "Size": _size, "Extents": _size, "int": _int, "float": _float,
+    "bool": _bool, "str": _str, "Scalar": _scalar, "DType": _dtype,
 }  # fmt: skip
 _EXPECTED = {
     "Dim": "int", "NewDim": "int", "Dims": "tuple of ints", "Size": "tuple of ints",

@@ -1,4 +1,4 @@
-"""Derivatives of a callable: vjp, jvp, jacobian, hessian and their products with vectors, as ``torch.autograd.functional``.
+"""Derivatives of a callable: vjp, jvp, jacobian, hessian and their products with vectors.
 
 Inputs are a tensor or a tuple of tensors; the callable takes them as arguments and returns a tensor or a tuple. With
 ``create_graph`` results can be differentiated again; with ``strict`` independence is an error instead of zeros.
@@ -20,9 +20,7 @@ NO_GRADIENT = (
     "Output {} of the user-provided function does not require gradients. The outputs must be computed in a "
     "differentiable manner from the input when running in strict mode."
 )
-INDEPENDENT = (
-    "Output {} of the user-provided function is independent of input {}. This is not allowed in strict mode."
-)
+INDEPENDENT = "Output {} of the user-provided function is independent of input {}. This is not allowed in strict mode."
 SECOND_INDEPENDENT = (
     "While computing the {}, found that the jacobian of the user-provided function with respect to input {} is "
     "independent of the input. This is not allowed in strict mode. You should ensure that your function is twice "
@@ -40,7 +38,8 @@ def _tuple(value: Any, what: str, name: str) -> tuple[bool, Tensors]:
         if not isinstance(tensor, Tensor):
             element = f"Value at index {position} has type" if is_tuple else f"the given {what} has type"
             raise ArgumentTypeError(
-                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but {element} {type(tensor)}."
+                f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but {element} "
+                f"{type(tensor)}."
             )
     return is_tuple, tensors
 
@@ -146,7 +145,9 @@ def jvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
         out_tuple, outputs = _called(func, primals, "jvp")
         _check_strict(outputs, strict)
         dummies = tuple(ops.zeros_like(o).requires_grad_() for o in outputs)
-        pulled = _filled(_gradients(outputs, primals, dummies, True), primals, strict, lambda i: INDEPENDENT.format(0, i))
+        pulled = _filled(
+            _gradients(outputs, primals, dummies, True), primals, strict, lambda i: INDEPENDENT.format(0, i)
+        )
         tangents = _gradients(pulled, dummies, vectors, create_graph)
         filled = _filled(tangents, outputs, False, str)
     return _finished((_unwrapped(out_tuple, outputs), _unwrapped(out_tuple, filled)), create_graph)

@@ -106,9 +106,7 @@ def assign(target: Tensor, array: np.ndarray[Any, Any]) -> None:
 
 def _check_result(target: Tensor, shape: tuple[int, ...], dtype: dtypes.DType) -> None:
     if shape != target.array.shape:
-        raise OpError(
-            f"output with shape {list(target.array.shape)} doesn't match the broadcast shape {list(shape)}"
-        )
+        raise OpError(f"output with shape {list(target.array.shape)} doesn't match the broadcast shape {list(shape)}")
     if not dtypes.can_cast(dtype, target.dtype):
         raise OpError(
             f"result type {dtype.scalar_type} can't be cast to the desired output type {target.dtype.scalar_type}"
@@ -231,9 +229,7 @@ class CopySlices:
     grad_fn = "torch::autograd::CopySlices"
 
     @staticmethod
-    def pull_back(
-        node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]
-    ) -> Sequence[Tensor | None]:
+    def pull_back(node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> Sequence[Tensor | None]:
         """Cotangents of the base before the write, then of the other inputs of the write."""
         g = cotangents[0]
         inner: Node = node.static["inner"]
@@ -252,12 +248,12 @@ def _patched(g: Any, view: Geometry, replacement: Tensor | None, region: Tensor)
     """``g`` with the region written replaced by what the write let through."""
     if replacement is None:
         replacement = registry.op("zeros_of")(region)
-    return registry.op("as_strided_scatter")(_contiguous(g), replacement, *view)  # type: ignore[no-any-return]
+    return registry.op("write_strided")(_contiguous(g), replacement, *view)  # type: ignore[no-any-return]
 
 
 def _contiguous(g: Any) -> Tensor:
     whole = g.storage.array is g.array and g.array.flags.c_contiguous
-    return g if whole else registry.op("clone")(g)
+    return g if whole else registry.op("clone")(g)  # type: ignore[no-any-return]
 
 
 def _relative(view: Geometry, base: Geometry) -> Geometry:

@@ -48,7 +48,7 @@ def _swapped(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
 
 def _reflected_truediv(self: Tensor, other: Any) -> Any:
     """``number / tensor``, as the reference computes it."""
-    return self.reciprocal() * other if _operand(other) else NotImplemented  # type: ignore[attr-defined]
+    return self.reciprocal() * other if _operand(other) else NotImplemented
 
 
 def _bitwise(name: str) -> bool:
@@ -111,13 +111,13 @@ def data_ptr(self: Tensor) -> int:
 def __len__(self: Tensor) -> int:
     if self.array.ndim == 0:
         raise ArgumentTypeError("len() of a 0-d tensor")
-    return self.array.shape[0]
+    return int(self.array.shape[0])
 
 
 def __iter__(self: Tensor) -> Iterator[Tensor]:
     if self.array.ndim == 0:
         raise ArgumentTypeError("iteration over a 0-d tensor")
-    return iter(self.unbind(0))  # type: ignore[attr-defined]
+    return iter(self.unbind(0))
 
 
 def __repr__(self: Tensor) -> str:
@@ -134,7 +134,7 @@ def __repr__(self: Tensor) -> str:
 
 
 def __format__(self: Tensor, spec: str) -> str:
-    return format(self.item() if self.array.ndim == 0 else str(self), spec)  # type: ignore[attr-defined]
+    return format(self.item() if self.array.ndim == 0 else str(self), spec)
 
 
 # -- values as Python objects -------------------------------------------------------------------------------------

@@ -91,8 +91,13 @@ def _memento(target: Any) -> Callable[[], None]:
         return lambda: target.__setitem__(slice(None), items)
     if isinstance(target, dict):
         entries = dict(target)
-        return lambda: (target.clear(), target.update(entries))[0]
+        return lambda: _refill(target, entries)
     return target.memento()  # type: ignore[no-any-return]
+
+
+def _refill(target: dict[Any, Any], entries: dict[Any, Any]) -> None:
+    target.clear()
+    target.update(entries)
 
 
 @dataclass(slots=True)

@@ -1,490 +1,30 @@
-"""Ops: declaration, and the one path every call takes.
-
-A primitive is a NumPy kernel, vjp rules and flags; a composite is a function of other ops. The call path binds the
-arguments, promotes, runs the kernel, wraps what comes out and records a node. Nothing else computes.
-"""
+"""Declaring ops: ``@primitive`` over a NumPy kernel, ``@composite`` over other ops, and the names they are found by."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable
+from typing import Any, overload
 
-import numpy as np
-
-from engine import dtypes, inplace, modes, registry
+from engine import inplace, registry
 from engine.binding import (
-    Array, Arrays, Dim, Dims, Extents, Index, Mask, NewDim, Param, Scalar, Signature, Size, wrap_dim,
-)  # fmt: skip
-from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
-from engine.errors import ArgumentTypeError, EngineError, OpError, UnsupportedError
-from engine.rules import Question, Rule, about
-from engine.tape import Edge, Node, Saved, edge_of
-from engine.tensor import Tensor, TensorSpec
-
-_CATEGORIES = {"b": BOOL, "i": INTEGER, "f": FLOATING, "c": COMPLEX}
-
-
-class Primitive:
-    """An op with a kernel of its own. Call it with tensors; declare its rules with ``vjp``."""
-
-    def __init__(
-        self, kernel: Callable[..., Any], name: str, *, pointwise: bool = False, promote: str | None = None,
-        view: bool = False, linear: bool = False, grad_fn: str | None = None, inplace_grad_fn: str | None = None,
-        nondifferentiable: tuple[str, ...] = (), outputs: tuple[str, ...] = ("out",), result: Any = None,
-        numbers: tuple[str, ...] | None = None, supports: str = "bifc", kernel_name: str | None = None,
-        grows: Callable[..., int] | None = None, data_dependent: bool = False, random: bool = False,
-        many: bool = False, reads_storage: bool = False, number_grad_fn: dict[str, str] | None = None,
-        check: Callable[..., None] | None = None,
-    ) -> None:  # fmt: skip
-        self.name = name
-        self.__name__ = name
-        self.__doc__ = kernel.__doc__
-        self.kernel = kernel
-        self.signature = Signature(kernel, name.rpartition(".")[2])
-        self.pointwise, self.view = pointwise, view
-        self.linear = linear or view
-        self.promote = promote or ("default" if pointwise else None)
-        self.grad_fn = grad_fn or derived_grad_fn(name)
-        self.inplace_grad_fn = inplace_grad_fn or self.grad_fn
-        self.output_names, self.result = outputs, result
-        self.categories = frozenset(_CATEGORIES[letter] for letter in supports)
-        self.kernel_name = kernel_name or f"{name}_cpu"
-        self.grows = Question(grows) if grows else None
-        self.check = Question(check) if check else None
-        self.data_dependent, self.random = data_dependent, random
-        self.many, self.reads_storage = many, reads_storage
-        self.number_grad_fn = number_grad_fn or {}
-        self._lay_out(nondifferentiable, numbers)
-
-    def _lay_out(self, nondifferentiable: tuple[str, ...], numbers: tuple[str, ...] | None) -> None:
-        """Sort the parameters into tensors and statics, once."""
-        params = self.signature.params
-        self.tensors = [param for param in params if param.is_tensor]
-        self.statics = [param for param in params if not param.is_tensor]
-        self.tensor_names = {param.name for param in self.tensors}
-        self.static_names = {param.name for param in self.statics}
-        self.dtype_index = next((param.index for param in self.statics if param.name == "dtype"), None)
-        self.promoted = [param for param in self.tensors if param.kind in ("Array", "Arrays")]
-        self.nondifferentiable = set(nondifferentiable) | {
-            param.name for param in self.tensors if param.kind in ("Index", "Mask")
-        }
-        self.differentiable = [param for param in self.tensors if param.name not in self.nondifferentiable]
-        self.numbers = set(numbers) if numbers is not None else self._default_numbers()
-        self.keyword_only = [param for param in params if param.keyword_only]
-        self.has_lists = any(param.is_list for param in self.tensors)
-        self.rules: list[Rule] = []
-        self._unit_spans = [(i, i + 1) for i in range(len(self.differentiable))]
-        self._tensor_indices = [param.index for param in self.tensors]
-        self._is_simple = self.pointwise and not self.has_lists and all(p.kind == "Array" for p in self.tensors)
-        lowest = FLOATING if self.promote == "int_to_float" else BOOL
-        self._computable = {
-            dtype.numpy for dtype in dtypes.ALL
-            if dtype.opmath is dtype and dtype.category >= lowest and dtype.category in self.categories
-        }  # fmt: skip
-
-    def _default_numbers(self) -> set[str]:
-        return {param.name for param in self.promoted[1:]} if self.pointwise else set()
-
-    # -- declaration ----------------------------------------------------------------------------------------------
-    def vjp(self, **rules: Callable[..., Any]) -> None:
-        """Declare the rule of each differentiable input, in terms of the names in the module docstring of ``ops``."""
-        by_name = {param.name: param for param in self.differentiable}
-        for name in rules:
-            if name not in by_name:
-                raise TypeError(f"{self.name!r} has no differentiable input {name!r}")
-        self.rules = [Rule(self, rules[name], [by_name[name]], False) for name in by_name if name in rules]
-        self._check_rules()
-
-    def vjp_joint(self, function: Callable[..., Any]) -> None:
-        """Declare one rule for all differentiable inputs; ``needs`` tells it which cotangents count."""
-        self.rules = [Rule(self, function, self.differentiable, True)]
-
-    def _check_rules(self) -> None:
-        ruled = {param.name for rule in self.rules for param in rule.params}
-        missing = [param.name for param in self.differentiable if param.name not in ruled]
-        if missing:
-            raise TypeError(f"{self.name!r} has neither a rule for {missing} nor calls them nondifferentiable")
-
-    # -- the call path --------------------------------------------------------------------------------------------
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        values = self.prepare(self.signature.bind(args, kwargs))
-        outputs = self.wrap(values, self.evaluate(values))
-        if modes.current().grad_enabled:
-            self.record(values, outputs)
-        if self.result is not None:
-            return self.result(*outputs)
-        return outputs if self.many or len(self.output_names) > 1 else outputs[0]
-
-    def prepare(self, values: list[Any]) -> list[Any]:
-        """Tensors where tensors belong, static arguments checked and normalised."""
-        for param in self.tensors:
-            if type(values[param.index]) is not Tensor:
-                values[param.index] = self._as_tensor(param, values[param.index])
-        if self.statics:
-            self._prepare_statics(values)
-        if self.check is not None:
-            self.check({param.name: values[param.index] for param in self.signature.params})
-        return values
-
-    def _prepare_statics(self, values: list[Any]) -> None:
-        ndim = self._rank(values)
-        for param in self.statics:
-            value = values[param.index]
-            if value is not param.default or param.counts_dimensions:
-                values[param.index] = param.static(self.signature.name, value, ndim)
-
-    def _rank(self, values: list[Any]) -> int:
-        """The rank of the first tensor that is there; of a list, the greatest."""
-        for param in self.tensors:
-            value = values[param.index]
-            if type(value) is list:
-                return max((t.array.ndim for t in value), default=0)
-            if value is not None:
-                return value.array.ndim  # type: ignore[no-any-return]
-        return -1
-
-    def _as_tensor(self, param: Param, value: Any) -> Any:
-        if isinstance(value, Tensor):
-            return value
-        if param.is_list:
-            return self._as_tensors(param, value)
-        if value is None and (param.optional or param.default is None):
-            return None
-        if param.name in self.numbers and dtypes.python_type(value) is not None:
-            return weak(value)
-        raise param.reject(self.signature.name, "Tensor", value)
-
-    def _as_tensors(self, param: Param, value: Any) -> list[Tensor]:
-        if not isinstance(value, list | tuple):
-            raise param.reject(self.signature.name, "tuple of Tensors", value)
-        for position, element in enumerate(value):
-            if not isinstance(element, Tensor):
-                raise ArgumentTypeError(
-                    f"expected Tensor as element {position} in argument {param.index}, but got {type(element).__name__}"
-                )
-        return list(value)
-
-    def evaluate(self, values: list[Any]) -> tuple[Array, ...]:
-        """Run the kernel on the promoted arrays; its results as arrays."""
-        arrays = list(values)
-        low = None if self._take_uniform(arrays) else self._promote_into(arrays, values)
-        budget = modes.current().budget
-        if budget is not None:
-            self._reserve(budget, arrays)
-        results = self._run_kernel(arrays)
-        if low is not None:
-            results = tuple(r.astype(low.numpy) if r.dtype == low.opmath.numpy else r for r in results)
-        if budget is not None and not self.view:
-            budget.spend(sum(result.nbytes for result in results))
-        return results
-
-    def _run_kernel(self, arrays: list[Any]) -> tuple[Array, ...]:
-        try:
-            if self.keyword_only:
-                split = len(arrays) - len(self.keyword_only)
-                named = {param.name: arrays[param.index] for param in self.keyword_only}
-                result = self.kernel(*arrays[:split], **named)
-            else:
-                result = self.kernel(*arrays)
-        except (EngineError, MemoryError):
-            raise
-        except (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgError, ZeroDivisionError) as error:
-            if self.pointwise:
-                check_broadcast([array for array in arrays if isinstance(array, np.ndarray)])
-            raise OpError(f"{self.signature.name}(): {error}") from error
-        if type(result) is np.ndarray:
-            return (result,)
-        return tuple(np.asarray(r) for r in result) if type(result) in (tuple, list) else (np.asarray(result),)
-
-    def _take_uniform(self, arrays: list[Any]) -> bool:
-        """The common case: single tensors of one dtype that the kernel computes in. They are replaced by arrays."""
-        if not self._is_simple:
-            return False
-        common = None
-        for index in self._tensor_indices:
-            tensor = arrays[index]
-            dtype = tensor.array.dtype
-            if tensor.weak or (common is not None and dtype is not common) or dtype not in self._computable:
-                return False
-            common = dtype
-        for index in self._tensor_indices:
-            arrays[index] = arrays[index].array
-        return True
-
-    def _promote_into(self, arrays: list[Any], values: list[Any]) -> DType | None:
-        """Replace tensors by arrays of the compute dtype; the 16-bit dtype to go back to, if there is one."""
-        common = self._common_dtype(values) if self.promote is not None else None
-        for param in self.tensors:
-            value = values[param.index]
-            if value is None:
-                continue
-            target = common if param.kind in ("Array", "Arrays") else None
-            arrays[param.index] = (
-                [self._array(t, target) for t in value] if param.is_list else self._array(value, target)
-            )
-        if self.dtype_index is not None and values[self.dtype_index] is not None:
-            return None  # the caller said what comes out, and the kernel heeds it
-        low = common if common is not None else self._low_dtype(values)
-        return low if low is not None and low.opmath is not low else None
-
-    def _array(self, tensor: Tensor, common: DType | None) -> Array:
-        array = tensor.array
-        if self.view:
-            return tensor.storage.flat if self.reads_storage else array
-        target = (dtypes.of(array) if common is None else common).opmath.numpy
-        return array if array.dtype == target else array.astype(target)
-
-    def _low_dtype(self, values: list[Any]) -> DType | None:
-        if self.view:
-            return None
-        for param in self.promoted:
-            value = values[param.index]
-            for tensor in value if param.is_list else (value,):
-                if tensor is not None and tensor.dtype.is_floating_point:
-                    return tensor.dtype  # type: ignore[no-any-return]
-        return None
-
-    def _common_dtype(self, values: list[Any]) -> DType:
-        operands = []
-        for param in self.promoted:
-            value = values[param.index]
-            for tensor in value if param.is_list else (value,):
-                if tensor is not None:
-                    operands.append((dtypes.of(tensor.array), dtypes.rank_of(tensor.array.ndim, tensor.weak)))
-        default = modes.current().default_dtype
-        common = dtypes.result_type(tuple(operands), default)
-        if self.promote == "int_to_float" and common.category < FLOATING:
-            common = default
-        self.check_supported(common)
-        return common
-
-    def check_supported(self, dtype: DType) -> None:
-        """Refuse a dtype the kernel does not exist for, in the reference's words."""
-        if dtype.category not in self.categories:
-            raise UnsupportedError(f"\"{self.kernel_name}\" not implemented for '{dtype.scalar_type}'")
-
-    def _reserve(self, budget: modes.Budget, arrays: list[Any]) -> None:
-        """Ask the budget before an output may grow beyond the inputs."""
-        if self.grows is not None:
-            named = {param.name: arrays[param.index] for param in self.signature.params}
-            budget.reserve(int(self.grows(named)), 8)
-        elif self.pointwise and len(self.tensors) > 1:
-            shapes = [arrays[param.index].shape for param in self.tensors if arrays[param.index] is not None]
-            count = 1
-            for extent in np.broadcast_shapes(*shapes):
-                count *= extent
-            budget.reserve(count, 8)
-
-    # -- results --------------------------------------------------------------------------------------------------
-    def wrap(self, values: list[Any], arrays: tuple[Array, ...]) -> tuple[Tensor, ...]:
-        """Tensors over the results: views of the first input's storage, or owners of their own."""
-        if self.view:
-            return tuple(inplace.view_of(values[0], array, len(arrays) > 1, self.grad_fn) for array in arrays)
-        outputs = tuple([Tensor(self._owned(array, values)) for array in arrays])
-        if modes.current().inference:
-            for output in outputs:
-                output.inference = True
-        return outputs
-
-    def _owned(self, array: Array, values: list[Any]) -> Array:
-        """``array``, or a copy if it looks into memory of an input or is not dense."""
-        if array.base is None:
-            for index in self._tensor_indices:
-                if type(values[index]) is list or (values[index] is not None and values[index].array is array):
-                    break
-            else:
-                return array
-        return _dense(array, self._source_arrays(values))
-
-    def _source_arrays(self, values: list[Any]) -> list[Array]:
-        sources = []
-        for param in self.tensors:
-            value = values[param.index]
-            if param.is_list:
-                sources.extend(t.array for t in value)
-            elif value is not None:
-                sources.append(value.array)
-        return sources
-
-    def record(self, values: list[Any], outputs: Sequence[Tensor]) -> None:
-        """Make the outputs parts of the graph, if an input is."""
-        if not self.is_tracked(values):
-            return
-        node = self.node(values, tuple([output.spec for output in outputs]), outputs)
-        if node is None:
-            return
-        for number, output in enumerate(outputs):
-            if output.dtype.is_differentiable:
-                output.node, output.output_nr = node, number
-
-    def is_tracked(self, values: list[Any]) -> bool:
-        """Whether a differentiable input is part of a graph."""
-        for param in self.differentiable:
-            value = values[param.index]
-            for tensor in value if type(value) is list else (value,):
-                if tensor is not None and tensor.requires_grad:
-                    return True
-        return False
-
-    def node(
-        self, values: list[Any], specs: tuple[TensorSpec, ...], outputs: Sequence[Tensor] = (),
-        saved_as: dict[str, Tensor] | None = None, *, written: bool = False,
-    ) -> Node | None:  # fmt: skip
-        """The node of a call with these values, or ``None`` if no input needs one.
-
-        ``saved_as`` replaces inputs where they are saved (an in-place write saves what was there before).
-        """
-        edges, inputs, counts = self._edges(values)
-        if all(edge is None for edge in edges) or not any([spec.dtype.is_differentiable for spec in specs]):
-            return None
-        node = Node(self, {param.name: values[param.index] for param in self.statics}, tuple(edges))
-        node.inputs, node.outputs, node.counts = tuple(inputs), specs, tuple(counts)
-        node.written = written
-        for param in self.promoted if self.number_grad_fn else ():
-            if getattr(values[param.index], "weak", False) and param.name in self.number_grad_fn:
-                node.static["grad_fn"] = self.number_grad_fn[param.name]
-        self._save(node, values, outputs, saved_as or {})
-        return node
-
-    def _edges(self, values: list[Any]) -> tuple[list[Edge | None], list[TensorSpec | None], list[int]]:
-        edges: list[Edge | None] = []
-        inputs: list[TensorSpec | None] = []
-        counts: list[int] = []
-        for param in self.differentiable:
-            value = values[param.index]
-            tensors = value if param.is_list else (value,)
-            counts.append(len(tensors))
-            for tensor in tensors:
-                edges.append(None if tensor is None else edge_of(tensor))
-                inputs.append(None if tensor is None else tensor.spec)
-        return edges, inputs, counts
-
-    def _save(
-        self, node: Node, values: list[Any], outputs: Sequence[Tensor], saved_as: dict[str, Tensor]
-    ) -> None:
-        """Keep what the rules of the inputs that need a cotangent ask for, and nothing else."""
-        saved: dict[str, Any] = {}
-        for rule, (start, stop) in zip(self.rules, self._spans(node), strict=True):
-            if not (rule.shapes or rule.saves) or all([edge is None for edge in node.edges[start:stop]]):
-                continue
-            for name in rule.shapes:
-                node.static[name] = self._shape(name, values)
-            for name in rule.saves:
-                if name not in saved:
-                    saved[name] = self._saved(name, values, outputs, saved_as)
-        node.saved = saved
-
-    def _saved(self, name: str, values: list[Any], outputs: Sequence[Tensor], saved_as: dict[str, Tensor]) -> Any:
-        if name in self.output_names:
-            number = self.output_names.index(name)
-            return Saved(outputs[number], None, number)
-        param = next(param for param in self.tensors if param.name == name)
-        value = saved_as.get(name, values[param.index])
-        if value is None:
-            return None
-        return [Saved(t, edge_of(t)) for t in value] if param.is_list else Saved(value, edge_of(value))
-
-    def _shape(self, name: str, values: list[Any]) -> Any:
-        tensor_name = about(name)
-        value = next(values[param.index] for param in self.tensors if param.name == tensor_name)
-        if name.endswith("_geometry"):
-            return tuple(value.geometry)
-        if name.endswith("_dtype"):
-            return value.dtype
-        return [t.array.shape for t in value] if isinstance(value, list) else value.array.shape
-
-    def _spans(self, node: Node) -> list[tuple[int, int]]:
-        """Which edges belong to each rule."""
-        if self.rules and self.rules[0].is_joint:
-            return [(0, len(node.edges))]
-        if not self.has_lists:
-            return self._unit_spans
-        spans, start = [], 0
-        for count in node.counts:
-            spans.append((start, start + count))
-            start += count
-        return spans
-
-    def pull_back(
-        self, node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]
-    ) -> Sequence[Tensor | None]:
-        """Apply the rules of the inputs that need a cotangent."""
-        results: list[Tensor | None] = []
-        for rule, (start, stop) in zip(self.rules, self._spans(node), strict=True):
-            wanted = needs[start:stop]
-            if not any(wanted):
-                results.extend([None] * (stop - start))
-            elif rule.is_list or rule.is_joint:
-                results.extend(rule(node, cotangents, wanted))
-            else:
-                results.append(rule(node, cotangents, wanted))
-        return results
-
-    # -- variants -------------------------------------------------------------------------------------------------
-    def history(self, *args: Any) -> Node | None:
-        """The node that a call would record, without running the kernel; for views whose result exists already."""
-        values = self.prepare(self.signature.bind(args, {}))
-        return self.node(values, (TensorSpec(tuple(args[1]), values[0].dtype),))
-
-    def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Compute, and write the result into the first argument."""
-        return inplace.write(self, self.signature.bind(args, kwargs))
-
-    def __repr__(self) -> str:
-        return f"<op {self.name}>"
+    Array,
+    Arrays,
+    Dim,
+    Dims,
+    Extents,
+    Index,
+    Mask,
+    NewDim,
+    Scalar,
+    Signature,
+    Size,
+    wrap_dim,
+)
+from engine.dtypes import DType
+from engine.primitive import Primitive, broadcast_pair, check_broadcast, weak
+from engine.tensor import Tensor
 
 
-def weak(value: Any) -> Tensor:
-    """A Python number as a 0-d operand whose dtype yields to that of tensors."""
-    python = dtypes.python_type(value)
-    if python is None:
-        raise ArgumentTypeError(f"expected a number, not {type(value).__name__}")
-    try:
-        tensor = Tensor(np.array(value, python.numpy))
-    except OverflowError:
-        raise OpError("value cannot be converted to type int64_t without overflow") from None
-    tensor.weak = True
-    return tensor
-
-
-def _dense(array: Array, sources: list[Array]) -> Array:
-    if array.base is None and not any(array is source for source in sources):
-        return array
-    if any(np.may_share_memory(array, source) for source in sources) or not array.flags.forc:
-        return array.copy(order="K")
-    return array
-
-
-def check_broadcast(arrays: list[Array]) -> None:
-    """Refuse shapes that do not broadcast, in the reference's words."""
-    first = arrays[0].shape
-    if all(array.shape == first or not array.shape for array in arrays[1:]):
-        return
-    shape = first
-    for array in arrays[1:]:
-        shape = _broadcast_pair(shape, array.shape)
-
-
-def _broadcast_pair(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
-    ndim = max(len(left), len(right))
-    left_full = (1,) * (ndim - len(left)) + tuple(left)
-    right_full = (1,) * (ndim - len(right)) + tuple(right)
-    for dim in reversed(range(ndim)):
-        if left_full[dim] != right_full[dim] and 1 not in (left_full[dim], right_full[dim]):
-            raise OpError(
-                f"The size of tensor a ({left_full[dim]}) must match the size of tensor b ({right_full[dim]}) at "
-                f"non-singleton dimension {dim}"
-            )
-    return tuple(b if a == 1 else a for a, b in zip(left_full, right_full, strict=True))
-
-
-def derived_grad_fn(name: str) -> str:
-    """The reference's node name for an op: ``log_softmax`` -> ``LogSoftmaxBackward0``."""
-    words = name.rpartition(".")[2].split("_")
-    return "".join(word[:1].upper() + word[1:] for word in words) + "Backward0"
-
-
-# -- declaring ----------------------------------------------------------------------------------------------------
 class Composite:
     """A function of other ops under a public name; it has no rule of its own."""
 
@@ -542,6 +82,17 @@ def publish(
     registry.add_public(name, op)
 
 
+@overload
+def primitive(kernel: Callable[..., Any], /, **flags: Any) -> Any: ...
+
+
+@overload
+def primitive(
+    *, name: str | None = ..., public: bool = ..., function: bool = ..., method: bool | None = ...,
+    writes: bool | None = ..., attribute: bool = ..., aliases: tuple[str, ...] = ..., **flags: Any,
+) -> Callable[[Callable[..., Any]], Any]: ...  # fmt: skip
+
+
 def primitive(
     kernel: Callable[..., Any] | None = None, /, *, name: str | None = None, public: bool = True, function: bool = True,
     method: bool | None = None, writes: bool | None = None, attribute: bool = False, aliases: tuple[str, ...] = (),
@@ -569,6 +120,20 @@ def primitive(
     return declare if kernel is None else declare(kernel)
 
 
+@overload
+def composite(
+    body: Callable[..., Any], /, *, name: str | None = ..., function: bool = ..., method: bool | None = ...,
+    writes: bool = ..., attribute: bool = ..., aliases: tuple[str, ...] = ...,
+) -> Any: ...  # fmt: skip
+
+
+@overload
+def composite(
+    *, name: str | None = ..., function: bool = ..., method: bool | None = ..., writes: bool = ...,
+    attribute: bool = ..., aliases: tuple[str, ...] = ...,
+) -> Callable[[Callable[..., Any]], Any]: ...  # fmt: skip
+
+
 def composite(
     body: Callable[..., Any] | None = None, /, *, name: str | None = None, function: bool = True,
     method: bool | None = None, writes: bool = False, attribute: bool = False, aliases: tuple[str, ...] = (),
@@ -587,6 +152,6 @@ def composite(
 
 
 __all__ = [
-    "Array", "Arrays", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Mask", "NewDim", "Primitive", "Scalar", "Size",
-    "composite", "primitive", "weak", "wrap_dim",
+    "Array", "Arrays", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Mask", "NewDim", "Primitive",
+    "Scalar", "Size", "broadcast_pair", "check_broadcast", "composite", "primitive", "publish", "weak", "wrap_dim",
 ]  # fmt: skip

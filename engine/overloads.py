@@ -1,10 +1,11 @@
-"""Public ops whose arguments choose between primitives: ``pow`` by a number or a tensor, ``div`` with or without rounding."""
+"""Public ops whose arguments choose between primitives: ``pow`` by a number or a tensor, ``div`` rounded or not."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from engine.errors import OpError
 from engine.op import Composite, publish
 from engine.tensor import Tensor
 
@@ -17,8 +18,13 @@ class Overloaded(Composite):
         return op(*chosen)
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
-        """The in-place variant of the op chosen."""
+        """The in-place variant of the op chosen. A target that would have to be cast first cannot hold the result."""
         op, chosen = super().__call__(*args, **kwargs)
+        if chosen[0] is not args[0]:
+            raise OpError(
+                f"result type {chosen[0].dtype.scalar_type} can't be cast to the desired output type "
+                f"{args[0].dtype.scalar_type}"
+            )
         return op.inplace(*chosen)  # type: ignore[no-any-return]
 
 

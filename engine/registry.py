@@ -62,6 +62,11 @@ def function(name: str) -> Callable[..., Any] | None:
     return _functions.get(name)
 
 
+def call(name: str, *args: Any) -> Any:
+    """What ``torch.<name>(*args)`` returns, for lower layers that need a composite."""
+    return _functions[name](*args)
+
+
 def method(name: str) -> Callable[..., Any] | None:
     """The Tensor method ``name`` as a function of the tensor first, or ``None``."""
     return _methods.get(name)
@@ -73,10 +78,16 @@ def attribute(name: str) -> Callable[[Any], Any] | None:
 
 
 def short_names() -> dict[str, Any]:
-    """Every op by the last part of its name, the primitives first: how rules and composites call them."""
+    """Every op by the last part of its name: how rules and composites call them.
+
+    Of several entries with one last part a primitive wins, then a function of that very name, then a method.
+    """
     names = {name.rpartition(".")[2]: function for name, function in _functions.items()}
     names |= {name.rpartition(".")[2]: method for name, method in _methods.items() if not name.endswith("_")}
-    return names | {name.rpartition(".")[2]: op for name, op in _ops.items() if name not in _functions or op is _functions[name]}
+    names |= {name: function for name, function in _functions.items() if "." not in name}
+    return names | {
+        name.rpartition(".")[2]: op for name, op in _ops.items() if name not in _functions or op is _functions[name]
+    }
 
 
 def functions() -> Iterator[tuple[str, Callable[..., Any]]]:

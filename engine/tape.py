@@ -325,7 +325,7 @@ def restore(cotangent: Tensor, spec: TensorSpec | None) -> Tensor:
         cotangent = registry.op("sum_to")(cotangent, spec.shape)
     if cotangent.dtype is not spec.dtype:
         if cotangent.dtype.is_complex and not spec.dtype.is_complex:
-            cotangent = registry.function("real")(cotangent)
+            cotangent = registry.call("real", cotangent)
         if cotangent.dtype is not spec.dtype:
             cotangent = registry.op("cast")(cotangent, spec.dtype)
     return cotangent
@@ -347,9 +347,7 @@ def _root_cotangent(position: int, tensor: Tensor, given: Any) -> Tensor | None:
     if given is None:
         return _implicit(tensor) if tensor.requires_grad else None
     if not isinstance(given, Tensor):
-        raise ArgumentTypeError(
-            f"gradients can be either Tensors or None, but got {type(given).__name__}"
-        )
+        raise ArgumentTypeError(f"gradients can be either Tensors or None, but got {type(given).__name__}")
     if given.array.shape != tensor.array.shape:
         raise OpError(
             f"Mismatch in shape: grad_output[{position}] has a shape of {given.shape} and output[{position}] has a "
@@ -453,7 +451,9 @@ def grad(
     """
     roots, targets = _as_tuple(outputs), _as_tuple(inputs)
     if materialize_grads and allow_unused is False:
-        raise OpError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False.")
+        raise OpError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     keep = create_graph if retain_graph is None else retain_graph
     captured = _sweep(roots, _root_cotangents(roots, grad_outputs), keep, create_graph, _wanted(targets))
     results = tuple(_result(captured.get(i)) for i in range(len(targets)))

@@ -13,7 +13,11 @@ from typing import Any
 
 from engine import registry
 
-FAMILIES = ("compare", "contraction", "create", "elementary", "matmul", "nn", "parts", "pointwise", "reduce", "rounding", "views")
+FAMILIES = (
+    "casts", "compare", "contraction", "create", "differences", "division", "elementary", "extrema", "gathering",
+    "indexing", "join", "layout", "matmul", "nn", "norms", "parts", "pointwise", "powers", "quantiles", "reduce",
+    "rounding", "scalars", "scan", "scattering", "segments", "selections", "sorting", "statistics", "views",
+)  # fmt: skip
 
 for _family in FAMILIES:
     import_module(f"engine.ops.{_family}")

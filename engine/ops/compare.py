@@ -126,7 +126,7 @@ choose.vjp(
 @composite(name="where", function=False)
 def _where_method(input: Tensor, condition: Tensor, other: Any) -> Tensor:
     """``input`` where ``condition`` holds, ``other`` elsewhere."""
-    return where(condition, input, other)  # type: ignore[no-any-return]
+    return where(condition, input, other)
 
 
 @composite(method=False)

@@ -30,7 +30,7 @@ def contract(left: Tensor, right: Tensor, summed: Sequence[int]) -> Tensor:
             left = ops.sum(left, dim, keepdim=True) if left.array.shape[dim] != 1 else left
             right = ops.sum(right, dim, keepdim=True) if right.array.shape[dim] != 1 else right
     if not over:
-        return left * right  # type: ignore[operator,no-any-return]
+        return left * right
     return _as_bmm(left, right, over)
 
 
@@ -64,7 +64,7 @@ def _as_bmm(left: Tensor, right: Tensor, over: set[int]) -> Tensor:
     product = ops.view(product, tuple(max(shape_left[d], shape_right[d], key=_not_one) for d in order))
     kept = sorted(order)
     product = ops.permute(product, [order.index(d) for d in kept])
-    return ops.view(product, product.array.shape)  # type: ignore[no-any-return]
+    return ops.view(product, product.array.shape)
 
 
 def _not_one(extent: int) -> bool:
@@ -194,7 +194,7 @@ def _align(tensor: Tensor, labels: list[Any], order: list[Any]) -> Tensor:
 
 
 def _single(tensor: Tensor, kept: int, ndim: int) -> Tensor:
-    return tensor if kept == ndim else ops.sum(tensor, list(range(kept, ndim)))  # type: ignore[no-any-return]
+    return tensor if kept == ndim else ops.sum(tensor, list(range(kept, ndim)))
 
 
 def _contract_all(
@@ -270,7 +270,7 @@ def _tensordot(a: Tensor, b: Tensor, over_a: list[int], over_b: list[int]) -> Te
     inner = prod(a.array.shape[d] for d in over_a)
     left = ops.reshape(ops.permute(a, free_a + over_a), (prod(size_a), inner))
     right = ops.reshape(ops.permute(b, over_b + free_b), (inner, prod(size_b)))
-    return ops.view(ops.mm(left, right), (*size_a, *size_b))  # type: ignore[no-any-return]
+    return ops.view(ops.mm(left, right), (*size_a, *size_b))
 
 
 def _tensordot_dims(a: Tensor, b: Tensor, dims: Any) -> tuple[list[int], list[int]]:
@@ -292,13 +292,13 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     if input.dtype is not other.dtype and input.array.ndim and other.array.ndim:
         raise OpError("both inputs should have same dtype")
     if input.array.ndim == 0 or other.array.ndim == 0:
-        return input * other  # type: ignore[operator,no-any-return]
+        return input * other
     if input.array.shape[-1] != other.array.shape[-1]:
         raise OpError(
             "inner() the last dimension must match on both input tensors but got shapes "
             f"{list(input.array.shape)} and {list(other.array.shape)}"
         )
-    return tensordot(input, other, [[-1], [-1]])  # type: ignore[no-any-return]
+    return tensordot(input, other, [[-1], [-1]])
 
 
 @composite
@@ -309,7 +309,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     right = (1,) * (ndim - other.array.ndim) + other.array.shape
     spread = ops.reshape(input, [extent for a in left for extent in (a, 1)])
     tiled = ops.reshape(other, [extent for b in right for extent in (1, b)])
-    return ops.unsafe_view(spread * tiled, tuple(a * b for a, b in zip(left, right, strict=True)))  # type: ignore[no-any-return]
+    return ops.unsafe_view(spread * tiled, tuple(a * b for a, b in zip(left, right, strict=True)))
 
 
 @composite(name="linalg.vecdot")
@@ -325,8 +325,8 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
             f"of type {y.dtype.scalar_type} instead"
         )
     if x.array.ndim == 1 and y.array.ndim == 1:
-        return ops.vdot(x, y)  # type: ignore[no-any-return]
-    return ops.sum(x.conj() * y, dim)  # type: ignore[attr-defined,no-any-return]
+        return ops.vdot(x, y)
+    return ops.sum(x.conj() * y, dim)
 
 
 def _check_cross(input: Tensor, other: Tensor) -> None:
@@ -360,7 +360,7 @@ def cross(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
         if 3 not in input.array.shape:
             raise OpError("no dimension of size 3 in input")
         dim = input.array.shape.index(3)
-    return linalg_cross(input, other, dim=dim)  # type: ignore[no-any-return]
+    return linalg_cross(input, other, dim=dim)
 
 
 @composite(name="linalg.multi_dot", aliases=("chain_matmul",))
@@ -375,7 +375,7 @@ def multi_dot(tensors: Any) -> Tensor:
     product = _chain_product(chain, *_chain_splits([t.array.shape for t in chain]))
     rows = () if first.array.ndim == 1 else product.array.shape[:1]
     columns = () if last.array.ndim == 1 else product.array.shape[1:]
-    return ops.view(product, rows + columns)  # type: ignore[no-any-return]
+    return ops.view(product, rows + columns)
 
 
 def _chain_splits(shapes: list[tuple[int, ...]]) -> tuple[dict[tuple[int, int], int], int, int]:
@@ -397,7 +397,7 @@ def _chain_product(chain: list[Tensor], split: dict[tuple[int, int], int], i: in
     if i == j:
         return chain[i]
     k = split[i, j]
-    return ops.mm(_chain_product(chain, split, i, k), _chain_product(chain, split, k + 1, j))  # type: ignore[no-any-return]
+    return ops.mm(_chain_product(chain, split, i, k), _chain_product(chain, split, k + 1, j))
 
 
 __all__ = ["contract", "einsum"]

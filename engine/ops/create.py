@@ -72,7 +72,7 @@ def factory(
 
         @wraps(body)
         def make(*args: Any, device: Any, requires_grad: bool, **named: Any) -> Tensor:
-            _check_device(device)
+            check_device(device)
             named = {param.name: named[param.name] for param in own.params if param.keyword_only}
             values = [
                 _checked(own.name, param, value)
@@ -96,7 +96,7 @@ def _checked(op_name: str, param: Param, value: Any) -> Any:
     return param.static(op_name, value, -1)
 
 
-def _check_device(device: Any) -> None:
+def check_device(device: Any) -> None:
     kind = str(device).partition(":")[0]
     if device is None or kind == "cpu":
         return
@@ -140,19 +140,19 @@ def zeros(size: Extents, *, dtype: DType | None = None) -> Tensor:
     """Zeros."""
     if any(extent < 0 for extent in size):
         raise OpError("zeros: Dimension size must be non-negative.")
-    return filled(size, 0, _default(dtype))  # type: ignore[no-any-return]
+    return filled(size, 0, _default(dtype))
 
 
 @factory
 def ones(size: Extents, *, dtype: DType | None = None) -> Tensor:
     """Ones."""
-    return filled(checked_size(size), 1, _default(dtype))  # type: ignore[no-any-return]
+    return filled(checked_size(size), 1, _default(dtype))
 
 
 @factory
 def empty(size: Extents, *, dtype: DType | None = None) -> Tensor:
     """Zeros: nobody's old memory is ever shown."""
-    return filled(checked_size(size), 0, _default(dtype))  # type: ignore[no-any-return]
+    return filled(checked_size(size), 0, _default(dtype))
 
 
 @factory
@@ -160,7 +160,7 @@ def full(size: Size, fill_value: Scalar, *, dtype: DType | None = None) -> Tenso
     """``fill_value`` everywhere; its type is that of the tensor unless ``dtype`` says otherwise."""
     target = _dtype_of_number(fill_value) if dtype is None else dtype
     check_fits(fill_value, target)
-    return filled(checked_size(size), fill_value, target)  # type: ignore[no-any-return]
+    return filled(checked_size(size), fill_value, target)
 
 
 @primitive(public=False, grows=lambda size: prod(size))
@@ -174,7 +174,7 @@ def filled_strided(size: Size, stride: Size, value: Scalar, dtype: DType) -> Arr
 @factory
 def empty_strided(size: Size, stride: Size, *, dtype: DType | None = None) -> Tensor:
     """Zeros with the dimensions laid out in memory in the order of ``stride``."""
-    return filled_strided(checked_size(size), stride, 0, _default(dtype))  # type: ignore[no-any-return]
+    return filled_strided(checked_size(size), stride, 0, _default(dtype))
 
 
 @factory
@@ -182,7 +182,7 @@ def scalar_tensor(s: Scalar, *, dtype: DType | None = None) -> Tensor:
     """A 0-d tensor."""
     target = _default(dtype)
     check_fits(s, target)
-    return filled((), s, target)  # type: ignore[no-any-return]
+    return filled((), s, target)
 
 
 def _dtype_of_number(value: Any) -> DType:
@@ -241,58 +241,58 @@ def _like(input: Tensor, value: Any, dtype: DType | None) -> Any:
 @factory
 def zeros_like(input: Tensor, *, dtype: DType | None = None) -> Tensor:
     """Zeros of the shape of ``input``."""
-    return _like(input, 0, dtype)  # type: ignore[no-any-return]
+    return _like(input, 0, dtype)
 
 
 @factory
 def ones_like(input: Tensor, *, dtype: DType | None = None) -> Tensor:
     """Ones of the shape of ``input``."""
-    return _like(input, 1, dtype)  # type: ignore[no-any-return]
+    return _like(input, 1, dtype)
 
 
 @factory
 def empty_like(input: Tensor, *, dtype: DType | None = None) -> Tensor:
     """Zeros of the shape of ``input``: nobody's old memory is ever shown."""
-    return _like(input, 0, dtype)  # type: ignore[no-any-return]
+    return _like(input, 0, dtype)
 
 
 @factory
 def full_like(input: Tensor, fill_value: Scalar, *, dtype: DType | None = None) -> Tensor:
     """``fill_value`` in the shape of ``input``."""
     check_fits(fill_value, input.dtype if dtype is None else dtype)
-    return _like(input, fill_value, dtype)  # type: ignore[no-any-return]
+    return _like(input, fill_value, dtype)
 
 
 @factory(method=True, function=False)
 def new_zeros(self: Tensor, size: Extents, *, dtype: DType | None = None) -> Tensor:
     """Zeros of the dtype of this tensor."""
-    return filled(checked_size(size), 0, dtype or self.dtype)  # type: ignore[no-any-return]
+    return filled(checked_size(size), 0, dtype or self.dtype)
 
 
 @factory(method=True, function=False)
 def new_ones(self: Tensor, size: Extents, *, dtype: DType | None = None) -> Tensor:
     """Ones of the dtype of this tensor."""
-    return filled(checked_size(size), 1, dtype or self.dtype)  # type: ignore[no-any-return]
+    return filled(checked_size(size), 1, dtype or self.dtype)
 
 
 @factory(method=True, function=False)
 def new_empty(self: Tensor, size: Extents, *, dtype: DType | None = None) -> Tensor:
     """Zeros of the dtype of this tensor."""
-    return filled(checked_size(size), 0, dtype or self.dtype)  # type: ignore[no-any-return]
+    return filled(checked_size(size), 0, dtype or self.dtype)
 
 
 @factory(method=True, function=False)
 def new_full(self: Tensor, size: Size, fill_value: Scalar, *, dtype: DType | None = None) -> Tensor:
     """``fill_value`` everywhere, in the dtype of this tensor."""
     check_fits(fill_value, dtype or self.dtype)
-    return filled(checked_size(size), fill_value, dtype or self.dtype)  # type: ignore[no-any-return]
+    return filled(checked_size(size), fill_value, dtype or self.dtype)
 
 
 # -- ranges -------------------------------------------------------------------------------------------------------
 def _number(op_name: str, argument: str, position: int, value: Any) -> Any:
     """A Python number, also out of a 0-d tensor."""
     if isinstance(value, Tensor) and value.array.ndim == 0:
-        return value.item()  # type: ignore[attr-defined]
+        return value.item()
     if not isinstance(value, int | float | complex):
         raise ArgumentTypeError(
             f"{op_name}(): argument '{argument}' (position {position}) must be Number, not {type(value).__name__}"
@@ -320,7 +320,7 @@ def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DType | Non
         raise UnsupportedError(f"\"arange_cpu\" not implemented for '{target.scalar_type}'")
     if target is dtypes.int64:
         low, high, by = _whole(low), _whole(high), _whole(by)
-    return counted(low, by, _range_count(low, high, by), target)  # type: ignore[no-any-return]
+    return counted(low, by, _range_count(low, high, by), target)
 
 
 def _range_dtype(*numbers: Any) -> DType:
@@ -350,7 +350,7 @@ def inclusive_range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DT
     """The numbers from ``start`` up to and with ``end``, ``step`` apart."""
     modes.warn(RANGE)
     low, high = (0, start) if end is None else (start, end)
-    return counted(low, step, int((high - low) / step) + 1, _default(dtype))  # type: ignore[no-any-return]
+    return counted(low, step, int((high - low) / step) + 1, _default(dtype))
 
 
 @primitive(public=False, grows=lambda steps: steps)
@@ -391,14 +391,14 @@ def _spacing(name: str, start: Any, end: Any, steps: int, dtype: DType | None) -
 def linspace(start: Any, end: Any, steps: int, *, dtype: DType | None = None) -> Tensor:
     """``steps`` numbers from ``start`` to ``end``, both included, at equal distances."""
     low, high, target = _spacing("linspace", start, end, steps, dtype)
-    return spaced(low, high, steps, target)  # type: ignore[no-any-return]
+    return spaced(low, high, steps, target)
 
 
 @factory
 def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, dtype: DType | None = None) -> Tensor:
     """``base`` to the power of ``steps`` numbers from ``start`` to ``end``, both included, at equal distances."""
     low, high, target = _spacing("logspace", start, end, steps, dtype)
-    return spaced_powers(low, high, steps, base, target)  # type: ignore[no-any-return]
+    return spaced_powers(low, high, steps, base, target)
 
 
 @primitive(public=False, grows=lambda rows, columns: rows * columns)
@@ -413,7 +413,7 @@ def eye(n: int, m: int | None = None, *, dtype: DType | None = None) -> Tensor:
     for name, extent in (("n", n), ("m", m)):
         if extent is not None and extent < 0:
             raise OpError(f"{name} must be greater or equal to 0, got {extent}")
-    return identity(n, n if m is None else m, _default(dtype))  # type: ignore[no-any-return]
+    return identity(n, n if m is None else m, _default(dtype))
 
 
 # -- what Python numbers and lists become -------------------------------------------------------------------------
@@ -533,7 +533,7 @@ def _plain(value: Any, dtype: DType) -> Any:
     if isinstance(value, Tensor):
         if value.array.size != 1:
             raise ArgumentValueError("only one element tensors can be converted to Python scalars")
-        return value.item()  # type: ignore[attr-defined]
+        return value.item()
     if isinstance(value, np.generic):
         return value.item()
     if not isinstance(value, _NUMBERS):
@@ -551,9 +551,9 @@ def _not_convertible(dtype: DType, name: str) -> str:
 def as_tensor(data: Any, *, dtype: DType | None = None) -> Tensor:
     """``data`` itself where it is a tensor of the right dtype already; an array shares its memory."""
     if isinstance(data, Tensor):
-        return data if dtype is None else ops.to(data, dtype)  # type: ignore[no-any-return]
+        return data if dtype is None else ops.to(data, dtype)
     if isinstance(data, np.ndarray) and (dtype is None or data.dtype == dtype.numpy):
-        return from_numpy(data)  # type: ignore[no-any-return]
+        return from_numpy(data)
     return made_of(data, dtype)
 
 

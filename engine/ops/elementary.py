@@ -7,10 +7,12 @@ from math import pi
 from typing import Any
 
 import numpy as np
-from scipy import special as scipy_special
 
 from engine import ops
+from engine.dtypes import COMPLEX
+from engine.errors import OpError
 from engine.op import Array, primitive
+from engine.tensor import Tensor
 
 LOG_2 = natural_log(2)
 LOG_10 = natural_log(10)
@@ -84,32 +86,28 @@ log1p.vjp(input=lambda g, input: g / (input + 1).conj())
 @primitive(pointwise=True, promote="int_to_float", aliases=("special.expit", "nn.functional.sigmoid"))
 def sigmoid(input: Array) -> Array:
     """``1 / (1 + exp(-input))``."""
-    if input.dtype.kind == "c":
-        return np.divide(1, 1 + np.exp(-input)).astype(input.dtype, copy=False)
-    return scipy_special.expit(input)  # type: ignore[no-any-return]
+    result = np.asarray(np.exp(-input))
+    result += 1
+    return np.divide(1, result, out=result)
 
 
 sigmoid.vjp(input=lambda g, out: sigmoid_backward(g, out))
 
 
 @primitive(public=False, pointwise=True)
-def sigmoid_backward(grad: Array, out: Array) -> Array:
-    """``grad`` times the conjugate of ``out * (1 - out)``, the derivative of ``sigmoid`` by its value."""
-    return grad * np.conjugate((1 - out) * out) if out.dtype.kind == "c" else grad * (1 - out) * out
+def sigmoid_backward(grad: Array, output: Array) -> Array:
+    """``grad`` times the conjugate of ``output * (1 - output)``, the derivative of ``sigmoid`` by its value."""
+    slope = (1 - output) * output
+    return grad * (np.conjugate(slope) if slope.dtype.kind == "c" else slope)
 
 
 sigmoid_backward.vjp(
-    grad=lambda g, out: g * ((1 - out) * out),
-    out=lambda g, grad, out: g * grad.conj() * (1 - 2 * out).conj() if not out.is_complex() else _twisted(g, grad, 1 - 2 * out),
+    grad=lambda g, output: g * (1 - output) * output,
+    output=lambda g, grad, output: _through_conjugate(g, grad, 1 - 2 * output),
 )
 
 
-def _twisted(g: Any, grad: Any, slope: Any) -> Any:
-    """The cotangent of ``z`` in ``grad * conj(f(z))`` with ``f' = slope``."""
-    return (g.conj() * grad) * slope.conj()
-
-
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", aliases=("nn.functional.tanh",))
 def tanh(input: Array) -> Array:
     """Hyperbolic tangent."""
     return np.tanh(input)
@@ -119,12 +117,278 @@ tanh.vjp(input=lambda g, out: tanh_backward(g, out))
 
 
 @primitive(public=False, pointwise=True)
-def tanh_backward(grad: Array, out: Array) -> Array:
-    """``grad`` times the conjugate of ``1 - out**2``, the derivative of ``tanh`` by its value."""
-    return grad * np.conjugate(1 - out * out) if out.dtype.kind == "c" else grad * (1 - out * out)
+def tanh_backward(grad: Array, output: Array) -> Array:
+    """``grad`` times the conjugate of ``1 - output**2``, the derivative of ``tanh`` by its value."""
+    slope = 1 - output * output
+    return grad * (np.conjugate(slope) if slope.dtype.kind == "c" else slope)
 
 
 tanh_backward.vjp(
-    grad=lambda g, out: g * (1 - out * out),
-    out=lambda g, grad, out: _twisted(g, grad, -2 * out),
+    grad=lambda g, output: g * (1 - output * output),
+    output=lambda g, grad, output: _through_conjugate(g, grad, -2 * output),
+)
+
+
+def _through_conjugate(g: Any, grad: Any, slope: Any) -> Any:
+    """The cotangent of ``z`` in ``grad * conj(f(z))``, where ``slope`` is the derivative of ``f``."""
+    return g.conj() * grad * slope.conj()
+
+
+@primitive(pointwise=True, promote="int_to_float", supports="bif", aliases=("special.logit",))
+def logit(input: Array, eps: float | None = None) -> Array:
+    """``log(input / (1 - input))``, of ``input`` kept between ``eps`` and ``1 - eps``."""
+    kept = input if eps is None else np.clip(input, eps, 1 - eps)
+    return np.log(kept / (1 - kept))
+
+
+def _logit_input(g: Any, input: Any, eps: float | None) -> Any:
+    """0 where ``eps`` took over; NaN outside of [0, 1] without it."""
+    low = 0.0 if eps is None else eps
+    inside = ops.logical_and(ops.ge(input, low), ops.le(input, 1 - low))
+    return ops.choose(inside, g / (input * (1 - input)), float("nan") if eps is None else 0.0)
+
+
+logit.vjp(input=_logit_input)
+
+
+# -- circular functions -------------------------------------------------------------------------------------------
+@primitive(pointwise=True, promote="int_to_float")
+def sin(input: Array) -> Array:
+    """Sine."""
+    return np.sin(input)
+
+
+sin.vjp(input=lambda g, input: g * ops.cos(input).conj())
+
+
+@primitive(pointwise=True, promote="int_to_float")
+def cos(input: Array) -> Array:
+    """Cosine."""
+    return np.cos(input)
+
+
+cos.vjp(input=lambda g, input: -g * ops.sin(input).conj())
+
+
+@primitive(pointwise=True, promote="int_to_float")
+def tan(input: Array) -> Array:
+    """Tangent."""
+    return np.tan(input)
+
+
+tan.vjp(input=lambda g, out: g * (1 + out * out).conj())
+
+
+@primitive(pointwise=True, promote="int_to_float", aliases=("arcsin",))
+def asin(input: Array) -> Array:
+    """Inverse sine."""
+    return np.arcsin(input)
+
+
+asin.vjp(input=lambda g, input: g * ops.rsqrt(1 - input * input).conj())
+
+
+@primitive(pointwise=True, promote="int_to_float", aliases=("arccos",))
+def acos(input: Array) -> Array:
+    """Inverse cosine."""
+    return np.arccos(input)
+
+
+acos.vjp(input=lambda g, input: -g * ops.rsqrt(1 - input * input).conj())
+
+
+@primitive(pointwise=True, promote="int_to_float", aliases=("arctan",))
+def atan(input: Array) -> Array:
+    """Inverse tangent."""
+    return np.arctan(input)
+
+
+atan.vjp(input=lambda g, input: g / (1 + input * input).conj())
+
+
+@primitive(pointwise=True, promote="int_to_float", numbers=(), supports="bif", aliases=("arctan2",))
+def atan2(input: Array, other: Array) -> Array:
+    """The angle of the point ``(other, input)``."""
+    return np.arctan2(input, other)
+
+
+atan2.vjp(
+    input=lambda g, input, other: g * other * _inverse_square(input, other),
+    other=lambda g, input, other: -g * input * _inverse_square(input, other),
+)
+
+
+def _inverse_square(y: Any, x: Any) -> Any:
+    """``1 / (x**2 + y**2)``; 0 at the origin, where the angle is anything."""
+    square = y * y + x * x
+    return ops.reciprocal(square).masked_fill(square == 0, 0)
+
+
+def _check_real(name: str) -> Any:
+    def check(input: Tensor) -> None:
+        if input.dtype.category == COMPLEX:
+            raise OpError(f"{name} is not supported for complex tensors.")
+
+    return check
+
+
+@primitive(pointwise=True, promote="int_to_float", linear=True, grad_fn="Deg2RadBackward0", check=_check_real("deg2rad"))
+def deg2rad(input: Array) -> Array:
+    """Degrees to radians."""
+    return input * (pi / 180)
+
+
+deg2rad.vjp(input=lambda g: g * (pi / 180))
+
+
+@primitive(pointwise=True, promote="int_to_float", linear=True, grad_fn="Rad2DegBackward0", check=_check_real("rad2deg"))
+def rad2deg(input: Array) -> Array:
+    """Radians to degrees."""
+    return input * (180 / pi)
+
+
+rad2deg.vjp(input=lambda g: g * (180 / pi))
+
+
+@primitive(pointwise=True, promote="int_to_float", aliases=("special.sinc",))
+def sinc(input: Array) -> Array:
+    """``sin(pi * input) / (pi * input)``, 1 at 0."""
+    angle = pi * input
+    return np.where(input == 0, 1, np.sin(angle) / angle).astype(input.dtype, copy=False)
+
+
+def _sinc_input(g: Any, input: Any) -> Any:
+    angle = input * pi
+    slope = (ops.cos(angle) * angle - ops.sin(angle)) / (angle * input)
+    return (g * slope.conj()).masked_fill(angle * input == 0, 0)
+
+
+sinc.vjp(input=_sinc_input)
+
+
+# -- hyperbolic functions -----------------------------------------------------------------------------------------
+@primitive(pointwise=True, promote="int_to_float")
+def sinh(input: Array) -> Array:
+    """Hyperbolic sine."""
+    return np.sinh(input)
+
+
+sinh.vjp(input=lambda g, input: g * ops.cosh(input).conj())
+
+
+@primitive(pointwise=True, promote="int_to_float")
+def cosh(input: Array) -> Array:
+    """Hyperbolic cosine."""
+    return np.cosh(input)
+
+
+cosh.vjp(input=lambda g, input: g * ops.sinh(input).conj())
+
+
+@primitive(pointwise=True, promote="int_to_float", aliases=("arcsinh",))
+def asinh(input: Array) -> Array:
+    """Inverse hyperbolic sine."""
+    return np.arcsinh(input)
+
+
+asinh.vjp(input=lambda g, input: g * ops.rsqrt(input * input + 1).conj())
+
+
+@primitive(pointwise=True, promote="int_to_float", aliases=("arccosh",))
+def acosh(input: Array) -> Array:
+    """Inverse hyperbolic cosine."""
+    return np.arccosh(input)
+
+
+# Two roots, for the root of the product would lie on the wrong branch for complex numbers.
+acosh.vjp(input=lambda g, input: g * _acosh_slope(input).conj())
+
+
+def _acosh_slope(input: Any) -> Any:
+    if input.is_complex():
+        return ops.rsqrt(input - 1) * ops.rsqrt(input + 1)
+    return ops.rsqrt(input * input - 1)
+
+
+@primitive(pointwise=True, promote="int_to_float", aliases=("arctanh",))
+def atanh(input: Array) -> Array:
+    """Inverse hyperbolic tangent."""
+    return np.arctanh(input)
+
+
+atanh.vjp(input=lambda g, input: g / (1 - input * input).conj())
+
+
+# -- of two operands ----------------------------------------------------------------------------------------------
+@primitive(pointwise=True, numbers=(), supports="f")
+def hypot(input: Array, other: Array) -> Array:
+    """``sqrt(input**2 + other**2)``, without overflow."""
+    return np.hypot(input, other)
+
+
+hypot.vjp(input=lambda g, input, out: g * (input / out), other=lambda g, other, out: g * (other / out))
+
+
+@primitive(pointwise=True, numbers=(), supports="fc")
+def logaddexp(input: Array, other: Array) -> Array:
+    """``log(exp(input) + exp(other))``, without overflow."""
+    if input.dtype.kind != "c":
+        return np.logaddexp(input, other)
+    first_wins = input.real >= other.real
+    high, low = np.where(first_wins, input, other), np.where(first_wins, other, input)
+    return high + np.log1p(np.exp(low - high))
+
+
+logaddexp.vjp(
+    input=lambda g, input, other: g / (1 + ops.exp(other - input)).conj(),
+    other=lambda g, input, other: g / (1 + ops.exp(input - other)).conj(),
+)
+
+
+@primitive(pointwise=True, numbers=(), supports="f")
+def logaddexp2(input: Array, other: Array) -> Array:
+    """``log2(2**input + 2**other)``, without overflow."""
+    return np.logaddexp2(input, other)
+
+
+logaddexp2.vjp(
+    input=lambda g, input, other: g / (1 + ops.exp2(other - input)),
+    other=lambda g, input, other: g / (1 + ops.exp2(input - other)),
+)
+
+
+@primitive(
+    pointwise=True, promote="int_to_float", numbers=("input", "other"), supports="bif", aliases=("special.xlogy",),
+    number_grad_fn={"input": "XlogyBackward1", "other": "XlogyBackward2"},
+)  # fmt: skip
+def xlogy(input: Array, other: Array) -> Array:
+    """``input * log(other)``, 0 where ``input`` is; NaN where ``other`` is."""
+    return _times_zero(input, np.log(other), other)
+
+
+def _times_zero(factor: Array, value: Array, source: Array) -> Array:
+    """``factor * value`` with 0 where ``factor`` is, unless ``source`` is NaN there."""
+    product = np.where(factor == 0, np.zeros((), value.dtype), factor * value)
+    return np.where(np.isnan(source), source, product)
+
+
+xlogy.vjp(
+    input=lambda g, input, other: g * ops.xlogy(ops.ne(input, 0), other),
+    other=lambda g, input, other: g * input / other,
+)
+
+
+@primitive(
+    name="special.xlog1py", pointwise=True, promote="int_to_float", numbers=("input", "other"), supports="bif",
+    grad_fn="SpecialXlog1PyBackward0", kernel_name="xlog1py_cpu", writes=False,
+    number_grad_fn={"input": "SpecialXlog1PyBackward1", "other": "SpecialXlog1PyBackward2"},
+)  # fmt: skip
+def xlog1py(input: Array, other: Array) -> Array:
+    """``input * log(1 + other)``, 0 where ``input`` is; NaN where ``other`` is."""
+    return _times_zero(input, np.log1p(other), other)
+
+
+xlog1py.vjp(
+    input=lambda g, input, other: g * ops.xlog1py(ops.ne(input, 0), other),
+    other=lambda g, input, other: g * input / (other + 1),
 )

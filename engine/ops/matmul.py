@@ -45,7 +45,7 @@ def _check_vectors(input: Tensor, other: Tensor) -> None:
 @primitive(check=lambda input, tensor: _check_vectors(input, tensor))
 def dot(input: Array, tensor: Array) -> Array:
     """The sum of the products of two vectors of one length."""
-    return np.dot(input, tensor)  # type: ignore[no-any-return]
+    return np.dot(input, tensor)
 
 
 dot.vjp(input=lambda g, tensor: g * tensor.conj(), tensor=lambda g, input: g * input.conj())
@@ -66,7 +66,7 @@ def outer(input: Tensor, vec2: Tensor) -> Tensor:
     for name, tensor in (("self", input), ("vec2", vec2)):
         if tensor.array.ndim != 1:
             raise OpError(f"outer: Expected 1-D argument {name}, but got {tensor.array.ndim}-D")
-    return ops.mul(ops.reshape(input, (-1, 1) if input.array.size else (0, 1)), vec2)  # type: ignore[no-any-return]
+    return ops.mul(ops.reshape(input, (-1, 1) if input.array.size else (0, 1)), vec2)
 
 
 # -- matrices -----------------------------------------------------------------------------------------------------
@@ -286,10 +286,10 @@ def matmul(input: Tensor, other: Tensor) -> Tensor:
 
 def _small_product(input: Tensor, other: Tensor, left: int, right: int) -> Tensor:
     if right == 1:
-        return (dot if left == 1 else mv)(input, other)  # type: ignore[no-any-return]
+        return (dot if left == 1 else mv)(input, other)
     if left == 2:
-        return mm(input, other)  # type: ignore[no-any-return]
-    return ops.squeeze_dim.inplace(mm(ops.unsqueeze(input, 0), other), 0)  # type: ignore[no-any-return]
+        return mm(input, other)
+    return ops.squeeze_dim.inplace(mm(ops.unsqueeze(input, 0), other), 0)
 
 
 def _folds(input: Tensor, other: Tensor) -> bool:
@@ -311,9 +311,9 @@ def _folded_product(input: Tensor, other: Tensor) -> Tensor:
     shape = larger.array.shape
     rows = ops.reshape(larger, (prod(shape[:-1]), shape[-1]))
     if smaller.array.ndim == 1:
-        return ops.unsafe_view(mv(rows, smaller), shape[:-1])  # type: ignore[no-any-return]
+        return ops.unsafe_view(mv(rows, smaller), shape[:-1])
     product = ops.unsafe_view(mm(rows, smaller), (*shape[:-1], smaller.array.shape[1]))
-    return product if input_is_larger else ops.contiguous(ops.transpose(product, -2, -1))  # type: ignore[no-any-return]
+    return product if input_is_larger else ops.contiguous(ops.transpose(product, -2, -1))
 
 
 def _batched_product(input: Tensor, other: Tensor) -> Tensor:
@@ -326,7 +326,7 @@ def _batched_product(input: Tensor, other: Tensor) -> Tensor:
     rows = ops.reshape(ops.expand(left, (*batch, n, k)), (count, n, k))
     columns = ops.reshape(ops.expand(right, (*batch, inner, m)), (count, inner, m))
     size = batch + ((n,) if input.array.ndim > 1 else ()) + ((m,) if other.array.ndim > 1 else ())
-    return ops.unsafe_view(bmm(rows, columns), size)  # type: ignore[no-any-return]
+    return ops.unsafe_view(bmm(rows, columns), size)
 
 
 def _broadcast_batch(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
@@ -346,12 +346,12 @@ def _broadcast_batch(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input @ weight.T + bias``: ``(*, in), (out, in), (out,) -> (*, out)``."""
     if bias is None:
-        return matmul(input, ops.t(weight))  # type: ignore[no-any-return]
+        return matmul(input, ops.t(weight))
     if input.array.ndim == 2:
-        return addmm(bias, input, ops.t(weight))  # type: ignore[no-any-return]
+        return addmm(bias, input, ops.t(weight))
     shape = input.array.shape
     rows = addmm(bias, ops.reshape(input, (prod(shape[:-1]), shape[-1])), ops.t(weight))
-    return ops.view(rows, (*shape[:-1], rows.array.shape[-1]))  # type: ignore[no-any-return]
+    return ops.view(rows, (*shape[:-1], rows.array.shape[-1]))
 
 
 @composite(name="nn.functional.bilinear")
@@ -364,4 +364,4 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     partial = ops.reshape(mm(left, ops.reshape(ops.permute(weight, (1, 0, 2)), (m, out * n))), (-1, out, n))
     total = ops.sum(partial * ops.unsqueeze(right, 1), -1)
     result = ops.view(ops.contiguous(total), (*batch, out))
-    return result if bias is None else result + bias  # type: ignore[no-any-return]
+    return result if bias is None else result + bias

@@ -61,7 +61,7 @@ view_as_complex.vjp(input=lambda g: ops.view_as_real(g))
 @composite(attribute=True)
 def real(input: Tensor) -> Tensor:
     """The real part; a view of a complex tensor."""
-    return ops.select(view_as_real(input), -1, 0) if input.dtype.is_complex else input  # type: ignore[no-any-return]
+    return ops.select(view_as_real(input), -1, 0) if input.dtype.is_complex else input
 
 
 @composite(attribute=True)
@@ -69,4 +69,4 @@ def imag(input: Tensor) -> Tensor:
     """The imaginary part of a complex tensor; a view."""
     if not input.dtype.is_complex:
         raise OpError("imag is not implemented for tensors with non-complex dtypes.")
-    return ops.select(view_as_real(input), -1, 1)  # type: ignore[no-any-return]
+    return ops.select(view_as_real(input), -1, 1)

@@ -1,4 +1,7 @@
-"""Elementwise arithmetic: sums, products, quotients, powers, and the copies and casts that everything rests on."""
+"""Sums and products element by element, and the copies and casts that everything rests on.
+
+Quotients are in ``division``, powers in ``powers``.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,28 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, ops
+from engine import dtypes, modes, ops
 from engine.dtypes import BOOL, COMPLEX, FLOATING, DType
 from engine.errors import OpError
-from engine.op import Array, Scalar, composite, primitive, weak
+from engine.op import Array, Scalar, composite, primitive
+from engine.ops.create import check_fits
+from engine.overloads import overloaded
 from engine.tensor import Tensor
 
-BOOL_MINUS = (
-    "Subtraction, the `-` operator, with {} is not supported. If you are trying to invert a mask, use the `~` or "
-    "`logical_not()` operator instead."
+TWO_BOOLS = (
+    "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` operator "
+    "instead."
+)
+A_BOOL = (
+    "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the "
+    "`~` or `logical_not()` operator instead."
+)
+INTEGER_ADDCDIV = (
+    "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true "
+    "division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
+    "torch.trunc(tensor1 / tensor2)).to(input.dtype) for integer inputs and as (input + value * tensor1 / tensor2) for "
+    "float inputs. The future addcdiv behavior is just the latter implementation: (input + value * tensor1 / tensor2), "
+    "for all dtypes."
 )
 
 
@@ -28,24 +44,6 @@ def clone(input: Array) -> Array:
 clone.vjp(input=lambda g: g)
 
 
-@primitive(public=False, linear=True, grad_fn="ToCopyBackward0")
-def cast(input: Array, dtype: DType) -> Array:
-    """A copy with elements of ``dtype``."""
-    return input.astype(dtype.numpy)
-
-
-cast.vjp(input=lambda g: g)
-
-
-@primitive(public=False, inplace_grad_fn="torch::autograd::CopyBackwards")
-def copy(input: Array, src: Array) -> Array:
-    """``src`` in the shape and dtype of ``input``."""
-    return np.broadcast_to(src, input.shape).astype(input.dtype)
-
-
-copy.vjp(input=lambda g: zeros_of(g), src=lambda g: g)
-
-
 @primitive(public=False)
 def zeros_of(input: Array) -> Array:
     """Zeros of the shape and dtype of ``input``, which they do not depend on."""
@@ -53,6 +51,50 @@ def zeros_of(input: Array) -> Array:
 
 
 zeros_of.vjp(input=lambda g: g * 0)
+
+
+@primitive(public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2")
+def fill_number(input: Array, value: Scalar) -> Array:
+    """A number in place of every element."""
+    return np.full_like(input, value)
+
+
+fill_number.vjp(input=lambda g: zeros_of(g))
+
+
+@primitive(public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3")
+def fill_tensor(input: Array, value: Array) -> Array:
+    """The 0-d ``value`` in place of every element."""
+    return np.full_like(input, value)
+
+
+fill_tensor.vjp(input=lambda g: zeros_of(g), value=lambda g: g.sum())
+
+
+@overloaded
+def fill(input: Tensor, value: Any) -> Any:
+    """``value``, a number or a 0-d tensor, in place of every element."""
+    if not isinstance(value, Tensor):
+        check_fits(value, input.dtype)
+        return fill_number, (input, value)
+    if value.array.ndim:
+        raise OpError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.array.ndim} dimensions.")
+    return fill_tensor, (input, value)
+
+
+@primitive(public=False)
+def zero(input: Array) -> Array:
+    """0 in place of every element."""
+    return np.zeros_like(input)
+
+
+zero.vjp(input=lambda g: zeros_of(g))
+
+
+@composite(name="zero_")
+def _zero_inplace(input: Tensor) -> Tensor:
+    """Write 0 into every element."""
+    return zero.inplace(input)
 
 
 @composite
@@ -71,7 +113,7 @@ _clone_contiguous.vjp(input=lambda g: g)
 
 
 # -- sums ---------------------------------------------------------------------------------------------------------
-@primitive(pointwise=True)
+@primitive(pointwise=True, numbers=("input", "other"))
 def add(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
     """``input + alpha * other``."""
     return np.add(input, other if alpha == 1 else _scaled(other, alpha))
@@ -99,22 +141,27 @@ def _times(g: Tensor, alpha: Any) -> Any:
     return g if alpha == 1 else ops.mul(g, alpha.conjugate() if isinstance(alpha, complex) else alpha)
 
 
-@primitive(pointwise=True, aliases=("subtract",))
+def _check_minus(input: Tensor, other: Tensor) -> None:
+    bools = [tensor.dtype is dtypes.bool_ for tensor in (input, other)]
+    if any(bools):
+        raise OpError(TWO_BOOLS if all(bools) and not other.weak and not input.weak else A_BOOL)
+
+
+@primitive(pointwise=True, numbers=("input", "other"), check=_check_minus, aliases=("subtract",))
 def sub(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
     """``input - alpha * other``."""
-    if input.dtype == np.bool_:
-        raise OpError(BOOL_MINUS.format("two bool tensors"))
     return np.subtract(input, other if alpha == 1 else _scaled(other, alpha))
 
 
 sub.vjp(input=lambda g: g, other=lambda g, alpha: ops.neg(_times(g, alpha)))
 
 
-@primitive(pointwise=True, grad_fn="RsubBackward1", numbers=("input", "other"))
+@primitive(
+    pointwise=True, method=False, writes=False, grad_fn="RsubBackward0", number_grad_fn={"other": "RsubBackward1"},
+    check=_check_minus,
+)  # fmt: skip
 def rsub(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
     """``other - alpha * input``."""
-    if input.dtype == np.bool_:
-        raise OpError(BOOL_MINUS.format("a bool tensor"))
     return np.subtract(other, input if alpha == 1 else _scaled(input, alpha))
 
 
@@ -144,7 +191,7 @@ def positive(input: Tensor) -> Tensor:
 
 
 # -- products -----------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, aliases=("multiply",))
+@primitive(pointwise=True, numbers=("input", "other"), aliases=("multiply",))
 def mul(input: Array, other: Array) -> Array:
     """Elementwise product."""
     return np.multiply(input, other)
@@ -153,129 +200,81 @@ def mul(input: Array, other: Array) -> Array:
 mul.vjp(input=lambda g, other: g * other.conj(), other=lambda g, input: g * input.conj())
 
 
-@primitive(pointwise=True, public=False, promote="int_to_float", grad_fn="DivBackward0")
-def true_div(input: Array, other: Array) -> Array:
-    """Elementwise quotient, in floating point."""
-    return np.divide(input, other)
+@primitive(pointwise=True, numbers=(), supports="ifc", kernel_name="addcmul_cpu_out")
+def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1) -> Array:
+    """``input + value * tensor1 * tensor2``."""
+    product = tensor1 * tensor2
+    return input + (product if value == 1 else _number(value, input) * product)
 
 
-def _div_other(g: Tensor, input: Tensor, other: Tensor) -> Any:
-    return -g * ((input / other) / other).conj()  # type: ignore[operator,attr-defined]
+def _number(value: Any, array: Array) -> Array:
+    """A number in the dtype of ``array``."""
+    check_fits(value, dtypes.of(array))
+    return np.asarray(value).astype(array.dtype)
 
 
-true_div.vjp(input=lambda g, other: g / other.conj(), other=_div_other)
+addcmul.vjp(
+    input=lambda g: g,
+    tensor1=lambda g, tensor2, value: _times(g * tensor2.conj(), value),
+    tensor2=lambda g, tensor1, value: _times(g * tensor1.conj(), value),
+)
 
 
-@composite(writes=True, aliases=("divide",))
-def div(input: Tensor, other: Any, *, rounding_mode: str | None = None) -> Tensor:
-    """Quotient; with ``rounding_mode`` ``"trunc"`` or ``"floor"``, rounded towards zero or down."""
-    if rounding_mode is None:
-        return true_div(input, other)  # type: ignore[no-any-return]
-    if rounding_mode not in ("trunc", "floor"):
-        raise OpError(
-            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
-        )
-    return (ops.trunc_div if rounding_mode == "trunc" else ops.floor_div)(input, other)  # type: ignore[no-any-return]
+def _check_addcdiv(tensor1: Tensor, tensor2: Tensor) -> None:
+    if tensor1.dtype.category < FLOATING and tensor2.dtype.category < FLOATING:
+        raise OpError(INTEGER_ADDCDIV)
 
 
-@primitive(pointwise=True, promote="int_to_float")
-def reciprocal(input: Array) -> Array:
-    """``1 / input``; a division, for NumPy's own reciprocal is slower."""
-    return np.divide(np.ones((), input.dtype), input)
+@primitive(pointwise=True, numbers=(), check=_check_addcdiv)
+def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1) -> Array:
+    """``input + value * tensor1 / tensor2``."""
+    return input + (tensor1 if value == 1 else _number(value, input) * tensor1) / tensor2
 
 
-reciprocal.vjp(input=lambda g, out: -g * (out * out).conj())
+addcdiv.vjp(
+    input=lambda g: g,
+    tensor1=lambda g, tensor2, value: _times(g / tensor2.conj(), value),
+    tensor2=lambda g, tensor1, tensor2, value: -_times(g * (tensor1 / (tensor2 * tensor2)).conj(), value),
+)
 
 
-@primitive(pointwise=True, promote="int_to_float")
-def sqrt(input: Array) -> Array:
-    """Square root; NaN below zero."""
-    return np.sqrt(input)
+# -- interpolation ------------------------------------------------------------------------------------------------
+@primitive(public=False, pointwise=True, grad_fn="LerpBackward0", numbers=(), supports="fc", kernel_name="lerp_kernel_scalar")
+def lerp_number(input: Array, end: Array, weight: Scalar) -> Array:
+    """From ``input`` towards ``end`` by a number."""
+    return interpolate(input, end, _number(weight, input))
 
 
-sqrt.vjp(input=lambda g, out: g / (2 * out.conj()))
+lerp_number.vjp(
+    input=lambda g, weight: _times(g, 1 - weight),
+    end=lambda g, weight: _times(g, weight),
+)
 
 
-# -- powers -------------------------------------------------------------------------------------------------------
-def raise_to(base: Array, exponent: Any) -> Array:
-    """``base ** exponent``; integers to negative integer powers are 0 but for the units, as in the reference."""
-    if base.dtype.kind not in "iu":
-        return np.power(base, exponent)
-    positive_part = np.power(base, np.maximum(exponent, 0))
-    if not np.any(np.less(exponent, 0)):
-        return positive_part
-    odd = np.where(np.remainder(exponent, 2) == 0, 1, base)
-    inverse = np.where(base == 1, 1, np.where(base == -1, odd, 0)).astype(base.dtype)
-    return np.where(np.less(exponent, 0), inverse, positive_part)
+@primitive(public=False, pointwise=True, grad_fn="LerpBackward1", numbers=(), supports="fc", kernel_name="lerp_kernel_tensor")
+def lerp_tensor(input: Array, end: Array, weight: Array) -> Array:
+    """From ``input`` towards ``end`` by ``weight``."""
+    return interpolate(input, end, weight)
 
 
-@primitive(pointwise=True, public=False, grad_fn="PowBackward0", numbers=())
-def pow_number(input: Array, exponent: Scalar) -> Array:
-    """Elementwise power with a number as exponent."""
-    if input.dtype.kind in "iu" and isinstance(exponent, int) and exponent < 0:
-        raise OpError("Integers to negative integer powers are not allowed.")
-    return raise_to(input, np.asarray(exponent).astype(input.dtype))
+lerp_tensor.vjp(
+    input=lambda g, weight: g * (1 - weight).conj(),
+    end=lambda g, weight: g * weight.conj(),
+    weight=lambda g, input, end: g * (end - input).conj(),
+)
 
 
-def _pow_number_input(g: Tensor, input: Tensor, exponent: Any) -> Any:
-    if exponent == 0:
-        return ops.zeros_of(input)
-    lowered = exponent * ops.pow(input, exponent - 1)
-    return g * (lowered.conj() if lowered.dtype.is_complex else lowered)
+def interpolate(start: Array, end: Array, weight: Array) -> Array:
+    """``start + weight * (end - start)``, from the nearer end so that weight 1 gives ``end`` exactly."""
+    distance = end - start
+    return np.where(np.abs(weight) < 0.5, start + weight * distance, end - distance * (1 - weight))
 
 
-pow_number.vjp(input=_pow_number_input)
-
-
-@primitive(pointwise=True, public=False, grad_fn="PowBackward1", numbers=())
-def pow_tensor(input: Array, exponent: Array) -> Array:
-    """Elementwise power."""
-    return raise_to(input, exponent)
-
-
-def _pow_tensor_input(g: Tensor, input: Tensor, exponent: Tensor) -> Any:
-    lowered = exponent * ops.pow(input, exponent - 1)  # type: ignore[operator]
-    return g * ops.where(exponent == 0, ops.zeros_of(lowered), lowered).conj()  # type: ignore[operator]
-
-
-def _pow_exponent(g: Tensor, input: Tensor, exponent: Tensor, out: Tensor) -> Any:
-    """``out * log(input)``, with 0 where the base is 0 and the exponent is not negative, as the limit is."""
-    at_zero = ops.logical_and(input == 0, _not_negative(exponent))
-    return g * ops.where(at_zero, ops.zeros_of(out), out * ops.log(input)).conj()  # type: ignore[operator]
-
-
-def _not_negative(exponent: Tensor) -> Any:
-    return ops.ge(ops.real(exponent) if exponent.dtype.is_complex else exponent, 0)
-
-
-pow_tensor.vjp(input=_pow_tensor_input, exponent=_pow_exponent)
-
-
-@primitive(pointwise=True, public=False, grad_fn="PowBackward2", numbers=("input",))
-def number_pow(input: Array, exponent: Array) -> Array:
-    """A number to an elementwise power."""
-    return raise_to(input, exponent)
-
-
-number_pow.vjp(input=_pow_tensor_input, exponent=_pow_exponent)
-
-
-@composite(writes=True)
-def pow(input: Any, exponent: Any) -> Tensor:
-    """``input ** exponent``; either may be a number."""
-    if not isinstance(exponent, Tensor):
-        return _pow_by_number(input, exponent)
-    return pow_tensor(input, exponent) if isinstance(input, Tensor) else number_pow(input, exponent)  # type: ignore[no-any-return]
-
-
-def _pow_by_number(input: Tensor, exponent: Any) -> Tensor:
-    """The exponent takes part in promotion, as a number."""
-    target = common_dtype(input, weak(exponent))
-    base = input if input.dtype is target else ops.cast(input, target)
-    return pow_number(base, exponent)  # type: ignore[no-any-return]
-
-
-def common_dtype(*tensors: Tensor) -> DType:
-    """The dtype that an elementwise op on ``tensors`` computes in."""
-    operands = tuple((t.dtype, dtypes.rank_of(t.array.ndim, t.weak)) for t in tensors)
-    return dtypes.result_type(operands, ops.get_default_dtype())
+@overloaded
+def lerp(input: Tensor, end: Tensor, weight: Any) -> Any:
+    """``input + weight * (end - input)``; operands of one dtype."""
+    for name, operand in (("end", end), ("weight", weight)):
+        if isinstance(operand, Tensor) and operand.dtype is not input.dtype:
+            own, other = (tensor.dtype.scalar_type.lower() for tensor in (input, operand))
+            raise OpError(f"expected dtype {own} for `{name}` but got dtype {other}")
+    return lerp_tensor if isinstance(weight, Tensor) else lerp_number, (input, end, weight)

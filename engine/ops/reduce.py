@@ -41,13 +41,13 @@ def kept_shape(shape: Any, dim: Any) -> tuple[int, ...]:
 
 def unreduced(g: Tensor, shape: Any, dim: Any, keepdim: bool) -> Tensor:
     """``g`` with the dimensions that a reduction of ``shape`` took back at extent 1, so that it broadcasts."""
-    return g if keepdim or not shape else ops.reshape(g, kept_shape(shape, dim))  # type: ignore[no-any-return]
+    return g if keepdim or not shape else ops.reshape(g, kept_shape(shape, dim))
 
 
 def spread(g: Tensor, shape: Any, dim: Any, keepdim: bool, dtype: DType) -> Tensor:
     """Every element of a slice receives the slice's cotangent."""
     check_real(g, dtype)
-    return ops.expand(unreduced(g, shape, dim, keepdim), tuple(shape))  # type: ignore[no-any-return]
+    return ops.expand(unreduced(g, shape, dim, keepdim), tuple(shape))
 
 
 def reduced_count(shape: Any, dim: Any) -> int:
@@ -101,8 +101,8 @@ sum_dim.vjp(
 def sum(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:  # type: ignore[assignment]
     """The sum of all elements, or sums over ``dim``. Integers add up in int64 unless ``dtype`` says otherwise."""
     if isinstance(dim, Unset):
-        return sum_all(input, dtype)  # type: ignore[no-any-return]
-    return sum_dim(input, dim, keepdim, dtype)  # type: ignore[no-any-return]
+        return sum_all(input, dtype)
+    return sum_dim(input, dim, keepdim, dtype)
 
 
 # -- mean ---------------------------------------------------------------------------------------------------------
@@ -125,7 +125,7 @@ def _mean(input: Array, dim: Any, keepdim: bool, dtype: DType | None) -> Array:
 
 
 def _mean_input(g: Tensor, shape: Any, dtype: DType, dim: Any, keepdim: bool) -> Any:
-    return spread(g, shape, dim, keepdim, dtype) / max(reduced_count(shape, dim), 1)  # type: ignore[operator]
+    return spread(g, shape, dim, keepdim, dtype) / max(reduced_count(shape, dim), 1)
 
 
 @primitive(public=False, linear=True, grad_fn="MeanBackward0")
@@ -152,8 +152,8 @@ mean_dim.vjp(
 def mean(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:  # type: ignore[assignment]
     """The mean of all elements, or means over ``dim``."""
     if isinstance(dim, Unset):
-        return mean_all(input, dtype)  # type: ignore[no-any-return]
-    return mean_dim(input, dim, keepdim, dtype)  # type: ignore[no-any-return]
+        return mean_all(input, dtype)
+    return mean_dim(input, dim, keepdim, dtype)
 
 
 # -- sums to a shape ----------------------------------------------------------------------------------------------
@@ -165,10 +165,10 @@ def sum_to_size(input: Tensor, size: Extents) -> Tensor:
     if lead < 0 or not builtins.all(want in (1, have) for want, have in zip(size, shape[lead:], strict=True)):
         raise OpError(f"size {{{list(size)}}} is not expandable to size {{{list(shape)}}}.")
     if not size:
-        return sum_all(input)  # type: ignore[no-any-return]
+        return sum_all(input)
     dims = [dim for dim, extent in enumerate(shape) if dim < lead or (size[dim - lead] == 1 and extent != 1)]
     total = sum_dim(input, dims, True) if dims else input
-    return ops.view(total, size) if lead else total  # type: ignore[no-any-return]
+    return ops.view(total, size) if lead else total
 
 
 # -- prod ---------------------------------------------------------------------------------------------------------
@@ -197,16 +197,21 @@ def exclusive_products(input: Tensor, dim: int) -> Any:
     return ops.shift(ops.cumprod(input, dim), dim, 1)
 
 
+def _like(input: Tensor, g: Tensor) -> Tensor:
+    """``input`` in the dtype that the product was asked to have."""
+    return input if input.dtype is g.dtype else ops.cast(input, g.dtype)
+
+
 def _prod_dim_input(g: Tensor, input: Tensor, dim: int, keepdim: bool) -> Any:
     check_real(g, input.dtype)
     if not input.array.ndim:
         return g
-    return unreduced(g, input.array.shape, dim, keepdim) * _other_factors(input, dim).conj()
+    return unreduced(g, input.array.shape, dim, keepdim) * _other_factors(_like(input, g), dim).conj()
 
 
 def _prod_all_input(g: Tensor, input: Tensor) -> Any:
     check_real(g, input.dtype)
-    others = _other_factors(ops.reshape(input, (-1,)), 0)
+    others = _other_factors(ops.reshape(_like(input, g), (-1,)), 0)
     return g * ops.reshape(others, input.array.shape).conj()
 
 
@@ -218,8 +223,8 @@ prod_dim.vjp(input=_prod_dim_input)
 def prod(input: Tensor, dim: Dim = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:  # type: ignore[assignment]
     """The product of all elements, or products over ``dim``."""
     if isinstance(dim, Unset):
-        return prod_all(input, dtype)  # type: ignore[no-any-return]
-    return prod_dim(input, dim, keepdim, dtype)  # type: ignore[no-any-return]
+        return prod_all(input, dtype)
+    return prod_dim(input, dim, keepdim, dtype)
 
 
 # -- sums without NaN ---------------------------------------------------------------------------------------------
@@ -251,7 +256,7 @@ def nanmean(input: Tensor, dim: Dims | None = None, keepdim: bool = False, *, dt
             "nanmean(): expected input to have floating point or complex dtype but got " + input.dtype.scalar_type
         )
     count = sum_dim(ops.logical_not(ops.isnan(input.detach())), dim, keepdim)
-    return nansum(input, dim, keepdim, dtype=dtype) / count  # type: ignore[no-any-return]
+    return nansum(input, dim, keepdim, dtype=dtype) / count
 
 
 # -- logsumexp ----------------------------------------------------------------------------------------------------
@@ -268,7 +273,7 @@ def logsumexp(input: Array, dim: Dims, keepdim: bool = False) -> Array:
 
 def _logsumexp_input(g: Tensor, input: Tensor, out: Tensor, dim: Any, keepdim: bool) -> Any:
     shape = input.array.shape
-    return unreduced(g, shape, dim, keepdim) * ops.exp(input - unreduced(out, shape, dim, keepdim)).conj()  # type: ignore[operator]
+    return unreduced(g, shape, dim, keepdim) * ops.exp(input - unreduced(out, shape, dim, keepdim)).conj()
 
 
 logsumexp.vjp(input=_logsumexp_input)

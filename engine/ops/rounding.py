@@ -1,20 +1,115 @@
-"""Rounding, signs and magnitudes, bounds, and what takes floating-point numbers apart."""
+"""Rounding, signs and magnitudes, and what takes floating-point numbers apart. Bounds are in ``bounds``."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import pi
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from engine import dtypes, ops
-from engine.errors import OpError
-from engine.op import Array, composite, primitive
+from engine.dtypes import FLOATING, DType
+from engine.errors import OpError, UnsupportedError
+from engine.op import Array, primitive
 from engine.ops.compare import nothing
+from engine.ops.division import underivable
+from engine.overloads import overloaded
 from engine.tensor import Tensor
 
 
+def _refusing_complex(message: str, error: type[Exception] = UnsupportedError) -> Callable[[Tensor], None]:
+    """A check that refuses complex tensors in the reference's words."""
+
+    def check(input: Tensor) -> None:
+        if input.dtype.is_complex:
+            raise error(message)
+
+    return check
+
+
+# -- rounding -----------------------------------------------------------------------------------------------------
+@primitive(
+    pointwise=True, supports="if", kernel_name="floor_vml_cpu",
+    check=_refusing_complex("floor is not supported for complex inputs"),
+)  # fmt: skip
+def floor(input: Array) -> Array:
+    """The greatest integer not above."""
+    return np.floor(input)
+
+
+floor.vjp(input=nothing)
+
+
+@primitive(
+    pointwise=True, supports="if", kernel_name="ceil_vml_cpu",
+    check=_refusing_complex("ceil is not supported for complex inputs"),
+)  # fmt: skip
+def ceil(input: Array) -> Array:
+    """The least integer not below."""
+    return np.ceil(input)
+
+
+ceil.vjp(input=nothing)
+
+
+@primitive(
+    pointwise=True, supports="if", kernel_name="trunc_vml_cpu", aliases=("fix",),
+    check=_refusing_complex("trunc is not supported for complex inputs"),
+)  # fmt: skip
+def trunc(input: Array) -> Array:
+    """The integer next towards zero."""
+    return np.trunc(input)
+
+
+trunc.vjp(input=nothing)
+
+
+@primitive(pointwise=True, supports="f")
+def frac(input: Array) -> Array:
+    """What ``trunc`` cuts off."""
+    return input - np.trunc(input)
+
+
+frac.vjp(input=lambda g: g)
+
+
+@primitive(public=False, pointwise=True, supports="if", grad_fn="RoundBackward0", kernel_name="round_vml_cpu")
+def round_to_integer(input: Array) -> Array:
+    """The nearest integer, the even one of two."""
+    return np.rint(input) if input.dtype.kind == "f" else input.copy()
+
+
+round_to_integer.vjp(input=nothing)
+
+
+@primitive(public=False, pointwise=True, supports="f", grad_fn="RoundBackward1", kernel_name="round_cpu")
+def round_to_decimals(input: Array, decimals: int) -> Array:
+    """The nearest number with so many decimals; before the point if negative."""
+    power = input.dtype.type(10.0 ** np.abs(decimals))
+    return np.rint(input / power) * power if decimals < 0 else np.rint(input * power) / power
+
+
+round_to_decimals.vjp(input=nothing)
+
+
+@overloaded
+def round(input: Tensor, *, decimals: int | None = None) -> Any:
+    """The nearest integer, or the nearest number with so many decimals; the even one of two."""
+    if not decimals and (decimals is None or not input.dtype.is_differentiable):
+        return round_to_integer, (input,)
+    return round_to_decimals, (input, decimals)
+
+
+@overloaded(name="special.round", method=False, writes=False)
+def _special_round(input: Tensor, *, decimals: int = 0) -> Any:
+    """The nearest number with so many decimals."""
+    return round_to_decimals, (input, decimals)
+
+
 # -- signs and magnitudes -----------------------------------------------------------------------------------------
-@primitive(pointwise=True, aliases=("absolute",))
+@primitive(pointwise=True, supports="ifc", aliases=("absolute",))
 def abs(input: Array) -> Array:
     """Absolute value; real for complex numbers."""
     return np.abs(input)
@@ -23,22 +118,34 @@ def abs(input: Array) -> Array:
 abs.vjp(input=lambda g, input: g * ops.sgn(input))  # 0 at 0
 
 
-@primitive(pointwise=True, supports="bif")
+SIGN_OF_COMPLEX = (
+    "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
+)
+
+
+@primitive(pointwise=True, check=_refusing_complex(SIGN_OF_COMPLEX))
 def sign(input: Array) -> Array:
     """-1, 0 or 1."""
-    return input.copy() if input.dtype == np.bool_ else np.sign(input)
+    return _sign(input)
 
 
 sign.vjp(input=nothing)
 
 
+def _sign(input: Array) -> Array:
+    """-1, 0 or 1; 0 for NaN."""
+    if input.dtype.kind == "f":
+        return np.subtract(input > 0, input < 0, dtype=input.dtype)
+    return input.copy() if input.dtype.kind == "b" else np.sign(input)
+
+
 @primitive(pointwise=True)
 def sgn(input: Array) -> Array:
     """The number over its magnitude; 0 at 0."""
-    if input.dtype.kind == "c":
-        magnitude = np.abs(input)
-        return np.divide(input, magnitude, out=np.zeros_like(input), where=magnitude != 0)
-    return input.copy() if input.dtype == np.bool_ else np.sign(input)
+    if input.dtype.kind != "c":
+        return _sign(input)
+    magnitude = np.abs(input)
+    return np.where(magnitude == 0, np.zeros((), input.dtype), input / magnitude)
 
 
 def _sgn_input(g: Any, input: Any, out: Any) -> Any:
@@ -47,79 +154,145 @@ def _sgn_input(g: Any, input: Any, out: Any) -> Any:
         return ops.zeros_of(g)
     magnitude = ops.abs(input)
     across = g - out * ops.real(out.conj() * g)
-    at_zero = ops.eq(magnitude, 0)
-    return (across / magnitude.masked_fill(at_zero, 1)).masked_fill(at_zero, 0)
+    return (across / magnitude).masked_fill(ops.eq(magnitude, 0), 0)
 
 
 sgn.vjp(input=_sgn_input)
 
 
-# -- bounds -------------------------------------------------------------------------------------------------------
-def _keeping_nan(array: Array, bound: Any, limit: Any) -> Any:
-    return limit(array, bound)
+@primitive(
+    pointwise=True, writes=False, nondifferentiable=("input",),
+    check=_refusing_complex("signbit is not implemented for complex tensors."),
+)  # fmt: skip
+def signbit(input: Array) -> Array:
+    """Where the sign is negative; that of -0.0 is."""
+    return np.less(input, 0) if input.dtype.kind != "f" else np.signbit(input)
+
+
+@primitive(pointwise=True, promote="int_to_float", writes=False)
+def angle(input: Array) -> Array:
+    """The argument of a complex number; 0 or pi of a real one."""
+    if input.dtype.kind == "c":
+        return np.angle(input)
+    return np.where(np.isnan(input), input, np.where(input < 0, pi, 0)).astype(input.dtype)
+
+
+def _angle_input(g: Any, input: Any) -> Any:
+    if not input.is_complex():
+        return ops.zeros_of(g)
+    turned = g * (input * 1j) / ops.real(input * input.conj())
+    return turned.masked_fill(input == 0, 0)
+
+
+angle.vjp(input=_angle_input)
 
 
 @primitive(
-    pointwise=True, supports="bif", grad_fn="ClampBackward0", aliases=("clip",),
-    number_grad_fn={"min": "ClampBackward1", "max": "ClampBackward1"},
+    pointwise=True, promote="int_to_float", supports="bif", grad_fn="CopysignBackward0",
+    number_grad_fn={"other": "CopysignBackward1"},
 )  # fmt: skip
-def clamp(input: Array, min: Array | None = None, max: Array | None = None) -> Array:
-    """``input`` with what lies below ``min`` or above ``max`` replaced by the bound; ``max`` prevails."""
-    if min is None and max is None:
-        raise OpError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    result = input if min is None else np.maximum(input, min)
-    return result if max is None else np.minimum(result, max)
+def copysign(input: Array, other: Array) -> Array:
+    """The magnitude of ``input`` with the sign of ``other``."""
+    return np.copysign(input, other)
 
 
-def _clamp_input(g: Any, input: Any, min: Any, max: Any) -> Any:
-    """A bound lets the cotangent of an element equal to it pass to the element."""
-    inside = _at_least(input, min) if max is None else ops.le(input, max)
-    if min is not None and max is not None:
-        inside = ops.logical_and(_at_least(input, min), inside)
-    return ops.choose(inside, g, 0)
-
-
-def _at_least(input: Any, min: Any) -> Any:
-    return ops.ge(input, min)
-
-
-def _clamp_min(g: Any, input: Any, min: Any, max: Any) -> Any:
-    below = ops.lt(input, min)
-    return ops.choose(below if max is None else ops.logical_and(below, ops.lt(min, max)), g, 0)
-
-
-def _clamp_max(g: Any, input: Any, min: Any, max: Any) -> Any:
-    above = ops.gt(input, max)
-    return ops.choose(above if min is None else ops.logical_or(above, ops.lt(max, min)), g, 0)
-
-
-clamp.vjp(input=_clamp_input, min=_clamp_min, max=_clamp_max)
-
-
-@primitive(pointwise=True, supports="bif", numbers=())
-def maximum(input: Array, other: Array) -> Array:
-    """The larger of two; NaN if one is."""
-    return np.maximum(input, other)
-
-
-maximum.vjp(
-    input=lambda g, input, other: shared(g, input, other, ops.lt),
-    other=lambda g, input, other: shared(g, other, input, ops.lt),
+copysign.vjp(
+    input=lambda g, input, out: g * (out / input).masked_fill(input == 0, 0),
+    other=nothing,
 )
 
 
-@primitive(pointwise=True, supports="bif", numbers=())
-def minimum(input: Array, other: Array) -> Array:
-    """The smaller of two; NaN if one is."""
-    return np.minimum(input, other)
+def _check_heaviside(input: Tensor, values: Tensor) -> None:
+    if input.dtype.is_complex or values.dtype.is_complex:
+        raise OpError("heaviside is not yet implemented for complex tensors.")
+    if input.dtype is not values.dtype:
+        raise OpError("heaviside is not yet implemented for tensors with different dtypes.")
 
 
-minimum.vjp(
-    input=lambda g, input, other: shared(g, input, other, ops.gt),
-    other=lambda g, input, other: shared(g, other, input, ops.gt),
+@primitive(pointwise=True, numbers=(), check=_check_heaviside, grad_fn="torch::autograd::NotImplemented")
+def heaviside(input: Array, values: Array) -> Array:
+    """0 below zero, 1 above, ``values`` at zero."""
+    return np.where(input == 0, values, (input > 0).astype(input.dtype))
+
+
+heaviside.vjp(input=underivable("heaviside"), values=underivable("heaviside"))
+
+
+# -- the numbers themselves ---------------------------------------------------------------------------------------
+@primitive(
+    public=False, pointwise=True, grad_fn="NextafterBackward0", supports="f", kernel_name="nextafter_cpu",
+    numbers=(),
+)  # fmt: skip
+def next_number(input: Array, other: Array, dtype: DType) -> Array:
+    """The next number of ``dtype``; 16-bit numbers come as, and go back to, float32."""
+    return np.nextafter(input.astype(dtype.numpy), other.astype(dtype.numpy)).astype(input.dtype)
+
+
+next_number.vjp(
+    input=lambda g, input, other: ops.choose(ops.ne(input, other), g, 0),
+    other=lambda g, input, other: ops.choose(ops.eq(input, other), g, 0),
 )
 
 
-def shared(g: Any, one: Any, other: Any, loses: Any) -> Any:
-    """``g`` where ``one`` was taken; half of it where both are equal."""
-    return ops.choose(ops.eq(one, other), g / 2, g).masked_fill(loses(one, other), 0)
+@overloaded
+def nextafter(input: Tensor, other: Tensor) -> Any:
+    """The next number of the dtype from ``input`` towards ``other``."""
+    return next_number, (input, other, ops.result_type(input, other))
+
+
+@primitive(public=False, pointwise=True, grad_fn="NanToNumBackward0")
+def replace_nan(input: Array, nan: float, posinf: float, neginf: float) -> Array:
+    """``input`` with these in place of NaN and the infinities."""
+    return np.nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf)
+
+
+replace_nan.vjp(input=lambda g, input: ops.choose(ops.isfinite(input), g, 0))
+
+
+@overloaded
+def nan_to_num(input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Any:
+    """``input`` with numbers in place of NaN and the infinities: 0 and the greatest and least ones by default."""
+    if input.dtype.is_complex and input.requires_grad:
+        raise OpError("nan_to_num does not support automatic differentiation for outputs with complex dtype.")
+    real = dtypes.to_real(input.dtype)
+    limit = float(ml_dtypes.finfo(real.numpy).max) if real.category == FLOATING else 0.0
+    return replace_nan, (
+        input, 0.0 if nan is None else nan, limit if posinf is None else posinf, -limit if neginf is None else neginf,
+    )  # fmt: skip
+
+
+# -- complex numbers from two real ones ---------------------------------------------------------------------------
+def _check_parts(one: Tensor, other: Tensor) -> None:
+    if any(tensor.dtype not in (dtypes.float16, dtypes.float32, dtypes.float64) for tensor in (one, other)):
+        names = f"{one.dtype.scalar_type} and {other.dtype.scalar_type}"
+        raise OpError(f"Expected both inputs to be Half, Float or Double tensors but got {names}")
+    if one.dtype is not other.dtype:
+        raise OpError(
+            f"Expected object of scalar type {one.dtype.scalar_type} but got scalar type {other.dtype.scalar_type} "
+            "for second argument"
+        )
+
+
+@primitive(pointwise=True, method=False, numbers=(), check=lambda real, imag: _check_parts(real, imag))
+def complex(real: Array, imag: Array) -> Array:
+    """Complex numbers from their parts."""
+    result = np.empty(np.broadcast_shapes(real.shape, imag.shape), dtypes.to_complex(dtypes.of(real)).numpy)
+    result.real, result.imag = real, imag
+    return result
+
+
+complex.vjp(real=lambda g: ops.real(g), imag=lambda g: ops.imag(g))
+
+
+@primitive(pointwise=True, method=False, numbers=(), check=lambda abs, angle: _check_parts(abs, angle))
+def polar(abs: Array, angle: Array) -> Array:
+    """Complex numbers from magnitude and angle."""
+    result = np.empty(np.broadcast_shapes(abs.shape, angle.shape), dtypes.to_complex(dtypes.of(abs)).numpy)
+    result.real, result.imag = abs * np.cos(angle), abs * np.sin(angle)
+    return result
+
+
+polar.vjp(
+    abs=lambda g, angle: ops.real(g * ops.polar(ops.ones_like(angle), -angle)),
+    angle=lambda g, out: ops.real(g * (out * 1j).conj()),
+)

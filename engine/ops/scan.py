@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from engine import ops
+from engine import dtypes, ops
 from engine.dtypes import DType
+from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Dim, composite, primitive
 from engine.ops.reduce import check_real, summands
 from engine.ops.results import named_result
@@ -45,7 +46,7 @@ def unshift(input: Array, dim: Dim) -> Array:
 unshift.vjp(input=lambda g, dim: ops.shift(g, dim))
 
 
-@primitive(public=False)
+@primitive(public=False, promote="default")
 def recurrence(input: Array, factor: Array, dim: Dim) -> Array:
     """``out[i] = input[i] + factor[i] * out[i - 1]`` along ``dim``, by doubling: spans of 1, 2, 4, ... are combined."""
     total = np.array(np.moveaxis(input, dim, 0) if input.ndim else input.reshape(1))
@@ -60,7 +61,7 @@ def recurrence(input: Array, factor: Array, dim: Dim) -> Array:
 
 def _unrecurred(g: Tensor, factor: Tensor, dim: int) -> Any:
     """The transposed recurrence, ``out[i] = g[i] + factor[i + 1] * out[i + 1]``."""
-    factors = ops.flip(ops.unshift(factor.conj(), dim), (dim,))  # type: ignore[attr-defined]
+    factors = ops.flip(ops.unshift(factor.conj(), dim), (dim,))
     return ops.flip(ops.recurrence(ops.flip(g, (dim,)), factors, dim), (dim,))
 
 
@@ -70,15 +71,47 @@ recurrence.vjp(
 )
 
 
+def _in_place(op: Any, input: Tensor, dim: int, dtype: Any) -> Tensor:
+    """The in-place variant of a scan that may be told its dtype, which has to be that of the tensor."""
+    asked = input.dtype if dtype is None else dtypes.by_name(str(dtype))
+    if asked is not input.dtype:
+        raise OpError(
+            f"Bad in-place call: input tensor dtype {_C_NAMES[input.dtype]} and output tensor dtype "
+            f"{_C_NAMES[asked]} should match"
+        )
+    _check_scanned(op.name, asked)
+    return op.inplace(input, dim)
+
+
+_C_NAMES = {
+    dtypes.bool_: "bool", dtypes.uint8: "unsigned char", dtypes.int8: "signed char", dtypes.int16: "short int",
+    dtypes.int32: "int", dtypes.int64: "long int", dtypes.float16: "c10::Half", dtypes.bfloat16: "c10::BFloat16",
+    dtypes.float32: "float", dtypes.float64: "double", dtypes.complex64: "c10::complex<float>",
+    dtypes.complex128: "c10::complex<double>",
+}  # fmt: skip
+
+
+def _check_scanned(name: str, dtype: DType | None) -> None:
+    if dtype is dtypes.bool_:
+        raise UnsupportedError(f"\"{name}_out_cpu\" not implemented for 'Bool'")
+
+
 # -- cumsum -------------------------------------------------------------------------------------------------------
-@primitive(writes=True)
+@primitive
 def cumsum(input: Array, dim: Dim, *, dtype: DType | None = None) -> Array:
     """Sums of the elements up to each along ``dim``."""
+    _check_scanned("cumsum", dtype)
     values = summands(input, dtype)
     return np.cumsum(values, axis=dim, dtype=values.dtype) if input.ndim else values
 
 
 cumsum.vjp(input=lambda g, dim: ops.cumsum_back(g, dim))
+
+
+@composite(name="cumsum_", function=False)
+def cumsum_(input: Tensor, dim: Dim, *, dtype: DType | None = None) -> Tensor:
+    """``cumsum`` of the tensor itself."""
+    return _in_place(cumsum, input, dim, dtype)
 
 
 @primitive(public=False, linear=True)
@@ -91,9 +124,10 @@ cumsum_back.vjp(input=lambda g, dim: ops.cumsum(g, dim))
 
 
 # -- cumprod ------------------------------------------------------------------------------------------------------
-@primitive(writes=True)
+@primitive
 def cumprod(input: Array, dim: Dim, *, dtype: DType | None = None) -> Array:
     """Products of the elements up to each along ``dim``."""
+    _check_scanned("cumprod", dtype)
     values = summands(input, dtype)
     return np.cumprod(values, axis=dim, dtype=values.dtype) if input.ndim else values
 
@@ -105,6 +139,12 @@ def _cumprod_input(g: Tensor, input: Tensor, out: Tensor, dim: int) -> Any:
 
 
 cumprod.vjp(input=_cumprod_input)
+
+
+@composite(name="cumprod_", function=False)
+def cumprod_(input: Tensor, dim: Dim, *, dtype: DType | None = None) -> Tensor:
+    """``cumprod`` of the tensor itself."""
+    return _in_place(cumprod, input, dim, dtype)
 
 
 # -- cummax, cummin -----------------------------------------------------------------------------------------------
@@ -119,7 +159,7 @@ def _running(input: Array, dim: int, extreme: Any) -> tuple[Array, Array]:
 
 
 @primitive(
-    outputs=("values", "indices"), result=named_result("cummax", "values", "indices"), supports="bif", promote="own"
+    outputs=("values", "indices"), result=named_result("cummax", "values", "indices"), supports="bif", promote="default"
 )
 def cummax(input: Array, dim: Dim) -> tuple[Array, Array]:
     """The largest of the elements up to each along ``dim``, and where it was last met."""
@@ -127,7 +167,7 @@ def cummax(input: Array, dim: Dim) -> tuple[Array, Array]:
 
 
 @primitive(
-    outputs=("values", "indices"), result=named_result("cummin", "values", "indices"), supports="bif", promote="own"
+    outputs=("values", "indices"), result=named_result("cummin", "values", "indices"), supports="bif", promote="default"
 )
 def cummin(input: Array, dim: Dim) -> tuple[Array, Array]:
     """The smallest of the elements up to each along ``dim``, and where it was last met."""
@@ -143,7 +183,7 @@ cummin.vjp(input=lambda g, indices, dim: _gather_back(g, indices, dim))
 
 
 # -- logcumsumexp -------------------------------------------------------------------------------------------------
-@primitive(supports="fc", kernel_name="logcumsumexp_out_cpu", promote="own")
+@primitive(supports="fc", kernel_name="logcumsumexp_out_cpu", promote="default")
 def logcumsumexp(input: Array, dim: Dim) -> Array:
     """``log(cumsum(exp(input)))`` along ``dim``, without overflow."""
     if input.ndim == 0:
@@ -168,7 +208,7 @@ def _log_cumsum_exp_complex(input: Array, axis: int) -> Array:
 def _logcumsumexp_input(g: Tensor, input: Tensor, out: Tensor, dim: int) -> Any:
     """``out[i]`` moves ``out[i + 1]`` by ``exp(out[i] - out[i + 1])``, which is at most 1 for real elements."""
     ratio = ops.exp(ops.shift(out, dim) - out)
-    return _unrecurred(g, ratio, dim) * ops.exp(input - out).conj()  # type: ignore[operator]
+    return _unrecurred(g, ratio, dim) * ops.exp(input - out).conj()
 
 
 logcumsumexp.vjp(input=_logcumsumexp_input)

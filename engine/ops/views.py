@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import ops, registry
+from engine import dtypes, ops, registry
 from engine.errors import DimensionError, OpError
 from engine.op import Array, Dim, Dims, Extents, NewDim, Size, composite, primitive, wrap_dim
 from engine.tensor import Tensor
@@ -121,7 +121,7 @@ def _permutation(dims: tuple[int, ...], ndim: int) -> tuple[int, ...]:
 
 def _unpermute(g: Tensor, dims: tuple[int, ...]) -> Any:
     ndim = g.array.ndim
-    return g.permute(tuple(int(i) for i in np.argsort([dim % ndim for dim in dims]))) if dims else g  # type: ignore[attr-defined]
+    return g.permute(tuple(int(i) for i in np.argsort([dim % ndim for dim in dims]))) if dims else g
 
 
 permute.vjp(input=_unpermute)
@@ -174,7 +174,7 @@ def adjoint_matrix(input: Tensor) -> Tensor:
 @composite
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, and every element conjugated."""
-    return adjoint_matrix(input)  # type: ignore[no-any-return]
+    return adjoint_matrix(input)
 
 
 @composite(aliases=("moveaxis",))
@@ -202,16 +202,17 @@ def _listed(dims: Any) -> list[int]:
 @primitive(view=True)
 def expand(input: Array, size: Extents) -> Array:
     """Dimensions of extent 1 repeated to ``size`` without copying; ``-1`` keeps an extent."""
-    return np.broadcast_to(input, expanded_size(input.shape, size)) if input.shape != size else input[...]
+    return np.broadcast_to(input, expanded_size(input, size)) if input.shape != size else input[...]
 
 
-def expanded_size(shape: tuple[int, ...], size: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape that ``expand(size)`` gives a tensor of ``shape``."""
+def expanded_size(input: Array, size: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape that ``expand(size)`` gives ``input``."""
+    shape = input.shape
     missing = len(size) - len(shape)
     if missing < 0:
         raise OpError(
-            f"expand(torch.FloatTensor{{{list(shape)}}}, size={list(size)}): the number of sizes provided "
-            f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
+            f"expand(torch.{dtypes.of(input).scalar_type}Tensor{{{list(shape)}}}, size={list(size)}): the number of sizes "
+            f"provided ({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     target = []
     for dim, extent in enumerate(size):
@@ -286,13 +287,13 @@ def _squeezer(dim: Any) -> Any:
 @composite
 def squeeze(input: Tensor, dim: Any = None) -> Tensor:
     """Without the dimensions of extent 1: all of them, or those among ``dim``."""
-    return _squeezer(dim)(input) if dim is None else _squeezer(dim)(input, dim)  # type: ignore[no-any-return]
+    return _squeezer(dim)(input) if dim is None else _squeezer(dim)(input, dim)
 
 
 @composite(name="squeeze_", function=False)
 def squeeze_(input: Tensor, dim: Any = None) -> Tensor:
     """``squeeze`` of the tensor itself."""
-    return _squeezer(dim).inplace(input) if dim is None else _squeezer(dim).inplace(input, dim)  # type: ignore[no-any-return]
+    return _squeezer(dim).inplace(input) if dim is None else _squeezer(dim).inplace(input, dim)
 
 
 @primitive(view=True, writes=True)
@@ -338,16 +339,18 @@ def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """``length`` elements of dimension ``dim`` from ``start`` on."""
     if input.array.ndim == 0:
         raise OpError("narrow() cannot be applied to a 0-dim tensor.")
-    begin = int(start.item()) if isinstance(start, Tensor) else start  # type: ignore[attr-defined]
+    begin = int(start.item()) if isinstance(start, Tensor) else start
     extent = input.array.shape[wrap_dim(dim, input.array.ndim)]
     if not -extent <= begin <= extent:
         raise DimensionError(
             f"start out of range (expected to be in range of [{-extent}, {extent}], but got {begin})"
         )
     begin = begin + extent if begin < 0 else begin
-    if length < 0 or begin + length > extent:
+    if length < 0:
+        raise OpError("narrow(): length must be non-negative.")
+    if begin + length > extent:
         raise OpError(f"start ({begin}) + length ({length}) exceeds dimension size ({extent}).")
-    return slice_dim(input, dim, begin, begin + length, 1)  # type: ignore[no-any-return]
+    return slice_dim(input, dim, begin, begin + length, 1)
 
 
 @primitive(view=True)
@@ -355,10 +358,12 @@ def diagonal(input: Array, offset: int = 0, dim1: Dim = 0, dim2: Dim = 1) -> Arr
     """The diagonals of the matrices spanned by ``dim1`` and ``dim2``, as the last dimension."""
     if dim1 == dim2:
         raise OpError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    result = np.diagonal(input, offset, dim1, dim2)
-    if not result.flags.writeable:  # NumPy hands out a read-only view; the memory below is ours
-        result = np.lib.stride_tricks.as_strided(result, writeable=input.flags.writeable)
-    return result
+    row, column = max(-offset, 0), max(offset, 0)
+    planes = np.moveaxis(input, (dim1, dim2), (-2, -1))[..., row:, column:]
+    size = (*planes.shape[:-2], min(planes.shape[-2:]))
+    if 0 in size:
+        return planes[..., :0, 0] if size[-1] == 0 else planes[..., 0]
+    return np.lib.stride_tricks.as_strided(planes, size, (*planes.strides[:-2], sum(planes.strides[-2:])))
 
 
 diagonal.vjp(
@@ -434,22 +439,40 @@ def _end(geometry: Any) -> int:
     return int(offset + sum((extent - 1) * step for extent, step in zip(size, stride, strict=True)) + 1)
 
 
+@primitive(public=False)
+def write_strided(input: Array, src: Array, size: Size, stride: Size, storage_offset: int) -> Array:
+    """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset."""
+    result = np.array(input, order="C")
+    strided(result.reshape(-1), size, stride, storage_offset)[...] = src
+    return result
+
+
+def _region(g: Tensor, size: Any, stride: Any, storage_offset: int | None) -> Any:
+    return ops.as_strided(ops.contiguous(g), size, stride, storage_offset or 0)
+
+
+write_strided.vjp(
+    input=lambda g, src_shape, size, stride, storage_offset: write_strided(
+        g, ops.filled(src_shape, 0, g.dtype), size, stride, storage_offset
+    ),
+    src=_region,
+)
+
+
 @primitive
 def as_strided_scatter(
     input: Array, src: Array, size: Size, stride: Size, storage_offset: int | None = None
 ) -> Array:
-    """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset."""
-    result = np.array(input, order="C")
-    strided(result.reshape(-1), size, stride, storage_offset or 0)[...] = src
-    return result
+    """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset.
+
+    The cotangent of ``input`` is the reference's, which is that of the region written, not of the rest.
+    """
+    return write_strided.kernel(input, src, size, stride, storage_offset or 0)  # type: ignore[no-any-return]
 
 
-def _unstrided(g: Tensor, size: Any, stride: Any, storage_offset: Any) -> Any:
-    region = ops.as_strided(ops.contiguous(g), size, stride, storage_offset)
-    return ops.as_strided_scatter(g, ops.zeros_of(region), size, stride, storage_offset)
+def _region_alone(g: Tensor, input_shape: Any, size: Any, stride: Any, storage_offset: int | None) -> Any:
+    zeros = ops.filled(input_shape, 0, g.dtype)
+    return write_strided(zeros, _region(g, size, stride, storage_offset), size, stride, storage_offset or 0)
 
 
-as_strided_scatter.vjp(
-    input=_unstrided,
-    src=lambda g, size, stride, storage_offset: ops.as_strided(ops.contiguous(g), size, stride, storage_offset),
-)
+as_strided_scatter.vjp(input=_region_alone, src=_region)

@@ -54,9 +54,7 @@ def projected(function: Callable[[], Any], leaves: list[Tensor], rng: np.random.
 
     def gradients() -> Sequence[Tensor | None]:
         outputs = differentiable(function())
-        return tape.grad(
-            outputs, leaves, [from_array(c) for c in cotangents], create_graph=True, allow_unused=True
-        )
+        return tape.grad(outputs, leaves, [from_array(c) for c in cotangents], create_graph=True, allow_unused=True)
 
     return scalar, gradients
 
@@ -95,7 +93,7 @@ def gradgradcheck(function: Callable[[], Any], leaves: list[Tensor]) -> None:
     """Second derivatives: the gradients' own gradients against difference quotients of the gradients."""
     _, first = projected(function, leaves, np.random.default_rng(3))
     scalar, second = projected(lambda: [g for g in first() if g is not None], leaves, np.random.default_rng(5))
-    if differentiable(list(g for g in first() if g is not None)):
+    if differentiable([g for g in first() if g is not None]):
         assert_derivative(_reprojected(first, scalar), second(), leaves)
 
 

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-MODULES = ("activation", "softmax")
+MODULES = ("activation", "classification", "distance", "loss", "margin", "softmax")
 
 for _module in MODULES:
     import_module(f"engine.ops.nn.{_module}")

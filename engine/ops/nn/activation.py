@@ -71,7 +71,7 @@ relu.vjp(input=lambda g, out: slope_backward(g, out, out <= 0, 0, 1))
 @composite(name="nn.functional.relu")
 def _relu(input: Tensor, inplace: bool = False) -> Tensor:
     """The larger of ``input`` and 0."""
-    return _run(relu, inplace, input)  # type: ignore[no-any-return]
+    return _run(relu, inplace, input)
 
 
 @primitive(public=False, pointwise=True)
@@ -99,13 +99,13 @@ def _hardtanh(input: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplac
     """``input`` clamped to ``[min_val, max_val]``."""
     if min_val > max_val:
         raise ArgumentValueError("min_val cannot be greater than max_val")
-    return _run(hardtanh, inplace, input, min_val, max_val)  # type: ignore[no-any-return]
+    return _run(hardtanh, inplace, input, min_val, max_val)
 
 
 @composite(name="nn.functional.relu6")
 def _relu6(input: Tensor, inplace: bool = False) -> Tensor:
     """``input`` clamped to ``[0, 6]``."""
-    return _run(hardtanh, inplace, input, 0, 6)  # type: ignore[no-any-return]
+    return _run(hardtanh, inplace, input, 0, 6)
 
 
 @primitive(
@@ -123,7 +123,7 @@ leaky_relu.vjp(input=lambda g, input, negative_slope: slope_backward(g, input, i
 @composite(name="nn.functional.leaky_relu")
 def _leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
     """``input`` above 0, ``negative_slope * input`` below."""
-    return _run(leaky_relu, inplace, input, negative_slope)  # type: ignore[no-any-return]
+    return _run(leaky_relu, inplace, input, negative_slope)
 
 
 @primitive(method=False, pointwise=True, supports="if", kernel_name="threshold_cpu", inplace_grad_fn="ThresholdBackward1")
@@ -138,7 +138,7 @@ threshold.vjp(input=lambda g, input, threshold: slope_backward(g, input, input <
 @composite(name="nn.functional.threshold")
 def _threshold(input: Tensor, threshold: float, value: float, inplace: bool = False) -> Tensor:
     """``input`` above ``threshold``, ``value`` elsewhere."""
-    return _run(registry.op("threshold"), inplace, input, threshold, value)  # type: ignore[no-any-return]
+    return _run(registry.op("threshold"), inplace, input, threshold, value)
 
 
 @primitive(public=False, pointwise=True, supports="f", kernel_name="hardsigmoid_cpu")
@@ -153,7 +153,7 @@ hardsigmoid.vjp(input=lambda g, input: slope_backward(g, input, (input > -3).log
 @composite(name="nn.functional.hardsigmoid")
 def _hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     """``input / 6 + 1 / 2`` clamped to ``[0, 1]``."""
-    return _run(hardsigmoid, inplace, input)  # type: ignore[no-any-return]
+    return _run(hardsigmoid, inplace, input)
 
 
 @primitive(public=False, pointwise=True, supports="f", kernel_name="hardswish_cpu")
@@ -163,8 +163,8 @@ def hardswish(input: Array) -> Array:
 
 
 def _hardswish_input(g: Tensor, input: Tensor) -> Any:
-    inner = ops.where((input > -3).logical_and(input < 3), g * (input / 3 + 0.5), g)  # type: ignore[operator]
-    return ops.masked_fill(inner, input <= -3, 0)  # type: ignore[operator]
+    inner = ops.where((input > -3).logical_and(input < 3), g * (input / 3 + 0.5), g)
+    return ops.masked_fill(inner, input <= -3, 0)
 
 
 hardswish.vjp(input=_hardswish_input)
@@ -173,7 +173,7 @@ hardswish.vjp(input=_hardswish_input)
 @composite(name="nn.functional.hardswish")
 def _hardswish(input: Tensor, inplace: bool = False) -> Tensor:
     """``input`` times its ``hardsigmoid``."""
-    return _run(hardswish, inplace, input)  # type: ignore[no-any-return]
+    return _run(hardswish, inplace, input)
 
 
 # -- shrinkage ----------------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def _within(input: Any, lambd: Any) -> Any:
 )
 def hardshrink(input: Array, lambd: Scalar = 0.5) -> Array:
     """0 within ``[-lambd, lambd]``, ``input`` elsewhere."""
-    return np.where((input >= -lambd) & (input <= lambd), np.zeros((), input.dtype), input)  # type: ignore[operator]
+    return np.where((input >= -lambd) & (input <= lambd), np.zeros((), input.dtype), input)
 
 
 hardshrink.vjp(input=lambda g, input, lambd: slope_backward(g, input, _within(input, lambd), 0, 1))
@@ -211,13 +211,13 @@ softshrink.vjp(input=lambda g, input, lambd: slope_backward(g, input, _within(in
 @composite(name="nn.functional.tanhshrink")
 def _tanhshrink(input: Tensor) -> Tensor:
     """``input - tanh(input)``."""
-    return input - ops.tanh(input)  # type: ignore[no-any-return]
+    return input - ops.tanh(input)
 
 
 @composite(name="nn.functional.softsign")
 def _softsign(input: Tensor) -> Tensor:
     """``input / (1 + |input|)``."""
-    return input / (ops.abs(input) + 1)  # type: ignore[no-any-return]
+    return input / (ops.abs(input) + 1)
 
 
 # -- exponential linear units -------------------------------------------------------------------------------------
@@ -254,7 +254,7 @@ celu.vjp(input=lambda g, input, alpha: _elu_input(g, input, alpha, 1, 1 / alpha)
 @composite(name="nn.functional.elu")
 def _elu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """``input`` above 0, ``alpha * (exp(input) - 1)`` below."""
-    return _run(elu, inplace, input, alpha)  # type: ignore[no-any-return]
+    return _run(elu, inplace, input, alpha)
 
 
 def _check_celu(alpha: Any) -> None:
@@ -266,13 +266,13 @@ def _check_celu(alpha: Any) -> None:
 def _celu(input: Tensor, alpha: float = 1.0, inplace: bool = False) -> Tensor:
     """``elu`` with a continuous derivative for every ``alpha``."""
     _check_celu(alpha)
-    return _run(celu, inplace, input, alpha)  # type: ignore[no-any-return]
+    return _run(celu, inplace, input, alpha)
 
 
 @composite(name="nn.functional.selu", aliases=("selu",), method=False)
 def _selu(input: Tensor, inplace: bool = False) -> Tensor:
     """``elu`` scaled to keep zero mean and unit variance."""
-    return _run(elu, inplace, input, SELU_ALPHA, SELU_SCALE)  # type: ignore[no-any-return]
+    return _run(elu, inplace, input, SELU_ALPHA, SELU_SCALE)
 
 
 # -- smooth -------------------------------------------------------------------------------------------------------
@@ -304,7 +304,7 @@ log_sigmoid.vjp(input=lambda g, input: g * ops.sigmoid(-input))
 @composite(name="nn.functional.logsigmoid")
 def _logsigmoid(input: Tensor) -> Tensor:
     """``log(sigmoid(input))``."""
-    return log_sigmoid(input)  # type: ignore[no-any-return]
+    return log_sigmoid(input)
 
 
 @primitive(public=False, pointwise=True, supports="fc", kernel_name="silu_cpu")
@@ -326,7 +326,7 @@ def _silu(input: Tensor, inplace: bool = False) -> Tensor:
     """``input * sigmoid(input)``."""
     if input.dtype.is_complex and input.requires_grad and modes.is_grad_enabled():
         raise OpError("silu does not support automatic differentiation for outputs with complex dtype.")
-    return _run(silu, inplace, input)  # type: ignore[no-any-return]
+    return _run(silu, inplace, input)
 
 
 @primitive(public=False, pointwise=True, supports="f", kernel_name="mish_cpu")
@@ -346,7 +346,7 @@ mish.vjp(input=_mish_input)
 @composite(name="nn.functional.mish")
 def _mish(input: Tensor, inplace: bool = False) -> Tensor:
     """``input * tanh(softplus(input))``."""
-    return _run(mish, inplace, input)  # type: ignore[no-any-return]
+    return _run(mish, inplace, input)
 
 
 @primitive(name="nn.functional.gelu", pointwise=True, supports="f", kernel_name="GeluKernelImpl")
@@ -406,8 +406,21 @@ def prelu_kernel(input: Array, weight: Array) -> Array:
 
 
 prelu_kernel.vjp(
-    input=lambda g, input, weight: ops.where(input > 0, g, g * weight),
+    input=lambda g, input, weight: prelu_backward(g, input, weight),
     weight=lambda g, input: ops.where(input > 0, 0, g * input),
+)
+
+
+@primitive(public=False, pointwise=True, numbers=())
+def prelu_backward(grad: Array, input: Array, weight: Array) -> Array:
+    """``grad`` pulled back through ``prelu`` to its input."""
+    return np.where(input > 0, grad, grad * weight)
+
+
+prelu_backward.vjp(
+    grad=lambda g, input, weight: prelu_backward(g, input, weight),
+    input=lambda g: ops.zeros_of(g),
+    weight=lambda g, grad, input: ops.where(input > 0, 0, g * grad),
 )
 
 
@@ -418,7 +431,7 @@ def prelu(input: Tensor, weight: Tensor) -> Tensor:
     ndim, count = input.array.ndim, weight.array.size
     if weight.array.ndim != ndim:
         weight = ops.reshape(weight, [count if dim == 1 else 1 for dim in range(ndim)] if ndim > 1 else [1] * ndim)
-    return prelu_kernel(input, weight)  # type: ignore[no-any-return]
+    return prelu_kernel(input, weight)
 
 
 def _check_prelu(input: Tensor, weight: Tensor) -> None:
@@ -446,13 +459,13 @@ def _check_prelu(input: Tensor, weight: Tensor) -> None:
 def _celu_(input: Tensor, alpha: float = 1.0) -> Tensor:
     """``celu`` of the tensor itself."""
     _check_celu(alpha)
-    return celu.inplace(input, alpha)  # type: ignore[no-any-return]
+    return celu.inplace(input, alpha)
 
 
 @composite(name="nn.functional.selu_", aliases=("selu_",))
 def _selu_(input: Tensor) -> Tensor:
     """``selu`` of the tensor itself."""
-    return elu.inplace(input, SELU_ALPHA, SELU_SCALE)  # type: ignore[no-any-return]
+    return elu.inplace(input, SELU_ALPHA, SELU_SCALE)
 
 
 for _name, _op in (("elu", elu), ("hardtanh", hardtanh), ("leaky_relu", leaky_relu)):

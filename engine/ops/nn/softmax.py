@@ -85,7 +85,7 @@ log_softmax_backward.vjp(
 def _converted(input: Tensor, dtype: Any) -> Tensor:
     if dtype is None or dtypes.by_name(str(dtype)) is input.dtype:
         return input
-    return ops.cast(input, dtype)  # type: ignore[no-any-return]
+    return ops.cast(input, dtype)
 
 
 def _chosen_dim(name: str, dim: int | None, ndim: int) -> int:
@@ -101,28 +101,28 @@ def _chosen_dim(name: str, dim: int | None, ndim: int) -> int:
 @composite
 def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """Exponentials of ``input``, divided by their sum along ``dim``; converted to ``dtype`` first."""
-    return softmax_along(_converted(input, dtype), dim)  # type: ignore[no-any-return]
+    return softmax_along(_converted(input, dtype), dim)
 
 
 @composite
 def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """The logarithm of ``softmax``."""
-    return log_softmax_along(_converted(input, dtype), dim)  # type: ignore[no-any-return]
+    return log_softmax_along(_converted(input, dtype), dim)
 
 
 @composite(name="nn.functional.softmax")
 def _softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
     """Exponentials of ``input``, divided by their sum along ``dim``; converted to ``dtype`` first."""
-    return softmax(input, _chosen_dim("softmax", dim, input.array.ndim), dtype)  # type: ignore[no-any-return]
+    return softmax(input, _chosen_dim("softmax", dim, input.array.ndim), dtype)
 
 
 @composite(name="nn.functional.log_softmax")
 def _log_softmax(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
     """The logarithm of ``softmax``."""
-    return log_softmax(input, _chosen_dim("log_softmax", dim, input.array.ndim), dtype)  # type: ignore[no-any-return]
+    return log_softmax(input, _chosen_dim("log_softmax", dim, input.array.ndim), dtype)
 
 
 @composite(name="nn.functional.softmin")
 def _softmin(input: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: DType | None = None) -> Tensor:
     """``softmax`` of ``-input``."""
-    return softmax(-input, _chosen_dim("softmin", dim, input.array.ndim), dtype)  # type: ignore[no-any-return,operator]
+    return softmax(-input, _chosen_dim("softmin", dim, input.array.ndim), dtype)

@@ -1,0 +1,180 @@
+"""The smaller and the larger of two, and values kept between bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from engine import ops
+from engine.dtypes import BOOL, COMPLEX, INTEGER
+from engine.errors import OpError, UnsupportedError
+from engine.op import Array, primitive
+from engine.ops.create import check_fits
+from engine.overloads import overloaded
+from engine.tensor import Tensor
+
+COMPLEX_CLAMP = "clamp is not supported for complex types"
+
+
+# -- bounds -------------------------------------------------------------------------------------------------------
+def _check_bounds(input: Tensor, min: Tensor | None, max: Tensor | None) -> None:
+    bounds = [bound for bound in (min, max) if bound is not None]
+    if any(tensor.dtype.is_complex for tensor in (input, *bounds)):
+        raise UnsupportedError(COMPLEX_CLAMP)
+    for bound in bounds:
+        if bound.weak and bound.dtype.category == input.dtype.category == INTEGER:
+            check_fits(bound.item(), input.dtype)  # type: ignore[attr-defined]
+    if all(tensor.dtype.category == BOOL for tensor in (input, *bounds)):
+        _refuse_bools(bounds, "min" if max is None else "max" if min is None else "")
+
+
+def _refuse_bools(bounds: list[Tensor], name: str) -> None:
+    """The reference clamps bools by one tensor only."""
+    if bounds[0].weak or len(bounds) == 2:
+        kernel = f"clamp_{name}_scalar_cpu" if name else "clamp_scalar_cpu" if bounds[0].weak else "clamp_cpu"
+        raise UnsupportedError(f"\"{kernel}\" not implemented for 'Bool'")
+
+
+@primitive(
+    public=False, pointwise=True, grad_fn="ClampBackward0", check=_check_bounds,
+    number_grad_fn={"min": "ClampBackward1", "max": "ClampBackward1"},
+)  # fmt: skip
+def clamp_between(input: Array, min: Array | None, max: Array | None) -> Array:
+    """``input`` with what lies below ``min`` or above ``max`` replaced by the bound; ``max`` prevails."""
+    result = input if min is None else np.maximum(input, min)
+    return result if max is None else np.minimum(result, max)
+
+
+def _inside(g: Any, input: Any, min: Any, max: Any) -> Any:
+    """An element equal to a bound keeps its cotangent."""
+    if min is None or max is None:
+        return ops.choose(ops.le(input, max) if min is None else ops.ge(input, min), g, 0)
+    return ops.choose(ops.logical_and(ops.ge(input, min), ops.le(input, max)), g, 0)
+
+
+def _below(g: Any, input: Any, min: Any, max: Any) -> Any:
+    below = ops.lt(input, min)
+    return ops.choose(below if max is None else ops.logical_and(below, ops.lt(min, max)), g, 0)
+
+
+def _above(g: Any, input: Any, min: Any, max: Any) -> Any:
+    above = ops.gt(input, max)
+    return ops.choose(above if min is None else ops.logical_or(above, ops.lt(max, min)), g, 0)
+
+
+clamp_between.vjp(input=_inside, min=_below, max=_above)
+
+
+@overloaded(aliases=("clip",))
+def clamp(input: Tensor, min: Any = None, max: Any = None) -> Any:
+    """``input`` with what lies below ``min`` or above ``max`` replaced by the bound; ``max`` prevails."""
+    if min is None and max is None:
+        raise OpError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    return clamp_between, (input, min, max)
+
+
+@primitive(
+    pointwise=True, grad_fn="ClampMinBackward1", number_grad_fn={"min": "ClampMinBackward0"},
+    check=lambda input, min: _check_one_bound(input, min, "min"),
+)  # fmt: skip
+def clamp_min(input: Array, min: Array) -> Array:
+    """``input`` with what lies below ``min`` replaced by it."""
+    return np.maximum(input, min)
+
+
+clamp_min.vjp(
+    input=lambda g, input, min: ops.choose(ops.ge(input, min), g, 0),
+    min=lambda g, input, min: ops.choose(ops.lt(input, min), g, 0),
+)
+
+
+@primitive(
+    pointwise=True, grad_fn="ClampMaxBackward1", number_grad_fn={"max": "ClampMaxBackward0"},
+    check=lambda input, max: _check_one_bound(input, max, "max"),
+)  # fmt: skip
+def clamp_max(input: Array, max: Array) -> Array:
+    """``input`` with what lies above ``max`` replaced by it."""
+    return np.minimum(input, max)
+
+
+clamp_max.vjp(
+    input=lambda g, input, max: ops.choose(ops.le(input, max), g, 0),
+    max=lambda g, input, max: ops.choose(ops.gt(input, max), g, 0),
+)
+
+
+def _check_one_bound(input: Tensor, bound: Tensor, name: str) -> None:
+    if bound.weak:
+        _check_bounds(input, bound, None) if name == "min" else _check_bounds(input, None, bound)
+        return
+    for tensor in (input, bound):
+        if tensor.dtype.is_complex:
+            kernel = "maximum_cpu" if name == "min" else "minimum_cpu"
+            raise UnsupportedError(f"\"{kernel}\" not implemented for '{tensor.dtype.scalar_type}'")
+
+
+# -- the larger and the smaller -----------------------------------------------------------------------------------
+def _real_operands(name: str) -> Callable[[Tensor, Tensor], None]:
+    def check(input: Tensor, other: Tensor) -> None:
+        if COMPLEX in (input.dtype.category, other.dtype.category):
+            raise OpError(f"{name} not implemented for complex tensors.")
+
+    return check
+
+
+@primitive(pointwise=True, writes=False, numbers=(), check=_real_operands("maximum"))
+def maximum(input: Array, other: Array) -> Array:
+    """The larger of two; NaN if one is."""
+    return np.maximum(input, other)
+
+
+maximum.vjp(
+    input=lambda g, input, other: _shared(g, input, other, ops.lt),
+    other=lambda g, input, other: _shared(g, other, input, ops.lt),
+)
+
+
+@primitive(pointwise=True, writes=False, numbers=(), check=_real_operands("minimum"))
+def minimum(input: Array, other: Array) -> Array:
+    """The smaller of two; NaN if one is."""
+    return np.minimum(input, other)
+
+
+minimum.vjp(
+    input=lambda g, input, other: _shared(g, input, other, ops.gt),
+    other=lambda g, input, other: _shared(g, other, input, ops.gt),
+)
+
+
+def _shared(g: Any, one: Any, other: Any, loses: Any) -> Any:
+    """``g`` where ``one`` was taken; half of it where both are equal."""
+    return ops.choose(ops.eq(one, other), g / 2, g).masked_fill(loses(one, other), 0)
+
+
+@primitive(pointwise=True, writes=False, numbers=(), check=_real_operands("fmax"))
+def fmax(input: Array, other: Array) -> Array:
+    """The larger of two; a NaN yields to a number."""
+    return np.fmax(input, other)
+
+
+@primitive(pointwise=True, writes=False, numbers=(), check=_real_operands("fmin"))
+def fmin(input: Array, other: Array) -> Array:
+    """The smaller of two; a NaN yields to a number."""
+    return np.fmin(input, other)
+
+
+# The first operand is the one taken where both are equal.
+fmax.vjp(
+    input=lambda g, input, other: ops.choose(_first(input, other, ops.ge), g, 0),
+    other=lambda g, input, other: ops.choose(_first(input, other, ops.ge), 0, g),
+)
+fmin.vjp(
+    input=lambda g, input, other: ops.choose(_first(input, other, ops.le), g, 0),
+    other=lambda g, input, other: ops.choose(_first(input, other, ops.le), 0, g),
+)
+
+
+def _first(input: Any, other: Any, wins: Any) -> Any:
+    return ops.logical_or(wins(input, other), ops.isnan(other))

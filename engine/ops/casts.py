@@ -1,0 +1,192 @@
+"""Elements of another dtype, and copies into what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes, modes, ops
+from engine.dtypes import DType
+from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
+from engine.op import Array, check_broadcast, composite, primitive, weak
+from engine.ops.create import check_device
+from engine.tensor import Tensor
+
+DISCARDED = "Casting complex values to real discards the imaginary part"
+
+
+# -- conversion ---------------------------------------------------------------------------------------------------
+def converted(array: Array, dtype: np.dtype[Any]) -> Array:
+    """A copy of ``array`` with elements of ``dtype``; of complex numbers a real type keeps the real part."""
+    if array.dtype.kind == "c" and dtype.kind not in "cb":
+        array = array.real
+    return array.astype(dtype)
+
+
+@primitive(public=False, linear=True, grad_fn="ToCopyBackward0")
+def cast(input: Array, dtype: DType) -> Array:
+    """A copy with elements of ``dtype``."""
+    return converted(input, dtype.numpy)
+
+
+cast.vjp(input=lambda g: g)
+
+
+@primitive(public=False, inplace_grad_fn="torch::autograd::CopyBackwards")
+def copy(input: Array, src: Array) -> Array:
+    """``src`` in the shape and dtype of ``input``."""
+    return converted(np.broadcast_to(src, input.shape), input.dtype)
+
+
+copy.vjp(input=lambda g: ops.zeros_of(g), src=lambda g: g)
+
+
+def _warn_of_discarding(source: DType, target: DType) -> None:
+    """The reference says it once; where warnings are collected, once a collection."""
+    if source.is_complex and not target.is_complex and target is not dtypes.bool_:
+        if DISCARDED not in (modes.current().warnings or ()):
+            modes.warn(DISCARDED)
+
+
+def _cast_to(input: Tensor, dtype: DType, copy: bool = False) -> Tensor:
+    """``input`` itself if it has that dtype already."""
+    if input.dtype is dtype and not copy:
+        return input
+    _warn_of_discarding(input.dtype, dtype)
+    return cast(input, dtype)
+
+
+@composite(function=False)
+def copy_(input: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
+    """Write the elements of ``other``, broadcast and cast."""
+    if not isinstance(other, Tensor):
+        other = _number_operand(other)
+    elif other.array.shape != input.array.shape:
+        _check_copy(input.array, other.array)
+    _warn_of_discarding(other.dtype, input.dtype)
+    return copy.inplace(input, other)
+
+
+def _number_operand(value: Any) -> Tensor:
+    if dtypes.python_type(value) is None:
+        raise ArgumentTypeError(
+            f"copy_(): argument 'other' (position 1) must be Tensor, not {type(value).__name__}"
+        )
+    return weak(value)
+
+
+def _check_copy(target: Array, source: Array) -> None:
+    check_broadcast([target, source])
+    shape = np.broadcast_shapes(target.shape, source.shape)
+    if shape != target.shape:
+        raise OpError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)}")
+
+
+# -- by name ------------------------------------------------------------------------------------------------------
+@composite(function=False)
+def to(
+    input: Tensor, target: Any = None, dtype: Any = None, non_blocking: bool = False, copy: bool = False, *,
+    device: Any = None, other: Any = None, memory_format: Any = None,
+) -> Tensor:  # fmt: skip
+    """The tensor with another dtype, or itself where nothing changes; ``target`` is a dtype, a device or a tensor."""
+    target = other if target is None else target
+    if isinstance(target, bool | int | float):
+        raise ArgumentTypeError(INVALID_TO.format(type(target).__name__))
+    if isinstance(target, Tensor):
+        return _cast_to(input, target.dtype, copy)
+    found = _dtype_named(target)
+    if found is None:
+        check_device(target)
+        check_device(device)
+        found = _dtype_named(dtype)
+    elif isinstance(dtype, bool):
+        copy = non_blocking if not copy else copy  # to(dtype, non_blocking, copy) has one position less
+    return _cast_to(input, found or input.dtype, copy)
+
+
+INVALID_TO = "to() received an invalid combination of arguments - got ({}), but expected one of:"
+
+
+def _dtype_named(value: Any) -> DType | None:
+    if isinstance(value, DType):
+        return value
+    try:
+        return dtypes.by_name(value) if isinstance(value, str) else None
+    except KeyError:
+        return None
+
+
+@composite(name="type", function=False)
+def type_(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
+    """The name of the legacy type of the tensor; given one, or a dtype, the tensor with elements of it."""
+    if dtype is None:
+        return f"torch.{input.dtype.scalar_type}Tensor"
+    found = _dtype_named(dtype) or _LEGACY.get(str(dtype))
+    if found is None:
+        raise ArgumentValueError(f"invalid type: '{dtype}'")
+    return _cast_to(input, found)
+
+
+_LEGACY = {f"torch.{dtype.scalar_type}Tensor": dtype for dtype in dtypes.ALL}
+
+
+@composite(function=False)
+def type_as(input: Tensor, other: Tensor) -> Tensor:
+    """The tensor with elements of the dtype of ``other``."""
+    return _cast_to(input, other.dtype)
+
+
+_METHODS = {
+    "bool": dtypes.bool_, "byte": dtypes.uint8, "char": dtypes.int8, "short": dtypes.int16, "int": dtypes.int32,
+    "long": dtypes.int64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16, "float": dtypes.float32,
+    "double": dtypes.float64, "cfloat": dtypes.complex64, "cdouble": dtypes.complex128,
+}  # fmt: skip
+
+
+def _caster(dtype: DType) -> Callable[..., Tensor]:
+    def body(input: Tensor, memory_format: Any = None) -> Tensor:
+        return _cast_to(input, dtype)
+
+    body.__doc__ = f"The tensor with elements of {dtype}; itself if it has them."
+    return body
+
+
+for _name, _dtype in _METHODS.items():
+    composite(_caster(_dtype), name=_name, function=False)
+
+
+# -- what dtypes promote to ---------------------------------------------------------------------------------------
+def _operand(value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else weak(value)
+
+
+@composite(method=False)
+def result_type(tensor1: Any, tensor2: Any) -> DType:
+    """The dtype that two operands, tensors or numbers, promote to."""
+    operands = [_operand(value) for value in (tensor1, tensor2)]
+    ranks = tuple((one.dtype, dtypes.rank_of(one.array.ndim, one.weak)) for one in operands)
+    return dtypes.result_type(ranks, modes.current().default_dtype)
+
+
+@composite
+def promote_types(type1: Any, type2: Any) -> DType:
+    """The smallest dtype that both convert to."""
+    return dtypes.promote_types(_dtype_of("promote_types", 1, type1), _dtype_of("promote_types", 2, type2))
+
+
+@composite
+def can_cast(from_: Any, to: Any) -> bool:
+    """Whether results of the first dtype may be written into tensors of the second."""
+    return dtypes.can_cast(_dtype_of("can_cast", 1, from_), _dtype_of("can_cast", 2, to))
+
+
+def _dtype_of(name: str, position: int, value: Any) -> DType:
+    found = _dtype_named(value)
+    if found is None:
+        argument = {"promote_types": "type", "can_cast": ("from_", "to")[position - 1]}[name]
+        raise ArgumentTypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be torch.dtype, not {type(value).__name__}"
+        )
+    return found

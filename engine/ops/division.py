@@ -1,0 +1,170 @@
+"""Quotients and remainders element by element."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+
+from engine import ops
+from engine.errors import OpError
+from engine.op import Array, primitive
+from engine.ops.compare import nothing
+from engine.overloads import overloaded
+from engine.tensor import Tensor
+
+
+def underivable(name: str) -> Callable[[Any], NoReturn]:
+    """The rule of an op that the reference records without being able to differentiate it."""
+
+    def rule(g: Any) -> NoReturn:
+        raise OpError(f"derivative for aten::{name} is not implemented")
+
+    return rule
+
+
+# -- quotients ----------------------------------------------------------------------------------------------------
+@primitive(pointwise=True, public=False, promote="int_to_float", grad_fn="DivBackward0", numbers=("input", "other"))
+def true_div(input: Array, other: Array) -> Array:
+    """Elementwise quotient, in floating point."""
+    return np.divide(input, other)
+
+
+true_div.vjp(
+    input=lambda g, other: g / other.conj(),
+    other=lambda g, input, other: -g * ((input / other) / other).conj(),
+)
+
+
+@primitive(
+    pointwise=True, public=False, grad_fn="DivBackward2", numbers=("input", "other"), supports="if",
+    kernel_name="div_trunc_cpu",
+)  # fmt: skip
+def trunc_div(input: Array, other: Array) -> Array:
+    """The quotient rounded towards zero."""
+    if input.dtype.kind == "f":
+        return np.trunc(input / other)
+    quotient = floor_quotient(input, other)
+    return quotient + ((quotient < 0) & (quotient * other != input)).astype(input.dtype)
+
+
+trunc_div.vjp(input=nothing, other=nothing)
+
+
+@primitive(
+    pointwise=True, public=False, grad_fn="DivBackward2", numbers=("input", "other"), supports="if",
+    kernel_name="div_floor_cpu",
+)  # fmt: skip
+def floor_div(input: Array, other: Array) -> Array:
+    """The quotient rounded down."""
+    return floor_quotient(input, other)
+
+
+floor_div.vjp(input=nothing, other=nothing)
+
+
+def floor_quotient(input: Array, other: Array) -> Array:
+    """The quotient rounded down; a division of integers by zero is refused."""
+    _check_divisor(other)
+    return np.floor_divide(input, other)
+
+
+def _check_divisor(other: Array) -> None:
+    if other.dtype.kind in "iu" and not np.all(other):
+        raise OpError("ZeroDivisionError")
+
+
+@overloaded(aliases=("divide",))
+def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
+    """Quotient; with ``rounding_mode`` ``"trunc"`` or ``"floor"``, rounded towards zero or down."""
+    op = ROUNDED.get(rounding_mode)
+    if op is None:
+        raise OpError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
+    return op, (input, other)
+
+
+ROUNDED = {None: true_div, "trunc": trunc_div, "floor": floor_div}
+
+
+@overloaded
+def true_divide(input: Any, other: Any) -> Any:
+    """Quotient in floating point."""
+    return true_div, (input, other)
+
+
+@primitive(
+    pointwise=True, grad_fn="torch::autograd::NotImplemented", numbers=("input", "other"), supports="if",
+    kernel_name="div_floor_cpu",
+)  # fmt: skip
+def floor_divide(input: Array, other: Array) -> Array:
+    """The quotient rounded down; recorded, but not differentiable."""
+    return floor_quotient(input, other)
+
+
+floor_divide.vjp(input=underivable("floor_divide"), other=underivable("floor_divide"))
+
+
+@primitive(pointwise=True, promote="int_to_float")
+def reciprocal(input: Array) -> Array:
+    """``1 / input``; a division, for NumPy's own reciprocal is slower."""
+    return np.divide(np.ones((), input.dtype), input)
+
+
+reciprocal.vjp(input=lambda g, out: -g * (out * out).conj())
+
+
+# -- remainders ---------------------------------------------------------------------------------------------------
+@primitive(
+    pointwise=True, public=False, supports="if", kernel_name="remainder_cpu", grad_fn="RemainderBackward1",
+    number_grad_fn={"other": "RemainderBackward0"},
+)  # fmt: skip
+def remainder_of_tensor(input: Array, other: Array) -> Array:
+    """What a division rounded down leaves."""
+    return _modulo(input, other)
+
+
+remainder_of_tensor.vjp(
+    input=lambda g: g,
+    other=lambda g, input, other: -g * ops.floor_div(input, other),
+)
+
+
+@primitive(
+    pointwise=True, public=False, supports="if", kernel_name="remainder_cpu", numbers=("input",),
+    grad_fn="torch::autograd::NotImplemented",
+)  # fmt: skip
+def remainder_of_number(input: Array, other: Array) -> Array:
+    """What a division of a number rounded down leaves; recorded, but not differentiable."""
+    return _modulo(input, other)
+
+
+remainder_of_number.vjp(input=underivable("remainder"), other=underivable("remainder"))
+
+
+def _modulo(input: Array, other: Array) -> Array:
+    _check_divisor(other)
+    return np.remainder(input, other)
+
+
+@overloaded
+def remainder(input: Any, other: Any) -> Any:
+    """What a division rounded down leaves: it has the sign of the divisor."""
+    return remainder_of_tensor if isinstance(input, Tensor) else remainder_of_number, (input, other)
+
+
+@primitive(
+    pointwise=True, supports="if", grad_fn="FmodBackward1", number_grad_fn={"other": "FmodBackward0"},
+)  # fmt: skip
+def fmod(input: Array, other: Array) -> Array:
+    """What a division rounded towards zero leaves: it has the sign of the dividend."""
+    _check_divisor(other)
+    return np.fmod(input, other)
+
+
+fmod.vjp(
+    input=lambda g: g,
+    other=lambda g, input, other: -g * ops.trunc_div(input, other),
+)

@@ -1,0 +1,196 @@
+"""Largest and smallest elements, and where they are.
+
+Subgradients at ties: a reduction with ``dim`` that tells places (``max``, ``min``) gives its cotangent to the first
+place; one that does not (``max`` of everything, ``amax``, ``aminmax``) divides it among the equal elements.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import ops
+from engine.errors import DimensionError, OpError
+from engine.op import Array, Dim, Dims, composite, primitive
+from engine.ops.reduce import UNSET, Unset, axes_of, unreduced
+from engine.ops.results import named_result
+from engine.ops.selections import divided_evenly, put_back
+from engine.tensor import Tensor
+
+
+def check_extent(name: str, input: Array, dim: Any) -> None:
+    """Refuse to reduce over dimensions without elements, for which there is no identity."""
+    for axis in dim if isinstance(dim, tuple) else (dim,):
+        if input.ndim and input.shape[axis] == 0:
+            raise DimensionError(f"{name}: Expected reduction dim {axis} to have non-zero size.")
+
+
+def _check_not_empty(name: str, input: Array) -> None:
+    if input.size == 0:
+        raise OpError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
+            "the 'dim' argument."
+        )
+
+
+def _check_real(name: str, input: Array) -> None:
+    if input.dtype.kind == "c":
+        raise OpError(f"{name}(): does not support complex input")
+
+
+# -- over dimensions, divided among ties --------------------------------------------------------------------------
+def _extreme_values(name: str, extreme: Any, input: Array, dim: Any, keepdim: bool) -> Array:
+    if dim:
+        check_extent(f"{name}()", input, dim)
+    else:
+        _check_not_empty(name, input)
+    return extreme(input, axis=axes_of(input, dim), keepdims=keepdim)
+
+
+@primitive(supports="bif", kernel_name="max_values_cpu", promote="default")
+def amax(input: Array, dim: Dims = (), keepdim: bool = False) -> Array:
+    """The largest elements over ``dim``; equal ones share the cotangent."""
+    return _extreme_values("amax", np.max, input, dim, keepdim)
+
+
+@primitive(supports="bif", kernel_name="min_values_cpu", promote="default")
+def amin(input: Array, dim: Dims = (), keepdim: bool = False) -> Array:
+    """The smallest elements over ``dim``; equal ones share the cotangent."""
+    return _extreme_values("amin", np.min, input, dim, keepdim)
+
+
+def _divided(g: Tensor, input: Tensor, out: Tensor, dim: Any, keepdim: bool) -> Any:
+    """``g`` divided among the elements of each slice that equal its extreme. NaN equals nothing: it gets NaN."""
+    shape = input.array.shape
+    mask, count = ops.ties(input, unreduced(out, shape, dim, keepdim), axes_of(input.array, dim), False)
+    return unreduced(g, shape, dim, keepdim) * mask / count
+
+
+amax.vjp(input=_divided)
+amin.vjp(input=_divided)
+
+
+def _check_aminmax(input: Array, dim: Any) -> None:
+    if dim is not None:
+        check_extent("aminmax", input, dim)
+    elif input.size == 0:
+        raise OpError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+
+
+@primitive(
+    outputs=("min", "max"), result=named_result("aminmax", "min", "max"), supports="bif", kernel_name="aminmax_cpu",
+    promote="default",
+)  # fmt: skip
+def aminmax(input: Array, *, dim: Dim | None = None, keepdim: bool = False) -> tuple[Array, Array]:
+    """The smallest and the largest elements over ``dim``; equal ones share the cotangent."""
+    _check_aminmax(input, dim)
+    axes = axes_of(input, dim)
+    return np.min(input, axis=axes, keepdims=keepdim), np.max(input, axis=axes, keepdims=keepdim)
+
+
+def _aminmax_input(cotangents: Any, input: Tensor, min: Tensor, max: Tensor, dim: Any, keepdim: bool) -> Any:
+    parts = [
+        _divided(g, input, out, dim, keepdim) for g, out in zip(cotangents, (min, max), strict=True) if g is not None
+    ]
+    return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+
+
+aminmax.vjp(input=_aminmax_input)
+
+
+# -- of everything ------------------------------------------------------------------------------------------------
+@primitive(public=False, supports="bif", grad_fn="MaxBackward1", kernel_name="max_all", promote="default")
+def max_all(input: Array) -> Array:
+    """The largest element."""
+    _check_not_empty("max", input)
+    return np.max(input)
+
+
+@primitive(public=False, supports="bif", grad_fn="MinBackward1", kernel_name="min_all", promote="default")
+def min_all(input: Array) -> Array:
+    """The smallest element."""
+    _check_not_empty("min", input)
+    return np.min(input)
+
+
+max_all.vjp(input=divided_evenly)
+min_all.vjp(input=divided_evenly)
+
+
+# -- with places --------------------------------------------------------------------------------------------------
+def _picked(name: str, find: Any, input: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
+    """The elements ``find`` finds along ``dim``, and where."""
+    _check_real(name, input)
+    check_extent(f"{name}()", input, dim)
+    if input.ndim == 0:
+        return input, np.zeros((), np.int64)
+    indices = find(input, axis=dim, keepdims=True)
+    values = np.take_along_axis(input, indices, dim)
+    return (values, indices) if keepdim else (values.squeeze(dim), indices.squeeze(dim))
+
+
+@primitive(
+    public=False, outputs=("values", "indices"), result=named_result("max", "values", "indices"),
+    grad_fn="MaxBackward0",
+)  # fmt: skip
+def max_dim(input: Array, dim: Dim, keepdim: bool = False) -> tuple[Array, Array]:
+    """The largest elements along ``dim`` and where they are first."""
+    return _picked("max", np.argmax, input, dim, keepdim)
+
+
+@primitive(
+    public=False, outputs=("values", "indices"), result=named_result("min", "values", "indices"),
+    grad_fn="MinBackward0",
+)  # fmt: skip
+def min_dim(input: Array, dim: Dim, keepdim: bool = False) -> tuple[Array, Array]:
+    """The smallest elements along ``dim`` and where they are first."""
+    return _picked("min", np.argmin, input, dim, keepdim)
+
+
+for _op in (max_dim, min_dim):
+    _op.vjp(
+        input=lambda g, indices, input_shape, dim, keepdim: put_back(g, indices, input_shape, dim, keepdim),
+    )
+
+
+@composite
+def max(input: Tensor, dim: Any = UNSET, keepdim: bool = False) -> Any:
+    """The largest element; with ``dim`` the largest along it and their places; with a tensor, ``maximum``."""
+    return _choose(input, dim, keepdim, ("max_all", "max_dim", "maximum"))
+
+
+@composite
+def min(input: Tensor, dim: Any = UNSET, keepdim: bool = False) -> Any:
+    """The smallest element; with ``dim`` the smallest along it and their places; with a tensor, ``minimum``."""
+    return _choose(input, dim, keepdim, ("min_all", "min_dim", "minimum"))
+
+
+def _choose(input: Tensor, dim: Any, keepdim: bool, names: tuple[str, str, str]) -> Any:
+    everything, along, between = (getattr(ops, name) for name in names)
+    if isinstance(dim, Unset):
+        return everything(input)
+    return between(input, dim) if isinstance(dim, Tensor) else along(input, dim, keepdim)
+
+
+def _places(name: str, find: Any, input: Array, dim: int | None, keepdim: bool) -> Array:
+    _check_real(name, input)
+    if input.dtype == np.bool_:
+        raise OpError(f"{name}(): does not support bool input")
+    if dim is None and input.size == 0:
+        raise DimensionError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0.")
+    if dim is not None:
+        check_extent(f"{name}()", input, dim)
+    return find(input, axis=dim, keepdims=keepdim) if input.ndim else np.zeros((), np.int64)
+
+
+@primitive(nondifferentiable=("input",))
+def argmax(input: Array, dim: Dim | None = None, keepdim: bool = False) -> Array:
+    """Where the largest element is first, along ``dim`` or among all."""
+    return _places("argmax", np.argmax, input, dim, keepdim)
+
+
+@primitive(nondifferentiable=("input",))
+def argmin(input: Array, dim: Dim | None = None, keepdim: bool = False) -> Array:
+    """Where the smallest element is first, along ``dim`` or among all."""
+    return _places("argmin", np.argmin, input, dim, keepdim)

@@ -1,0 +1,87 @@
+"""Distances and angles between vectors, and vectors scaled to length one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import ops
+from engine.errors import OpError
+from engine.op import Array, Dim, Scalar, composite, primitive
+from engine.ops.norms import norm_input, norm_of
+from engine.tensor import Tensor
+
+
+@primitive(public=False, grad_fn="NormBackward1")
+def norm_along(input: Array, p: Scalar, dim: Dim, keepdim: bool) -> Array:
+    """The ``p``-norm along one dimension."""
+    return norm_of(input, p, (dim,) if input.ndim else (), keepdim)  # type: ignore[arg-type]
+
+
+def _norm_along_input(g: Any, input: Any, out: Any, p: float, dim: int, keepdim: bool) -> Any:
+    if not keepdim and input.array.ndim:
+        g, out = ops.unsqueeze(g, dim), ops.unsqueeze(out, dim)
+    return norm_input(g, input, out, p, (dim,))
+
+
+norm_along.vjp(input=_norm_along_input)
+
+
+@composite(name="pairwise_distance", aliases=("nn.functional.pairwise_distance",), method=False)
+def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
+    """The ``p``-norm of ``x1 - x2 + eps`` along the last dimension."""
+    return norm_along(x1 - x2 + eps, p, -1, keepdim)  # type: ignore[no-any-return,operator]
+
+
+@composite(name="cosine_similarity", aliases=("nn.functional.cosine_similarity",), method=False)
+def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """The cosine of the angle between ``x1`` and ``x2`` along ``dim``; a length is never below ``eps``."""
+    target = ops.common_dtype(x1, x2)
+    if not target.is_floating_point:
+        raise OpError(
+            f"expected common dtype to be floating point, yet common dtype is {target.scalar_type}"
+        )
+    shape = np.broadcast_shapes(x1.array.shape, x2.array.shape)
+    first, second = (_unit(x, shape, target, dim, eps) for x in (x1, x2))
+    return ops.sum(first * second, (dim,))  # type: ignore[no-any-return]
+
+
+def _unit(x: Tensor, shape: Any, dtype: Any, dim: int, eps: float) -> Any:
+    """``x`` over its length along ``dim``, whose lower bound does not show in the derivative."""
+    x = x if x.dtype is dtype else ops.cast(x, dtype)
+    x = x if x.array.shape == shape else ops.expand(x, shape)
+    return x / ops.floored(ops.vector_norm(x, 2, (dim,), True), eps)  # type: ignore[operator]
+
+
+@composite(name="nn.functional.normalize")
+def _normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: None = None) -> Tensor:
+    """``input`` over its ``p``-norm along ``dim``, or over ``eps`` where that is larger."""
+    length = ops.clamp_min(ops.norm(input, p, dim, True), eps)
+    return input / ops.expand(length, input.array.shape)  # type: ignore[no-any-return,operator]
+
+
+# -- all pairs of rows --------------------------------------------------------------------------------------------
+@primitive(aliases=("nn.functional.pdist",), method=False)
+def pdist(input: Array, p: float = 2.0) -> Array:
+    """The ``p``-norms of the differences of all pairs of rows, in the order of the upper triangle."""
+    if input.ndim != 2:
+        raise OpError(f"pdist only supports 2D tensors, got: {input.ndim}D")
+    if p < 0:
+        raise OpError("pdist only supports non-negative p values")
+    first, second = np.triu_indices(len(input), 1)
+    return norm_of(input[first] - input[second], p, (1,), False)
+
+
+def _pdist_input(g: Any, input: Any, out: Any, p: float) -> Any:
+    rows = len(input.array)
+    first, second = (Tensor(index) for index in np.triu_indices(rows, 1))
+    difference = ops.index_select(input, 0, first) - ops.index_select(input, 0, second)
+    pulled = norm_input(ops.unsqueeze(g, 1), difference, ops.unsqueeze(out, 1), p, (1,))
+    if pulled is None:
+        return ops.zeros_of(input)
+    start = ops.zeros_of(input)
+    return ops.index_add(ops.index_add(start, 0, first, pulled), 0, second, -pulled)
+
+
+pdist.vjp(input=_pdist_input)

@@ -1,0 +1,287 @@
+"""Sorting, and the elements at places of the sorted order: ``topk``, ``kthvalue``, ``median``, ``mode``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from engine import ops
+from engine.errors import OpError
+from engine.kernels import selection
+from engine.op import Array, Dim, composite, primitive
+from engine.ops.extrema import check_extent
+from engine.ops.reduce import UNSET, Unset
+from engine.ops.results import named_result
+from engine.ops.selections import divided_evenly, put_back
+from engine.tensor import Tensor
+
+# Which of equal elements is selected follows the reference up to this many elements; beyond it is the first in order.
+FOLLOWED = 1 << 16
+
+
+# -- sort ---------------------------------------------------------------------------------------------------------
+def _sorted_places(input: Array, axis: int, is_descending: bool) -> Array:
+    """The stable order along ``axis``, NaN counting as largest."""
+    if not is_descending:
+        return np.argsort(input, axis=axis, kind="stable")
+    backwards = np.flip(np.argsort(np.flip(input, axis), axis=axis, kind="stable"), axis)
+    return input.shape[axis] - 1 - backwards
+
+
+def _sort(input: Array, dim: int, descending: bool) -> tuple[Array, Array]:
+    if input.dtype.kind == "c":
+        raise OpError(" Sort does not support complex dtypes on CPU")
+    if input.ndim == 0:
+        return input, np.zeros((), np.int64)
+    indices = _sorted_places(input, dim, descending)
+    return np.take_along_axis(input, indices, dim), indices
+
+
+SORTED = named_result("sort", "values", "indices")
+
+
+@primitive(public=False, outputs=("values", "indices"), result=SORTED, grad_fn="SortBackward0")
+def sort_plain(input: Array, dim: Dim, descending: bool) -> tuple[Array, Array]:
+    """``input`` sorted along ``dim``, and where its elements were."""
+    return _sort(input, dim, descending)
+
+
+@primitive(public=False, outputs=("values", "indices"), result=SORTED, grad_fn="SortBackward1")
+def sort_stable(input: Array, dim: Dim, descending: bool) -> tuple[Array, Array]:
+    """The same, recorded as the overload that was told whether to be stable."""
+    return _sort(input, dim, descending)
+
+
+for _op in (sort_plain, sort_stable):
+    _op.vjp(input=lambda g, indices, input_shape, dim: put_back(g, indices, input_shape, dim))
+
+
+@composite
+def sort(input: Tensor, dim: Dim = -1, descending: bool = False, *, stable: bool | None = UNSET) -> Any:  # type: ignore[assignment]
+    """``input`` sorted along ``dim``, and where its elements were. Equal elements keep their order."""
+    return (sort_plain if isinstance(stable, Unset) else sort_stable)(input, dim, descending)
+
+
+@primitive(nondifferentiable=("input",))
+def argsort(input: Array, dim: Dim = -1, descending: bool = False, *, stable: bool = False) -> Array:
+    """Where the elements of the sorted ``input`` are."""
+    return _sort(input, dim, descending)[1]
+
+
+@composite
+def msort(input: Tensor) -> Any:
+    """``input`` sorted along its first dimension."""
+    return sort_plain(input, 0, False)[0]
+
+
+# -- places of equal elements -------------------------------------------------------------------------------------
+Choose = Callable[[list[Any]], Any]
+
+
+def _has_ties(ordered: Array) -> bool:
+    """Whether neighbours in sorted rows are equal, or both NaN."""
+    left, right = ordered[..., :-1], ordered[..., 1:]
+    return bool(np.any((left == right) | ((left != left) & (right != right))))
+
+
+def _follow(rows: Array, ordered: Array, indices: Array, choose: Choose) -> Array:
+    """``indices`` of what is selected in each row, by ``choose`` in the rows whose ``ordered`` elements have ties."""
+    if rows.size > FOLLOWED or not _has_ties(ordered):
+        return indices
+    result = np.array(indices)
+    for row in np.ndindex(rows.shape[:-1]):
+        if _has_ties(ordered[row]):
+            result[row] = choose(rows[row].tolist())
+    return result
+
+
+def _as_rows(input: Array, dim: int) -> Array:
+    return np.moveaxis(input, dim, -1) if input.ndim else input.reshape(1)
+
+
+def _from_rows(rows: Array, input: Array, dim: int, keepdim: bool) -> Array:
+    """Undo ``_as_rows`` for a result without its last dimension."""
+    return np.expand_dims(rows, dim) if keepdim and input.ndim else rows
+
+
+# -- topk ---------------------------------------------------------------------------------------------------------
+def _top_places(values: list[Any], k: int, largest: bool) -> list[int]:
+    """The reference selects with a heap where ``k`` is small, else by partition and a sort of what it found."""
+    less = selection.descending(values) if largest else selection.ascending(values)
+    items = list(range(len(values)))
+    if k * 64 <= len(items):
+        selection.partial_sort(items, k, less)
+    elif k:
+        selection.nth_element(items, k - 1, less)
+        selection.sort(items, k - 1, less)
+    return items[:k]
+
+
+def _check_topk(input: Array, k: int, dim: int) -> None:
+    for kind, name in (("c", "complex"), ("b", "bool")):
+        if input.dtype.kind == kind:
+            raise OpError(f"{' ' * (kind == 'c')}topk does not support {name} dtypes on CPU")
+    if not 0 <= k <= (input.shape[dim] if input.ndim else 1):
+        raise OpError("selected index k out of range")
+
+
+@primitive(outputs=("values", "indices"), result=named_result("topk", "values", "indices"))
+def topk(
+    input: Array, k: int, dim: Dim = -1, largest: bool = True, sorted: bool = True
+) -> tuple[Array, Array]:
+    """The ``k`` largest (or smallest) elements along ``dim`` in order, and where they are."""
+    _check_topk(input, k, dim)
+    if input.ndim == 0:
+        return input, np.zeros((), np.int64)
+    rows = _as_rows(input, dim)
+    order = _sorted_places(rows, -1, largest)
+    reaching = np.take_along_axis(rows, order[..., : k + 1], -1)
+    places = _follow(rows, reaching, order[..., :k], lambda values: _top_places(values, k, largest))
+    indices = np.moveaxis(places, -1, dim)
+    return np.take_along_axis(input, indices, dim), indices
+
+
+topk.vjp(input=lambda g, indices, input_shape, dim: put_back(g, indices, input_shape, dim))
+
+
+# -- one place of the sorted order --------------------------------------------------------------------------------
+def _picked(input: Array, places: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
+    """Values and indices of one place of each row."""
+    values = np.take_along_axis(_as_rows(input, dim), places[..., None], -1)[..., 0]
+    if input.ndim == 0:
+        return values.reshape(()), places.reshape(())
+    return _from_rows(values, input, dim, keepdim), _from_rows(places, input, dim, keepdim)
+
+
+def _kth_place(values: list[Any], k: int) -> int:
+    items = list(range(len(values)))
+    selection.quick_select(items, k - 1, selection.ascending(values))
+    return items[k - 1]
+
+
+@primitive(
+    outputs=("values", "indices"), result=named_result("kthvalue", "values", "indices"), supports="if",
+    promote="default",
+)  # fmt: skip
+def kthvalue(input: Array, k: int, dim: Dim = -1, keepdim: bool = False) -> tuple[Array, Array]:
+    """The ``k``-th smallest elements along ``dim``, and where they are."""
+    check_extent("kthvalue()", input, dim)
+    if not 1 <= k <= (input.shape[dim] if input.ndim else 1):
+        raise OpError(f"kthvalue(): selected number k out of range for dimension {dim}")
+    rows = _as_rows(input, dim)
+    order = _sorted_places(rows, -1, False)
+    ordered = np.take_along_axis(rows, order, -1)
+    return _picked(input, _follow(rows, ordered, order[..., k - 1], lambda values: _kth_place(values, k)), dim, keepdim)
+
+
+def _median_place(values: list[Any], skips_nan: bool) -> int:
+    """Of an even number of elements the lower one in the middle; the first NaN unless they are skipped."""
+    nan = [place for place, value in enumerate(values) if value != value]  # noqa: PLR0124
+    if nan and not skips_nan:
+        return nan[0]
+    nth = max(len(values) - len(nan) - 1, 0) // 2
+    items = list(range(len(values)))
+    selection.nth_element(items, nth, selection.ascending(values))
+    return items[nth]
+
+
+def _median_along(input: Array, dim: int, keepdim: bool, skips_nan: bool) -> tuple[Array, Array]:
+    check_extent("median()", input, dim)
+    rows = _as_rows(input, dim)
+    order = _sorted_places(rows, -1, False)
+    ordered = np.take_along_axis(rows, order, -1)
+    known = np.sum(rows == rows, axis=-1)  # noqa: PLR0124 - not NaN
+    nth = np.maximum(known - 1, 0) // 2
+    if not skips_nan:
+        nth = np.where(known < rows.shape[-1], known, nth)
+    places = np.take_along_axis(order, nth[..., None], -1)[..., 0]
+    places = _follow(rows, ordered, places, lambda values: _median_place(values, skips_nan))
+    return _picked(input, places, dim, keepdim)
+
+
+def _median_of_all(input: Array, skips_nan: bool) -> Array:
+    if input.size == 0:
+        return np.full((), np.nan if input.dtype.kind == "f" else np.iinfo(input.dtype).min, input.dtype)
+    ordered = np.sort(input, axis=None)
+    known = int(np.sum(input == input))  # noqa: PLR0124 - not NaN
+    place = -1 if known < input.size and not skips_nan else max(known - 1, 0) // 2
+    return ordered[place]  # type: ignore[no-any-return]
+
+
+@primitive(public=False, supports="if", kernel_name="median_cpu", grad_fn="MedianBackward0", promote="default")
+def median_all(input: Array) -> Array:
+    """The median of all elements, the lower one of two; NaN if there is one."""
+    return _median_of_all(input, False)
+
+
+@primitive(public=False, supports="if", kernel_name="median_cpu", grad_fn="NanmedianBackward0", promote="default")
+def nanmedian_all(input: Array) -> Array:
+    """The median of the elements that are not NaN."""
+    return _median_of_all(input, True)
+
+
+@primitive(
+    public=False, outputs=("values", "indices"), result=named_result("median", "values", "indices"), supports="if",
+    kernel_name="median_out", grad_fn="MedianBackward1", promote="default",
+)  # fmt: skip
+def median_dim(input: Array, dim: Dim, keepdim: bool) -> tuple[Array, Array]:
+    """Medians along ``dim``, and where they are."""
+    return _median_along(input, dim, keepdim, False)
+
+
+@primitive(
+    public=False, outputs=("values", "indices"), result=named_result("nanmedian", "values", "indices"), supports="if",
+    kernel_name="median_out", grad_fn="NanmedianBackward1", promote="default",
+)  # fmt: skip
+def nanmedian_dim(input: Array, dim: Dim, keepdim: bool) -> tuple[Array, Array]:
+    """Medians along ``dim`` of the elements that are not NaN, and where they are."""
+    return _median_along(input, dim, keepdim, True)
+
+
+@composite
+def median(input: Tensor, dim: Dim = UNSET, keepdim: bool = False) -> Any:  # type: ignore[assignment]
+    """The median, of two the lower; NaN if an element is."""
+    return median_all(input) if isinstance(dim, Unset) else median_dim(input, dim, keepdim)
+
+
+@composite
+def nanmedian(input: Tensor, dim: Dim = UNSET, keepdim: bool = False) -> Any:  # type: ignore[assignment]
+    """The median of the elements that are not NaN."""
+    return nanmedian_all(input) if isinstance(dim, Unset) else nanmedian_dim(input, dim, keepdim)
+
+
+# -- mode ---------------------------------------------------------------------------------------------------------
+def _mode_place(values: list[Any]) -> int:
+    """The last element of the longest run of equal ones in sorted order, of the first such run."""
+    items = list(range(len(values)))
+    selection.sort(items, len(items), selection.ascending(values))
+    best = longest = run = 0
+    for place, item in enumerate(items):
+        run += 1
+        if place + 1 == len(items) or values[item] != values[items[place + 1]]:
+            if run > longest:
+                best, longest = item, run
+            run = 0
+    return best
+
+
+@primitive(
+    outputs=("values", "indices"), result=named_result("mode", "values", "indices"), supports="bif",
+    promote="default",
+)  # fmt: skip
+def mode(input: Array, dim: Dim = -1, keepdim: bool = False) -> tuple[Array, Array]:
+    """The most frequent elements along ``dim``, of several the smallest, and where one is."""
+    check_extent("mode()", input, dim)
+    rows = _as_rows(input, dim)
+    places = np.zeros(rows.shape[:-1], np.int64)
+    for row in np.ndindex(places.shape):
+        places[row] = _mode_place(rows[row].tolist())
+    return _picked(input, places, dim, keepdim)
+
+
+median_all.vjp(input=divided_evenly)
+nanmedian_all.vjp(input=divided_evenly)
+for _op in (kthvalue, median_dim, nanmedian_dim, mode):
+    _op.vjp(input=lambda g, indices, input_shape, dim, keepdim: put_back(g, indices, input_shape, dim, keepdim))
