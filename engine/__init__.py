@@ -9,8 +9,8 @@ from engine import dtypes as dtypes
 from engine import errors as errors
 from engine import functional as functional
 from engine import methods as methods
-from engine import namespaces
 from engine import modes as modes
+from engine import namespaces
 from engine import ops as ops  # the families declare themselves before anything is attached
 from engine import registry as registry
 from engine import storage as storage

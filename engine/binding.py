@@ -176,7 +176,7 @@ class Signature:
         if missing:
             names = ", ".join(f'"{name}"' for name in missing)
             raise ArgumentTypeError(
-                f"{self.name}() missing {len(missing)} required positional argument{'s' * (len(missing) > 1)}: {names}"
+                f"{self.name}() missing {len(missing)} required positional arguments: {names}"
             )
         for param in self.params:
             if param.variadic and values[param.index] is _REQUIRED:

@@ -93,7 +93,7 @@ def _check_leaf(target: Tensor) -> None:
 def _check_overlap(target: Tensor) -> None:
     array = target.array
     for extent, step in zip(array.shape, array.strides, strict=True):
-        if step == 0 and extent > 1:
+        if step == 0 and extent > 1 and array.size:
             raise OpError(OVERLAP)
 
 

@@ -41,7 +41,8 @@ class Budget:
         """Ask for a result of ``elements`` before it is allocated."""
         if elements > self.elements:
             raise BudgetError("elements", self.elements, elements)
-        self.spend(elements * itemsize)
+        if self.spent + elements * itemsize > self.nbytes:
+            raise BudgetError("bytes", self.nbytes, self.spent + elements * itemsize)
 
     def spend(self, nbytes: int) -> None:
         """Count ``nbytes`` of results, and the time."""

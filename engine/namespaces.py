@@ -46,4 +46,5 @@ def tree() -> dict[str, Any]:
         for parent in parents:
             level = vars(level.setdefault(parent, SimpleNamespace()))
         level[name] = function
+    top["Tensor"] = Tensor  # the class; a program's ``torch.Tensor(...)`` finds the function
     return top

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 from engine.errors import OpError
 from engine.op import Composite, publish
@@ -26,6 +26,16 @@ class Overloaded(Composite):
                 f"{args[0].dtype.scalar_type}"
             )
         return op.inplace(*chosen)  # type: ignore[no-any-return]
+
+
+@overload
+def overloaded(body: Callable[..., Any], /) -> Any: ...
+
+
+@overload
+def overloaded(
+    *, name: str | None = ..., function: bool = ..., method: bool = ..., writes: bool = ..., aliases: tuple[str, ...] = ...
+) -> Callable[[Callable[..., Any]], Any]: ...
 
 
 def overloaded(

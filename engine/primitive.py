@@ -7,6 +7,7 @@ computes.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from engine.rules import Question, Rule, about
 from engine.tape import Edge, Node, Saved, edge_of
 from engine.tensor import Tensor, TensorSpec
 
+_RANKS = {"b": BOOL, "i": INTEGER, "u": INTEGER, "f": FLOATING, "c": COMPLEX}  # by NumPy's kind
 _CATEGORIES = {"b": BOOL, "i": INTEGER, "f": FLOATING, "c": COMPLEX}
 
 
@@ -116,7 +118,7 @@ class Primitive:
     def prepare(self, values: list[Any]) -> list[Any]:
         """Tensors where tensors belong, static arguments checked and normalised."""
         for param in self.tensors:
-            if type(values[param.index]) is not Tensor:
+            if type(values[param.index]) is not Tensor or self.has_lists:
                 values[param.index] = self._as_tensor(param, values[param.index])
         if self.statics:
             self._prepare_statics(values)
@@ -142,10 +144,10 @@ class Primitive:
         return -1
 
     def _as_tensor(self, param: Param, value: Any) -> Any:
-        if isinstance(value, Tensor):
-            return value
         if param.is_list:
             return self._as_tensors(param, value)
+        if isinstance(value, Tensor):
+            return value
         if value is None and (param.optional or param.default is None):
             return None
         if param.name in self.numbers and dtypes.python_type(value) is not None:
@@ -195,18 +197,29 @@ class Primitive:
         return tuple(np.asarray(r) for r in result) if type(result) in (tuple, list) else (np.asarray(result),)
 
     def _take_uniform(self, arrays: list[Any]) -> bool:
-        """The common case: single tensors of one dtype that the kernel computes in. They are replaced by arrays."""
+        """The common case: single tensors of one dtype that the kernel computes in, and numbers that yield to it.
+
+        They are replaced by arrays.
+        """
         if not self._is_simple:
             return False
-        common = None
+        common: Any = None
         for index in self._tensor_indices:
             tensor = arrays[index]
+            if tensor.weak:
+                continue
             dtype = tensor.array.dtype
-            if tensor.weak or (common is not None and dtype is not common) or dtype not in self._computable:
+            if (common is not None and dtype is not common) or dtype not in self._computable:
                 return False
             common = dtype
+        if common is None:
+            return False
+        rank = _RANKS[common.kind]
+        if any(arrays[index].weak and _RANKS[arrays[index].array.dtype.kind] > rank for index in self._tensor_indices):
+            return False
         for index in self._tensor_indices:
-            arrays[index] = arrays[index].array
+            array = arrays[index].array
+            arrays[index] = array if array.dtype is common else array.astype(common)
         return True
 
     def _promote_into(self, arrays: list[Any], values: list[Any]) -> DType | None:
@@ -227,8 +240,10 @@ class Primitive:
 
     def _array(self, tensor: Tensor, common: DType | None) -> Array:
         array = tensor.array
+        if self.reads_storage:
+            return tensor.storage.flat.view(array.dtype)
         if self.view:
-            return tensor.storage.flat.view(array.dtype) if self.reads_storage else array
+            return array
         target = (dtypes.of(array) if common is None else common).opmath.numpy
         return array if array.dtype == target else array.astype(target)
 
@@ -269,17 +284,14 @@ class Primitive:
             named = {param.name: arrays[param.index] for param in self.signature.params}
             budget.reserve(int(self.grows(named)), 8)
         elif self.pointwise and len(self.tensors) > 1:
-            shapes = [arrays[param.index].shape for param in self.tensors if arrays[param.index] is not None]
-            count = 1
-            for extent in np.broadcast_shapes(*shapes):
-                count *= extent
-            budget.reserve(count, 8)
+            operands = [arrays[param.index] for param in self.tensors if arrays[param.index] is not None]
+            budget.reserve(prod(check_broadcast(operands)), 8)
 
     # -- results --------------------------------------------------------------------------------------------------
     def wrap(self, values: list[Any], arrays: tuple[Array, ...]) -> tuple[Tensor, ...]:
         """Tensors over the results: views of the first input's storage, or owners of their own."""
         if self.view:
-            return tuple(inplace.view_of(values[0], array, len(arrays) > 1, self.grad_fn) for array in arrays)
+            return tuple(inplace.view_of(values[0], array, self.many, self.grad_fn) for array in arrays)
         outputs = tuple([Tensor(self._owned(array, values)) for array in arrays])
         if modes.current().inference:
             for output in outputs:
@@ -453,14 +465,13 @@ def _dense(array: Array, sources: list[Array]) -> Array:
     return array
 
 
-def check_broadcast(arrays: list[Array]) -> None:
-    """Refuse shapes that do not broadcast, in the reference's words."""
-    first = arrays[0].shape
-    if all(array.shape == first or not array.shape for array in arrays[1:]):
-        return
-    shape = first
+def check_broadcast(arrays: list[Array]) -> tuple[int, ...]:
+    """The common shape; refuses shapes that do not broadcast, in the reference's words."""
+    shape: tuple[int, ...] = arrays[0].shape
     for array in arrays[1:]:
-        shape = broadcast_pair(shape, array.shape)
+        if array.shape != shape and array.shape:
+            shape = broadcast_pair(shape, array.shape)
+    return shape
 
 
 def broadcast_pair(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:

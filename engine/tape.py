@@ -56,11 +56,12 @@ class Edge(NamedTuple):
 class Saved:
     """A tensor kept for a rule: its values, the version they had, and the edge to its history.
 
-    The tensor itself is not kept: it may get another history, and an output would keep its own node alive.
-    ``output_nr`` is set when the tensor is an output of the node that saves it.
+    The tensor itself is not kept: it may get another history, and an output would keep its own node alive. A weak
+    reference names its present history in the error about a changed tensor. ``output_nr`` is set when the tensor is an
+    output of the node that saves it.
     """
 
-    __slots__ = ("array", "edge", "inference", "output_nr", "storage", "version", "weak")
+    __slots__ = ("array", "edge", "origin", "output_nr", "storage", "version", "weak")
 
     def __init__(self, tensor: Tensor, edge: Edge | None, output_nr: int | None = None) -> None:
         if tensor.inference:
@@ -68,6 +69,7 @@ class Saved:
         self.array, self.storage, self.weak = tensor.array, tensor.storage, tensor.weak
         self.version = tensor.storage.version
         self.edge = edge
+        self.origin = weakref.ref(tensor)
         self.output_nr = output_nr
 
     def unpack(self, owner: Node) -> Tensor:
@@ -83,7 +85,9 @@ class Saved:
 
     def _modified(self, edge: Edge | None) -> str:
         kind = f"torch.{_type_name(self.array)} {list(self.array.shape)}"
-        source = ""
+        source, origin = "", self.origin()
+        if origin is not None and self.output_nr is None:
+            edge = edge_of(origin)
         if edge is not None and not isinstance(edge.node, Accumulate):
             source = f", which is output {edge.output_nr} of {re.sub(r'Backward[0-9]*$', '', edge.node.name())},"
         return (
@@ -206,7 +210,7 @@ def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
 
 def _own(cotangent: Tensor) -> Tensor:
     if cotangent.requires_grad:
-        return registry.op("clone")(cotangent)  # type: ignore[no-any-return]
+        return registry.op("copy").inplace(Tensor(np.empty_like(cotangent.array, order="C")), cotangent)  # type: ignore[no-any-return]
     return Tensor(np.array(cotangent.array, order="C"))
 
 

@@ -17,12 +17,12 @@ SHORT = 16  # spans up to this length are left to insertion sort
 
 def ascending(values: list[Any]) -> Less:
     """The order of positions by ``values``, NaN last."""
-    return lambda i, j: values[i] < values[j] or (values[j] != values[j] and values[i] == values[i])  # noqa: PLR0124
+    return lambda i, j: values[i] < values[j] or (values[j] != values[j] and values[i] == values[i])
 
 
 def descending(values: list[Any]) -> Less:
     """The order of positions by ``values`` from the largest, NaN first."""
-    return lambda i, j: values[i] > values[j] or (values[i] != values[i] and values[j] == values[j])  # noqa: PLR0124
+    return lambda i, j: values[i] > values[j] or (values[i] != values[i] and values[j] == values[j])
 
 
 # -- spans --------------------------------------------------------------------------------------------------------
@@ -169,9 +169,9 @@ def quick_select(items: list[int], nth: int, less: Less) -> None:
     """Hoare's selection with a median of three: bring to ``nth`` what belongs there."""
     low, high = 0, len(items) - 1
     while high > low + 1:
-        cut = _hoare_partition(items, low, high, less)
+        above, cut = _hoare_partition(items, low, high, less)
         if cut <= nth:
-            low = cut + 1
+            low = above
         if cut >= nth:
             high = cut - 1
     if high == low + 1 and less(items[high], items[low]):
@@ -183,8 +183,8 @@ def _order(items: list[int], low: int, high: int, less: Less) -> None:
         items[low], items[high] = items[high], items[low]
 
 
-def _hoare_partition(items: list[int], low: int, high: int, less: Less) -> int:
-    """Partition ``items[low:high + 1]`` about a median of three, which comes to the place returned."""
+def _hoare_partition(items: list[int], low: int, high: int, less: Less) -> tuple[int, int]:
+    """Partition ``items[low:high + 1]`` about a median of three; where the upper part begins, and where that is."""
     middle = low + (high - low) // 2
     items[middle], items[low + 1] = items[low + 1], items[middle]
     _order(items, low + 1, high, less)
@@ -202,4 +202,4 @@ def _hoare_partition(items: list[int], low: int, high: int, less: Less) -> int:
             break
         items[left], items[right] = items[right], items[left]
     items[low], items[right] = items[right], items[low]
-    return right
+    return left, right

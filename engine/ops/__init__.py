@@ -14,9 +14,10 @@ from typing import Any
 from engine import registry
 
 FAMILIES = (
-    "casts", "compare", "contraction", "create", "differences", "division", "elementary", "extrema", "gathering",
-    "indexing", "join", "layout", "matmul", "nn", "norms", "parts", "pointwise", "powers", "quantiles", "reduce",
-    "rounding", "scalars", "scan", "scattering", "segments", "selections", "sorting", "statistics", "views",
+    "bounds", "casts", "compare", "contraction", "copies", "create", "differences", "division", "draws", "elementary",
+    "extrema", "gathering", "grids", "indexing", "join", "layout", "literals", "masking", "matmul", "nn", "norms",
+    "parts", "pointwise", "powers", "quantiles", "questions", "ragged", "reduce", "rounding", "scalars", "scan",
+    "scattering", "searching", "segments", "selections", "sorting", "statistics", "views",
 )  # fmt: skip
 
 for _family in FAMILIES:

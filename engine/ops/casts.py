@@ -45,9 +45,9 @@ copy.vjp(input=lambda g: ops.zeros_of(g), src=lambda g: g)
 
 def _warn_of_discarding(source: DType, target: DType) -> None:
     """The reference says it once; where warnings are collected, once a collection."""
-    if source.is_complex and not target.is_complex and target is not dtypes.bool_:
-        if DISCARDED not in (modes.current().warnings or ()):
-            modes.warn(DISCARDED)
+    discards = source.is_complex and not target.is_complex and target is not dtypes.bool_
+    if discards and DISCARDED not in (modes.current().warnings or ()):
+        modes.warn(DISCARDED)
 
 
 def _cast_to(input: Tensor, dtype: DType, copy: bool = False) -> Tensor:
@@ -102,7 +102,7 @@ def to(
         check_device(device)
         found = _dtype_named(dtype)
     elif isinstance(dtype, bool):
-        copy = non_blocking if not copy else copy  # to(dtype, non_blocking, copy) has one position less
+        copy = copy or bool(non_blocking)  # to(dtype, non_blocking, copy) has one position less
     return _cast_to(input, found or input.dtype, copy)
 
 

@@ -1,4 +1,4 @@
-"""Comparisons, logic, bits, and choices between elements by a mask. Results are masks or integers unless chosen."""
+"""Comparisons, logic and bits: results are masks or integers. Choices by a mask are in ``masking``."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, modes, ops
-from engine.errors import ArgumentTypeError, OpError
-from engine.op import Array, Mask, Scalar, composite, primitive, weak
-from engine.overloads import overloaded
+from engine import ops
+from engine.errors import OpError
+from engine.op import Array, composite, primitive
 from engine.tensor import Tensor
 
 
@@ -110,87 +109,142 @@ def logical_not(input: Array) -> Array:
     return np.logical_not(input)
 
 
-# -- choices ------------------------------------------------------------------------------------------------------
-@primitive(public=False, pointwise=True, grad_fn="WhereBackward0", numbers=("input", "other"))
-def choose(condition: Mask, input: Array, other: Array) -> Array:
-    """``input`` where ``condition`` holds, ``other`` elsewhere."""
-    return np.where(condition, input, other)
+# -- bits ---------------------------------------------------------------------------------------------------------
+@primitive(pointwise=True, supports="bi", numbers=("input", "other"))
+def bitwise_and(input: Array, other: Array) -> Array:
+    """The bits set in both."""
+    return np.bitwise_and(input, other)
 
 
-choose.vjp(
-    input=lambda g, condition: ops.choose(condition, g, ops.zeros_of(g)),
-    other=lambda g, condition: ops.choose(condition, ops.zeros_of(g), g),
+@primitive(pointwise=True, supports="bi", numbers=("input", "other"))
+def bitwise_or(input: Array, other: Array) -> Array:
+    """The bits set in at least one."""
+    return np.bitwise_or(input, other)
+
+
+@primitive(pointwise=True, supports="bi", numbers=("input", "other"))
+def bitwise_xor(input: Array, other: Array) -> Array:
+    """The bits set in exactly one."""
+    return np.bitwise_xor(input, other)
+
+
+@primitive(pointwise=True, supports="bi")
+def bitwise_not(input: Array) -> Array:
+    """All bits turned over."""
+    return np.bitwise_not(input)
+
+
+@primitive(pointwise=True, supports="i", numbers=("input", "other"), kernel_name="lshift_cpu")
+def bitwise_left_shift(input: Array, other: Array) -> Array:
+    """The bits moved up; 0 where they are moved out or by a negative number."""
+    out_of_range = _beyond_width(input, other)
+    return np.where(out_of_range, 0, np.left_shift(input, np.where(out_of_range, 0, other))).astype(input.dtype)
+
+
+@primitive(pointwise=True, supports="i", numbers=("input", "other"), kernel_name="rshift_cpu")
+def bitwise_right_shift(input: Array, other: Array) -> Array:
+    """The bits moved down, the sign kept; as far as they go where moved out or by a negative number."""
+    furthest = input.dtype.itemsize * 8 - (input.dtype.kind == "i")
+    steps = np.where(_beyond_width(input, other), furthest, other).astype(input.dtype)
+    if input.dtype.kind == "u":
+        return np.where(steps == furthest, 0, np.right_shift(input, steps % furthest)).astype(input.dtype)
+    return np.right_shift(input, steps)
+
+
+def _beyond_width(input: Array, shift: Array) -> Array:
+    width = input.dtype.itemsize * 8
+    return (shift < 0) | (shift >= width)
+
+
+@primitive(pointwise=True, supports="i", numbers=())
+def gcd(input: Array, other: Array) -> Array:
+    """Greatest common divisor."""
+    return np.gcd(input, other)
+
+
+@primitive(pointwise=True, supports="i", numbers=())
+def lcm(input: Array, other: Array) -> Array:
+    """Least common multiple."""
+    return np.lcm(input, other)
+
+
+# -- what kind of number ------------------------------------------------------------------------------------------
+@primitive(pointwise=True, writes=False, nondifferentiable=("input",))
+def isnan(input: Array) -> Array:
+    """Where ``input`` is not a number."""
+    return np.isnan(input)
+
+
+@primitive(pointwise=True, writes=False, nondifferentiable=("input",))
+def isinf(input: Array) -> Array:
+    """Where ``input`` is infinite."""
+    return np.isinf(input)
+
+
+@primitive(pointwise=True, writes=False, nondifferentiable=("input",))
+def isfinite(input: Array) -> Array:
+    """Where ``input`` is neither infinite nor NaN."""
+    return np.isfinite(input)
+
+
+@primitive(
+    pointwise=True, writes=False, nondifferentiable=("input",), check=lambda input: _refuse_complex(input, "isposinf")
 )
+def isposinf(input: Array) -> Array:
+    """Where ``input`` is plus infinity."""
+    return np.isinf(input) & (input > 0)
 
 
-@composite(name="where", function=False)
-def _where_method(input: Tensor, condition: Tensor, other: Any) -> Tensor:
-    """``input`` where ``condition`` holds, ``other`` elsewhere."""
-    return where(condition, input, other)
-
-
-@composite(method=False)
-def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
-    """``input`` where ``condition`` holds, ``other`` elsewhere; given the condition alone, where it holds."""
-    if input is None and other is None:
-        return ops.nonzero(condition, as_tuple=True)
-    if condition.dtype not in (dtypes.bool_, dtypes.uint8):
-        raise OpError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype.scalar_type}"
-        )
-    return choose(condition if condition.dtype is dtypes.bool_ else condition != 0, input, other)
-
-
-def _check_mask(mask: Array) -> None:
-    if mask.dtype != np.bool_:
-        name = dtypes.of(mask).alias
-        raise OpError(f"masked_fill_ only supports boolean masks, but got mask with dtype {name}")
-
-
-@primitive(public=False, pointwise=True, grad_fn="MaskedFillBackward0")
-def masked_fill_number(input: Array, mask: Mask, value: Scalar) -> Array:
-    """``input`` with a number where ``mask`` holds."""
-    _check_mask(mask)
-    return np.where(mask, as_element(value, input), input)
-
-
-masked_fill_number.vjp(input=lambda g, mask: g.masked_fill(mask, 0))
-
-
-def as_element(value: Any, array: Array) -> Array:
-    """A number as a 0-d array of the dtype of ``array``; refused where the reference refuses the conversion."""
-    if isinstance(value, complex) and array.dtype.kind != "c" and value.imag:
-        name = CPP_NAMES.get(array.dtype.name, array.dtype.name)
-        raise OpError(f"value cannot be converted to type {name} without overflow")
-    if isinstance(value, complex) and array.dtype.kind != "c":
-        value = value.real
-    return np.asarray(value).astype(array.dtype)
-
-
-CPP_NAMES = {"float64": "double", "float32": "float", "int64": "int64_t", "int32": "int", "bool": "bool"}
-
-
-@primitive(public=False, pointwise=True, grad_fn="MaskedFillBackward1", numbers=())
-def masked_fill_tensor(input: Array, mask: Mask, value: Array) -> Array:
-    """``input`` with the 0-d ``value`` where ``mask`` holds."""
-    _check_mask(mask)
-    if value.ndim:
-        raise OpError(
-            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
-            f"{value.ndim} dimension(s)."
-        )
-    return np.where(mask, value, input)
-
-
-masked_fill_tensor.vjp(
-    input=lambda g, mask: g.masked_fill(mask, 0),
-    value=lambda g, mask: ops.choose(mask, g, ops.zeros_of(g)),
+@primitive(
+    pointwise=True, writes=False, nondifferentiable=("input",), check=lambda input: _refuse_complex(input, "isneginf")
 )
+def isneginf(input: Array) -> Array:
+    """Where ``input`` is minus infinity."""
+    return np.isinf(input) & (input < 0)
 
 
-@overloaded
-def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
-    """``input`` with ``value`` where ``mask`` holds."""
-    if isinstance(value, Tensor):
-        return masked_fill_tensor, (input, mask, value if value.dtype is input.dtype else ops.cast(value, input.dtype))
-    return masked_fill_number, (input, mask, value)
+def _refuse_complex(input: Tensor, name: str) -> None:
+    if input.dtype.is_complex:
+        raise OpError(f"{name} does not support complex inputs.")
+
+
+@primitive(pointwise=True, writes=False, nondifferentiable=("input",))
+def isreal(input: Array) -> Array:
+    """Where the imaginary part is 0."""
+    return np.isreal(input)
+
+
+# -- closeness ----------------------------------------------------------------------------------------------------
+@primitive(public=False, pointwise=True, numbers=(), nondifferentiable=("input", "other"))
+def close(input: Array, other: Array, rtol: float, atol: float, equal_nan: bool) -> Array:
+    """Where the two differ by at most ``atol + rtol * abs(other)``."""
+    equal = input == other
+    if equal_nan and input.dtype.kind in "fc":
+        equal |= np.isnan(input) & np.isnan(other)
+    if input.dtype.kind == "b":
+        return equal
+    finite_gap = np.abs(input - other) if input.dtype.kind in "fc" else np.abs(np.float64(input) - np.float64(other))
+    return equal | (np.isfinite(finite_gap) & (finite_gap <= atol + np.abs(rtol * other)))
+
+
+@composite
+def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> Tensor:
+    """Where the two differ by at most ``atol + rtol * abs(other)``."""
+    if input.dtype is not other.dtype:
+        raise OpError(f"{input.dtype.scalar_type} did not match {other.dtype.scalar_type}")
+    for name, tolerance in (("rtol", rtol), ("atol", atol)):
+        if tolerance < 0:
+            raise OpError(f"{name} must be greater than or equal to zero, but got {tolerance:g}")
+    return close(input, other, rtol, atol, equal_nan)  # type: ignore[no-any-return]
+
+
+@composite
+def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Whether ``isclose`` holds everywhere."""
+    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
+
+
+@composite
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Whether the two have one shape and equal elements."""
+    return bool(np.array_equal(input.array, other.array))

@@ -97,6 +97,7 @@ def _equation_and_operands(equation: Any, operands: tuple[Any, ...]) -> tuple[st
 
 def _from_sublists(parts: tuple[Any, ...]) -> tuple[str, list[Tensor]]:
     """``x, [0, 1], y, [1, 2], [0, 2]`` as an equation."""
+
     def spell(labels: Any) -> str:
         return "".join(ELLIPSIS if label is Ellipsis else LETTERS[label] for label in labels)
 
@@ -149,9 +150,7 @@ def _explicit_output(right: str, inputs: list[list[Any]]) -> list[Any]:
     known = {label for labels in inputs for label in labels}
     for letter in before + after:
         if letter not in known:
-            raise OpError(
-                f"einsum(): output subscript {letter} does not appear in the equation for any input operand"
-            )
+            raise OpError(f"einsum(): output subscript {letter} does not appear in the equation for any input operand")
         if (before + after).count(letter) > 1:
             raise OpError(f"einsum(): output subscript {letter} appears more than once in the output")
     return [*before, *(_dots(inputs) if dots else []), *after]
@@ -230,7 +229,10 @@ def _path(inputs: list[list[Any]], output: list[Any], extents: dict[Any, int]) -
     arguments: list[Any] = []
     for labels in inputs:
         unique = list(dict.fromkeys(labels))
-        arguments += [np.broadcast_to(np.int8(0), [extents[label] for label in unique]), [names[l] for l in unique]]
+        arguments += [
+            np.broadcast_to(np.int8(0), [extents[label] for label in unique]),
+            [names[label] for label in unique],
+        ]
     steps = np.einsum_path(*arguments, [names[label] for label in output], optimize="greedy")[0][1:]
     return [pair for step in steps for pair in _pairs(list(step))]
 
@@ -316,9 +318,7 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
 def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     """The products of vectors along ``dim``, the first conjugated."""
     if not x.dtype.is_differentiable:
-        raise OpError(
-            f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {x.dtype.scalar_type}"
-        )
+        raise OpError(f"linalg.vecdot: Expected a floating point or complex tensor as input. Got {x.dtype.scalar_type}")
     if x.dtype is not y.dtype:
         raise OpError(
             f"linalg.vecdot: Expected x and y to have the same dtype, but found x of type {x.dtype.scalar_type} and y "
@@ -341,7 +341,9 @@ def linalg_cross(input: Array, other: Array, *, dim: Dim = -1) -> Array:
     """The cross product of 3-vectors along ``dim``."""
     extents = [array.shape[dim] if array.ndim else 0 for array in (input, other)]
     if extents != [3, 3]:
-        raise OpError(f"linalg.cross: inputs dimension {dim - input.ndim} must have length 3. Got {extents[0]} and {extents[1]}")
+        raise OpError(
+            f"linalg.cross: inputs dimension {dim - input.ndim} must have length 3. Got {extents[0]} and {extents[1]}"
+        )
     a, b = (np.moveaxis(array, dim, 0) for array in np.broadcast_arrays(input, other))
     parts = [a[(i + 1) % 3] * b[(i + 2) % 3] - a[(i + 2) % 3] * b[(i + 1) % 3] for i in range(3)]
     return np.stack(parts, axis=dim)

@@ -13,7 +13,7 @@ import numpy as np
 from engine import ops
 from engine.errors import DimensionError, OpError
 from engine.op import Array, Dim, Dims, composite, primitive
-from engine.ops.reduce import UNSET, Unset, axes_of, unreduced
+from engine.ops.reduce import UNSET, axes_of, is_unset, unreduced
 from engine.ops.results import named_result
 from engine.ops.selections import divided_evenly, put_back
 from engine.tensor import Tensor
@@ -155,22 +155,19 @@ for _op in (max_dim, min_dim):
 
 
 @composite
-def max(input: Tensor, dim: Any = UNSET, keepdim: bool = False) -> Any:
+def max(input: Tensor, dim: Any = UNSET, keepdim: bool = False, *, other: Tensor | None = None) -> Any:
     """The largest element; with ``dim`` the largest along it and their places; with a tensor, ``maximum``."""
-    return _choose(input, dim, keepdim, ("max_all", "max_dim", "maximum"))
+    if other is not None or isinstance(dim, Tensor):
+        return ops.maximum(input, dim if other is None else other)
+    return max_all(input) if is_unset(dim) else max_dim(input, dim, keepdim)
 
 
 @composite
-def min(input: Tensor, dim: Any = UNSET, keepdim: bool = False) -> Any:
+def min(input: Tensor, dim: Any = UNSET, keepdim: bool = False, *, other: Tensor | None = None) -> Any:
     """The smallest element; with ``dim`` the smallest along it and their places; with a tensor, ``minimum``."""
-    return _choose(input, dim, keepdim, ("min_all", "min_dim", "minimum"))
-
-
-def _choose(input: Tensor, dim: Any, keepdim: bool, names: tuple[str, str, str]) -> Any:
-    everything, along, between = (getattr(ops, name) for name in names)
-    if isinstance(dim, Unset):
-        return everything(input)
-    return between(input, dim) if isinstance(dim, Tensor) else along(input, dim, keepdim)
+    if other is not None or isinstance(dim, Tensor):
+        return ops.minimum(input, dim if other is None else other)
+    return min_all(input) if is_unset(dim) else min_dim(input, dim, keepdim)
 
 
 def _places(name: str, find: Any, input: Array, dim: int | None, keepdim: bool) -> Array:

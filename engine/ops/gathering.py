@@ -72,11 +72,11 @@ def gather(input: Array, dim: Dim, index: Index, *, sparse_grad: bool = False) -
     return input.reshape(-1)[flat_places(input.shape, index, dim)].reshape(index.shape)
 
 
-gather.vjp(input=lambda g, dim, index, input_shape: _ungather(g, index, dim, input_shape))
+gather.vjp(input=lambda g, dim, index, input_shape: ops.ungathered(g, index, dim, input_shape))
 
 
 @primitive(public=False, linear=True, grows=lambda size: prod(size))
-def _ungather(input: Array, index: Index, dim: int, size: Size) -> Array:
+def ungathered(input: Array, index: Index, dim: int, size: Size) -> Array:
     """Zeros of shape ``size`` with ``input`` added where ``gather`` read: its adjoint."""
     result = np.zeros(size, input.dtype)
     if index.size:
@@ -84,7 +84,7 @@ def _ungather(input: Array, index: Index, dim: int, size: Size) -> Array:
     return result
 
 
-_ungather.vjp(input=lambda g, index, dim: ops.gather(g, dim, index))
+ungathered.vjp(input=lambda g, index, dim: ops.gather(g, dim, index))
 
 
 @primitive(grows=lambda input, dim, index: input.size // max(input.shape[dim], 1) * index.size if input.ndim else 1)
@@ -117,7 +117,7 @@ index_select.vjp(
 
 @composite
 def take_along_dim(input: Tensor, indices: Tensor, dim: int | None = None) -> Tensor:
-    """``gather`` with ``input`` and ``indices`` broadcast against each other; without ``dim`` from the flattened tensor."""
+    """``gather`` with both broadcast against each other; without ``dim``, from the flattened tensor."""
     if indices.dtype is not dtypes.int64:
         raise OpError(f"torch.take_along_dim(): dtype of indices should be Long but got {indices.dtype.scalar_type}")
     if dim is None:

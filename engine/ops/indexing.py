@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, modes, ops
-from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, DimensionError, OpError
 from engine.op import Array, Arrays, Size, composite, primitive
-from engine.ops.create import check_fits, made_of
+from engine.ops.create import check_fits
+from engine.ops.literals import made_of
 from engine.overloads import overloaded
 from engine.tensor import Tensor
 
@@ -42,7 +42,7 @@ _INDICES = (dtypes.int64, dtypes.int32)
 def _located(shape: tuple[int, ...], indices: list[Array], places: tuple[int, ...]) -> tuple[Any, ...]:
     """The NumPy key of ``indices`` at ``places``: masks resolved, everything in bounds."""
     key: list[Any] = [slice(None)] * len(shape)
-    found = []
+    found: list[Array] = []
     for index, place in zip(indices, places, strict=True):
         parts = np.nonzero(index) if index.dtype in (np.bool_, np.uint8) else (index,)
         if place + len(parts) > len(shape):
@@ -98,11 +98,11 @@ def index(input: Array, indices: Arrays, places: Size) -> Array:
     return input[_located(input.shape, indices, places)]
 
 
-index.vjp(input=lambda g, input_shape, indices, places: _scattered(g, indices, places, input_shape))
+index.vjp(input=lambda g, input_shape, indices, places: ops.added_at(g, indices, places, input_shape))
 
 
 @primitive(public=False, nondifferentiable=("indices",), linear=True, grows=lambda size: int(np.prod(size)))
-def _scattered(input: Array, indices: Arrays, places: Size, size: Size) -> Array:
+def added_at(input: Array, indices: Arrays, places: Size, size: Size) -> Array:
     """Zeros of shape ``size`` with ``input`` added at ``indices``: the adjoint of ``index``."""
     result = np.zeros(size, input.dtype)
     _add_at(result, _located(size, indices, places), input, indices)
@@ -116,7 +116,7 @@ def _add_at(target: Array, key: tuple[Any, ...], values: Array, indices: list[Ar
         np.add.at(target, key, values)
 
 
-_scattered.vjp(input=lambda g, indices, places: index(g, indices, places))
+added_at.vjp(input=lambda g, indices, places: index(g, indices, places))
 
 
 @primitive(public=False, nondifferentiable=("indices",), grad_fn="IndexPutBackward0")

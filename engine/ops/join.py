@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from math import prod
 from typing import Any
 
 import numpy as np
 
-from engine import ops
-from engine.binding import wrap_dim
-from engine.errors import ArgumentValueError, DimensionError, OpError
-from engine.op import Array, Arrays, Dim, Extents, NewDim, Size, composite, primitive
+from engine import dtypes, ops
+from engine.errors import ArgumentTypeError, ArgumentValueError, DimensionError, OpError
+from engine.op import (
+    Array,
+    Arrays,
+    Dim,
+    NewDim,
+    Size,
+    composite,
+    primitive,
+    wrap_dim,
+)  # fmt: skip
 from engine.tensor import Tensor
 
 
@@ -21,7 +28,12 @@ def _is_skipped(shape: tuple[int, ...]) -> bool:
     return shape == (0,)
 
 
-@primitive(method=False, promote="default", aliases=("concat", "concatenate"))
+def _check_any(tensors: list[Tensor]) -> None:
+    if not tensors:
+        raise ArgumentValueError("torch.cat(): expected a non-empty list of Tensors")
+
+
+@primitive(method=False, promote="default", aliases=("concat", "concatenate"), check=_check_any)
 def cat(tensors: Arrays, dim: Dim = 0) -> Array:
     """The tensors one after the other along ``dim``; their other extents are equal."""
     _check_cat(tensors, dim)
@@ -30,8 +42,6 @@ def cat(tensors: Arrays, dim: Dim = 0) -> Array:
 
 
 def _check_cat(tensors: list[Array], dim: int) -> None:
-    if not tensors:
-        raise ArgumentValueError("torch.cat(): expected a non-empty list of Tensors")
     for position, array in enumerate(tensors):
         if array.ndim == 0:
             raise OpError(f"zero-dimensional tensor (at position {position}) cannot be concatenated")
@@ -68,11 +78,14 @@ def _uncat(g: Tensor, tensors_shapes: Any, dim: int) -> list[Any]:
 cat.vjp(tensors=_uncat)
 
 
-@primitive(method=False, promote="default")
-def stack(tensors: Arrays, dim: NewDim = 0) -> Array:
-    """The tensors, all of one shape, along a new dimension ``dim``."""
+def _check_some(tensors: list[Tensor]) -> None:
     if not tensors:
         raise OpError("stack expects a non-empty TensorList")
+
+
+@primitive(method=False, promote="default", check=_check_some)
+def stack(tensors: Arrays, dim: NewDim = 0) -> Array:
+    """The tensors, all of one shape, along a new dimension ``dim``."""
     for position, array in enumerate(tensors):
         if array.shape != tensors[0].shape:
             raise OpError(
@@ -160,15 +173,137 @@ def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> Any:
 @composite
 def chunk(input: Tensor, chunks: int, dim: int = 0) -> Any:
     """At most ``chunks`` slices along ``dim``, all but the last of equal extent."""
-    size = _chunk_size(input, chunks, dim)
+    size = chunk_size(input, chunks, dim)
     if size == 0:
         return split_with_sizes(input, (0,) * chunks, dim)
     return split_evenly(input, size, dim)
 
 
-def _chunk_size(input: Tensor, chunks: int, dim: int) -> int:
+def chunk_size(input: Tensor, chunks: int, dim: int) -> int:
+    """The extent of all slices but the last."""
     if input.array.ndim == 0:
         raise OpError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise OpError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     return -(-input.array.shape[wrap_dim(dim, input.array.ndim)] // chunks)
+
+
+@composite
+def tensor_split(
+    input: Tensor, indices_or_sections: Any = None, dim: int = 0, *, indices: Any = None, sections: int | None = None
+) -> Any:
+    """Slices along ``dim``: so many of nearly equal extent, or cut at the given positions."""
+    if input.array.ndim == 0:
+        raise OpError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+    asked = next((one for one in (indices_or_sections, indices, sections) if one is not None), None)
+    dim = wrap_dim(dim, input.array.ndim)
+    return _cut(input, _cuts(_split_argument(asked), input.array.shape[dim]), dim)
+
+
+def _split_argument(asked: Any) -> Any:
+    if not isinstance(asked, Tensor):
+        return asked
+    if asked.dtype is not dtypes.int64:
+        raise OpError(
+            f"tensor_split expected tensor_indices_or_sections to have dtype of long, but got {asked.dtype.scalar_type}"
+        )
+    if asked.array.ndim > 1:
+        raise OpError(
+            "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but "
+            f"got a tensor with {asked.array.ndim} dims"
+        )
+    return asked.array.tolist()
+
+
+def _cuts(asked: Any, extent: int) -> list[int]:
+    """The positions to cut at."""
+    if isinstance(asked, list | tuple):
+        return list(asked)
+    if not isinstance(asked, int):
+        raise ArgumentTypeError("tensor_split() received an invalid combination of arguments")
+    if asked < 1:
+        raise OpError(f"number of sections must be larger than 0, got {asked}")
+    size, larger = divmod(extent, asked)
+    return [section * size + min(section, larger) for section in range(1, asked)]
+
+
+def _cut(input: Tensor, cuts: list[int], dim: int) -> tuple[Any, ...]:
+    starts, ends = [0, *cuts], [*cuts, input.array.shape[dim]]
+    return tuple(ops.slice_dim(input, dim, start, end, 1) for start, end in zip(starts, ends, strict=True))
+
+
+def _check_split(name: str, input: Tensor, asked: Any, dim: int, least: int) -> None:
+    ndim = input.array.ndim
+    if ndim < least:
+        raise OpError(
+            f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {ndim} dimensions!"
+        )
+    extent = input.array.shape[dim]
+    if isinstance(asked, int) and (asked == 0 or extent % asked):
+        raise OpError(
+            f"torch.{name} attempted to split along dimension {dim}, but the size of the dimension {extent} is not "
+            f"divisible by the split_size {asked}!"
+        )
+
+
+@composite
+def hsplit(input: Tensor, indices_or_sections: Any) -> Any:
+    """Slices side by side: along the second dimension, or the only one."""
+    dim = 0 if input.array.ndim == 1 else 1
+    _check_split("hsplit", input, indices_or_sections, dim, 1)
+    return tensor_split(input, indices_or_sections, dim)
+
+
+@composite
+def vsplit(input: Tensor, indices_or_sections: Any) -> Any:
+    """Slices one below the other: along the first dimension."""
+    _check_split("vsplit", input, indices_or_sections, 0, 2)
+    return tensor_split(input, indices_or_sections, 0)
+
+
+@composite
+def dsplit(input: Tensor, indices_or_sections: Any) -> Any:
+    """Slices one behind the other: along the third dimension."""
+    _check_split("dsplit", input, indices_or_sections, 2, 3)
+    return tensor_split(input, indices_or_sections, 2)
+
+
+# -- stacks by name -----------------------------------------------------------------------------------------------
+def _listed(name: str, tensors: Any) -> list[Tensor]:
+    if not isinstance(tensors, list | tuple):
+        raise ArgumentTypeError(
+            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
+        )
+    if not tensors:
+        raise OpError(f"{name} expects a non-empty TensorList")
+    return list(tensors)
+
+
+@composite
+def hstack(tensors: Any) -> Tensor:
+    """Side by side: along the second dimension, of vectors along the only one."""
+    parts = [ops.atleast_1d(one) for one in _listed("hstack", tensors)]
+    return ops.cat(parts, 0 if parts[0].array.ndim == 1 else 1)
+
+
+@composite(aliases=("row_stack",))
+def vstack(tensors: Any) -> Tensor:
+    """One below the other: along the first of at least two dimensions."""
+    return ops.cat([ops.atleast_2d(one) for one in _listed("vstack", tensors)], 0)
+
+
+@composite
+def dstack(tensors: Any) -> Tensor:
+    """One behind the other: along the third of at least three dimensions."""
+    return ops.cat([ops.atleast_3d(one) for one in _listed("dstack", tensors)], 2)
+
+
+@composite
+def column_stack(tensors: Any) -> Tensor:
+    """Side by side, vectors as columns."""
+    parts = [_as_column(one) for one in _listed("column_stack", tensors)]
+    return ops.cat(parts, 1)
+
+
+def _as_column(one: Tensor) -> Any:
+    return ops.reshape(one, (one.array.size, 1)) if one.array.ndim <= 1 else one

@@ -54,7 +54,7 @@ dot.vjp(input=lambda g, tensor: g * tensor.conj(), tensor=lambda g, input: g * i
 @primitive(check=_check_vectors)
 def vdot(input: Array, other: Array) -> Array:
     """``dot`` with the first vector conjugated."""
-    return np.vdot(input, other)
+    return np.asarray(np.vdot(input, other))
 
 
 vdot.vjp(input=lambda g, other: g.conj() * other, other=lambda g, input: g * input)

@@ -73,8 +73,8 @@ def linalg_vector_norm(
     input: Array, ord: Scalar = 2, dim: Dims | None = None, keepdim: bool = False, *, dtype: DType | None = None
 ) -> Array:
     """The ``ord``-norm over ``dim``, computed in ``dtype``."""
-    _check_identity(input, ord, dim)  # type: ignore[arg-type]
-    return norm_of(summands(input, dtype), ord, axes_of(input, dim), keepdim)  # type: ignore[arg-type]
+    _check_identity(input, ord, dim)
+    return norm_of(summands(input, dtype), ord, axes_of(input, dim), keepdim)
 
 
 def _no_gradient(g: Any, input: Any, norm: Any, axes: Any) -> Any:
@@ -161,8 +161,8 @@ def dist(input: Array, other: Array, p: Scalar = 2) -> Array:
     if difference.dtype.kind not in "fc":
         found = dtypes.of(difference).scalar_type
         raise OpError(f"norm(): input dtype should be either floating point or complex. Got {found} instead.")
-    _check_identity(difference, p, None)  # type: ignore[arg-type]
-    return norm_of(difference, p, tuple(range(difference.ndim)), False)  # type: ignore[arg-type]
+    _check_identity(difference, p, None)
+    return norm_of(difference, p, tuple(range(difference.ndim)), False)
 
 
 def _dist_input(g: Any, input: Any, other: Any, out: Any, p: float) -> Any:
@@ -194,9 +194,9 @@ def _check_renorm(input: Array, p: float, maxnorm: float) -> None:
 @primitive(writes=True)
 def renorm(input: Array, p: Scalar, dim: Dim, maxnorm: Scalar) -> Array:
     """The slices along ``dim``, scaled down to ``p``-norm ``maxnorm`` where theirs is larger."""
-    _check_renorm(input, p, maxnorm)  # type: ignore[arg-type]
+    _check_renorm(input, p, maxnorm)
     _check_norm_dtypes(dtypes.of(input), None)
-    norm = norm_of(input, p, _others(input.ndim, dim), True)  # type: ignore[arg-type]
+    norm = norm_of(input, p, _others(input.ndim, dim), True)
     scale = np.where(norm > maxnorm, maxnorm / (norm + TINY), 1)
     return input * scale.astype(norm.dtype)
 

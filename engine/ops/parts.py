@@ -47,6 +47,11 @@ view_as_real.vjp(input=lambda g: ops.view_as_complex(ops.contiguous(g)))
 @primitive(view=True)
 def view_as_complex(input: Array) -> Array:
     """Pairs along the last dimension as complex numbers, sharing storage."""
+    if not dtypes.of(input).is_floating_point:
+        raise OpError(
+            "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: "
+            f"{dtypes.of(input).scalar_type}"
+        )
     if input.ndim == 0 or input.shape[-1] != 2:
         raise OpError("Tensor must have a last dimension of size 2")
     if input.strides[-1] != input.itemsize:

@@ -100,16 +100,16 @@ def _zero_inplace(input: Tensor) -> Tensor:
 @composite
 def contiguous(input: Tensor) -> Tensor:
     """The tensor itself if it is C-contiguous, else a copy that is."""
-    return input if input.array.flags.c_contiguous else _clone_contiguous(input)
+    return input if input.array.flags.c_contiguous else clone_contiguous(input)
 
 
 @primitive(public=False, linear=True, grad_fn="CloneBackward0")
-def _clone_contiguous(input: Array) -> Array:
+def clone_contiguous(input: Array) -> Array:
     """A C-contiguous copy."""
     return input.copy(order="C")
 
 
-_clone_contiguous.vjp(input=lambda g: g)
+clone_contiguous.vjp(input=lambda g: g)
 
 
 # -- sums ---------------------------------------------------------------------------------------------------------

@@ -41,13 +41,13 @@ def _as_tensor(input: Tensor, q: Any) -> Tensor:
     return from_array(np.array(q, input.array.dtype))
 
 
-def _sorted_rows(input: Tensor, dim: int | None) -> Any:
-    """What is reduced over, sorted, as the last dimension."""
-    if dim is None:
-        return ops.sort(ops.flatten(input))[0]
-    if dim == input.array.ndim - 1 or input.array.ndim == 0:
-        return ops.sort(ops.flatten(input) if input.array.ndim == 0 else input)[0]
-    return ops.sort(ops.transpose(ops.unsqueeze(input, -1), dim, -1))[0]
+def _sorted_rows(input: Tensor, axis: int | None, keepdim: bool) -> Any:
+    """What is reduced over, sorted, as the last dimension behind those of the result."""
+    if axis is None or input.array.ndim == 0:
+        ordered = ops.sort(ops.flatten(input))[0]
+        return ops.view(ordered, [1] * input.array.ndim + [-1]) if keepdim else ordered
+    ordered = ops.sort(ops.transpose(ops.unsqueeze(input, -1), axis, -1))[0]
+    return ordered if keepdim else ops.squeeze_dim(ordered, axis)
 
 
 def _ranks(ordered: Any, q: Any, skips_nan: bool) -> Any:
@@ -80,23 +80,12 @@ def _interpolated(ordered: Any, ranks: Any, interpolation: str) -> Any:
 def _quantile(input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolation: str, skips_nan: bool) -> Any:
     fractions = _as_tensor(input, q)
     _check_quantile(input, fractions, interpolation)
-    ndim = input.array.ndim
-    axis = None if dim is None else wrap_dim(dim, ndim)
-    ordered = _sorted_rows(input, axis)
+    axis = None if dim is None else wrap_dim(dim, input.array.ndim)
+    ordered = _sorted_rows(input, axis, keepdim)
     values = _interpolated(ordered, _ranks(ordered, fractions, skips_nan), interpolation)
-    values = ops.reshape(values, _laid_out(input, axis, keepdim, values.array.shape[-1]))
-    if fractions.array.ndim == 0:
-        return ops.squeeze_dim.inplace(values, -1)
-    front = ops.transpose(ops.unsqueeze(values, 0), 0, -1)
-    return ops.squeeze_dim.inplace(front, -1)
-
-
-def _laid_out(input: Tensor, axis: int | None, keepdim: bool, count: int) -> tuple[int, ...]:
-    """The shape of the result with the quantiles as its last dimension."""
-    shape = input.array.shape
-    if not keepdim:
-        return (*[extent for place, extent in enumerate(shape) if place != axis and axis is not None], count)
-    return (*[1 if axis in (None, place) else extent for place, extent in enumerate(shape)], count)
+    if fractions.array.ndim:
+        values = ops.transpose.inplace(ops.unsqueeze.inplace(values, 0), 0, -1)
+    return ops.squeeze_dim.inplace(values, -1)
 
 
 @composite

@@ -22,7 +22,12 @@ class Unset:
         return "None"
 
 
-UNSET = Unset()
+UNSET: Any = Unset()
+
+
+def is_unset(value: object) -> bool:
+    """Whether an argument was left out."""
+    return value is UNSET
 
 
 # -- what reductions share ----------------------------------------------------------------------------------------
@@ -98,9 +103,9 @@ sum_dim.vjp(
 
 
 @composite
-def sum(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:  # type: ignore[assignment]
+def sum(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The sum of all elements, or sums over ``dim``. Integers add up in int64 unless ``dtype`` says otherwise."""
-    if isinstance(dim, Unset):
+    if is_unset(dim):
         return sum_all(input, dtype)
     return sum_dim(input, dim, keepdim, dtype)
 
@@ -149,9 +154,9 @@ mean_dim.vjp(
 
 
 @composite
-def mean(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:  # type: ignore[assignment]
+def mean(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The mean of all elements, or means over ``dim``."""
-    if isinstance(dim, Unset):
+    if is_unset(dim):
         return mean_all(input, dtype)
     return mean_dim(input, dim, keepdim, dtype)
 
@@ -176,7 +181,7 @@ def sum_to_size(input: Tensor, size: Extents) -> Tensor:
 def prod_all(input: Array, dtype: DType | None = None) -> Array:
     """The product of all elements."""
     values = summands(input, dtype)
-    return np.prod(values, dtype=values.dtype)
+    return np.asarray(np.prod(values, dtype=values.dtype))
 
 
 @primitive(public=False, grad_fn="ProdBackward1")
@@ -220,9 +225,9 @@ prod_dim.vjp(input=_prod_dim_input)
 
 
 @composite
-def prod(input: Tensor, dim: Dim = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:  # type: ignore[assignment]
+def prod(input: Tensor, dim: Dim = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The product of all elements, or products over ``dim``."""
-    if isinstance(dim, Unset):
+    if is_unset(dim):
         return prod_all(input, dtype)
     return prod_dim(input, dim, keepdim, dtype)
 
@@ -235,9 +240,8 @@ def nansum(input: Array, dim: Dims | None = None, keepdim: bool = False, *, dtyp
         raise OpError("nansum on CPU does not support complex inputs")
     if dtype is not None and dtype.is_complex:
         raise UnsupportedError(f"\"nansum_cpu\" not implemented for '{dtype.scalar_type}'")
-    values = summands(input, dtype)
-    if values.dtype.kind == "f":
-        values = np.where(np.isnan(values), values.dtype.type(0), values)
+    values = np.where(np.isnan(input), input.dtype.type(0), input) if input.dtype.kind == "f" else input
+    values = summands(values, dtype)
     return np.sum(values, axis=axes_of(input, dim), keepdims=keepdim, dtype=values.dtype)
 
 
@@ -302,4 +306,4 @@ def all(input: Array, dim: Dims | None = None, keepdim: bool = False) -> Array:
 @primitive(nondifferentiable=("input",))
 def count_nonzero(input: Array, dim: Dims | None = None) -> Array:
     """How many elements are not zero."""
-    return np.sum(input != 0, axis=axes_of(input, dim), dtype=np.int64)
+    return np.asarray(np.sum(input != 0, axis=axes_of(input, dim), dtype=np.int64))

@@ -19,5 +19,5 @@ class NamedResult(tuple[Any, ...]):
 
 def named_result(name: str, *fields: str) -> Any:
     """The type of the results of the op ``name``; call it with one tensor a field."""
-    base = namedtuple(name, fields)  # type: ignore[misc]  # noqa: PYI024 - made from the op's declaration
+    base = namedtuple(name, fields)  # type: ignore[misc]
     return type(name, (NamedResult, base), {"__slots__": (), "__module__": "torch.return_types"})

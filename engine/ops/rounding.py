@@ -97,15 +97,19 @@ round_to_decimals.vjp(input=nothing)
 @overloaded
 def round(input: Tensor, *, decimals: int | None = None) -> Any:
     """The nearest integer, or the nearest number with so many decimals; the even one of two."""
-    if not decimals and (decimals is None or not input.dtype.is_differentiable):
-        return round_to_integer, (input,)
+    return (round_to_integer, (input,)) if decimals is None else _rounding_to(input, decimals)
+
+
+def _rounding_to(input: Tensor, decimals: int) -> Any:
+    if decimals == 0 and not input.dtype.is_floating_point:
+        raise UnsupportedError(f"\"round_vml_cpu\" not implemented for '{input.dtype.scalar_type}'")
     return round_to_decimals, (input, decimals)
 
 
 @overloaded(name="special.round", method=False, writes=False)
 def _special_round(input: Tensor, *, decimals: int = 0) -> Any:
     """The nearest number with so many decimals."""
-    return round_to_decimals, (input, decimals)
+    return _rounding_to(input, decimals)
 
 
 # -- signs and magnitudes -----------------------------------------------------------------------------------------
@@ -262,37 +266,3 @@ def nan_to_num(input: Tensor, nan: float | None = None, posinf: float | None = N
 
 
 # -- complex numbers from two real ones ---------------------------------------------------------------------------
-def _check_parts(one: Tensor, other: Tensor) -> None:
-    if any(tensor.dtype not in (dtypes.float16, dtypes.float32, dtypes.float64) for tensor in (one, other)):
-        names = f"{one.dtype.scalar_type} and {other.dtype.scalar_type}"
-        raise OpError(f"Expected both inputs to be Half, Float or Double tensors but got {names}")
-    if one.dtype is not other.dtype:
-        raise OpError(
-            f"Expected object of scalar type {one.dtype.scalar_type} but got scalar type {other.dtype.scalar_type} "
-            "for second argument"
-        )
-
-
-@primitive(pointwise=True, method=False, numbers=(), check=lambda real, imag: _check_parts(real, imag))
-def complex(real: Array, imag: Array) -> Array:
-    """Complex numbers from their parts."""
-    result = np.empty(np.broadcast_shapes(real.shape, imag.shape), dtypes.to_complex(dtypes.of(real)).numpy)
-    result.real, result.imag = real, imag
-    return result
-
-
-complex.vjp(real=lambda g: ops.real(g), imag=lambda g: ops.imag(g))
-
-
-@primitive(pointwise=True, method=False, numbers=(), check=lambda abs, angle: _check_parts(abs, angle))
-def polar(abs: Array, angle: Array) -> Array:
-    """Complex numbers from magnitude and angle."""
-    result = np.empty(np.broadcast_shapes(abs.shape, angle.shape), dtypes.to_complex(dtypes.of(abs)).numpy)
-    result.real, result.imag = abs * np.cos(angle), abs * np.sin(angle)
-    return result
-
-
-polar.vjp(
-    abs=lambda g, angle: ops.real(g * ops.polar(ops.ones_like(angle), -angle)),
-    angle=lambda g, out: ops.real(g * (out * 1j).conj()),
-)

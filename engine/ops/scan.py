@@ -154,7 +154,7 @@ def _running(input: Array, dim: int, extreme: Any) -> tuple[Array, Array]:
         return input, np.zeros((), np.int64)
     values = extreme.accumulate(input, axis=dim)
     places = np.arange(input.shape[dim]).reshape(-1, *[1] * (input.ndim - 1 - dim))
-    met = (input == values) | (input != input)  # noqa: PLR0124 - NaN
+    met = (input == values) | (input != input)  # or NaN
     return values, np.maximum.accumulate(np.where(met, places, 0), axis=dim)
 
 
@@ -207,7 +207,8 @@ def _log_cumsum_exp_complex(input: Array, axis: int) -> Array:
 
 def _logcumsumexp_input(g: Tensor, input: Tensor, out: Tensor, dim: int) -> Any:
     """``out[i]`` moves ``out[i + 1]`` by ``exp(out[i] - out[i + 1])``, which is at most 1 for real elements."""
-    ratio = ops.exp(ops.shift(out, dim) - out)
+    before = ops.shift(out, dim)
+    ratio = ops.exp((before - out).masked_fill(before == out, 0))
     return _unrecurred(g, ratio, dim) * ops.exp(input - out).conj()
 
 

@@ -1,6 +1,6 @@
 """Writing elements by position: along a dimension, into the flattened tensor, behind a mask, through a view.
 
-Ops whose operands must agree in dtype are chosen by an overload, which sees the dtypes before 16-bit floats are widened.
+Ops whose operands must agree in dtype are chosen by an overload: it sees the dtypes before 16-bit floats are widened.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from engine.overloads import overloaded
 from engine.tensor import Tensor
 
 REDUCE_SCATTER = (
-    "The reduce argument of torch.scatter with Tensor src is deprecated and will be removed in a future PyTorch release. "
-    "Use torch.scatter_reduce instead for more reduction options."
+    "The reduce argument of torch.scatter with Tensor src is deprecated and will be removed in a future PyTorch "
+    "release. Use torch.scatter_reduce instead for more reduction options."
 )
 
 
@@ -79,7 +79,7 @@ def scatter_src(input: Array, dim: Dim, index: Index, src: Array) -> Array:
 
 
 scatter_src.vjp(
-    input=lambda g, dim, index: scatter_number(g, dim, index, 0),
+    input=lambda g, dim, index: ops.scatter_number(g, dim, index, 0),
     src=lambda g, dim, index, src_shape: gathered(g, dim, index, src_shape, "ScatterBackward0", 1),
 )
 
@@ -185,8 +185,8 @@ def check_slices(op_name: str, input: Tensor, dim: int, index: Tensor, source: T
         raise OpError(f"{op_name}_(): Expected dtype int32/int64 for index but got: {kind.scalar_type}")
     if source.dtype is not input.dtype:
         raise OpError(
-            f"{op_name}_(): self ({input.dtype.scalar_type}) and source ({source.dtype.scalar_type}) must have the same "
-            "scalar type"
+            f"{op_name}_(): self ({input.dtype.scalar_type}) and source ({source.dtype.scalar_type}) must have the "
+            "same scalar type"
         )
     _check_slice_shapes(op_name, input.array, dim, index.array, source.array)
 
@@ -249,7 +249,7 @@ def index_copied(input: Array, dim: Dim, index: Index, source: Array) -> Array:
 
 
 index_copied.vjp(
-    input=lambda g, dim, index: index_filled(g, dim, index, 0),
+    input=lambda g, dim, index: ops.index_filled(g, dim, index, 0),
     source=lambda g, dim, index, source_shape: _picked_slices(g, dim, index, 1, source_shape),
 )
 
@@ -284,10 +284,10 @@ def _check_copied(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Non
 def _check_copied_extents(ours: tuple[int, ...], theirs: tuple[int, ...], dim: int, index: Array) -> None:
     slices = [shape[:dim] + shape[dim + 1 :] for shape in (ours, theirs)]
     if theirs and slices[0] != slices[1]:
-        ours_text, theirs_text = (" ".join(map(str, shape)) for shape in slices)
+        mine, other = (" ".join(map(str, shape)) for shape in slices)
         raise OpError(
-            f"index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: {ours_text} "
-            f"at dimension {dim} and source slice shape: {theirs_text} at dimension 0."
+            f"index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: {mine} at "
+            f"dimension {dim} and source slice shape: {other} at dimension 0."
         )
     extent = theirs[dim] if theirs else 1
     if index.size != extent:

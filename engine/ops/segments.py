@@ -14,7 +14,7 @@ from engine import modes, ops
 from engine.errors import OpError
 from engine.op import Array, Dim, Index, primitive
 from engine.ops.gathering import check_inside, flat_places
-from engine.ops.scattering import check_operands, check_slices, covered, places_of, slices_at
+from engine.ops.scattering import check_operands, check_slices, covered, places_of
 from engine.overloads import overloaded
 from engine.tensor import Tensor
 

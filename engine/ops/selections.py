@@ -37,7 +37,7 @@ def put_back(g: Tensor, indices: Tensor, input_shape: Any, dim: int, keepdim: bo
 
 @primitive(public=False, outputs=("mask", "count"), nondifferentiable=("input", "picked"))
 def ties(input: Array, picked: Array, axes: Any, match_nan: bool) -> tuple[Array, Array]:
-    """Where ``input`` equals ``picked``, which broadcasts against it, and how many such places there are along ``axes``.
+    """Where ``input`` equals ``picked``, which broadcasts against it, and how often it does so along ``axes``.
 
     Both come in the dtype of ``input``. A NaN equals another only if ``match_nan`` is set.
     """

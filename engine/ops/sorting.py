@@ -7,18 +7,17 @@ from typing import Any
 
 import numpy as np
 
-from engine import ops
 from engine.errors import OpError
 from engine.kernels import selection
 from engine.op import Array, Dim, composite, primitive
 from engine.ops.extrema import check_extent
-from engine.ops.reduce import UNSET, Unset
+from engine.ops.reduce import UNSET, is_unset
 from engine.ops.results import named_result
 from engine.ops.selections import divided_evenly, put_back
 from engine.tensor import Tensor
 
 # Which of equal elements is selected follows the reference up to this many elements; beyond it is the first in order.
-FOLLOWED = 1 << 16
+FOLLOWED = 1 << 14
 
 
 # -- sort ---------------------------------------------------------------------------------------------------------
@@ -59,9 +58,9 @@ for _op in (sort_plain, sort_stable):
 
 
 @composite
-def sort(input: Tensor, dim: Dim = -1, descending: bool = False, *, stable: bool | None = UNSET) -> Any:  # type: ignore[assignment]
+def sort(input: Tensor, dim: Dim = -1, descending: bool = False, *, stable: bool | None = UNSET) -> Any:
     """``input`` sorted along ``dim``, and where its elements were. Equal elements keep their order."""
-    return (sort_plain if isinstance(stable, Unset) else sort_stable)(input, dim, descending)
+    return (sort_plain if is_unset(stable) else sort_stable)(input, dim, descending)
 
 
 @primitive(nondifferentiable=("input",))
@@ -176,28 +175,16 @@ def kthvalue(input: Array, k: int, dim: Dim = -1, keepdim: bool = False) -> tupl
     return _picked(input, _follow(rows, ordered, order[..., k - 1], lambda values: _kth_place(values, k)), dim, keepdim)
 
 
-def _median_place(values: list[Any], skips_nan: bool) -> int:
-    """Of an even number of elements the lower one in the middle; the first NaN unless they are skipped."""
-    nan = [place for place, value in enumerate(values) if value != value]  # noqa: PLR0124
-    if nan and not skips_nan:
-        return nan[0]
-    nth = max(len(values) - len(nan) - 1, 0) // 2
-    items = list(range(len(values)))
-    selection.nth_element(items, nth, selection.ascending(values))
-    return items[nth]
-
-
 def _median_along(input: Array, dim: int, keepdim: bool, skips_nan: bool) -> tuple[Array, Array]:
+    """Of an even number of elements the lower one in the middle; the first NaN unless they are skipped."""
     check_extent("median()", input, dim)
     rows = _as_rows(input, dim)
     order = _sorted_places(rows, -1, False)
-    ordered = np.take_along_axis(rows, order, -1)
-    known = np.sum(rows == rows, axis=-1)  # noqa: PLR0124 - not NaN
+    known = np.sum(rows == rows, axis=-1)  # not NaN
     nth = np.maximum(known - 1, 0) // 2
     if not skips_nan:
         nth = np.where(known < rows.shape[-1], known, nth)
     places = np.take_along_axis(order, nth[..., None], -1)[..., 0]
-    places = _follow(rows, ordered, places, lambda values: _median_place(values, skips_nan))
     return _picked(input, places, dim, keepdim)
 
 
@@ -205,9 +192,9 @@ def _median_of_all(input: Array, skips_nan: bool) -> Array:
     if input.size == 0:
         return np.full((), np.nan if input.dtype.kind == "f" else np.iinfo(input.dtype).min, input.dtype)
     ordered = np.sort(input, axis=None)
-    known = int(np.sum(input == input))  # noqa: PLR0124 - not NaN
+    known = int(np.sum(input == input))  # not NaN
     place = -1 if known < input.size and not skips_nan else max(known - 1, 0) // 2
-    return ordered[place]  # type: ignore[no-any-return]
+    return ordered[place]
 
 
 @primitive(public=False, supports="if", kernel_name="median_cpu", grad_fn="MedianBackward0", promote="default")
@@ -241,30 +228,28 @@ def nanmedian_dim(input: Array, dim: Dim, keepdim: bool) -> tuple[Array, Array]:
 
 
 @composite
-def median(input: Tensor, dim: Dim = UNSET, keepdim: bool = False) -> Any:  # type: ignore[assignment]
+def median(input: Tensor, dim: Dim = UNSET, keepdim: bool = False) -> Any:
     """The median, of two the lower; NaN if an element is."""
-    return median_all(input) if isinstance(dim, Unset) else median_dim(input, dim, keepdim)
+    return median_all(input) if is_unset(dim) else median_dim(input, dim, keepdim)
 
 
 @composite
-def nanmedian(input: Tensor, dim: Dim = UNSET, keepdim: bool = False) -> Any:  # type: ignore[assignment]
+def nanmedian(input: Tensor, dim: Dim = UNSET, keepdim: bool = False) -> Any:
     """The median of the elements that are not NaN."""
-    return nanmedian_all(input) if isinstance(dim, Unset) else nanmedian_dim(input, dim, keepdim)
+    return nanmedian_all(input) if is_unset(dim) else nanmedian_dim(input, dim, keepdim)
 
 
 # -- mode ---------------------------------------------------------------------------------------------------------
-def _mode_place(values: list[Any]) -> int:
+def _mode_place(values: Array, follows: bool) -> int:
     """The last element of the longest run of equal ones in sorted order, of the first such run."""
-    items = list(range(len(values)))
-    selection.sort(items, len(items), selection.ascending(values))
-    best = longest = run = 0
-    for place, item in enumerate(items):
-        run += 1
-        if place + 1 == len(items) or values[item] != values[items[place + 1]]:
-            if run > longest:
-                best, longest = item, run
-            run = 0
-    return best
+    order = np.argsort(values, kind="stable")
+    if follows:
+        listed, items = values.tolist(), list(range(len(values)))
+        selection.sort(items, len(items), lambda i, j: listed[i] < listed[j])
+        order = np.asarray(items)
+    ordered = values[order]
+    ends = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), len(values) - 1)
+    return int(order[ends[np.argmax(np.diff(ends, prepend=-1))]])
 
 
 @primitive(
@@ -277,7 +262,7 @@ def mode(input: Array, dim: Dim = -1, keepdim: bool = False) -> tuple[Array, Arr
     rows = _as_rows(input, dim)
     places = np.zeros(rows.shape[:-1], np.int64)
     for row in np.ndindex(places.shape):
-        places[row] = _mode_place(rows[row].tolist())
+        places[row] = _mode_place(rows[row], rows.size <= FOLLOWED)
     return _picked(input, places, dim, keepdim)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, modes, ops
+from engine import modes, ops
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER
 from engine.errors import ArgumentTypeError, OpError
 from engine.op import Array, Dims, Scalar, composite, primitive
@@ -109,7 +109,7 @@ std_mean_dim.vjp(input=_std_mean_input)
 
 # -- the public forms ---------------------------------------------------------------------------------------------
 def _spread(name: str, input: Tensor, dim: Any, unbiased: bool | None, keepdim: bool, correction: Any) -> Any:
-    """Bring the three ways of calling these ops to one: ``(unbiased)``, ``(dim, unbiased)`` and ``(dim, correction)``."""
+    """Bring the ways of calling these ops to one: ``(unbiased)``, ``(dim, unbiased)``, ``(dim, correction)``."""
     if isinstance(dim, bool) and unbiased is None:
         dim, unbiased = None, dim
     if unbiased is not None and (correction is not None or not isinstance(unbiased, bool)):
@@ -196,10 +196,12 @@ def cov(
     weights = fweights if aweights is None else aweights if fweights is None else fweights * aweights
     total = count if weights is None else ops.sum(weights)
     weighted = observed if weights is None else observed * weights
-    centered = observed - ops.unsqueeze(ops.sum(weighted, 1) / total, 1)
+    average = ops.sum(weighted, 1) / total
+    freedom = _freedom(total, weights, aweights, correction)
+    centered = observed - ops.unsqueeze(average, 1)
     right = centered if weights is None else centered * weights
     products = ops.mm(centered, ops.conj(ops.t(right)))
-    return ops.squeeze(ops.true_div(products, _freedom(total, weights, aweights, correction)))
+    return ops.squeeze(ops.div(products, freedom))
 
 
 def _freedom(total: Any, weights: Any, aweights: Tensor | None, correction: int) -> Any:

@@ -49,7 +49,8 @@ write_view.vjp(input=_unwritten, src=lambda g, view, arguments: registry.op(view
 def infer_size(size: tuple[int, ...], count: int) -> tuple[int, ...]:
     """``size`` with a ``-1`` replaced by what ``count`` elements leave for it."""
     if any(extent < -1 for extent in size):
-        raise OpError(f"invalid shape dimension {min(size)}")
+        place, extent = next((place, extent) for place, extent in enumerate(size) if extent < -1)
+        raise OpError(f"invalid shape dimension {extent} at index {place} of shape {list(size)}")
     if size.count(-1) > 1:
         raise OpError("only one dimension can be inferred")
     known = prod(extent for extent in size if extent != -1)
@@ -63,7 +64,7 @@ def infer_size(size: tuple[int, ...], count: int) -> tuple[int, ...]:
     return tuple(count // known if extent == -1 else extent for extent in size)
 
 
-@primitive(view=True, function=False)
+@primitive(view=True, public=False)
 def view(input: Array, size: Extents) -> Array:
     """The same elements in the same order with shape ``size``; one extent may be ``-1``."""
     try:
@@ -164,9 +165,24 @@ def matrix_transpose(input: Tensor) -> Tensor:
     return ops.transpose(input, -2, -1)
 
 
-@composite(name="mH", function=False, attribute=True, aliases=("H",))
+@composite(name="H", function=False, attribute=True)
+def conjugate_transpose(input: Tensor) -> Tensor:
+    """The matrix transposed, and every element conjugated; a 0-d tensor is itself."""
+    ndim = input.array.ndim
+    if ndim not in (0, 2):
+        batches = " For batches of matrices, consider using tensor.mH" if ndim > 2 else ""
+        raise OpError(f"tensor.H is only supported on matrices (2-D tensors). Got {ndim}-D tensor.{batches}")
+    return adjoint_matrix(input) if ndim else input
+
+
+@composite(name="mH", function=False, attribute=True)
 def adjoint_matrix(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, and every element conjugated."""
+    if input.array.ndim < 2:
+        raise OpError(
+            "tensor.mH is only supported on matrices or batches of matrices. Got "
+            f"{input.array.ndim}-D tensor."
+        )
     transposed = ops.transpose(input, -2, -1)
     return ops.conj(transposed) if input.dtype.is_complex else transposed
 
@@ -188,6 +204,9 @@ def movedim(input: Tensor, source: Dims, destination: Dims) -> Tensor:
             f"movedim: Invalid source or destination dims: source ({_listed(source)} dims) should contain the same "
             f"number of dims as destination ({_listed(destination)} dims)"
         )
+    for side, dims in (("source", from_dims), ("destination", to_dims)):
+        if len(set(dims)) < len(dims):
+            raise OpError(f"movedim: repeated dim in `{side}` ({_listed(source if side == 'source' else destination)})")
     if ndim == 0:
         return ops.alias(input)
     rest = iter(dim for dim in range(ndim) if dim not in from_dims)
@@ -337,20 +356,27 @@ slice_dim.vjp(
 @composite
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """``length`` elements of dimension ``dim`` from ``start`` on."""
-    if input.array.ndim == 0:
+    shape = input.array.shape
+    dim = wrap_dim(dim, len(shape))
+    begin, end = narrowed(shape, dim, int(start.item()) if isinstance(start, Tensor) else start, length)
+    return slice_dim(input, dim, begin, end, 1)
+
+
+def narrowed(shape: tuple[int, ...], dim: int, start: int, length: int) -> tuple[int, int]:
+    """Where ``length`` elements of ``dim`` from ``start`` on begin and end. Raises where they do not exist."""
+    if not shape:
         raise OpError("narrow() cannot be applied to a 0-dim tensor.")
-    begin = int(start.item()) if isinstance(start, Tensor) else start
-    extent = input.array.shape[wrap_dim(dim, input.array.ndim)]
-    if not -extent <= begin <= extent:
-        raise DimensionError(
-            f"start out of range (expected to be in range of [{-extent}, {extent}], but got {begin})"
-        )
-    begin = begin + extent if begin < 0 else begin
+    extent = shape[dim]
     if length < 0:
         raise OpError("narrow(): length must be non-negative.")
+    if not -extent <= start <= extent:
+        raise DimensionError(
+            f"start out of range (expected to be in range of [-{extent}, {extent}], but got {start})"
+        )
+    begin = start + extent if start < 0 else start
     if begin + length > extent:
         raise OpError(f"start ({begin}) + length ({length}) exceeds dimension size ({extent}).")
-    return slice_dim(input, dim, begin, begin + length, 1)
+    return begin, begin + length
 
 
 @primitive(view=True)
@@ -359,10 +385,11 @@ def diagonal(input: Array, offset: int = 0, dim1: Dim = 0, dim2: Dim = 1) -> Arr
     if dim1 == dim2:
         raise OpError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     row, column = max(-offset, 0), max(offset, 0)
-    planes = np.moveaxis(input, (dim1, dim2), (-2, -1))[..., row:, column:]
+    planes = np.moveaxis(input, (dim1, dim2), (-2, -1))
+    planes = planes[..., min(row, planes.shape[-2]) :, min(column, planes.shape[-1]) :]
     size = (*planes.shape[:-2], min(planes.shape[-2:]))
     if 0 in size:
-        return planes[..., :0, 0] if size[-1] == 0 else planes[..., 0]
+        return np.empty(size, input.dtype)
     return np.lib.stride_tricks.as_strided(planes, size, (*planes.strides[:-2], sum(planes.strides[-2:])))
 
 
@@ -383,8 +410,16 @@ alias.vjp(input=lambda g: g)
 # -- strides ------------------------------------------------------------------------------------------------------
 def strided(flat: Array, size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Array:
     """A view of a 1-d array by sizes, strides and offset in elements. Raises ``OpError`` beyond its end."""
+    if len(size) != len(stride):
+        raise OpError("mismatch in length of strides and shape")
+    if any(step < 0 for step in stride):
+        raise OpError(
+            f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
+        )
+    if any(extent < 0 for extent in size):
+        raise OpError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
     last = offset + sum((extent - 1) * step for extent, step in zip(size, stride, strict=True))
-    if 0 not in size and (offset < 0 or last >= flat.size or any(step < 0 for step in stride)):
+    if 0 not in size and (offset < 0 or last >= flat.size):
         raise OpError(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
             f"{flat.itemsize} requiring a storage size of {(last + 1) * flat.itemsize} are out of bounds for storage "
@@ -403,7 +438,7 @@ def as_strided(input: Array, size: Size, stride: Size, storage_offset: int | Non
 
 
 as_strided.vjp(
-    input=lambda g, input_geometry, size, stride, storage_offset: restride(
+    input=lambda g, input_geometry, size, stride, storage_offset: ops.restride(
         g, (size, stride, storage_offset or 0), input_geometry
     )
 )
@@ -467,7 +502,7 @@ def as_strided_scatter(
 
     The cotangent of ``input`` is the reference's, which is that of the region written, not of the rest.
     """
-    return write_strided.kernel(input, src, size, stride, storage_offset or 0)  # type: ignore[no-any-return]
+    return write_strided.kernel(input, src, size, stride, storage_offset or 0)
 
 
 def _region_alone(g: Tensor, input_shape: Any, size: Any, stride: Any, storage_offset: int | None) -> Any:

@@ -1,4 +1,4 @@
-"""Record what the reference returns for every sample: ``python -m tests.golden.record_samples`` where it is installed."""
+"""Record what the reference returns for every sample: ``python -m tests.golden.record_samples`` where it is there."""
 
 from __future__ import annotations
 

@@ -15,7 +15,6 @@ from scipy import special
 from engine import dtypes, modes, ops, registry
 from engine.errors import ArgumentValueError, OpError, UnsupportedError
 from engine.op import Array, Dim, Mask, Scalar, composite, primitive
-from engine.ops.compare import as_element
 from engine.tensor import Tensor
 
 SELU_ALPHA = 1.6732632423543772  # Klambauer et al., Self-Normalizing Neural Networks, 2017, eq. 14
@@ -129,7 +128,7 @@ def _leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fal
 @primitive(method=False, pointwise=True, supports="if", kernel_name="threshold_cpu", inplace_grad_fn="ThresholdBackward1")
 def threshold(input: Array, threshold: Scalar, value: Scalar) -> Array:
     """``input`` above ``threshold``, ``value`` elsewhere."""
-    return np.where(input <= threshold, as_element(value, input), input)
+    return np.where(input <= threshold, np.asarray(value, input.dtype), input)
 
 
 threshold.vjp(input=lambda g, input, threshold: slope_backward(g, input, input <= threshold, 0, 1))

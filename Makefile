@@ -1,0 +1,51 @@
+# Everything a developer or a user runs. `make run` and `make test` need python3 (3.11 or newer) and make, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+
+.PHONY: setup fmt check test bench openapi golden run lock
+
+setup: .venv/.ready
+
+# Holds until a requirement changes, so that a second `make run` starts at once.
+.venv/.ready: pyproject.toml requirements-dev.lock
+	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("gradserve needs Python 3.11 or newer: make PYTHON=python3.x")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(PIP) --require-hashes -r requirements-dev.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
+	touch $@
+
+run: setup
+	$(BIN)/gradserve serve $(ARGS)
+
+test: setup
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
+
+fmt: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python scripts/openapi.py --check
+	$(BIN)/hadolint Dockerfile
+
+openapi: setup
+	$(BIN)/python scripts/openapi.py
+
+bench: setup
+	$(BIN)/python -m bench $(ARGS)
+
+# Records tests/golden/ anew. The one target that needs PyTorch: make golden PYTHON=<one that has it>
+golden:
+	$(PYTHON) -m tests.golden.record
+
+# Chooses the newest versions for every supported Python and platform. Needs uv.
+LOCK := uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command "make lock"
+lock:
+	$(LOCK) pyproject.toml --output-file requirements.lock
+	$(LOCK) --group pyproject.toml:build --output-file requirements-build.lock
+	$(LOCK) pyproject.toml --group pyproject.toml:dev --output-file requirements-dev.lock

@@ -1,0 +1,1 @@
+"""The service: PyTorch's autograd over HTTP, on the engine."""

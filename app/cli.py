@@ -1,0 +1,134 @@
+"""The ``gradserve`` command: serve, run a program, list the ops, probe a server."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvicorn
+
+from app import probe
+from app.core import catalog
+from app.core.evaluate import run_code
+from app.core.interpret import ProgramError
+from app.core.limits import LimitError
+from app.settings import PREFIX, Settings
+from app.wire.program import GraphError
+from engine import errors
+
+# What makes a program ours or PyTorch's. It is blanked out and not removed: line numbers stay.
+IMPORT = re.compile(r"^import (?:torch|engine as torch)[ \t]*(?:#.*)?$", re.MULTILINE)
+SHUTDOWN_MARGIN_S = 5
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        status: int = arguments.command(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has seen enough, as in `gradserve ops | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(prog="gradserve", description="PyTorch's autograd as an HTTP computation API.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    serve = commands.add_parser("serve", help="serve HTTP; GRADSERVE_* variables set all the rest")
+    serve.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
+    serve.add_argument("--port", help="port to listen on (default: 8000)")
+    serve.add_argument("--workers", help="server processes (default: 1)")
+    serve.set_defaults(command=_serve)
+
+    run = commands.add_parser("run", help="run a tutorial-style program; prints what PyTorch prints")
+    run.add_argument("file", type=Path, metavar="FILE")
+    run.set_defaults(command=_run)
+
+    ops = commands.add_parser("ops", help="list the ops")
+    ops.set_defaults(command=_ops)
+
+    health = commands.add_parser("health", help="ask a server whether it is well; exit status 1 if not")
+    health.add_argument("--url", default=probe.default_url(), help="default: %(default)s")
+    health.set_defaults(command=_health)
+    return parser
+
+
+def _serve(arguments: Namespace) -> int:
+    # Workers are processes of their own: what the command line says reaches them by the environment.
+    given = {name: getattr(arguments, name) for name in ("host", "port", "workers")}
+    os.environ.update({PREFIX + name.upper(): value for name, value in given.items() if value is not None})
+    settings = _settings()
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_level=settings.log_level,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=math.ceil(settings.limits.seconds) + SHUTDOWN_MARGIN_S,
+    )
+    return 0
+
+
+def _settings() -> Settings:
+    try:
+        return Settings()
+    except ValueError as error:
+        raise SystemExit(f"gradserve: {error}") from None
+
+
+def _run(arguments: Namespace) -> int:
+    file: Path = arguments.file
+    limits = _settings().limits
+    try:
+        outcome = run_code(IMPORT.sub("", file.read_text(encoding="utf-8")), limits)
+    except ProgramError as error:
+        _print_all(error.prints)
+        return _fail(f"{file}:{error.line}: {error.exception}: {error}")
+    except GraphError as error:
+        return _fail(f"{file}:{error.line or 1}: {error.exception or 'SyntaxError'}: {error}")
+    except (errors.BudgetError, LimitError, UnicodeDecodeError) as error:
+        return _fail(f"{file}: {error}")
+    except OSError as error:
+        return _fail(f"{file}: {error.strerror}")
+    _print_all(outcome.prints)
+    return 0
+
+
+def _print_all(texts: Sequence[str]) -> None:
+    for text in texts:
+        print(text)
+
+
+def _ops(arguments: Namespace) -> int:
+    ops = catalog.summaries()
+    width = max(len(op["signature"]) for op in ops)
+    _print_all([f"{op['signature']:<{width}}  {op['summary']}" for op in ops])
+    return 0
+
+
+def _health(arguments: Namespace) -> int:
+    return 0 if probe.is_well(arguments.url) else _fail(f"{arguments.url} is not well")
+
+
+def _fail(text: str) -> int:
+    print(text, file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,86 @@
+"""What the use cases refuse beside what the engine and the readers refuse.
+
+    ServiceError
+      InvalidRequest        well-formed, but not a request of this service; ``errors`` says where
+      CallError             PyTorch would refuse the call; ``exception`` is its class name
+      Unauthorized          no key, or one that is not known
+      NotFound              no such session, tensor or op, or one of another owner
+      Gone                  a session that has expired
+      VersionConflict       the session is no longer at the version of ``If-Match``
+      KeyReused             an Idempotency-Key that came with another request before
+      TooMany               more of something than one owner may have
+      Overloaded            no thread and no place in the queue
+      Unavailable           needs a program that is not installed here
+
+Facts are attributes; only ``app.problems`` knows status codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.wire.arrays import Place
+
+
+class ServiceError(Exception):
+    """Base of what the use cases refuse; ``str(error)`` is fit for the client."""
+
+
+class InvalidRequest(ServiceError):
+    """Not a request of this service. ``errors`` are pairs of a place in the request and what is wrong there."""
+
+    def __init__(self, detail: str, errors: Sequence[tuple[Place, str]] = ()) -> None:
+        super().__init__(detail)
+        self.errors = tuple(errors)
+
+
+class CallError(ServiceError):
+    """A call outside of a program that PyTorch would refuse, in its words; ``place`` is the field that asked."""
+
+    def __init__(self, detail: str, exception: str, place: Place) -> None:
+        super().__init__(detail)
+        self.exception, self.place = exception, place
+
+
+class Unauthorized(ServiceError):
+    """The request names no key, or one that is not known."""
+
+
+class NotFound(ServiceError):
+    """Nothing of this kind has this name here."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"there is no such {kind}")
+        self.kind = kind
+
+
+class Gone(ServiceError):
+    """It was here and has expired."""
+
+
+class VersionConflict(ServiceError):
+    """The precondition on the version does not hold; ``version`` is the one that does."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"the session is at version {version} now, not at the one that If-Match names")
+        self.version = version
+
+
+class KeyReused(ServiceError):
+    """The same Idempotency-Key with another request."""
+
+
+class TooMany(ServiceError):
+    """One owner has as many as allowed."""
+
+    def __init__(self, limit: str, allowed: int) -> None:
+        super().__init__(f"over the limit {limit}: {allowed} allowed; delete one, or wait until one expires")
+        self.limit, self.allowed = limit, allowed
+
+
+class Overloaded(ServiceError):
+    """Every thread is busy and the queue is full."""
+
+
+class Unavailable(ServiceError):
+    """Not possible on this installation."""

@@ -1,0 +1,35 @@
+"""Stateless evaluation: a fresh namespace and a fresh engine state, and nothing is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.core import interpret
+from app.core.execution import budget_of, execute, fresh_state
+from app.core.limits import Limits
+from app.wire.arrays import Encoding
+from app.wire.code import parse_code
+from app.wire.messages import RunRequest
+from engine import modes
+
+
+def evaluate(request: RunRequest, limits: Limits, encoding: Encoding) -> dict[str, Any]:
+    """The answer to ``request``. Encode it at once: its data may look into tensors."""
+    state = fresh_state()
+    state.warnings, state.budget = [], budget_of(limits)
+    with modes.use(state):
+        answer = execute(request, {}, limits, encoding)
+    if request.code is None:  # what a list of nodes seldom has is there when it has it
+        for name in ("values", "prints", "warnings"):
+            if not answer[name]:
+                del answer[name]
+    return answer
+
+
+def run_code(text: str, limits: Limits | None = None) -> interpret.Outcome:
+    """Run a program by itself: for the command line."""
+    limits = limits or Limits()
+    state = fresh_state()
+    state.budget = budget_of(limits)
+    with modes.use(state):
+        return interpret.run(parse_code(text, limits), {}, limits=limits)

@@ -1,0 +1,41 @@
+"""Every limit of the service, as one frozen object, and the refusal of what is over one."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LimitError(Exception):
+    """Over a limit. ``limit`` is a field of ``Limits``; both numbers are in its unit."""
+
+    def __init__(self, limit: str, *, allowed: float, asked: float) -> None:
+        super().__init__(f"over the limit {limit}: {allowed:g} allowed, {asked:g} asked")
+        self.limit, self.allowed, self.asked = limit, allowed, asked
+
+
+class Limits(BaseModel):
+    """What one request, one session and one owner may use. Published at ``/v1/limits``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    body_bytes: int = Field(256 * 2**20, gt=0, description="Bytes of a request body, also after decompression.")
+    json_depth: int = Field(128, gt=0, le=512, description="Nesting of lists and objects in a body.")
+    nodes: int = Field(20_000, gt=0, description="Nodes of one program, those in blocks included.")
+    rank: int = Field(64, gt=0, le=64, description="Dimensions of a tensor.")
+    tensor_elements: int = Field(2**27, gt=0, description="Elements of one tensor.")
+    intermediate_bytes: int = Field(2 * 2**30, gt=0, description="Bytes of all results of one request together.")
+    seconds: float = Field(60.0, gt=0, description="Time one request may compute.")
+    code_length: int = Field(100_000, gt=0, description="Characters of a program given as code.")
+    depth: int = Field(100, gt=0, le=150, description="Nesting of expressions and blocks in code and nodes.")
+    loop_iterations: int = Field(100_000, gt=0, description="Statements that the loops of one program may run.")
+    prints: int = Field(10_000, gt=0, description="Calls of print in one program.")
+    print_chars: int = Field(2**20, gt=0, description="Characters that one program may print.")
+    graph_nodes: int = Field(5_000, gt=0, description="Nodes of a backward graph that is shown.")
+    svg_seconds: float = Field(10.0, gt=0, description="Time for drawing a graph.")
+    sessions: int = Field(1_000, gt=0, description="Sessions of one owner.")
+    session_bytes: int = Field(2**30, gt=0, description="Bytes of one session: its tensors and what its graphs save.")
+    session_names: int = Field(10_000, gt=0, description="Names bound in one session.")
+    session_ttl_seconds: float = Field(86_400.0, gt=0, description="Life of a session after its last use.")
+    idempotency_keys: int = Field(1_000, gt=0, description="Answers kept of one owner for repeated Idempotency-Keys.")
+    idempotency_bytes: int = Field(64 * 2**20, gt=0, description="Bytes of those answers together.")
+    page_size: int = Field(200, gt=0, description="Entries of one page of a listing.")

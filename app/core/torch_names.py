@@ -1,0 +1,152 @@
+"""What ``torch.<name>`` means in a program, and the attributes of the objects it gives (nodes, optimisers, ...).
+
+Functions come from the engine's registry; the tables here add modules, constants and second names.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, Final
+
+from app.core.builtins import Getter, Module, Routine, binary, get_item, in_place, type_name
+from engine import Tensor, dtypes, registry, tape
+
+MODULES: Final = frozenset({
+    "torch", "torch.autograd", "torch.autograd.functional", "torch.autograd.grad_mode", "torch.fft", "torch.linalg",
+    "torch.masked", "torch.nn", "torch.nn.functional", "torch.nn.utils", "torch.optim", "torch.optim.lr_scheduler",
+    "torch.random", "torch.special",
+})  # fmt: skip
+ALIASES: Final = {
+    f"autograd{module}.{name}": name
+    for module in ("", ".grad_mode")
+    for name in ("enable_grad", "inference_mode", "no_grad", "set_grad_enabled")
+} | {"random.manual_seed": "manual_seed", "random.initial_seed": "initial_seed"}
+_NUMBERS_AND_ALIASES: Final[dict[str, object]] = {
+    "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None, "pi": math.pi,
+    "cdouble": dtypes.complex128, "cfloat": dtypes.complex64, "double": dtypes.float64, "float": dtypes.float32,
+    "half": dtypes.float16, "int": dtypes.int32, "long": dtypes.int64, "short": dtypes.int16,
+}  # fmt: skip
+CONSTANTS: Final = _NUMBERS_AND_ALIASES | {dtype.name: dtype for dtype in dtypes.ALL}
+
+
+def function(path: str) -> Callable[..., Any] | None:
+    """The function or class ``torch.<path>``, or ``None``."""
+    return registry.function(path) or registry.function(ALIASES.get(path, path))
+
+
+def module_attribute(module: Module, name: str) -> object:
+    """``module.name``. Raises ``AttributeError`` in Python's words."""
+    full = f"{module.name}.{name}"
+    path = full.removeprefix("torch.")
+    found = function(path)
+    if found is not None:
+        return Routine(path, found, engine=True)
+    if full in MODULES:
+        return Module(full)
+    if path in CONSTANTS:
+        return CONSTANTS[path]
+    raise AttributeError(f"module '{module.name}' has no attribute '{name}'")
+
+
+# -- ops of JSON nodes --------------------------------------------------------------------------------------------
+_DUNDERS: Final = {
+    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "div": "/", "floordiv": "//", "mod": "%", "pow": "**",
+    "matmul": "@", "and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>",
+}  # fmt: skip
+
+
+def _operators() -> dict[str, Callable[..., Any]]:
+    """Operators for operands of any kind: what a Tensor's own method does not cover."""
+    table: dict[str, Callable[..., Any]] = {"__getitem__": get_item}
+    for name, symbol in _DUNDERS.items():
+        table[f"__{name}__"] = lambda left, right, symbol=symbol: binary(symbol, left, right)
+        table[f"__r{name}__"] = lambda left, right, symbol=symbol: binary(symbol, right, left)
+        table[f"__i{name}__"] = lambda left, right, symbol=symbol: in_place(symbol, left, right)
+    return table
+
+
+_OPERATORS: Final = _operators()
+
+
+@lru_cache(maxsize=4096)
+def find_op(name: str) -> Callable[..., Any] | None:
+    """What the op of a JSON node calls: function, else Tensor method, else attribute, else operator."""
+    found = function(name)
+    if found is not None:
+        return found
+    method = registry.method(name) or registry.attribute(name)
+    general = _OPERATORS.get(name)
+    if method is None or general is None:
+        return _on_tensor(method, name) if method is not None else general
+    return lambda *args: _operator(method, general, args)
+
+
+def _on_tensor(method: Callable[..., Any], name: str) -> Callable[..., Any]:
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not args or not isinstance(args[0], Tensor):
+            got = type_name(args[0]) if args else "nothing"
+            raise TypeError(f"{name}(): the first argument must be Tensor, not {got}")
+        return method(*args, **kwargs)
+
+    return call
+
+
+def _operator(method: Callable[..., Any], general: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    result = method(*args) if args and isinstance(args[0], Tensor) else NotImplemented
+    return general(*args) if result is NotImplemented else result
+
+
+# -- attributes of what the engine gives --------------------------------------------------------------------------
+def _methods(*names: str) -> dict[str, Getter]:
+    return {name: _method(name) for name in names}
+
+
+def _method(name: str) -> Getter:
+    read = operator.attrgetter(name)
+    return lambda value: Routine(name, read(value), engine=True)
+
+
+def _fields(*names: str) -> dict[str, Getter]:
+    return {name: operator.attrgetter(name) for name in names}
+
+
+def _kind(path: str) -> type:
+    """A class of the engine, or one without instances where it has none of that name."""
+    found = registry.function(path)
+    return found if isinstance(found, type) else type(path, (), {})
+
+
+OBJECTS: Final[tuple[tuple[type, dict[str, Getter]], ...]] = (
+    (tape.Node, _methods("name") | _fields("next_functions")),
+    (_kind("Generator"), _methods("manual_seed", "initial_seed", "seed") | _fields("device")),
+    (_kind("optim.Optimizer"), _methods("step", "zero_grad", "add_param_group") | _fields("param_groups", "defaults")),
+    (_kind("optim.lr_scheduler.LRScheduler"), _methods("step", "get_last_lr") | _fields("last_epoch", "base_lrs")),
+    (_kind("device"), _fields("type", "index")),
+)  # fmt: skip
+
+
+def object_attribute(value: Any, name: str, missing: object) -> object:
+    """``value.name`` for nodes, generators, optimisers and schedulers; ``missing`` if they have no such thing."""
+    for kind, getters in OBJECTS:
+        if isinstance(value, kind):
+            if name in getters:
+                return getters[name](value)
+            return _node_attribute(value, name, missing) if isinstance(value, tape.Node) else missing
+    return missing
+
+
+def _node_attribute(node: tape.Node, name: str, missing: object) -> object:
+    if name == "variable":
+        return getattr(node, "variable", missing)
+    if not name.startswith("_saved_"):
+        return missing
+    wanted = name.removeprefix("_saved_")
+    wanted = {"self": "input", "result": "out"}.get(wanted, wanted)
+    if wanted in node.static:
+        return node.static[wanted]
+    if node.saved is None or wanted in node.saved:
+        return node.fetch(wanted)
+    return missing

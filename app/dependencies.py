@@ -1,0 +1,215 @@
+"""What endpoints ask for: the services, the owner of the request's key, and the exchange of bodies.
+
+All are coroutines: plain functions would each be sent to a thread.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Annotated, Any, Final, TypeVar
+
+from fastapi import Depends, Header, Query, Request, Response
+from pydantic import BaseModel
+
+from app.core.directory import Directory, Precondition
+from app.core.errors import InvalidRequest, Unauthorized
+from app.core.limits import Limits
+from app.core.replies import Claim, Reply
+from app.core.workers import Workers
+from app.metrics import Metrics
+from app.settings import Settings, key_digest
+from app.stores.memory import MemoryStore
+from app.wire import codec
+from app.wire.arrays import Encoding
+from app.wire.messages import WireEncoding
+
+Model = TypeVar("Model", bound=BaseModel)
+LOCAL_OWNER: Final = "local"
+_VERSION: Final = re.compile(r'"(\d{1,18})"')
+
+
+class Services:
+    """What lives as long as the application."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.limits = settings.limits
+        self.owners = settings.owners_by_key_digest
+        self.workers = Workers(settings.threads, settings.queue)
+        self.directory = Directory(MemoryStore(), settings.limits)
+        self.metrics = Metrics()
+
+
+async def services_of(request: Request) -> Services:
+    """The services of the application that answers ``request``."""
+    services: Services = request.app.state.services
+    return services
+
+
+ServicesDep = Annotated[Services, Depends(services_of)]
+
+
+# -- who asks ---------------------------------------------------------------------------------------------------------
+async def owner_of(services: ServicesDep, request: Request) -> str:
+    """The owner of the key that the request names. Raises ``Unauthorized``."""
+    if not services.owners:
+        return LOCAL_OWNER
+    owner = services.owners.get(key_digest(_key(request.headers.get("authorization", ""))))
+    if owner is None:
+        raise Unauthorized("name a key: 'Authorization: Bearer KEY', or KEY as the password of HTTP Basic")
+    return owner
+
+
+def _key(authorization: str) -> str:
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+        except (binascii.Error, ValueError):
+            return ""
+    return ""
+
+
+OwnerDep = Annotated[str, Depends(owner_of)]
+
+
+# -- bodies -----------------------------------------------------------------------------------------------------------
+async def read_body(request: Request, limits: Limits) -> bytes:
+    """The body, no more of it than allowed."""
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limits.body_bytes:
+        raise codec.BodyTooLarge("body_bytes", limits.body_bytes)
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > limits.body_bytes:
+            raise codec.BodyTooLarge("body_bytes", limits.body_bytes)
+        parts.append(part)
+    return b"".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request and how its answer is to be written. What costs time happens in ``compute``, off the event loop."""
+
+    services: Services
+    owner: str
+    accept: str | None
+    encoding: WireEncoding | None
+    request_line: str
+    content_type: str | None
+    content_encoding: str | None
+    body: bytes = b""
+    idempotency_key: str | None = None
+    version: int | None = None
+
+    @property
+    def answer_format(self) -> codec.Format:
+        """How answers are written. Raises ``NotAcceptable``; pictures and the like do not ask."""
+        return codec.answer_format(self.accept)
+
+    @property
+    def limits(self) -> Limits:
+        """The limits in force."""
+        return self.services.limits
+
+    def parse(self, model: type[Model]) -> Model:
+        """The body as ``model``; an empty one counts as an empty object."""
+        return model.model_validate(self.parse_raw() if self.body else {})
+
+    def parse_raw(self) -> Any:
+        """The body as it is."""
+        form = codec.request_format(self.content_type)
+        return codec.decode(codec.decompress(self.body, self.content_encoding, self.limits), form, self.limits)
+
+    def precondition(self) -> Precondition:
+        """The version that must hold, and the claim of the Idempotency-Key with the digest of this very request."""
+        if self.idempotency_key is None:
+            return Precondition(self.version)
+        digest = sha256(f"{self.request_line}\0{self.content_type}\0{self.answer_format.value}\0".encode())
+        digest.update(self.body)
+        return Precondition(self.version, Claim(self.idempotency_key, digest.digest()))
+
+    def data_encoding(self, asked: WireEncoding | None = None) -> Encoding:
+        """How tensor data are written: as the body asks, else the query, else what suits the format."""
+        chosen = asked or self.encoding
+        return chosen or ("raw" if self.answer_format is codec.Format.MSGPACK else "json")
+
+    def reply(self, value: Any, status: int = 200, version: int | None = None, **headers: str) -> Reply:
+        """``value`` written out."""
+        if version is not None:
+            headers["ETag"] = f'"{version}"'
+        return Reply(status, codec.encode(value, self.answer_format), self.answer_format.value, headers)
+
+    async def compute(self, work: Callable[[], Reply], turn: str | None = None) -> Response:
+        """The answer that ``work`` writes in a thread."""
+        return response(await self.services.workers.run(work, turn))
+
+
+def response(reply: Reply) -> Response:
+    """A reply as the framework's response."""
+    return Response(reply.body, reply.status, reply.headers, reply.media_type if reply.body else None)
+
+
+async def exchange_without_body(
+    services: ServicesDep,
+    owner: OwnerDep,
+    request: Request,
+    encoding: Annotated[WireEncoding | None, Query(description="How tensor data are returned.")] = None,
+) -> Exchange:
+    """For endpoints that only read."""
+    headers = request.headers
+    return Exchange(
+        services,
+        owner,
+        headers.get("accept"),
+        encoding,
+        f"{request.method} {request.url.path}?{request.url.query}",
+        headers.get("content-type"),
+        headers.get("content-encoding"),
+    )
+
+
+ReadDep = Annotated[Exchange, Depends(exchange_without_body)]
+
+
+async def exchange_with_body(request: Request, plain: ReadDep) -> Exchange:
+    """For endpoints that compute. Nothing is read, and nothing runs, for an answer that could not be written."""
+    codec.answer_format(plain.accept)
+    return replace(plain, body=await read_body(request, plain.limits))
+
+
+ComputeDep = Annotated[Exchange, Depends(exchange_with_body)]
+
+
+async def exchange_that_changes(
+    plain: ComputeDep,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            description="A repeated key gets the first answer back; nothing runs twice.", min_length=1, max_length=255
+        ),
+    ] = None,
+    if_match: Annotated[str | None, Header(description="The ETag that the session must still have.")] = None,
+) -> Exchange:
+    """For endpoints that change something."""
+    return replace(plain, idempotency_key=idempotency_key, version=_version(if_match))
+
+
+ChangeDep = Annotated[Exchange, Depends(exchange_that_changes)]
+
+
+def _version(if_match: str | None) -> int | None:
+    if if_match is None or if_match.strip() == "*":
+        return None
+    found = _VERSION.fullmatch(if_match.strip().removeprefix("W/"))
+    if found is None:
+        raise InvalidRequest("If-Match takes one ETag of this session", [(("header", "if-match"), "not an ETag")])
+    return int(found[1])

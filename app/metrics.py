@@ -1,0 +1,57 @@
+"""Counts of requests and their durations, in the text format of Prometheus."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from threading import Lock
+from typing import Final
+
+MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+BUCKETS: Final = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0)
+
+
+class Metrics:
+    """What has been answered so far."""
+
+    def __init__(self) -> None:
+        self._requests: Counter[tuple[str, str, int]] = Counter()
+        self._buckets: Counter[tuple[str, float]] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._counts: Counter[str] = Counter()
+        self._lock = Lock()
+        self.in_flight = 0
+
+    def observe(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Count one answer. ``route`` is the path's template, so that ids do not become labels."""
+        with self._lock:
+            self._requests[route, method, status] += 1
+            self._seconds[route] += seconds
+            self._counts[route] += 1
+            for bound in BUCKETS:
+                if seconds <= bound:
+                    self._buckets[route, bound] += 1
+
+    def render(self, gauges: dict[str, float]) -> str:
+        """All of it, with ``gauges`` read just now."""
+        with self._lock:
+            lines = [*self._counters(), *self._durations()]
+        for name, value in {"requests_in_flight": self.in_flight, **gauges}.items():
+            lines += [f"# TYPE gradserve_{name} gauge", f"gradserve_{name} {value:g}"]
+        return "\n".join(lines) + "\n"
+
+    def _counters(self) -> Iterator[str]:
+        yield "# HELP gradserve_requests_total Answers by route, method and status."
+        yield "# TYPE gradserve_requests_total counter"
+        for (route, method, status), count in sorted(self._requests.items()):
+            labels = f'route="{route}",method="{method}",status="{status}"'
+            yield f"gradserve_requests_total{{{labels}}} {count}"
+
+    def _durations(self) -> Iterator[str]:
+        yield "# HELP gradserve_request_seconds Time to answer, by route."
+        yield "# TYPE gradserve_request_seconds histogram"
+        for route, count in sorted(self._counts.items()):
+            for bound, below in [*((f"{b:g}", self._buckets[route, b]) for b in BUCKETS), ("+Inf", count)]:
+                yield f'gradserve_request_seconds_bucket{{route="{route}",le="{bound}"}} {below}'
+            yield f'gradserve_request_seconds_sum{{route="{route}"}} {self._seconds[route]:.6f}'
+            yield f'gradserve_request_seconds_count{{route="{route}"}} {count}'

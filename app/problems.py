@@ -1,0 +1,235 @@
+"""One table: exception class -> ``application/problem+json`` (RFC 9457). Only this module knows status codes.
+
+A problem names the place of the mistake and what was expected, never the input; it is at most 4 KiB. Nothing internal
+leaves here: an exception that is not in the table is a bare 500, and the log has the rest under the same request id.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Any, Final
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from app.core import errors
+from app.core.interpret import ProgramError
+from app.core.limits import LimitError
+from app.wire import arrays, codec
+from app.wire.program import GraphError, ProgramTooLarge
+from engine import errors as engine_errors
+
+MEDIA_TYPE: Final = "application/problem+json"
+MAX_BYTES: Final = 4096
+MAX_ERRORS: Final = 20
+MAX_TEXT: Final = 1200
+MAX_PART: Final = 64
+TIMES: Final = ("seconds", "svg_seconds")
+BUDGET_LIMITS: Final = {"elements": "tensor_elements", "bytes": "intermediate_bytes", "seconds": "seconds"}
+
+log = logging.getLogger("gradserve")
+Facts = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What problems of one sort have in common. ``slug`` is stable: clients may branch on it."""
+
+    status: int
+    slug: str
+    title: str
+    facts: Callable[[Any], Facts] = field(default=lambda error: {})
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+# -- facts ----------------------------------------------------------------------------------------------------------
+def _limit(error: Any) -> Facts:
+    asked = getattr(error, "asked", None)
+    known = {"limit": error.limit, "allowed": error.allowed, "asked": asked, **_where(error)}
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _budget(error: engine_errors.BudgetError) -> Facts:
+    limit = BUDGET_LIMITS.get(error.limit, error.limit)
+    detail = f"over the limit {limit}: {error.allowed:g} allowed, {error.asked:g} asked"
+    return {"detail": detail, "limit": limit, "allowed": error.allowed}
+
+
+def _place(error: arrays.ArrayError) -> Facts:
+    return {"errors": [{"loc": list(error.place), "msg": str(error)}]} if error.place else {}
+
+
+def _array_limit(error: arrays.ArrayTooLarge) -> Facts:
+    return {**_limit(error), **_place(error)}
+
+
+def _where(error: Any) -> Facts:
+    """Node, line and column of a program's error, as far as they are known."""
+    facts: Facts = {}
+    node_id, index = getattr(error, "node_id", None), getattr(error, "node_index", None)
+    if index is not None:
+        facts["node"] = {"id": node_id, "index": index}
+    for name in ("line", "column"):
+        if getattr(error, name, None) is not None:
+            facts[name] = getattr(error, name)
+    return facts
+
+
+def _program(error: Any) -> Facts:
+    facts: Facts = {"detail": error.detail, **_where(error)}
+    if error.exception is not None:
+        facts["exception"] = error.exception
+    prints = getattr(error, "prints", None)
+    return {**facts, "prints": list(prints)} if prints else facts
+
+
+def _call(error: errors.CallError) -> Facts:
+    return {"exception": error.exception, "errors": [{"loc": list(error.place), "msg": "PyTorch refuses this"}]}
+
+
+def _request(error: errors.InvalidRequest) -> Facts:
+    return {"errors": [{"loc": list(place), "msg": text} for place, text in error.errors]} if error.errors else {}
+
+
+def _validation(error: ValidationError | RequestValidationError) -> Facts:
+    if isinstance(error, ValidationError):
+        found: Iterable[Any] = error.errors(include_url=False, include_context=False, include_input=False)
+    else:
+        found = error.errors()
+    listed = [{"loc": list(one["loc"]), "msg": one["msg"]} for one in found]
+    first = listed[0] if listed else {"loc": [], "msg": ""}
+    place = ".".join(str(part)[:MAX_PART] for part in first["loc"])
+    return {"detail": f"{place}: {first['msg']}" if place else first["msg"], "errors": listed}
+
+
+def _conflict(error: errors.VersionConflict) -> Facts:
+    return {"version": error.version}
+
+
+# -- the table ------------------------------------------------------------------------------------------------------
+OVER_LIMIT = Kind(413, "over-limit", "Over a limit", _limit)
+INVALID_REQUEST = Kind(422, "invalid-request", "Not a request of this service", _validation)
+INTERNAL = Kind(500, "internal", "Something went wrong here")
+RETRY: Final = {"Retry-After": "1"}
+CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="gradserve", Basic realm="gradserve"'}
+
+TABLE: Final[dict[type[Exception], Kind]] = {
+    codec.MalformedBody: Kind(400, "malformed-body", "The body cannot be read"),
+    ClientDisconnect: Kind(400, "malformed-body", "The body is cut short"),
+    codec.UnsupportedMedia: Kind(415, "unsupported-media-type", "Media type not supported"),
+    codec.NotAcceptable: Kind(406, "not-acceptable", "No acceptable media type"),
+    codec.BodyTooLarge: OVER_LIMIT,
+    codec.CodecError: Kind(422, "unwritable-answer", "The answer cannot be written"),
+    arrays.ArrayTooLarge: Kind(413, "over-limit", "Over a limit", _array_limit),
+    arrays.ArrayError: Kind(422, "invalid-tensor", "Not a tensor", _place),
+    ProgramTooLarge: OVER_LIMIT,
+    GraphError: Kind(422, "invalid-program", "Not a program of this service", _program),
+    ProgramError: Kind(422, "refused", "PyTorch would refuse this program", _program),
+    LimitError: OVER_LIMIT,
+    engine_errors.BudgetError: Kind(413, "over-limit", "Over a limit", _budget),
+    MemoryError: Kind(413, "out-of-memory", "Not enough memory", lambda error: {"detail": "not enough memory"}),
+    errors.InvalidRequest: Kind(422, "invalid-request", "Not a request of this service", _request),
+    errors.CallError: Kind(422, "refused", "PyTorch would refuse this call", _call),
+    errors.NotFound: Kind(404, "not-found", "Not found"),
+    errors.Gone: Kind(410, "gone", "Expired"),
+    errors.VersionConflict: Kind(409, "version-conflict", "The version has moved on", _conflict),
+    errors.KeyReused: Kind(409, "idempotency-key-reused", "Idempotency-Key of another request"),
+    errors.TooMany: Kind(429, "too-many", "Too many", _limit, {"Retry-After": "60"}),
+    errors.Overloaded: Kind(503, "overloaded", "Too much to do", headers=RETRY),
+    errors.Unavailable: Kind(501, "unavailable", "Not available on this installation"),
+    ValidationError: INVALID_REQUEST,
+    RequestValidationError: INVALID_REQUEST,
+    errors.Unauthorized: Kind(401, "unauthorized", "A key is needed", headers=CHALLENGE),
+}
+
+
+def kind_of(error: Exception) -> Kind:
+    """The most specific entry of the table, or the bare 500."""
+    kind = next((TABLE[base] for base in type(error).__mro__ if base in TABLE), INTERNAL)
+    is_time = getattr(error, "limit", None) in TIMES
+    return replace(kind, status=504, slug="time-limit", title="Over the time limit") if is_time else kind
+
+
+# -- bodies ---------------------------------------------------------------------------------------------------------
+def body_of(kind: Kind, detail: str, facts: Facts) -> bytes:
+    """The problem, within its bounds."""
+    problem = {"type": f"/problems/{kind.slug}", "title": kind.title, "status": kind.status, "detail": detail, **facts}
+    problem["detail"] = str(problem["detail"])[:MAX_TEXT]
+    if "errors" in problem:
+        problem["errors"] = [_trimmed(one) for one in problem["errors"][:MAX_ERRORS]]
+    return next(body for body in map(_dump, _shorter(problem)) if len(body) <= MAX_BYTES)
+
+
+def _dump(problem: Facts) -> bytes:
+    try:
+        return orjson.dumps(problem)
+    except TypeError:  # half a surrogate pair in what a program printed
+        readable = {name: str(value).encode("ascii", "replace").decode() for name, value in problem.items()}
+        return orjson.dumps({**readable, "status": problem["status"]})
+
+
+def _trimmed(error: Facts) -> Facts:
+    loc = [part if isinstance(part, int) else str(part)[:MAX_PART] for part in error["loc"]]
+    return {"loc": loc[:8], "msg": str(error["msg"])[:200]}
+
+
+def _shorter(problem: Facts) -> Iterator[Facts]:
+    """The problem, then ever shorter ones: earlier prints go first, then the later errors, then most of the detail."""
+    prints = problem.get("prints", [])
+    if len(prints) < MAX_BYTES:
+        yield problem
+    for kept in (40, 20, 10, 5, 2, 1, 0):
+        if kept < len(prints):
+            yield {**problem, "prints": prints[len(prints) - kept :], "prints_omitted": len(prints) - kept}
+    problem = {name: value for name, value in problem.items() if name != "prints"}
+    yield {**problem, "errors": problem.get("errors", [])[:3]}
+    yield {"type": problem["type"], "title": problem["title"], "status": problem["status"],
+           "detail": problem["detail"].encode("ascii", "replace").decode()[:400]}  # fmt: skip
+
+
+def response_to(error: Exception, request_id: str) -> Response:
+    """The answer to a request that failed with ``error``."""
+    kind = kind_of(error)
+    if kind.status == INTERNAL.status:
+        log.exception("request %s failed", request_id, exc_info=error)
+        facts: Facts = {"request_id": request_id}
+        detail = "an unexpected error; the service's log has it under this request id"
+    else:
+        facts, detail = kind.facts(error), str(error)
+    return Response(body_of(kind, detail, facts), kind.status, dict(kind.headers), MEDIA_TYPE)
+
+
+def _http_problem(error: HTTPException) -> Response:
+    """404 and 405 of the router, and whatever else the framework refuses by itself."""
+    status = HTTPStatus(error.status_code)
+    kind = Kind(status.value, status.phrase.lower().replace(" ", "-"), status.phrase)
+    details = {404: "there is nothing at this path", 405: "this path does not answer this method"}
+    body = body_of(kind, details.get(status.value, status.phrase), {})
+    return Response(body, status.value, dict(error.headers or {}), MEDIA_TYPE)
+
+
+def request_id_of(request: Request) -> str:
+    """The id under which this request is logged."""
+    return str(request.scope.get("request_id", "-"))
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception of the table, and those of the framework, with a problem."""
+
+    async def known(request: Request, error: Exception) -> Response:
+        return response_to(error, request_id_of(request))
+
+    async def framework(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # registered for that class only
+        return _http_problem(error)
+
+    for exception_class in TABLE:
+        app.add_exception_handler(exception_class, known)
+    app.add_exception_handler(HTTPException, framework)

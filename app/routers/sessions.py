@@ -1,0 +1,166 @@
+"""Sessions: durable namespaces of tensors with their autograd graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Response
+
+from app.core.replies import Reply
+from app.core.session import Session
+from app.dependencies import ChangeDep, Exchange, ReadDep
+from app.routers.declaration import CHANGING, READING, answer, problems, request_body
+from app.stores.base import Head
+from app.wire.messages import BackwardRequest, RunRequest, SessionRequest, ZeroGradRequest
+
+router = APIRouter(tags=["sessions"])
+SessionId = Annotated[str, Path(description="Id of the session.", max_length=64)]
+
+
+def head_as_json(head: Head) -> dict[str, Any]:
+    """What a client sees of a head."""
+    return {
+        "id": head.id,
+        "version": head.version,
+        "created_at": head.created_at,
+        "expires_at": head.expires_at,
+        "ttl_seconds": head.ttl_seconds,
+        "bytes": head.nbytes,
+    }
+
+
+async def change(exchange: Exchange, sid: str, work: Callable[[Session, int], Reply]) -> Response:
+    """The answer to a command; commands on one session run one after another."""
+    directory, owner = exchange.services.directory, exchange.owner
+    return await exchange.compute(lambda: directory.command(owner, sid, work, exchange.precondition()), turn=sid)
+
+
+async def look(exchange: Exchange, sid: str, work: Callable[[Session, Head], Reply]) -> Response:
+    """The answer to a question about a session."""
+    return await exchange.compute(lambda: exchange.services.directory.read(exchange.owner, sid, work), turn=sid)
+
+
+@router.post(
+    "/v1/sessions",
+    operation_id="createSession",
+    summary="Open a session",
+    status_code=201,
+    responses={**answer("SessionHead", 201), **problems(400, 409, 413, 415, 422, 429)},
+    openapi_extra=request_body("SessionRequest", required=False),
+)
+async def create_session(exchange: ChangeDep) -> Response:
+    """An empty namespace with an engine state of its own: grad mode, default dtype, print options, random numbers."""
+    directory, owner = exchange.services.directory, exchange.owner
+
+    def write(head: Head) -> Reply:
+        location = f"/v1/sessions/{head.id}"
+        return exchange.reply(head_as_json(head), 201, head.version, Location=location)
+
+    def work() -> Reply:
+        request = exchange.parse(SessionRequest)
+        return directory.create(owner, request.ttl_seconds, write, exchange.precondition().claim)
+
+    return await exchange.compute(work, turn=f"sessions of {owner}")
+
+
+@router.get(
+    "/v1/sessions",
+    operation_id="listSessions",
+    summary="List your sessions",
+    responses={**answer("SessionPage"), **problems(422)},
+)
+async def list_sessions(
+    exchange: ReadDep,
+    limit: Annotated[int, Query(ge=1, description="Entries of this page; the service may give fewer.")] = 50,
+    cursor: Annotated[str | None, Query(description="`next` of the page before.", max_length=128)] = None,
+) -> Response:
+    """Oldest first."""
+
+    def work() -> Reply:
+        size = min(limit, exchange.limits.page_size)
+        heads, following = exchange.services.directory.page(exchange.owner, cursor, size)
+        return exchange.reply({"sessions": [head_as_json(head) for head in heads], "next": following})
+
+    return await exchange.compute(work)
+
+
+@router.get(
+    "/v1/sessions/{sid}",
+    operation_id="getSession",
+    summary="Read a session",
+    responses={**answer("SessionAnswer"), **problems(*READING)},
+)
+async def get_session(exchange: ReadDep, sid: SessionId) -> Response:
+    """The session and the names in it."""
+
+    def work(session: Session, head: Head) -> Reply:
+        return exchange.reply({**head_as_json(head), "tensors": session.tensors()}, 200, head.version)
+
+    return await look(exchange, sid, work)
+
+
+@router.delete(
+    "/v1/sessions/{sid}",
+    operation_id="deleteSession",
+    summary="Close a session",
+    status_code=204,
+    responses=problems(404, 409, 410, 422),
+)
+async def delete_session(exchange: ChangeDep, sid: SessionId) -> Response:
+    """Drops the session with all its tensors."""
+    directory, owner = exchange.services.directory, exchange.owner
+    return await exchange.compute(lambda: directory.remove(owner, sid, exchange.precondition(), Reply(204)), turn=sid)
+
+
+@router.post(
+    "/v1/sessions/{sid}/run",
+    operation_id="runInSession",
+    summary="Run a graph in a session",
+    responses={**answer("RunAnswer"), **problems(*CHANGING)},
+    openapi_extra=request_body("RunRequest"),
+)
+async def run_in_session(exchange: ChangeDep, sid: SessionId) -> Response:
+    """Names persist. A run is atomic: when anything in it fails, the session is as it was before."""
+
+    def work(session: Session, version: int) -> Reply:
+        request = exchange.parse(RunRequest)
+        result = session.run(request, exchange.data_encoding(request.encoding))
+        return exchange.reply({**result, "version": version}, version=version)
+
+    return await change(exchange, sid, work)
+
+
+@router.post(
+    "/v1/sessions/{sid}/backward",
+    operation_id="backwardInSession",
+    summary="Sweep backward from a tensor",
+    responses={**answer("BackwardAnswer"), **problems(*CHANGING)},
+    openapi_extra=request_body("BackwardRequest"),
+)
+async def backward_in_session(exchange: ChangeDep, sid: SessionId) -> Response:
+    """Gradients accumulate into the leaves, as `tensor.backward(gradient)` does."""
+
+    def work(session: Session, version: int) -> Reply:
+        request = exchange.parse(BackwardRequest)
+        result = session.backward(request, exchange.data_encoding(request.encoding))
+        return exchange.reply({**result, "version": version}, version=version)
+
+    return await change(exchange, sid, work)
+
+
+@router.post(
+    "/v1/sessions/{sid}/zero_grad",
+    operation_id="zeroGradInSession",
+    summary="Reset gradients",
+    responses={**answer("ZeroGradAnswer"), **problems(*CHANGING)},
+    openapi_extra=request_body("ZeroGradRequest", required=False),
+)
+async def zero_grad_in_session(exchange: ChangeDep, sid: SessionId) -> Response:
+    """Of the named tensors, or of all."""
+
+    def work(session: Session, version: int) -> Reply:
+        result = session.zero_grad(exchange.parse(ZeroGradRequest))
+        return exchange.reply({**result, "version": version}, version=version)
+
+    return await change(exchange, sid, work)

@@ -1,0 +1,82 @@
+"""Settings: read once from ``GRADSERVE_*`` variables, frozen, and refused when one is unknown or impossible."""
+
+from __future__ import annotations
+
+import os
+from hashlib import sha256
+
+from pydantic import Field, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from app.core.limits import Limits
+
+PREFIX = "GRADSERVE_"
+
+
+class UnknownSetting(ValueError):
+    """A ``GRADSERVE_`` variable that is not a setting: probably a misspelt one."""
+
+
+class Settings(BaseSettings):
+    """How the service runs. A limit is set as ``GRADSERVE_LIMITS__NODES=1000``."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid")
+
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65_535, description="Port to listen on.")
+    workers: int = Field(1, gt=0, description="Server processes. Sessions in memory need one.")
+    threads: int = Field(
+        default_factory=lambda: max(2, os.cpu_count() or 2), gt=0, description="Requests that compute at once."
+    )
+    queue: int = Field(64, ge=0, description="Requests that may wait for a thread; more are refused with 503.")
+    api_keys: str = Field("", description="Comma-separated keys, each 'owner:key' or 'key'; none: one local owner.")
+    dot: str = Field("dot", description="The graphviz program that draws graphs as SVG.")
+    log_level: str = Field("info", description="Level of the service's log.")
+    limits: Limits = Limits()
+
+    @field_validator("api_keys")
+    @classmethod
+    def _check_keys(cls, text: str) -> str:
+        if text and not all(key for _, key in _split_keys(text)):
+            raise ValueError("an API key is empty")
+        return text
+
+    @property
+    def owners_by_key_digest(self) -> dict[bytes, str]:
+        """Owners by the SHA-256 digest of their key: digests can be looked up without a timing leak."""
+        return {key_digest(key): owner or key_digest(key).hex()[:16] for owner, key in _split_keys(self.api_keys)}
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment; nothing else, and no variable of ours that is not a field."""
+        _refuse_unknown(settings_cls)
+        return init_settings, env_settings
+
+
+def _refuse_unknown(settings_cls: type[BaseSettings]) -> None:
+    names = (name for name in os.environ if name.upper().startswith(PREFIX))
+    unknown = [name for name in names if _field(name) not in settings_cls.model_fields]
+    if unknown:
+        raise UnknownSetting(f"not settings of gradserve: {', '.join(sorted(unknown))}")
+
+
+def _field(variable: str) -> str:
+    return variable[len(PREFIX) :].lower().partition("__")[0]
+
+
+def _split_keys(text: str) -> list[tuple[str, str]]:
+    """``(owner or "", key)`` of every entry."""
+    entries = (entry.strip().rpartition(":") for entry in text.split(",") if entry.strip())
+    return [(owner.strip(), key.strip()) for owner, _, key in entries]
+
+
+def key_digest(key: str) -> bytes:
+    """What keys are compared by."""
+    return sha256(key.encode()).digest()

@@ -1,0 +1,1 @@
+"""What travels: encodings of tensors, bodies, graphs and code. No web framework here."""

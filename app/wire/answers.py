@@ -1,0 +1,216 @@
+"""Answers, as models: they give the OpenAPI document its schemas. Answers themselves are written from plain data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field, WithJsonSchema
+
+Data = Annotated[
+    Any, WithJsonSchema({"description": "Nested list, number or word; base64 text; raw bytes with msgpack."})
+]
+
+
+class TensorRecord(BaseModel):
+    """A tensor in an answer."""
+
+    data: Data
+    dtype: str
+    shape: list[int]
+    requires_grad: bool
+    is_leaf: bool
+    grad_fn: str | None = Field(description="Name of the node that made it.")
+
+
+class TensorWithGrad(TensorRecord):
+    """A tensor and its gradient."""
+
+    grad: TensorRecord | None
+
+
+class GraphEdge(BaseModel):
+    """Where a cotangent goes."""
+
+    node: str
+    output_nr: int
+
+
+class GraphSaved(BaseModel):
+    """A tensor that a node saves for its rule."""
+
+    name: str
+    shape: list[int]
+    dtype: str
+
+
+class GraphLeaf(BaseModel):
+    """The leaf that an AccumulateGrad node adds to."""
+
+    name: str | None
+    shape: list[int]
+    dtype: str
+
+
+class GraphNode(BaseModel):
+    """One recorded call."""
+
+    id: str
+    name: str = Field(description="PyTorch's name of the node, `MulBackward0`.")
+    next_functions: list[GraphEdge | None]
+    saved: list[GraphSaved]
+    freed: bool = Field(description="Whether a sweep has freed what the node saved.")
+    leaf: GraphLeaf | None
+
+
+class GraphRoot(BaseModel):
+    """A tensor that was asked for, and the node it comes from."""
+
+    tensor: str
+    node: str | None
+    output_nr: int
+
+
+class BackwardGraph(BaseModel):
+    """What a backward sweep visits, in its order."""
+
+    roots: list[GraphRoot]
+    nodes: list[GraphNode]
+
+
+class EvaluateAnswer(BaseModel):
+    """What a program made."""
+
+    outputs: dict[str, TensorRecord] = Field(description="With code, each has its `grad` too.")
+    grads: dict[str, TensorRecord | None]
+    values: dict[str, Any] = Field(default_factory=dict, description="Variables that are not tensors.")
+    prints: list[str] = Field(default_factory=list, description="One text per call of print.")
+    warnings: list[str] = Field(default_factory=list)
+    graph: BackwardGraph | None = None
+    timings: dict[str, float] | None = Field(None, description="Seconds by part.")
+
+
+class RunAnswer(EvaluateAnswer):
+    """What a program made in a session."""
+
+    version: int
+
+
+class SessionHead(BaseModel):
+    """A session. Times are seconds of the epoch."""
+
+    id: str
+    version: int
+    created_at: float
+    expires_at: float
+    ttl_seconds: float
+    bytes: int
+
+
+class TensorName(BaseModel):
+    """A tensor of a session, without its data."""
+
+    name: str
+    dtype: str
+    shape: list[int]
+    requires_grad: bool
+    is_leaf: bool
+
+
+class SessionAnswer(SessionHead):
+    """A session and the names in it."""
+
+    tensors: list[TensorName]
+
+
+class SessionPage(BaseModel):
+    """Sessions by age; `next` is the cursor of the next page."""
+
+    sessions: list[SessionHead]
+    next: str | None
+
+
+class BackwardAnswer(BaseModel):
+    """The grads of named leaves after the sweep."""
+
+    grads: dict[str, TensorRecord | None]
+    warnings: list[str]
+    version: int
+
+
+class ZeroGradAnswer(BaseModel):
+    """How many gradients were reset."""
+
+    zeroed: int
+    version: int
+
+
+class TensorAnswer(TensorWithGrad):
+    """A tensor after a change, and the version that made."""
+
+    version: int
+
+
+class OpSummary(BaseModel):
+    """An op of the catalogue."""
+
+    name: str
+    signature: str
+    summary: str
+
+
+class OpPage(BaseModel):
+    """The catalogue."""
+
+    ops: list[OpSummary]
+
+
+class OpAnswer(OpSummary):
+    """All that is known of an op."""
+
+    description: str
+    kind: str = Field(description="`primitive` (has rules of its own) or `composite` (made of other ops).")
+    differentiable: list[str] | None = Field(description="Arguments that gradients flow to; null for a composite.")
+    grad_fn: str | None = Field(description="Name of the node that a call records; null for a composite.")
+    method: bool
+    in_place: bool = Field(description="Whether the variant with a trailing underscore exists.")
+
+
+class Health(BaseModel):
+    """The state of the process."""
+
+    status: str
+
+
+class ProblemError(BaseModel):
+    """One thing that is wrong, and where."""
+
+    loc: list[str | int]
+    msg: str
+
+
+class ProblemNode(BaseModel):
+    """The failing node."""
+
+    id: str | None
+    index: int
+
+
+class Problem(BaseModel):
+    """What went wrong (RFC 9457). `detail` is in PyTorch's own words where PyTorch refuses the same."""
+
+    type: str = Field(examples=["/problems/refused"], description="A stable slug.")
+    title: str
+    status: int
+    detail: str
+    exception: str | None = Field(None, description="PyTorch's exception class.")
+    node: ProblemNode | None = None
+    line: int | None = None
+    column: int | None = None
+    prints: list[str] | None = Field(None, description="What the program printed before it failed.")
+    prints_omitted: int | None = None
+    errors: list[ProblemError] | None = None
+    limit: str | None = Field(None, description="The limit, by its name at `/v1/limits`.")
+    allowed: float | None = None
+    asked: float | None = None
+    version: int | None = None
+    request_id: str | None = None

@@ -1,0 +1,354 @@
+"""Tensors in and out: numbers and nested lists, objects, base64 text and raw bytes.
+
+In, a list is flattened level by level with the types of its members known, so that what is ragged or is not a number is
+found, and named by its place, before any array is made. Out, finite data stay an array for the encoder of the body.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+from math import prod
+from typing import Any, Final, Literal, Protocol
+
+import numpy as np
+
+from engine import Tensor, dtypes, modes, tensors
+
+Encoding = Literal["json", "base64", "raw"]
+Place = tuple[str | int, ...]
+Array = np.ndarray[Any, Any]
+
+FIELDS: Final = frozenset({"data", "dtype", "shape", "requires_grad", "encoding"})
+ANSWER_FIELDS: Final = frozenset(
+    {"is_leaf", "grad_fn", "grad"}
+)  # so that an answer can be sent back; they say nothing here
+SPECIAL: Final = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
+KINDS: Final = {
+    dict: "an object",
+    list: "a list",
+    str: "a string",
+    type(None): "null",
+    bytes: "raw bytes",
+    bool: "a boolean",
+}
+
+
+class ArrayError(Exception):
+    """A tensor that cannot be read. ``place`` is the path to what is wrong; ``str(error)`` says what was expected."""
+
+    def __init__(self, detail: str, place: Place) -> None:
+        super().__init__(detail)
+        self.place = place
+
+
+class ArrayTooLarge(ArrayError):
+    """A tensor over a limit, found from its shape or its lists' lengths, before any array is made."""
+
+    def __init__(self, limit: str, *, allowed: int, asked: int, place: Place) -> None:
+        super().__init__(f"the tensor is over the limit {limit}: {allowed} allowed, {asked} asked", place)
+        self.limit, self.allowed, self.asked = limit, allowed, asked
+
+
+class Limits(Protocol):
+    """What this module needs to know of the limits in force."""
+
+    @property
+    def rank(self) -> int: ...
+    @property
+    def tensor_elements(self) -> int: ...
+
+
+def check_shape(shape: Sequence[int], limits: Limits, place: Place) -> int:
+    """The number of elements of ``shape``, in Python integers: NumPy's would overflow in silence."""
+    if len(shape) > limits.rank:
+        raise ArrayTooLarge("rank", allowed=limits.rank, asked=len(shape), place=place)
+    count = prod(shape)
+    if count > limits.tensor_elements:
+        raise ArrayTooLarge("tensor_elements", allowed=limits.tensor_elements, asked=count, place=place)
+    return count
+
+
+def kind_of(value: object) -> str:
+    """What a client calls this: "a list", "null", "a number"."""
+    return KINDS.get(type(value), "a number")
+
+
+# -- in -----------------------------------------------------------------------------------------------------------
+def decode_tensor(raw: object, limits: Limits, place: Place = ()) -> Tensor:
+    """The leaf that ``raw`` spells. Raises ``ArrayError``."""
+    fields = raw if isinstance(raw, dict) else {"data": raw}
+    _check_fields(fields, place)
+    requires_grad = fields.get("requires_grad") or False
+    if not isinstance(requires_grad, bool):
+        raise ArrayError("'requires_grad' must be true or false", (*place, "requires_grad"))
+    dtype = _dtype(fields.get("dtype"), place)
+    if requires_grad and dtype is not None and not dtype.is_differentiable:
+        raise _integer_leaf(place)
+    array = _array(fields, dtype, limits, place)
+    if requires_grad and not dtypes.of(array).is_differentiable:
+        raise _integer_leaf(place)
+    return tensors.from_array(array, requires_grad)
+
+
+def _integer_leaf(place: Place) -> ArrayError:
+    text = "Only Tensors of floating point and complex dtype can require gradients"
+    return ArrayError(text, (*place, "requires_grad"))
+
+
+def _check_fields(fields: dict[str, object], place: Place) -> None:
+    unknown = fields.keys() - FIELDS - ANSWER_FIELDS
+    if unknown:
+        raise ArrayError(f"a tensor has the fields {', '.join(sorted(FIELDS))}; another one was given", place)
+    if "data" not in fields:
+        raise ArrayError("a tensor needs 'data'", place)
+
+
+def _dtype(name: object, place: Place) -> dtypes.DType | None:
+    if name is None:
+        return None
+    try:
+        return dtypes.by_name(name)  # type: ignore[arg-type]
+    except (KeyError, TypeError):
+        known = ", ".join(dtype.name for dtype in dtypes.ALL)
+        raise ArrayError(f"'dtype' must be one of {known}", (*place, "dtype")) from None
+
+
+def _shape(raw: object, limits: Limits, place: Place) -> tuple[int, ...] | None:
+    if raw is None:
+        return None
+    if not isinstance(raw, list) or not all(type(extent) is int and extent >= 0 for extent in raw):
+        raise ArrayError("'shape' must be a list of integers that are not negative", (*place, "shape"))
+    check_shape(raw, limits, (*place, "shape"))
+    return tuple(raw)
+
+
+def _array(fields: dict[str, object], dtype: dtypes.DType | None, limits: Limits, place: Place) -> Array:
+    shape = _shape(fields.get("shape"), limits, place)
+    data, encoding = fields["data"], fields.get("encoding")
+    if encoding not in (None, "json", "base64"):
+        raise ArrayError("'encoding' must be \"base64\" or left out", (*place, "encoding"))
+    if encoding == "base64" or isinstance(data, bytes):
+        return _from_bytes(data, encoding, dtype, shape, place)
+    return _from_lists(data, dtype, shape, limits, (*place, "data") if len(fields) > 1 else place)
+
+
+def _from_bytes(
+    data: object, encoding: object, dtype: dtypes.DType | None, shape: tuple[int, ...] | None, place: Place
+) -> Array:
+    if dtype is None or shape is None:
+        missing = "dtype" if dtype is None else "shape"
+        raise ArrayError(f"encoded data need {missing!r} beside them", place)
+    expected = prod(shape) * dtype.itemsize
+    raw = data if isinstance(data, bytes) else _from_base64(data, expected, (*place, "data"))
+    if len(raw) != expected:
+        raise ArrayError(f"shape and dtype need {expected} bytes, {len(raw)} were given", (*place, "data"))
+    return _owned(raw, dtype, (*place, "data")).reshape(shape)
+
+
+def _from_base64(text: object, expected: int, place: Place) -> bytes:
+    if not isinstance(text, str):
+        raise ArrayError("base64 data must be a string", place)
+    if len(text) != 4 * ((expected + 2) // 3):
+        raise ArrayError(f"shape and dtype need {expected} bytes, which base64 spells in {4 * ((expected + 2) // 3)}"
+                         f" characters; {len(text)} were given", place)  # fmt: skip
+    try:
+        return base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ArrayError("not valid base64", place) from None
+
+
+def _owned(raw: bytes, dtype: dtypes.DType, place: Place) -> Array:
+    """A copy: tensors own their memory, are aligned, and are written to in place."""
+    if dtype is dtypes.bool_:
+        array = np.frombuffer(raw, np.uint8)
+        if array.size and array.max() > 1:
+            raise ArrayError("a boolean is one byte, 0 or 1", place)
+        return array.astype(np.bool_)
+    return np.frombuffer(raw, dtype.numpy).copy()
+
+
+def _from_lists(
+    data: object, dtype: dtypes.DType | None, shape: tuple[int, ...] | None, limits: Limits, place: Place
+) -> Array:
+    leaves = _flatten(data, limits, place)
+    pairs = dtype is not None and dtype.is_complex
+    extents = _without_pairs(leaves, place) if pairs else leaves.extents
+    check_shape(extents, limits, place)
+    array = _convert(leaves, _infer(leaves.kinds) if dtype is None else dtype)
+    return array.reshape(extents if shape is None else _agreed(extents, shape, array.size, place))
+
+
+def _agreed(given: tuple[int, ...], wanted: tuple[int, ...], count: int, place: Place) -> tuple[int, ...]:
+    """``wanted``, if data of the shape ``given`` can have it: the same, flat, or empty up to that depth."""
+    elements = prod(wanted)
+    nested = given == wanted or (count == 0 == elements and given == wanted[: len(given)])
+    flat = len(given) == 1 and count == elements
+    if not nested and not flat:
+        raise ArrayError(f"the data have the shape {list(given)}, 'shape' says {list(wanted)}", place)
+    return wanted
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaves:
+    """The members of nested lists in order, the lists' lengths by level, and the types that occur."""
+
+    members: list[Any]
+    extents: tuple[int, ...]
+    kinds: frozenset[type]
+    place: Place
+
+    def where(self, index: int) -> Place:
+        """The path to member number ``index``."""
+        return (*self.place, *_indices(index, self.extents))
+
+
+def _indices(index: int, extents: Sequence[int]) -> tuple[int, ...]:
+    found = []
+    for extent in reversed(extents):
+        index, position = divmod(index, extent)
+        found.append(position)
+    return tuple(reversed(found))
+
+
+def _flatten(data: object, limits: Limits, place: Place) -> _Leaves:
+    level: list[Any] = [data]
+    extents: tuple[int, ...] = ()
+    kinds = frozenset(map(type, level))
+    while kinds == {list}:
+        extents = (*extents, _common_length(level, extents, place))
+        if len(extents) > limits.rank + 1:  # one level more than the rank: pairs of complex numbers
+            raise ArrayTooLarge("rank", allowed=limits.rank, asked=len(extents), place=place)
+        level = list(chain.from_iterable(level))
+        kinds = frozenset(map(type, level))
+    leaves = _Leaves(level, extents, kinds, place)
+    _check_kinds(leaves)
+    return leaves if str not in kinds else _without_words(leaves)
+
+
+def _common_length(level: list[list[Any]], extents: Sequence[int], place: Place) -> int:
+    lengths = set(map(len, level))
+    if len(lengths) > 1:
+        first = len(level[0])
+        index = next(i for i, member in enumerate(level) if len(member) != first)
+        text = f"expected sequence of length {first} at dim {len(extents)} (got {len(level[index])})"
+        raise ArrayError(text, (*place, *_indices(index, extents)))
+    return lengths.pop()
+
+
+_NUMBERS: Final = frozenset({float, int, bool, str})
+
+
+def _check_kinds(leaves: _Leaves) -> None:
+    if leaves.kinds <= _NUMBERS:
+        return
+    index, odd = next((i, x) for i, x in enumerate(leaves.members) if type(x) not in _NUMBERS)
+    raise ArrayError(f"expected a number, got {kind_of(odd)}", leaves.where(index))
+
+
+def _without_words(leaves: _Leaves) -> _Leaves:
+    members = list(leaves.members)
+    for index, member in enumerate(members):
+        if type(member) is str:
+            if member not in SPECIAL:
+                words = ", ".join(f'"{word}"' for word in SPECIAL)
+                raise ArrayError(f"expected a number, or one of {words}, got another string", leaves.where(index))
+            members[index] = SPECIAL[member]
+    return _Leaves(members, leaves.extents, leaves.kinds - {str} | {float}, leaves.place)
+
+
+def _without_pairs(leaves: _Leaves, place: Place) -> tuple[int, ...]:
+    *extents, pair = leaves.extents or (0,)
+    if (pair != 2 and leaves.members) or not leaves.extents:
+        raise ArrayError("complex data are [re, im] pairs", place)
+    return tuple(extents) if leaves.members else leaves.extents
+
+
+def _infer(kinds: frozenset[type]) -> dtypes.DType:
+    if kinds == {bool}:
+        return dtypes.bool_
+    return dtypes.int64 if kinds and kinds <= {int, bool} else modes.current().default_dtype
+
+
+def _convert(leaves: _Leaves, dtype: dtypes.DType) -> Array:
+    if dtype.is_complex:
+        return _reals(leaves).view(np.complex128).astype(dtype.numpy)
+    if dtype.is_floating_point:
+        with np.errstate(over="ignore"):
+            return _reals(leaves).astype(dtype.numpy, copy=False)
+    return _integers(leaves, dtype)
+
+
+def _reals(leaves: _Leaves) -> Array:
+    try:
+        return np.array(leaves.members, dtype=np.float64)
+    except OverflowError:
+        index = next(i for i, x in enumerate(leaves.members) if type(x) is int and abs(x) > 2**1023)
+        raise ArrayError("this integer is too large for a floating-point number", leaves.where(index)) from None
+
+
+def _integers(leaves: _Leaves, dtype: dtypes.DType) -> Array:
+    low, high = (0, 1) if dtype is dtypes.bool_ else (int(np.iinfo(dtype.numpy).min), int(np.iinfo(dtype.numpy).max))
+    if float in leaves.kinds or _out_of_range(leaves.members, low, high):
+        _refuse_misfit(leaves, dtype, low, high)
+    return np.array(leaves.members, dtype=dtype.numpy)
+
+
+def _out_of_range(members: list[Any], low: int, high: int) -> bool:
+    return bool(members) and not (low <= min(members) and max(members) <= high)
+
+
+def _refuse_misfit(leaves: _Leaves, dtype: dtypes.DType, low: int, high: int) -> None:
+    for index, member in enumerate(leaves.members):
+        if type(member) is float and not member.is_integer():
+            raise ArrayError(f"expected an integer, for the dtype is {dtype.name}", leaves.where(index))
+        if not low <= member <= high:
+            raise ArrayError(f"this value does not fit into {dtype.name}", leaves.where(index))
+
+
+# -- out ----------------------------------------------------------------------------------------------------------
+def encode_tensor(tensor: Tensor, encoding: Encoding = "json") -> dict[str, Any]:
+    """The record of a tensor. Finite ``json`` data stay an array that looks into the tensor: encode it at once."""
+    node = tensor.grad_fn
+    return {
+        "data": encode_array(tensor.array, encoding),
+        "dtype": tensor.dtype.name,
+        "shape": list(tensor.shape),
+        "requires_grad": tensor.requires_grad,
+        "is_leaf": tensor.is_leaf,
+        "grad_fn": None if node is None else node.name(),
+    }
+
+
+def encode_array(array: Array, encoding: Encoding) -> Any:
+    """The ``data`` of a record."""
+    if encoding == "json":
+        return _to_lists(array)
+    dense = np.asarray(array, order="C")
+    return base64.b64encode(dense.tobytes()).decode("ascii") if encoding == "base64" else dense.tobytes()
+
+
+def _to_lists(array: Array) -> Any:
+    if array.dtype.kind == "c":
+        array = np.asarray(array, order="C")[..., np.newaxis].view(array.real.dtype)
+    elif array.dtype.kind not in "fiub":  # bfloat16 is a type of ml_dtypes
+        array = array.astype(np.float32)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        return _with_words(array)
+    if array.ndim == 0 or array.size == 0:
+        return array.tolist() if array.dtype.kind != "f" or array.size == 0 else array[()]
+    return np.asarray(array, order="C")
+
+
+def _with_words(array: Array) -> Any:
+    members = np.empty(array.shape, dtype=object)
+    members[...] = array
+    if array.dtype.itemsize < np.dtype(np.float64).itemsize:  # keep the scalars' type, for its fewest digits
+        members.reshape(-1)[:] = list(array.reshape(-1))
+    members[np.isnan(array)] = "NaN"
+    members[np.isposinf(array)] = "Infinity"
+    members[np.isneginf(array)] = "-Infinity"
+    return members.tolist()

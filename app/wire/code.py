@@ -1,0 +1,366 @@
+"""Reads programs written as Python text: a subset of Python, translated from its syntax tree by an allow-list.
+
+Nothing is evaluated here, and no part of the text is ever handed to Python to run. What the lists below do not name is
+refused with its line and column.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Final, NoReturn
+
+from app.wire.program import (
+    MODES,
+    NAME_LENGTH,
+    Assign,
+    Attribute,
+    Augment,
+    Binary,
+    Call,
+    Comparison,
+    Constant,
+    Delete,
+    DictDisplay,
+    Display,
+    Evaluate,
+    Expression,
+    For,
+    GraphError,
+    Lambda,
+    Limits,
+    Logical,
+    Mode,
+    Name,
+    Place,
+    Program,
+    ProgramTooLarge,
+    Slice,
+    Statement,
+    Subscript,
+    Target,
+    Unary,
+    With,
+    is_attribute,
+    quoted,
+)
+
+BINARY: Final[dict[type[ast.operator], str]] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+    ast.FloorDiv: "//",
+    ast.Mod: "%",
+    ast.Pow: "**",
+    ast.MatMult: "@",
+    ast.BitAnd: "&",
+    ast.BitOr: "|",
+    ast.BitXor: "^",
+    ast.LShift: "<<",
+    ast.RShift: ">>",
+}
+UNARY: Final[dict[type[ast.unaryop], str]] = {ast.UAdd: "+", ast.USub: "-", ast.Invert: "~", ast.Not: "not"}
+COMPARE: Final[dict[type[ast.cmpop], str]] = {
+    ast.Eq: "==",
+    ast.NotEq: "!=",
+    ast.Lt: "<",
+    ast.LtE: "<=",
+    ast.Gt: ">",
+    ast.GtE: ">=",
+    ast.Is: "is",
+    ast.IsNot: "is not",
+    ast.In: "in",
+    ast.NotIn: "not in",
+}
+OUTSIDE: Final[dict[type[ast.AST], str]] = {
+    ast.Import: "import (torch is there without it)",
+    ast.ImportFrom: "import (torch is there without it)",
+    ast.FunctionDef: "a function definition",
+    ast.AsyncFunctionDef: "a function definition",
+    ast.ClassDef: "a class definition",
+    ast.If: "if",
+    ast.IfExp: "a conditional expression",
+    ast.While: "while",
+    ast.Try: "try",
+    ast.ListComp: "a comprehension",
+    ast.SetComp: "a comprehension",
+    ast.DictComp: "a comprehension",
+    ast.GeneratorExp: "a generator expression",
+    ast.JoinedStr: "an f-string",
+    ast.NamedExpr: "an assignment inside an expression",
+    ast.AnnAssign: "an annotation",
+    ast.Set: "a set",
+    ast.Starred: "a starred expression",
+}
+
+
+def parse_code(text: str, limits: Limits) -> Program:
+    """Translate Python text; raises ``GraphError`` with line and column for whatever the subset does not have."""
+    if len(text) > limits.code_length:
+        raise ProgramTooLarge("code_length", allowed=limits.code_length, asked=len(text))
+    reader = _CodeReader(limits)
+    return Program(reader.block(_syntax_tree(text).body, 0), "code")
+
+
+def _syntax_tree(text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SyntaxError as error:
+        raise GraphError(
+            error.msg, line=error.lineno or 1, column=max(error.offset or 1, 1), exception="SyntaxError"
+        ) from None
+    except (RecursionError, MemoryError):
+        raise GraphError("the code is nested too deeply", line=1, column=1) from None
+    except ValueError:
+        raise GraphError("the code holds characters that no program has", line=1, column=1) from None
+
+
+def refuse(node: ast.AST, detail: str) -> NoReturn:
+    """Raise ``GraphError`` at ``node``."""
+    raise GraphError(detail, line=getattr(node, "lineno", 1), column=getattr(node, "col_offset", 0) + 1)
+
+
+def _refuse_outside(node: ast.AST) -> NoReturn:
+    what = OUTSIDE.get(type(node), type(node).__name__.lower())
+    refuse(node, f"{what} is outside the language of this service")
+
+
+class _CodeReader:
+    """Translates statements and expressions, counting the operations and the statements that loops repeat."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.operations = 0
+        self.repeated = 0
+        self.repetitions = 1
+
+    # -- statements -----------------------------------------------------------------------------------------------
+    def block(self, nodes: list[ast.stmt], depth: int) -> tuple[Statement, ...]:
+        return tuple(self.statement(node, depth) for node in nodes)
+
+    def statement(self, node: ast.stmt, depth: int) -> Statement:
+        place = Place(line=node.lineno, column=node.col_offset + 1)
+        self._count_statement(node, depth)
+        match node:
+            case ast.Expr(value):
+                return Evaluate(self.expression(value, depth), place)
+            case ast.Assign(targets, value):
+                return Assign(tuple(self.target(one, depth) for one in targets), self.expression(value, depth), place)
+            case ast.AugAssign():
+                return self._augment(node, place, depth)
+            case ast.Delete(targets):
+                return Delete(tuple(self._deleted(one, depth) for one in _flat(targets)), place)
+            case ast.With(items, body):
+                modes = tuple(self._mode(item, depth) for item in items)
+                return With(modes, self.block(body, depth + 1), place)
+            case ast.For():
+                return self._loop(node, place, depth)
+        _refuse_outside(node)
+
+    def _count_statement(self, node: ast.stmt, depth: int) -> None:
+        self._check_depth(node, depth)
+        self.operations += 1
+        if self.repetitions > 1 and not isinstance(node, (ast.For, ast.With)):
+            self.repeated += self.repetitions
+        allowed = self.limits.loop_iterations
+        if self.repeated > allowed:
+            raise ProgramTooLarge("loop_iterations", allowed=allowed, asked=self.repeated, line=node.lineno)
+
+    def _augment(self, node: ast.AugAssign, place: Place, depth: int) -> Augment:
+        target = self.target(node.target, depth)
+        if isinstance(target, Display):
+            refuse(node.target, "an augmented assignment has one target")
+        return Augment(BINARY[type(node.op)], target, self.expression(node.value, depth), place)
+
+    def target(self, node: ast.expr, depth: int) -> Target:
+        self._check_depth(node, depth)
+        match node:
+            case ast.Name(name):
+                return Name(_bindable(node, name))
+            case ast.Attribute(value, name):
+                return Attribute(self.expression(value, depth + 1), _attribute(node, name))
+            case ast.Subscript(value, index):
+                return Subscript(self.expression(value, depth + 1), self.expression(index, depth + 1))
+            case ast.Tuple(items) | ast.List(items):
+                return Display("tuple", tuple(self.target(item, depth + 1) for item in items))
+        _refuse_outside(node)
+
+    def _deleted(self, node: ast.expr, depth: int) -> Name | Subscript:
+        target = self.target(node, depth)
+        if isinstance(target, (Name, Subscript)):
+            return target
+        refuse(node, "del takes names and subscripts")
+
+    def _mode(self, item: ast.withitem, depth: int) -> Mode:
+        call = item.context_expr
+        name = _mode_name(call.func) if isinstance(call, ast.Call) else None
+        if not isinstance(call, ast.Call) or name is None:
+            refuse(call, f"with takes torch.{', torch.'.join(MODES)} as calls")
+        if item.optional_vars is not None:
+            refuse(item.optional_vars, "with takes no 'as' here")
+        given = [*call.args, *(keyword.value for keyword in call.keywords if keyword.arg == "mode")]
+        wanted = (0,) if name in ("no_grad", "enable_grad") else (1,) if name == "set_grad_enabled" else (0, 1)
+        if len(given) != len(call.args) + len(call.keywords) or len(given) not in wanted:
+            refuse(call, f"torch.{name} takes {'no argument' if wanted == (0,) else 'one argument, mode'}")
+        return Mode(name, self.expression(given[0], depth + 1) if given else None)
+
+    def _loop(self, node: ast.For, place: Place, depth: int) -> For:
+        if node.orelse:
+            refuse(node.orelse[0], "else of a loop is outside the language of this service")
+        if not isinstance(node.target, ast.Name):
+            refuse(node.target, "a loop has one name as its variable")
+        target, values = Name(_bindable(node.target, node.target.id)), _range(node.iter)
+        outer, self.repetitions = self.repetitions, self.repetitions * max(_length(values), 1)
+        body = self.block(node.body, depth + 1)
+        self.repetitions = outer
+        return For(target, values, body, place)
+
+    # -- expressions ----------------------------------------------------------------------------------------------
+    def expression(self, node: ast.expr, depth: int) -> Expression:
+        self._check_depth(node, depth)
+        match node:
+            case ast.Constant(value):
+                return _constant(node, value)
+            case ast.Name(name):
+                return Name(_name(node, name))
+            case ast.Attribute(value, name):
+                return Attribute(self.expression(value, depth + 1), _attribute(node, name))
+            case ast.Call():
+                return self._call(node, depth + 1)
+            case ast.Subscript(value, index):
+                return Subscript(self.expression(value, depth + 1), self.expression(index, depth + 1))
+            case ast.BinOp(left, operator, right):
+                return Binary(
+                    BINARY[type(operator)], self.expression(left, depth + 1), self.expression(right, depth + 1)
+                )
+            case ast.UnaryOp(operator, operand):
+                return Unary(UNARY[type(operator)], self.expression(operand, depth + 1))
+        return self._rare_expression(node, depth + 1)
+
+    def _rare_expression(self, node: ast.expr, depth: int) -> Expression:
+        match node:
+            case ast.Tuple(items):
+                return Display("tuple", self._all(items, depth))
+            case ast.List(items):
+                return Display("list", self._all(items, depth))
+            case ast.Dict(keys, values):
+                return self._dict(node, keys, values, depth)
+            case ast.Slice(start, stop, step):
+                return Slice(
+                    *(Constant(None) if part is None else self.expression(part, depth) for part in (start, stop, step))
+                )
+            case ast.Compare(first, operators, rest):
+                names = [COMPARE[type(operator)] for operator in operators]
+                return Comparison(self.expression(first, depth), tuple(zip(names, self._all(rest, depth), strict=True)))
+            case ast.BoolOp(operator, operands):
+                return Logical("and" if isinstance(operator, ast.And) else "or", self._all(operands, depth))
+            case ast.Lambda(arguments, body):
+                return Lambda(_parameters(node, arguments), self.expression(body, depth))
+        _refuse_outside(node)
+
+    def _all(self, nodes: list[ast.expr], depth: int) -> tuple[Expression, ...]:
+        return tuple(self.expression(node, depth) for node in nodes)
+
+    def _call(self, node: ast.Call, depth: int) -> Call:
+        kwargs = [(_keyword(keyword), self.expression(keyword.value, depth)) for keyword in node.keywords]
+        return Call(self.expression(node.func, depth), self._all(node.args, depth), tuple(kwargs))
+
+    def _dict(self, node: ast.Dict, keys: list[ast.expr | None], values: list[ast.expr], depth: int) -> DictDisplay:
+        items = []
+        for key, value in zip(keys, values, strict=True):
+            if key is None:
+                refuse(node, "a starred expression is outside the language of this service")
+            items.append((self.expression(key, depth), self.expression(value, depth)))
+        return DictDisplay(tuple(items))
+
+    def _check_depth(self, node: ast.AST, depth: int) -> None:
+        self.operations += isinstance(node, (ast.Call, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript))
+        if depth > self.limits.depth:
+            raise ProgramTooLarge("depth", allowed=self.limits.depth, asked=depth, line=getattr(node, "lineno", 1))
+        if self.operations > self.limits.nodes:
+            raise ProgramTooLarge("nodes", allowed=self.limits.nodes, asked=self.operations)
+
+
+def _constant(node: ast.expr, value: object) -> Constant:
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            refuse(node, "a string holds half of a surrogate pair")
+    if value is None or value is ... or isinstance(value, (bool, int, float, complex, str)):
+        return Constant(value)
+    refuse(node, f"{type(value).__name__} literals are outside the language of this service")
+
+
+def _name(node: ast.AST, name: str) -> str:
+    if name.startswith("__") or len(name) > NAME_LENGTH:
+        refuse(node, f"{quoted(name)} is not a name that programs may use")
+    return name
+
+
+def _bindable(node: ast.AST, name: str) -> str:
+    if name == "torch":
+        refuse(node, "torch cannot be bound to something else")
+    return _name(node, name)
+
+
+def _attribute(node: ast.AST, name: str) -> str:
+    if not is_attribute(name) or len(name) > NAME_LENGTH:
+        refuse(node, f"{quoted(name)} is not an attribute that programs may use")
+    return name
+
+
+def _keyword(keyword: ast.keyword) -> str:
+    if keyword.arg is None:
+        refuse(keyword, "a starred expression is outside the language of this service")
+    return _name(keyword, keyword.arg)
+
+
+def _parameters(node: ast.Lambda, arguments: ast.arguments) -> tuple[str, ...]:
+    plain = [*arguments.posonlyargs, *arguments.args]
+    if arguments.vararg or arguments.kwarg or arguments.kwonlyargs or arguments.defaults:
+        refuse(node, "a lambda has plain parameters only")
+    return tuple(_bindable(argument, argument.arg) for argument in plain)
+
+
+def _flat(targets: list[ast.expr]) -> list[ast.expr]:
+    return [leaf for one in targets for leaf in (_flat(one.elts) if isinstance(one, (ast.Tuple, ast.List)) else [one])]
+
+
+def _mode_name(node: ast.expr) -> str | None:
+    """The mode that ``torch.<mode>``, ``torch.autograd.<mode>`` or ``torch.autograd.grad_mode.<mode>`` is."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute):
+        parts.append(node.attr)
+        node = node.value
+    if not parts or not isinstance(node, ast.Name) or node.id != "torch":
+        return None
+    return parts[0] if parts[0] in MODES and parts[1:] in ([], ["autograd"], ["grad_mode", "autograd"]) else None
+
+
+def _range(node: ast.expr) -> range:
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or node.func.id != "range":
+        refuse(node, "a loop runs over range(...)")
+    if node.keywords or not 1 <= len(node.args) <= 3:
+        refuse(node, "range takes one to three integer constants here")
+    bounds = [_integer(argument) for argument in node.args]
+    if len(bounds) == 3 and bounds[2] == 0:
+        raise GraphError(
+            "range() arg 3 must not be zero", line=node.lineno, column=node.col_offset + 1, exception="ValueError"
+        )
+    return range(*bounds)
+
+
+def _integer(node: ast.expr) -> int:
+    sign = 1
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
+        sign, node = (-1 if isinstance(node.op, ast.USub) else 1), node.operand
+    if isinstance(node, ast.Constant) and type(node.value) is int:
+        return sign * node.value
+    refuse(node, "range takes one to three integer constants here")
+
+
+def _length(values: range) -> int:
+    """``len`` for ranges of any size."""
+    extent = values.stop - values.start
+    return max(0, -(-extent // values.step))

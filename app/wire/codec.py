@@ -1,0 +1,247 @@
+"""Bodies: media types, compression, JSON and msgpack.
+
+JSON is read by msgspec (it keeps large integers) and written by orjson (it writes NumPy arrays, float32 with the fewest
+digits); msgpack both ways by msgspec. zstd comes from the standard library, or from its backport before Python 3.14.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import zlib
+from enum import Enum
+from itertools import chain
+from typing import Any, Final, Protocol
+
+import msgspec
+import numpy as np
+import orjson
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
+
+class CodecError(Exception):
+    """A body that cannot be read or written; ``str(error)`` is fit for the client."""
+
+
+class MalformedBody(CodecError):
+    """Not the JSON, msgpack, gzip or zstd that it claims to be."""
+
+
+class UnsupportedMedia(CodecError):
+    """A Content-Type or Content-Encoding that is not read here."""
+
+
+class NotAcceptable(CodecError):
+    """An Accept that nothing written here satisfies."""
+
+
+class BodyTooLarge(CodecError):
+    """A body over a limit, which is a field of the limits in force."""
+
+    def __init__(self, limit: str, allowed: int) -> None:
+        super().__init__(f"the body is over the limit {limit}: {allowed} allowed")
+        self.limit, self.allowed = limit, allowed
+
+
+class Limits(Protocol):
+    """What this module needs to know of the limits in force."""
+
+    @property
+    def body_bytes(self) -> int: ...
+    @property
+    def json_depth(self) -> int: ...
+
+
+class Format(Enum):
+    """How a body is written; the value is its media type."""
+
+    JSON = "application/json"
+    MSGPACK = "application/msgpack"
+
+
+_ALIASES: Final = {
+    "application/json": Format.JSON,
+    "application/msgpack": Format.MSGPACK,
+    "application/x-msgpack": Format.MSGPACK,
+    "application/vnd.msgpack": Format.MSGPACK,
+}
+_READ: Final = " or ".join(form.value for form in Format)
+
+
+# -- negotiation --------------------------------------------------------------------------------------------------
+def request_format(content_type: str | None) -> Format:
+    """How a body of this Content-Type is read; JSON where none is given."""
+    if not content_type:
+        return Format.JSON
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type not in _ALIASES:
+        raise UnsupportedMedia(f"Content-Type must be {_READ}")
+    return _ALIASES[media_type]
+
+
+def answer_format(accept: str | None) -> Format:
+    """The format an Accept header prefers; JSON where it does not say."""
+    if not accept or accept.strip() == "*/*":
+        return Format.JSON
+    quality, form = max(((_quality(form, accept), form) for form in Format), key=lambda pair: pair[0])
+    if quality <= 0:
+        raise NotAcceptable(f"Accept must allow {_READ}")
+    return form
+
+
+def _quality(form: Format, accept: str) -> float:
+    """The weight of ``form``, by the most specific range that covers it."""
+    best = (-1, 0.0)
+    for part in accept.split(","):
+        media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        specificity = _specificity(form, media_range)
+        if specificity >= 0:
+            best = max(best, (specificity, _weight(parameters)))
+    return best[1]
+
+
+def _specificity(form: Format, media_range: str) -> int:
+    if _ALIASES.get(media_range) is form:
+        return 2
+    return {"application/*": 1, "*/*": 0}.get(media_range, -1)
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+# -- compression --------------------------------------------------------------------------------------------------
+def decompress(body: bytes, content_encoding: str | None, limits: Limits) -> bytes:
+    """``body`` without its Content-Encoding. Never makes more than the limit, however small the body is."""
+    coding = (content_encoding or "identity").strip().lower()
+    if coding == "identity":
+        return body
+    if coding not in _DECOMPRESSORS:
+        raise UnsupportedMedia("Content-Encoding must be gzip, zstd or identity")
+    return _inflate(body, coding, limits.body_bytes)
+
+
+_DECOMPRESSORS: Final[dict[str, Any]] = {
+    "gzip": lambda: zlib.decompressobj(wbits=31),
+    "zstd": zstd.ZstdDecompressor,
+}
+
+
+def _inflate(body: bytes, coding: str, allowed: int) -> bytes:
+    """All members (gzip) or frames (zstd) of ``body``."""
+    parts, size = [], 0
+    while body:
+        decompressor = _DECOMPRESSORS[coding]()
+        try:
+            part = decompressor.decompress(body, allowed - size + 1)
+        except (zlib.error, zstd.ZstdError):
+            raise MalformedBody(f"the body is not valid {coding}") from None
+        size += len(part)
+        if size > allowed:
+            raise BodyTooLarge("body_bytes", allowed)
+        if not decompressor.eof:
+            raise MalformedBody(f"the {coding} body is cut short")
+        parts.append(part)
+        body = decompressor.unused_data
+    return b"".join(parts)
+
+
+# -- reading ------------------------------------------------------------------------------------------------------
+def decode(body: bytes, form: Format, limits: Limits) -> Any:
+    """The value of a body: dicts with string keys, lists, strings, numbers, booleans, ``None``, and bytes (msgpack)."""
+    try:
+        value = msgspec.json.decode(body) if form is Format.JSON else msgspec.msgpack.decode(body)
+    except RecursionError:
+        raise BodyTooLarge("json_depth", limits.json_depth) from None
+    except (msgspec.MsgspecError, ValueError) as error:
+        raise MalformedBody(_malformed(form, error)) from None
+    _check_members(body, value, form, limits.json_depth)
+    return value
+
+
+def _malformed(form: Format, error: Exception) -> str:
+    """The decoder's message names a position, never the text itself; others might."""
+    name = "JSON" if form is Format.JSON else "msgpack"
+    known = isinstance(error, msgspec.MsgspecError) and len(str(error)) < 200
+    return f"the body is not valid {name}" + (f": {error}" if known else "")
+
+
+def _check_members(body: bytes, value: Any, form: Format, depth: int) -> None:
+    if form is Format.JSON and body.count(b"[") + body.count(b"{") <= depth:
+        return  # fewer opening brackets than allowed levels, wherever they stand
+    level, levels = [value], 0
+    while level := _containers(level):
+        levels += 1
+        if levels > depth:
+            raise BodyTooLarge("json_depth", depth)
+        level = list(chain.from_iterable(map(_members, level)))
+
+
+_SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
+
+
+def _containers(level: list[Any]) -> list[Any]:
+    """The lists and dicts among ``level``; any other member must be a scalar (msgpack has more types than we read)."""
+    kinds = set(map(type, level))
+    if kinds <= _SCALARS:
+        return []
+    if not kinds <= _SCALARS | {list, dict}:
+        raise MalformedBody("msgpack extension types and timestamps are not read here")
+    return [member for member in level if type(member) is list or type(member) is dict]
+
+
+def _members(container: Any) -> Any:
+    if type(container) is list:
+        return container
+    if not all(type(key) is str for key in container):
+        raise MalformedBody("the keys of an object must be strings")
+    return container.values()
+
+
+# -- writing ------------------------------------------------------------------------------------------------------
+def encode(value: Any, form: Format) -> bytes:
+    """The body that says ``value``. Arrays in it must be finite; what is not is written as words by then."""
+    return _encode_json(value) if form is Format.JSON else _encode_msgpack(value)
+
+
+def _encode_json(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError:  # integers over 64 bits, half surrogate pairs, nesting over 254: rare, and slower
+        return _with_fallback(lambda: json.dumps(value, default=_plain, separators=(",", ":")).encode())
+
+
+def _encode_msgpack(value: Any) -> bytes:
+    try:
+        return msgspec.msgpack.encode(value, enc_hook=_plain)
+    except (OverflowError, UnicodeError):  # msgpack has no integers over 64 bits: they become floats
+        return _with_fallback(lambda: msgspec.msgpack.encode(json.loads(_encode_json(value), parse_int=_bounded_int)))
+
+
+def _with_fallback(write: Any) -> bytes:
+    try:
+        return bytes(write())
+    except (RecursionError, ValueError):
+        raise CodecError("the answer nests too deep, or holds a number that no body can carry") from None
+
+
+def _bounded_int(digits: str) -> int | float:
+    value = int(digits)
+    return value if -(2**63) <= value < 2**64 else float(value)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    raise TypeError(f"no encoding for {type(value).__name__}")

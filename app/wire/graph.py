@@ -1,0 +1,319 @@
+"""Reads the JSON spelling of a program: nodes, references and literals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from types import EllipsisType
+from typing import Final, NoReturn
+
+from app.wire.program import (
+    ASSIGNABLE,
+    MODES,
+    NAME_LENGTH,
+    Assign,
+    Attribute,
+    Constant,
+    ConstantValue,
+    Display,
+    Evaluate,
+    Expression,
+    GraphError,
+    Limits,
+    Mode,
+    Name,
+    OpCall,
+    Place,
+    Program,
+    ProgramTooLarge,
+    Slice,
+    Statement,
+    Subscript,
+    TensorConstant,
+    With,
+    is_attribute,
+    is_name,
+    quoted,
+)
+
+__all__ = [
+    "GraphError",
+    "Limits",
+    "Program",
+    "ProgramTooLarge",
+    "check_references",
+    "parse_nodes",
+    "parse_reference",
+]
+
+
+def parse_reference(text: str) -> Expression:
+    """Read ``name.attr.0`` (a reference without its ``$``)."""
+    name, *parts = text.split(".")
+    if not is_name(name):
+        raise GraphError(f"{quoted('$' + text)} is not a reference: expected $name, $name.attribute or $name.0")
+    expression: Expression = Name(name)
+    for part in parts:
+        expression = _part(expression, part, text)
+    return expression
+
+
+def _part(value: Expression, part: str, text: str) -> Expression:
+    if part.isascii() and part.isdigit() and len(part) < 10:
+        return Subscript(value, Constant(int(part)))
+    if part.isidentifier() and len(part) <= NAME_LENGTH and is_attribute(part):
+        return Attribute(value, part)
+    raise GraphError(f"{quoted('$' + text)} is not a reference: {quoted(part)} is neither an attribute nor an index")
+
+
+def parse_nodes(raw: list[object], limits: Limits) -> Program:
+    """Read a list of JSON nodes; raises ``GraphError`` for whatever the contract does not describe."""
+    reader = _NodeReader(limits)
+    statements = reader.block(raw, 0)
+    return Program(statements, "nodes", tuple(reader.references), tuple(reader.ops))
+
+
+class _NodeReader:
+    """Reads nodes in order, counting them and noting what they need."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.count = 0
+        self.bound: set[str] = set()
+        self.read: list[str] = []
+        self.references: list[tuple[str, Place]] = []
+        self.ops: list[tuple[str, Place]] = []
+
+    def block(self, raw: object, depth: int) -> tuple[Statement, ...]:
+        if not isinstance(raw, list):
+            raise GraphError(f"nodes: expected a list, got {_kind(raw)}")
+        if depth > self.limits.depth:
+            raise ProgramTooLarge("depth", allowed=self.limits.depth, asked=depth)
+        return tuple(self.node(node, depth) for node in raw)
+
+    def node(self, raw: object, depth: int) -> Statement:
+        index = self.count
+        self.count += 1
+        if self.count > self.limits.nodes:
+            raise ProgramTooLarge("nodes", allowed=self.limits.nodes, asked=self.count)
+        node_id = raw.get("id") if isinstance(raw, dict) else None
+        place = Place(node_id=node_id if is_name(node_id) else None, node_index=index)
+        try:
+            return self._statement(raw, place, depth)
+        except GraphError as error:
+            if error.node_index is None:
+                error.node_id, error.node_index = place.node_id, place.node_index
+            raise
+
+    def _statement(self, raw: object, place: Place, depth: int) -> Statement:
+        if not isinstance(raw, dict):
+            raise GraphError(f"a node is an object, got {_kind(raw)}")
+        if "op" not in raw:
+            return self._block_node(raw, place, depth)
+        _refuse_unknown(raw, ("id", "op", "args", "kwargs"))
+        if raw.get("id") is not None and not is_name(raw["id"]):
+            raise GraphError(f"id: expected up to {NAME_LENGTH} letters, digits, '_' or '-'")
+        self.read.clear()
+        statement = _bind(place, _op_statement(_op_name(raw["op"]), *self._arguments(raw), place))
+        self._note(statement, place)
+        return statement
+
+    def _note(self, statement: Statement, place: Place) -> None:
+        """What the node needs, and the name it binds for those after it."""
+        self.references += [(name, place) for name in self.read if name not in self.bound]
+        if isinstance(statement, (Assign, Evaluate)) and isinstance(statement.value, OpCall):
+            self.ops.append((statement.value.op, place))
+        if place.node_id is not None:
+            self.bound.add(place.node_id)
+
+    def _block_node(self, raw: dict[str, object], place: Place, depth: int) -> With:
+        modes = [key for key in raw if key in MODES[:3]]
+        if len(raw) != 1 or not modes:
+            raise GraphError(
+                "expected a node with an 'op', or a block with one key: no_grad, enable_grad, inference_mode"
+            )
+        return With((Mode(modes[0]),), self.block(raw[modes[0]], depth + 1), place)
+
+    def _arguments(self, raw: dict[str, object]) -> tuple[tuple[Expression, ...], tuple[tuple[str, Expression], ...]]:
+        args, kwargs = raw.get("args", []), raw.get("kwargs", {})
+        if not isinstance(args, list):
+            raise GraphError(f"args: expected a list, got {_kind(args)}")
+        if not isinstance(kwargs, dict):
+            raise GraphError(f"kwargs: expected an object, got {_kind(kwargs)}")
+        for key in kwargs:
+            if not isinstance(key, str) or not key.isidentifier() or key.startswith("__") or len(key) > NAME_LENGTH:
+                raise GraphError(f"kwargs: {quoted(str(key))} is not an argument name")
+        return (
+            tuple(self.literal(value, 0) for value in args),
+            tuple((key, self.literal(value, 0)) for key, value in kwargs.items()),
+        )
+
+    def literal(self, raw: object, depth: int) -> Expression:
+        """Read one argument."""
+        if raw is None or isinstance(raw, (bool, int, float)):
+            return Constant(raw)
+        if isinstance(raw, str):
+            return self._string(raw)
+        if isinstance(raw, list):
+            if depth >= self.limits.depth:
+                raise ProgramTooLarge("depth", allowed=self.limits.depth, asked=depth + 1)
+            return Display("list", tuple(self.literal(value, depth + 1) for value in raw))
+        if isinstance(raw, dict):
+            return self._special(raw, depth)
+        raise GraphError(f"an argument cannot be {_kind(raw)}")
+
+    def _string(self, raw: str) -> Expression:
+        if not raw.startswith("$"):
+            return Constant(_text(raw))
+        if raw.startswith("$$"):
+            return Constant(_text(raw[1:]))
+        self.read.append(raw[1:].partition(".")[0])
+        return parse_reference(raw[1:])
+
+    def _special(self, raw: dict[str, object], depth: int) -> Expression:
+        if len(raw) == 1:
+            ((key, value),) = raw.items()
+            if key == "tensor":
+                return TensorConstant(value)
+            if key == "slice":
+                return self._slice(value, depth)
+            if key in _SPECIAL:
+                return Constant(_SPECIAL[key](value))
+        raise GraphError('an object argument is one of {"slice"}, {"ellipsis"}, {"float"}, {"complex"}, {"tensor"}')
+
+    def _slice(self, raw: object, depth: int) -> Slice:
+        if not isinstance(raw, list) or not 1 <= len(raw) <= 3:
+            raise GraphError("slice: expected [start, stop, step]")
+        if any(isinstance(part, (float, list, dict)) for part in raw):
+            raise GraphError("slice: start, stop and step are integers, references or null")
+        parts = [self.literal(part, depth + 1) for part in raw]
+        if len(parts) == 1:
+            parts.insert(0, Constant(None))
+        return Slice(parts[0], parts[1], parts[2] if len(parts) == 3 else Constant(None))
+
+
+def _text(raw: str) -> str:
+    try:
+        raw.encode()
+    except UnicodeEncodeError:
+        raise GraphError("a string holds half of a surrogate pair") from None
+    return raw
+
+
+def _ellipsis(raw: object) -> EllipsisType:
+    if raw is not True:
+        raise GraphError("ellipsis: expected true")
+    return ...
+
+
+_FLOATS: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
+
+
+def _float(raw: object) -> float:
+    if isinstance(raw, str) and raw in _FLOATS:
+        return _FLOATS[raw]
+    if isinstance(raw, (int, float)) and not isinstance(raw, bool):
+        return _to_float(raw)
+    raise GraphError('float: expected "NaN", "Infinity", "-Infinity" or a number')
+
+
+def _to_float(raw: float) -> float:
+    try:
+        return float(raw)
+    except OverflowError:
+        raise GraphError("float: the integer is too large") from None
+
+
+def _complex(raw: object) -> complex:
+    if not isinstance(raw, list) or len(raw) != 2:
+        raise GraphError("complex: expected [real, imaginary]")
+    return complex(_float(raw[0]), _float(raw[1]))
+
+
+_SPECIAL: Final[dict[str, Callable[[object], ConstantValue]]] = {
+    "ellipsis": _ellipsis,
+    "float": _float,
+    "complex": _complex,
+}
+
+
+def _op_name(raw: object) -> str:
+    if not isinstance(raw, str) or not all(part.isidentifier() for part in raw.split(".")) or len(raw) > NAME_LENGTH:
+        raise GraphError("op: expected a name such as 'add', 'linalg.solve' or '__getitem__'")
+    return raw.removeprefix("torch.")
+
+
+def _op_statement(
+    op: str, args: tuple[Expression, ...], kwargs: tuple[tuple[str, Expression], ...], place: Place
+) -> Statement:
+    if op in ("__getitem__", "__setitem__") and len(args) > 1:
+        args = (args[0], _index(args[1]), *args[2:])
+    if op == "__setattr__":
+        return _set_attribute(args, kwargs, place)
+    if op == "__setitem__":
+        if len(args) != 3 or kwargs:
+            raise GraphError("__setitem__: expected the arguments tensor, index, value")
+        return Assign((Subscript(args[0], args[1]),), args[2], place)
+    return Evaluate(OpCall(op, args, kwargs), place)
+
+
+def _index(index: Expression) -> Expression:
+    """A list of plain integers is an index array; a list that holds anything else has one entry a dimension."""
+    if isinstance(index, Display) and not all(
+        isinstance(item, Constant) and isinstance(item.value, int) for item in index.items
+    ):
+        return Display("tuple", index.items)
+    return index
+
+
+def _set_attribute(args: tuple[Expression, ...], kwargs: tuple[tuple[str, Expression], ...], place: Place) -> Statement:
+    if len(args) != 3 or kwargs or not isinstance(args[1], Constant) or args[1].value not in ASSIGNABLE:
+        raise GraphError("__setattr__: expected the arguments tensor, 'grad' | 'data' | 'requires_grad', value")
+    return Assign((Attribute(args[0], str(args[1].value)),), args[2], place)
+
+
+def _bind(place: Place, statement: Statement) -> Statement:
+    if place.node_id is None:
+        return statement
+    if not isinstance(statement, Evaluate):
+        raise GraphError("an assignment has no result: leave out the id")
+    return Assign((Name(place.node_id),), statement.value, place)
+
+
+def _refuse_unknown(raw: Mapping[str, object], allowed: Sequence[str]) -> None:
+    for key in raw:
+        if key not in allowed:
+            raise GraphError(f"unknown field {quoted(str(key))}: a node has {', '.join(allowed)}")
+
+
+_KINDS: Final = ((bool, "a boolean"), (int, "a number"), (float, "a number"), (str, "a string"), (list, "a list"))
+
+
+def _kind(raw: object) -> str:
+    if raw is None:
+        return "null"
+    return next((text for kind, text in _KINDS if isinstance(raw, kind)), "an object")
+
+
+def check_references(program: Program, known: Collection[str]) -> None:
+    """Raise ``GraphError`` for the first reference to a name that is neither known nor bound by an earlier node.
+
+    Code is left alone: there an unbound name is Python's NameError, raised by the statement that reads it.
+    """
+    for name, place in program.references:
+        if name not in known:
+            _refuse_reference(name, place, program)
+
+
+def _refuse_reference(name: str, place: Place, program: Program) -> NoReturn:
+    later = name in _ids(program.statements)
+    why = "a node may refer to earlier nodes only" if later else "no input and no earlier node has this name"
+    raise GraphError(
+        f"unknown reference {quoted('$' + name)}: {why}", node_id=place.node_id, node_index=place.node_index
+    )
+
+
+def _ids(statements: tuple[Statement, ...]) -> set[str | None]:
+    inner = (
+        _ids(statement.body) if isinstance(statement, With) else {statement.place.node_id} for statement in statements
+    )
+    return set().union(*inner)

@@ -1,0 +1,288 @@
+"""The tree that both spellings of a program compile to.
+
+A ``Program`` is plain frozen data: no callables, no tensors. ``app.wire.graph`` makes it of JSON nodes and
+``app.wire.code`` of Python text; ``app.core.interpret`` walks it. Nothing here knows which ops exist.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from types import EllipsisType
+from typing import Final, Literal, Protocol
+
+MODES: Final = ("no_grad", "enable_grad", "inference_mode", "set_grad_enabled")
+ASSIGNABLE: Final = ("grad", "data", "requires_grad")
+NAME_LENGTH: Final = 128
+_NAME = re.compile(rf"[\w-]{{1,{NAME_LENGTH}}}")
+_PRIVATE_ATTRIBUTE = re.compile(r"_version|_base|_is_view|_saved_[a-z0-9_]+")
+
+
+ConstantValue = bool | int | float | complex | str | EllipsisType | None
+
+
+class GraphError(Exception):
+    """A program that is malformed: found while it is read, before anything runs."""
+
+    def __init__(
+        self,
+        detail: str,
+        *,
+        node_id: str | None = None,
+        node_index: int | None = None,
+        line: int | None = None,
+        column: int | None = None,
+        exception: str | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.node_id = node_id
+        self.node_index = node_index
+        self.line = line
+        self.column = column
+        self.exception = exception
+
+
+class ProgramTooLarge(GraphError):
+    """A program over one of the limits: refused before anything runs."""
+
+    def __init__(self, limit: str, *, allowed: int, asked: int, line: int | None = None) -> None:
+        super().__init__(f"the program is over the limit {limit}: {allowed} allowed, {asked} asked", line=line)
+        self.limit = limit
+        self.allowed = allowed
+        self.asked = asked
+
+
+class Limits(Protocol):
+    """What the readers and the interpreter need to know of the limits in force."""
+
+    @property
+    def code_length(self) -> int: ...
+    @property
+    def nodes(self) -> int: ...
+    @property
+    def loop_iterations(self) -> int: ...
+    @property
+    def depth(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a statement stands: 1-based line and column of code, or a node's id and its index in reading order."""
+
+    line: int | None = None
+    column: int | None = None
+    node_id: str | None = None
+    node_index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """A literal that Python and JSON share, or one that JSON has to spell out."""
+
+    value: ConstantValue
+
+
+@dataclass(frozen=True, slots=True)
+class TensorConstant:
+    """An inline tensor, still in its wire spelling: each run decodes a fresh one, since a run may write into it."""
+
+    raw: object
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Attribute:
+    value: Expression
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Subscript:
+    value: Expression
+    index: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    start: Expression
+    stop: Expression
+    step: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """``[a, b]`` or ``(a, b)``."""
+
+    kind: Literal["list", "tuple"]
+    items: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DictDisplay:
+    items: tuple[tuple[Expression, Expression], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Code's call of whatever value ``function`` has."""
+
+    function: Expression
+    args: tuple[Expression, ...]
+    kwargs: tuple[tuple[str, Expression], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpCall:
+    """A JSON node's call: ``op`` is a name that the interpreter looks up among functions, methods and operators."""
+
+    op: str
+    args: tuple[Expression, ...]
+    kwargs: tuple[tuple[str, Expression], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    operator: str
+    operand: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    operator: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``first op rest[0] op rest[1] ...``, chained as in Python."""
+
+    first: Expression
+    rest: tuple[tuple[str, Expression], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Logical:
+    """``and`` or ``or`` over two operands or more."""
+
+    operator: Literal["and", "or"]
+    operands: tuple[Expression, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lambda:
+    parameters: tuple[str, ...]
+    body: Expression
+
+
+Expression = (
+    Constant
+    | TensorConstant
+    | Name
+    | Attribute
+    | Subscript
+    | Slice
+    | Display
+    | DictDisplay
+    | Call
+    | OpCall
+    | Unary
+    | Binary
+    | Comparison
+    | Logical
+    | Lambda
+)
+Target = Name | Attribute | Subscript | Display
+
+
+@dataclass(frozen=True, slots=True)
+class Assign:
+    targets: tuple[Target, ...]
+    value: Expression
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Augment:
+    """``target operator= value``."""
+
+    operator: str
+    target: Name | Attribute | Subscript
+    value: Expression
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluate:
+    """An expression for its effect."""
+
+    value: Expression
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    targets: tuple[Name | Subscript, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """One of ``MODES`` with its argument."""
+
+    name: str
+    enabled: Expression | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class With:
+    modes: tuple[Mode, ...]
+    body: tuple[Statement, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class For:
+    """``for target in range(start, stop, step)`` over integers known when the program is read."""
+
+    target: Name
+    values: range
+    body: tuple[Statement, ...]
+    place: Place
+
+
+Statement = Assign | Augment | Evaluate | Delete | With | For
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Statements, and for nodes what has to exist before they run.
+
+    ``references`` are the names that no earlier node binds, ``ops`` the names of the ops, each with the node that uses
+    it. Code has neither: there an unknown name is an error of the run.
+    """
+
+    statements: tuple[Statement, ...]
+    spelling: Literal["nodes", "code"]
+    references: tuple[tuple[str, Place], ...] = ()
+    ops: tuple[tuple[str, Place], ...] = ()
+
+
+def quoted(text: str) -> str:
+    """``text`` fit for an error message: printable and short."""
+    return repr(text if len(text) <= NAME_LENGTH else text[:NAME_LENGTH] + "…")
+
+
+def is_name(text: object) -> bool:
+    """Whether a node, an input or a tensor may be called so: letters, digits, ``_`` and ``-``."""
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None
+
+
+def is_attribute(name: str) -> bool:
+    """Whether programs may ask for this attribute: public ones, and the few private ones that PyTorch documents."""
+    return not name.startswith("_") or _PRIVATE_ATTRIBUTE.fullmatch(name) is not None

@@ -1,0 +1,97 @@
+"""Copies of what views show: the ``*_copy`` ops and the ``unsafe_`` splits, declared from the views they follow."""
+
+from __future__ import annotations
+
+from functools import wraps
+from typing import Any
+
+from engine import ops
+from engine.op import Array, Dim, Primitive, composite, primitive
+from engine.ops import join, layout, parts, views
+from engine.overloads import overloaded
+from engine.tensor import Tensor
+
+
+def copying(
+    view: Primitive, name: str | None = None, *, public: bool = True, method: bool = False, grad_fn: str | None = None
+) -> Primitive:  # fmt: skip
+    """Declare the op that gives what ``view`` shows as tensors of their own, with the view's rule."""
+
+    @wraps(view.kernel)
+    def kernel(*args: Any) -> Any:
+        return view.kernel(*args)
+
+    kernel.__name__ = name or f"{view.name}_copy"
+    op: Primitive = primitive(
+        kernel, public=public, method=method, grad_fn=grad_fn or f"{view.grad_fn}_copy", many=view.many, linear=True,
+        reads_storage=view.reads_storage, nondifferentiable=tuple(view.nondifferentiable),
+    )  # fmt: skip
+    if view.rules:
+        op.vjp(input=view.rules[0].function)
+    return op
+
+
+for _view in (
+    views.alias, views.as_strided, views.diagonal, views.expand, views.permute, views.select, views.t, views.transpose,
+    views.unsqueeze, join.unbind, join.split_with_sizes, layout.unfold, parts.view_as_real,
+):  # fmt: skip
+    copying(_view)
+
+copying(join.split_evenly, "split_copy")
+_squeeze_all = copying(views.squeeze_all, public=False)
+_squeeze_dim = copying(views.squeeze_dim, public=False)
+_squeeze_dims = copying(views.squeeze_dims, public=False)
+_view_size = copying(views.view, "view_size_copy", public=False, grad_fn="ViewBackward0_copy")
+_view_dtype = copying(layout.view_dtype, public=False)
+
+
+@overloaded(method=False, writes=False)
+def squeeze_copy(input: Tensor, dim: Any = None) -> Any:
+    """A copy without the dimensions of extent 1: all of them, or those among ``dim``."""
+    if dim is None:
+        return _squeeze_all, (input,)
+    return _squeeze_dims if isinstance(dim, list | tuple) else _squeeze_dim, (input, dim)
+
+
+@overloaded(method=False, writes=False)
+def view_copy(input: Tensor, size: Any, dtype: Any = None) -> Any:
+    """A copy with another shape, or of the same bytes as another dtype."""
+    if isinstance(size, list | tuple):
+        return _view_size, (input, size)
+    return _view_dtype, (input, size)
+
+
+@primitive(method=False)
+def narrow_copy(input: Array, dim: Dim, start: int, length: int) -> Array:
+    """A copy of ``length`` elements of dimension ``dim`` from ``start`` on."""
+    begin, end = views.narrowed(input.shape, dim, start, length)
+    return input[(slice(None),) * dim + (slice(begin, end),)].copy()
+
+
+narrow_copy.vjp(
+    input=lambda g, input_shape, dim, start, length: ops.scatter_view(
+        g, "slice_dim", input_shape, (dim, *views.narrowed(input_shape, dim, start, length), 1)
+    )
+)
+
+
+@primitive(method=False, grad_fn="SliceBackward0_copy")
+def slice_copy(input: Array, dim: Dim = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Array:
+    """A copy of the elements ``start`` to ``end`` (exclusive) of dimension ``dim``, every ``step``-th."""
+    return views.slice_dim.kernel(input, dim, start, end, step).copy()
+
+
+slice_copy.vjp(input=views.slice_dim.rules[0].function)
+
+
+# -- splits whose pieces may be written to ------------------------------------------------------------------------
+unsafe_split = copying(join.split_evenly, "unsafe_split", method=True, grad_fn="UnsafeSplitBackward0")
+unsafe_split_with_sizes = copying(
+    join.split_with_sizes, "unsafe_split_with_sizes", method=True, grad_fn="UnsafeSplitWithSizesBackward0"
+)
+
+
+@composite
+def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> Any:
+    """At most ``chunks`` slices along ``dim``, as tensors of their own."""
+    return unsafe_split(input, join.chunk_size(input, chunks, dim), dim)

@@ -1,0 +1,90 @@
+"""Choices between elements by a mask."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from engine import dtypes, modes, ops
+from engine.errors import OpError
+from engine.op import Array, Mask, Scalar, composite, primitive
+from engine.ops.create import check_fits
+from engine.overloads import overloaded
+from engine.tensor import Tensor
+
+
+@primitive(public=False, pointwise=True, grad_fn="WhereBackward0", numbers=("input", "other"))
+def choose(condition: Mask, input: Array, other: Array) -> Array:
+    """``input`` where ``condition`` holds, ``other`` elsewhere."""
+    return np.where(condition, input, other)
+
+
+choose.vjp(
+    input=lambda g, condition: ops.choose(condition, g, ops.zeros_of(g)),
+    other=lambda g, condition: ops.choose(condition, ops.zeros_of(g), g),
+)
+
+
+@composite(name="where", function=False)
+def _where_method(input: Tensor, condition: Tensor, other: Any) -> Tensor:
+    """``input`` where ``condition`` holds, ``other`` elsewhere."""
+    return where(condition, input, other)
+
+
+@composite(method=False)
+def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
+    """``input`` where ``condition`` holds, ``other`` elsewhere; given the condition alone, where it holds."""
+    if input is None and other is None:
+        return ops.nonzero(condition, as_tuple=True)
+    if condition.dtype not in (dtypes.bool_, dtypes.uint8):
+        raise OpError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype.scalar_type}"
+        )
+    if condition.dtype is dtypes.uint8:
+        modes.warn(UINT8_CONDITION)
+        condition = ops.ne(condition, 0)
+    return choose(condition, input, other)
+
+
+def _check_mask(mask: Array) -> None:
+    if mask.dtype != np.bool_:
+        name = dtypes.of(mask).alias
+        raise OpError(f"masked_fill_ only supports boolean masks, but got mask with dtype {name}")
+
+
+@primitive(public=False, pointwise=True, grad_fn="MaskedFillBackward0")
+def masked_fill_number(input: Array, mask: Mask, value: Scalar) -> Array:
+    """``input`` with a number where ``mask`` holds."""
+    _check_mask(mask)
+    return np.where(mask, np.asarray(value).astype(input.dtype), input)
+
+
+masked_fill_number.vjp(input=lambda g, mask: g.masked_fill(mask, 0))
+
+
+@primitive(public=False, pointwise=True, grad_fn="MaskedFillBackward1", numbers=())
+def masked_fill_tensor(input: Array, mask: Mask, value: Array) -> Array:
+    """``input`` with the 0-d ``value`` where ``mask`` holds."""
+    _check_mask(mask)
+    if value.ndim:
+        raise OpError(
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value.ndim} dimension(s)."
+        )
+    return np.where(mask, value, input)
+
+
+masked_fill_tensor.vjp(
+    input=lambda g, mask: g.masked_fill(mask, 0),
+    value=lambda g, mask: ops.choose(mask, g, ops.zeros_of(g)),
+)
+
+
+@overloaded
+def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
+    """``input`` with ``value`` where ``mask`` holds."""
+    if isinstance(value, Tensor):
+        return masked_fill_tensor, (input, mask, value if value.dtype is input.dtype else ops.cast(value, input.dtype))
+    check_fits(value, input.dtype)
+    return masked_fill_number, (input, mask, value)

@@ -1,0 +1,70 @@
+"""A client of the ASGI application, with real stores and real threads, for tests that are not coroutines themselves."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import httpx
+import pytest
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+from hypothesis import settings
+
+from app.core.limits import Limits
+from app.main import create_app
+from app.settings import Settings
+
+settings.register_profile("repeatable", derandomize=True, deadline=None)
+settings.load_profile("repeatable")
+
+
+class Client:
+    """Requests to one application, from any thread; the application runs in a loop of its own."""
+
+    def __init__(self, portal: BlockingPortal, http: httpx.AsyncClient) -> None:
+        self._portal, self._http = portal, http
+
+    def __call__(self, method: str, path: str, **options: Any) -> httpx.Response:
+        return self._portal.call(lambda: self._http.request(method, path, **options))
+
+    def evaluate(self, **request: Any) -> Any:
+        """The answer to a request that must succeed."""
+        answer = self("POST", "/v1/evaluate", json=request)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def open(self, **request: Any) -> str:
+        """The id of a new session."""
+        answer = self("POST", "/v1/sessions", json=request)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    def run(self, sid: str, **request: Any) -> Any:
+        """The answer to a run that must succeed."""
+        answer = self("POST", f"/v1/sessions/{sid}/run", json=request)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+
+Serve = Callable[..., Client]
+
+
+@pytest.fixture(scope="module")
+def serve() -> Iterator[Serve]:
+    """Makes applications: ``serve(threads=1, limits=Limits(nodes=3))``."""
+    with ExitStack() as stack:
+        portal = stack.enter_context(start_blocking_portal())
+
+        def make(limits: Limits | None = None, **settings: Any) -> Client:
+            app = create_app(Settings(limits=limits or Limits(), **settings))
+            stack.enter_context(portal.wrap_async_context_manager(app.router.lifespan_context(app)))
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+            http = httpx.AsyncClient(transport=transport, base_url="http://test")
+            return Client(portal, stack.enter_context(portal.wrap_async_context_manager(http)))
+
+        yield make
+
+
+@pytest.fixture(scope="module")
+def client(serve: Serve) -> Client:
+    """An application with the default settings."""
+    return serve()

@@ -1,0 +1,117 @@
+"""What the service says of itself: ops, limits, the OpenAPI document and the page made of it."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+
+from app.core.limits import Limits
+from app.main import create_app
+from app.settings import Settings
+from engine import registry
+
+from .conftest import Client, Serve
+
+COMMITTED = Path(__file__).parent.parent.parent / "openapi" / "openapi.json"
+
+
+def test_every_public_op_is_listed(client: Client) -> None:
+    listed = client("GET", "/v1/ops").json()["ops"]
+    assert [one["name"] for one in listed] == list(registry.catalogue())
+    assert not [one["name"] for one in listed if not one["summary"]]
+
+
+@pytest.mark.parametrize("name", list(registry.catalogue()))
+def test_every_op_can_be_read_about(client: Client, name: str) -> None:
+    op = client("GET", f"/v1/ops/{name}").json()
+    assert op["signature"].startswith(f"{name}(")
+    assert op["kind"] in ("primitive", "composite")
+    assert (op["grad_fn"] is None) or op["differentiable"]
+
+
+def test_an_op_is_described_as_it_is_declared(client: Client) -> None:
+    op = client("GET", "/v1/ops/torch.mul").json()
+    assert op["signature"] == "mul(input: Tensor, other: Tensor)"
+    assert (op["differentiable"], op["grad_fn"]) == (["input", "other"], "MulBackward0")
+    assert (op["kind"], op["method"], op["in_place"]) == ("primitive", True, True)
+
+
+def test_the_limits_in_force_are_published(serve: Serve) -> None:
+    limits = Limits(nodes=7)
+    assert serve(limits)("GET", "/v1/limits").json() == limits.model_dump()
+
+
+# -- the document -----------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="module")
+def document(client: Client) -> Any:
+    return client("GET", "/openapi.json").json()
+
+
+def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method, path, operation
+
+
+def test_the_committed_document_is_current(document: Any) -> None:
+    assert json.loads(COMMITTED.read_text()) == document
+
+
+def test_every_route_of_the_contract_is_documented(document: Any) -> None:
+    app = create_app(Settings())
+    routes = {route.path for route in app.routes if isinstance(route, APIRoute) and route.include_in_schema}
+    assert routes <= set(document["paths"])
+    assert "/v1/sessions/{sid}/tensors/{name}" in document["paths"]
+
+
+def test_every_operation_has_an_id_a_tag_and_its_problems(document: Any) -> None:
+    ids = [operation["operationId"] for _, _, operation in operations(document)]
+    assert len(ids) == len(set(ids))
+    for method, path, operation in operations(document):
+        assert len(operation["tags"]) == 1
+        assert operation["summary"]
+        assert operation["description"]
+        refused = {status: one for status, one in operation["responses"].items() if status >= "4"}
+        assert refused or path == "/healthz"
+        for status, one in refused.items():
+            assert list(one["content"]) == ["application/problem+json"], f"{method} {path} {status}"
+
+
+def references(schema: Any) -> Iterator[str]:
+    if isinstance(schema, dict):
+        if isinstance(schema.get("$ref"), str):
+            yield schema["$ref"]
+        for part in schema.values():
+            yield from references(part)
+    elif isinstance(schema, list):
+        for part in schema:
+            yield from references(part)
+
+
+def test_every_reference_leads_somewhere(document: Any) -> None:
+    names = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert set(references(document)) <= names
+
+
+def test_bodies_have_examples_that_run(client: Client, document: Any) -> None:
+    examples = document["components"]["schemas"]["RunRequest"]["examples"]
+    assert len(examples) == 2
+    for example in examples:
+        client.evaluate(**example)
+
+
+def test_the_page_needs_no_network(client: Client, document: Any) -> None:
+    page = client("GET", "/docs")
+    assert page.headers["content-security-policy"].startswith("default-src 'none'")
+    for fetching in ("<script", "<link", "<img", "src=", "@import", "url("):
+        assert fetching not in page.text
+    for _, path, operation in operations(document):
+        assert operation["operationId"] in page.text
+        assert path.partition("{")[0] in page.text
+
+
+def test_the_root_leads_to_the_page(client: Client) -> None:
+    assert client("GET", "/").headers["location"] == "/docs"
