@@ -109,7 +109,25 @@ class Param:
         except TypeError as error:
             if isinstance(error, ArgumentTypeError):
                 raise
-            raise self.reject(op_name, _EXPECTED.get(self.kind, self.kind), value) from None
+            raise self._reject_static(op_name, value) from None
+
+    def _reject_static(self, op_name: str, value: Any) -> ArgumentTypeError:
+        expected = _EXPECTED.get(self.kind, self.kind)
+        if not isinstance(value, list | tuple) or self.convert is not _size:
+            return self.reject(op_name, expected, value)
+        if len(value) == 1 and self.variadic:
+            return self.reject(op_name, expected, value[0])
+        place = next(i for i, extent in enumerate(value) if not _is_integer(extent))
+        kind = type(value[place]).__name__
+        if place:
+            return ArgumentTypeError(
+                f"{op_name}(): argument '{self.name}' failed to unpack the object at pos {place + 1} with error "
+                f'"type must be {expected},but got {kind}"'
+            )
+        return ArgumentTypeError(
+            f"{op_name}(): argument '{self.name}' (position {self.index + 1}) must be {expected}, but found element of "
+            f"type {kind} at pos 0"
+        )
 
 
 class Signature:
@@ -205,6 +223,14 @@ def _integer(value: Any) -> int:
     return as_index(value)
 
 
+def _is_integer(value: Any) -> bool:
+    try:
+        _integer(value)
+    except TypeError:
+        return False
+    return True
+
+
 def _dim(value: Any, ndim: int) -> int:
     return wrap_dim(_integer(value), ndim)
 
@@ -255,7 +281,7 @@ def _str(value: Any, ndim: int) -> str:
 
 
 def _scalar(value: Any, ndim: int) -> Any:
-    if isinstance(value, Tensor) and value.array.ndim == 0:
+    if isinstance(value, Tensor) and value.array.ndim == 0 and not value.requires_grad:
         value = value.item()
     if not isinstance(value, int | float | complex):
         raise TypeError

@@ -173,7 +173,7 @@ def _outrank(strong: DType | None, weak: DType | None) -> DType | None:
     if strong is None or weak is None:
         return strong or weak
     if weak.category > strong.category:
-        return promote_types(strong, weak) if weak.category == COMPLEX else weak
+        return to_complex(strong) if strong.category == FLOATING else weak
     return strong
 
 

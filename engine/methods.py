@@ -30,6 +30,10 @@ REFLECTED_SWAPPED = {
 }  # fmt: skip
 UNARY = {"neg": "neg", "pos": "positive", "abs": "abs", "invert": "bitwise_not"}
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
+SCALAR = (
+    "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
+    "Consider using tensor.detach() first."
+)
 NUMBERS = (bool, int, float, complex)
 
 
@@ -167,6 +171,11 @@ def _number(self: Tensor) -> Any:
     return item(self)
 
 
+def _warn_of_tracked(self: Tensor) -> None:
+    if self.requires_grad:
+        modes.warn_once(SCALAR)
+
+
 def __bool__(self: Tensor) -> bool:
     if self.array.size == 0:
         raise OpError("Boolean value of Tensor with no values is ambiguous")
@@ -176,6 +185,7 @@ def __bool__(self: Tensor) -> bool:
 
 
 def __float__(self: Tensor) -> float:
+    _warn_of_tracked(self)
     return float(_number(self))
 
 
@@ -184,6 +194,7 @@ def __int__(self: Tensor) -> int:
 
 
 def __complex__(self: Tensor) -> complex:
+    _warn_of_tracked(self)
     return complex(_number(self))
 
 

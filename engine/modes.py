@@ -147,6 +147,12 @@ def warn(text: str) -> None:
         collected.append(text)
 
 
+def warn_once(text: str) -> None:
+    """Tell the user what the reference says once a process: here once a collection of warnings."""
+    if text not in (current().warnings or ()):
+        warn(text)
+
+
 def touch(target: Any) -> None:
     """Let the journal in force remember ``target`` before it changes."""
     journal = current().journal

@@ -34,8 +34,9 @@ def overloaded(body: Callable[..., Any], /) -> Any: ...
 
 @overload
 def overloaded(
-    *, name: str | None = ..., function: bool = ..., method: bool = ..., writes: bool = ..., aliases: tuple[str, ...] = ...
-) -> Callable[[Callable[..., Any]], Any]: ...
+    *, name: str | None = ..., function: bool = ..., method: bool = ..., writes: bool = ...,
+    aliases: tuple[str, ...] = ...,
+) -> Callable[[Callable[..., Any]], Any]: ...  # fmt: skip
 
 
 def overloaded(

@@ -35,12 +35,13 @@ class Primitive:
         grows: Callable[..., int] | None = None, data_dependent: bool = False, random: bool = False,
         many: bool = False, reads_storage: bool = False, number_grad_fn: dict[str, str] | None = None,
         check: Callable[..., None] | None = None,
+        shown_as: str | None = None,
     ) -> None:  # fmt: skip
         self.name = name
         self.__name__ = name
         self.__doc__ = kernel.__doc__
         self.kernel = kernel
-        self.signature = Signature(kernel, name.rpartition(".")[2])
+        self.signature = Signature(kernel, shown_as or name.rpartition(".")[2])
         self.pointwise, self.view = pointwise, view
         self.linear = linear or view
         self.promote = promote or ("default" if pointwise else None)
@@ -73,9 +74,12 @@ class Primitive:
         self.keyword_only = [param for param in params if param.keyword_only]
         self.has_lists = any(param.is_list for param in self.tensors)
         self.rules: list[Rule] = []
+        self._unit_counts = (1,) * len(self.differentiable)
         self._unit_spans = [(i, i + 1) for i in range(len(self.differentiable))]
         self._tensor_indices = [param.index for param in self.tensors]
-        self._is_simple = self.pointwise and not self.has_lists and all(p.kind == "Array" for p in self.tensors)
+        self._is_simple = (
+            self.pointwise and not self.has_lists and all(p.kind == "Array" and not p.optional for p in self.tensors)
+        )
         lowest = FLOATING if self.promote == "int_to_float" else BOOL
         self._computable = {
             dtype.numpy for dtype in dtypes.ALL
@@ -350,7 +354,7 @@ class Primitive:
         if all(edge is None for edge in edges) or not any(spec.dtype.is_differentiable for spec in specs):
             return None
         node = Node(self, {param.name: values[param.index] for param in self.statics}, tuple(edges))
-        node.inputs, node.outputs, node.counts = tuple(inputs), specs, tuple(counts)
+        node.inputs, node.outputs, node.counts = tuple(inputs), specs, counts
         node.written = written
         for param in self.promoted if self.number_grad_fn else ():
             if getattr(values[param.index], "weak", False) and param.name in self.number_grad_fn:
@@ -358,18 +362,22 @@ class Primitive:
         self._save(node, values, outputs, saved_as or {})
         return node
 
-    def _edges(self, values: list[Any]) -> tuple[list[Edge | None], list[TensorSpec | None], list[int]]:
+    def _edges(self, values: list[Any]) -> tuple[list[Edge | None], list[TensorSpec | None], tuple[int, ...]]:
+        """Where the cotangent of each differentiable input goes, and what it has to be like there."""
         edges: list[Edge | None] = []
         inputs: list[TensorSpec | None] = []
-        counts: list[int] = []
         for param in self.differentiable:
             value = values[param.index]
-            tensors = value if param.is_list else (value,)
-            counts.append(len(tensors))
-            for tensor in tensors:
-                edges.append(None if tensor is None else edge_of(tensor))
-                inputs.append(None if tensor is None else tensor.spec)
-        return edges, inputs, counts
+            for tensor in value if type(value) is list else (value,):
+                edge = None if tensor is None else edge_of(tensor)
+                edges.append(edge)
+                inputs.append(None if edge is None else tensor.spec)
+        if not self.has_lists:
+            return edges, inputs, self._unit_counts
+        return edges, inputs, tuple(len(v) if type(v) is list else 1 for v in self._differentiable_values(values))
+
+    def _differentiable_values(self, values: list[Any]) -> list[Any]:
+        return [values[param.index] for param in self.differentiable]
 
     def _save(self, node: Node, values: list[Any], outputs: Sequence[Tensor], saved_as: dict[str, Tensor]) -> None:
         """Keep what the rules of the inputs that need a cotangent ask for, and nothing else."""

@@ -152,7 +152,8 @@ class Tensor:
     @property
     def spec(self) -> TensorSpec:
         """Shape and dtype."""
-        return TensorSpec(self.array.shape, dtypes.of(self.array))
+        array = self.array
+        return TensorSpec(array.shape, dtypes.of(array))
 
     @property
     def geometry(self) -> Geometry:

@@ -199,6 +199,7 @@ class _Dump:
             "whole": kept.array is kept.storage.array,
             "version": kept.version,
             "edge": self._edge(kept.edge),
+            "origin": self._number(kept.origin()),
             "output_nr": kept.output_nr,
             "weak": kept.weak,
         }
@@ -357,6 +358,8 @@ class _Load:
         tensor.weak = kept["weak"]
         saved = Saved(tensor, self._edge(kept["edge"]), kept["output_nr"])
         saved.version = kept["version"]
+        if kept["origin"] is not None:
+            saved.origin = weakref.ref(self.tensors[kept["origin"]])
         return saved
 
     def _fill_container(self, container: Any, one: Record) -> None:

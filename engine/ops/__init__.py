@@ -14,10 +14,11 @@ from typing import Any
 from engine import registry
 
 FAMILIES = (
-    "bounds", "casts", "compare", "contraction", "copies", "create", "differences", "division", "draws", "elementary",
-    "extrema", "gathering", "grids", "indexing", "join", "layout", "literals", "masking", "matmul", "nn", "norms",
-    "parts", "pointwise", "powers", "quantiles", "questions", "ragged", "reduce", "rounding", "scalars", "scan",
-    "scattering", "searching", "segments", "selections", "sorting", "statistics", "views",
+    "bessel", "bounds", "casts", "compare", "contraction", "copies", "create", "differences", "division",
+    "draws", "elementary", "extrema", "gathering", "grids", "indexing", "join", "layout", "literals",
+    "masking", "matmul", "nn", "norms", "parts", "pointwise", "polynomials", "powers", "quantiles",
+    "questions", "ragged", "reduce", "rounding", "scalars", "scan", "scattering", "searching", "segments",
+    "selections", "sorting", "special", "statistics", "views",
 )  # fmt: skip
 
 for _family in FAMILIES:

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from engine import ops
-from engine.dtypes import BOOL, COMPLEX, INTEGER
+from engine.dtypes import BOOL, COMPLEX, INTEGER, can_cast
 from engine.errors import OpError, UnsupportedError
-from engine.op import Array, primitive
+from engine.op import Array, composite, primitive, weak
 from engine.ops.create import check_fits
+from engine.ops.pointwise import TYPE_NAMES
+from engine.ops.powers import common_dtype
 from engine.overloads import overloaded
 from engine.tensor import Tensor
 
@@ -67,7 +69,7 @@ def _above(g: Any, input: Any, min: Any, max: Any) -> Any:
 clamp_between.vjp(input=_inside, min=_below, max=_above)
 
 
-@overloaded(aliases=("clip",))
+@overloaded(writes=False, aliases=("clip",))
 def clamp(input: Tensor, min: Any = None, max: Any = None) -> Any:
     """``input`` with what lies below ``min`` or above ``max`` replaced by the bound; ``max`` prevails."""
     if min is None and max is None:
@@ -75,13 +77,40 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Any:
     return clamp_between, (input, min, max)
 
 
+@composite(name="clamp_", function=False, aliases=("clip_",))
+def _clamp_inplace(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
+    """``clamp`` of the tensor itself."""
+    if min is None and max is None:
+        raise OpError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    _check_target(input, [bound for bound in (min, max) if bound is not None])
+    return clamp_between.inplace(input, min, max)  # type: ignore[no-any-return]
+
+
+def _check_target(input: Tensor, bounds: list[Any]) -> None:
+    """Numbers as bounds must not promote a tensor that is written to."""
+    if input.dtype.is_complex or any(isinstance(bound, Tensor) for bound in bounds):
+        return
+    result = common_dtype(input, *[weak(bound) for bound in bounds])
+    if not result.is_complex and not can_cast(result, input.dtype):
+        raise OpError(
+            f"result type {result.scalar_type} can't be cast to the desired output type {TYPE_NAMES[input.dtype.name]}"
+        )
+
+
 @primitive(
-    pointwise=True, grad_fn="ClampMinBackward1", number_grad_fn={"min": "ClampMinBackward0"},
+    pointwise=True, writes=False, grad_fn="ClampMinBackward1", number_grad_fn={"min": "ClampMinBackward0"},
     check=lambda input, min: _check_one_bound(input, min, "min"),
 )  # fmt: skip
 def clamp_min(input: Array, min: Array) -> Array:
     """``input`` with what lies below ``min`` replaced by it."""
     return np.maximum(input, min)
+
+
+@composite(name="clamp_min_", function=False)
+def _clamp_min_inplace(input: Tensor, min: Any) -> Tensor:
+    """``clamp_min`` of the tensor itself."""
+    _check_target(input, [min])
+    return clamp_min.inplace(input, min)  # type: ignore[no-any-return]
 
 
 clamp_min.vjp(
@@ -91,12 +120,19 @@ clamp_min.vjp(
 
 
 @primitive(
-    pointwise=True, grad_fn="ClampMaxBackward1", number_grad_fn={"max": "ClampMaxBackward0"},
+    pointwise=True, writes=False, grad_fn="ClampMaxBackward1", number_grad_fn={"max": "ClampMaxBackward0"},
     check=lambda input, max: _check_one_bound(input, max, "max"),
 )  # fmt: skip
 def clamp_max(input: Array, max: Array) -> Array:
     """``input`` with what lies above ``max`` replaced by it."""
     return np.minimum(input, max)
+
+
+@composite(name="clamp_max_", function=False)
+def _clamp_max_inplace(input: Tensor, max: Any) -> Tensor:
+    """``clamp_max`` of the tensor itself."""
+    _check_target(input, [max])
+    return clamp_max.inplace(input, max)  # type: ignore[no-any-return]
 
 
 clamp_max.vjp(

@@ -44,10 +44,8 @@ copy.vjp(input=lambda g: ops.zeros_of(g), src=lambda g: g)
 
 
 def _warn_of_discarding(source: DType, target: DType) -> None:
-    """The reference says it once; where warnings are collected, once a collection."""
-    discards = source.is_complex and not target.is_complex and target is not dtypes.bool_
-    if discards and DISCARDED not in (modes.current().warnings or ()):
-        modes.warn(DISCARDED)
+    if source.is_complex and not target.is_complex and target is not dtypes.bool_:
+        modes.warn_once(DISCARDED)
 
 
 def _cast_to(input: Tensor, dtype: DType, copy: bool = False) -> Tensor:
@@ -71,9 +69,7 @@ def copy_(input: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
 
 def _number_operand(value: Any) -> Tensor:
     if dtypes.python_type(value) is None:
-        raise ArgumentTypeError(
-            f"copy_(): argument 'other' (position 1) must be Tensor, not {type(value).__name__}"
-        )
+        raise ArgumentTypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(value).__name__}")
     return weak(value)
 
 
@@ -94,22 +90,19 @@ def to(
     target = other if target is None else target
     if isinstance(target, bool | int | float):
         raise ArgumentTypeError(INVALID_TO.format(type(target).__name__))
-    if isinstance(target, Tensor):
-        return _cast_to(input, target.dtype, copy)
-    found = _dtype_named(target)
+    found = target.dtype if isinstance(target, Tensor) else dtype_named(target)
     if found is None:
         check_device(target)
         check_device(device)
-        found = _dtype_named(dtype)
-    elif isinstance(dtype, bool):
-        copy = copy or bool(non_blocking)  # to(dtype, non_blocking, copy) has one position less
-    return _cast_to(input, found or input.dtype, copy)
+        return _cast_to(input, dtype_named(dtype) or input.dtype, copy)
+    return _cast_to(input, found, copy or (isinstance(dtype, bool) and non_blocking))  # one argument less than a device
 
 
 INVALID_TO = "to() received an invalid combination of arguments - got ({}), but expected one of:"
 
 
-def _dtype_named(value: Any) -> DType | None:
+def dtype_named(value: Any) -> DType | None:
+    """The dtype that an object or a string names, or ``None``."""
     if isinstance(value, DType):
         return value
     try:
@@ -123,7 +116,7 @@ def type_(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """The name of the legacy type of the tensor; given one, or a dtype, the tensor with elements of it."""
     if dtype is None:
         return f"torch.{input.dtype.scalar_type}Tensor"
-    found = _dtype_named(dtype) or _LEGACY.get(str(dtype))
+    found = dtype_named(dtype) or _LEGACY.get(str(dtype))
     if found is None:
         raise ArgumentValueError(f"invalid type: '{dtype}'")
     return _cast_to(input, found)
@@ -155,38 +148,3 @@ def _caster(dtype: DType) -> Callable[..., Tensor]:
 
 for _name, _dtype in _METHODS.items():
     composite(_caster(_dtype), name=_name, function=False)
-
-
-# -- what dtypes promote to ---------------------------------------------------------------------------------------
-def _operand(value: Any) -> Tensor:
-    return value if isinstance(value, Tensor) else weak(value)
-
-
-@composite(method=False)
-def result_type(tensor1: Any, tensor2: Any) -> DType:
-    """The dtype that two operands, tensors or numbers, promote to."""
-    operands = [_operand(value) for value in (tensor1, tensor2)]
-    ranks = tuple((one.dtype, dtypes.rank_of(one.array.ndim, one.weak)) for one in operands)
-    return dtypes.result_type(ranks, modes.current().default_dtype)
-
-
-@composite
-def promote_types(type1: Any, type2: Any) -> DType:
-    """The smallest dtype that both convert to."""
-    return dtypes.promote_types(_dtype_of("promote_types", 1, type1), _dtype_of("promote_types", 2, type2))
-
-
-@composite
-def can_cast(from_: Any, to: Any) -> bool:
-    """Whether results of the first dtype may be written into tensors of the second."""
-    return dtypes.can_cast(_dtype_of("can_cast", 1, from_), _dtype_of("can_cast", 2, to))
-
-
-def _dtype_of(name: str, position: int, value: Any) -> DType:
-    found = _dtype_named(value)
-    if found is None:
-        argument = {"promote_types": "type", "can_cast": ("from_", "to")[position - 1]}[name]
-        raise ArgumentTypeError(
-            f"{name}(): argument '{argument}' (position {position}) must be torch.dtype, not {type(value).__name__}"
-        )
-    return found

@@ -207,7 +207,7 @@ def check_fits(value: Any, dtype: DType) -> None:
 
 
 def fits(value: Any, dtype: DType) -> bool:
-    """Whether ``value`` converts to ``dtype``: fractions are cut off, negative numbers wrap in unsigned types."""
+    """Whether ``value`` converts to ``dtype``: fractions are cut off, negative integers wrap in unsigned types."""
     if dtype is dtypes.bool_:
         return True
     if dtype.is_complex:
@@ -218,8 +218,9 @@ def fits(value: Any, dtype: DType) -> bool:
     if dtype.is_floating_point:
         return not isfinite(value) or abs(value) <= _LARGEST[dtype]
     bounds = np.iinfo(dtype.numpy)
-    low = -int(bounds.max) if bounds.min == 0 else int(bounds.min)
-    return isfinite(value) and low <= int(value) <= int(bounds.max)
+    if isinstance(value, float):
+        return float(bounds.min) <= value <= float(bounds.max)
+    return -int(bounds.max) - (bounds.min != 0) <= int(value) <= int(bounds.max)
 
 
 _finfo: Any = ml_dtypes.finfo  # it knows bfloat16, and has no annotations
@@ -290,7 +291,7 @@ def new_full(self: Tensor, size: Size, fill_value: Scalar, *, dtype: DType | Non
 # -- ranges -------------------------------------------------------------------------------------------------------
 def _number(op_name: str, argument: str, position: int, value: Any) -> Any:
     """A Python number, also out of a 0-d tensor."""
-    if isinstance(value, Tensor) and value.array.ndim == 0:
+    if isinstance(value, Tensor) and value.array.ndim == 0 and not value.requires_grad:
         return value.item()
     if not isinstance(value, int | float | complex):
         raise ArgumentTypeError(
@@ -308,9 +309,11 @@ def counted(start: Scalar, step: Scalar, count: int, dtype: DType) -> Array:
 
 
 @factory
-def arange(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DType | None = None) -> Tensor:
+def arange(start: Any = None, end: Any = None, step: Any = 1, *, dtype: DType | None = None) -> Tensor:
     """The numbers from ``start`` up to but without ``end``, ``step`` apart; with one argument from 0 up to it."""
-    first, last = (0, start) if end is None else (start, end)
+    if start is None and end is None:
+        raise ArgumentTypeError("arange() received an invalid combination of arguments - got (), but expected one of:")
+    first, last = (0, start) if end is None else (0 if start is None else start, end)
     low = _number("arange", "start", 1, first)
     high = _number("arange", "end", 1 if end is None else 2, last)
     by = _number("arange", "step", 3, step)
@@ -357,7 +360,7 @@ def spaced(start: Scalar, end: Scalar, steps: int, dtype: DType) -> Array:
     """``steps`` numbers from ``start`` to ``end``, both included: the first half counted from there, the rest back."""
     if steps < 2:
         return np.full(steps, start).astype(dtype.numpy)
-    compute = np.dtype(np.float64) if dtype.category == INTEGER else dtype.opmath.numpy
+    compute = np.dtype(np.float64) if dtype.category == INTEGER else dtype.numpy  # 16-bit floats round at every step
     first, last = np.asarray([start, end]).astype(compute)
     step = (last - first) / compute.type(steps - 1)
     places = np.arange(steps)

@@ -37,9 +37,7 @@ def _with_edges(input: Tensor, dim: int, prepend: Tensor | None, append: Tensor 
 
 
 @composite
-def diff(
-    input: Tensor, n: int = 1, dim: Dim = -1, prepend: Tensor | None = None, append: Tensor | None = None
-) -> Any:
+def diff(input: Tensor, n: int = 1, dim: Dim = -1, prepend: Tensor | None = None, append: Tensor | None = None) -> Any:
     """The ``n``-th difference along ``dim``, with ``prepend`` and ``append`` joined on first."""
     if input.array.ndim == 0:
         raise OpError("diff expects input to be at least one-dimensional")
@@ -119,7 +117,7 @@ def cumulative_trapezoid(y: Tensor, x: Tensor | None = None, *, dx: Scalar = 1, 
 
 
 # -- gradient -----------------------------------------------------------------------------------------------------
-@composite
+@composite(method=False)
 def gradient(
     input: Tensor, *, spacing: Any = None, dim: int | tuple[int, ...] | list[int] | None = None, edge_order: int = 1
 ) -> tuple[Any, ...]:
@@ -147,7 +145,7 @@ def _gradient_dims(input: Tensor, dim: Any) -> list[int]:
 def _spacings(input: Tensor, spacing: Any, dims: list[int], dims_given: bool) -> list[Any]:
     """The spacing of each of ``dims``: a number or a tensor of coordinates."""
     if isinstance(spacing, Tensor) and spacing.array.ndim == 0:
-        spacing = spacing.array.item()
+        spacing = spacing.item()
     if not isinstance(spacing, list | tuple):
         return [1 if spacing is None else spacing] * len(dims)
     if len(spacing) != len(dims):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, inplace, modes, ops
+from engine import dtypes, inplace, modes, ops, registry
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, ArgumentValueError
 from engine.op import Array, Extents, Index, Primitive, Size, broadcast_pair, composite, primitive
@@ -33,7 +33,6 @@ def stream(generator: Any) -> Generator:
     return chosen
 
 
-@composite(aliases=("random.manual_seed",))
 def manual_seed(seed: Any) -> Generator:
     """Start the state's own stream anew; returns its generator."""
     try:
@@ -43,28 +42,29 @@ def manual_seed(seed: Any) -> Generator:
     return stream(None).manual_seed(number)
 
 
-@composite(aliases=("random.initial_seed",))
 def initial_seed() -> int:
     """The seed of the state's own stream."""
     return modes.current().generator.initial_seed()
 
 
-@composite(aliases=("random.seed",))
 def seed() -> int:
     """Start the state's own stream anew where nobody can foresee; returns the seed."""
     return stream(None).seed()
 
 
-@composite(aliases=("random.get_rng_state",))
 def get_rng_state() -> Tensor:
     """The state of the generator as bytes."""
     return from_array(modes.current().generator.rng_state())
 
 
-@composite(aliases=("random.set_rng_state",))
 def set_rng_state(new_state: Tensor) -> None:
     """Go on where ``get_rng_state`` was called."""
     stream(None).set_rng_state(new_state.array)
+
+
+for _function in (manual_seed, initial_seed, seed, get_rng_state, set_rng_state):
+    registry.add_function(_function.__name__, _function)
+    registry.add_function(f"random.{_function.__name__}", _function)
 
 
 # -- new tensors --------------------------------------------------------------------------------------------------
@@ -296,9 +296,7 @@ def uniform_(input: Tensor, low: float = 0.0, to: float = 1.0, *, generator: Any
 def normal_(input: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Tensor:
     """Fill with normal numbers."""
     contiguous = bool(input.array.flags.c_contiguous)
-    return _fill(
-        _normal_fill, input, lambda g, shape, dtype: g.normal(shape, dtype, mean, std, contiguous), generator
-    )
+    return _fill(_normal_fill, input, lambda g, shape, dtype: g.normal(shape, dtype, mean, std, contiguous), generator)
 
 
 @composite(function=False)

@@ -214,7 +214,7 @@ def atan2(input: Array, other: Array) -> Array:
 
 atan2.vjp(
     input=lambda g, input, other: g * other * _inverse_square(input, other),
-    other=lambda g, input, other: -g * input * _inverse_square(input, other),
+    other=lambda g, input, other: g * -input * _inverse_square(input, other),
 )
 
 

@@ -100,14 +100,18 @@ aminmax.vjp(input=_aminmax_input)
 
 
 # -- of everything ------------------------------------------------------------------------------------------------
-@primitive(public=False, supports="bif", grad_fn="MaxBackward1", kernel_name="max_all", promote="default")
+@primitive(
+    public=False, shown_as="max", supports="bif", grad_fn="MaxBackward1", kernel_name="max_all", promote="default"
+)
 def max_all(input: Array) -> Array:
     """The largest element."""
     _check_not_empty("max", input)
     return np.max(input)
 
 
-@primitive(public=False, supports="bif", grad_fn="MinBackward1", kernel_name="min_all", promote="default")
+@primitive(
+    public=False, shown_as="min", supports="bif", grad_fn="MinBackward1", kernel_name="min_all", promote="default"
+)
 def min_all(input: Array) -> Array:
     """The smallest element."""
     _check_not_empty("min", input)

@@ -110,9 +110,7 @@ def _check_selected(input: Array, dim: int, index: Array) -> None:
     raise OpError(f"INDICES element is out of DATA bounds, id={outside} axis_dim={extent}")
 
 
-index_select.vjp(
-    input=lambda g, dim, index, input_shape: ops.index_add(_zeros(input_shape, g.dtype), dim, index, g)
-)
+index_select.vjp(input=lambda g, dim, index, input_shape: ops.index_add(_zeros(input_shape, g.dtype), dim, index, g))
 
 
 @composite

@@ -14,7 +14,7 @@ import numpy as np
 
 from engine import dtypes, modes, ops
 from engine.errors import ArgumentTypeError, ArgumentValueError, DimensionError, OpError
-from engine.op import Array, Arrays, Size, composite, primitive
+from engine.op import Array, Arrays, Mask, Scalar, Size, composite, primitive
 from engine.ops.create import check_fits
 from engine.ops.literals import made_of
 from engine.overloads import overloaded
@@ -27,9 +27,7 @@ LIST_INDEX = (
     "x[tuple(seq)] instead of x[seq]. In pytorch 2.9 this will be interpreted as tensor index, x[torch.tensor(seq)], "
     "which will result either in an error or a different result"
 )
-NO_INDEX = (
-    "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {})"
-)
+NO_INDEX = "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices (got {})"
 ZERO_DIM = (
     "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert a 0-dim "
     "tensor to a number"
@@ -69,9 +67,7 @@ def _check_broadcastable(indices: list[Array]) -> None:
 def _check_bounds(index: Array, dim: int, extent: int) -> None:
     outside = (index < -extent) | (index >= extent)
     if outside.any():
-        raise DimensionError(
-            f"index {index[outside][0]} is out of bounds for dimension {dim} with size {extent}"
-        )
+        raise DimensionError(f"index {index[outside][0]} is out of bounds for dimension {dim} with size {extent}")
 
 
 def _growth(input: Array, indices: list[Array], places: tuple[int, ...]) -> int:
@@ -217,6 +213,39 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     _check_put(input, values, tensors, accumulate)
     _check_masks(input, tensors, places)
     return put_at, (input, values, tensors, places, accumulate)
+
+
+# -- behind a mask ------------------------------------------------------------------------------------------------
+def _clamped(shape: tuple[int, ...], indices: list[Array]) -> tuple[Array, ...]:
+    return tuple(np.clip(index, 0, extent - 1) for index, extent in zip(indices, shape, strict=False))
+
+
+@primitive(nondifferentiable=("indices",), method=False, grad_fn="UnsafeMaskedIndexBackward0")
+def _unsafe_masked_index(input: Array, mask: Mask, indices: Arrays, fill: Scalar) -> Array:
+    """The elements at ``indices``, which may point outside where ``mask`` is false: there is ``fill``."""
+    picked = input[_clamped(input.shape, indices)]
+    return np.where(mask, picked, np.asarray(fill).astype(input.dtype))
+
+
+def _unmasked(g: Tensor, mask: Tensor, indices: Any, input_shape: Any) -> Any:
+    zeros = ops.filled(input_shape, 0, g.dtype)
+    return ops._unsafe_masked_index_put_accumulate(zeros, mask, indices, g)
+
+
+_unsafe_masked_index.vjp(input=_unmasked)
+
+
+@primitive(nondifferentiable=("indices",), method=False, grad_fn="UnsafeMaskedIndexPutAccumulateBackward0")
+def _unsafe_masked_index_put_accumulate(input: Array, mask: Mask, indices: Arrays, values: Array) -> Array:
+    """``input`` with ``values`` added at ``indices`` where ``mask`` is true; elsewhere these may point outside."""
+    result = input.copy(order="K")
+    np.add.at(result, _clamped(input.shape, indices), np.where(mask, values, 0))
+    return result
+
+
+_unsafe_masked_index_put_accumulate.vjp(
+    input=lambda g: g, values=lambda g, mask, indices: ops._unsafe_masked_index(g, mask, indices, 0)
+)
 
 
 # -- keys ---------------------------------------------------------------------------------------------------------

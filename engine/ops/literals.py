@@ -141,7 +141,8 @@ def _stored_integers(scalars: list[Any], dtype: DType, kinds: set[type]) -> Arra
             raise ArgumentValueError("Overflow when unpacking long long")
         if not fits(value, dtype):
             raise OpError(f"value cannot be converted to type {dtype.name} without overflow")
-    return np.array([int(value) for value in scalars], np.int64).astype(dtype.numpy)
+    whole = [value if isinstance(value, int) else np.float64(value).astype(np.int64) for value in scalars]
+    return np.array(whole, np.int64).astype(dtype.numpy)
 
 
 def _plain(value: Any, dtype: DType) -> Any:

@@ -13,6 +13,11 @@ from engine.ops.create import check_fits
 from engine.overloads import overloaded
 from engine.tensor import Tensor
 
+UINT8_CONDITION = (
+    "where received a uint8 condition tensor. This behavior is deprecated and will be removed in a future version of "
+    "PyTorch. Use a boolean condition instead."
+)
+
 
 @primitive(public=False, pointwise=True, grad_fn="WhereBackward0", numbers=("input", "other"))
 def choose(condition: Mask, input: Array, other: Array) -> Array:
@@ -85,6 +90,8 @@ masked_fill_tensor.vjp(
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
     """``input`` with ``value`` where ``mask`` holds."""
     if isinstance(value, Tensor):
+        if value.array.size == 1:
+            check_fits(value.item(), input.dtype)  # type: ignore[attr-defined]
         return masked_fill_tensor, (input, mask, value if value.dtype is input.dtype else ops.cast(value, input.dtype))
     check_fits(value, input.dtype)
     return masked_fill_number, (input, mask, value)

@@ -6,7 +6,7 @@ import numpy as np
 
 from engine import dtypes, ops
 from engine.errors import OpError
-from engine.op import Array, composite, primitive
+from engine.op import Array, check_broadcast, composite, primitive
 from engine.tensor import Tensor
 
 
@@ -19,7 +19,28 @@ def conj_copy(input: Array) -> Array:
 conj_copy.vjp(input=lambda g: ops.conj(g))
 
 
-@composite(aliases=("conj_physical",))
+@primitive(public=False, grad_fn="ConjPhysicalBackward0")
+def conjugated(input: Array) -> Array:
+    """The complex conjugate, computed on the spot."""
+    return np.conjugate(input)
+
+
+conjugated.vjp(input=lambda g: ops.conj_physical(g))
+
+
+@composite
+def conj_physical(input: Tensor) -> Tensor:
+    """The complex conjugate, computed on the spot."""
+    return conjugated(input) if input.dtype.is_complex else input
+
+
+@composite(function=False)
+def conj_physical_(input: Tensor) -> Tensor:
+    """Conjugate the tensor itself."""
+    return conjugated.inplace(input) if input.dtype.is_complex else input
+
+
+@composite
 def conj(input: Tensor) -> Tensor:
     """The complex conjugate."""
     return conj_copy(input) if input.dtype.is_complex else input
@@ -54,9 +75,11 @@ def view_as_complex(input: Array) -> Array:
         )
     if input.ndim == 0 or input.shape[-1] != 2:
         raise OpError("Tensor must have a last dimension of size 2")
+    target = dtypes.to_complex(dtypes.of(input)).numpy
+    if input.size == 0:
+        return np.empty(input.shape[:-1], target)
     if input.strides[-1] != input.itemsize:
         raise OpError("Tensor must have a last dimension with stride 1")
-    target = dtypes.to_complex(dtypes.of(input)).numpy
     return input.view(target)[..., 0]
 
 
@@ -75,3 +98,47 @@ def imag(input: Tensor) -> Tensor:
     if not input.dtype.is_complex:
         raise OpError("imag is not implemented for tensors with non-complex dtypes.")
     return ops.select(view_as_real(input), -1, 1)
+
+
+# -- made of parts ------------------------------------------------------------------------------------------------
+def _check_parts(first: Tensor, second: Tensor) -> None:
+    allowed = (dtypes.float16, dtypes.float32, dtypes.float64)
+    if first.dtype not in allowed or second.dtype not in allowed:
+        raise OpError(
+            "Expected both inputs to be Half, Float or Double tensors but got "
+            f"{first.dtype.scalar_type} and {second.dtype.scalar_type}"
+        )
+    if first.dtype is not second.dtype:
+        raise OpError(
+            f"Expected object of scalar type {first.dtype.scalar_type} but got scalar type {second.dtype.scalar_type} "
+            "for second argument"
+        )
+
+
+def _joined(real: Array, imag: Array) -> Array:
+    check_broadcast([real, imag])
+    target = dtypes.to_complex(dtypes.of(real)).numpy
+    result = np.empty(np.broadcast_shapes(real.shape, imag.shape), target)
+    result.real, result.imag = real, imag
+    return result
+
+
+@primitive(name="complex", method=False, check=lambda real, imag: _check_parts(real, imag), grad_fn="ComplexBackward0")
+def complex_of(real: Array, imag: Array) -> Array:
+    """Complex numbers of these real and imaginary parts."""
+    return _joined(real, imag)
+
+
+complex_of.vjp(real=lambda g: ops.real(g), imag=lambda g: ops.imag(g))
+
+
+@primitive(method=False, check=lambda abs, angle: _check_parts(abs, angle))
+def polar(abs: Array, angle: Array) -> Array:
+    """Complex numbers of these absolute values and angles."""
+    return _joined(abs * np.cos(angle), abs * np.sin(angle))
+
+
+polar.vjp(
+    abs=lambda g, angle: ops.real(g * ops.conj(ops.polar(ops.ones_like(angle), angle))),
+    angle=lambda g, out: ops.real(g * ops.conj(out * 1j)),
+)

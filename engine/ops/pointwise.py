@@ -25,6 +25,12 @@ A_BOOL = (
     "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the "
     "`~` or `logical_not()` operator instead."
 )
+# How the reference's messages name a dtype where they do not call it ``Float`` or ``Long``.
+TYPE_NAMES = {
+    "uint8": "unsigned char", "int8": "signed char", "int16": "short int", "int32": "int", "int64": "long int",
+    "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double",
+    "complex64": "c10::complex<float>", "complex128": "c10::complex<double>", "bool": "bool",
+}  # fmt: skip
 INTEGER_ADDCDIV = (
     "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true "
     "division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
@@ -75,7 +81,8 @@ fill_tensor.vjp(input=lambda g: zeros_of(g), value=lambda g: g.sum())
 def fill(input: Tensor, value: Any) -> Any:
     """``value``, a number or a 0-d tensor, in place of every element."""
     if not isinstance(value, Tensor):
-        check_fits(value, input.dtype)
+        if input.dtype.opmath is input.dtype:  # 16-bit floats overflow to infinity
+            check_fits(value, input.dtype)
         return fill_number, (input, value)
     if value.array.ndim:
         raise OpError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.array.ndim} dimensions.")
@@ -116,10 +123,14 @@ clone_contiguous.vjp(input=lambda g: g)
 @primitive(pointwise=True, numbers=("input", "other"))
 def add(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
     """``input + alpha * other``."""
-    return np.add(input, other if alpha == 1 else _scaled(other, alpha))
+    return np.add(input, other if _is_one(alpha) else _scaled(other, alpha))
 
 
 add.vjp(input=lambda g: g, other=lambda g, alpha: _times(g, alpha))
+
+
+def _is_one(alpha: Any) -> bool:
+    return alpha == 1 and alpha is not True
 
 
 def _scaled(array: Array, alpha: Any) -> Array:
@@ -144,13 +155,13 @@ def _times(g: Tensor, alpha: Any) -> Any:
 def _check_minus(input: Tensor, other: Tensor) -> None:
     bools = [tensor.dtype is dtypes.bool_ for tensor in (input, other)]
     if any(bools):
-        raise OpError(TWO_BOOLS if all(bools) and not other.weak and not input.weak else A_BOOL)
+        raise OpError(TWO_BOOLS if all(bools) else A_BOOL)
 
 
 @primitive(pointwise=True, numbers=("input", "other"), check=_check_minus, aliases=("subtract",))
 def sub(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
     """``input - alpha * other``."""
-    return np.subtract(input, other if alpha == 1 else _scaled(other, alpha))
+    return np.subtract(input, other if _is_one(alpha) else _scaled(other, alpha))
 
 
 sub.vjp(input=lambda g: g, other=lambda g, alpha: ops.neg(_times(g, alpha)))
@@ -162,7 +173,7 @@ sub.vjp(input=lambda g: g, other=lambda g, alpha: ops.neg(_times(g, alpha)))
 )  # fmt: skip
 def rsub(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
     """``other - alpha * input``."""
-    return np.subtract(other, input if alpha == 1 else _scaled(input, alpha))
+    return np.subtract(other, input if _is_one(alpha) else _scaled(input, alpha))
 
 
 rsub.vjp(input=lambda g, alpha: ops.neg(_times(g, alpha)), other=lambda g: g)
@@ -275,6 +286,6 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Any:
     """``input + weight * (end - input)``; operands of one dtype."""
     for name, operand in (("end", end), ("weight", weight)):
         if isinstance(operand, Tensor) and operand.dtype is not input.dtype:
-            own, other = (tensor.dtype.scalar_type.lower() for tensor in (input, operand))
+            own, other = TYPE_NAMES[input.dtype.name], TYPE_NAMES[operand.dtype.name]
             raise OpError(f"expected dtype {own} for `{name}` but got dtype {other}")
     return lerp_tensor if isinstance(weight, Tensor) else lerp_number, (input, end, weight)

@@ -1,51 +1,47 @@
-"""What a tensor is, asked by functions: the answers are no tensors. The methods of these names are in ``methods``."""
+"""What tensors are and what dtypes promote to: functions of tensors whose answers are none, so no ops."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from engine.errors import OpError
-from engine.op import composite
+from engine import dtypes, modes, registry
+from engine.dtypes import DType
+from engine.errors import ArgumentTypeError, OpError
+from engine.op import weak
+from engine.ops.casts import dtype_named
 from engine.tensor import Tensor
 
 
-@composite
 def is_tensor(obj: Any) -> bool:
     """Whether ``obj`` is a tensor."""
     return isinstance(obj, Tensor)
 
 
-@composite(method=False)
 def numel(input: Tensor) -> int:
     """The number of elements."""
     return input.array.size
 
 
-@composite(method=False)
 def is_floating_point(input: Tensor) -> bool:
     """Whether elements are real floating-point numbers."""
     return input.dtype.is_floating_point
 
 
-@composite(method=False)
 def is_complex(input: Tensor) -> bool:
     """Whether elements are complex numbers."""
     return input.dtype.is_complex
 
 
-@composite
 def is_conj(input: Tensor) -> bool:
     """Whether a conjugation is pending: never here."""
     return False
 
 
-@composite
 def is_neg(input: Tensor) -> bool:
     """Whether a negation is pending: never here."""
     return False
 
 
-@composite
 def is_nonzero(input: Tensor) -> bool:
     """Whether the only element is not zero."""
     size = input.array.size
@@ -54,13 +50,52 @@ def is_nonzero(input: Tensor) -> bool:
     return bool(input.array)
 
 
-@composite(function=False)
 def is_same_size(input: Tensor, other: Tensor) -> bool:
     """Whether both have the same shape."""
     return input.array.shape == other.array.shape
 
 
-@composite(function=False)
 def is_set_to(input: Tensor, tensor: Tensor) -> bool:
     """Whether both show the same elements of the same storage in the same way."""
     return input.storage.root is tensor.storage.root and input.geometry == tensor.geometry
+
+
+# -- what dtypes promote to ---------------------------------------------------------------------------------------
+def _operand(value: Any) -> Tensor:
+    return value if isinstance(value, Tensor) else weak(value)
+
+
+def result_type(tensor1: Any, tensor2: Any) -> DType:
+    """The dtype that two operands, tensors or numbers, promote to."""
+    operands = [_operand(value) for value in (tensor1, tensor2)]
+    ranks = tuple((one.dtype, dtypes.rank_of(one.array.ndim, one.weak)) for one in operands)
+    return dtypes.result_type(ranks, modes.current().default_dtype)
+
+
+def promote_types(type1: Any, type2: Any) -> DType:
+    """The smallest dtype that both convert to."""
+    return dtypes.promote_types(_dtype_of("promote_types", 1, type1), _dtype_of("promote_types", 2, type2))
+
+
+def can_cast(from_: Any, to: Any) -> bool:
+    """Whether results of the first dtype may be written into tensors of the second."""
+    return dtypes.can_cast(_dtype_of("can_cast", 1, from_), _dtype_of("can_cast", 2, to))
+
+
+def _dtype_of(name: str, position: int, value: Any) -> DType:
+    found = dtype_named(value)
+    if found is None:
+        argument = {"promote_types": "type", "can_cast": ("from_", "to")[position - 1]}[name]
+        raise ArgumentTypeError(
+            f"{name}(): argument '{argument}' (position {position}) must be torch.dtype, not {type(value).__name__}"
+        )
+    return found
+
+
+FUNCTIONS = (
+    is_tensor, numel, is_floating_point, is_complex, is_conj, is_neg, is_nonzero, result_type, promote_types, can_cast,
+)  # fmt: skip
+for _function in FUNCTIONS:
+    registry.add_function(_function.__name__, _function)
+for _method in (is_conj, is_neg, is_nonzero, is_same_size, is_set_to):
+    registry.add_method(_method.__name__, _method)

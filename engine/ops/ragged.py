@@ -20,7 +20,7 @@ _INITIAL = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -np.inf, "min": np.inf}
 
 
 # -- which segment an element is in -------------------------------------------------------------------------------
-@primitive(public=False, data_dependent=True)
+@primitive(public=False)
 def segment_ids(lengths: Index, size: int, are_offsets: bool) -> Array:
     """The segment of each of ``size`` places, in rows; the number of segments for places that are in none."""
     bounds = lengths

@@ -70,6 +70,11 @@ def summands(input: Array, dtype: DType | None) -> Array:
     return input.astype(dtype.numpy, copy=False)
 
 
+def accumulator(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype in which the reference adds up elements of ``dtype`` one after another."""
+    return np.promote_types(dtype, np.float64) if dtype.kind in "fc" else dtype
+
+
 def check_real(g: Tensor, input_dtype: DType) -> None:
     """Refuse what the reference refuses: a complex cotangent for a real input of a sum that was asked to be complex."""
     if g.dtype.is_complex and not input_dtype.is_complex:
@@ -80,7 +85,7 @@ def check_real(g: Tensor, input_dtype: DType) -> None:
 
 
 # -- sum ----------------------------------------------------------------------------------------------------------
-@primitive(public=False, linear=True, grad_fn="SumBackward0")
+@primitive(public=False, shown_as="sum", linear=True, grad_fn="SumBackward0")
 def sum_all(input: Array, dtype: DType | None = None) -> Array:
     """The sum of all elements."""
     values = summands(input, dtype)
@@ -90,16 +95,14 @@ def sum_all(input: Array, dtype: DType | None = None) -> Array:
 sum_all.vjp(input=lambda g, input_shape, input_dtype: spread(g, input_shape, None, False, input_dtype))
 
 
-@primitive(public=False, linear=True, grad_fn="SumBackward1")
+@primitive(public=False, shown_as="sum", linear=True, grad_fn="SumBackward1")
 def sum_dim(input: Array, dim: Dims | None = None, keepdim: bool = False, dtype: DType | None = None) -> Array:
     """Sums over ``dim``, all dimensions if there is none."""
     values = summands(input, dtype)
     return np.sum(values, axis=axes_of(input, dim), keepdims=keepdim, dtype=values.dtype)
 
 
-sum_dim.vjp(
-    input=lambda g, input_shape, input_dtype, dim, keepdim: spread(g, input_shape, dim, keepdim, input_dtype)
-)
+sum_dim.vjp(input=lambda g, input_shape, input_dtype, dim, keepdim: spread(g, input_shape, dim, keepdim, input_dtype))
 
 
 @composite
@@ -130,10 +133,10 @@ def _mean(input: Array, dim: Any, keepdim: bool, dtype: DType | None) -> Array:
 
 
 def _mean_input(g: Tensor, shape: Any, dtype: DType, dim: Any, keepdim: bool) -> Any:
-    return spread(g, shape, dim, keepdim, dtype) / max(reduced_count(shape, dim), 1)
+    return spread(g / max(reduced_count(shape, dim), 1), shape, dim, keepdim, dtype)
 
 
-@primitive(public=False, linear=True, grad_fn="MeanBackward0")
+@primitive(public=False, shown_as="mean", linear=True, grad_fn="MeanBackward0")
 def mean_all(input: Array, dtype: DType | None = None) -> Array:
     """The mean of all elements."""
     return _mean(input, None, False, dtype)
@@ -142,7 +145,7 @@ def mean_all(input: Array, dtype: DType | None = None) -> Array:
 mean_all.vjp(input=lambda g, input_shape, input_dtype: _mean_input(g, input_shape, input_dtype, None, False))
 
 
-@primitive(public=False, linear=True, grad_fn="MeanBackward1")
+@primitive(public=False, shown_as="mean", linear=True, grad_fn="MeanBackward1")
 def mean_dim(input: Array, dim: Dims | None = None, keepdim: bool = False, dtype: DType | None = None) -> Array:
     """Means over ``dim``, all dimensions if there is none."""
     return _mean(input, dim, keepdim, dtype)
@@ -162,7 +165,7 @@ def mean(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtyp
 
 
 # -- sums to a shape ----------------------------------------------------------------------------------------------
-@composite
+@composite(function=False)
 def sum_to_size(input: Tensor, size: Extents) -> Tensor:
     """The sum over what broadcasting would add to ``size``."""
     shape = input.array.shape
@@ -177,14 +180,14 @@ def sum_to_size(input: Tensor, size: Extents) -> Tensor:
 
 
 # -- prod ---------------------------------------------------------------------------------------------------------
-@primitive(public=False, grad_fn="ProdBackward0")
+@primitive(public=False, shown_as="prod", grad_fn="ProdBackward0")
 def prod_all(input: Array, dtype: DType | None = None) -> Array:
     """The product of all elements."""
     values = summands(input, dtype)
     return np.asarray(np.prod(values, dtype=values.dtype))
 
 
-@primitive(public=False, grad_fn="ProdBackward1")
+@primitive(public=False, shown_as="prod", grad_fn="ProdBackward1")
 def prod_dim(input: Array, dim: Dim, keepdim: bool = False, dtype: DType | None = None) -> Array:
     """Products over ``dim``."""
     values = summands(input, dtype)
@@ -287,7 +290,7 @@ logsumexp.vjp(input=_logsumexp_input)
 def _tested(input: Array, dim: Any, keepdim: bool, reduce: Any) -> Array:
     """``reduce`` of which elements are not zero. Bytes give a byte, and an empty ``dim`` reduces nothing."""
     axes = () if dim == () else axes_of(input, dim)
-    result = reduce(input != 0, axis=axes, keepdims=keepdim)
+    result = reduce(input if input.dtype == np.bool_ else input != 0, axis=axes, keepdims=keepdim)
     return result.astype(np.uint8) if input.dtype == np.uint8 else result
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from engine import dtypes, ops
 from engine.dtypes import FLOATING, DType
 from engine.errors import OpError, UnsupportedError
-from engine.op import Array, primitive
+from engine.op import Array, composite, primitive
 from engine.ops.compare import nothing
 from engine.ops.division import underivable
 from engine.overloads import overloaded
@@ -113,13 +113,21 @@ def _special_round(input: Tensor, *, decimals: int = 0) -> Any:
 
 
 # -- signs and magnitudes -----------------------------------------------------------------------------------------
-@primitive(pointwise=True, supports="ifc", aliases=("absolute",))
+@primitive(pointwise=True, writes=False, supports="ifc", aliases=("absolute",))
 def abs(input: Array) -> Array:
     """Absolute value; real for complex numbers."""
     return np.abs(input)
 
 
 abs.vjp(input=lambda g, input: g * ops.sgn(input))  # 0 at 0
+
+
+@composite(name="abs_", function=False, aliases=("absolute_",))
+def _abs_inplace(input: Tensor) -> Tensor:
+    """``abs`` of the tensor itself, which must be real."""
+    if input.dtype.is_complex:
+        raise OpError("In-place abs is not supported for complex tensors.")
+    return abs.inplace(input)  # type: ignore[no-any-return]
 
 
 SIGN_OF_COMPLEX = (
@@ -227,9 +235,10 @@ heaviside.vjp(input=underivable("heaviside"), values=underivable("heaviside"))
     public=False, pointwise=True, grad_fn="NextafterBackward0", supports="f", kernel_name="nextafter_cpu",
     numbers=(),
 )  # fmt: skip
-def next_number(input: Array, other: Array, dtype: DType) -> Array:
-    """The next number of ``dtype``; 16-bit numbers come as, and go back to, float32."""
-    return np.nextafter(input.astype(dtype.numpy), other.astype(dtype.numpy)).astype(input.dtype)
+def next_number(input: Array, other: Array, precision: DType) -> Array:
+    """The next number of the dtype ``precision``; 16-bit numbers come as, and go back to, float32."""
+    own = precision.numpy if precision.is_floating_point else input.dtype
+    return np.nextafter(input.astype(own), other.astype(own)).astype(input.dtype)
 
 
 next_number.vjp(

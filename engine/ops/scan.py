@@ -10,7 +10,7 @@ from engine import dtypes, ops
 from engine.dtypes import DType
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Dim, composite, primitive
-from engine.ops.reduce import check_real, summands
+from engine.ops.reduce import accumulator, check_real, summands
 from engine.ops.results import named_result
 from engine.tensor import Tensor
 
@@ -21,7 +21,7 @@ def _span(ndim: int, axis: int, start: int | None, stop: int | None) -> tuple[sl
     return (slice(None),) * axis + (slice(start, stop),)
 
 
-@primitive(public=False, linear=True)
+@primitive(public=False)
 def shift(input: Array, dim: Dim, fill: int = 0) -> Array:
     """Every element one place further along ``dim``; ``fill`` comes first and the last is lost."""
     if input.ndim == 0:
@@ -96,13 +96,20 @@ def _check_scanned(name: str, dtype: DType | None) -> None:
         raise UnsupportedError(f"\"{name}_out_cpu\" not implemented for 'Bool'")
 
 
+def _accumulated(accumulate: Any, values: Array, dim: int) -> Array:
+    """Running sums or products, rounded to the dtype of ``values`` at the end only."""
+    if values.ndim == 0:
+        return values
+    return accumulate(values, axis=dim, dtype=accumulator(values.dtype)).astype(values.dtype, copy=False)
+
+
 # -- cumsum -------------------------------------------------------------------------------------------------------
-@primitive
+@primitive(linear=True)
 def cumsum(input: Array, dim: Dim, *, dtype: DType | None = None) -> Array:
     """Sums of the elements up to each along ``dim``."""
     _check_scanned("cumsum", dtype)
     values = summands(input, dtype)
-    return np.cumsum(values, axis=dim, dtype=values.dtype) if input.ndim else values
+    return _accumulated(np.cumsum, values, dim)
 
 
 cumsum.vjp(input=lambda g, dim: ops.cumsum_back(g, dim))
@@ -117,7 +124,7 @@ def cumsum_(input: Tensor, dim: Dim, *, dtype: DType | None = None) -> Tensor:
 @primitive(public=False, linear=True)
 def cumsum_back(input: Array, dim: Dim) -> Array:
     """Sums of the elements from each on along ``dim``."""
-    return np.flip(np.cumsum(np.flip(input, dim), axis=dim, dtype=input.dtype), dim) if input.ndim else input
+    return np.flip(_accumulated(np.cumsum, np.flip(input, dim), dim), dim) if input.ndim else input
 
 
 cumsum_back.vjp(input=lambda g, dim: ops.cumsum(g, dim))
@@ -129,7 +136,7 @@ def cumprod(input: Array, dim: Dim, *, dtype: DType | None = None) -> Array:
     """Products of the elements up to each along ``dim``."""
     _check_scanned("cumprod", dtype)
     values = summands(input, dtype)
-    return np.cumprod(values, axis=dim, dtype=values.dtype) if input.ndim else values
+    return _accumulated(np.cumprod, values, dim)
 
 
 def _cumprod_input(g: Tensor, input: Tensor, out: Tensor, dim: int) -> Any:

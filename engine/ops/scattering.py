@@ -351,6 +351,8 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Any:
     if not isinstance(value, Tensor):
         check_fits(weak(value).array.item(), input.dtype)
         return index_filled, (input, dim, index, value)
+    if value.array.ndim == 0:
+        check_fits(value.array.item(), input.dtype)
     return index_filled_tensor, (input, dim, index, value)
 
 

@@ -41,13 +41,13 @@ def _sort(input: Array, dim: int, descending: bool) -> tuple[Array, Array]:
 SORTED = named_result("sort", "values", "indices")
 
 
-@primitive(public=False, outputs=("values", "indices"), result=SORTED, grad_fn="SortBackward0")
+@primitive(public=False, shown_as="sort", outputs=("values", "indices"), result=SORTED, grad_fn="SortBackward0")
 def sort_plain(input: Array, dim: Dim, descending: bool) -> tuple[Array, Array]:
     """``input`` sorted along ``dim``, and where its elements were."""
     return _sort(input, dim, descending)
 
 
-@primitive(public=False, outputs=("values", "indices"), result=SORTED, grad_fn="SortBackward1")
+@primitive(public=False, shown_as="sort", outputs=("values", "indices"), result=SORTED, grad_fn="SortBackward1")
 def sort_stable(input: Array, dim: Dim, descending: bool) -> tuple[Array, Array]:
     """The same, recorded as the overload that was told whether to be stable."""
     return _sort(input, dim, descending)
@@ -127,9 +127,7 @@ def _check_topk(input: Array, k: int, dim: int) -> None:
 
 
 @primitive(outputs=("values", "indices"), result=named_result("topk", "values", "indices"))
-def topk(
-    input: Array, k: int, dim: Dim = -1, largest: bool = True, sorted: bool = True
-) -> tuple[Array, Array]:
+def topk(input: Array, k: int, dim: Dim = -1, largest: bool = True, sorted: bool = True) -> tuple[Array, Array]:
     """The ``k`` largest (or smallest) elements along ``dim`` in order, and where they are."""
     _check_topk(input, k, dim)
     if input.ndim == 0:
@@ -197,13 +195,27 @@ def _median_of_all(input: Array, skips_nan: bool) -> Array:
     return ordered[place]
 
 
-@primitive(public=False, supports="if", kernel_name="median_cpu", grad_fn="MedianBackward0", promote="default")
+@primitive(
+    public=False,
+    shown_as="median",
+    supports="if",
+    kernel_name="median_cpu",
+    grad_fn="MedianBackward0",
+    promote="default",
+)
 def median_all(input: Array) -> Array:
     """The median of all elements, the lower one of two; NaN if there is one."""
     return _median_of_all(input, False)
 
 
-@primitive(public=False, supports="if", kernel_name="median_cpu", grad_fn="NanmedianBackward0", promote="default")
+@primitive(
+    public=False,
+    shown_as="nanmedian",
+    supports="if",
+    kernel_name="median_cpu",
+    grad_fn="NanmedianBackward0",
+    promote="default",
+)
 def nanmedian_all(input: Array) -> Array:
     """The median of the elements that are not NaN."""
     return _median_of_all(input, True)

@@ -14,21 +14,22 @@ from engine import modes, ops
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER
 from engine.errors import ArgumentTypeError, OpError
 from engine.op import Array, Dims, Scalar, composite, primitive
-from engine.ops.reduce import axes_of, reduced_count, unreduced
+from engine.ops.reduce import accumulator, axes_of, reduced_count, unreduced
 from engine.tensor import Tensor
 
 
 # -- variance -----------------------------------------------------------------------------------------------------
 def _moments(input: Array, dim: Any, correction: Any, keepdim: bool) -> tuple[Array, Array]:
-    """Variance and mean over ``dim``."""
+    """Variance and mean over ``dim``, computed in double precision as in the reference."""
     axes = axes_of(input, dim)
     count = product(input.shape[axis] for axis in axes)
-    mean = np.sum(input, axis=axes, keepdims=True) / np.asarray(count, input.real.dtype)
-    deviation = input - mean
-    squares = deviation.real**2 + deviation.imag**2 if input.dtype.kind == "c" else deviation * deviation
-    divisor = np.asarray(max(count - correction, 0), squares.dtype)
-    variance = np.sum(squares, axis=axes, keepdims=keepdim) / divisor
-    return variance, mean if keepdim else np.squeeze(mean, axes)
+    wide = input.astype(accumulator(input.dtype), copy=False)
+    mean = np.asarray(np.sum(wide, axis=axes, keepdims=True) / np.float64(count))
+    deviation = wide - mean
+    squares = deviation.real**2 + deviation.imag**2 if wide.dtype.kind == "c" else deviation * deviation
+    variance = np.asarray(np.sum(squares, axis=axes, keepdims=keepdim) / np.float64(max(count - correction, 0)))
+    center = mean if keepdim else np.squeeze(mean, axes)
+    return variance.astype(input.real.dtype, copy=False), center.astype(input.dtype, copy=False)
 
 
 def _var_input(g: Any, input: Tensor, dim: Any, correction: Any, keepdim: bool) -> Any:
@@ -49,20 +50,20 @@ def _std_input(g: Any, input: Tensor, out: Tensor, dim: Any, correction: Any, ke
 
 def _mean_part(g: Any, input: Tensor, dim: Any, keepdim: bool) -> Any:
     shape = input.array.shape
-    return ops.expand(unreduced(g, shape, dim, keepdim), shape) / max(reduced_count(shape, dim), 1)
+    return ops.expand(unreduced(g / max(reduced_count(shape, dim), 1), shape, dim, keepdim), shape)
 
 
 def _plus(one: Any, other: Any) -> Any:
     return other if one is None else one if other is None else one + other
 
 
-@primitive(public=False, grad_fn="VarBackward0")
+@primitive(public=False, shown_as="var", grad_fn="VarBackward0")
 def var_dim(input: Array, dim: Dims | None, correction: Scalar, keepdim: bool) -> Array:
     """The variance over ``dim`` with ``correction`` degrees of freedom taken off."""
     return _moments(input, dim, correction, keepdim)[0]
 
 
-@primitive(public=False, grad_fn="StdBackward0")
+@primitive(public=False, shown_as="std", grad_fn="StdBackward0")
 def std_dim(input: Array, dim: Dims | None, correction: Scalar, keepdim: bool) -> Array:
     """The standard deviation over ``dim`` with ``correction`` degrees of freedom taken off."""
     return np.sqrt(_moments(input, dim, correction, keepdim)[0])
@@ -72,13 +73,13 @@ var_dim.vjp(input=_var_input)
 std_dim.vjp(input=_std_input)
 
 
-@primitive(public=False, outputs=("variance", "mean"), grad_fn="VarMeanBackward0")
+@primitive(public=False, shown_as="var_mean", outputs=("variance", "mean"), grad_fn="VarMeanBackward0")
 def var_mean_dim(input: Array, dim: Dims | None, correction: Scalar, keepdim: bool) -> tuple[Array, Array]:
     """Variance and mean over ``dim``."""
     return _moments(input, dim, correction, keepdim)
 
 
-@primitive(public=False, outputs=("deviation", "mean"), grad_fn="StdMeanBackward0")
+@primitive(public=False, shown_as="std_mean", outputs=("deviation", "mean"), grad_fn="StdMeanBackward0")
 def std_mean_dim(input: Array, dim: Dims | None, correction: Scalar, keepdim: bool) -> tuple[Array, Array]:
     """Standard deviation and mean over ``dim``."""
     variance, mean = _moments(input, dim, correction, keepdim)
@@ -93,9 +94,7 @@ def _var_mean_input(cotangents: Any, input: Tensor, dim: Any, correction: Any, k
     )
 
 
-def _std_mean_input(
-    cotangents: Any, input: Tensor, deviation: Tensor, dim: Any, correction: Any, keepdim: bool
-) -> Any:
+def _std_mean_input(cotangents: Any, input: Tensor, deviation: Tensor, dim: Any, correction: Any, keepdim: bool) -> Any:
     spread, center = cotangents
     return _plus(
         None if spread is None else _std_input(spread, input, deviation, dim, correction, keepdim),
@@ -183,9 +182,7 @@ def std_mean(
 
 # -- covariance ---------------------------------------------------------------------------------------------------
 @composite
-def cov(
-    input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None
-) -> Any:
+def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, aweights: Tensor | None = None) -> Any:
     """The covariance matrix of variables in rows and observations in columns.
 
     ``fweights`` says how often an observation was made, ``aweights`` how much it weighs.
@@ -210,20 +207,18 @@ def _freedom(total: Any, weights: Any, aweights: Tensor | None, correction: int)
         degrees = total - correction * ops.sum(weights * aweights) / total
     else:
         degrees = total - correction
-    value = degrees.array.item() if isinstance(degrees, Tensor) else degrees
-    if value <= 0:
+    is_tensor = isinstance(degrees, Tensor)
+    if (degrees.array if is_tensor else degrees) <= 0:
         modes.warn(
             "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations."
         )
-        return 0
-    return degrees
+    return ops.clamp(degrees, 0) if is_tensor else max(degrees, 0)
 
 
 def _check_cov(input: Tensor, fweights: Tensor | None, aweights: Tensor | None) -> None:
     if input.array.ndim > 2:
         raise OpError(
-            "cov(): expected input to have two or fewer dimensions but got an input with "
-            f"{input.array.ndim} dimensions"
+            f"cov(): expected input to have two or fewer dimensions but got an input with {input.array.ndim} dimensions"
         )
     if input.dtype.category == BOOL:
         raise OpError("cov(): bool dtype is not supported for input")

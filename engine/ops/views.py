@@ -96,7 +96,7 @@ def _can_view(array: Array, size: tuple[int, ...]) -> bool:
 @composite
 def reshape(input: Tensor, shape: Extents) -> Tensor:
     """A view with the given shape where the strides allow one, else a copy."""
-    size = infer_size(tuple(int(extent) for extent in shape), input.array.size)
+    size = infer_size(reshape.signature.params[1].static("reshape", shape, 0), input.array.size)
     if _can_view(input.array, size):
         return ops.view(input, size)
     return ops.unsafe_view(ops.clone(input), size)
@@ -159,8 +159,7 @@ def matrix_transpose(input: Tensor) -> Tensor:
     """The last two dimensions exchanged."""
     if input.array.ndim < 2:
         raise OpError(
-            "tensor.mT is only supported on matrices or batches of matrices. Got "
-            f"{input.array.ndim}-D tensor."
+            f"tensor.mT is only supported on matrices or batches of matrices. Got {input.array.ndim}-D tensor."
         )
     return ops.transpose(input, -2, -1)
 
@@ -180,8 +179,7 @@ def adjoint_matrix(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, and every element conjugated."""
     if input.array.ndim < 2:
         raise OpError(
-            "tensor.mH is only supported on matrices or batches of matrices. Got "
-            f"{input.array.ndim}-D tensor."
+            f"tensor.mH is only supported on matrices or batches of matrices. Got {input.array.ndim}-D tensor."
         )
     transposed = ops.transpose(input, -2, -1)
     return ops.conj(transposed) if input.dtype.is_complex else transposed
@@ -229,9 +227,10 @@ def expanded_size(input: Array, size: tuple[int, ...]) -> tuple[int, ...]:
     shape = input.shape
     missing = len(size) - len(shape)
     if missing < 0:
+        kind = f"torch.{dtypes.of(input).scalar_type}Tensor"
         raise OpError(
-            f"expand(torch.{dtypes.of(input).scalar_type}Tensor{{{list(shape)}}}, size={list(size)}): the number of sizes "
-            f"provided ({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(shape)})"
+            f"expand({kind}{{{list(shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be "
+            f"greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
     target = []
     for dim, extent in enumerate(size):
@@ -270,7 +269,7 @@ def sum_to(input: Array, size: Size) -> Array:
 sum_to.vjp(input=lambda g, input_shape: ops.expand(g, input_shape))
 
 
-@primitive(view=True, public=False, grad_fn="SqueezeBackward0")
+@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward0")
 def squeeze_all(input: Array) -> Array:
     """Without the dimensions of extent 1."""
     return np.squeeze(input)
@@ -279,7 +278,7 @@ def squeeze_all(input: Array) -> Array:
 squeeze_all.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
 
 
-@primitive(view=True, public=False, grad_fn="SqueezeBackward1", inplace_grad_fn="SqueezeBackward4")
+@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward1", inplace_grad_fn="SqueezeBackward4")
 def squeeze_dim(input: Array, dim: Dim) -> Array:
     """Without dimension ``dim``, if its extent is 1."""
     return np.squeeze(input, axis=dim) if input.ndim and input.shape[dim] == 1 else input[...]
@@ -288,7 +287,7 @@ def squeeze_dim(input: Array, dim: Dim) -> Array:
 squeeze_dim.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
 
 
-@primitive(view=True, public=False, grad_fn="SqueezeBackward2")
+@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward2")
 def squeeze_dims(input: Array, dim: Dims) -> Array:
     """Without those of the dimensions ``dim`` whose extent is 1."""
     return np.squeeze(input, axis=tuple(d for d in dim if input.ndim and input.shape[d] == 1))
@@ -370,9 +369,7 @@ def narrowed(shape: tuple[int, ...], dim: int, start: int, length: int) -> tuple
     if length < 0:
         raise OpError("narrow(): length must be non-negative.")
     if not -extent <= start <= extent:
-        raise DimensionError(
-            f"start out of range (expected to be in range of [-{extent}, {extent}], but got {start})"
-        )
+        raise DimensionError(f"start out of range (expected to be in range of [-{extent}, {extent}], but got {start})")
     begin = start + extent if start < 0 else start
     if begin + length > extent:
         raise OpError(f"start ({begin}) + length ({length}) exceeds dimension size ({extent}).")
@@ -413,9 +410,7 @@ def strided(flat: Array, size: tuple[int, ...], stride: tuple[int, ...], offset:
     if len(size) != len(stride):
         raise OpError("mismatch in length of strides and shape")
     if any(step < 0 for step in stride):
-        raise OpError(
-            f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
-        )
+        raise OpError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
     if any(extent < 0 for extent in size):
         raise OpError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
     last = offset + sum((extent - 1) * step for extent, step in zip(size, stride, strict=True))
@@ -495,9 +490,7 @@ write_strided.vjp(
 
 
 @primitive
-def as_strided_scatter(
-    input: Array, src: Array, size: Size, stride: Size, storage_offset: int | None = None
-) -> Array:
+def as_strided_scatter(input: Array, src: Array, size: Size, stride: Size, storage_offset: int | None = None) -> Array:
     """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset.
 
     The cotangent of ``input`` is the reference's, which is that of the region written, not of the rest.

@@ -1,0 +1,97 @@
+"""Bessel and Airy functions. Only the modified ones of the first kind have derivatives, as in the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from scipy import special
+
+from engine import ops
+from engine.op import Array, primitive
+from engine.ops.special import no_half
+
+
+# -- modified, of the first kind ----------------------------------------------------------------------------------
+@primitive(pointwise=True, promote="int_to_float", supports="bif", kernel_name="i0_vml_cpu", aliases=("special.i0",))
+def i0(input: Array) -> Array:
+    """Modified Bessel function of order 0."""
+    return special.i0(input)  # type: ignore[no-any-return]
+
+
+i0.vjp(input=lambda g, input: g * ops.i1(input))
+
+
+@primitive(
+    name="special.i0e", pointwise=True, promote="int_to_float", supports="bif", kernel_name="i0e_cpu",
+    grad_fn="SpecialI0EBackward0", writes=False,
+)  # fmt: skip
+def i0e(input: Array) -> Array:
+    """``exp(-abs(input)) * i0(input)``."""
+    return special.i0e(input)  # type: ignore[no-any-return]
+
+
+i0e.vjp(input=lambda g, input, out: g * (ops.i1e(input) - ops.sgn(input) * out))
+
+
+@primitive(
+    name="special.i1", pointwise=True, promote="int_to_float", supports="bif", kernel_name="i1_cpu",
+    grad_fn="SpecialI1Backward0", writes=False,
+)  # fmt: skip
+def i1(input: Array) -> Array:
+    """Modified Bessel function of order 1."""
+    return special.i1(input)  # type: ignore[no-any-return]
+
+
+def _i1_input(g: Any, input: Any, out: Any) -> Any:
+    """``i0 - i1 / input``, which tends to 1/2 at 0."""
+    at_zero = ops.eq(input, 0)
+    return g * (ops.i0(input) - out / input.masked_fill(at_zero, 1)).masked_fill(at_zero, 0.5)
+
+
+i1.vjp(input=_i1_input)
+
+
+@primitive(
+    name="special.i1e", pointwise=True, promote="int_to_float", supports="bif", kernel_name="i1e_cpu",
+    grad_fn="SpecialI1EBackward0", writes=False,
+)  # fmt: skip
+def i1e(input: Array) -> Array:
+    """``exp(-abs(input)) * i1(input)``."""
+    return special.i1e(input)  # type: ignore[no-any-return]
+
+
+def _i1e_input(g: Any, input: Any, out: Any) -> Any:
+    """``i0e - i1e * (sgn(input) + 1 / input)``, which tends to 1/2 at 0."""
+    at_zero = ops.eq(input, 0)
+    inverse = ops.reciprocal(input.masked_fill(at_zero, 1))
+    return g * (ops.i0e(input) - out * (ops.sgn(input) + inverse)).masked_fill(at_zero, 0.5)
+
+
+i1e.vjp(input=_i1e_input)
+
+
+# -- values only --------------------------------------------------------------------------------------------------
+def _declare(name: str, function: Callable[[Array], Array], summary: str) -> None:
+    def kernel(input: Array) -> Array:
+        return function(input).astype(input.dtype, copy=False)
+
+    kernel.__name__, kernel.__doc__ = name, summary
+    primitive(
+        kernel, name=f"special.{name}", pointwise=True, promote="int_to_float", supports="bif", writes=False,
+        kernel_name=f"{name}_cpu", nondifferentiable=("input",), check=no_half(f"{name}_cpu"),
+    )  # fmt: skip
+
+
+_declare("airy_ai", lambda x: special.airy(x)[0], "Airy function Ai.")
+_declare("bessel_j0", special.j0, "Bessel function of the first kind, order 0.")
+_declare("bessel_j1", special.j1, "Bessel function of the first kind, order 1.")
+_declare("bessel_y0", special.y0, "Bessel function of the second kind, order 0.")
+_declare("bessel_y1", special.y1, "Bessel function of the second kind, order 1.")
+_declare("modified_bessel_i0", special.i0, "Modified Bessel function of the first kind, order 0; not differentiable.")
+_declare("modified_bessel_i1", special.i1, "Modified Bessel function of the first kind, order 1; not differentiable.")
+_declare("modified_bessel_k0", special.k0, "Modified Bessel function of the second kind, order 0.")
+_declare("modified_bessel_k1", special.k1, "Modified Bessel function of the second kind, order 1.")
+_declare("scaled_modified_bessel_k0", special.k0e, "``exp(input) * modified_bessel_k0(input)``.")
+_declare("scaled_modified_bessel_k1", special.k1e, "``exp(input) * modified_bessel_k1(input)``.")
+_declare("spherical_bessel_j0", lambda x: special.spherical_jn(0, x), "Spherical Bessel function of the first kind, order 0.")

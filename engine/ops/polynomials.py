@@ -1,0 +1,55 @@
+"""Orthogonal polynomials of degree ``n`` at ``input``. The reference has no derivatives of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy import special
+
+from engine.op import Array, primitive
+from engine.ops.special import no_half
+
+
+def _declare(name: str, evaluate: Callable[[Array, Array], Array], family: str) -> None:
+    def kernel(input: Array, n: Array) -> Array:
+        degree = n.astype(np.int64)
+        value = evaluate(np.maximum(degree, 0), input.astype(np.float64))
+        return np.where(degree < 0, 0, value).astype(input.dtype)
+
+    kernel.__name__, kernel.__doc__ = name, f"{family} of degree ``n`` at ``input``; 0 for negative degrees."
+    primitive(
+        kernel, name=f"special.{name}", pointwise=True, promote="int_to_float", supports="bif", writes=False,
+        numbers=("input", "n"), kernel_name=f"{name}_cpu", nondifferentiable=("input", "n"),
+        check=no_half(f"{name}_cpu"),
+    )  # fmt: skip
+
+
+def _third_kind(degree: Array, x: Array) -> Array:
+    """``V_n = U_n - U_(n-1)``."""
+    return special.eval_chebyu(degree, x) - _previous(degree, x)
+
+
+def _fourth_kind(degree: Array, x: Array) -> Array:
+    """``W_n = U_n + U_(n-1)``."""
+    return special.eval_chebyu(degree, x) + _previous(degree, x)
+
+
+def _previous(degree: Array, x: Array) -> Array:
+    return np.where(degree == 0, 0.0, special.eval_chebyu(np.maximum(degree - 1, 0), x))
+
+
+def _shifted(evaluate: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
+    return lambda degree, x: evaluate(degree, 2 * x - 1)
+
+
+_CHEBYSHEV = {"t": special.eval_chebyt, "u": special.eval_chebyu, "v": _third_kind, "w": _fourth_kind}
+for _kind, _evaluate in _CHEBYSHEV.items():
+    _declare(f"chebyshev_polynomial_{_kind}", _evaluate, f"Chebyshev polynomial {_kind.upper()}")
+    _declare(
+        f"shifted_chebyshev_polynomial_{_kind}", _shifted(_evaluate), f"Shifted Chebyshev polynomial {_kind.upper()}"
+    )
+_declare("hermite_polynomial_h", special.eval_hermite, "Physicist's Hermite polynomial")
+_declare("hermite_polynomial_he", special.eval_hermitenorm, "Probabilist's Hermite polynomial")
+_declare("laguerre_polynomial_l", special.eval_laguerre, "Laguerre polynomial")
+_declare("legendre_polynomial_p", special.eval_legendre, "Legendre polynomial")

@@ -1,0 +1,238 @@
+"""Error functions, gamma functions and their kin. Bessel functions are in ``bessel``, polynomials in ``polynomials``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import log, pi, sqrt
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+from engine import dtypes, ops
+from engine.errors import OpError, UnsupportedError
+from engine.op import Array, composite, primitive
+from engine.ops.division import underivable
+from engine.overloads import overloaded
+from engine.tensor import Tensor
+
+
+def no_half(kernel_name: str) -> Callable[[Tensor], None]:
+    """A check that refuses the 16-bit floats, in the reference's words."""
+
+    def check(input: Tensor) -> None:
+        if input.dtype.opmath is not input.dtype:
+            raise UnsupportedError(f"\"{kernel_name}\" not implemented for '{input.dtype.scalar_type}'")
+
+    return check
+
+
+# -- error functions ----------------------------------------------------------------------------------------------
+@primitive(
+    pointwise=True, promote="int_to_float", supports="bif", kernel_name="erf_vml_cpu", aliases=("special.erf",)
+)
+def erf(input: Array) -> Array:
+    """Error function."""
+    return special.erf(input)  # type: ignore[no-any-return]
+
+
+erf.vjp(input=lambda g, input: g * (2 / sqrt(pi)) * ops.exp(-(input * input)))
+
+
+@primitive(
+    pointwise=True, promote="int_to_float", supports="bif", kernel_name="erfc_vml_cpu", aliases=("special.erfc",)
+)
+def erfc(input: Array) -> Array:
+    """``1 - erf(input)``, precise where that is small."""
+    return special.erfc(input)  # type: ignore[no-any-return]
+
+
+erfc.vjp(input=lambda g, input: g * (-2 / sqrt(pi)) * ops.exp(-(input * input)))
+
+
+@primitive(
+    pointwise=True, promote="int_to_float", supports="bif", kernel_name="erfinv_vml_cpu", aliases=("special.erfinv",)
+)
+def erfinv(input: Array) -> Array:
+    """The inverse of ``erf``."""
+    return special.erfinv(input)  # type: ignore[no-any-return]
+
+
+erfinv.vjp(input=lambda g, out: g * (sqrt(pi) / 2) * ops.exp(out * out))
+
+
+@primitive(
+    name="special.erfcx", pointwise=True, promote="int_to_float", supports="bif", kernel_name="erfcx_cpu",
+    grad_fn="SpecialErfcxBackward0", writes=False, check=no_half("erfcx_cpu"),
+)  # fmt: skip
+def erfcx(input: Array) -> Array:
+    """``exp(input**2) * erfc(input)``."""
+    return special.erfcx(input)  # type: ignore[no-any-return]
+
+
+erfcx.vjp(input=lambda g, input, out: g * (2 * input * out - 2 / sqrt(pi)))
+
+
+@composite(name="special.ndtr")
+def ndtr(input: Tensor) -> Tensor:
+    """The normal distribution function."""
+    return ops.mul_number(ops.add_number(erf(ops.mul_number(input, 1 / sqrt(2))), 1), 0.5)  # type: ignore[no-any-return]
+
+
+@primitive(
+    name="special.log_ndtr", pointwise=True, promote="int_to_float", supports="bif", kernel_name="log_ndtr_cpu",
+    grad_fn="SpecialLogNdtrBackward0", writes=False, check=no_half("log_ndtr_cpu"),
+)  # fmt: skip
+def log_ndtr(input: Array) -> Array:
+    """The logarithm of the normal distribution function."""
+    return special.log_ndtr(input)  # type: ignore[no-any-return]
+
+
+log_ndtr.vjp(input=lambda g, input: g / ops.erfcx(input * (-1 / sqrt(2))) * sqrt(2 / pi))
+
+
+@primitive(
+    name="special.ndtri", pointwise=True, promote="int_to_float", supports="bif", kernel_name="ndtri_cpu",
+    grad_fn="SpecialNdtriBackward0", writes=False, check=no_half("ndtri_cpu"),
+)  # fmt: skip
+def ndtri(input: Array) -> Array:
+    """The inverse of the normal distribution function."""
+    return special.ndtri(input)  # type: ignore[no-any-return]
+
+
+ndtri.vjp(input=lambda g, out: g * sqrt(2 * pi) * ops.exp(out * out / 2))
+
+
+@primitive(
+    name="special.entr", pointwise=True, promote="int_to_float", supports="bif", kernel_name="entr_cpu",
+    grad_fn="SpecialEntrBackward0", writes=False,
+)  # fmt: skip
+def entr(input: Array) -> Array:
+    """``-input * log(input)``; 0 at 0, minus infinity below."""
+    return special.entr(input)  # type: ignore[no-any-return]
+
+
+entr.vjp(input=lambda g, input: g * (-ops.log(input) - 1))
+
+
+# -- gamma functions ----------------------------------------------------------------------------------------------
+@primitive(
+    pointwise=True, promote="int_to_float", supports="bif", kernel_name="lgamma_vml_cpu", aliases=("special.gammaln",)
+)
+def lgamma(input: Array) -> Array:
+    """The logarithm of the absolute value of the gamma function."""
+    return special.gammaln(input)  # type: ignore[no-any-return]
+
+
+lgamma.vjp(input=lambda g, input: g * ops.digamma(input))
+
+
+@primitive(
+    pointwise=True, promote="int_to_float", supports="bif", kernel_name="digamma",
+    aliases=("special.digamma", "special.psi"),
+)  # fmt: skip
+def digamma(input: Array) -> Array:
+    """The derivative of ``lgamma``."""
+    return special.psi(input)  # type: ignore[no-any-return]
+
+
+digamma.vjp(input=lambda g, input: g * polygamma_of(input, 1))
+
+
+@primitive(
+    public=False, pointwise=True, promote="int_to_float", supports="bif", grad_fn="PolygammaBackward0",
+    kernel_name="polygamma",
+)  # fmt: skip
+def polygamma_of(input: Array, n: int) -> Array:
+    """The ``n``-th derivative of ``digamma``."""
+    if n < 0:
+        raise OpError("polygamma(n, x) does not support negative n.")
+    return special.polygamma(n, input).astype(input.dtype)  # type: ignore[no-any-return]
+
+
+polygamma_of.vjp(input=lambda g, input, n: g * polygamma_of(input, n + 1))
+
+
+@overloaded(name="polygamma", function=False)
+def _polygamma_method(input: Tensor, n: int) -> Any:
+    """The ``n``-th derivative of ``digamma``."""
+    return polygamma_of, (input, n)
+
+
+@overloaded(method=False, aliases=("special.polygamma",))
+def polygamma(n: int, input: Tensor) -> Any:
+    """The ``n``-th derivative of ``digamma``."""
+    return polygamma_of, (input, n)
+
+
+def _check_mvlgamma(input: Tensor, p: int) -> None:
+    if input.dtype is dtypes.bool_:
+        raise OpError("The input tensor may not be a boolean tensor.")
+    if p < 1:
+        raise OpError("p has to be greater than or equal to 1")
+
+
+@primitive(
+    pointwise=True, promote="int_to_float", supports="bif", kernel_name="arange_cpu", check=_check_mvlgamma,
+    aliases=("special.multigammaln",),
+)  # fmt: skip
+def mvlgamma(input: Array, p: int) -> Array:
+    """The logarithm of the ``p``-variate gamma function."""
+    result = np.full_like(input, p * (p - 1) / 4 * log(pi))
+    for row in range(p):
+        result += special.gammaln(input - row / 2)
+    return result
+
+
+def _mvlgamma_input(g: Any, input: Any, p: int) -> Any:
+    slope = ops.digamma(input)
+    for row in range(1, p):
+        slope = slope + ops.digamma(input - row / 2)
+    return g * slope
+
+
+mvlgamma.vjp(input=_mvlgamma_input)
+
+
+@primitive(
+    pointwise=True, supports="f", numbers=(), kernel_name="igamma_cpu", aliases=("special.gammainc",)
+)
+def igamma(input: Array, other: Array) -> Array:
+    """The lower regularised incomplete gamma function of order ``input``."""
+    return special.gammainc(input, other)  # type: ignore[no-any-return]
+
+
+@primitive(
+    pointwise=True, supports="f", numbers=(), kernel_name="igammac_cpu", aliases=("special.gammaincc",)
+)
+def igammac(input: Array, other: Array) -> Array:
+    """The upper regularised incomplete gamma function of order ``input``."""
+    return special.gammaincc(input, other)  # type: ignore[no-any-return]
+
+
+def _gamma_density(input: Any, other: Any) -> Any:
+    return ops.exp((input - 1) * ops.log(other) - other - ops.lgamma(input))
+
+
+igamma.vjp(
+    input=underivable("igamma: input"), other=lambda g, input, other: g * _gamma_density(input, other)
+)
+igammac.vjp(
+    input=underivable("igammac: input"), other=lambda g, input, other: -g * _gamma_density(input, other)
+)
+
+
+@primitive(
+    name="special.zeta", pointwise=True, promote="int_to_float", numbers=("input", "other"), supports="bif",
+    kernel_name="zeta_cpu", grad_fn="SpecialZetaBackward0", writes=False,
+    number_grad_fn={"input": "SpecialZetaBackward1", "other": "SpecialZetaBackward2"},
+)  # fmt: skip
+def zeta(input: Array, other: Array) -> Array:
+    """The Hurwitz zeta function: the sum of ``(k + other) ** -input`` over natural numbers ``k``."""
+    return special.zeta(input, other)  # type: ignore[no-any-return]
+
+
+zeta.vjp(
+    input=underivable("zeta"),
+    other=lambda g, input, other: g * -input * ops.zeta(input + 1, other),
+)
