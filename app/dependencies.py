@@ -40,7 +40,7 @@ class Services:
         self.settings = settings
         self.limits = settings.limits
         self.owners = settings.owners_by_key_digest
-        self.workers = Workers(settings.threads, settings.queue)
+        self.workers = Workers(settings.threads, settings.queue, settings.limits.seconds)
         self.directory = Directory(MemoryStore(), settings.limits)
         self.metrics = Metrics()
 

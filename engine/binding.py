@@ -92,9 +92,13 @@ class Param:
         return self.kind == "Arrays"
 
     def reject(self, op_name: str, expected: str, value: object) -> ArgumentTypeError:
-        """The error for a value of the wrong type, in the reference's words."""
+        """The error for a value of the wrong type, in the reference's words.
+
+        In-place variants are methods, which do not count their tensor.
+        """
+        position = self.index + (not op_name.endswith("_"))
         return ArgumentTypeError(
-            f"{op_name}(): argument '{self.name}' (position {self.index + 1}) must be {expected}, not "
+            f"{op_name}(): argument '{self.name}' (position {position}) must be {expected}, not "
             f"{type(value).__name__}"
         )
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, modes, registry
-from engine.errors import OpError
+from engine.errors import OpError, UnsupportedError
 from engine.tape import Edge, Node, edge_of
 from engine.tensor import Geometry, Tensor, TensorSpec
 
@@ -130,11 +130,11 @@ def write(op: Any, bound: list[Any]) -> Tensor:
     Raises ``OpError`` where the reference does: a leaf that requires grad, a forbidden view, overlapping elements, a
     result of another shape or of a dtype that does not fit. Nothing is changed then.
     """
-    values = op.prepare(bound)
+    values = op.prepare(bound, op.written_signature.name)
     target: Tensor = values[0]
     recording = _is_recording(op, values)
     check_writable(target, recording)
-    (array,) = op.evaluate(values)
+    (array,) = _evaluated(op, values, target)
     if op.view:
         return _reshape(op, values, target, array)
     _check_result(target, array.shape, dtypes.of(array))
@@ -143,6 +143,16 @@ def write(op: Any, bound: list[Any]) -> Tensor:
     if recording:
         _rebase(target, _written_node(op, values, target, before))
     return target
+
+
+def _evaluated(op: Any, values: list[Any], target: Tensor) -> Any:
+    """What ``op`` gives. That the result would not fit into the target counts before that there is no such kernel."""
+    try:
+        return op.evaluate(values)
+    except UnsupportedError:
+        if not op.gives_mask and op.promote is not None:
+            _check_result(target, target.array.shape, op.common_dtype(values))
+        raise
 
 
 def _reshape(op: Any, values: list[Any], target: Tensor, array: np.ndarray[Any, Any]) -> Tensor:

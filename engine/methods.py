@@ -30,10 +30,7 @@ REFLECTED_SWAPPED = {
 }  # fmt: skip
 UNARY = {"neg": "neg", "pos": "positive", "abs": "abs", "invert": "bitwise_not"}
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
-SCALAR = (
-    "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\n"
-    "Consider using tensor.detach() first."
-)
+SCALAR = "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior."
 NUMBERS = (bool, int, float, complex)
 
 
@@ -76,9 +73,18 @@ def operators() -> Iterator[tuple[str, Callable[..., Any]]]:
     for name, op_name in UNARY.items():
         function = registry.function(op_name)
         if function is not None:
-            yield f"__{name}__", _unary(function)
+            yield f"__{name}__", (_invert if name == "invert" else _unary)(function)
     yield "__rtruediv__", _reflected_truediv
     yield "__rdiv__", _reflected_truediv
+
+
+def _invert(function: Callable[..., Any]) -> Callable[[Tensor], Any]:
+    def invert(self: Tensor) -> Any:
+        if self.dtype.category > dtypes.INTEGER:
+            raise ArgumentTypeError("~ (operator.invert) is only implemented on integer and Boolean-type tensors")
+        return function(self)
+
+    return invert
 
 
 def _unary(function: Callable[..., Any]) -> Callable[[Tensor], Any]:

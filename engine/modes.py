@@ -81,7 +81,7 @@ class Journal:
 
     def rollback(self) -> None:
         """Put every touched object back."""
-        for _, restore in self._mementos.values():
+        for _, restore in reversed(self._mementos.values()):  # aliases of one memory: the oldest copy has the last word
             restore()
         self._mementos.clear()
 

@@ -42,6 +42,8 @@ class Primitive:
         self.__doc__ = kernel.__doc__
         self.kernel = kernel
         self.signature = Signature(kernel, shown_as or name.rpartition(".")[2])
+        self.written_signature = Signature(kernel, f"{self.signature.name}_")
+        self.gives_mask = kernel.__annotations__.get("return") == "Mask"
         self.pointwise, self.view = pointwise, view
         self.linear = linear or view
         self.promote = promote or ("default" if pointwise else None)
@@ -119,23 +121,24 @@ class Primitive:
             return self.result(*outputs)
         return outputs if self.many or len(self.output_names) > 1 else outputs[0]
 
-    def prepare(self, values: list[Any]) -> list[Any]:
-        """Tensors where tensors belong, static arguments checked and normalised."""
+    def prepare(self, values: list[Any], name: str = "") -> list[Any]:
+        """Tensors where tensors belong, static arguments checked and normalised; ``name`` is for error messages."""
+        name = name or self.signature.name
         for param in self.tensors:
             if type(values[param.index]) is not Tensor or self.has_lists:
-                values[param.index] = self._as_tensor(param, values[param.index])
+                values[param.index] = self._as_tensor(param, values[param.index], name)
         if self.statics:
-            self._prepare_statics(values)
+            self._prepare_statics(values, name)
         if self.check is not None:
             self.check({param.name: values[param.index] for param in self.signature.params})
         return values
 
-    def _prepare_statics(self, values: list[Any]) -> None:
+    def _prepare_statics(self, values: list[Any], name: str) -> None:
         ndim = self._rank(values)
         for param in self.statics:
             value = values[param.index]
             if value is not param.default or param.counts_dimensions:
-                values[param.index] = param.static(self.signature.name, value, ndim)
+                values[param.index] = param.static(name, value, ndim)
 
     def _rank(self, values: list[Any]) -> int:
         """The rank of the first tensor that is there; of a list, the greatest."""
@@ -147,20 +150,20 @@ class Primitive:
                 return value.array.ndim  # type: ignore[no-any-return]
         return -1
 
-    def _as_tensor(self, param: Param, value: Any) -> Any:
+    def _as_tensor(self, param: Param, value: Any, name: str) -> Any:
         if param.is_list:
-            return self._as_tensors(param, value)
+            return self._as_tensors(param, value, name)
         if isinstance(value, Tensor):
             return value
         if value is None and (param.optional or param.default is None):
             return None
         if param.name in self.numbers and dtypes.python_type(value) is not None:
             return weak(value)
-        raise param.reject(self.signature.name, "Tensor", value)
+        raise param.reject(name, "Tensor", value)
 
-    def _as_tensors(self, param: Param, value: Any) -> list[Tensor]:
+    def _as_tensors(self, param: Param, value: Any, name: str) -> list[Tensor]:
         if not isinstance(value, list | tuple):
-            raise param.reject(self.signature.name, "tuple of Tensors", value)
+            raise param.reject(name, "tuple of Tensors", value)
         for position, element in enumerate(value):
             if not isinstance(element, Tensor):
                 raise ArgumentTypeError(
@@ -228,7 +231,9 @@ class Primitive:
 
     def _promote_into(self, arrays: list[Any], values: list[Any]) -> DType | None:
         """Replace tensors by arrays of the compute dtype; the 16-bit dtype to go back to, if there is one."""
-        common = self._common_dtype(values) if self.promote is not None else None
+        common = self.common_dtype(values) if self.promote is not None else None
+        if common is not None:
+            self.check_supported(common)
         for param in self.tensors:
             value = values[param.index]
             if value is None:
@@ -261,7 +266,8 @@ class Primitive:
                     return tensor.dtype  # type: ignore[no-any-return]
         return None
 
-    def _common_dtype(self, values: list[Any]) -> DType:
+    def common_dtype(self, values: list[Any]) -> DType:
+        """The dtype that the operands promote to."""
         operands: list[tuple[DType, int]] = []
         for param in self.promoted:
             value = values[param.index]
@@ -272,10 +278,7 @@ class Primitive:
             ]
         default = modes.current().default_dtype
         common = dtypes.result_type(tuple(operands), default)
-        if self.promote == "int_to_float" and common.category < FLOATING:
-            common = default
-        self.check_supported(common)
-        return common
+        return default if self.promote == "int_to_float" and common.category < FLOATING else common
 
     def check_supported(self, dtype: DType) -> None:
         """Refuse a dtype the kernel does not exist for, in the reference's words."""
@@ -446,7 +449,7 @@ class Primitive:
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """Compute, and write the result into the first argument."""
-        return inplace.write(self, self.signature.bind(args, kwargs))
+        return inplace.write(self, self.written_signature.bind(args, kwargs))
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"

@@ -105,6 +105,7 @@ class Directory:
         with transaction(stored, self.limits) as session:
             reply = change(session, version)
             head = replace(_used(stored.head), version=version, nbytes=session.measure())
+            session.check_time()  # past it the caller has been told, or will be, that nothing happened
             self._commit(Stored(head, session.namespace, stored.state))
         self.replies.keep(owner, precondition.claim, reply)
         return reply

@@ -142,6 +142,12 @@ class Session:
             for name, tensor in self._tensors()
         ]  # fmt: skip
 
+    def check_time(self) -> None:
+        """Raise ``BudgetError`` if the command has used up its time."""
+        budget = modes.current().budget
+        if budget is not None:
+            budget.check_time()
+
     def measure(self) -> int:
         """The bytes that these names keep alive. Raises ``LimitError`` if they are too many."""
         nbytes = records.nbytes(self.namespace)

@@ -9,14 +9,21 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from app.core.errors import Overloaded
+from app.core.limits import LimitError
 
 Result = TypeVar("Result")
+PATIENCE, MARGIN_S = 1.25, 1.0  # how much longer than its time a work is waited for: a factor, and seconds
 
 
 class Workers:
-    """Runs work off the event loop. Work that has begun is finished, whether or not its caller still waits."""
+    """Runs work off the event loop. Work that has begun is finished, whether or not its caller still waits.
 
-    def __init__(self, threads: int, queue: int) -> None:
+    Work watches its own time, between ops. The caller of an op that does not end waits a little longer than that, then
+    is told; the thread stays taken.
+    """
+
+    def __init__(self, threads: int, queue: int, seconds: float) -> None:
+        self._seconds = seconds
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="worker")
         self._places = threads + queue
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -38,9 +45,20 @@ class Workers:
         except BaseException:
             self.pending -= 1
             raise
-        future = asyncio.get_running_loop().run_in_executor(self._pool, work)
+        loop = asyncio.get_running_loop()
+        begun = asyncio.Event()
+        future = loop.run_in_executor(self._pool, self._begin, loop, begun, work)
         future.add_done_callback(lambda done: self._finished(done, lock))
-        return await asyncio.shield(future)
+        await begun.wait()
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), self._seconds * PATIENCE + MARGIN_S)
+        except TimeoutError:
+            raise LimitError("seconds", allowed=self._seconds, asked=self._seconds * PATIENCE + MARGIN_S) from None
+
+    @staticmethod
+    def _begin(loop: asyncio.AbstractEventLoop, begun: asyncio.Event, work: Callable[[], Result]) -> Result:
+        loop.call_soon_threadsafe(begun.set)
+        return work()
 
     def _finished(self, future: asyncio.Future[Any], lock: asyncio.Lock) -> None:
         self.pending -= 1

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import ops
 from engine.errors import OpError
-from engine.op import Array, composite, primitive
+from engine.op import Array, Mask, composite, primitive
 from engine.tensor import Tensor
 
 
@@ -20,7 +20,7 @@ def nothing(g: Any) -> Any:
 # -- comparisons --------------------------------------------------------------------------------------------------
 # Only the in-place variants are ever recorded: a mask written into a tensor of floats. Their rules give zeros.
 @primitive(pointwise=True, grad_fn="EqBackward1", number_grad_fn={"other": "EqBackward0"})
-def eq(input: Array, other: Array) -> Array:
+def eq(input: Array, other: Array) -> Mask:
     """Where ``input == other``."""
     return np.equal(input, other)
 
@@ -29,7 +29,7 @@ eq.vjp(input=nothing, other=nothing)
 
 
 @primitive(pointwise=True, grad_fn="NeBackward1", number_grad_fn={"other": "NeBackward0"}, aliases=("not_equal",))
-def ne(input: Array, other: Array) -> Array:
+def ne(input: Array, other: Array) -> Mask:
     """Where ``input != other``."""
     return np.not_equal(input, other)
 
@@ -40,7 +40,7 @@ ne.vjp(input=nothing, other=nothing)
 @primitive(
     pointwise=True, grad_fn="LtBackward1", number_grad_fn={"other": "LtBackward0"}, supports="bif", aliases=("less",)
 )
-def lt(input: Array, other: Array) -> Array:
+def lt(input: Array, other: Array) -> Mask:
     """Where ``input < other``."""
     return np.less(input, other)
 
@@ -52,7 +52,7 @@ lt.vjp(input=nothing, other=nothing)
     pointwise=True, grad_fn="LeBackward1", number_grad_fn={"other": "LeBackward0"}, supports="bif",
     aliases=("less_equal",),
 )  # fmt: skip
-def le(input: Array, other: Array) -> Array:
+def le(input: Array, other: Array) -> Mask:
     """Where ``input <= other``."""
     return np.less_equal(input, other)
 
@@ -64,7 +64,7 @@ le.vjp(input=nothing, other=nothing)
     pointwise=True, grad_fn="GtBackward1", number_grad_fn={"other": "GtBackward0"}, supports="bif",
     aliases=("greater",),
 )  # fmt: skip
-def gt(input: Array, other: Array) -> Array:
+def gt(input: Array, other: Array) -> Mask:
     """Where ``input > other``."""
     return np.greater(input, other)
 
@@ -76,7 +76,7 @@ gt.vjp(input=nothing, other=nothing)
     pointwise=True, grad_fn="GeBackward1", number_grad_fn={"other": "GeBackward0"}, supports="bif",
     aliases=("greater_equal",),
 )  # fmt: skip
-def ge(input: Array, other: Array) -> Array:
+def ge(input: Array, other: Array) -> Mask:
     """Where ``input >= other``."""
     return np.greater_equal(input, other)
 
@@ -86,25 +86,25 @@ ge.vjp(input=nothing, other=nothing)
 
 # -- logic --------------------------------------------------------------------------------------------------------
 @primitive(pointwise=True, numbers=(), nondifferentiable=("input", "other"))
-def logical_and(input: Array, other: Array) -> Array:
+def logical_and(input: Array, other: Array) -> Mask:
     """Where both are not zero."""
     return np.logical_and(input, other)
 
 
 @primitive(pointwise=True, numbers=(), nondifferentiable=("input", "other"))
-def logical_or(input: Array, other: Array) -> Array:
+def logical_or(input: Array, other: Array) -> Mask:
     """Where at least one is not zero."""
     return np.logical_or(input, other)
 
 
 @primitive(pointwise=True, numbers=(), nondifferentiable=("input", "other"))
-def logical_xor(input: Array, other: Array) -> Array:
+def logical_xor(input: Array, other: Array) -> Mask:
     """Where exactly one is not zero."""
     return np.logical_xor(input, other)
 
 
 @primitive(pointwise=True, nondifferentiable=("input",))
-def logical_not(input: Array) -> Array:
+def logical_not(input: Array) -> Mask:
     """Where ``input`` is zero."""
     return np.logical_not(input)
 
@@ -170,19 +170,19 @@ def lcm(input: Array, other: Array) -> Array:
 
 # -- what kind of number ------------------------------------------------------------------------------------------
 @primitive(pointwise=True, writes=False, nondifferentiable=("input",))
-def isnan(input: Array) -> Array:
+def isnan(input: Array) -> Mask:
     """Where ``input`` is not a number."""
     return np.isnan(input)
 
 
 @primitive(pointwise=True, writes=False, nondifferentiable=("input",))
-def isinf(input: Array) -> Array:
+def isinf(input: Array) -> Mask:
     """Where ``input`` is infinite."""
     return np.isinf(input)
 
 
 @primitive(pointwise=True, writes=False, nondifferentiable=("input",))
-def isfinite(input: Array) -> Array:
+def isfinite(input: Array) -> Mask:
     """Where ``input`` is neither infinite nor NaN."""
     return np.isfinite(input)
 
@@ -190,7 +190,7 @@ def isfinite(input: Array) -> Array:
 @primitive(
     pointwise=True, writes=False, nondifferentiable=("input",), check=lambda input: _refuse_complex(input, "isposinf")
 )
-def isposinf(input: Array) -> Array:
+def isposinf(input: Array) -> Mask:
     """Where ``input`` is plus infinity."""
     return np.isinf(input) & (input > 0)
 
@@ -198,7 +198,7 @@ def isposinf(input: Array) -> Array:
 @primitive(
     pointwise=True, writes=False, nondifferentiable=("input",), check=lambda input: _refuse_complex(input, "isneginf")
 )
-def isneginf(input: Array) -> Array:
+def isneginf(input: Array) -> Mask:
     """Where ``input`` is minus infinity."""
     return np.isinf(input) & (input < 0)
 
@@ -209,14 +209,14 @@ def _refuse_complex(input: Tensor, name: str) -> None:
 
 
 @primitive(pointwise=True, writes=False, nondifferentiable=("input",))
-def isreal(input: Array) -> Array:
+def isreal(input: Array) -> Mask:
     """Where the imaginary part is 0."""
     return np.isreal(input)
 
 
 # -- closeness ----------------------------------------------------------------------------------------------------
 @primitive(public=False, pointwise=True, numbers=(), nondifferentiable=("input", "other"))
-def close(input: Array, other: Array, rtol: float, atol: float, equal_nan: bool) -> Array:
+def close(input: Array, other: Array, rtol: float, atol: float, equal_nan: bool) -> Mask:
     """Where the two differ by at most ``atol + rtol * abs(other)``."""
     equal = input == other
     if equal_nan and input.dtype.kind in "fc":

@@ -14,7 +14,7 @@ import numpy as np
 
 from engine import dtypes, inplace, modes, ops, registry
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, ArgumentValueError
+from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
 from engine.op import Array, Extents, Index, Primitive, Size, broadcast_pair, composite, primitive
 from engine.ops.create import check_fits, checked_size, factory
 from engine.random import Generator, in_memory_order
@@ -182,16 +182,20 @@ def _zero_rules(op: Primitive) -> Primitive:
 
 def _like_input(name: str, grad_fn: str) -> Primitive:
     """Declare the op that records one kind of draw: ``samples`` in place of ``input``."""
+    return _zero_rules(_recorder(name, grad_fn))
 
+
+def _recorder(name: str, grad_fn: str) -> Primitive:
     def kernel(input: Array, samples: Index) -> Array:
         return samples
 
     kernel.__name__ = name
     kernel.__doc__ = "Samples drawn in place of ``input``."
-    return _zero_rules(primitive(kernel, public=False, random=True, grad_fn=grad_fn))
+    return primitive(kernel, public=False, random=True, grad_fn=grad_fn)
 
 
 _bernoulli = _like_input("bernoulli_samples", "BernoulliBackward0")
+_bernoulli_number = _recorder("bernoulli_number_samples", "torch::autograd::NotImplemented")
 _poisson = _like_input("poisson_samples", "PoissonBackward0")
 _normal_mean = _like_input("normal_samples_mean", "NormalBackward1")
 _normal_std = _like_input("normal_samples_std", "NormalBackward2")
@@ -204,11 +208,19 @@ def normal_samples(mean: Array, std: Array, samples: Index) -> Array:
     return samples
 
 
+def _refuse_derivative(g: Tensor) -> Any:
+    raise OpError("derivative for aten::bernoulli is not implemented")
+
+
+_bernoulli_number.vjp(input=_refuse_derivative)
+
+
 @composite
 def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None) -> Tensor:
     """1 with the probability that ``input`` has there, or ``p``, else 0."""
     if p is not None:
-        return drawn_like(input, input.dtype, _bernoulli_draw(p), stream(generator))
+        samples = in_order(input.array, input.array.dtype, _bernoulli_draw(p), stream(generator))
+        return _bernoulli_number(input, Tensor(samples))
     samples = stream(generator).bernoulli(input.array.shape, input.array, input.dtype.numpy)
     return _bernoulli(input, Tensor(samples))
 

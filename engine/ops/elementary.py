@@ -372,8 +372,13 @@ def _times_zero(factor: Array, value: Array, source: Array) -> Array:
     return np.where(np.isnan(source), source, product)
 
 
+def _log_where_defined(input: Any, other: Any, log: Any, edge: float) -> Any:
+    """``log``, and 0 where the function is 0 although its logarithm is not defined."""
+    return log.masked_fill(ops.logical_and(input == 0, other <= edge), 0.0)
+
+
 xlogy.vjp(
-    input=lambda g, input, other: g * ops.xlogy(ops.ne(input, 0), other),
+    input=lambda g, input, other: g * _log_where_defined(input, other, ops.log(other), 0),
     other=lambda g, input, other: g * input / other,
 )
 
@@ -389,6 +394,6 @@ def xlog1py(input: Array, other: Array) -> Array:
 
 
 xlog1py.vjp(
-    input=lambda g, input, other: g * ops.xlog1py(ops.ne(input, 0), other),
+    input=lambda g, input, other: g * _log_where_defined(input, other, ops.log1p(other), -1),
     other=lambda g, input, other: g * input / (other + 1),
 )

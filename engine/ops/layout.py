@@ -314,6 +314,8 @@ def constant_pad_nd(input: Array, pad: Size, value: Scalar = 0) -> Array:
     for extent, (before, after) in zip(input.shape, pairs, strict=True):
         if extent + min(before, 0) + min(after, 0) < 0:
             raise OpError("narrow(): length must be non-negative.")
+    if input.ndim == 0:
+        return input.copy()
     ends = [extent + min(after, 0) for extent, (_, after) in zip(input.shape, pairs, strict=True)]
     kept = tuple(slice(max(-before, 0), end) for end, (before, _) in zip(ends, pairs, strict=True))
     added = [(max(before, 0), max(after, 0)) for before, after in pairs]

@@ -12,7 +12,7 @@ import numpy as np
 from engine import dtypes, ops
 from engine.dtypes import FLOATING, DType
 from engine.errors import OpError, UnsupportedError
-from engine.op import Array, composite, primitive
+from engine.op import Array, Mask, composite, primitive
 from engine.ops.compare import nothing
 from engine.ops.division import underivable
 from engine.overloads import overloaded
@@ -176,7 +176,7 @@ sgn.vjp(input=_sgn_input)
     pointwise=True, writes=False, nondifferentiable=("input",),
     check=_refusing_complex("signbit is not implemented for complex tensors."),
 )  # fmt: skip
-def signbit(input: Array) -> Array:
+def signbit(input: Array) -> Mask:
     """Where the sign is negative; that of -0.0 is."""
     return np.less(input, 0) if input.dtype.kind != "f" else np.signbit(input)
 

@@ -13,7 +13,11 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+
+from app.core.limits import Limits
+from engine import Tensor, tensors
 
 from .conftest import Client, Serve
 
@@ -51,6 +55,34 @@ def test_a_full_service_refuses_and_stays_healthy(serve: Serve, monkeypatch: pyt
         thread.join()
     assert [answer.status_code for answer in answers] == [200, 200]
     assert client("GET", "/readyz").status_code == 200
+
+
+def test_an_op_that_does_not_end_is_not_waited_for(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    go_on = threading.Event()
+
+    def endless(*_: Any) -> dict[str, Any]:
+        go_on.wait(30)
+        return {}
+
+    monkeypatch.setattr("app.routers.evaluate.evaluate", endless)
+    client = serve(Limits(seconds=0.05))
+    answer = client("POST", "/v1/evaluate", json={"nodes": []})
+    assert (answer.status_code, answer.json()["type"]) == (504, "/problems/time-limit")
+    go_on.set()
+
+
+def test_a_command_that_ends_too_late_changes_nothing(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = serve(Limits(seconds=0.1))
+    sid = client.open()
+
+    def late(*_: Any) -> Tensor:
+        time.sleep(0.2)
+        return tensors.from_array(np.ones(1))
+
+    monkeypatch.setattr("app.core.session.decode_tensor", late)
+    answer = client("PUT", f"/v1/sessions/{sid}/tensors/x", json=1.0)
+    assert (answer.status_code, answer.json()["limit"]) == (504, "seconds")
+    assert client("GET", f"/v1/sessions/{sid}").json()["version"] == 0
 
 
 def test_requests_are_counted_by_route(serve: Serve) -> None:

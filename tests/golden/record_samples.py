@@ -20,7 +20,7 @@ def resolve(op: str) -> Any:
     found: Any = torch
     for part in op.split("."):
         found = getattr(found, part, None)
-    if found is not None:
+    if callable(found):  # not the dtypes of the same name as a method
         return found
     member = getattr(torch.Tensor, op)
     return member if callable(member) else lambda tensor: getattr(tensor, op)
