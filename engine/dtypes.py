@@ -73,6 +73,8 @@ float64 = DType("float64", np.float64, FLOATING, "Double", "double")
 complex64 = DType("complex64", np.complex64, COMPLEX, "ComplexFloat", "cfloat")
 complex128 = DType("complex128", np.complex128, COMPLEX, "ComplexDouble", "cdouble")
 bool_ = DType("bool", np.bool_, BOOL, "Bool", "bool")
+# Tensors do not have it: an op computes in complex64 where the reference does in this one, or refuses it by its name.
+complex_half = DType("complex32", np.complex64, COMPLEX, "ComplexHalf", "chalf")
 
 ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64, complex128)
 _BY_NAME = {name: dtype for dtype in ALL for name in (dtype.name, dtype.alias, f"torch.{dtype.name}")}
@@ -173,7 +175,9 @@ def _outrank(strong: DType | None, weak: DType | None) -> DType | None:
     if strong is None or weak is None:
         return strong or weak
     if weak.category > strong.category:
-        return to_complex(strong) if strong.category == FLOATING else weak
+        if strong.category == FLOATING:
+            return complex_half if strong is float16 else to_complex(strong)
+        return weak
     return strong
 
 

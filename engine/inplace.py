@@ -225,7 +225,7 @@ def _rebase_base(base: Tensor, view: Tensor, node: Node) -> None:
     slices.saved = node.saved  # one record of what the write saved; freed with the outer node
     base.node, base.output_nr = slices, 0
     base._requires_grad = False
-    view.grad_fn  # noqa: B018 - gets its history from the new base now, while the versions still agree
+    view._regenerate(base)  # what it had when the node of the write was made is that of the old base
 
 
 class CopySlices:
@@ -244,7 +244,7 @@ class CopySlices:
         g = cotangents[0]
         inner: Node = node.static["inner"]
         if node.saved is None:
-            inner.saved = None
+            inner.free()
         view = _relative(node.static["view"], node.static["base"])
         region = registry.op("as_strided")(_contiguous(g), *view)
         inner_needs = (inner.edges[0] is not None and needs[0], *needs[1:])
@@ -268,6 +268,8 @@ def _contiguous(g: Any) -> Tensor:
 
 def _relative(view: Geometry, base: Geometry) -> Geometry:
     """The view's place in a C-contiguous tensor of the base's shape."""
+    if 0 in view.size:
+        return Geometry(view.size, _contiguous_stride(view.size), 0)
     if _is_contiguous(base):
         return Geometry(view.size, view.stride, view.offset - base.offset)
     steps = _contiguous_stride(base.size)

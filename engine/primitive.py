@@ -31,7 +31,7 @@ class Primitive:
         self, kernel: Callable[..., Any], name: str, *, pointwise: bool = False, promote: str | None = None,
         view: bool = False, linear: bool = False, grad_fn: str | None = None, inplace_grad_fn: str | None = None,
         nondifferentiable: tuple[str, ...] = (), outputs: tuple[str, ...] = ("out",), result: Any = None,
-        numbers: tuple[str, ...] | None = None, supports: str = "bifc", kernel_name: str | None = None,
+        numbers: tuple[str, ...] | None = None, supports: str = "bifch", kernel_name: str | None = None,
         grows: Callable[..., int] | None = None, data_dependent: bool = False, random: bool = False,
         many: bool = False, reads_storage: bool = False, number_grad_fn: dict[str, str] | None = None,
         check: Callable[..., None] | None = None,
@@ -50,7 +50,8 @@ class Primitive:
         self.grad_fn = grad_fn or derived_grad_fn(name)
         self.inplace_grad_fn = inplace_grad_fn or self.grad_fn
         self.output_names, self.result = outputs, result
-        self.categories = frozenset(_CATEGORIES[letter] for letter in supports)
+        self.categories = frozenset(_CATEGORIES[letter] for letter in supports if letter != "h")
+        self.supports_complex_half = "h" in supports
         self.kernel_name = kernel_name or f"{name}_cpu"
         self.grows = Question(grows) if grows else None
         self.check = Question(check) if check else None
@@ -282,7 +283,7 @@ class Primitive:
 
     def check_supported(self, dtype: DType) -> None:
         """Refuse a dtype the kernel does not exist for, in the reference's words."""
-        if dtype.category not in self.categories:
+        if dtype.category not in self.categories or (dtype is dtypes.complex_half and not self.supports_complex_half):
             raise UnsupportedError(f"\"{self.kernel_name}\" not implemented for '{dtype.scalar_type}'")
 
     def _reserve(self, budget: modes.Budget, arrays: list[Any]) -> None:

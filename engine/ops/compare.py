@@ -85,19 +85,19 @@ ge.vjp(input=nothing, other=nothing)
 
 
 # -- logic --------------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, numbers=(), nondifferentiable=("input", "other"))
+@primitive(pointwise=True, numbers=(), supports="bifc", nondifferentiable=("input", "other"))
 def logical_and(input: Array, other: Array) -> Mask:
     """Where both are not zero."""
     return np.logical_and(input, other)
 
 
-@primitive(pointwise=True, numbers=(), nondifferentiable=("input", "other"))
+@primitive(pointwise=True, numbers=(), supports="bifc", nondifferentiable=("input", "other"))
 def logical_or(input: Array, other: Array) -> Mask:
     """Where at least one is not zero."""
     return np.logical_or(input, other)
 
 
-@primitive(pointwise=True, numbers=(), nondifferentiable=("input", "other"))
+@primitive(pointwise=True, numbers=(), supports="bifc", nondifferentiable=("input", "other"))
 def logical_xor(input: Array, other: Array) -> Mask:
     """Where exactly one is not zero."""
     return np.logical_xor(input, other)

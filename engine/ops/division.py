@@ -25,7 +25,10 @@ def underivable(name: str) -> Callable[[Any], NoReturn]:
 
 
 # -- quotients ----------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, public=False, promote="int_to_float", grad_fn="DivBackward0", numbers=("input", "other"))
+@primitive(
+    pointwise=True, public=False, promote="int_to_float", grad_fn="DivBackward0", numbers=("input", "other"),
+    supports="bifc", kernel_name="div_cpu",
+)  # fmt: skip
 def true_div(input: Array, other: Array) -> Array:
     """Elementwise quotient, in floating point."""
     return np.divide(input, other)

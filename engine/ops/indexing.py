@@ -65,6 +65,8 @@ def _check_broadcastable(indices: list[Array]) -> None:
 
 
 def _check_bounds(index: Array, dim: int, extent: int) -> None:
+    if extent == 0 and index.size:
+        raise DimensionError("index is out of bounds for dimension with size 0")
     outside = (index < -extent) | (index >= extent)
     if outside.any():
         raise DimensionError(f"index {index[outside][0]} is out of bounds for dimension {dim} with size {extent}")
@@ -91,7 +93,7 @@ def _picked(index: Array) -> tuple[int, ...]:
 @primitive(public=False, nondifferentiable=("indices",), grows=_growth)
 def index(input: Array, indices: Arrays, places: Size) -> Array:
     """The elements at ``indices``."""
-    return input[_located(input.shape, indices, places)]
+    return np.asarray(input[_located(input.shape, indices, places)], order="C")
 
 
 index.vjp(input=lambda g, input_shape, indices, places: ops.added_at(g, indices, places, input_shape))
@@ -260,35 +262,36 @@ class _Walk:
         skipped = input.array.ndim - sum(_covered(entry) for entry in entries)
         if skipped < 0:
             raise DimensionError(f"too many indices for tensor of dimension {input.array.ndim}")
-        for entry in entries:
+        for position, entry in enumerate(entries):
             if entry is ...:
                 self.dim += skipped
             else:
-                self.step(entry)
+                self.step(entry, position)
 
-    def step(self, entry: Any) -> None:
-        """Take one entry of the key."""
+    def step(self, entry: Any, position: int) -> None:
+        """Take the entry at ``position`` of the key."""
         if entry is None:
             self.view = ops.unsqueeze(self.view, self.dim)
             self.dim += 1
         elif isinstance(entry, slice):
-            start, stop, step = _bounds(entry, self.view.array.shape[self.dim])
-            if (start, stop, step) != (0, self.view.array.shape[self.dim], 1):
-                self.view = ops.slice_dim(self.view, self.dim, start, stop, step)
+            extent = self.view.array.shape[self.dim]
+            bounds = _bounds(entry, extent)
+            if not _is_whole(entry, extent):
+                self.view = ops.slice_dim(self.view, self.dim, *bounds)
             self.dim += 1
         elif isinstance(entry, bool):
             self.take(entry)
         elif isinstance(entry, Tensor):
-            self.step_tensor(entry)
+            self.step_tensor(entry, position)
         else:
-            self.view = selected(self.view, self.dim, entry)
+            self.view = selected(self.view, self.dim, entry, position)
 
-    def step_tensor(self, entry: Tensor) -> None:
+    def step_tensor(self, entry: Tensor, position: int) -> None:
         """Take an index tensor: one number selects, others are collected."""
         if entry.array.ndim == 0 and entry.dtype in _MASKS:
             self.take(bool(entry.array))
         elif entry.array.ndim == 0 and entry.dtype.category == dtypes.INTEGER:
-            self.view = selected(self.view, self.dim, int(entry.array))
+            self.view = selected(self.view, self.dim, int(entry.array), position)
         else:
             _check_index(entry)
             self.collect(entry)
@@ -362,15 +365,22 @@ def _bounds(entry: slice, extent: int) -> tuple[int, int, int]:
     return start, max(start, stop), step
 
 
-def selected(view: Tensor, dim: int, place: int) -> Tensor:
-    """The slice at ``place`` of dimension ``dim``, which goes; with the errors of square brackets."""
+def _is_whole(entry: slice, extent: int) -> bool:
+    """Whether a slice, as it is written, begins at 0 and leaves nothing out: it then makes no view."""
+    start = 0 if entry.start is None else as_index(entry.start)
+    stop = extent if entry.stop is None else as_index(entry.stop)
+    return start == 0 and stop >= extent and entry.step in (None, 1)
+
+
+def selected(view: Tensor, dim: int, place: int, position: int = 0) -> Tensor:
+    """The slice at ``place`` of dimension ``dim``, which goes; ``position`` is that of the entry in the key."""
     shape = view.array.shape
     if not shape:
         raise DimensionError(ZERO_DIM)
     if not -(2**63) <= place < 2**63:
         raise ArgumentValueError("Overflow when unpacking long long")
     if not -shape[dim] <= place < shape[dim]:
-        raise DimensionError(f"index {place} is out of bounds for dimension {dim} with size {shape[dim]}")
+        raise DimensionError(f"index {place} is out of bounds for dimension {position} with size {shape[dim]}")
     return ops.select(view, dim, place)
 
 
@@ -424,10 +434,14 @@ def _values(input: Tensor, value: Any) -> Tensor:
     return ops.filled((), value, input.dtype)
 
 
-def _without_leading_ones(values: Tensor) -> Any:
+def _leading_ones(values: Tensor) -> int:
     shape = values.array.shape
-    first = next((dim for dim, extent in enumerate(shape) if extent != 1), len(shape))
-    return ops.view(values, shape[first:]) if first else values
+    return next((dim for dim, extent in enumerate(shape) if extent != 1), len(shape))
+
+
+def _without_leading_ones(values: Tensor) -> Any:
+    count = _leading_ones(values)
+    return ops.view(values, values.array.shape[count:]) if count else values
 
 
 def _copy_into(view: Tensor, values: Tensor) -> None:
@@ -437,4 +451,7 @@ def _copy_into(view: Tensor, values: Tensor) -> None:
     elif values.array.ndim == 0:
         ops.fill_tensor.inplace(view, values)
     else:
-        ops.copy.inplace(view, ops.expand(_without_leading_ones(values), view.array.shape))
+        trailing = ops.view(values, values.array.shape[_leading_ones(values) :])
+        if trailing.array.shape != view.array.shape:
+            trailing = ops.expand(trailing, view.array.shape)
+        ops.copy.inplace(view, trailing)

@@ -211,7 +211,7 @@ def mul(input: Array, other: Array) -> Array:
 mul.vjp(input=lambda g, other: g * other.conj(), other=lambda g, input: g * input.conj())
 
 
-@primitive(pointwise=True, numbers=(), supports="ifc", kernel_name="addcmul_cpu_out")
+@primitive(pointwise=True, numbers=(), supports="ifch", kernel_name="addcmul_cpu_out")
 def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1) -> Array:
     """``input + value * tensor1 * tensor2``."""
     product = tensor1 * tensor2
@@ -236,7 +236,7 @@ def _check_addcdiv(tensor1: Tensor, tensor2: Tensor) -> None:
         raise OpError(INTEGER_ADDCDIV)
 
 
-@primitive(pointwise=True, numbers=(), check=_check_addcdiv)
+@primitive(pointwise=True, numbers=(), supports="bifc", kernel_name="addcdiv_cpu_out", check=_check_addcdiv)
 def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1) -> Array:
     """``input + value * tensor1 / tensor2``."""
     return input + (tensor1 if value == 1 else _number(value, input) * tensor1) / tensor2

@@ -21,8 +21,13 @@ def _declare(name: str, evaluate: Callable[[Array, Array], Array], family: str) 
     primitive(
         kernel, name=f"special.{name}", pointwise=True, promote="int_to_float", supports="bif", writes=False,
         numbers=("input", "n"), kernel_name=f"{name}_cpu", nondifferentiable=("input", "n"),
-        check=no_half(f"{name}_cpu"),
+        check=no_half(f"{name}_cpu"), grows=_steps,
     )  # fmt: skip
+
+
+def _steps(input: Array, n: Array) -> int:
+    """The recurrences take a step a degree; the budget counts them as elements."""
+    return int(input.size * max(float(np.max(n, initial=1)), 1.0))
 
 
 def _third_kind(degree: Array, x: Array) -> Array:

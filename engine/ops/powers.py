@@ -57,7 +57,7 @@ _SHORT_CUTS = {
 }  # fmt: skip
 
 
-@primitive(pointwise=True, public=False, grad_fn="PowBackward0", supports="ifc", kernel_name="pow")
+@primitive(pointwise=True, public=False, grad_fn="PowBackward0", supports="ifc", shown_as="pow", kernel_name="pow")
 def pow_number(input: Array, exponent: Scalar) -> Array:
     """Elementwise power with a number as exponent."""
     is_integral = input.dtype.kind in "iu"
@@ -117,6 +117,7 @@ def pow(input: Any, exponent: Any) -> Any:
     if isinstance(exponent, Tensor):
         return pow_tensor if isinstance(input, Tensor) else number_pow, (input, exponent)
     target = common_dtype(input, weak(exponent))
+    pow_number.check_supported(target)
     return pow_number, (input if input.dtype is target else ops.cast(input, target), exponent)
 
 

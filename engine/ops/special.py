@@ -174,6 +174,7 @@ def _check_mvlgamma(input: Tensor, p: int) -> None:
 
 @primitive(
     pointwise=True, promote="int_to_float", supports="bif", kernel_name="arange_cpu", check=_check_mvlgamma,
+    grows=lambda input, p: input.size * p,  # a step for every variate
     aliases=("special.multigammaln",),
 )  # fmt: skip
 def mvlgamma(input: Array, p: int) -> Array:

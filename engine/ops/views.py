@@ -227,16 +227,18 @@ def expanded_size(input: Array, size: tuple[int, ...]) -> tuple[int, ...]:
     shape = input.shape
     missing = len(size) - len(shape)
     if missing < 0:
-        kind = f"torch.{dtypes.of(input).scalar_type}Tensor"
+        name = dtypes.of(input).scalar_type
+        kind = f"CPU{name}Type" if np.iscomplexobj(input) else f"torch.{name}Tensor"
         raise OpError(
             f"expand({kind}{{{list(shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be "
             f"greater or equal to the number of dimensions in the tensor ({len(shape)})"
         )
-    target = []
-    for dim, extent in enumerate(size):
+    target = list(size)
+    for dim in reversed(range(len(size))):
         own = shape[dim - missing] if dim >= missing else 1
-        _check_expansion(dim, extent, own, dim < missing, shape, size)
-        target.append(own if extent == -1 else extent)
+        _check_expansion(dim, size[dim], own, dim < missing, shape, size)
+        if size[dim] == -1:
+            target[dim] = own
     return tuple(target)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine import dtypes, ops
 from engine.errors import ArgumentValueError, DimensionError, OpError, UnsupportedError
-from engine.op import Array, Index, Size, composite, primitive
+from engine.op import Array, Index, composite, primitive
 from engine.ops.nn import reduction as reductions
 from engine.ops.nn.reduction import refuse_grad
 from engine.tensor import Tensor
@@ -56,13 +56,14 @@ def _check_nll_dtypes(input: Array, target: Array, weight: Array | None) -> None
 
 
 def _nll_pulled(
-    grad: Array, target: Array, weight: Array | None, total_weight: Array, size: Any, reduction: str, ignore_index: int
-) -> Array:
-    axis = _class_axis(len(size))
-    classes, weights = _weights_of(target, weight, ignore_index, size[axis], grad.dtype)
+    grad: Array, input: Array, target: Array, weight: Array | None, total_weight: Array, reduction: str,
+    ignore_index: int,
+) -> Array:  # fmt: skip
+    axis = _class_axis(input.ndim)
+    classes, weights = _weights_of(target, weight, ignore_index, input.shape[axis], grad.dtype)
     scaled = grad / total_weight if reduction == "mean" else grad
     values = np.where(weights == 0, np.zeros((), grad.dtype), -weights * scaled)
-    result = np.zeros(size, grad.dtype)
+    result = np.zeros(input.shape, grad.dtype)
     np.put_along_axis(result, np.expand_dims(classes, axis), np.expand_dims(values, axis), axis)
     return result
 
@@ -86,22 +87,23 @@ def nll_loss2d(
     return _nll(input, target, weight, reduction, ignore_index)
 
 
-@primitive(public=False, linear=True, nondifferentiable=("weight", "total_weight"))
+@primitive(public=False, nondifferentiable=("weight", "total_weight"))
 def nll_loss_backward(
-    grad: Array, target: Index, weight: Array | None, total_weight: Array, size: Size, reduction: str,
+    grad: Array, input: Array, target: Index, weight: Array | None, total_weight: Array, reduction: str,
     ignore_index: int,
 ) -> Array:  # fmt: skip
-    """``grad`` pulled back to scores of shape ``size``: all of it goes to the target classes."""
-    return _nll_pulled(grad, target, weight, total_weight, size, reduction, ignore_index)
+    """``grad`` pulled back to the scores: all of it goes to the target classes, whatever the scores."""
+    return _nll_pulled(grad, input, target, weight, total_weight, reduction, ignore_index)
 
 
 nll_loss_backward.vjp(
-    grad=lambda g, target, weight, reduction, ignore_index: nll_loss(g, target, weight, reduction, ignore_index)[0]
+    grad=lambda g, target, weight, reduction, ignore_index: nll_loss(g, target, weight, reduction, ignore_index)[0],
+    input=lambda g: ops.zeros_of(g),
 )
 for _op in (nll_loss, nll_loss2d):
     _op.vjp(
-        input=lambda g, target, weight, total_weight, input_shape, reduction, ignore_index: nll_loss_backward(
-            g, target, weight, total_weight, input_shape, reduction, ignore_index
+        input=lambda g, input, target, weight, total_weight, reduction, ignore_index: nll_loss_backward(
+            g, input, target, weight, total_weight, reduction, ignore_index
         )
     )
 

@@ -10,6 +10,7 @@ from engine import ops
 from engine.errors import OpError
 from engine.op import Array, Dim, Scalar, composite, primitive
 from engine.ops.norms import norm_input, norm_of
+from engine.ops.powers import common_dtype
 from engine.tensor import Tensor
 
 
@@ -37,7 +38,7 @@ def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6,
 @composite(name="cosine_similarity", aliases=("nn.functional.cosine_similarity",), method=False)
 def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """The cosine of the angle between ``x1`` and ``x2`` along ``dim``; a length is never below ``eps``."""
-    target = ops.common_dtype(x1, x2)
+    target = common_dtype(x1, x2)
     if not target.is_floating_point:
         raise OpError(
             f"expected common dtype to be floating point, yet common dtype is {target.scalar_type}"

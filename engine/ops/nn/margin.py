@@ -20,7 +20,7 @@ SQUARES_FLOOR = 1e-12  # added to squared lengths before cosine_embedding_loss d
 # -- margins between classes --------------------------------------------------------------------------------------
 def _check_multi_margin(input: Tensor, target: Tensor, weight: Tensor | None) -> None:
     shape, own = input.array.shape, target.array.shape
-    if not 1 <= len(shape) <= 2 or shape[-1] == 0:
+    if len(shape) > 2 or 0 in shape[-1:]:
         raise OpError(f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(shape)}")
     count = shape[0] if len(shape) == 2 else 1
     if len(own) > 1 or target.array.size != count:
@@ -30,6 +30,11 @@ def _check_multi_margin(input: Tensor, target: Tensor, weight: Tensor | None) ->
         )
     if weight is not None and weight.array.size != shape[-1]:
         raise OpError(f"inconsistent weight size, expected {shape[-1]} but got {list(weight.array.shape)}")
+
+
+def _listed(input: Tensor) -> Tensor:
+    """One number as the score of one class."""
+    return input if input.array.ndim else ops.reshape(input, (1,))  # type: ignore[no-any-return]
 
 
 @primitive(public=False, nondifferentiable=("weight",))
@@ -83,7 +88,7 @@ def _multi_margin_loss(
         raise ArgumentValueError("weight must be one-dimensional")
     refuse_grad("multi_margin_loss", weight=weight)
     _check_multi_margin(input, target, weight)
-    return multi_margin_loss(input, target, weight, p, margin, chosen)  # type: ignore[no-any-return]
+    return multi_margin_loss(_listed(input), target, weight, p, margin, chosen)  # type: ignore[no-any-return]
 
 
 # -- margins between classes and targets, of which there may be several -------------------------------------------
@@ -146,7 +151,7 @@ def _multilabel_margin_loss(
         raise OpError(
             f"inconsistent target size: {list(target.array.shape)} for input of size: {list(input.array.shape)}"
         )
-    return multilabel_margin_loss(input, target, reductions.chosen(reduction, size_average, reduce))  # type: ignore[no-any-return]
+    return multilabel_margin_loss(_listed(input), _listed(target), reductions.chosen(reduction, size_average, reduce))  # type: ignore[no-any-return]
 
 
 @composite(name="nn.functional.multilabel_soft_margin_loss")
