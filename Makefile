@@ -40,7 +40,7 @@ bench: setup
 
 # Records tests/golden/ anew. The one target that needs PyTorch: make golden PYTHON=<one that has it>
 golden:
-	$(PYTHON) -m tests.golden.record
+	for script in tests/golden/record_*.py; do $(PYTHON) -m tests.golden.$$(basename $$script .py) || exit 1; done
 
 # Chooses the newest versions for every supported Python and platform. Needs uv.
 LOCK := uv pip compile --quiet --upgrade --universal --fork-strategy fewest --python-version 3.11 --generate-hashes \

@@ -115,9 +115,7 @@ def _print_all(texts: Sequence[str]) -> None:
 
 
 def _ops(arguments: Namespace) -> int:
-    ops = catalog.summaries()
-    width = max(len(op["signature"]) for op in ops)
-    _print_all([f"{op['signature']:<{width}}  {op['summary']}" for op in ops])
+    _print_all([f"{op['signature']:<60}  {op['summary']}" for op in catalog.summaries()])
     return 0
 
 

@@ -7,14 +7,13 @@ the base get their history back when it is next asked for.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from engine import dtypes, modes, registry
-from engine.errors import OpError, UnsupportedError
+from engine.errors import EngineError, OpError
 from engine.tape import Edge, Node, edge_of
 from engine.tensor import Geometry, Tensor, TensorSpec
 
@@ -53,11 +52,9 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, grad
 
 def _view_note(source: Tensor, one_of_many: bool, grad_fn: str) -> str | None:
     """Why a later write through the view is refused while recording, if it is."""
-    if one_of_many:
-        return MULTIPLE
-    if source.view_note is not None:
-        return source.view_note
-    return None if modes.current().grad_enabled else AMBIGUOUS
+    if not modes.current().grad_enabled:
+        return AMBIGUOUS
+    return MULTIPLE if one_of_many else source.view_note
 
 
 # -- the written tensor -------------------------------------------------------------------------------------------
@@ -66,20 +63,15 @@ def check_writable(target: Tensor, recording: bool) -> None:
     state = modes.current()
     if target.inference and not state.inference:
         raise OpError(INFERENCE)
+    if state.grad_enabled:
+        _check_history(target, recording)
     _check_overlap(target)
-    if not state.grad_enabled:
-        return
-    in_graph = recording or target.requires_grad or (target.base is not None and target.base.requires_grad)
-    if target.view_note is not None and in_graph:
-        raise OpError(_refused_view(target) + target.view_note)
+
+
+def _check_history(target: Tensor, recording: bool) -> None:
+    if target.view_note is not None and (recording or target.requires_grad):
+        raise OpError(target.refusal("is being"))
     _check_leaf(target)
-
-
-def _refused_view(target: Tensor) -> str:
-    if target.grad_fn is None or target.view_note is AMBIGUOUS:
-        return "A view was created in no_grad mode and is being modified inplace with grad mode enabled."
-    function = re.sub(r"Backward[0-9]*$", "", target.grad_fn.name())
-    return f"Output {target.output_nr} of {function} is a view and is being modified inplace."
 
 
 def _check_leaf(target: Tensor) -> None:
@@ -146,12 +138,12 @@ def write(op: Any, bound: list[Any]) -> Tensor:
 
 
 def _evaluated(op: Any, values: list[Any], target: Tensor) -> Any:
-    """What ``op`` gives. That the result would not fit into the target counts before that there is no such kernel."""
+    """What ``op`` gives. Before its own refusals count that the result would not fit into the target."""
     try:
         return op.evaluate(values)
-    except UnsupportedError:
-        if not op.gives_mask and op.promote is not None:
-            _check_result(target, target.array.shape, op.common_dtype(values))
+    except EngineError:
+        if op.pointwise:
+            _check_result(target, op.result_shape(values), target.dtype if op.gives_mask else op.common_dtype(values))
         raise
 
 

@@ -131,14 +131,14 @@ def __iter__(self: Tensor) -> Iterator[Tensor]:
 
 
 def __repr__(self: Tensor) -> str:
-    state, node = modes.current(), self.grad_fn
+    state, node = modes.current(), self.node_name
     text = format_tensor(
         self.array,
         state.print_options,
         dtype=self.dtype.name,
         default_dtype=state.default_dtype.name,
         requires_grad=self.requires_grad,
-        grad_fn=None if node is None else node.label,
+        grad_fn=None if node is None else node.rpartition("::")[2],
     )
     return f"Parameter containing:\n{text}" if isinstance(self, Parameter) else text
 

@@ -39,11 +39,14 @@ class Composite:
         self._tensors = [param for param in self.signature.params if param.kind == "Tensor" and not param.variadic]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        values = self.signature.bind(args, kwargs)
+        return self._run(self.signature, args, kwargs)
+
+    def _run(self, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        values = signature.bind(args, kwargs)
         for param in self._tensors:
             value = values[param.index]
             if not isinstance(value, Tensor) and not (value is None and param.optional):
-                raise param.reject(self.signature.name, "Tensor", value)
+                raise param.reject(signature.name, "Tensor", value)
         if self._keywords:
             named = {param.name: values[param.index] for param in self._keywords}
             return self.function(*self._spread(values[: self._split]), **named)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, overload
 
-from engine.errors import OpError
+from engine.binding import Signature
+from engine.errors import ArgumentTypeError, OpError
 from engine.op import Composite, publish
 from engine.tensor import Tensor
 
@@ -13,13 +14,17 @@ from engine.tensor import Tensor
 class Overloaded(Composite):
     """An op whose body answers which op to call and with which arguments; its in-place variant is that op's."""
 
+    def __init__(self, function: Callable[..., Any], name: str) -> None:
+        super().__init__(function, name)
+        self._written_signature = Signature(function, f"{self.signature.name}_")
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        op, chosen = super().__call__(*args, **kwargs)
+        op, chosen = self._run(self.signature, args, kwargs)
         return op(*chosen)
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """The in-place variant of the op chosen. A target that would have to be cast first cannot hold the result."""
-        op, chosen = super().__call__(*args, **kwargs)
+        op, chosen = self._run(self._written_signature, args, kwargs)
         if chosen[0] is not args[0]:
             raise OpError(
                 f"result type {chosen[0].dtype.scalar_type} can't be cast to the desired output type "
@@ -51,3 +56,12 @@ def overloaded(
         return op
 
     return declare if body is None else declare(body)
+
+
+def invalid_combination(name: str, given: tuple[Any, ...], *options: str) -> ArgumentTypeError:
+    """The error for arguments that no overload takes, in the reference's words."""
+    kinds = ", ".join("Tensor" if isinstance(value, Tensor) else type(value).__name__ for value in given)
+    expected = "".join(f"\n * ({option})" for option in options)
+    return ArgumentTypeError(
+        f"{name}() received an invalid combination of arguments - got ({kinds}), but expected one of:{expected}\n"
+    )

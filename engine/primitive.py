@@ -50,7 +50,8 @@ class Primitive:
         self.grad_fn = grad_fn or derived_grad_fn(name)
         self.inplace_grad_fn = inplace_grad_fn or self.grad_fn
         self.output_names, self.result = outputs, result
-        self.categories = frozenset(_CATEGORIES[letter] for letter in supports if letter != "h")
+        self.categories = frozenset(_CATEGORIES[letter.lower()] for letter in supports if letter != "h")
+        self.supports_half = "F" not in supports
         self.supports_complex_half = "h" in supports
         self.kernel_name = kernel_name or f"{name}_cpu"
         self.grows = Question(grows) if grows else None
@@ -233,8 +234,8 @@ class Primitive:
     def _promote_into(self, arrays: list[Any], values: list[Any]) -> DType | None:
         """Replace tensors by arrays of the compute dtype; the 16-bit dtype to go back to, if there is one."""
         common = self.common_dtype(values) if self.promote is not None else None
-        if common is not None:
-            self.check_supported(common)
+        if common is not None and not self.supports(common):
+            self._refuse(common, values)
         for param in self.tensors:
             value = values[param.index]
             if value is None:
@@ -281,10 +282,29 @@ class Primitive:
         common = dtypes.result_type(tuple(operands), default)
         return default if self.promote == "int_to_float" and common.category < FLOATING else common
 
+    def supports(self, dtype: DType) -> bool:
+        """Whether there is a kernel for operands that promote to ``dtype``."""
+        if dtype.category not in self.categories:
+            return False
+        if dtype is dtypes.complex_half:
+            return self.supports_complex_half
+        return self.supports_half or dtype.opmath is dtype
+
     def check_supported(self, dtype: DType) -> None:
         """Refuse a dtype the kernel does not exist for, in the reference's words."""
-        if dtype.category not in self.categories or (dtype is dtypes.complex_half and not self.supports_complex_half):
+        if not self.supports(dtype):
             raise UnsupportedError(f"\"{self.kernel_name}\" not implemented for '{dtype.scalar_type}'")
+
+    def _refuse(self, dtype: DType, values: list[Any]) -> None:
+        """Refuse shapes that do not broadcast, else the dtype."""
+        if self.pointwise:
+            self.result_shape(values)
+        self.check_supported(dtype)
+
+    def result_shape(self, values: list[Any]) -> tuple[int, ...]:
+        """The shape that the tensors of a pointwise op broadcast to."""
+        given = [values[param.index] for param in self.tensors if values[param.index] is not None]
+        return check_broadcast([tensor.array for tensor in given])
 
     def _reserve(self, budget: modes.Budget, arrays: list[Any]) -> None:
         """Ask the budget before an output may grow beyond the inputs."""
@@ -355,7 +375,9 @@ class Primitive:
         ``saved_as`` replaces inputs where they are saved (an in-place write saves what was there before).
         """
         edges, inputs, counts = self._edges(values)
-        if all(edge is None for edge in edges) or not any(spec.dtype.is_differentiable for spec in specs):
+        if all(edge is None for edge in edges) and not self._has_unrecorded(values):
+            return None
+        if not any(spec.dtype.is_differentiable for spec in specs):
             return None
         node = Node(self, {param.name: values[param.index] for param in self.statics}, tuple(edges))
         node.inputs, node.outputs, node.counts = tuple(inputs), specs, counts
@@ -379,6 +401,14 @@ class Primitive:
         if not self.has_lists:
             return edges, inputs, self._unit_counts
         return edges, inputs, tuple(len(v) if type(v) is list else 1 for v in self._differentiable_values(values))
+
+    def _has_unrecorded(self, values: list[Any]) -> bool:
+        """Whether an input is a view of a tracked tensor that was made without recording: it requires grad, too."""
+        for value in self._differentiable_values(values):
+            for tensor in value if type(value) is list else (value,):
+                if tensor is not None and tensor.base is not None and tensor.requires_grad:
+                    return True
+        return False
 
     def _differentiable_values(self, values: list[Any]) -> list[Any]:
         return [values[param.index] for param in self.differentiable]

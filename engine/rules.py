@@ -72,6 +72,7 @@ _SPECIAL: dict[str, Callable[..., Any]] = {
     "gs": _all_cotangents,
     "cotangents": lambda node, cotangents, needs: cotangents,
     "needs": lambda node, cotangents, needs: needs,
+    "written": lambda node, cotangents, needs: node.written,
 }
 
 

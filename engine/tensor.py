@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import weakref
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -180,17 +181,37 @@ class Tensor:
             self._regenerate(self.base)
         return self.node
 
+    @property
+    def node_name(self) -> str | None:
+        """The name of ``grad_fn``: ``Invalid`` where asking for the node is refused."""
+        try:
+            node = self.grad_fn
+        except OpError:
+            return "Invalid"
+        return None if node is None else str(node.name())
+
     def _regenerate(self, base: Tensor) -> None:
         if base.requires_grad:
+            if self.view_note is not None:
+                raise OpError(self.refusal("its base or another view of its base has been"))
             modes.touch(self)
             self.node, self.output_nr = registry.op("as_strided").history(base, *self.geometry), 0
         self.seen_version = self.storage.version
 
     @property
     def requires_grad(self) -> bool:
-        if self._requires_grad:
+        if self._requires_grad or self.node is not None:
             return True
-        return (self.node if self.base is None else self.grad_fn) is not None
+        base = self.base  # a view made without a history, or one that has yet to get it back
+        return base is not None and base.requires_grad and self.dtype.is_differentiable
+
+    def refusal(self, what: str) -> str:
+        """Why a write that concerns this view is refused; ``what`` is being modified."""
+        if self.node is None:
+            where = "A view was created in no_grad mode and"
+            return f"{where} {what} modified inplace with grad mode enabled.{self.view_note}"
+        function = re.sub(r"Backward[0-9]*$", "", self.node.name())
+        return f"Output {self.output_nr} of {function} is a view and {what} modified inplace.{self.view_note}"
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:

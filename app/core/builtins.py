@@ -68,6 +68,8 @@ def type_name(value: object) -> str:
     if isinstance(value, tape.Node):
         return str(value.name())
     name = type(value).__name__
+    if hasattr(type(value), "_fields"):
+        return f"torch.return_types.{name}"
     return _TYPE_NAMES.get(name, name)
 
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from app.core.builtins import Getter, Module, Routine, binary, get_item, in_place, type_name
-from engine import Tensor, dtypes, registry, tape
+from engine import Tensor, dtypes, methods, registry, tape
 
 MODULES: Final = frozenset({
     "torch", "torch.autograd", "torch.autograd.functional", "torch.autograd.grad_mode", "torch.fft", "torch.linalg",
@@ -124,7 +124,7 @@ OBJECTS: Final[tuple[tuple[type, dict[str, Getter]], ...]] = (
     (_kind("Generator"), _methods("manual_seed", "initial_seed", "seed") | _fields("device")),
     (_kind("optim.Optimizer"), _methods("step", "zero_grad", "add_param_group") | _fields("param_groups", "defaults")),
     (_kind("optim.lr_scheduler.LRScheduler"), _methods("step", "get_last_lr") | _fields("last_epoch", "base_lrs")),
-    (_kind("device"), _fields("type", "index")),
+    (methods.Device, _fields("type", "index")),
 )  # fmt: skip
 
 

@@ -312,14 +312,14 @@ def _refuse_misfit(leaves: _Leaves, dtype: dtypes.DType, low: int, high: int) ->
 # -- out ----------------------------------------------------------------------------------------------------------
 def encode_tensor(tensor: Tensor, encoding: Encoding = "json") -> dict[str, Any]:
     """The record of a tensor. Finite ``json`` data stay an array that looks into the tensor: encode it at once."""
-    node = tensor.grad_fn
+    node = tensor.node_name
     return {
         "data": encode_array(tensor.array, encoding),
         "dtype": tensor.dtype.name,
         "shape": list(tensor.shape),
         "requires_grad": tensor.requires_grad,
-        "is_leaf": tensor.is_leaf,
-        "grad_fn": None if node is None else node.name(),
+        "is_leaf": node is None,
+        "grad_fn": node,
     }
 
 

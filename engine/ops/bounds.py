@@ -14,22 +14,32 @@ from engine.op import Array, composite, primitive, weak
 from engine.ops.create import check_fits
 from engine.ops.pointwise import TYPE_NAMES
 from engine.ops.powers import common_dtype
-from engine.overloads import overloaded
+from engine.overloads import invalid_combination, overloaded
 from engine.tensor import Tensor
 
 COMPLEX_CLAMP = "clamp is not supported for complex types"
+CLAMP_OVERLOADS = (
+    "Tensor input, Tensor min = None, Tensor max = None, *, Tensor out = None",
+    "Tensor input, Number min = None, Number max = None, *, Tensor out = None",
+)
 
 
 # -- bounds -------------------------------------------------------------------------------------------------------
 def _check_bounds(input: Tensor, min: Tensor | None, max: Tensor | None) -> None:
     bounds = [bound for bound in (min, max) if bound is not None]
     if any(tensor.dtype.is_complex for tensor in (input, *bounds)):
-        raise UnsupportedError(COMPLEX_CLAMP)
+        raise UnsupportedError(_refused_complex(input, bounds, min is None))
     for bound in bounds:
         if bound.weak and bound.dtype.category == input.dtype.category == INTEGER:
             check_fits(bound.item(), input.dtype)  # type: ignore[attr-defined]
     if all(tensor.dtype.category == BOOL for tensor in (input, *bounds)):
         _refuse_bools(bounds, "min" if max is None else "max" if min is None else "")
+
+
+def _refused_complex(input: Tensor, bounds: list[Tensor], is_upper: bool) -> str:
+    if not is_upper or bounds[0].weak:
+        return COMPLEX_CLAMP
+    return f"\"minimum_cpu\" not implemented for '{common_dtype(input, *bounds).scalar_type}'"
 
 
 def _refuse_bools(bounds: list[Tensor], name: str) -> None:
@@ -74,6 +84,8 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Any:
     """``input`` with what lies below ``min`` or above ``max`` replaced by the bound; ``max`` prevails."""
     if min is None and max is None:
         raise OpError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if min is not None and max is not None and isinstance(min, Tensor) != isinstance(max, Tensor):
+        raise invalid_combination("clamp", (input, min, max), *CLAMP_OVERLOADS)
     return clamp_between, (input, min, max)
 
 
@@ -98,7 +110,7 @@ def _check_target(input: Tensor, bounds: list[Any]) -> None:
 
 
 @primitive(
-    pointwise=True, writes=False, grad_fn="ClampMinBackward1", number_grad_fn={"min": "ClampMinBackward0"},
+    pointwise=True, writes=False, supports="bif", kernel_name="maximum_cpu", grad_fn="ClampMinBackward1", number_grad_fn={"min": "ClampMinBackward0"},
     check=lambda input, min: _check_one_bound(input, min, "min"),
 )  # fmt: skip
 def clamp_min(input: Array, min: Array) -> Array:
@@ -120,7 +132,7 @@ clamp_min.vjp(
 
 
 @primitive(
-    pointwise=True, writes=False, grad_fn="ClampMaxBackward1", number_grad_fn={"max": "ClampMaxBackward0"},
+    pointwise=True, writes=False, supports="bif", kernel_name="minimum_cpu", grad_fn="ClampMaxBackward1", number_grad_fn={"max": "ClampMaxBackward0"},
     check=lambda input, max: _check_one_bound(input, max, "max"),
 )  # fmt: skip
 def clamp_max(input: Array, max: Array) -> Array:
@@ -144,11 +156,6 @@ clamp_max.vjp(
 def _check_one_bound(input: Tensor, bound: Tensor, name: str) -> None:
     if bound.weak:
         _check_bounds(input, bound, None) if name == "min" else _check_bounds(input, None, bound)
-        return
-    for tensor in (input, bound):
-        if tensor.dtype.is_complex:
-            kernel = "maximum_cpu" if name == "min" else "minimum_cpu"
-            raise UnsupportedError(f"\"{kernel}\" not implemented for '{tensor.dtype.scalar_type}'")
 
 
 # -- the larger and the smaller -----------------------------------------------------------------------------------

@@ -15,11 +15,11 @@ from engine.overloads import overloaded
 from engine.tensor import Tensor
 
 
-def underivable(name: str) -> Callable[[Any], NoReturn]:
+def underivable(name: str) -> Callable[[bool], NoReturn]:
     """The rule of an op that the reference records without being able to differentiate it."""
 
-    def rule(g: Any) -> NoReturn:
-        raise OpError(f"derivative for aten::{name} is not implemented")
+    def rule(written: bool) -> NoReturn:
+        raise OpError(f"derivative for aten::{name}{'_' * written} is not implemented")
 
     return rule
 
@@ -69,12 +69,12 @@ floor_div.vjp(input=nothing, other=nothing)
 
 def floor_quotient(input: Array, other: Array) -> Array:
     """The quotient rounded down; a division of integers by zero is refused."""
-    _check_divisor(other)
+    _check_divisor(input, other)
     return np.floor_divide(input, other)
 
 
-def _check_divisor(other: Array) -> None:
-    if other.dtype.kind in "iu" and not np.all(other):
+def _check_divisor(input: Array, other: Array) -> None:
+    if other.dtype.kind in "iu" and input.size and not np.all(other):
         raise OpError("ZeroDivisionError")
 
 
@@ -148,7 +148,7 @@ remainder_of_number.vjp(input=underivable("remainder"), other=underivable("remai
 
 
 def _modulo(input: Array, other: Array) -> Array:
-    _check_divisor(other)
+    _check_divisor(input, other)
     return np.remainder(input, other)
 
 
@@ -163,7 +163,7 @@ def remainder(input: Any, other: Any) -> Any:
 )  # fmt: skip
 def fmod(input: Array, other: Array) -> Array:
     """What a division rounded towards zero leaves: it has the sign of the dividend."""
-    _check_divisor(other)
+    _check_divisor(input, other)
     return np.fmod(input, other)
 
 

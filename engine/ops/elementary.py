@@ -285,7 +285,7 @@ def cosh(input: Array) -> Array:
 cosh.vjp(input=lambda g, input: g * ops.sinh(input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("arcsinh",))
+@primitive(pointwise=True, promote="int_to_float", inplace_grad_fn="AsinhBackward1", aliases=("arcsinh",))
 def asinh(input: Array) -> Array:
     """Inverse hyperbolic sine."""
     return np.arcsinh(input)
@@ -294,7 +294,7 @@ def asinh(input: Array) -> Array:
 asinh.vjp(input=lambda g, input: g * ops.rsqrt(input * input + 1).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("arccosh",))
+@primitive(pointwise=True, promote="int_to_float", inplace_grad_fn="AcoshBackward1", aliases=("arccosh",))
 def acosh(input: Array) -> Array:
     """Inverse hyperbolic cosine."""
     return np.arccosh(input)
@@ -329,7 +329,7 @@ def hypot(input: Array, other: Array) -> Array:
 hypot.vjp(input=lambda g, input, out: g * (input / out), other=lambda g, other, out: g * (other / out))
 
 
-@primitive(pointwise=True, numbers=(), supports="fc")
+@primitive(pointwise=True, writes=False, numbers=(), supports="fc")
 def logaddexp(input: Array, other: Array) -> Array:
     """``log(exp(input) + exp(other))``, without overflow."""
     if input.dtype.kind != "c":
@@ -345,7 +345,7 @@ logaddexp.vjp(
 )
 
 
-@primitive(pointwise=True, numbers=(), supports="f")
+@primitive(pointwise=True, writes=False, numbers=(), supports="f")
 def logaddexp2(input: Array, other: Array) -> Array:
     """``log2(2**input + 2**other)``, without overflow."""
     return np.logaddexp2(input, other)

@@ -41,6 +41,8 @@ def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
     sizes = tuple(sizes)
     if not sizes:
         raise OpError("unflatten: sizes must be non-empty")
+    if not shape:
+        raise OpError(f"unflatten got an unexpected error:\nDimension specified as {dim} but tensor has no dimensions")
     try:
         inferred = infer_size(sizes, shape[dim])
     except OpError as error:

@@ -72,11 +72,6 @@ masked_fill_number.vjp(input=lambda g, mask: g.masked_fill(mask, 0))
 def masked_fill_tensor(input: Array, mask: Mask, value: Array) -> Array:
     """``input`` with the 0-d ``value`` where ``mask`` holds."""
     _check_mask(mask)
-    if value.ndim:
-        raise OpError(
-            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
-            f"{value.ndim} dimension(s)."
-        )
     return np.where(mask, value, input)
 
 
@@ -86,12 +81,20 @@ masked_fill_tensor.vjp(
 )
 
 
+def _check_value(value: Tensor, input: Tensor) -> None:
+    if value.array.ndim:
+        raise OpError(
+            "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
+            f"{value.array.ndim} dimension(s)."
+        )
+    check_fits(value.item(), input.dtype)  # type: ignore[attr-defined]
+
+
 @overloaded
 def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
     """``input`` with ``value`` where ``mask`` holds."""
     if isinstance(value, Tensor):
-        if value.array.size == 1:
-            check_fits(value.item(), input.dtype)  # type: ignore[attr-defined]
+        _check_value(value, input)
         return masked_fill_tensor, (input, mask, value if value.dtype is input.dtype else ops.cast(value, input.dtype))
     check_fits(value, input.dtype)
     return masked_fill_number, (input, mask, value)

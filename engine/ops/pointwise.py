@@ -142,7 +142,7 @@ def _scaled(array: Array, alpha: Any) -> Array:
 def _check_alpha(dtype: DType, alpha: Any) -> None:
     if isinstance(alpha, bool) and dtype.category != BOOL:
         raise OpError("Boolean alpha only supported for Boolean results.")
-    if isinstance(alpha, float) and dtype.category < FLOATING:
+    if isinstance(alpha, float | complex) and dtype.category < FLOATING:
         raise OpError("For integral input tensors, argument alpha must not be a floating point number.")
     if isinstance(alpha, complex) and dtype.category != COMPLEX:
         raise OpError("For non-complex input tensors, argument alpha must not be a complex number.")
@@ -244,8 +244,8 @@ def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1) 
 
 addcdiv.vjp(
     input=lambda g: g,
-    tensor1=lambda g, tensor2, value: _times(g / tensor2.conj(), value),
-    tensor2=lambda g, tensor1, tensor2, value: -_times(g * (tensor1 / (tensor2 * tensor2)).conj(), value),
+    tensor1=lambda g, tensor2, value: g * (value / tensor2).conj(),
+    tensor2=lambda g, tensor1, tensor2, value: -g * (value * tensor1 / (tensor2 * tensor2)).conj(),
 )
 
 

@@ -8,20 +8,19 @@ import numpy as np
 from scipy import special
 
 from engine.op import Array, primitive
-from engine.ops.special import no_half
 
 
 def _declare(name: str, evaluate: Callable[[Array, Array], Array], family: str) -> None:
     def kernel(input: Array, n: Array) -> Array:
         degree = n.astype(np.int64)
         value = evaluate(np.maximum(degree, 0), input.astype(np.float64))
-        return np.where(degree < 0, 0, value).astype(input.dtype)
+        return np.where(degree <= 0, degree == 0, value).astype(input.dtype)
 
     kernel.__name__, kernel.__doc__ = name, f"{family} of degree ``n`` at ``input``; 0 for negative degrees."
     primitive(
-        kernel, name=f"special.{name}", pointwise=True, promote="int_to_float", supports="bif", writes=False,
+        kernel, name=f"special.{name}", pointwise=True, promote="int_to_float", supports="biF", writes=False,
         numbers=("input", "n"), kernel_name=f"{name}_cpu", nondifferentiable=("input", "n"),
-        check=no_half(f"{name}_cpu"), grows=_steps,
+        grows=_steps,
     )  # fmt: skip
 
 

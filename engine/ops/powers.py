@@ -11,7 +11,7 @@ from engine import dtypes, modes, ops
 from engine.dtypes import DType
 from engine.errors import OpError
 from engine.op import Array, Scalar, composite, primitive, weak
-from engine.overloads import overloaded
+from engine.overloads import invalid_combination, overloaded
 from engine.tensor import Tensor
 
 NEGATIVE_INTEGER = "Integers to negative integer powers are not allowed."
@@ -116,9 +116,18 @@ def pow(input: Any, exponent: Any) -> Any:
     """``input ** exponent``; either may be a number."""
     if isinstance(exponent, Tensor):
         return pow_tensor if isinstance(input, Tensor) else number_pow, (input, exponent)
+    _check_has_tensor("pow", input, exponent)
     target = common_dtype(input, weak(exponent))
     pow_number.check_supported(target)
     return pow_number, (input if input.dtype is target else ops.cast(input, target), exponent)
+
+
+def _check_has_tensor(name: str, *operands: Any) -> None:
+    if not any(isinstance(operand, Tensor) for operand in operands):
+        raise invalid_combination(
+            name, operands, "Tensor input, Tensor exponent, *, Tensor out = None",
+            "Number self, Tensor exponent, *, Tensor out = None", "Tensor input, Number exponent, *, Tensor out = None",
+        )  # fmt: skip
 
 
 def common_dtype(*tensors: Tensor) -> DType:
@@ -136,6 +145,7 @@ def square(input: Tensor) -> Any:
 @overloaded(writes=False)
 def float_power(input: Any, exponent: Any) -> Any:
     """``input ** exponent`` in double precision."""
+    _check_has_tensor("float_power", input, exponent)
     target = _double(input, exponent)
     base, power = (_in_dtype(value, target) for value in (input, exponent))
     if isinstance(power, Tensor):

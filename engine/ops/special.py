@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import log, pi, sqrt
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from scipy import special
@@ -12,19 +12,17 @@ from scipy import special
 from engine import dtypes, ops
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, composite, primitive
-from engine.ops.division import underivable
 from engine.overloads import overloaded
 from engine.tensor import Tensor
 
 
-def no_half(kernel_name: str) -> Callable[[Tensor], None]:
-    """A check that refuses the 16-bit floats, in the reference's words."""
+def underivable_input(name: str) -> Callable[[], NoReturn]:
+    """The rule of an input with respect to which the reference has no derivative."""
 
-    def check(input: Tensor) -> None:
-        if input.dtype.opmath is not input.dtype:
-            raise UnsupportedError(f"\"{kernel_name}\" not implemented for '{input.dtype.scalar_type}'")
+    def rule() -> NoReturn:
+        raise UnsupportedError(f"the derivative for '{name}' is not implemented.")
 
-    return check
+    return rule
 
 
 # -- error functions ----------------------------------------------------------------------------------------------
@@ -62,8 +60,8 @@ erfinv.vjp(input=lambda g, out: g * (sqrt(pi) / 2) * ops.exp(out * out))
 
 
 @primitive(
-    name="special.erfcx", pointwise=True, promote="int_to_float", supports="bif", kernel_name="erfcx_cpu",
-    grad_fn="SpecialErfcxBackward0", writes=False, check=no_half("erfcx_cpu"),
+    name="special.erfcx", pointwise=True, promote="int_to_float", supports="biF", kernel_name="erfcx_cpu",
+    grad_fn="SpecialErfcxBackward0", writes=False,
 )  # fmt: skip
 def erfcx(input: Array) -> Array:
     """``exp(input**2) * erfc(input)``."""
@@ -80,8 +78,8 @@ def ndtr(input: Tensor) -> Tensor:
 
 
 @primitive(
-    name="special.log_ndtr", pointwise=True, promote="int_to_float", supports="bif", kernel_name="log_ndtr_cpu",
-    grad_fn="SpecialLogNdtrBackward0", writes=False, check=no_half("log_ndtr_cpu"),
+    name="special.log_ndtr", pointwise=True, promote="int_to_float", supports="biF", kernel_name="log_ndtr_cpu",
+    grad_fn="SpecialLogNdtrBackward0", writes=False,
 )  # fmt: skip
 def log_ndtr(input: Array) -> Array:
     """The logarithm of the normal distribution function."""
@@ -92,8 +90,8 @@ log_ndtr.vjp(input=lambda g, input: g / ops.erfcx(input * (-1 / sqrt(2))) * sqrt
 
 
 @primitive(
-    name="special.ndtri", pointwise=True, promote="int_to_float", supports="bif", kernel_name="ndtri_cpu",
-    grad_fn="SpecialNdtriBackward0", writes=False, check=no_half("ndtri_cpu"),
+    name="special.ndtri", pointwise=True, promote="int_to_float", supports="biF", kernel_name="ndtri_cpu",
+    grad_fn="SpecialNdtriBackward0", writes=False,
 )  # fmt: skip
 def ndtri(input: Array) -> Array:
     """The inverse of the normal distribution function."""
@@ -139,14 +137,17 @@ def digamma(input: Array) -> Array:
 digamma.vjp(input=lambda g, input: g * polygamma_of(input, 1))
 
 
+def _check_order(n: int) -> None:
+    if n < 0:
+        raise OpError("polygamma(n, x) does not support negative n.")
+
+
 @primitive(
     public=False, pointwise=True, promote="int_to_float", supports="bif", grad_fn="PolygammaBackward0",
-    kernel_name="polygamma",
+    kernel_name="polygamma", check=_check_order,
 )  # fmt: skip
 def polygamma_of(input: Array, n: int) -> Array:
     """The ``n``-th derivative of ``digamma``."""
-    if n < 0:
-        raise OpError("polygamma(n, x) does not support negative n.")
     return special.polygamma(n, input).astype(input.dtype)  # type: ignore[no-any-return]
 
 
@@ -216,15 +217,15 @@ def _gamma_density(input: Any, other: Any) -> Any:
 
 
 igamma.vjp(
-    input=underivable("igamma: input"), other=lambda g, input, other: g * _gamma_density(input, other)
+    input=underivable_input("igamma: input"), other=lambda g, input, other: g * _gamma_density(input, other)
 )
 igammac.vjp(
-    input=underivable("igammac: input"), other=lambda g, input, other: -g * _gamma_density(input, other)
+    input=underivable_input("igammac: input"), other=lambda g, input, other: -g * _gamma_density(input, other)
 )
 
 
 @primitive(
-    name="special.zeta", pointwise=True, promote="int_to_float", numbers=("input", "other"), supports="bif",
+    name="special.zeta", pointwise=True, promote="int_to_float", numbers=("input", "other"), supports="biF",
     kernel_name="zeta_cpu", grad_fn="SpecialZetaBackward0", writes=False,
     number_grad_fn={"input": "SpecialZetaBackward1", "other": "SpecialZetaBackward2"},
 )  # fmt: skip
@@ -234,6 +235,6 @@ def zeta(input: Array, other: Array) -> Array:
 
 
 zeta.vjp(
-    input=underivable("zeta"),
+    input=underivable_input("zeta"),
     other=lambda g, input, other: g * -input * ops.zeta(input + 1, other),
 )

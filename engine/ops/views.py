@@ -85,6 +85,15 @@ def unsafe_view(input: Array, size: Size) -> Array:
 unsafe_view.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
 
 
+@primitive(public=False, view=True)
+def reshape_alias(input: Array, size: Size) -> Array:
+    """``view`` of a tensor that is not contiguous, where its strides allow one."""
+    return np.reshape(input, size, copy=False)
+
+
+reshape_alias.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
+
+
 def _can_view(array: Array, size: tuple[int, ...]) -> bool:
     try:
         np.reshape(array, size, copy=False)
@@ -97,8 +106,10 @@ def _can_view(array: Array, size: tuple[int, ...]) -> bool:
 def reshape(input: Tensor, shape: Extents) -> Tensor:
     """A view with the given shape where the strides allow one, else a copy."""
     size = infer_size(reshape.signature.params[1].static("reshape", shape, 0), input.array.size)
-    if _can_view(input.array, size):
+    if input.array.flags.c_contiguous:
         return ops.view(input, size)
+    if _can_view(input.array, size):
+        return reshape_alias(input, size)
     return ops.unsafe_view(ops.clone(input), size)
 
 
@@ -371,7 +382,7 @@ def narrowed(shape: tuple[int, ...], dim: int, start: int, length: int) -> tuple
     if length < 0:
         raise OpError("narrow(): length must be non-negative.")
     if not -extent <= start <= extent:
-        raise DimensionError(f"start out of range (expected to be in range of [-{extent}, {extent}], but got {start})")
+        raise DimensionError(f"start out of range (expected to be in range of [{-extent}, {extent}], but got {start})")
     begin = start + extent if start < 0 else start
     if begin + length > extent:
         raise OpError(f"start ({begin}) + length ({length}) exceeds dimension size ({extent}).")
@@ -379,12 +390,13 @@ def narrowed(shape: tuple[int, ...], dim: int, start: int, length: int) -> tuple
 
 
 @primitive(view=True)
-def diagonal(input: Array, offset: int = 0, dim1: Dim = 0, dim2: Dim = 1) -> Array:
+def diagonal(input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Array:
     """The diagonals of the matrices spanned by ``dim1`` and ``dim2``, as the last dimension."""
-    if dim1 == dim2:
+    first, second = wrap_dim(dim1, input.ndim), wrap_dim(dim2, input.ndim)
+    if first == second:
         raise OpError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     row, column = max(-offset, 0), max(offset, 0)
-    planes = np.moveaxis(input, (dim1, dim2), (-2, -1))
+    planes = np.moveaxis(input, (first, second), (-2, -1))
     planes = planes[..., min(row, planes.shape[-2]) :, min(column, planes.shape[-1]) :]
     size = (*planes.shape[:-2], min(planes.shape[-2:]))
     if 0 in size:
