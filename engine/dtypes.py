@@ -50,6 +50,12 @@ class DType:
         return _C_NAMES.get(self.name, self.alias)
 
     @property
+    def tensor_type(self) -> str:
+        """What messages of the reference call a tensor of this dtype."""
+        late = self.category in (BOOL, COMPLEX) or self.name == "bfloat16"  # has no legacy type
+        return f"CPU{self.scalar_type}Type" if late else f"torch.{self.scalar_type}Tensor"
+
+    @property
     def opmath(self) -> DType:
         """The dtype kernels compute in: float32 for the two 16-bit floats, else the dtype itself."""
         return float32 if self in (float16, bfloat16) else self

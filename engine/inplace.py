@@ -15,17 +15,8 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.errors import EngineError, OpError
 from engine.tape import Edge, Node, edge_of
-from engine.tensor import Geometry, Tensor, TensorSpec
+from engine.tensor import AMBIGUOUS, MULTIPLE, Geometry, Tensor, TensorSpec
 
-MULTIPLE = (
-    " This view is the output of a function that returns multiple views. Such functions do not allow the output views "
-    "to be modified inplace. You should replace the inplace operation by an out-of-place one."
-)
-AMBIGUOUS = (
-    " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
-    "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or "
-    "both outside (if you want the inplace to be tracked)."
-)
 LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
 LEAF_VIEW = "a view of a leaf Variable that requires grad is being used in an in-place operation."
 OVERLAP = (
@@ -58,14 +49,15 @@ def _view_note(source: Tensor, one_of_many: bool, grad_fn: str) -> str | None:
 
 
 # -- the written tensor -------------------------------------------------------------------------------------------
-def check_writable(target: Tensor, recording: bool) -> None:
+def check_writable(target: Tensor, recording: bool, may_overlap: bool = False) -> None:
     """Refuse targets that must not be written to. ``recording``: some operand is part of a graph."""
     state = modes.current()
     if target.inference and not state.inference:
         raise OpError(INFERENCE)
     if state.grad_enabled:
         _check_history(target, recording)
-    _check_overlap(target)
+    if not may_overlap:
+        _check_overlap(target)
 
 
 def _check_history(target: Tensor, recording: bool) -> None:
@@ -78,7 +70,7 @@ def _check_leaf(target: Tensor) -> None:
     base = target.base
     if base is not None and base.requires_grad and base.is_leaf:
         raise OpError(LEAF_VIEW)
-    if target.requires_grad and target.is_leaf:
+    if target.requires_grad and target.node is None:
         raise OpError(LEAF)
 
 
@@ -125,7 +117,7 @@ def write(op: Any, bound: list[Any]) -> Tensor:
     values = op.prepare(bound, op.written_signature.name)
     target: Tensor = values[0]
     recording = _is_recording(op, values)
-    check_writable(target, recording)
+    check_writable(target, recording, op.idempotent)
     (array,) = _evaluated(op, values, target)
     if op.view:
         return _reshape(op, values, target, array)
@@ -233,24 +225,63 @@ class CopySlices:
     @staticmethod
     def pull_back(node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> Sequence[Tensor | None]:
         """Cotangents of the base before the write, then of the other inputs of the write."""
-        g = cotangents[0]
         inner: Node = node.static["inner"]
         if node.saved is None:
             inner.free()
-        view = _relative(node.static["view"], node.static["base"])
-        region = registry.op("as_strided")(_contiguous(g), *view)
+        written = _Region(node, inner)
+        g = written.spread(_contiguous(cotangents[0]))
+        region = written.cut(g)
         inner_needs = (inner.edges[0] is not None and needs[0], *needs[1:])
         through = list(inner.op.pull_back(inner, [region], inner_needs))
         if needs[0]:
-            through[0] = _patched(g, view, through[0], region)
+            through[0] = written.gather(written.patch(g, through[0], region))
         return through
 
 
-def _patched(g: Any, view: Geometry, replacement: Tensor | None, region: Tensor) -> Tensor:
-    """``g`` with the region written replaced by what the write let through."""
-    if replacement is None:
-        replacement = registry.op("zeros_of")(region)
-    return registry.op("write_strided")(_contiguous(g), replacement, *view)  # type: ignore[no-any-return]
+class _Region:
+    """Where a write through a view took place, in a C-contiguous tensor of the shape of the base.
+
+    A real view of a complex base (or the other way round) shows the parts of its numbers: both are then taken as real.
+    """
+
+    def __init__(self, node: Node, inner: Node) -> None:
+        self.base_is_complex = node.outputs[0].dtype.is_complex
+        self.view_is_complex = inner.outputs[0].dtype.is_complex
+        view, base = node.static["view"], node.static["base"]
+        if self.base_is_complex and not self.view_is_complex:
+            base = _in_parts(base)
+        if self.view_is_complex and not self.base_is_complex:
+            view = _in_parts(view)
+        self.place = _relative(view, base)
+
+    def spread(self, g: Tensor) -> Tensor:
+        """A cotangent of the base as the view sees it."""
+        split = self.base_is_complex and not self.view_is_complex
+        return registry.op("view_as_real")(g) if split else g
+
+    def gather(self, g: Tensor) -> Tensor:
+        """The inverse of ``spread``."""
+        split = self.base_is_complex and not self.view_is_complex
+        return registry.op("view_as_complex")(g) if split else g
+
+    def cut(self, g: Tensor) -> Tensor:
+        """The cotangent of the view."""
+        region = registry.op("as_strided")(g, *self.place)
+        joined = self.view_is_complex and not self.base_is_complex
+        return registry.op("view_as_complex")(region) if joined else region  # type: ignore[no-any-return]
+
+    def patch(self, g: Tensor, replacement: Tensor | None, region: Tensor) -> Tensor:
+        """``g`` with the region replaced by what the write let through."""
+        if replacement is None:
+            replacement = registry.op("zeros_of")(region)
+        if self.view_is_complex and not self.base_is_complex:
+            replacement = registry.op("view_as_real")(replacement)
+        return registry.op("write_strided")(g, replacement, *self.place)  # type: ignore[no-any-return]
+
+
+def _in_parts(place: Geometry) -> Geometry:
+    """The geometry of complex numbers as that of their parts."""
+    return Geometry((*place.size, 2), (*[2 * step for step in place.stride], 1), 2 * place.offset)
 
 
 def _contiguous(g: Any) -> Tensor:

@@ -205,10 +205,14 @@ class set_grad_enabled(_Mode):
     """Switches recording at once; as a context manager, until its end."""
 
     def __init__(self, mode: bool) -> None:
-        super().__init__(bool(mode))
+        if not isinstance(mode, bool):
+            raise ArgumentTypeError(
+                f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}"
+            )
+        super().__init__(mode)
         state = current()
         self._before = (state.grad_enabled, state.inference)
-        state.grad_enabled = bool(mode)
+        state.grad_enabled = mode
 
     def __enter__(self) -> None:
         super().__enter__()

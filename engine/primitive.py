@@ -35,7 +35,7 @@ class Primitive:
         grows: Callable[..., int] | None = None, data_dependent: bool = False, random: bool = False,
         many: bool = False, reads_storage: bool = False, number_grad_fn: dict[str, str] | None = None,
         check: Callable[..., None] | None = None,
-        shown_as: str | None = None,
+        shown_as: str | None = None, idempotent: bool = False,
     ) -> None:  # fmt: skip
         self.name = name
         self.__name__ = name
@@ -58,6 +58,7 @@ class Primitive:
         self.check = Question(check) if check else None
         self.data_dependent, self.random = data_dependent, random
         self.many, self.reads_storage = many, reads_storage
+        self.idempotent = idempotent  # may write several times to one place
         self.number_grad_fn = number_grad_fn or {}
         self._lay_out(nondifferentiable, numbers)
 

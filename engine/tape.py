@@ -84,7 +84,7 @@ class Saved:
         return tensor
 
     def _modified(self, edge: Edge | None) -> str:
-        kind = f"torch.{_type_name(self.array)} {list(self.array.shape)}"
+        kind = f"{_type_name(self.array)} {list(self.array.shape)}"
         source, origin = "", self.origin()
         if origin is not None and self.output_nr is None:
             edge = edge_of(origin)
@@ -99,7 +99,7 @@ class Saved:
 
 
 def _type_name(array: np.ndarray[Any, Any]) -> str:
-    return f"{Tensor(array).dtype.scalar_type}Tensor"
+    return Tensor(array).dtype.tensor_type
 
 
 class Node:

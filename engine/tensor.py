@@ -14,6 +14,15 @@ from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
 from engine.storage import Storage
 
+MULTIPLE = (
+    " This view is the output of a function that returns multiple views. Such functions do not allow the output views "
+    "to be modified inplace. You should replace the inplace operation by an out-of-place one."
+)
+AMBIGUOUS = (
+    " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
+    "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or "
+    "both outside (if you want the inplace to be tracked)."
+)
 NOT_A_LEAF = (
     "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
     "that doesn't require differentiation use var_no_grad = var.detach()."
@@ -31,6 +40,13 @@ class Size(tuple[int, ...]):
         for extent in self:
             count *= extent
         return count
+
+    def __getitem__(self, index: Any) -> Any:
+        part = super().__getitem__(index)
+        return Size(part) if isinstance(index, slice) else part
+
+    def __add__(self, other: Any) -> Size:
+        return Size(super().__add__(tuple(other)))
 
     def __repr__(self) -> str:
         return f"torch.Size({list(self)})"
@@ -195,15 +211,9 @@ class Tensor:
             if self.view_note is not None:
                 raise OpError(self.refusal("its base or another view of its base has been"))
             modes.touch(self)
-            self.node, self.output_nr = registry.op("as_strided").history(base, *self.geometry), 0
+            seen = base if self.dtype.is_complex == base.dtype.is_complex else self._reinterpreted(base)
+            self.node, self.output_nr = registry.op("as_strided").history(seen, *self.geometry), 0
         self.seen_version = self.storage.version
-
-    @property
-    def requires_grad(self) -> bool:
-        if self._requires_grad or self.node is not None:
-            return True
-        base = self.base  # a view made without a history, or one that has yet to get it back
-        return base is not None and base.requires_grad and self.dtype.is_differentiable
 
     def refusal(self, what: str) -> str:
         """Why a write that concerns this view is refused; ``what`` is being modified."""
@@ -211,7 +221,26 @@ class Tensor:
             where = "A view was created in no_grad mode and"
             return f"{where} {what} modified inplace with grad mode enabled.{self.view_note}"
         function = re.sub(r"Backward[0-9]*$", "", self.node.name())
+        if self.view_note is AMBIGUOUS:
+            where = f"Output {self.output_nr} of {function} is a view of a view which was created in no_grad mode and"
+            return f"{where} {what} modified inplace with grad mode enabled.{self.view_note}"
         return f"Output {self.output_nr} of {function} is a view and {what} modified inplace.{self.view_note}"
+
+    def _reinterpreted(self, base: Tensor) -> Tensor:
+        """``base`` as a tensor of numbers like those that this view shows: parts of complex ones, or pairs of reals."""
+        with modes.enable_grad():
+            if base.dtype.is_complex:
+                return registry.op("view_as_real")(base)  # type: ignore[no-any-return]
+            count = base.storage.array.size // 2
+            pairs = registry.op("as_strided")(base, (count, 2), (2, 1), 0)
+            return registry.op("view_as_complex")(pairs)  # type: ignore[no-any-return]
+
+    @property
+    def requires_grad(self) -> bool:
+        if self._requires_grad or self.node is not None:
+            return True
+        base = self.base  # a view made without a history, or one that has yet to get it back
+        return base is not None and base.requires_grad and self.dtype.is_differentiable
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:

@@ -18,7 +18,7 @@ FAMILIES = (
     "draws", "elementary", "extrema", "gathering", "grids", "indexing", "join", "layout", "literals",
     "masking", "matmul", "nn", "norms", "parts", "pointwise", "polynomials", "powers", "quantiles",
     "questions", "ragged", "reduce", "rounding", "scalars", "scan", "scattering", "searching", "segments",
-    "selections", "sorting", "special", "statistics", "views",
+    "selections", "sorting", "special", "statistics", "views", "written",
 )  # fmt: skip
 
 for _family in FAMILIES:

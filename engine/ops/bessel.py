@@ -15,7 +15,7 @@ from engine.op import Array, primitive
 @primitive(pointwise=True, promote="int_to_float", supports="bif", kernel_name="i0_vml_cpu", aliases=("special.i0",))
 def i0(input: Array) -> Array:
     """Modified Bessel function of order 0."""
-    return special.i0(input)  # type: ignore[no-any-return]
+    return special.i0(input)
 
 
 i0.vjp(input=lambda g, input: g * ops.i1(input))
@@ -27,7 +27,7 @@ i0.vjp(input=lambda g, input: g * ops.i1(input))
 )  # fmt: skip
 def i0e(input: Array) -> Array:
     """``exp(-abs(input)) * i0(input)``."""
-    return special.i0e(input)  # type: ignore[no-any-return]
+    return special.i0e(input)
 
 
 i0e.vjp(input=lambda g, input, out: g * (ops.i1e(input) - ops.sgn(input) * out))
@@ -39,7 +39,7 @@ i0e.vjp(input=lambda g, input, out: g * (ops.i1e(input) - ops.sgn(input) * out))
 )  # fmt: skip
 def i1(input: Array) -> Array:
     """Modified Bessel function of order 1."""
-    return special.i1(input)  # type: ignore[no-any-return]
+    return special.i1(input)
 
 
 def _i1_input(g: Any, input: Any, out: Any) -> Any:
@@ -61,7 +61,7 @@ i1.vjp(input=_i1_input)
 )  # fmt: skip
 def i1e(input: Array) -> Array:
     """``exp(-abs(input)) * i1(input)``."""
-    return special.i1e(input)  # type: ignore[no-any-return]
+    return special.i1e(input)
 
 
 def _i1e_input(g: Any, input: Any, out: Any) -> Any:
@@ -97,4 +97,6 @@ _declare("modified_bessel_k0", special.k0, "Modified Bessel function of the seco
 _declare("modified_bessel_k1", special.k1, "Modified Bessel function of the second kind, order 1.")
 _declare("scaled_modified_bessel_k0", special.k0e, "``exp(input) * modified_bessel_k0(input)``.")
 _declare("scaled_modified_bessel_k1", special.k1e, "``exp(input) * modified_bessel_k1(input)``.")
-_declare("spherical_bessel_j0", lambda x: special.spherical_jn(0, x), "Spherical Bessel function of the first kind, order 0.")
+_declare(
+    "spherical_bessel_j0", lambda x: special.spherical_jn(0, x), "Spherical Bessel function of the first kind, order 0."
+)

@@ -31,7 +31,7 @@ def _check_bounds(input: Tensor, min: Tensor | None, max: Tensor | None) -> None
         raise UnsupportedError(_refused_complex(input, bounds, min is None))
     for bound in bounds:
         if bound.weak and bound.dtype.category == input.dtype.category == INTEGER:
-            check_fits(bound.item(), input.dtype)  # type: ignore[attr-defined]
+            check_fits(bound.item(), input.dtype)
     if all(tensor.dtype.category == BOOL for tensor in (input, *bounds)):
         _refuse_bools(bounds, "min" if max is None else "max" if min is None else "")
 
@@ -89,13 +89,13 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Any:
     return clamp_between, (input, min, max)
 
 
-@composite(name="clamp_", function=False, aliases=("clip_",))
+@composite(name="clamp_", aliases=("clip_",))
 def _clamp_inplace(input: Tensor, min: Any = None, max: Any = None) -> Tensor:
     """``clamp`` of the tensor itself."""
     if min is None and max is None:
         raise OpError("torch.clamp: At least one of 'min' or 'max' must not be None")
     _check_target(input, [bound for bound in (min, max) if bound is not None])
-    return clamp_between.inplace(input, min, max)  # type: ignore[no-any-return]
+    return clamp_between.inplace(input, min, max)
 
 
 def _check_target(input: Tensor, bounds: list[Any]) -> None:
@@ -110,7 +110,8 @@ def _check_target(input: Tensor, bounds: list[Any]) -> None:
 
 
 @primitive(
-    pointwise=True, writes=False, supports="bif", kernel_name="maximum_cpu", grad_fn="ClampMinBackward1", number_grad_fn={"min": "ClampMinBackward0"},
+    pointwise=True, writes=False, supports="bif", kernel_name="maximum_cpu", grad_fn="ClampMinBackward1",
+    number_grad_fn={"min": "ClampMinBackward0"},
     check=lambda input, min: _check_one_bound(input, min, "min"),
 )  # fmt: skip
 def clamp_min(input: Array, min: Array) -> Array:
@@ -118,11 +119,11 @@ def clamp_min(input: Array, min: Array) -> Array:
     return np.maximum(input, min)
 
 
-@composite(name="clamp_min_", function=False)
+@composite(name="clamp_min_")
 def _clamp_min_inplace(input: Tensor, min: Any) -> Tensor:
     """``clamp_min`` of the tensor itself."""
     _check_target(input, [min])
-    return clamp_min.inplace(input, min)  # type: ignore[no-any-return]
+    return clamp_min.inplace(input, min)
 
 
 clamp_min.vjp(
@@ -132,7 +133,8 @@ clamp_min.vjp(
 
 
 @primitive(
-    pointwise=True, writes=False, supports="bif", kernel_name="minimum_cpu", grad_fn="ClampMaxBackward1", number_grad_fn={"max": "ClampMaxBackward0"},
+    pointwise=True, writes=False, supports="bif", kernel_name="minimum_cpu", grad_fn="ClampMaxBackward1",
+    number_grad_fn={"max": "ClampMaxBackward0"},
     check=lambda input, max: _check_one_bound(input, max, "max"),
 )  # fmt: skip
 def clamp_max(input: Array, max: Array) -> Array:
@@ -140,11 +142,11 @@ def clamp_max(input: Array, max: Array) -> Array:
     return np.minimum(input, max)
 
 
-@composite(name="clamp_max_", function=False)
+@composite(name="clamp_max_")
 def _clamp_max_inplace(input: Tensor, max: Any) -> Tensor:
     """``clamp_max`` of the tensor itself."""
     _check_target(input, [max])
-    return clamp_max.inplace(input, max)  # type: ignore[no-any-return]
+    return clamp_max.inplace(input, max)
 
 
 clamp_max.vjp(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from engine import ops
+from engine.dtypes import BOOL, COMPLEX
 from engine.errors import OpError
 from engine.op import Array, Mask, composite, primitive
 from engine.tensor import Tensor
@@ -235,7 +236,7 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8
     for name, tolerance in (("rtol", rtol), ("atol", atol)):
         if tolerance < 0:
             raise OpError(f"{name} must be greater than or equal to zero, but got {tolerance:g}")
-    return close(input, other, rtol, atol, equal_nan)  # type: ignore[no-any-return]
+    return close(input, other, rtol, atol, equal_nan)
 
 
 @composite
@@ -248,3 +249,18 @@ def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether the two have one shape and equal elements."""
     return bool(np.array_equal(input.array, other.array))
+
+
+def _check_isin(elements: Tensor, test_elements: Tensor) -> None:
+    for tensor in (elements, test_elements):
+        if tensor.dtype.category in (BOOL, COMPLEX):
+            raise OpError(f"Unsupported input type encountered for isin(): {tensor.dtype.scalar_type}")
+
+
+@primitive(
+    method=False, promote="default", numbers=("elements", "test_elements"), check=_check_isin,
+    nondifferentiable=("elements", "test_elements"),
+)  # fmt: skip
+def isin(elements: Array, test_elements: Array, *, assume_unique: bool = False, invert: bool = False) -> Mask:
+    """Which of ``elements`` are among ``test_elements``; ``assume_unique`` changes nothing here."""
+    return np.isin(elements, test_elements, invert=invert)

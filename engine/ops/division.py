@@ -83,9 +83,7 @@ def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     """Quotient; with ``rounding_mode`` ``"trunc"`` or ``"floor"``, rounded towards zero or down."""
     op = ROUNDED.get(rounding_mode)
     if op is None:
-        raise OpError(
-            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
-        )
+        raise OpError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
     return op, (input, other)
 
 

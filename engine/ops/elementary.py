@@ -34,7 +34,7 @@ def exp2(input: Array) -> Array:
     return np.exp2(input)
 
 
-exp2.vjp(input=lambda g, out: g * (out.conj() * LOG_2))
+exp2.vjp(input=lambda g, out: ops.mul_number(g * out.conj(), LOG_2))
 
 
 @primitive(pointwise=True, promote="int_to_float", aliases=("special.expm1",))
@@ -91,7 +91,7 @@ def sigmoid(input: Array) -> Array:
     return np.divide(1, result, out=result)
 
 
-sigmoid.vjp(input=lambda g, out: sigmoid_backward(g, out))
+sigmoid.vjp(input=lambda g, out: ops.sigmoid_backward(g, out))
 
 
 @primitive(public=False, pointwise=True)
@@ -113,7 +113,7 @@ def tanh(input: Array) -> Array:
     return np.tanh(input)
 
 
-tanh.vjp(input=lambda g, out: tanh_backward(g, out))
+tanh.vjp(input=lambda g, out: ops.tanh_backward(g, out))
 
 
 @primitive(public=False, pointwise=True)
@@ -232,7 +232,9 @@ def _check_real(name: str) -> Any:
     return check
 
 
-@primitive(pointwise=True, promote="int_to_float", linear=True, grad_fn="Deg2RadBackward0", check=_check_real("deg2rad"))
+@primitive(
+    pointwise=True, promote="int_to_float", linear=True, grad_fn="Deg2RadBackward0", check=_check_real("deg2rad")
+)
 def deg2rad(input: Array) -> Array:
     """Degrees to radians."""
     return input * (pi / 180)
@@ -241,7 +243,9 @@ def deg2rad(input: Array) -> Array:
 deg2rad.vjp(input=lambda g: g * (pi / 180))
 
 
-@primitive(pointwise=True, promote="int_to_float", linear=True, grad_fn="Rad2DegBackward0", check=_check_real("rad2deg"))
+@primitive(
+    pointwise=True, promote="int_to_float", linear=True, grad_fn="Rad2DegBackward0", check=_check_real("rad2deg")
+)
 def rad2deg(input: Array) -> Array:
     """Radians to degrees."""
     return input * (180 / pi)
@@ -260,7 +264,7 @@ def sinc(input: Array) -> Array:
 def _sinc_input(g: Any, input: Any) -> Any:
     angle = input * pi
     slope = (ops.cos(angle) * angle - ops.sin(angle)) / (angle * input)
-    return (g * slope.conj()).masked_fill(angle * input == 0, 0)
+    return ops.choose(angle * input == 0, 0, g * slope.conj())
 
 
 sinc.vjp(input=_sinc_input)
@@ -310,7 +314,7 @@ def _acosh_slope(input: Any) -> Any:
     return ops.rsqrt(input * input - 1)
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("arctanh",))
+@primitive(pointwise=True, promote="int_to_float", inplace_grad_fn="AtanhBackward1", aliases=("arctanh",))
 def atanh(input: Array) -> Array:
     """Inverse hyperbolic tangent."""
     return np.arctanh(input)
@@ -326,7 +330,7 @@ def hypot(input: Array, other: Array) -> Array:
     return np.hypot(input, other)
 
 
-hypot.vjp(input=lambda g, input, out: g * (input / out), other=lambda g, other, out: g * (other / out))
+hypot.vjp(input=lambda g, input, out: g * input / out, other=lambda g, other, out: g * other / out)
 
 
 @primitive(pointwise=True, writes=False, numbers=(), supports="fc")
@@ -372,13 +376,13 @@ def _times_zero(factor: Array, value: Array, source: Array) -> Array:
     return np.where(np.isnan(source), source, product)
 
 
-def _log_where_defined(input: Any, other: Any, log: Any, edge: float) -> Any:
-    """``log``, and 0 where the function is 0 although its logarithm is not defined."""
-    return log.masked_fill(ops.logical_and(input == 0, other <= edge), 0.0)
+def _undefined(input: Any, other: Any, edge: float) -> Any:
+    """Where the function is 0 although its logarithm is not defined: so is the derivative."""
+    return ops.logical_and(input == 0, other <= edge)
 
 
 xlogy.vjp(
-    input=lambda g, input, other: g * _log_where_defined(input, other, ops.log(other), 0),
+    input=lambda g, input, other: ops.xlogy(g, other).masked_fill(_undefined(input, other, 0), 0),
     other=lambda g, input, other: g * input / other,
 )
 
@@ -394,6 +398,6 @@ def xlog1py(input: Array, other: Array) -> Array:
 
 
 xlog1py.vjp(
-    input=lambda g, input, other: g * _log_where_defined(input, other, ops.log1p(other), -1),
+    input=lambda g, input, other: ops.xlog1py(g, other).masked_fill(_undefined(input, other, -1), 0),
     other=lambda g, input, other: g * input / (other + 1),
 )

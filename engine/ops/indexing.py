@@ -375,12 +375,13 @@ def _is_whole(entry: slice, extent: int) -> bool:
 def selected(view: Tensor, dim: int, place: int, position: int = 0) -> Tensor:
     """The slice at ``place`` of dimension ``dim``, which goes; ``position`` is that of the entry in the key."""
     shape = view.array.shape
-    if not shape:
+    if not shape and place == 0:
         raise DimensionError(ZERO_DIM)
     if not -(2**63) <= place < 2**63:
         raise ArgumentValueError("Overflow when unpacking long long")
-    if not -shape[dim] <= place < shape[dim]:
-        raise DimensionError(f"index {place} is out of bounds for dimension {position} with size {shape[dim]}")
+    extent = shape[dim] if shape else 0
+    if not -extent <= place < extent:
+        raise DimensionError(f"index {place} is out of bounds for dimension {position} with size {extent}")
     return ops.select(view, dim, place)
 
 

@@ -166,6 +166,8 @@ split_with_sizes.vjp(input=lambda gs, dim: ops.cat(gs, dim))
 @composite
 def split(input: Tensor, split_size_or_sections: Any, dim: int = 0) -> Any:
     """Slices along ``dim``: of one extent, or of each of the extents in a list."""
+    if input.array.ndim == 0:
+        raise OpError("split expects at least a 1-dimensional tensor")
     op = split_evenly if isinstance(split_size_or_sections, int) else split_with_sizes
     return op(input, split_size_or_sections, dim)
 

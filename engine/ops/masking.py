@@ -43,9 +43,8 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
     if input is None and other is None:
         return ops.nonzero(condition, as_tuple=True)
     if condition.dtype not in (dtypes.bool_, dtypes.uint8):
-        raise OpError(
-            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition.dtype.scalar_type}"
-        )
+        found = condition.dtype.scalar_type
+        raise OpError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {found}")
     if condition.dtype is dtypes.uint8:
         modes.warn(UINT8_CONDITION)
         condition = ops.ne(condition, 0)
@@ -87,7 +86,7 @@ def _check_value(value: Tensor, input: Tensor) -> None:
             "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
             f"{value.array.ndim} dimension(s)."
         )
-    check_fits(value.item(), input.dtype)  # type: ignore[attr-defined]
+    check_fits(value.item(), input.dtype)
 
 
 @overloaded

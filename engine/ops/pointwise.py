@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, modes, ops
+from engine import dtypes, ops
 from engine.dtypes import BOOL, COMPLEX, FLOATING, DType
 from engine.errors import OpError
 from engine.op import Array, Scalar, composite, primitive
@@ -59,7 +59,7 @@ def zeros_of(input: Array) -> Array:
 zeros_of.vjp(input=lambda g: g * 0)
 
 
-@primitive(public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2")
+@primitive(public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2", idempotent=True)
 def fill_number(input: Array, value: Scalar) -> Array:
     """A number in place of every element."""
     return np.full_like(input, value)
@@ -68,7 +68,7 @@ def fill_number(input: Array, value: Scalar) -> Array:
 fill_number.vjp(input=lambda g: zeros_of(g))
 
 
-@primitive(public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3")
+@primitive(public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3", idempotent=True)
 def fill_tensor(input: Array, value: Array) -> Array:
     """The 0-d ``value`` in place of every element."""
     return np.full_like(input, value)
@@ -77,7 +77,7 @@ def fill_tensor(input: Array, value: Array) -> Array:
 fill_tensor.vjp(input=lambda g: zeros_of(g), value=lambda g: g.sum())
 
 
-@overloaded
+@overloaded(method=False, writes=False)
 def fill(input: Tensor, value: Any) -> Any:
     """``value``, a number or a 0-d tensor, in place of every element."""
     if not isinstance(value, Tensor):
@@ -85,11 +85,20 @@ def fill(input: Tensor, value: Any) -> Any:
             check_fits(value, input.dtype)
         return fill_number, (input, value)
     if value.array.ndim:
-        raise OpError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.array.ndim} dimensions.")
+        raise OpError(
+            f"fill_ only supports 0-dimension value tensor but got tensor with {value.array.ndim} dimensions."
+        )
     return fill_tensor, (input, value)
 
 
-@primitive(public=False)
+@composite(name="fill_")
+def _fill_inplace(input: Tensor, value: Any) -> Tensor:
+    """Write ``value`` into every element."""
+    op, chosen = fill.function(input, value)
+    return op.inplace(*chosen)
+
+
+@primitive(public=False, idempotent=True)
 def zero(input: Array) -> Array:
     """0 in place of every element."""
     return np.zeros_like(input)
@@ -250,7 +259,9 @@ addcdiv.vjp(
 
 
 # -- interpolation ------------------------------------------------------------------------------------------------
-@primitive(public=False, pointwise=True, grad_fn="LerpBackward0", numbers=(), supports="fc", kernel_name="lerp_kernel_scalar")
+@primitive(
+    public=False, pointwise=True, grad_fn="LerpBackward0", numbers=(), supports="fc", kernel_name="lerp_kernel_scalar"
+)
 def lerp_number(input: Array, end: Array, weight: Scalar) -> Array:
     """From ``input`` towards ``end`` by a number."""
     return interpolate(input, end, _number(weight, input))
@@ -262,7 +273,9 @@ lerp_number.vjp(
 )
 
 
-@primitive(public=False, pointwise=True, grad_fn="LerpBackward1", numbers=(), supports="fc", kernel_name="lerp_kernel_tensor")
+@primitive(
+    public=False, pointwise=True, grad_fn="LerpBackward1", numbers=(), supports="fc", kernel_name="lerp_kernel_tensor"
+)
 def lerp_tensor(input: Array, end: Array, weight: Array) -> Array:
     """From ``input`` towards ``end`` by ``weight``."""
     return interpolate(input, end, weight)

@@ -47,7 +47,12 @@ def _shifted(evaluate: Callable[[Array, Array], Array]) -> Callable[[Array, Arra
     return lambda degree, x: evaluate(degree, 2 * x - 1)
 
 
-_CHEBYSHEV = {"t": special.eval_chebyt, "u": special.eval_chebyu, "v": _third_kind, "w": _fourth_kind}
+_CHEBYSHEV: dict[str, Callable[[Array, Array], Array]] = {
+    "t": special.eval_chebyt,
+    "u": special.eval_chebyu,
+    "v": _third_kind,
+    "w": _fourth_kind,
+}
 for _kind, _evaluate in _CHEBYSHEV.items():
     _declare(f"chebyshev_polynomial_{_kind}", _evaluate, f"Chebyshev polynomial {_kind.upper()}")
     _declare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import log as natural_log
 from typing import Any, NamedTuple
 
@@ -51,7 +52,7 @@ def raise_to(base: Array, exponent: Array) -> Array:
 
 
 # NumPy's own power is many times slower than these, and as the reference computes them.
-_SHORT_CUTS = {
+_SHORT_CUTS: dict[Any, Callable[[Array], Array]] = {
     1: lambda base: base.copy(), 2: lambda base: base * base, 3: lambda base: base * base * base,
     0.5: np.sqrt, -0.5: lambda base: 1 / np.sqrt(base), -1: lambda base: 1 / base, -2: lambda base: 1 / (base * base),
 }  # fmt: skip
@@ -87,13 +88,14 @@ def pow_tensor(input: Array, exponent: Array) -> Array:
 def _pow_tensor_input(g: Any, input: Any, exponent: Any) -> Any:
     """``exponent * input ** (exponent - 1)``, 0 where the exponent is."""
     lowered = g * (exponent * ops.pow(input, exponent - 1)).conj()
-    return lowered.masked_fill(exponent == 0, 0)
+    return ops.choose(exponent == 0, 0, lowered)
 
 
 def _pow_exponent(g: Any, input: Any, exponent: Any, out: Any) -> Any:
     """``out * log(input)``, with 0 where the base is 0 and the exponent is not negative, as the limit is."""
     at_zero = ops.logical_and(input == 0, ops.ge(ops.real(exponent), 0))
-    return (g * (out * ops.log(input)).conj()).masked_fill(at_zero, 0)
+    base = input.to(out.dtype) if out.is_complex() else input
+    return g * ops.choose(at_zero, 0, (out * ops.log(base)).conj())
 
 
 pow_tensor.vjp(input=_pow_tensor_input, exponent=_pow_exponent)
@@ -190,7 +192,7 @@ ldexp.vjp(
 )
 
 
-class frexp_result(NamedTuple):  # noqa: N801 - the reference's name for it
+class frexp_result(NamedTuple):
     """What ``frexp`` returns."""
 
     mantissa: Tensor

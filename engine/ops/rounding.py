@@ -122,17 +122,15 @@ def abs(input: Array) -> Array:
 abs.vjp(input=lambda g, input: g * ops.sgn(input))  # 0 at 0
 
 
-@composite(name="abs_", function=False, aliases=("absolute_",))
+@composite(name="abs_", aliases=("absolute_",))
 def _abs_inplace(input: Tensor) -> Tensor:
     """``abs`` of the tensor itself, which must be real."""
     if input.dtype.is_complex:
         raise OpError("In-place abs is not supported for complex tensors.")
-    return abs.inplace(input)  # type: ignore[no-any-return]
+    return abs.inplace(input)
 
 
-SIGN_OF_COMPLEX = (
-    "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
-)
+SIGN_OF_COMPLEX = "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
 
 
 @primitive(pointwise=True, check=_refusing_complex(SIGN_OF_COMPLEX))
@@ -230,6 +228,9 @@ def heaviside(input: Array, values: Array) -> Array:
 heaviside.vjp(input=underivable("heaviside"), values=underivable("heaviside"))
 
 
+_finfo: Any = ml_dtypes.finfo  # it knows bfloat16, and has no annotations
+
+
 # -- the numbers themselves ---------------------------------------------------------------------------------------
 @primitive(
     public=False, pointwise=True, grad_fn="NextafterBackward0", supports="f", kernel_name="nextafter_cpu",
@@ -243,7 +244,7 @@ def next_number(input: Array, other: Array, precision: DType) -> Array:
 
 next_number.vjp(
     input=lambda g, input, other: ops.choose(ops.ne(input, other), g, 0),
-    other=lambda g, input, other: ops.choose(ops.eq(input, other), g, 0),
+    other=nothing,
 )
 
 
@@ -263,12 +264,14 @@ replace_nan.vjp(input=lambda g, input: ops.choose(ops.isfinite(input), g, 0))
 
 
 @overloaded
-def nan_to_num(input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None) -> Any:
+def nan_to_num(
+    input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Any:
     """``input`` with numbers in place of NaN and the infinities: 0 and the greatest and least ones by default."""
     if input.dtype.is_complex and input.requires_grad:
         raise OpError("nan_to_num does not support automatic differentiation for outputs with complex dtype.")
     real = dtypes.to_real(input.dtype)
-    limit = float(ml_dtypes.finfo(real.numpy).max) if real.category == FLOATING else 0.0
+    limit = float(_finfo(real.numpy).max) if real.category == FLOATING else 0.0
     return replace_nan, (
         input, 0.0 if nan is None else nan, limit if posinf is None else posinf, -limit if neginf is None else neginf,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Error functions, gamma functions and their kin. Bessel functions are in ``bessel``, polynomials in ``polynomials``."""
+"""Error functions, gamma functions and their kin. Bessel functions and polynomials have modules of their own."""
 
 from __future__ import annotations
 
@@ -26,12 +26,10 @@ def underivable_input(name: str) -> Callable[[], NoReturn]:
 
 
 # -- error functions ----------------------------------------------------------------------------------------------
-@primitive(
-    pointwise=True, promote="int_to_float", supports="bif", kernel_name="erf_vml_cpu", aliases=("special.erf",)
-)
+@primitive(pointwise=True, promote="int_to_float", supports="bif", kernel_name="erf_vml_cpu", aliases=("special.erf",))
 def erf(input: Array) -> Array:
     """Error function."""
-    return special.erf(input)  # type: ignore[no-any-return]
+    return special.erf(input)
 
 
 erf.vjp(input=lambda g, input: g * (2 / sqrt(pi)) * ops.exp(-(input * input)))
@@ -42,7 +40,7 @@ erf.vjp(input=lambda g, input: g * (2 / sqrt(pi)) * ops.exp(-(input * input)))
 )
 def erfc(input: Array) -> Array:
     """``1 - erf(input)``, precise where that is small."""
-    return special.erfc(input)  # type: ignore[no-any-return]
+    return special.erfc(input)
 
 
 erfc.vjp(input=lambda g, input: g * (-2 / sqrt(pi)) * ops.exp(-(input * input)))
@@ -53,7 +51,7 @@ erfc.vjp(input=lambda g, input: g * (-2 / sqrt(pi)) * ops.exp(-(input * input)))
 )
 def erfinv(input: Array) -> Array:
     """The inverse of ``erf``."""
-    return special.erfinv(input)  # type: ignore[no-any-return]
+    return special.erfinv(input)
 
 
 erfinv.vjp(input=lambda g, out: g * (sqrt(pi) / 2) * ops.exp(out * out))
@@ -65,7 +63,7 @@ erfinv.vjp(input=lambda g, out: g * (sqrt(pi) / 2) * ops.exp(out * out))
 )  # fmt: skip
 def erfcx(input: Array) -> Array:
     """``exp(input**2) * erfc(input)``."""
-    return special.erfcx(input)  # type: ignore[no-any-return]
+    return special.erfcx(input)
 
 
 erfcx.vjp(input=lambda g, input, out: g * (2 * input * out - 2 / sqrt(pi)))
@@ -74,7 +72,7 @@ erfcx.vjp(input=lambda g, input, out: g * (2 * input * out - 2 / sqrt(pi)))
 @composite(name="special.ndtr")
 def ndtr(input: Tensor) -> Tensor:
     """The normal distribution function."""
-    return ops.mul_number(ops.add_number(erf(ops.mul_number(input, 1 / sqrt(2))), 1), 0.5)  # type: ignore[no-any-return]
+    return ops.mul_number(ops.add_number(erf(ops.mul_number(input, 1 / sqrt(2))), 1), 0.5)
 
 
 @primitive(
@@ -83,7 +81,7 @@ def ndtr(input: Tensor) -> Tensor:
 )  # fmt: skip
 def log_ndtr(input: Array) -> Array:
     """The logarithm of the normal distribution function."""
-    return special.log_ndtr(input)  # type: ignore[no-any-return]
+    return special.log_ndtr(input)
 
 
 log_ndtr.vjp(input=lambda g, input: g / ops.erfcx(input * (-1 / sqrt(2))) * sqrt(2 / pi))
@@ -95,7 +93,7 @@ log_ndtr.vjp(input=lambda g, input: g / ops.erfcx(input * (-1 / sqrt(2))) * sqrt
 )  # fmt: skip
 def ndtri(input: Array) -> Array:
     """The inverse of the normal distribution function."""
-    return special.ndtri(input)  # type: ignore[no-any-return]
+    return special.ndtri(input)
 
 
 ndtri.vjp(input=lambda g, out: g * sqrt(2 * pi) * ops.exp(out * out / 2))
@@ -107,7 +105,7 @@ ndtri.vjp(input=lambda g, out: g * sqrt(2 * pi) * ops.exp(out * out / 2))
 )  # fmt: skip
 def entr(input: Array) -> Array:
     """``-input * log(input)``; 0 at 0, minus infinity below."""
-    return special.entr(input)  # type: ignore[no-any-return]
+    return special.entr(input)
 
 
 entr.vjp(input=lambda g, input: g * (-ops.log(input) - 1))
@@ -119,7 +117,7 @@ entr.vjp(input=lambda g, input: g * (-ops.log(input) - 1))
 )
 def lgamma(input: Array) -> Array:
     """The logarithm of the absolute value of the gamma function."""
-    return special.gammaln(input)  # type: ignore[no-any-return]
+    return special.gammaln(input)
 
 
 lgamma.vjp(input=lambda g, input: g * ops.digamma(input))
@@ -131,10 +129,10 @@ lgamma.vjp(input=lambda g, input: g * ops.digamma(input))
 )  # fmt: skip
 def digamma(input: Array) -> Array:
     """The derivative of ``lgamma``."""
-    return special.psi(input)  # type: ignore[no-any-return]
+    return special.psi(input)
 
 
-digamma.vjp(input=lambda g, input: g * polygamma_of(input, 1))
+digamma.vjp(input=lambda g, input: g * ops.polygamma_of(input, 1))
 
 
 def _check_order(n: int) -> None:
@@ -148,10 +146,10 @@ def _check_order(n: int) -> None:
 )  # fmt: skip
 def polygamma_of(input: Array, n: int) -> Array:
     """The ``n``-th derivative of ``digamma``."""
-    return special.polygamma(n, input).astype(input.dtype)  # type: ignore[no-any-return]
+    return special.polygamma(n, input).astype(input.dtype)
 
 
-polygamma_of.vjp(input=lambda g, input, n: g * polygamma_of(input, n + 1))
+polygamma_of.vjp(input=lambda g, input, n: g * ops.polygamma_of(input, n + 1))
 
 
 @overloaded(name="polygamma", function=False)
@@ -196,32 +194,24 @@ def _mvlgamma_input(g: Any, input: Any, p: int) -> Any:
 mvlgamma.vjp(input=_mvlgamma_input)
 
 
-@primitive(
-    pointwise=True, supports="f", numbers=(), kernel_name="igamma_cpu", aliases=("special.gammainc",)
-)
+@primitive(pointwise=True, supports="f", numbers=(), kernel_name="igamma_cpu", aliases=("special.gammainc",))
 def igamma(input: Array, other: Array) -> Array:
     """The lower regularised incomplete gamma function of order ``input``."""
-    return special.gammainc(input, other)  # type: ignore[no-any-return]
+    return special.gammainc(input, other)
 
 
-@primitive(
-    pointwise=True, supports="f", numbers=(), kernel_name="igammac_cpu", aliases=("special.gammaincc",)
-)
+@primitive(pointwise=True, supports="f", numbers=(), kernel_name="igammac_cpu", aliases=("special.gammaincc",))
 def igammac(input: Array, other: Array) -> Array:
     """The upper regularised incomplete gamma function of order ``input``."""
-    return special.gammaincc(input, other)  # type: ignore[no-any-return]
+    return special.gammaincc(input, other)
 
 
 def _gamma_density(input: Any, other: Any) -> Any:
     return ops.exp((input - 1) * ops.log(other) - other - ops.lgamma(input))
 
 
-igamma.vjp(
-    input=underivable_input("igamma: input"), other=lambda g, input, other: g * _gamma_density(input, other)
-)
-igammac.vjp(
-    input=underivable_input("igammac: input"), other=lambda g, input, other: -g * _gamma_density(input, other)
-)
+igamma.vjp(input=underivable_input("igamma: input"), other=lambda g, input, other: g * _gamma_density(input, other))
+igammac.vjp(input=underivable_input("igammac: input"), other=lambda g, input, other: -g * _gamma_density(input, other))
 
 
 @primitive(
@@ -231,7 +221,7 @@ igammac.vjp(
 )  # fmt: skip
 def zeta(input: Array, other: Array) -> Array:
     """The Hurwitz zeta function: the sum of ``(k + other) ** -input`` over natural numbers ``k``."""
-    return special.zeta(input, other)  # type: ignore[no-any-return]
+    return special.zeta(input, other)
 
 
 zeta.vjp(

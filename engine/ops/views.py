@@ -7,11 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, ops, registry
+from engine import dtypes, modes, ops, registry
 from engine.errors import DimensionError, OpError
 from engine.op import Array, Dim, Dims, Extents, NewDim, Size, composite, primitive, wrap_dim
 from engine.tensor import Tensor
 
+IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
+CONJUGATED = "Tensor.{} is deprecated on 0-D tensors. Consider using x.conj()."
+REVERSED = (
+    "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an "
+    "error in a future release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - "
+    "1, -1, -1))` to reverse the dimensions of a tensor."
+)
 INCOMPATIBLE = (
     "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
     "contiguous subspaces). Use .reshape(...) instead."
@@ -162,12 +169,19 @@ t.vjp(input=lambda g: ops.t(g))
 @composite(name="T", function=False, attribute=True)
 def reverse_dims(input: Tensor) -> Tensor:
     """All dimensions in reverse order."""
+    if input.array.ndim == 0:
+        modes.warn_once(IDENTITY.format("T"))
+    elif input.array.ndim != 2:
+        modes.warn_once(REVERSED)
     return ops.permute(input, tuple(reversed(range(input.array.ndim))))
 
 
 @composite(name="mT", function=False, attribute=True)
 def matrix_transpose(input: Tensor) -> Tensor:
     """The last two dimensions exchanged."""
+    if input.array.ndim == 0:
+        modes.warn_once(IDENTITY.format("mT"))
+        return input
     if input.array.ndim < 2:
         raise OpError(
             f"tensor.mT is only supported on matrices or batches of matrices. Got {input.array.ndim}-D tensor."
@@ -182,12 +196,18 @@ def conjugate_transpose(input: Tensor) -> Tensor:
     if ndim not in (0, 2):
         batches = " For batches of matrices, consider using tensor.mH" if ndim > 2 else ""
         raise OpError(f"tensor.H is only supported on matrices (2-D tensors). Got {ndim}-D tensor.{batches}")
-    return adjoint_matrix(input) if ndim else input
+    if ndim == 0:
+        modes.warn_once(CONJUGATED.format("H"))
+        return ops.conj(input)
+    return adjoint_matrix(input)
 
 
 @composite(name="mH", function=False, attribute=True)
 def adjoint_matrix(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, and every element conjugated."""
+    if input.array.ndim == 0:
+        modes.warn_once(CONJUGATED.format("mH"))
+        return ops.conj(input)
     if input.array.ndim < 2:
         raise OpError(
             f"tensor.mH is only supported on matrices or batches of matrices. Got {input.array.ndim}-D tensor."
@@ -230,7 +250,10 @@ def _listed(dims: Any) -> list[int]:
 @primitive(view=True)
 def expand(input: Array, size: Extents) -> Array:
     """Dimensions of extent 1 repeated to ``size`` without copying; ``-1`` keeps an extent."""
-    return np.broadcast_to(input, expanded_size(input, size)) if input.shape != size else input[...]
+    if input.shape == size:
+        return input[...]
+    wide = np.broadcast_to(input, expanded_size(input, size))
+    return np.lib.stride_tricks.as_strided(input, wide.shape, wide.strides)  # NumPy's own view is read-only
 
 
 def expanded_size(input: Array, size: tuple[int, ...]) -> tuple[int, ...]:
@@ -238,8 +261,7 @@ def expanded_size(input: Array, size: tuple[int, ...]) -> tuple[int, ...]:
     shape = input.shape
     missing = len(size) - len(shape)
     if missing < 0:
-        name = dtypes.of(input).scalar_type
-        kind = f"CPU{name}Type" if np.iscomplexobj(input) else f"torch.{name}Tensor"
+        kind = dtypes.of(input).tensor_type
         raise OpError(
             f"expand({kind}{{{list(shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) must be "
             f"greater or equal to the number of dimensions in the tensor ({len(shape)})"

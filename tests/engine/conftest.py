@@ -12,5 +12,5 @@ from engine import modes
 @pytest.fixture(autouse=True)
 def state() -> Iterator[modes.State]:
     """A fresh state."""
-    with modes.use(modes.State()) as fresh:
+    with modes.use(modes.State(warnings=[])) as fresh:
         yield fresh

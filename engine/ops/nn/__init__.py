@@ -2,7 +2,9 @@
 
 from importlib import import_module
 
-MODULES = ("activation", "classification", "distance", "loss", "margin", "softmax")
+MODULES = (
+    "activation", "classification", "distance", "embedding", "loss", "margin", "norm", "pad", "softmax",
+)  # fmt: skip
 
 for _module in MODULES:
     import_module(f"engine.ops.nn.{_module}")

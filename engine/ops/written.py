@@ -1,0 +1,14 @@
+"""In-place variants that the reference has as functions too: ``torch.sin_(x)`` is ``x.sin_()``."""
+
+from engine import registry
+
+NAMES = (
+    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "asin", "asinh", "atan", "atanh",
+    "ceil", "cos", "cosh", "deg2rad", "erf", "erfc", "exp", "exp2", "expm1", "fix", "floor", "frac", "gcd", "i0", "lcm",
+    "ldexp", "log", "log10", "log1p", "log2", "logit", "nan_to_num", "neg", "negative", "rad2deg", "reciprocal",
+    "round", "rsqrt", "sigmoid", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc", "xlogy",
+)  # fmt: skip
+for _name in NAMES:
+    _variant = registry.method(f"{_name}_")
+    if _variant is not None:
+        registry.add_function(f"{_name}_", _variant)
