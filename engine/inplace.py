@@ -31,7 +31,7 @@ INFERENCE = (
 
 def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, grad_fn: str) -> Tensor:
     """A tensor over ``array``, which looks into the storage of ``source``."""
-    if not np.may_share_memory(array, source.array) and array.size:
+    if not np.may_share_memory(array, source.storage.array) and array.size:
         return Tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
     view = Tensor(array, source.storage)
     view.base = source if source.base is None else source.base
@@ -252,6 +252,8 @@ class _Region:
             base = _in_parts(base)
         if self.view_is_complex and not self.base_is_complex:
             view = _in_parts(view)
+        if any(step == 0 and extent > 1 for extent, step in zip(view.size, view.stride, strict=True)):
+            raise OpError(OVERLAP)
         self.place = _relative(view, base)
 
     def spread(self, g: Tensor) -> Tensor:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import re
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ import numpy as np
 
 from engine import modes, registry
 from engine.errors import ArgumentTypeError, OpError
-from engine.tensor import Size, Tensor, TensorSpec
+from engine.tensor import Size, Tensor, TensorSpec, forward_name
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -89,7 +88,7 @@ class Saved:
         if origin is not None and self.output_nr is None:
             edge = edge_of(origin)
         if edge is not None and not isinstance(edge.node, Accumulate):
-            source = f", which is output {edge.output_nr} of {re.sub(r'Backward[0-9]*$', '', edge.node.name())},"
+            source = f", which is output {edge.output_nr} of {forward_name(edge.node.name())},"
         return (
             f"one of the variables needed for gradient computation has been modified by an inplace operation: [{kind}]"
             f"{source} is at version {self.storage.version}; expected version {self.version} instead. Hint: enable "

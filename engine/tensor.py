@@ -29,6 +29,11 @@ NOT_A_LEAF = (
 )
 
 
+def forward_name(node_name: str) -> str:
+    """What messages call the op of a node: ``MulBackward0`` is ``Mul``, ``SumBackward1`` is ``Sum1``."""
+    return re.sub(r"Backward(?:0|([0-9]+))$", lambda found: found[1] or "", node_name)
+
+
 class Size(tuple[int, ...]):
     """A shape. A tuple that prints as the reference's."""
 
@@ -212,7 +217,10 @@ class Tensor:
                 raise OpError(self.refusal("its base or another view of its base has been"))
             modes.touch(self)
             seen = base if self.dtype.is_complex == base.dtype.is_complex else self._reinterpreted(base)
-            self.node, self.output_nr = registry.op("as_strided").history(seen, *self.geometry), 0
+            if seen is not base and seen.geometry == self.geometry:
+                self.node, self.output_nr = seen.node, 0
+            else:
+                self.node, self.output_nr = registry.op("as_strided").history(seen, *self.geometry), 0
         self.seen_version = self.storage.version
 
     def refusal(self, what: str) -> str:
@@ -220,7 +228,7 @@ class Tensor:
         if self.node is None:
             where = "A view was created in no_grad mode and"
             return f"{where} {what} modified inplace with grad mode enabled.{self.view_note}"
-        function = re.sub(r"Backward[0-9]*$", "", self.node.name())
+        function = forward_name(self.node.name())
         if self.view_note is AMBIGUOUS:
             where = f"Output {self.output_nr} of {function} is a view of a view which was created in no_grad mode and"
             return f"{where} {what} modified inplace with grad mode enabled.{self.view_note}"

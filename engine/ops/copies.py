@@ -32,7 +32,7 @@ def copying(
 
 
 for _view in (
-    views.alias, views.as_strided, views.diagonal, views.expand, views.permute, views.select, views.t, views.transpose,
+    views.alias, views.diagonal, views.expand, views.permute, views.select, views.t, views.transpose,
     views.unsqueeze, join.unbind, join.split_with_sizes, layout.unfold, parts.view_as_real,
 ):  # fmt: skip
     copying(_view)
@@ -42,6 +42,7 @@ _squeeze_all = copying(views.squeeze_all, public=False)
 _squeeze_dim = copying(views.squeeze_dim, public=False)
 _squeeze_dims = copying(views.squeeze_dims, public=False)
 _view_size = copying(views.view, "view_size_copy", public=False, grad_fn="ViewBackward0_copy")
+_as_strided = copying(views.as_strided, "strided_copy", public=False, grad_fn="AsStridedBackward0_copy")
 _view_dtype = copying(layout.view_dtype, public=False)
 
 
@@ -51,6 +52,12 @@ def squeeze_copy(input: Tensor, dim: Any = None) -> Any:
     if dim is None:
         return _squeeze_all, (input,)
     return _squeeze_dims if isinstance(dim, list | tuple) else _squeeze_dim, (input, dim)
+
+
+@overloaded(method=False, writes=False)
+def as_strided_copy(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+    """A copy of elements of the storage by sizes, strides and offset, in elements."""
+    return _as_strided, (input, size, stride, views.offset_in(input, storage_offset))
 
 
 @overloaded(method=False, writes=False)

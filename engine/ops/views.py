@@ -10,6 +10,7 @@ import numpy as np
 from engine import dtypes, modes, ops, registry
 from engine.errors import DimensionError, OpError
 from engine.op import Array, Dim, Dims, Extents, NewDim, Size, composite, primitive, wrap_dim
+from engine.overloads import overloaded
 from engine.tensor import Tensor
 
 IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
@@ -359,16 +360,17 @@ unsqueeze.vjp(input=lambda g, dim: ops.squeeze(g, dim))
 
 
 @primitive(view=True)
-def select(input: Array, dim: Dim, index: int) -> Array:
+def select(input: Array, dim: int, index: int) -> Array:
     """The slice at ``index`` of dimension ``dim``, which goes."""
     if input.ndim == 0:
         raise DimensionError("select() cannot be applied to a 0-dim tensor.")
-    extent = input.shape[dim]
+    axis = wrap_dim(dim, input.ndim)
+    extent = input.shape[axis]
     if not -extent <= index < extent:
         raise DimensionError(
-            f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {dim}"
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {axis}"
         )
-    return input[(slice(None),) * dim + (index, ...)]
+    return input[(slice(None),) * axis + (index, ...)]
 
 
 select.vjp(input=lambda g, input_shape, dim, index: scatter_view(g, "select", input_shape, (dim, index)))
@@ -462,17 +464,28 @@ def strided(flat: Array, size: tuple[int, ...], stride: tuple[int, ...], offset:
     return np.lib.stride_tricks.as_strided(flat[offset:], size, steps)
 
 
-@primitive(view=True, reads_storage=True, grad_fn="AsStridedBackward0")
-def as_strided(input: Array, size: Size, stride: Size, storage_offset: int | None = None) -> Array:
+@primitive(public=False, view=True, reads_storage=True)
+def as_strided(input: Array, size: Size, stride: Size, storage_offset: int) -> Array:
     """The elements of the storage of ``input`` at the given sizes, strides and offset, in elements."""
-    return strided(input, size, stride, storage_offset or 0)
+    return strided(input, size, stride, storage_offset)
 
 
 as_strided.vjp(
     input=lambda g, input_geometry, size, stride, storage_offset: ops.restride(
-        g, (size, stride, storage_offset or 0), input_geometry
+        g, (size, stride, storage_offset), input_geometry
     )
 )
+
+
+@overloaded(name="as_strided", writes=False)
+def as_strided_here(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+    """A view by sizes, strides and offset in the storage, in elements; without an offset from where ``input`` begins."""
+    return as_strided, (input, size, stride, offset_in(input, storage_offset))
+
+
+def offset_in(input: Tensor, storage_offset: int | None) -> int:
+    """The given offset, or that of ``input``."""
+    return input.geometry.offset if storage_offset is None else storage_offset
 
 
 @primitive(public=False, linear=True)

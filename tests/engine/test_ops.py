@@ -97,7 +97,9 @@ def inplace_cases() -> list[tuple[str, int, Sample]]:
     return [
         case
         for case in SAMPLES
-        if case[2].inplace and isinstance(case[2].args[0], Leaf | Fixed) and registry.method(f"{case[0]}_") is not None
+        if case[2].inplace
+        and isinstance(next(iter(case[2].args), None), Leaf | Fixed)
+        and registry.method(f"{case[0]}_") is not None
     ]
 
 

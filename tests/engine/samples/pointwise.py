@@ -126,4 +126,13 @@ SAMPLES: dict[str, list[Sample]] = {
     "where": [sample(fixed([True, False, True]), leaf(3), leaf(3)), sample(fixed([[True], [False]]), leaf(3), leaf()),
               values_only("indices", TRUTH)],
     "masked_fill": [sample(leaf(2, 3), fixed([True, False, True]), 0.5), sample(leaf(3), TRUTH, leaf())],
+    "isin": constant((INTEGERS, FACTORS)),
+    "abs_": constant((FLAT,)),
+    "zero_": constant((FLAT,)),
+    "fill": [sample(leaf(2, 3), 1.5), sample(leaf(2, 3), leaf())],
+    "fill_": constant((FLAT, 1.5)),
+    "clamp_": constant((FLAT, 0.0, 1.0)),
+    "clamp_min_": constant((FLAT, 0.0)),
+    "clamp_max_": constant((FLAT, 0.0)),
+    "float_power_": constant((fixed([0.5, 2.0]), 2.0)),
 }  # fmt: skip
