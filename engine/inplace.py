@@ -252,7 +252,8 @@ class _Region:
             base = _in_parts(base)
         if self.view_is_complex and not self.base_is_complex:
             view = _in_parts(view)
-        if any(step == 0 and extent > 1 for extent, step in zip(view.size, view.stride, strict=True)):
+        overlaps = any(step == 0 and extent > 1 for extent, step in zip(view.size, view.stride, strict=True))
+        if overlaps and 0 not in view.size:
             raise OpError(OVERLAP)
         self.place = _relative(view, base)
 
@@ -288,7 +289,7 @@ def _in_parts(place: Geometry) -> Geometry:
 
 def _contiguous(g: Any) -> Tensor:
     whole = g.storage.array is g.array and g.array.flags.c_contiguous
-    return g if whole else registry.op("clone")(g)  # type: ignore[no-any-return]
+    return g if whole else registry.op("clone_contiguous")(g)  # type: ignore[no-any-return]
 
 
 def _relative(view: Geometry, base: Geometry) -> Geometry:

@@ -311,7 +311,7 @@ class Primitive:
         """Ask the budget before an output may grow beyond the inputs."""
         if self.grows is not None:
             named = {param.name: arrays[param.index] for param in self.signature.params}
-            budget.reserve(int(self.grows(named)), 8)
+            budget.reserve(int(self.grows(named)), 0 if self.view else 8)
         elif self.pointwise and len(self.tensors) > 1:
             operands = [arrays[param.index] for param in self.tensors if arrays[param.index] is not None]
             budget.reserve(prod(check_broadcast(operands)), 8)

@@ -184,12 +184,12 @@ def tensor_named(name: str, namespace: Namespace, place: Place) -> Tensor:
 
 def record_with_grad(tensor: Tensor, encoding: Encoding) -> dict[str, Any]:
     """The record of a tensor, and in it that of its ``grad``."""
-    return {**encode_tensor(tensor, encoding), "grad": encode_grad(tensor, encoding)}
+    return {**encode_tensor(tensor, encoding, qualified=True), "grad": encode_grad(tensor, encoding)}
 
 
 def encode_grad(tensor: Tensor, encoding: Encoding) -> dict[str, Any] | None:
     """The record of ``tensor.grad``, or ``None``."""
-    return None if tensor.grad is None else encode_tensor(tensor.grad, encoding)
+    return None if tensor.grad is None else encode_tensor(tensor.grad, encoding, qualified=True)
 
 
 class _Clock:

@@ -310,9 +310,15 @@ def _refuse_misfit(leaves: _Leaves, dtype: dtypes.DType, low: int, high: int) ->
 
 
 # -- out ----------------------------------------------------------------------------------------------------------
-def encode_tensor(tensor: Tensor, encoding: Encoding = "json") -> dict[str, Any]:
-    """The record of a tensor. Finite ``json`` data stay an array that looks into the tensor: encode it at once."""
+def encode_tensor(tensor: Tensor, encoding: Encoding = "json", *, qualified: bool = False) -> dict[str, Any]:
+    """The record of a tensor. Finite ``json`` data stay an array that looks into the tensor: encode it at once.
+
+    ``grad_fn`` is the node's name as a tensor prints it (``CopySlices``), or ``qualified``, as its ``name()`` gives it
+    (``torch::autograd::CopySlices``); the two differ for a few nodes only.
+    """
     node = tensor.node_name
+    if node is not None and not qualified:
+        node = node.rpartition("::")[2]
     return {
         "data": encode_array(tensor.array, encoding),
         "dtype": tensor.dtype.name,

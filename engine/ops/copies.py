@@ -26,6 +26,7 @@ def copying(
         kernel, public=public, method=method, grad_fn=grad_fn or f"{view.grad_fn}_copy", many=view.many, linear=True,
         reads_storage=view.reads_storage, nondifferentiable=tuple(view.nondifferentiable),
     )  # fmt: skip
+    op.grows = view.grows
     if view.rules:
         op.vjp(input=view.rules[0].function)
     return op

@@ -86,6 +86,8 @@ def factory(
 
 
 def _checked(op_name: str, param: Param, value: Any) -> Any:
+    if value is param.default:
+        return value
     if param.kind == "Tensor":
         if not isinstance(value, Tensor):
             raise param.reject(op_name, "Tensor", value)

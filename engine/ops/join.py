@@ -28,12 +28,16 @@ def _is_skipped(shape: tuple[int, ...]) -> bool:
     return shape == (0,)
 
 
+def _total(tensors: list[Array]) -> int:
+    return sum(array.size for array in tensors)
+
+
 def _check_any(tensors: list[Tensor]) -> None:
     if not tensors:
         raise ArgumentValueError("torch.cat(): expected a non-empty list of Tensors")
 
 
-@primitive(method=False, promote="default", aliases=("concat", "concatenate"), check=_check_any)
+@primitive(method=False, promote="default", aliases=("concat", "concatenate"), check=_check_any, grows=_total)
 def cat(tensors: Arrays, dim: Dim = 0) -> Array:
     """The tensors one after the other along ``dim``; their other extents are equal."""
     _check_cat(tensors, dim)
@@ -83,7 +87,7 @@ def _check_some(tensors: list[Tensor]) -> None:
         raise OpError("stack expects a non-empty TensorList")
 
 
-@primitive(method=False, promote="default", check=_check_some)
+@primitive(method=False, promote="default", check=_check_some, grows=_total)
 def stack(tensors: Arrays, dim: NewDim = 0) -> Array:
     """The tensors, all of one shape, along a new dimension ``dim``."""
     for position, array in enumerate(tensors):

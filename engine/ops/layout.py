@@ -257,7 +257,12 @@ trace.vjp(
 
 
 # -- windows ------------------------------------------------------------------------------------------------------
-@primitive(view=True, function=False)
+def _windows_size(input: Array, dimension: int, size: int, step: int) -> int:
+    extent = input.shape[dimension] if input.ndim else 1
+    return input.size // max(extent, 1) * ((extent - size) // max(step, 1) + 1) * size
+
+
+@primitive(view=True, function=False, grows=_windows_size)
 def unfold(input: Array, dimension: Dim, size: int, step: int) -> Array:
     """Windows of ``size`` elements along ``dimension``, ``step`` apart, as a new last dimension."""
     extent = input.shape[dimension] if input.ndim else 1

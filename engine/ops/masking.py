@@ -8,6 +8,7 @@ import numpy as np
 
 from engine import dtypes, modes, ops
 from engine.errors import OpError
+from engine.kernels.choice import select
 from engine.op import Array, Mask, Scalar, composite, primitive
 from engine.ops.create import check_fits
 from engine.overloads import overloaded
@@ -22,12 +23,12 @@ UINT8_CONDITION = (
 @primitive(public=False, pointwise=True, grad_fn="WhereBackward0", numbers=("input", "other"))
 def choose(condition: Mask, input: Array, other: Array) -> Array:
     """``input`` where ``condition`` holds, ``other`` elsewhere."""
-    return np.where(condition, input, other)
+    return select(condition, input, other)
 
 
 choose.vjp(
-    input=lambda g, condition: ops.choose(condition, g, ops.zeros_of(g)),
-    other=lambda g, condition: ops.choose(condition, ops.zeros_of(g), g),
+    input=lambda g, condition: ops.choose(condition, g, 0),
+    other=lambda g, condition: ops.choose(condition, 0, g),
 )
 
 
@@ -61,7 +62,7 @@ def _check_mask(mask: Array) -> None:
 def masked_fill_number(input: Array, mask: Mask, value: Scalar) -> Array:
     """``input`` with a number where ``mask`` holds."""
     _check_mask(mask)
-    return np.where(mask, np.asarray(value).astype(input.dtype), input)
+    return select(mask, np.asarray(value).astype(input.dtype), input)
 
 
 masked_fill_number.vjp(input=lambda g, mask: g.masked_fill(mask, 0))
@@ -71,12 +72,12 @@ masked_fill_number.vjp(input=lambda g, mask: g.masked_fill(mask, 0))
 def masked_fill_tensor(input: Array, mask: Mask, value: Array) -> Array:
     """``input`` with the 0-d ``value`` where ``mask`` holds."""
     _check_mask(mask)
-    return np.where(mask, value, input)
+    return select(mask, value, input)
 
 
 masked_fill_tensor.vjp(
     input=lambda g, mask: g.masked_fill(mask, 0),
-    value=lambda g, mask: ops.choose(mask, g, ops.zeros_of(g)),
+    value=lambda g, mask: ops.choose(mask, g, 0),
 )
 
 

@@ -248,7 +248,7 @@ def _listed(dims: Any) -> list[int]:
     return [dims] if isinstance(dims, int) else list(dims)
 
 
-@primitive(view=True)
+@primitive(view=True, grows=lambda input, size: prod(expanded_size(input, size)))
 def expand(input: Array, size: Extents) -> Array:
     """Dimensions of extent 1 repeated to ``size`` without copying; ``-1`` keeps an extent."""
     if input.shape == size:
@@ -393,7 +393,7 @@ slice_dim.vjp(
 def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
     """``length`` elements of dimension ``dim`` from ``start`` on."""
     shape = input.array.shape
-    dim = wrap_dim(dim, len(shape))
+    dim = wrap_dim(dim, len(shape)) if shape else 0
     begin, end = narrowed(shape, dim, int(start.item()) if isinstance(start, Tensor) else start, length)
     return slice_dim(input, dim, begin, end, 1)
 
@@ -464,7 +464,7 @@ def strided(flat: Array, size: tuple[int, ...], stride: tuple[int, ...], offset:
     return np.lib.stride_tricks.as_strided(flat[offset:], size, steps)
 
 
-@primitive(public=False, view=True, reads_storage=True)
+@primitive(public=False, view=True, reads_storage=True, grows=lambda size: prod(size))
 def as_strided(input: Array, size: Size, stride: Size, storage_offset: int) -> Array:
     """The elements of the storage of ``input`` at the given sizes, strides and offset, in elements."""
     return strided(input, size, stride, storage_offset)
@@ -479,7 +479,7 @@ as_strided.vjp(
 
 @overloaded(name="as_strided", writes=False)
 def as_strided_here(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
-    """A view by sizes, strides and offset in the storage, in elements; without an offset from where ``input`` begins."""
+    """A view by sizes, strides and offset, in elements of the storage; without an offset, from its own."""
     return as_strided, (input, size, stride, offset_in(input, storage_offset))
 
 
@@ -527,7 +527,8 @@ def write_strided(input: Array, src: Array, size: Size, stride: Size, storage_of
 
 
 def _region(g: Tensor, size: Any, stride: Any, storage_offset: int | None) -> Any:
-    return ops.as_strided(ops.contiguous(g), size, stride, storage_offset or 0)
+    whole = g.storage.array is g.array and g.array.flags.c_contiguous
+    return ops.as_strided(g if whole else ops.clone_contiguous(g), size, stride, storage_offset or 0)
 
 
 write_strided.vjp(

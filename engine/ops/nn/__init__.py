@@ -3,7 +3,8 @@
 from importlib import import_module
 
 MODULES = (
-    "activation", "classification", "distance", "embedding", "loss", "margin", "norm", "pad", "softmax",
+    "activation", "classification", "ctc", "distance", "dropout", "embedding", "loss", "margin", "norm", "pad",
+    "softmax",
 )  # fmt: skip
 
 for _module in MODULES:

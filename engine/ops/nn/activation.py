@@ -79,7 +79,7 @@ def hardtanh(input: Array, min_val: Scalar = -1.0, max_val: Scalar = 1.0) -> Arr
     if input.dtype == np.bool_:
         raise OpError("Bool inputs not supported for hardtanh")
     _refuse_complex_clamp(input)
-    if input.dtype.kind == "u" and min(min_val, max_val) < 0:  # type: ignore[type-var]
+    if input.dtype.kind == "u" and min(min_val, max_val) < 0:
         raise OpError("cannot do hardtanh on an unsigned type with negative limits")
     low, high = (np.asarray(limit).astype(input.dtype) for limit in (min_val, max_val))
     return np.minimum(np.maximum(input, low), high)
@@ -125,7 +125,9 @@ def _leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fal
     return _run(leaky_relu, inplace, input, negative_slope)
 
 
-@primitive(method=False, pointwise=True, supports="if", kernel_name="threshold_cpu", inplace_grad_fn="ThresholdBackward1")
+@primitive(
+    method=False, pointwise=True, supports="if", kernel_name="threshold_cpu", inplace_grad_fn="ThresholdBackward1"
+)
 def threshold(input: Array, threshold: Scalar, value: Scalar) -> Array:
     """``input`` above ``threshold``, ``value`` elsewhere."""
     return np.where(input <= threshold, np.asarray(value, input.dtype), input)
@@ -195,7 +197,7 @@ hardshrink.vjp(input=lambda g, input, lambd: slope_backward(g, input, _within(in
 def softshrink(input: Array, lambd: Scalar = 0.5) -> Array:
     """``input`` moved towards 0 by ``lambd``, and 0 where that would change its sign."""
     limits = np.finfo(input.dtype)
-    if not 0 <= lambd <= limits.max:  # type: ignore[operator]
+    if not 0 <= lambd <= limits.max:
         raise OpError(
             f"lambda must be in range [0, {float(limits.max):g}] for input dtype {dtypes.of(input).scalar_type}, but "
             f"found {lambd:g}"
@@ -405,7 +407,7 @@ def prelu_kernel(input: Array, weight: Array) -> Array:
 
 
 prelu_kernel.vjp(
-    input=lambda g, input, weight: prelu_backward(g, input, weight),
+    input=lambda g, input, weight: ops.prelu_backward(g, input, weight),
     weight=lambda g, input: ops.where(input > 0, 0, g * input),
 )
 
@@ -448,9 +450,7 @@ def _check_prelu(input: Tensor, weight: Tensor) -> None:
             f"= {channels}."
         )
     if weight.array.ndim > 1:
-        raise OpError(
-            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.array.ndim}"
-        )
+        raise OpError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.array.ndim}")
 
 
 # -- in-place functions -------------------------------------------------------------------------------------------

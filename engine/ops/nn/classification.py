@@ -77,9 +77,7 @@ def nll_loss(
     return _nll(input, target, weight, reduction, ignore_index)
 
 
-@primitive(
-    public=False, nondifferentiable=("weight",), outputs=("out", "total_weight"), grad_fn="NllLoss2DBackward0"
-)
+@primitive(public=False, nondifferentiable=("weight",), outputs=("out", "total_weight"), grad_fn="NllLoss2DBackward0")
 def nll_loss2d(
     input: Array, target: Index, weight: Array | None, reduction: str, ignore_index: int
 ) -> tuple[Array, Array]:
@@ -143,9 +141,7 @@ def _as_listed(input: Tensor, target: Tensor) -> Tensor:
     return target
 
 
-def _nll_flattened(
-    input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int
-) -> Tensor:
+def _nll_flattened(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int) -> Tensor:
     batch, classes, *rest = input.array.shape
     if target.array.shape[1:] != tuple(rest):
         raise OpError(f"Expected target size {[batch, *rest]}, got {list(target.array.shape)}")
@@ -297,9 +293,7 @@ def _linear_cross_entropy(
         raise OpError("ignore_index cannot be specified when target contains probabilities")
     scores = _linear_scores(input, linear_weight, linear_bias)
     ignored = IGNORED if ignore_index is None else ignore_index
-    return _cross_entropy(  # type: ignore[no-any-return]
-        scores, target, weight, None, ignored, None, reduction, label_smoothing
-    )
+    return _cross_entropy(scores, target, weight, None, ignored, None, reduction, label_smoothing)
 
 
 def _linear_scores(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -307,7 +301,7 @@ def _linear_scores(input: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor
     if len(outputs) > 1:
         weight = ops.reshape(weight, (prod(outputs), features))
         bias = None if bias is None else ops.reshape(bias, (prod(outputs),))
-    return ops.reshape(ops.linear(input, weight, bias), (*input.array.shape[:-1], *outputs))  # type: ignore[no-any-return]
+    return ops.reshape(ops.linear(input, weight, bias), (*input.array.shape[:-1], *outputs))
 
 
 def _check_linear(input: Tensor, weight: Tensor, bias: Tensor | None) -> None:

@@ -17,7 +17,7 @@ from engine.tensor import Tensor
 @primitive(public=False, grad_fn="NormBackward1")
 def norm_along(input: Array, p: Scalar, dim: Dim, keepdim: bool) -> Array:
     """The ``p``-norm along one dimension."""
-    return norm_of(input, p, (dim,) if input.ndim else (), keepdim)  # type: ignore[arg-type]
+    return norm_of(input, p, (dim,) if input.ndim else (), keepdim)
 
 
 def _norm_along_input(g: Any, input: Any, out: Any, p: float, dim: int, keepdim: bool) -> Any:
@@ -32,7 +32,7 @@ norm_along.vjp(input=_norm_along_input)
 @composite(name="pairwise_distance", aliases=("nn.functional.pairwise_distance",), method=False)
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """The ``p``-norm of ``x1 - x2 + eps`` along the last dimension."""
-    return norm_along(x1 - x2 + eps, p, -1, keepdim)  # type: ignore[no-any-return,operator]
+    return norm_along(x1 - x2 + eps, p, -1, keepdim)
 
 
 @composite(name="cosine_similarity", aliases=("nn.functional.cosine_similarity",), method=False)
@@ -40,26 +40,24 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     """The cosine of the angle between ``x1`` and ``x2`` along ``dim``; a length is never below ``eps``."""
     target = common_dtype(x1, x2)
     if not target.is_floating_point:
-        raise OpError(
-            f"expected common dtype to be floating point, yet common dtype is {target.scalar_type}"
-        )
+        raise OpError(f"expected common dtype to be floating point, yet common dtype is {target.scalar_type}")
     shape = np.broadcast_shapes(x1.array.shape, x2.array.shape)
     first, second = (_unit(x, shape, target, dim, eps) for x in (x1, x2))
-    return ops.sum(first * second, (dim,))  # type: ignore[no-any-return]
+    return ops.sum(first * second, (dim,))
 
 
 def _unit(x: Tensor, shape: Any, dtype: Any, dim: int, eps: float) -> Any:
     """``x`` over its length along ``dim``, whose lower bound does not show in the derivative."""
     x = x if x.dtype is dtype else ops.cast(x, dtype)
     x = x if x.array.shape == shape else ops.expand(x, shape)
-    return x / ops.floored(ops.vector_norm(x, 2, (dim,), True), eps)  # type: ignore[operator]
+    return x / ops.floored(ops.vector_norm(x, 2, (dim,), True), eps)
 
 
 @composite(name="nn.functional.normalize")
 def _normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: None = None) -> Tensor:
     """``input`` over its ``p``-norm along ``dim``, or over ``eps`` where that is larger."""
     length = ops.clamp_min(ops.norm(input, p, dim, True), eps)
-    return input / ops.expand(length, input.array.shape)  # type: ignore[no-any-return,operator]
+    return input / ops.expand(length, input.array.shape)
 
 
 # -- all pairs of rows --------------------------------------------------------------------------------------------

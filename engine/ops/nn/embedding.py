@@ -42,9 +42,7 @@ def embedding(
 
 
 @primitive(public=False, linear=True)
-def embedding_backward(
-    grad: Array, indices: Index, count: int, padding_idx: int, scale_grad_by_freq: bool
-) -> Array:
+def embedding_backward(grad: Array, indices: Index, count: int, padding_idx: int, scale_grad_by_freq: bool) -> Array:
     """``grad`` of rows added up at their places among ``count``, over the number of uses if scaled by frequency."""
     result = np.zeros((count, grad.shape[-1]), grad.dtype)
     np.add.at(result, indices, _weighted_rows(grad, indices, count, padding_idx, scale_grad_by_freq))
@@ -62,7 +60,7 @@ def _weighted_rows(rows: Array, indices: Array, count: int, padding_idx: int, sc
     if not scale_grad_by_freq:
         return rows
     uses = np.bincount(indices.ravel(), minlength=count)
-    return rows / uses[indices][..., None].astype(rows.dtype)  # type: ignore[no-any-return]
+    return rows / uses[indices][..., None].astype(rows.dtype)
 
 
 embedding.vjp(
@@ -97,7 +95,7 @@ def _renorm(weight: Tensor, indices: Tensor, max_norm: float | None, norm_type: 
     """Shorten the rows about to be used, in place and unrecorded."""
     if max_norm is not None:
         with modes.no_grad():
-            weight.copy_(renormed_rows(weight.detach(), indices, max_norm, norm_type))  # type: ignore[attr-defined]
+            weight.copy_(renormed_rows(weight.detach(), indices, max_norm, norm_type))
 
 
 @composite(name="nn.functional.embedding")
@@ -108,7 +106,7 @@ def _embedding(
     """The rows of ``weight`` at ``input``; with ``max_norm`` they are first shortened in place to that norm."""
     padding = -1 if padding_idx is None else _row(weight, padding_idx)
     _renorm(weight, input, max_norm, norm_type)
-    return embedding(weight, input, padding, scale_grad_by_freq, sparse)  # type: ignore[no-any-return]
+    return embedding(weight, input, padding, scale_grad_by_freq, sparse)
 
 
 def _row(weight: Tensor, padding_idx: int) -> int:
@@ -150,7 +148,7 @@ def _pooled(rows: Array, bags: Array, count: int, mode: int, sizes: Array) -> Ar
 def _largest(rows: Array, places: Array, bags: Array, count: int, sizes: Array) -> tuple[Array, Array]:
     """The largest element of each column by bag, and the row of the table it stands in; 0 for empty bags."""
     values = np.zeros((count, rows.shape[1]), rows.dtype)
-    sources = np.full(values.shape, -1)
+    sources = np.zeros(values.shape, np.int64)
     for bag in np.nonzero(sizes)[0]:
         inside = np.nonzero(bags == bag)[0]
         winners = inside[np.argmax(rows[inside], axis=0)]
@@ -190,9 +188,8 @@ def _bag_weight(
     max_indices: Any, scale_grad_by_freq: bool, mode: int, padding_idx: int,
 ) -> Any:  # fmt: skip
     if mode == 2:
-        empty = max_indices < 0
-        zeros = ops.zeros(weight_shape, dtype=g.dtype)
-        return ops.scatter_add(zeros, 0, ops.masked_fill(max_indices, empty, 0), ops.masked_fill(g, empty, 0))
+        filled = ops.masked_fill(g, ops.unsqueeze(bag_size == 0, 1), 0)
+        return ops.scatter_add(ops.zeros(weight_shape, dtype=g.dtype), 0, max_indices, filled)
     if mode == 1:
         g = g / ops.unsqueeze(ops.clamp_min(bag_size, 1), 1)
     rows = ops.index_select(g, 0, offset2bag)
@@ -233,7 +230,7 @@ def _embedding_bag(
         )
     padding = -1 if padding_idx is None else padding_idx % max(weight.array.shape[0], 1)
     settings = (scale_grad_by_freq, MODES.index(mode), sparse, per_sample_weights, include_last_offset, padding)
-    return embedding_bag(weight, input, offsets, *settings)[0]  # type: ignore[no-any-return]
+    return embedding_bag(weight, input, offsets, *settings)[0]
 
 
 def _check_bag(input: Tensor, weight: Tensor, per_sample_weights: Tensor | None) -> None:

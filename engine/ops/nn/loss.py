@@ -238,9 +238,7 @@ def _check_logits(input: DType, target: DType) -> None:
     if not input.is_floating_point:
         raise UnsupportedError(f"\"log_sigmoid_cpu\" not implemented for '{input.scalar_type}'")
     if target.category < FLOATING:
-        raise OpError(
-            f"result type {input.scalar_type} can't be cast to the desired output type {target.scalar_type}"
-        )
+        raise OpError(f"result type {input.scalar_type} can't be cast to the desired output type {target.scalar_type}")
 
 
 def _logits_share(g: Any, input: Any, weight: Any, reduction: str) -> Any:
@@ -328,7 +326,10 @@ def _kl_div(
 
 def _divergence(input: Tensor, target: Tensor, log_target: bool) -> Tensor:
     for category, word in ((COMPLEX, "Complex"), (FLOATING, "Integral")):
-        if any((t.dtype.category == COMPLEX) if word == "Complex" else (t.dtype.category < category) for t in (input, target)):
+        if any(
+            (t.dtype.category == COMPLEX) if word == "Complex" else (t.dtype.category < category)
+            for t in (input, target)
+        ):
             raise OpError(f"kl_div: {word} inputs not supported.")
     if log_target:
         return ops.exp(target) * (target - input)
@@ -345,10 +346,8 @@ def _poisson_nll_loss(
     ``full`` adds Stirling's approximation of ``log(target!)`` for targets above 1.
     """
     chosen = reductions.chosen(reduction, size_average, reduce)
-    if log_input:
-        losses = ops.exp(input) - target * input
-    else:
-        losses = input - target * ops.log(input + eps)
+    expected = ops.exp(input) if log_input else input
+    losses = expected - target * (input if log_input else ops.log(input + eps))
     if full:
         losses = losses + _stirling(target)
     return reductions.apply(losses, chosen)

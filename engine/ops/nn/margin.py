@@ -34,7 +34,7 @@ def _check_multi_margin(input: Tensor, target: Tensor, weight: Tensor | None) ->
 
 def _listed(input: Tensor) -> Tensor:
     """One number as the score of one class."""
-    return input if input.array.ndim else ops.reshape(input, (1,))  # type: ignore[no-any-return]
+    return input if input.array.ndim else ops.reshape(input, (1,))
 
 
 @primitive(public=False, nondifferentiable=("weight",))
@@ -57,9 +57,7 @@ def multi_margin_loss(
     return reduced(np.asarray(losses), reduction)
 
 
-def _multi_margin_input(
-    g: Any, input: Any, target: Any, weight: Any, p: int, margin: float, reduction: str
-) -> Any:
+def _multi_margin_input(g: Any, input: Any, target: Any, weight: Any, p: int, margin: float, reduction: str) -> Any:
     classes = input.shape[-1]
     target = ops.reshape(target, input.shape[:-1])
     hot = ops.cast(ops.one_hot(target, classes), input.dtype)
@@ -88,7 +86,7 @@ def _multi_margin_loss(
         raise ArgumentValueError("weight must be one-dimensional")
     refuse_grad("multi_margin_loss", weight=weight)
     _check_multi_margin(input, target, weight)
-    return multi_margin_loss(_listed(input), target, weight, p, margin, chosen)  # type: ignore[no-any-return]
+    return multi_margin_loss(_listed(input), target, weight, p, margin, chosen)
 
 
 # -- margins between classes and targets, of which there may be several -------------------------------------------
@@ -133,8 +131,9 @@ def multilabel_margin_slope(input: Array, target: Index) -> Array:
 
 
 multilabel_margin_loss.vjp(
-    input=lambda g, input, target, reduction: ops.unsqueeze(share(g, reduction, input.shape[:-1]), -1)
-    * multilabel_margin_slope(input, target)
+    input=lambda g, input, target, reduction: (
+        ops.unsqueeze(share(g, reduction, input.shape[:-1]), -1) * multilabel_margin_slope(input, target)
+    )
 )
 
 
@@ -151,7 +150,7 @@ def _multilabel_margin_loss(
         raise OpError(
             f"inconsistent target size: {list(target.array.shape)} for input of size: {list(input.array.shape)}"
         )
-    return multilabel_margin_loss(_listed(input), _listed(target), reductions.chosen(reduction, size_average, reduce))  # type: ignore[no-any-return]
+    return multilabel_margin_loss(_listed(input), _listed(target), reductions.chosen(reduction, size_average, reduce))
 
 
 @composite(name="nn.functional.multilabel_soft_margin_loss")
@@ -160,7 +159,7 @@ def _multilabel_soft_margin_loss(
     reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """The mean over classes of ``binary_cross_entropy_with_logits``."""
-    losses: Any = -(target * ops.log_sigmoid(input) + (1 - target) * ops.log_sigmoid(-input))  # type: ignore[operator]
+    losses: Any = -(target * ops.log_sigmoid(input) + (1 - target) * ops.log_sigmoid(-input))
     if weight is not None:
         losses = losses * weight
     losses = losses.sum(-1) / input.array.shape[-1]
@@ -182,7 +181,7 @@ def _margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
-    return reductions.apply(ops.clamp_min(-target * (input1 - input2) + margin, 0), chosen)  # type: ignore[operator]
+    return reductions.apply(ops.clamp_min(-target * (input1 - input2) + margin, 0), chosen)
 
 
 @composite(name="nn.functional.hinge_embedding_loss")
@@ -249,7 +248,7 @@ def _triplet_margin_with_distance_loss(
 def _triplet(
     anchor: Any, positive: Any, negative: Any, distance: Callable[..., Any], margin: float, swap: bool, reduction: str
 ) -> Tensor:
-    """``swap`` takes the distance between ``positive`` and ``negative`` where it is the smaller (Balntas et al., 2016)."""
+    """``swap`` takes the smaller of the distances of ``negative`` from the two others (Balntas et al., 2016)."""
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = ops.minimum(far, distance(positive, negative))

@@ -33,7 +33,7 @@ def standardized(input: Array, mean: Array, rstd: Array, dims: Dims, eps: float)
 
 
 standardized.vjp(
-    input=lambda g, input, mean, rstd, dims, eps: standardized_backward(g, input, mean, rstd, dims, eps)
+    input=lambda g, input, mean, rstd, dims, eps: ops.standardized_backward(g, input, mean, rstd, dims, eps)
 )
 
 
@@ -115,9 +115,7 @@ def _layer_dims(shape: Any, normalized_shape: Any) -> tuple[int, ...]:
     return tuple(range(len(shape) - len(normalized_shape), len(shape)))
 
 
-@primitive(
-    public=False, outputs=("out", "mean", "rstd"), grad_fn="NativeLayerNormBackward0", check=_check_layer
-)
+@primitive(public=False, outputs=("out", "mean", "rstd"), grad_fn="NativeLayerNormBackward0", check=_check_layer)
 def layer_norm_stats(
     input: Array, normalized_shape: Size, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Array, Array]:
@@ -150,12 +148,12 @@ def native_layer_norm(
     return out, mean.detach(), rstd.detach()
 
 
-@composite(name="nn.functional.layer_norm")
+@composite(name="nn.functional.layer_norm", aliases=("layer_norm",), method=False)
 def _layer_norm(
     input: Tensor, normalized_shape: Any, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
     """The last dimensions, of extents ``normalized_shape``, standardised, then scaled and shifted."""
-    return layer_norm_stats(input, _listed("layer_norm", normalized_shape), weight, bias, eps)[0]  # type: ignore[no-any-return]
+    return layer_norm_stats(input, _listed("layer_norm", normalized_shape), weight, bias, eps)[0]
 
 
 def _listed(name: str, normalized_shape: Any) -> Any:
@@ -168,9 +166,7 @@ def _listed(name: str, normalized_shape: Any) -> Any:
 
 
 @composite(name="nn.functional.rms_norm", aliases=("rms_norm",), method=False)
-def _rms_norm(
-    input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None
-) -> Tensor:
+def _rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None, eps: float | None = None) -> Tensor:
     """The last dimensions over the root of their mean square, then scaled (Zhang and Sennrich, 2019, eq. 4)."""
     if not input.dtype.is_differentiable:
         raise UnsupportedError(f"\"rms_norm\" not implemented for '{input.dtype.scalar_type}'")
@@ -188,7 +184,7 @@ def _rms_norm(
 
 
 def _cast(input: Tensor, dtype: dtypes.DType) -> Tensor:
-    return input if input.dtype is dtype else ops.cast(input, dtype)  # type: ignore[no-any-return]
+    return input if input.dtype is dtype else ops.cast(input, dtype)
 
 
 # -- groups -------------------------------------------------------------------------------------------------------
@@ -260,7 +256,7 @@ def _by_channel(values: Any) -> Any:
 native_group_norm.vjp(input=_group_input, weight=_group_weight, bias=lambda g: _by_channel(g))
 
 
-@composite(name="nn.functional.group_norm")
+@composite(name="nn.functional.group_norm", aliases=("group_norm",), method=False)
 def _group_norm(
     input: Tensor, num_groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
@@ -270,7 +266,7 @@ def _group_norm(
         raise OpError(f"Expected at least 2 dimensions for input tensor but received {len(shape)}")
     _check_batch_size([shape[0] * shape[1] // num_groups, num_groups, *shape[2:]])
     sizes = (shape[0], shape[1], prod(shape[2:]))
-    return native_group_norm(input, weight, bias, *sizes, num_groups, eps)[0]  # type: ignore[no-any-return]
+    return native_group_norm(input, weight, bias, *sizes, num_groups, eps)[0]
 
 
 def _check_batch_size(shape: Any) -> None:
@@ -283,9 +279,7 @@ def _batch_dims(ndim: int) -> tuple[int, ...]:
     return tuple(dim for dim in range(ndim) if dim != 1)
 
 
-def _batch_norm(
-    input: Array, weight: Array | None, bias: Array | None, eps: float
-) -> tuple[Array, Array, Array]:
+def _batch_norm(input: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
     _require_floating(input, "batch_norm")
     mean, rstd = statistics(input, _batch_dims(input.ndim), eps)
     by_channel = [None if t is None else t.reshape(_channels(input.ndim)) for t in (weight, bias)]
@@ -302,9 +296,7 @@ def _batch_norm_by(
 
 
 @primitive(public=False, outputs=("out", "mean", "rstd"), grad_fn="NativeBatchNormBackward0")
-def batch_norm_train(
-    input: Array, weight: Array | None, bias: Array | None, eps: float
-) -> tuple[Array, Array, Array]:
+def batch_norm_train(input: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
     """Channels standardised over the batch, then scaled and shifted; and the statistics."""
     return _batch_norm(input, weight, bias, eps)
 
@@ -376,7 +368,7 @@ def _check_channels(input: Tensor, **tensors: Tensor | None) -> None:
 def _update_running(running: Tensor | None, fresh: Any, momentum: float) -> None:
     if running is not None:
         with modes.no_grad():
-            running.copy_(fresh() * momentum + running * (1 - momentum))  # type: ignore[attr-defined,operator]
+            running.copy_(fresh() * momentum + running * (1 - momentum))
 
 
 def _batch(
@@ -445,7 +437,7 @@ def _functional_batch_norm(
         raise ArgumentValueError(f"batch_norm eps must be non-negative, but got {eps}")
     if input.array.size == 0:
         return _empty_batch(input, weight, bias)
-    return native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]  # type: ignore[no-any-return]
+    return native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
 
 
 def _check_batch_size_of(input: Tensor) -> None:
@@ -457,7 +449,7 @@ def _check_batch_size_of(input: Tensor) -> None:
 def _empty_batch(input: Tensor, weight: Any, bias: Any) -> Tensor:
     out = ops.clone(input)
     out = out if weight is None else out * weight[0]
-    return out if bias is None else out + bias[0]  # type: ignore[no-any-return]
+    return out if bias is None else out + bias[0]
 
 
 # -- instances ----------------------------------------------------------------------------------------------------
@@ -480,15 +472,13 @@ def _instance_norm(
     for running, moved in ((running_mean, repeated[2]), (running_var, repeated[3])):
         if running is not None and use_input_stats:
             with modes.no_grad():
-                running.copy_(ops.mean(ops.view(moved, (batch, channels)), (0,)))  # type: ignore[attr-defined]
-    return ops.view(out, shape)  # type: ignore[no-any-return]
+                running.copy_(ops.mean(ops.view(moved, (batch, channels)), (0,)))
+    return ops.view(out, shape)
 
 
 # -- neighbouring channels ----------------------------------------------------------------------------------------
 @composite(name="nn.functional.local_response_norm")
-def _local_response_norm(
-    input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0
-) -> Tensor:
+def _local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
     """``input`` over a power of the mean square of ``size`` neighbouring channels (Krizhevsky et al., 2012, 3.3)."""
     shape = input.array.shape
     if len(shape) < 3:
@@ -497,8 +487,8 @@ def _local_response_norm(
         )
     if input.array.size == 0:
         return input
-    squares = _neighbour_mean(input * input, size)  # type: ignore[operator]
-    return input / ops.pow(squares * alpha + k, beta)  # type: ignore[no-any-return,operator]
+    squares = _neighbour_mean(input * input, size)
+    return input / ops.pow(squares * alpha + k, beta)
 
 
 def _neighbour_mean(squares: Any, size: int) -> Any:

@@ -12,7 +12,6 @@ from engine.op import Array, Primitive, Size, composite, primitive
 from engine.tensor import Tensor
 
 
-
 # -- mirrored and replicated --------------------------------------------------------------------------------------
 def _sources(extent: int, before: int, after: int, mirrored: bool) -> Array:
     """Which element along a dimension each element of the padded one is."""
@@ -44,7 +43,7 @@ def pad_backward(grad: Array, input: Array, padding: Size, mirrored: bool) -> Ar
     for axis, sources in reversed(_axes(input.ndim, padding, input.shape, mirrored)):
         shape = (*grad.shape[:axis], input.shape[axis], *grad.shape[axis + 1 :])
         total = np.zeros(shape, grad.dtype)
-        np.add.at(total, (slice(None),) * axis + (sources,), grad)
+        np.add.at(np.moveaxis(total, axis, 0), sources, np.moveaxis(grad, axis, 0))
         grad = total
     return grad
 
@@ -67,7 +66,7 @@ def _replicated(input: Array, padding: Size) -> Array:
 
 def _declare(kernel: Any, name: str, mirrored: bool) -> Primitive:
     def body(input: Array, padding: Size) -> Array:
-        return kernel(input, padding)  # type: ignore[no-any-return]
+        return kernel(input, padding)
 
     body.__name__, body.__doc__ = name, kernel.__doc__
     words = "ReflectionPad" if mirrored else "ReplicationPad"
@@ -76,7 +75,9 @@ def _declare(kernel: Any, name: str, mirrored: bool) -> Primitive:
     return op
 
 
-_OPS = {(True, n): _declare(_mirrored, f"reflection_pad{n}d", True) for n in (1, 2, 3)}
+_OPS: dict[tuple[bool, int], Primitive] = {
+    (True, n): _declare(_mirrored, f"reflection_pad{n}d", True) for n in (1, 2, 3)
+}
 _OPS |= {(False, n): _declare(_replicated, f"replication_pad{n}d", False) for n in (1, 2, 3)}
 
 
@@ -128,18 +129,18 @@ def _pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = 
     """
     _check_pad(input, pad, value)
     if mode == "constant":
-        return ops.constant_pad_nd(input, pad, value or 0)  # type: ignore[no-any-return]
+        return ops.constant_pad_nd(input, pad, value or 0)
     if value is not None and value != 0:
-        raise OpError(f"Padding mode \"{mode}\" doesn't take in value argument")
+        raise OpError(f'Padding mode "{mode}" doesn\'t take in value argument')
     if mode not in ("reflect", "replicate", "circular"):
         raise UnsupportedError(f"Unrecognised padding mode {mode}")
     count = len(pad) // 2
     if count not in (1, 2, 3) or input.array.ndim not in (count + 1, count + 2):
         raise UnsupportedError(_unsupported(len(pad), input.array.ndim))
     if mode == "circular":
-        return _circular(input, pad)  # type: ignore[no-any-return]
+        return _circular(input, pad)
     _check_room(input, pad, mode)
-    return _OPS[mode == "reflect", count](input, pad)  # type: ignore[no-any-return]
+    return _OPS[mode == "reflect", count](input, pad)
 
 
 def _unsupported(length: int, ndim: int) -> str:

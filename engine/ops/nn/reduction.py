@@ -19,9 +19,7 @@ def chosen(reduction: str, size_average: bool | None = None, reduce: bool | None
     """``"none"``, ``"mean"`` or ``"sum"``; the two older arguments override ``reduction``, with a warning."""
     if size_average is not None or reduce is not None:
         reduction = "none" if reduce is False else "sum" if size_average is False else "mean"
-        modes.warn(
-            f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead."
-        )
+        modes.warn(f"size_average and reduce args will be deprecated, please use reduction='{reduction}' instead.")
     if reduction == "elementwise_mean":
         modes.warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.")
         return "mean"
