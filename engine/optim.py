@@ -6,12 +6,12 @@ the order of operations is the reference's, for results to agree to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from math import inf, sqrt
 from typing import Any
 
 from engine import modes, ops, registry
-from engine.errors import ArgumentTypeError, ArgumentValueError
+from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
 from engine.tensor import Tensor
 
 State = dict[str, Any]
@@ -43,6 +43,8 @@ class Optimizer:
 
     def add_param_group(self, param_group: Group) -> None:
         """Optimise further parameters; settings not given are the defaults."""
+        if not isinstance(param_group, dict):
+            raise ArgumentTypeError(f"param_group must be a dict, but got {type(param_group)}")
         given = param_group["params"]
         params = [given] if isinstance(given, Tensor) else list(given)
         for param in params:
@@ -65,12 +67,18 @@ class Optimizer:
                 with modes.no_grad():
                     param.grad.zero_()
 
-    def step(self) -> None:
-        """Move every parameter that has a gradient."""
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Move every parameter that has a gradient; ``closure`` computes the loss first, which is returned."""
+        loss = None
+        if closure is not None:
+            with modes.enable_grad():
+                loss = closure()
         with modes.no_grad():
             for param, group in self._params():
                 if param.grad is not None:
-                    self._update(param, _gradient(param, group), self._state_of(param), group)
+                    grad = _gradient(param, group)
+                    self._update(_real(param), _real(grad), self._state_of(param), group)
+        return loss
 
     def _params(self) -> Iterator[tuple[Tensor, Group]]:
         return ((param, group) for group in self.param_groups for param in group["params"])
@@ -90,7 +98,7 @@ class Optimizer:
     def __repr__(self) -> str:
         lines = [f"{type(self).__name__} ("]
         for number, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {number}")
+            lines += [""] * (number > 0) + [f"Parameter Group {number}"]
             lines += [f"    {name}: {group[name]}" for name in sorted(group) if name != "params"]
         return "\n".join([*lines, ")"])
 
@@ -112,6 +120,11 @@ def _check_param(param: Any) -> None:
         raise ArgumentTypeError(f"optimizer can only optimize Tensors, but one of the params is {type(param).__name__}")
     if not param.is_leaf:
         raise ArgumentValueError("can't optimize a non-leaf Tensor")
+
+
+def _real(tensor: Tensor) -> Tensor:
+    """Complex numbers as pairs of real ones, which are optimised independently."""
+    return ops.view_as_real(tensor) if tensor.dtype.is_complex else tensor
 
 
 def _gradient(param: Tensor, group: Group) -> Tensor:
@@ -140,6 +153,12 @@ def _buffer(state: State, name: str, like: Tensor, value: float = 0.0) -> Any:
 def _count(state: State) -> int:
     state["step"] = state.get("step", 0) + 1
     return int(state["step"])
+
+
+def _rounded(product: float, factor: float) -> float:
+    """``product * factor`` in the default dtype, in which the reference keeps it."""
+    kind = modes.get_default_dtype().numpy.type
+    return float(kind(product) * kind(factor))
 
 
 def _settings(maximize: bool) -> Group:
@@ -195,7 +214,7 @@ class Adam(Optimizer):
         step, (beta1, beta2) = _count(state), group["betas"]
         _decay(param, group)
         mean = _buffer(state, "exp_avg", param).lerp_(grad, 1 - beta1)
-        square = _buffer(state, "exp_avg_sq", param).mul_(beta2).addcmul_(grad, grad.conj(), value=1 - beta2)
+        square = _buffer(state, "exp_avg_sq", param).mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
         if group["amsgrad"]:
             square = ops.maximum(_buffer(state, "max_exp_avg_sq", param), square)
             state["max_exp_avg_sq"] = square
@@ -256,7 +275,7 @@ class NAdam(Optimizer):
         step, (beta1, beta2), lr = _count(state), group["betas"], group["lr"]
         _decay(param, group)
         now, coming = (beta1 * (1.0 - 0.5 * 0.96 ** (t * group["momentum_decay"])) for t in (step, step + 1))
-        product = state["mu_product"] = state.get("mu_product", 1.0) * now
+        product = state["mu_product"] = _rounded(state.get("mu_product", 1.0), now)
         mean = _buffer(state, "exp_avg", param).lerp_(grad, 1 - beta1)
         square = _buffer(state, "exp_avg_sq", param).mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
         scale = square.div(1 - beta2**step).sqrt_().add_(group["eps"])
@@ -277,8 +296,9 @@ class Adagrad(Optimizer):
         _check(initial_accumulator_value >= 0.0, "initial_accumulator_value value", initial_accumulator_value)
         _check(eps >= 0.0, "epsilon value", eps)
         own = {"lr": lr, "lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay}
-        start = {"initial_accumulator_value": initial_accumulator_value, "fused": None}
-        super().__init__(params, {**own, **start, **_settings(maximize)})
+        start = {"initial_accumulator_value": initial_accumulator_value}
+        fixed = {"maximize": maximize, "foreach": None, "differentiable": False, "fused": None}
+        super().__init__(params, {**own, **start, **fixed})
 
     def _update(self, param: Tensor, grad: Tensor, state: State, group: Group) -> None:
         rate = group["lr"] / (1 + (_count(state) - 1) * group["lr_decay"])
@@ -403,7 +423,7 @@ def clip_grad_norm_(
         norms = [ops.vector_norm(g, norm_type) for g in gradients]
         total = ops.vector_norm(ops.stack(norms), norm_type)
         if error_if_nonfinite and not (abs(total.item()) < inf):
-            raise ArgumentValueError(
+            raise OpError(
                 f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it cannot be "
                 "clipped. To disable this error and scale the gradients by the non-finite norm anyway, set "
                 "`error_if_nonfinite=False`"

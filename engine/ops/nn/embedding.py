@@ -180,7 +180,8 @@ def embedding_bag(
         return values, bags, sizes, sources
     if per_sample_weights is not None:
         rows = rows * per_sample_weights[kept][:, None]
-    return _pooled(rows, own, count, mode, sizes), bags, sizes, sizes.copy()
+    noted = sizes if mode == 1 else np.zeros_like(sizes)  # sums need no sizes
+    return _pooled(rows, own, count, mode, sizes), bags, noted, noted.copy()
 
 
 def _bag_weight(

@@ -3,6 +3,7 @@
 from tests.engine.samples import Fixed, Leaf, Sample, first_order, fixed, leaf, sample, values_only
 
 CLASSES = fixed([0, 2, 1])
+SCORES = leaf(5, 2, 3)
 RANDOM = "random unless nothing or everything is dropped"
 
 
@@ -113,6 +114,10 @@ LOSSES = {
     "nn.functional.linear_cross_entropy": [
         sample(leaf(3, 2), leaf(4, 2), CLASSES), sample(leaf(3, 2), leaf(4, 2), CLASSES, linear_bias=leaf(4)),
     ],
+    "nn.functional.ctc_loss": [
+        values_only("the gradient is that before a log_softmax", SCORES, fixed([[1, 2], [1, 1]]), [5, 4], [2, 2], **kind)
+        for kind in ({}, {"reduction": "none"}, {"reduction": "sum", "zero_infinity": True})
+    ] + [values_only("targets that do not fit", SCORES, fixed([1, 2, 1]), [1, 4], [2, 1], zero_infinity=True)],
     "nn.functional.multi_margin_loss": [
         sample(leaf(3, 4), CLASSES), sample(leaf(3, 4), CLASSES, 2, 0.7, fixed([1.0, 2.0, 0.5, 1.5])),
         sample(leaf(4), fixed(1), reduction="none"),
