@@ -98,8 +98,7 @@ class Param:
         """
         position = self.index + (not op_name.endswith("_"))
         return ArgumentTypeError(
-            f"{op_name}(): argument '{self.name}' (position {position}) must be {expected}, not "
-            f"{type(value).__name__}"
+            f"{op_name}(): argument '{self.name}' (position {position}) must be {expected}, not {type(value).__name__}"
         )
 
     def static(self, op_name: str, value: Any, ndim: int) -> Any:
@@ -197,9 +196,7 @@ class Signature:
         ]  # fmt: skip
         if missing:
             names = ", ".join(f'"{name}"' for name in missing)
-            raise ArgumentTypeError(
-                f"{self.name}() missing {len(missing)} required positional arguments: {names}"
-            )
+            raise ArgumentTypeError(f"{self.name}() missing {len(missing)} required positional arguments: {names}")
         for param in self.params:
             if param.variadic and values[param.index] is _REQUIRED:
                 values[param.index] = ()

@@ -2,8 +2,8 @@
 
 A rule asks by name for what it needs: ``g`` is the cotangent of the first differentiable output, ``gs`` those of all
 outputs (zeros where none arrived), ``cotangents`` the same with ``None``; the name of an input saves that input, of an
-output that output; ``x_shape`` (``x_shapes`` of a list), ``x_dtype`` and ``x_geometry`` are shape, dtype and place of ``x``; a
-static argument is handed over. ``needs`` tells a joint rule which cotangents count.
+output that output; ``x_shape`` (``x_shapes`` of a list), ``x_dtype`` and ``x_geometry`` are shape, dtype and place of
+``x``; a static argument is handed over. ``needs`` tells a joint rule which cotangents count.
 
 Modules whose noun is also the name of an op are in the plural (``views``, ``sorting``), so that ``ops.view`` is the op.
 """

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch  # type: ignore[import-not-found]
+import torch
 
 CASES = 1000
 OUT = Path(__file__).with_name("printing.jsonl.gz")

@@ -492,11 +492,6 @@ def _local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: fl
 
 
 def _neighbour_mean(squares: Any, size: int) -> Any:
-    before, after = size // 2, (size - 1) // 2
-    if squares.ndim == 3:
-        padded = ops.constant_pad_nd(ops.unsqueeze(squares, 1), (0, 0, before, after))
-        return ops.squeeze(ops.avg_pool2d(padded, (size, 1), 1), 1)
-    shape = squares.shape
-    deep = ops.reshape(squares, (shape[0], 1, shape[1], shape[2], -1))
-    padded = ops.constant_pad_nd(deep, (0, 0, 0, 0, before, after))
-    return ops.reshape(ops.squeeze(ops.avg_pool3d(padded, (size, 1, 1), 1), 1), shape)
+    """The mean of ``size`` neighbours along dimension 1, zeros beyond its ends counted."""
+    around = (0, 0) * (squares.ndim - 2) + (size // 2, (size - 1) // 2)
+    return ops.mean(ops.unfold(ops.constant_pad_nd(squares, around), 1, size, 1), -1)

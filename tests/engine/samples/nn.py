@@ -115,7 +115,7 @@ LOSSES = {
         sample(leaf(3, 2), leaf(4, 2), CLASSES), sample(leaf(3, 2), leaf(4, 2), CLASSES, linear_bias=leaf(4)),
     ],
     "nn.functional.ctc_loss": [
-        values_only("the gradient is that before a log_softmax", SCORES, fixed([[1, 2], [1, 1]]), [5, 4], [2, 2], **kind)
+        values_only("gradient is before a log_softmax", SCORES, fixed([[1, 2], [1, 1]]), [5, 4], [2, 2], **kind)
         for kind in ({}, {"reduction": "none"}, {"reduction": "sum", "zero_infinity": True})
     ] + [values_only("targets that do not fit", SCORES, fixed([1, 2, 1]), [1, 4], [2, 1], zero_infinity=True)],
     "nn.functional.multi_margin_loss": [
