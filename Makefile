@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: setup fmt check test bench openapi golden run lock
+.PHONY: setup fmt check test bench bench-quick openapi golden run lock
 
 setup: .venv/.ready
 
@@ -35,8 +35,18 @@ check: setup
 openapi: setup
 	$(BIN)/python scripts/openapi.py
 
-bench: setup
-	$(BIN)/python -m bench $(ARGS)
+bench: .venv/bench/.ready
+	.venv/bench/bin/python -m bench.run $(ARGS)
+
+bench-quick: .venv/bench/.ready
+	.venv/bench/bin/python -m bench.run --quick $(ARGS)
+
+# An environment of its own: the peers must not get into the one that the tests run in.
+.venv/bench/.ready: requirements.lock bench/requirements.txt
+	test -x .venv/bench/bin/python || $(PYTHON) -m venv .venv/bench
+	.venv/bench/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements.lock
+	.venv/bench/bin/python -m pip --disable-pip-version-check install --quiet -r bench/requirements.txt
+	touch $@
 
 # Records tests/golden/ anew. The one target that needs PyTorch: make golden PYTHON=<one that has it>
 golden:

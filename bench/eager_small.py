@@ -1,0 +1,50 @@
+"""A chain of 50 ops on 4 elements: what an op costs beside its arithmetic."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+
+import engine
+from bench.measure import OURS, Comparison, compare, single_threaded, timed
+
+Library = Any
+
+
+def chain(library: Library, x: Any) -> Any:
+    """50 elementwise ops; values stay near 1."""
+    for _ in range(10):
+        x = library.sin(x * 1.1 + 0.3)
+        x = library.exp(-x)
+    return x
+
+
+def backward(library: Library, x: Any) -> None:
+    x.grad = None
+    chain(library, x).sum().backward()
+
+
+def leaf(library: Library) -> Any:
+    return library.tensor([0.1, 0.4, 0.7, 1.0], dtype=library.float64, requires_grad=True)
+
+
+def check() -> None:
+    """Both compute the same, or the comparison means nothing."""
+    ours, theirs = leaf(engine), leaf(torch)
+    backward(engine, ours)
+    backward(torch, theirs)
+    torch.testing.assert_close(torch.tensor(ours.grad.tolist(), dtype=torch.float64), theirs.grad)
+
+
+def run(seconds: float) -> list[Comparison]:
+    check()
+    peers = {OURS: engine, "torch eager": torch}
+    with single_threaded():
+        forward = {name: timed(partial(chain, library, leaf(library))) for name, library in peers.items()}
+        both = {name: timed(partial(backward, library, leaf(library))) for name, library in peers.items()}
+        return [
+            *compare("50-op chain on 4 elements, forward", forward, seconds / 2),
+            *compare("50-op chain on 4 elements, forward + backward", both, seconds / 2),
+        ]
