@@ -15,10 +15,10 @@ from engine import registry
 
 FAMILIES = (
     "bessel", "bounds", "casts", "compare", "contraction", "copies", "create", "differences", "division",
-    "draws", "elementary", "extrema", "gathering", "grids", "indexing", "join", "layout", "literals",
-    "masking", "matmul", "nn", "norms", "parts", "pointwise", "polynomials", "powers", "quantiles",
+    "draws", "elementary", "extrema", "factors", "gathering", "grids", "indexing", "join", "layout", "literals",
+    "masking", "matmul", "matrix_norms", "nn", "norms", "parts", "pointwise", "polynomials", "powers", "quantiles",
     "questions", "ragged", "reduce", "rounding", "scalars", "scan", "scattering", "searching", "segments",
-    "selections", "sorting", "special", "statistics", "views", "written",
+    "selections", "solving", "sorting", "special", "statistics", "views", "written",
 )  # fmt: skip
 
 for _family in FAMILIES:
