@@ -459,16 +459,12 @@ def grad(
         )
     keep = create_graph if retain_graph is None else retain_graph
     captured = _sweep(roots, _root_cotangents(roots, grad_outputs), keep, create_graph, _wanted(targets))
-    results = tuple(_result(captured.get(i)) for i in range(len(targets)))
+    results = tuple(captured.get(position) for position in range(len(targets)))
     if materialize_grads:
         return tuple(_zeros(t) if g is None else g for t, g in zip(targets, results, strict=True))
     if not allow_unused and any(g is None for g in results):
         raise OpError(UNUSED)
     return results
-
-
-def _result(cotangent: Tensor | None) -> Tensor | None:
-    return cotangent
 
 
 def _zeros(tensor: Tensor) -> Tensor:
