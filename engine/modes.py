@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -75,9 +75,9 @@ class Journal:
         if id(target) not in self._mementos:
             self._mementos[id(target)] = (target, _memento(target))
 
-    def touched(self) -> Iterator[Any]:
-        """The objects that were about to change."""
-        return (target for target, _ in self._mementos.values())
+    def touched(self) -> Iterable[tuple[Any, Callable[[], None]]]:
+        """The objects that were about to change, each with its memento, in the order of their first touch."""
+        return self._mementos.values()
 
     def rollback(self) -> None:
         """Put every touched object back."""

@@ -37,7 +37,7 @@ class Optimizer:
     def __init__(self, params: Any, defaults: Group) -> None:
         self.defaults = defaults
         self.param_groups: list[Group] = []
-        self.state: dict[int, State] = {}
+        self.state: dict[Tensor, State] = {}  # tensors hash by identity
         for group in _as_groups(params):
             self.add_param_group(group)
 
@@ -84,10 +84,10 @@ class Optimizer:
         return ((param, group) for group in self.param_groups for param in group["params"])
 
     def _state_of(self, param: Tensor) -> State:
-        if id(param) not in self.state:
+        if param not in self.state:
             modes.touch(self.state)
-            self.state[id(param)] = {}
-        state = self.state[id(param)]
+            self.state[param] = {}
+        state = self.state[param]
         modes.touch(state)
         return state
 
@@ -386,7 +386,7 @@ class LRScheduler:
             modes.touch(group)
             group["lr"] = self._next(group)
 
-    def memento(self) -> Any:
+    def memento(self) -> Callable[[], None]:
         """A function that goes back to the present epoch."""
         epoch = self.last_epoch
         return lambda: setattr(self, "last_epoch", epoch)

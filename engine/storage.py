@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,15 +31,9 @@ class Storage:
         """The same memory with a version counter of its own."""
         return Storage(self.array, self.root)
 
-    def memento(self) -> Callable[[], None]:
-        """A function that gives the buffer the bytes and the version it has now."""
-        kept, version = self.array.copy(order="K"), self.version
-
-        def restore() -> None:
-            np.copyto(self.array, kept)
-            self.version = version
-
-        return restore
+    def memento(self) -> Memento:
+        """What gives the buffer the bytes and the version it has now."""
+        return Memento(self)
 
     @property
     def flat(self) -> np.ndarray[Any, Any]:
@@ -51,3 +44,16 @@ class Storage:
     def address(self) -> int:
         """The address of the first element."""
         return int(self.array.__array_interface__["data"][0])
+
+
+class Memento:
+    """The bytes and the version of a storage at one moment; a call puts them back."""
+
+    __slots__ = ("array", "storage", "version")
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage, self.array, self.version = storage, storage.array.copy(order="K"), storage.version
+
+    def __call__(self) -> None:
+        np.copyto(self.storage.array, self.array)
+        self.storage.version = self.version

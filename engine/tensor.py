@@ -212,10 +212,10 @@ class Tensor:
         return None if node is None else str(node.name())
 
     def _regenerate(self, base: Tensor) -> None:
+        modes.touch(self)
         if base.requires_grad:
             if self.view_note is not None:
                 raise OpError(self.refusal("its base or another view of its base has been"))
-            modes.touch(self)
             seen = base if self.dtype.is_complex == base.dtype.is_complex else self._reinterpreted(base)
             if seen is not base and seen.geometry == self.geometry:
                 self.node, self.output_nr = seen.node, 0

@@ -31,11 +31,15 @@ Getter = Callable[[Any], object]
 
 @dataclass(frozen=True, slots=True)
 class Routine:
-    """A function that programs may call. ``engine`` ones also take lambdas and Python's types as dtypes."""
+    """A function that programs may call. ``engine`` ones also take lambdas and Python's types as dtypes.
+
+    It is the attribute ``name`` of ``owner`` (a module, or the value whose method it is), or a built-in function.
+    """
 
     name: str
     function: Callable[..., object]
     engine: bool = False
+    owner: object = None
 
     def __repr__(self) -> str:
         return f"<built-in function {self.name.rpartition('.')[2]}>"
@@ -48,6 +52,7 @@ class Function:
     parameters: tuple[str, ...]
     body: Expression
     captured: Mapping[str, object] = field(default_factory=dict)
+    source: str = ""
 
     def __repr__(self) -> str:
         return f"<function <lambda> at {id(self):#x}>"
@@ -300,6 +305,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., object]]] = {
     "tuple": _over_items(tuple),
 }  # fmt: skip
 FUNCTIONS: Final = {name: Routine(name, function) for name, function in _FUNCTIONS.items()}
+PRINT: Final = Routine("print", print)  # a name for what every run does for itself: see ``interpret``
 UNOFFERED: Final = frozenset(dir(builtins)) - FUNCTIONS.keys() - {"print", "_"}
 """Python's other built-in names: a program that uses one is outside the language, not merely wrong."""
 
@@ -310,7 +316,13 @@ def _methods(functions: Mapping[str, Callable[..., object]]) -> dict[str, Getter
 
 
 def _bound(name: str, function: Callable[..., object]) -> Getter:
-    return lambda value: Routine(name, lambda *args, **kwargs: function(bounded(value), *map(bounded, args), **kwargs))
+    def bind(value: object) -> Routine:
+        def call(*args: Any, **kwargs: Any) -> object:
+            return function(bounded(value), *map(bounded, args), **kwargs)
+
+        return Routine(name, call, owner=value)
+
+    return bind
 
 
 def _changing(function: Callable[..., object]) -> Callable[..., object]:

@@ -204,7 +204,7 @@ class Interpreter:
         if name in _GLOBALS:
             return _GLOBALS[name]
         if name == "print":
-            return Routine("print", self.print)
+            return builtins.PRINT
         if name in builtins.UNOFFERED:
             raise GraphError(f"{name} is outside the language of this service: its functions are {_OFFERED}")
         raise NameError(f"name '{name}' is not defined")
@@ -266,7 +266,7 @@ class Interpreter:
         return self.evaluate(last, scope)
 
     def _lambda(self, expression: tree.Lambda, scope: Scope | None) -> Function:
-        return Function(expression.parameters, expression.body, dict(scope or {}))
+        return Function(expression.parameters, expression.body, dict(scope or {}), expression.source)
 
     # -- calls ----------------------------------------------------------------------------------------------------
     def _call(self, expression: tree.Call, scope: Scope | None) -> Any:
@@ -276,6 +276,8 @@ class Interpreter:
         return self.call(function, args, kwargs)
 
     def call(self, function: object, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        if function is builtins.PRINT:
+            return self.print(*args, **kwargs)
         if isinstance(function, Routine):
             if function.engine:
                 args, kwargs = self.for_engine(args, kwargs)
@@ -296,8 +298,11 @@ class Interpreter:
             return value
         if isinstance(value, Function):
             return partial(self.apply, value)
+        if value is builtins.PRINT:
+            return self.print
         if isinstance(value, Routine):
-            return dtypes.python_type(value.function()) if value.name in builtins.PYTHON_TYPES else value.function
+            is_type = value.owner is None and value.name in builtins.PYTHON_TYPES
+            return dtypes.python_type(value.function()) if is_type else value.function
         return bounded(value)
 
     def apply(self, function: Function, *args: Any, **kwargs: Any) -> Any:

@@ -43,7 +43,7 @@ def module_attribute(module: Module, name: str) -> object:
     path = full.removeprefix("torch.")
     found = function(path)
     if found is not None:
-        return Routine(path, found, engine=True)
+        return Routine(name, found, engine=True, owner=module)
     if full in MODULES:
         return Module(full)
     if path in CONSTANTS:
@@ -106,7 +106,7 @@ def _methods(*names: str) -> dict[str, Getter]:
 
 def _method(name: str) -> Getter:
     read = operator.attrgetter(name)
-    return lambda value: Routine(name, read(value), engine=True)
+    return lambda value: Routine(name, read(value), engine=True, owner=value)
 
 
 def _fields(*names: str) -> dict[str, Getter]:

@@ -38,7 +38,7 @@ def _tensor_attribute(tensor: Tensor, name: str) -> object:
     method = registry.method(name)
     if method is None:
         raise AttributeError(f"'{type_name(tensor)}' object has no attribute '{name}'")
-    return Routine(name, partial(method, tensor), engine=True)
+    return Routine(name, partial(method, tensor), engine=True, owner=tensor)
 
 
 def _plain_attribute(value: Any, name: str) -> object:

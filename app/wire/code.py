@@ -255,7 +255,7 @@ class _CodeReader:
             case ast.BoolOp(operator, operands):
                 return Logical("and" if isinstance(operator, ast.And) else "or", self._all(operands, depth))
             case ast.Lambda(arguments, body):
-                return Lambda(_parameters(node, arguments), self.expression(body, depth))
+                return Lambda(_parameters(node, arguments), self.expression(body, depth), ast.unparse(node))
         _refuse_outside(node)
 
     def _all(self, nodes: list[ast.expr], depth: int) -> tuple[Expression, ...]:

@@ -176,8 +176,11 @@ class Logical:
 
 @dataclass(frozen=True, slots=True)
 class Lambda:
+    """``source`` is its text, from which it can be read again."""
+
     parameters: tuple[str, ...]
     body: Expression
+    source: str = ""
 
 
 Expression = (

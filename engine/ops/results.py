@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import namedtuple
+from functools import cache
 from typing import Any
 
 
@@ -17,7 +18,8 @@ class NamedResult(tuple[Any, ...]):
         return f"torch.return_types.{type(self).__name__}(\n{fields})"
 
 
+@cache
 def named_result(name: str, *fields: str) -> Any:
-    """The type of the results of the op ``name``; call it with one tensor a field."""
+    """The type of the results of the op ``name``; call it with one tensor a field. The same question, the same type."""
     base = namedtuple(name, fields)  # type: ignore[misc]
     return type(name, (NamedResult, base), {"__slots__": (), "__module__": "torch.return_types"})

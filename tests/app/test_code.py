@@ -92,7 +92,7 @@ def test_del_takes_several_names() -> None:
 def test_a_lambda_is_data() -> None:
     (statement,) = parse("f = lambda p, q: p").statements
     assert isinstance(statement, Assign)
-    assert statement.value == Lambda(("p", "q"), Name("p"))
+    assert statement.value == Lambda(("p", "q"), Name("p"), "lambda p, q: p")
 
 
 OUTSIDE = {
