@@ -19,11 +19,11 @@ from pydantic import BaseModel
 from app.core.directory import Directory, Precondition
 from app.core.errors import InvalidRequest, Unauthorized
 from app.core.limits import Limits
-from app.core.replies import Claim, Reply
+from app.core.replies import Key, Reply
 from app.core.workers import Workers
 from app.metrics import Metrics
 from app.settings import Settings, key_digest
-from app.stores.memory import MemoryStore
+from app.stores.choice import store_for
 from app.wire import codec
 from app.wire.arrays import Encoding
 from app.wire.messages import WireEncoding
@@ -41,7 +41,8 @@ class Services:
         self.limits = settings.limits
         self.owners = settings.owners_by_key_digest
         self.workers = Workers(settings.threads, settings.queue, settings.limits.seconds)
-        self.directory = Directory(MemoryStore(), settings.limits)
+        store = store_for(settings.store, settings.data, settings.sync, settings.threads + 2)
+        self.directory = Directory(store, settings.limits, settings.cache_bytes)
         self.metrics = Metrics()
 
 
@@ -129,13 +130,18 @@ class Exchange:
         form = codec.request_format(self.content_type)
         return codec.decode(codec.decompress(self.body, self.content_encoding, self.limits), form, self.limits)
 
+    def document(self) -> bytes:
+        """The body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``."""
+        codec.request_format(self.content_type, (codec.Format.MSGPACK,))
+        return codec.decompress(self.body, self.content_encoding, self.limits)
+
     def precondition(self) -> Precondition:
         """The version that must hold, and the claim of the Idempotency-Key with the digest of this very request."""
         if self.idempotency_key is None:
             return Precondition(self.version)
         digest = sha256(f"{self.request_line}\0{self.content_type}\0{self.answer_format.value}\0".encode())
         digest.update(self.body)
-        return Precondition(self.version, Claim(self.idempotency_key, digest.digest()))
+        return Precondition(self.version, Key(self.idempotency_key, digest.digest()))
 
     def data_encoding(self, asked: WireEncoding | None = None) -> Encoding:
         """How tensor data are written: as the body asks, else the query, else what suits the format."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
@@ -12,11 +13,14 @@ from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from app import docs, openapi, problems
+from app.core.replies import RENEWAL_S
 from app.dependencies import Services
 from app.observation import Observation
 from app.routers import catalog, evaluate, health, sessions, tensors
 from app.settings import Settings
+from app.stores.base import StoreError
 
+log = logging.getLogger("gradserve")
 SWEEP_INTERVAL_S = 60.0
 VERSION = "0.1.0"
 SUMMARY = "PyTorch's autograd as an HTTP computation API: graphs in, values and gradients out."
@@ -28,10 +32,17 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        sweeping = asyncio.create_task(_sweep(services))
+        directory = services.directory
+        await asyncio.to_thread(directory.store.open)
+        chores = [
+            asyncio.create_task(_regularly(SWEEP_INTERVAL_S, directory.sweep)),
+            asyncio.create_task(_regularly(RENEWAL_S, directory.replies.renew)),
+        ]
         yield
-        sweeping.cancel()
+        for chore in chores:
+            chore.cancel()
         services.workers.close()
+        directory.store.close()
 
     app = FastAPI(
         title="gradserve", version=VERSION, summary=SUMMARY, lifespan=lifespan, docs_url=None, redoc_url=None,
@@ -46,11 +57,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-async def _sweep(services: Services) -> None:
-    """Let go of expired sessions now and then, also while nobody opens new ones."""
+async def _regularly(seconds: float, chore: Callable[[], object]) -> None:
+    """Do a chore in the background; one that the store refuses is done the next time."""
     while True:
-        await asyncio.sleep(SWEEP_INTERVAL_S)
-        await asyncio.to_thread(services.directory.sweep)
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(chore)
+        except StoreError as error:
+            log.warning("store: %s", error)
 
 
 def _document(app: FastAPI) -> None:

@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect
 from app.core import errors
 from app.core.interpret import ProgramError
 from app.core.limits import LimitError
+from app.stores.base import StoreError
 from app.wire import arrays, codec
 from app.wire.program import GraphError, ProgramTooLarge
 from engine import errors as engine_errors
@@ -98,6 +99,12 @@ def _request(error: errors.InvalidRequest) -> Facts:
     return {"errors": [{"loc": list(place), "msg": text} for place, text in error.errors]} if error.errors else {}
 
 
+def _store(error: StoreError) -> Facts:
+    """Without what the store says of itself: paths and addresses. The log has it."""
+    log.warning("store: %s", error)
+    return {"detail": "the store of sessions cannot be reached or is full; try again later"}
+
+
 def _validation(error: ValidationError | RequestValidationError) -> Facts:
     if isinstance(error, ValidationError):
         found: Iterable[Any] = error.errors(include_url=False, include_context=False, include_input=False)
@@ -141,6 +148,8 @@ TABLE: Final[dict[type[Exception], Kind]] = {
     errors.Gone: Kind(410, "gone", "Expired"),
     errors.VersionConflict: Kind(409, "version-conflict", "The version has moved on", _conflict),
     errors.KeyReused: Kind(409, "idempotency-key-reused", "Idempotency-Key of another request"),
+    errors.InProgress: Kind(409, "in-progress", "The first request is still running", headers=RETRY),
+    StoreError: Kind(503, "store-unavailable", "The store of sessions is not available", _store, headers=RETRY),
     errors.TooMany: Kind(429, "too-many", "Too many", _limit, {"Retry-After": "60"}),
     errors.Overloaded: Kind(503, "overloaded", "Too much to do", headers=RETRY),
     errors.Unavailable: Kind(501, "unavailable", "Not available on this installation"),

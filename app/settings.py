@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 from hashlib import sha256
+from pathlib import Path
+from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.core.limits import Limits
@@ -25,6 +27,14 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on.")
     workers: int = Field(1, gt=0, description="Server processes. Sessions in memory need one.")
+    store: str = Field(
+        "sqlite", description="Where sessions live: 'sqlite', 'postgresql://…' for several replicas, or 'memory'."
+    )
+    data: Path = Field(Path("gradserve-data"), description="Folder of the SQLite file.")
+    sync: Literal["normal", "full"] = Field(
+        "normal", description="SQLite: 'full' lets an acknowledged run survive a loss of power too."
+    )
+    cache_bytes: int = Field(2**28, ge=0, description="Bytes of sessions that each process keeps at hand.")
     threads: int = Field(
         default_factory=lambda: max(2, os.cpu_count() or 2), gt=0, description="Requests that compute at once."
     )
@@ -33,6 +43,19 @@ class Settings(BaseSettings):
     dot: str = Field("dot", description="The graphviz program that draws graphs as SVG.")
     log_level: str = Field("info", description="Level of the service's log.")
     limits: Limits = Limits()
+
+    @field_validator("store")
+    @classmethod
+    def _check_store(cls, text: str) -> str:
+        if text not in ("sqlite", "memory") and not text.startswith(("postgresql://", "postgres://")):
+            raise ValueError("expected sqlite, memory or postgresql://…")
+        return text
+
+    @model_validator(mode="after")
+    def _check_workers(self) -> Settings:
+        if self.workers > 1 and self.store == "memory":
+            raise ValueError("sessions in memory are of one process: use another store for several workers")
+        return self
 
     @field_validator("api_keys")
     @classmethod

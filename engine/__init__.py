@@ -17,6 +17,8 @@ from engine import registry as registry
 from engine import storage as storage
 from engine import tape as tape
 from engine import tensor as tensors  # noqa: F401 - torch.tensor is a function, so the module goes by the plural
+from engine.ops.results import NamedResult as NamedResult
+from engine.ops.results import named_result as named_result
 from engine.tensor import Tensor as Tensor
 
 if TYPE_CHECKING:

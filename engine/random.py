@@ -109,15 +109,16 @@ class Generator:
     def from_state(cls, state: GeneratorState) -> Generator:
         """The generator that ``state`` was taken from."""
         generator = cls()
-        generator._restore(state)
+        generator.restore(state)
         return generator
 
     def memento(self) -> Callable[[], None]:
         """A function that brings this moment back."""
         state = self.state()
-        return lambda: self._restore(state)
+        return lambda: self.restore(state)
 
-    def _restore(self, state: GeneratorState) -> None:
+    def restore(self, state: GeneratorState) -> None:
+        """Go on as the generator that ``state`` was taken from."""
         self._seed, self._spare = state["seed"], state["spare"]
         self._bits = _core(np.frombuffer(state["key"], "<u4"), state["position"]) if state["key"] else None
 

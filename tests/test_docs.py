@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from app.main import create_app
+from app.settings import Settings
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -50,7 +51,7 @@ def request_of(command: str, session: str = "") -> dict[str, Any]:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app()
+    app = create_app(Settings(store="memory"))
     async with app.router.lifespan_context(app), httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
         yield client
 

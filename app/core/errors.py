@@ -8,6 +8,7 @@
       Gone                  a session that has expired
       VersionConflict       the session is no longer at the version of ``If-Match``
       KeyReused             an Idempotency-Key that came with another request before
+      InProgress            the first request with this Idempotency-Key is still running
       TooMany               more of something than one owner may have
       Overloaded            no thread and no place in the queue
       Unavailable           needs a program that is not installed here
@@ -68,6 +69,10 @@ class VersionConflict(ServiceError):
 
 class KeyReused(ServiceError):
     """The same Idempotency-Key with another request."""
+
+
+class InProgress(ServiceError):
+    """The request that came first with this Idempotency-Key has not been answered yet."""
 
 
 class TooMany(ServiceError):

@@ -1,13 +1,25 @@
-"""Replies as data, and the memory of those given for an Idempotency-Key."""
+"""Replies as data, and the promise that a request with an Idempotency-Key has its effect once.
+
+A key is held by the request that came with it first, for a few seconds at a time, renewed while it runs; the answer is
+committed together with what the request changed. A process that dies lets go of its keys by no longer renewing them.
+"""
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
-from threading import Lock
+import secrets
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Final
 
-from app.core.errors import KeyReused
-from app.core.limits import Limits
+import msgspec
+
+from app.core.errors import InProgress, KeyReused
+from app.stores.base import Answer, Claim, Kept, KeyLost, SessionStore, StoreError
+
+HOLD_S: Final = 5.0  # how long a key outlives the process that held it
+RENEWAL_S: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,50 +33,64 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class Key:
     """An Idempotency-Key and the digest of the request that came with it."""
 
     key: str
     fingerprint: bytes
 
 
+_DECODER: Final = msgspec.msgpack.Decoder(Reply)
+
+
+def answer_for(claim: Claim | None, reply: Reply) -> Answer | None:
+    """What a commit has to keep for the claim."""
+    return None if claim is None else Answer(claim, msgspec.msgpack.encode(reply))
+
+
 class Replies:
-    """The latest replies of each owner by key: bounded in number and in bytes, oldest dropped first.
+    """The answers that were given, by key. Only of requests that succeeded: one that was refused changed nothing."""
 
-    Only requests that succeeded are kept: one that was refused has changed nothing, so its repetition may run.
-    """
+    def __init__(self, store: SessionStore) -> None:
+        self._store = store
+        self._held: dict[bytes, Claim] = {}
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._owners: dict[str, OrderedDict[str, tuple[bytes, Reply]]] = {}
-        self._sizes: dict[str, int] = {}
-        self._lock = Lock()
+    def once(self, owner: str, key: Key | None, work: Callable[[Claim | None], Reply]) -> Reply:
+        """What ``work`` answers, or what it answered before.
 
-    def find(self, owner: str, claim: Claim | None) -> Reply | None:
-        """The first reply to this request, if it was made before. Raises ``KeyReused`` for another request."""
-        if claim is None:
-            return None
-        with self._lock:
-            replies = self._owners.get(owner)
-            kept = None if replies is None else replies.get(claim.key)
-        if kept is None:
-            return None
-        if kept[0] != claim.fingerprint:
-            raise KeyReused("this Idempotency-Key came with another request before")
-        return kept[1]
+        Raises ``KeyReused`` for another request with the key, ``InProgress`` while the first one still runs.
+        """
+        if key is None:
+            return work(None)
+        claim = Claim(owner, key.key, key.fingerprint, secrets.token_bytes(16))
+        now = time.time()
+        kept = self._store.claim(claim, now, now + HOLD_S)
+        return self._first(claim, work) if kept is None else _repeated(claim, kept)
 
-    def keep(self, owner: str, claim: Claim | None, reply: Reply) -> None:
-        """Remember ``reply`` as the answer to ``claim``."""
-        if claim is None:
-            return
-        with self._lock:
-            kept = self._owners.setdefault(owner, OrderedDict())
-            kept[claim.key] = claim.fingerprint, reply
-            self._sizes[owner] = self._sizes.get(owner, 0) + len(reply.body)
-            self._trim(owner, kept)
+    def _first(self, claim: Claim, work: Callable[[Claim | None], Reply]) -> Reply:
+        self._held[claim.holder] = claim
+        try:
+            return work(claim)
+        except KeyLost:
+            raise InProgress("another request took over this Idempotency-Key; nothing happened here") from None
+        except BaseException:
+            with suppress(StoreError):  # else it runs out by itself
+                self._store.release(claim)
+            raise
+        finally:
+            del self._held[claim.holder]
 
-    def _trim(self, owner: str, kept: OrderedDict[str, tuple[bytes, Reply]]) -> None:
-        limits = self._limits
-        while len(kept) > limits.idempotency_keys or (self._sizes[owner] > limits.idempotency_bytes and len(kept) > 1):
-            _, (_, dropped) = kept.popitem(last=False)
-            self._sizes[owner] -= len(dropped.body)
+    def renew(self) -> None:
+        """Go on holding the keys of what runs here."""
+        held = list(self._held.values())
+        if held:
+            self._store.prolong(held, time.time() + HOLD_S)
+
+
+def _repeated(claim: Claim, kept: Kept) -> Reply:
+    if kept.fingerprint != claim.fingerprint:
+        raise KeyReused("this Idempotency-Key came with another request before")
+    if kept.answer is None:
+        raise InProgress("the first request with this Idempotency-Key is still running")
+    reply = _DECODER.decode(kept.answer)
+    return replace(reply, headers={**reply.headers, "Idempotency-Replayed": "true"})

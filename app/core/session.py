@@ -20,8 +20,6 @@ from app.core.execution import (
 from app.core.interpret import ProgramError, run
 from app.core.limits import LimitError, Limits
 from app.core.values import lookup
-from app.stores import records
-from app.stores.base import Stored
 from app.wire.arrays import Encoding, decode_tensor
 from app.wire.graph import parse_nodes
 from app.wire.messages import BackwardRequest, Root, RunRequest, TensorPatch, ZeroGradRequest
@@ -32,8 +30,8 @@ from engine import Tensor, modes
 class Session:
     """The names of a session under one command. Names change in a copy; tensors change under the journal."""
 
-    def __init__(self, stored: Stored, limits: Limits) -> None:
-        self.namespace = dict(stored.namespace)
+    def __init__(self, names: dict[str, Any], limits: Limits) -> None:
+        self.namespace = dict(names)
         self.limits = limits
 
     def run(self, request: RunRequest, encoding: Encoding) -> dict[str, Any]:
@@ -148,15 +146,6 @@ class Session:
         if budget is not None:
             budget.check_time()
 
-    def measure(self) -> int:
-        """The bytes that these names keep alive. Raises ``LimitError`` if they are too many."""
-        nbytes = records.nbytes(self.namespace)
-        for limit, asked in (("session_bytes", nbytes), ("session_names", len(self.namespace))):
-            allowed = getattr(self.limits, limit)
-            if asked > allowed:
-                raise LimitError(limit, allowed=allowed, asked=asked)
-        return nbytes
-
 
 def _resetting(name: str, set_to_none: bool) -> list[dict[str, Any]]:
     """The nodes that reset the grad of ``name``."""
@@ -165,22 +154,34 @@ def _resetting(name: str, set_to_none: bool) -> list[dict[str, Any]]:
     return [{"op": op, "args": [f"${name}.grad"]} for op in ("detach_", "zero_")]
 
 
+def check_size(limits: Limits, nbytes: int, names: int) -> None:
+    """Raise ``LimitError`` if a session of that size is too large."""
+    for limit, asked in (("session_bytes", nbytes), ("session_names", names)):
+        allowed = getattr(limits, limit)
+        if asked > allowed:
+            raise LimitError(limit, allowed=allowed, asked=asked)
+
+
 @contextmanager
-def transaction(stored: Stored, limits: Limits) -> Iterator[Session]:
-    """A session to change; everything is put back if the block raises."""
-    state, journal = stored.state, modes.Journal()
+def transaction(
+    state: modes.State, names: dict[str, Any], limits: Limits, *, keep: bool = True
+) -> Iterator[tuple[Session, modes.Journal]]:
+    """A session to change, and what notes the changes; all is put back if the block raises, or is not to be kept."""
+    journal = modes.Journal()
     settings = _settings(state)
     state.warnings, state.budget, state.journal = [], budget_of(limits), journal
     try:
         with modes.use(state):
-            yield Session(stored, limits)
+            yield Session(names, limits), journal
     except BaseException:
-        journal.rollback()
-        for name, value in settings.items():
-            setattr(state, name, value)
+        keep = False
         raise
     finally:
         state.warnings = state.budget = state.journal = None
+        if not keep:
+            journal.rollback()
+            for name, value in settings.items():
+                setattr(state, name, value)
 
 
 def _settings(state: modes.State) -> dict[str, Any]:

@@ -12,9 +12,12 @@ from app.core.session import Session
 from app.dependencies import ChangeDep, Exchange, ReadDep
 from app.routers.declaration import CHANGING, READING, answer, problems, request_body
 from app.stores.base import Head
+from app.wire import codec
 from app.wire.messages import BackwardRequest, RunRequest, SessionRequest, ZeroGradRequest
 
 router = APIRouter(tags=["sessions"])
+DOCUMENT: dict[str, Any] = {codec.Format.MSGPACK.value: {"schema": {"type": "string", "format": "binary"}}}
+DOCUMENT_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": DOCUMENT}}
 SessionId = Annotated[str, Path(description="Id of the session.", max_length=64)]
 
 
@@ -28,6 +31,15 @@ def head_as_json(head: Head) -> dict[str, Any]:
         "ttl_seconds": head.ttl_seconds,
         "bytes": head.nbytes,
     }
+
+
+def opening(exchange: Exchange) -> Callable[[Head], Reply]:
+    """Writes the answer to who opened a session."""
+
+    def write(head: Head) -> Reply:
+        return exchange.reply(head_as_json(head), 201, head.version, Location=f"/v1/sessions/{head.id}")
+
+    return write
 
 
 async def change(exchange: Exchange, sid: str, work: Callable[[Session, int], Reply]) -> Response:
@@ -53,13 +65,9 @@ async def create_session(exchange: ChangeDep) -> Response:
     """An empty namespace with an engine state of its own: grad mode, default dtype, print options, random numbers."""
     directory, owner = exchange.services.directory, exchange.owner
 
-    def write(head: Head) -> Reply:
-        location = f"/v1/sessions/{head.id}"
-        return exchange.reply(head_as_json(head), 201, head.version, Location=location)
-
     def work() -> Reply:
         request = exchange.parse(SessionRequest)
-        return directory.create(owner, request.ttl_seconds, write, exchange.precondition().claim)
+        return directory.create(owner, request.ttl_seconds, opening(exchange), exchange.precondition().key)
 
     return await exchange.compute(work, turn=f"sessions of {owner}")
 
@@ -83,6 +91,41 @@ async def list_sessions(
         return exchange.reply({"sessions": [head_as_json(head) for head in heads], "next": following})
 
     return await exchange.compute(work)
+
+
+@router.post(
+    "/v1/sessions/import",
+    operation_id="importSession",
+    summary="Open a session from an exported one",
+    status_code=201,
+    responses={**answer("SessionHead", 201), **problems(400, 409, 413, 415, 422, 429)},
+    openapi_extra=DOCUMENT_BODY,
+)
+async def import_session(
+    exchange: ChangeDep,
+    ttl_seconds: Annotated[float | None, Query(gt=0, description="Life after the last use; else as exported.")] = None,
+) -> Response:
+    """A new session of yours with a new id, with everything that the exported one had."""
+    directory, owner = exchange.services.directory, exchange.owner
+
+    def work() -> Reply:
+        document = exchange.document()
+        return directory.restore(owner, document, ttl_seconds, opening(exchange), exchange.precondition().key)
+
+    return await exchange.compute(work, turn=f"sessions of {owner}")
+
+
+@router.get(
+    "/v1/sessions/{sid}/export",
+    operation_id="exportSession",
+    summary="Export a session",
+    responses={200: {"description": "OK", "content": DOCUMENT}, **problems(*READING)},
+)
+async def export_session(exchange: ReadDep, sid: SessionId) -> Response:
+    """Names, tensors and graph as one msgpack document, which any gradserve of this version or a later one imports."""
+    form = codec.answer_format(exchange.accept, (codec.Format.MSGPACK,))
+    directory, owner = exchange.services.directory, exchange.owner
+    return await exchange.compute(lambda: Reply(200, directory.export(owner, sid), form.value), turn=sid)
 
 
 @router.get(

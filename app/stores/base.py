@@ -1,12 +1,17 @@
-"""What a store of sessions promises. One suite of tests runs over every implementation."""
+"""What a store of sessions promises. One suite of tests runs over every implementation.
+
+A store knows nothing of tensors: a session is a head, a list of records (``app.stores.schema``), and blocks of memory.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
-from engine import modes
+
+class StoreError(Exception):
+    """The store cannot do its work now: it is out of reach, out of space or out of order. Nothing is half done."""
 
 
 class Conflict(Exception):
@@ -15,6 +20,10 @@ class Conflict(Exception):
     def __init__(self, version: int | None) -> None:
         super().__init__(version)
         self.version = version
+
+
+class KeyLost(Exception):
+    """The claim on an Idempotency-Key ran out and another request took it: this one must not commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,42 +39,138 @@ class Head:
     nbytes: int = 0
 
 
+class Block(NamedTuple):
+    """A part of a memory that is too large for a record: bytes from ``number * BLOCK_BYTES`` on."""
+
+    memory: int
+    number: int
+    data: bytes | memoryview
+
+
 @dataclass(frozen=True, slots=True)
-class Stored:
-    """A session: its head, its names, and the engine state that belongs to it."""
+class Change:
+    """What one commit writes. A ``whole`` record replaces all before it; of ``abandoned`` memories the blocks go."""
+
+    record: bytes
+    whole: bool
+    blocks: Sequence[Block] = ()
+    abandoned: Sequence[int] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A session, or what came after a version of it."""
 
     head: Head
-    namespace: dict[str, Any] = field(default_factory=dict)
-    state: modes.State = field(default_factory=modes.State)
+    records: Sequence[bytes]
+    blocks: Sequence[Block]
+    is_whole: bool  # the first record is a whole one
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An Idempotency-Key of an owner, the digest of the request that came with it, and who holds it."""
+
+    owner: str
+    key: str
+    fingerprint: bytes
+    holder: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a store knows of a key: the digest of the request, and the answer unless it is still being made."""
+
+    fingerprint: bytes
+    answer: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a commit keeps for a key."""
+
+    claim: Claim
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What an owner has: sessions that have not expired, and their bytes."""
+
+    sessions: int
+    nbytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a sweep took away."""
+
+    sessions: int = 0
+    keys: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """For how long, and how much of it, is remembered. Seconds, a number and bytes; of each owner."""
+
+    keys_seconds: float
+    keys: int
+    keys_bytes: int
+    expired_seconds: float = 7 * 86_400.0
 
 
 class SessionStore(Protocol):
-    """Sessions by id. Every method is one transaction and may be called from any thread.
+    """Sessions by id, and answers by Idempotency-Key.
 
-    A ``Stored`` that was got may share tensors with the store: change them under a journal, then ``commit`` or roll
-    back. A durable store writes ``app.stores.records`` of it; the one in memory keeps it as it is.
+    Every method is one transaction, may be called from any thread, and raises ``StoreError`` where the store fails:
+    then nothing of it has happened, or (a connection lost during a commit, and not to be had again) all of it.
+    Expired sessions are as good as gone for all but ``head`` and ``load``.
     """
 
-    def add(self, session: Stored) -> None:
-        """Keep a new session."""
+    def open(self) -> None:
+        """Connect, and bring the schema up to date. Raises ``StoreError``, also for a schema of a later version."""
 
-    def get(self, sid: str) -> Stored | None:
-        """The session, expired or not, or ``None``."""
+    def close(self) -> None:
+        """Let go of every connection."""
 
-    def commit(self, session: Stored, expected: int) -> None:
-        """Replace the session whose version is ``expected``. Raises ``Conflict``."""
+    def check(self) -> None:
+        """Raise ``StoreError`` unless the store can be asked now."""
 
-    def remove(self, sid: str) -> bool:
-        """Forget a session; whether it was there."""
+    def add(self, head: Head, change: Change, answer: Answer | None) -> None:
+        """Keep a new session, and with it the answer to its request. Raises ``KeyLost``."""
 
-    def count(self, owner: str) -> int:
-        """How many sessions the owner has, expired ones left out."""
+    def head(self, sid: str) -> Head | None:
+        """The head of the session, or ``None``."""
 
-    def page(self, owner: str, after: tuple[float, str] | None, size: int) -> Sequence[Head]:
-        """Heads in the order of ``(created_at, id)``, from behind ``after``, expired ones left out."""
+    def load(self, sid: str, after: int | None = None) -> Loaded | None:
+        """The session, or what was committed ``after`` a version; ``None`` if there is no such session."""
 
-    def expire(self, now: float) -> int:
-        """Drop what has expired by ``now`` but remember the ids for a while; how many were dropped."""
+    def commit(self, head: Head, expected: int, change: Change, answer: Answer | None) -> None:
+        """Change the session whose version is ``expected``. Raises ``Conflict`` and ``KeyLost``."""
+
+    def renew(self, sid: str, expires_at: float) -> None:
+        """Let a session live until then; one that is gone stays gone."""
+
+    def remove(self, sid: str, expected: int | None, answer: Answer | None) -> None:
+        """Forget a session; with ``expected``, only at that version. Raises ``Conflict`` and ``KeyLost``."""
+
+    def usage(self, owner: str, now: float) -> Usage:
+        """What the owner has."""
+
+    def page(self, owner: str, now: float, after: tuple[float, str] | None, size: int) -> Sequence[Head]:
+        """Heads in the order of ``(created_at, id)``, from behind ``after``."""
 
     def expired(self, sid: str) -> str | None:
-        """The owner of a session that was dropped by ``expire``, or ``None``."""
+        """The owner of a session that a sweep took away, or ``None``."""
+
+    def claim(self, claim: Claim, now: float, until: float) -> Kept | None:
+        """Take the key until then: ``None``. Unless somebody else holds it, or it has an answer: that."""
+
+    def prolong(self, claims: Sequence[Claim], until: float) -> None:
+        """Hold keys for longer."""
+
+    def release(self, claim: Claim) -> None:
+        """Give a key back that got no answer."""
+
+    def sweep(self, now: float, bounds: Bounds) -> Swept:
+        """Drop sessions and keys that have expired, and of an owner's answers the oldest that are too many."""

@@ -69,28 +69,32 @@ _ALIASES: Final = {
     "application/x-msgpack": Format.MSGPACK,
     "application/vnd.msgpack": Format.MSGPACK,
 }
-_READ: Final = " or ".join(form.value for form in Format)
+FORMATS: Final = tuple(Format)
 
 
 # -- negotiation --------------------------------------------------------------------------------------------------
-def request_format(content_type: str | None) -> Format:
-    """How a body of this Content-Type is read; JSON where none is given."""
+def request_format(content_type: str | None, read: tuple[Format, ...] = FORMATS) -> Format:
+    """How a body of this Content-Type is read; the first of the formats that are where none is given."""
     if not content_type:
-        return Format.JSON
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type not in _ALIASES:
-        raise UnsupportedMedia(f"Content-Type must be {_READ}")
-    return _ALIASES[media_type]
-
-
-def answer_format(accept: str | None) -> Format:
-    """The format an Accept header prefers; JSON where it does not say."""
-    if not accept or accept.strip() == "*/*":
-        return Format.JSON
-    quality, form = max(((_quality(form, accept), form) for form in Format), key=lambda pair: pair[0])
-    if quality <= 0:
-        raise NotAcceptable(f"Accept must allow {_READ}")
+        return read[0]
+    form = _ALIASES.get(content_type.partition(";")[0].strip().lower())
+    if form not in read:
+        raise UnsupportedMedia(f"Content-Type must be {_listed(read)}")
     return form
+
+
+def answer_format(accept: str | None, written: tuple[Format, ...] = FORMATS) -> Format:
+    """The format an Accept header prefers; the first of those that are written where it does not say."""
+    if not accept or accept.strip() == "*/*":
+        return written[0]
+    quality, form = max(((_quality(form, accept), form) for form in written), key=lambda pair: pair[0])
+    if quality <= 0:
+        raise NotAcceptable(f"Accept must allow {_listed(written)}")
+    return form
+
+
+def _listed(formats: tuple[Format, ...]) -> str:
+    return " or ".join(form.value for form in formats)
 
 
 def _quality(form: Format, accept: str) -> float:

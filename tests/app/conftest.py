@@ -55,7 +55,7 @@ def serve() -> Iterator[Serve]:
         portal = stack.enter_context(start_blocking_portal())
 
         def make(limits: Limits | None = None, **settings: Any) -> Client:
-            app = create_app(Settings(limits=limits or Limits(), **settings))
+            app = create_app(Settings(limits=limits or Limits(), **{"store": "memory", **settings}))
             stack.enter_context(portal.wrap_async_context_manager(app.router.lifespan_context(app)))
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             http = httpx.AsyncClient(transport=transport, base_url="http://test")

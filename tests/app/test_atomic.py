@@ -1,20 +1,15 @@
 """A run that fails leaves no trace, whatever it did before: names, values, versions, graphs, modes, random numbers."""
 
-from dataclasses import replace
-
-import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.execution import fresh_state
 from app.core.interpret import ProgramError
-from app.core.limits import Limits
+from app.core.live import Live
 from app.core.session import transaction
-from app.stores import records
-from app.stores.base import Head, Stored
 from app.wire.messages import RunRequest
 
-LIMITS = Limits()
+from .sessions import LIMITS, fresh, picture
+
 START = """
 x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
 y = x * 2
@@ -36,33 +31,32 @@ STATEMENTS = [
     "x.data = torch.ones(3)", "y = y.exp()", "y.exp_()", "torch.set_default_dtype(torch.float64)",
     "torch.set_grad_enabled(False)", "torch.set_printoptions(precision=2)", "y.grad_fn",
     "torch.autograd.grad(s, x, create_graph=True)[0].sum().backward()", "x.requires_grad_(False)", "y.detach_()",
+    "torch.manual_seed(3)", "r = torch.rand(2)", "o = torch.optim.SGD([x], lr=0.1, momentum=0.9)", "o.step()",
+    "o.param_groups[0]['lr'] = 0.5", "f = lambda t: t * x", "y = f(x)", "del x", "n = s.grad_fn",
+    "c = torch.ones(5000)",
+    "c[0] = 2.0", "c.mul_(x.sum().item())", "h = torch.no_grad()", "x.grad = y.detach()", "u.squeeze_()",
+    "p = torch.max(y, 0)", "a = w.numpy()",
 ]  # fmt: skip
 
 
-def snapshot(stored: Stored) -> bytes:
-    """All that a session is."""
-    state = stored.state
-    settings_in_force = [state.grad_enabled, state.inference, state.default_dtype.name, str(state.print_options)]
-    return msgspec.msgpack.encode([records.dump(stored.namespace), settings_in_force, state.generator.state()])
-
-
-def run(stored: Stored, statements: list[str]) -> Stored:
-    with transaction(stored, LIMITS) as session:
+def run(live: Live, statements: list[str]) -> None:
+    with transaction(live.state, live.names, LIMITS) as (session, _):
         session.run(RunRequest(code="\n".join(statements), outputs=[]), "json")
-        return replace(stored, namespace=session.namespace)
+    live.names = session.namespace
 
 
 @settings(max_examples=300)
 @given(runs=st.lists(st.lists(st.sampled_from(STATEMENTS), max_size=4), max_size=4))
 def test_a_run_that_fails_leaves_no_trace(runs: list[list[str]]) -> None:
-    stored = run(Stored(Head("id", "owner", 0, 0.0, 0.0, 1.0), {}, fresh_state()), [START])
+    live = fresh()
+    run(live, [START])
     for statements in runs:
-        before = snapshot(stored)
+        before = picture(live)
         try:
-            run(stored, [*statements, "nothing_of_this_name"])
+            run(live, [*statements, "nothing_of_this_name"])
         except ProgramError:
-            assert snapshot(stored) == before
+            assert picture(live) == before
         try:
-            stored = run(stored, statements)
+            run(live, statements)
         except ProgramError:
-            assert snapshot(stored) == before
+            assert picture(live) == before

@@ -1,40 +1,27 @@
-"""A session's names and tape as plain data: what is shared stays shared, and another process can walk the graph."""
+"""A session as records: what is shared stays shared, and a change holds what changed."""
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from app.core.interpret import run
+from app.core.errors import InvalidRequest
+from app.core.interpret import ProgramError
 from app.core.limits import Limits
-from app.stores import records
-from app.wire.code import parse_code
-from engine import Tensor, modes
+from app.stores import schema
+from app.stores.memory import MemoryStore
+from app.stores.sqlite import SqliteStore
+
+from .sessions import OWNER, directory_over, opened, picture_in, run_code
+from .test_atomic import START, STATEMENTS
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-def namespace_of(code: str) -> dict[str, Any]:
-    namespace: dict[str, Any] = {}
-    with modes.use(modes.State(warnings=[])):
-        run(parse_code(code, Limits()), namespace, limits=Limits())
-    return namespace
-
-
-def through_bytes(namespace: dict[str, Any]) -> dict[str, Any]:
-    return records.load(msgspec.msgpack.decode(msgspec.msgpack.encode(records.dump(namespace))))
-
-
-def go_on(namespace: dict[str, Any], code: str) -> list[str]:
-    """What the code prints in this namespace."""
-    with modes.use(modes.State(warnings=[])):
-        return run(parse_code(code, Limits()), namespace, limits=Limits()).prints
-
-
 LEAF = "x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)\n"
 CASES = {
     "a chain": (LEAF + "y = (x * x).exp().sum()", "y.backward()\nprint(x.grad)"),
@@ -51,85 +38,193 @@ CASES = {
         LEAF + "y = x * 2\nv = y[0:2]\nw = v[1:]\nw.mul_(3)",
         "print(v.grad_fn.name())\n(v * v).sum().backward()\nprint(x.grad)",
     ),
+    "why a view is not writable": (
+        LEAF + "y = x * 1\nwith torch.no_grad():\n    v = y.view(3, 1)\nw = y.unbind()[0]", "w.mul_(2)"
+    ),
     "second order": (
         LEAF + "y = (x ** 3).sum()\ng, = torch.autograd.grad(y, x, create_graph=True)",
         "g.sum().backward()\nprint(x.grad)",
     ),
+    "grads with a graph": (
+        LEAF + "y = (x ** 3).sum()\ny.backward(create_graph=True)", "x.grad.sum().backward()\nprint(x.grad)"
+    ),
     "a grad that is shared": (LEAF + "(x * x).sum().backward()\ng = x.grad", "g.zero_()\nprint(x.grad)"),
     "retained grads": (
         LEAF + "y = x * 2\ny.retain_grad()\nz = (y * y).sum()", "z.backward()\nprint(y.grad, y.retains_grad)"
+    ),
+    "a saved leaf": (
+        LEAF + "y = x.exp() * x\ns = y.grad_fn._saved_other", "(s * s).sum().backward()\nprint(x.grad, s.grad)"
     ),
     "two names": ("a = torch.ones(2)\nb = a\nk = [a, 1]\nl = k", "k.append(2)\na.mul_(2)\nprint(b, l, b is a, l is k)"),
     "plain values": (
         "i = 2 ** 80\nt = (1.5, None, True, 'x')\nd = {'a': torch.ones(1), 1: 2j}\ns = d['a'].shape\nk = torch.int8",
         "print(i, t, d, s, k)",
     ),
+    "arrays": (
+        "x = torch.zeros(4)\na = x.numpy()\nb = a[1:3]\nc = a[0]\ne = torch.ones(2).numpy()",
+        "x.add_(1)\nprint(a, b, c, e)",
+    ),
+    "named results": (LEAF + "m = torch.max(x.view(3, 1), 1)", "print(m, m.indices)\nm.values.sum().backward()"),
+    "functions": (
+        LEAF + "f = lambda a, b: a * b + x\ng = torch.sin\nh = x.mul\np = print\nn = torch.nn.functional\nk = [1]\n"
+        "q = k.append\nr = len",
+        "p(f(x, 2.0), g(x), h(2.0), n.relu(x), r(k))\nq(5)\nprint(k)",
+    ),
+    "an optimiser": (
+        LEAF + "o = torch.optim.Adam([{'params': [x], 'lr': 0.1}], amsgrad=True)\n(x * x).sum().backward()\no.step()\n"
+        "s = torch.optim.lr_scheduler.StepLR(o, 2)\ns.step()\nstep = o.step",
+        "(x * x).sum().backward()\nstep()\ns.step()\nprint(x, o, s.last_epoch, x.grad)",
+    ),
+    "random numbers": (
+        "g = torch.manual_seed(3)\na = torch.randn(3)\nh = torch.Generator().manual_seed(4)\nb = torch.randn(())",
+        "print(torch.randn(2), torch.rand(2, generator=h), torch.randn(()), torch.rand(2, generator=g))",
+    ),
+    "settings": (
+        "torch.set_default_dtype(torch.float64)\ntorch.set_printoptions(precision=2)\ntorch.set_grad_enabled(False)",
+        "a = torch.tensor([1.5], requires_grad=True)\nprint(a * 2, torch.is_grad_enabled())",
+    ),
+    "large memory": (
+        "a = torch.arange(10000.0)\nb = a.view(100, 100)\nb[3, 5] = -1\nc = a.data",
+        "c[9999] = 7\nprint(a.sum(), b[3, 5])",
+    ),
     "other dtypes": (
         "a = torch.ones(3, dtype=torch.bfloat16)\nb = torch.tensor([2j], requires_grad=True)\ny = (b * b.conj()).real",
         "y.backward()\nprint(a, b.grad, a > 0)",
     ),
-    "nothing": ("a = torch.zeros(0, 3)\nb = a.sum()", "print(a, b)"),
+    "nothing": ("a = torch.zeros(0, 3)\nb = a.sum()\nc = torch.tensor(5.0)", "c.add_(1)\nprint(a, b, c)"),
     "a node": (LEAF + "y = x * 2\nn = y.grad_fn", "print(n.name(), n is y.grad_fn, n.next_functions[0][0].name())"),
     "joined and split": (
         LEAF + "parts = torch.cat([x, x * 2]).split(3)\ny = (parts[0] * parts[1]).sum()", "y.backward()\nprint(x.grad)"
     ),
+    "a list that holds itself": ("k = [1]\nk.append(k)", "print(len(k[1][1]), k[1] is k)"),
+    "memory order": ("a = torch.ones(2, 3).t().contiguous().t()\nb = a.t().clone()", "print(a.stride(), b.stride())"),
 }  # fmt: skip
 
 
-def outcome(namespace: dict[str, Any], code: str) -> object:
+def outcome(run: Callable[[], object]) -> object:
     try:
-        return go_on(namespace, code)
-    except Exception as error:
+        return run()
+    except (ProgramError, InvalidRequest) as error:
         return type(error).__name__, str(error)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_what_was_stored_goes_on_as_if_it_never_was(name: str) -> None:
     before, after = CASES[name]
-    loaded = through_bytes(namespace_of(before))
-    assert outcome(loaded, after) == outcome(namespace_of(before), after)
+    store, hot = MemoryStore(), directory_over(MemoryStore())
+    sid, same = opened(directory_over(store)), opened(hot)
+    for code in (before, ""):  # the empty run has nothing to write, and reads what was written
+        run_code(directory_over(store), sid, code)
+        run_code(hot, same, code)
+    assert outcome(lambda: run_code(directory_over(store), sid, after)) == outcome(lambda: run_code(hot, same, after))
+
+
+@settings(max_examples=300)
+@given(runs=st.lists(st.lists(st.sampled_from(STATEMENTS), max_size=4), max_size=8), seed=st.integers(0, 2**20))
+def test_changes_add_up_to_the_session(runs: list[list[str]], seed: int) -> None:
+    """Three processes in turn: where the session is hot, where it catches up, and where it is read anew, it is one."""
+    store = MemoryStore()
+    one, other = directory_over(store), directory_over(store)
+    sid = opened(one)
+    run_code(one, sid, START)
+    for number, statements in enumerate(runs):
+        here, there = (one, other) if seed >> number & 1 else (other, one)
+        outcome(lambda: run_code(here, sid, "\n".join(statements)))  # noqa: B023 - called at once
+        expected = picture_in(here, sid)
+        assert picture_in(directory_over(store), sid) == expected
+        assert picture_in(there, sid) == expected
+
+
+def test_a_change_holds_what_changed() -> None:
+    store = MemoryStore()
+    directory = directory_over(store)
+    sid = opened(directory)
+    run_code(directory, sid, "a = torch.zeros(3_000_000)\ns = torch.tensor(1.0)")
+    first = store.head(sid)
+    assert first is not None
+    for code, most in (("s.add_(1)", 200), ("a[7] = 1.0", 17_000), ("k = 3", 100), ("b = a.view(-1)", 200)):
+        since = store.head(sid)
+        assert since is not None
+        run_code(directory, sid, code)
+        loaded = store.load(sid, since.version)
+        assert loaded is not None
+        assert sum(map(len, loaded.records)) + sum(len(block.data) for block in loaded.blocks) <= most, code
+
+
+def test_changes_gather_only_so_far() -> None:
+    store = MemoryStore()
+    directory = directory_over(store)
+    sid = opened(directory)
+    run_code(directory, sid, "x = torch.ones(3, requires_grad=True)")
+    for _ in range(300):
+        run_code(directory, sid, "y = (x * 2).sum()\ny.backward()")
+    loaded = store.load(sid)
+    assert loaded is not None
+    assert len(loaded.records) < 150
+    assert sum(map(len, loaded.records)) < 100_000
+    assert run_code(directory_over(store), sid, "print(x.grad)") == ["tensor([600., 600., 600.])"]
+
+
+def test_memory_that_nothing_reaches_goes() -> None:
+    store = MemoryStore()
+    directory = directory_over(store)
+    sid = opened(directory)
+    for number in range(40):
+        run_code(directory, sid, f"a = torch.full((100_000,), {number}.0)")
+    loaded = store.load(sid)
+    assert loaded is not None
+    assert sum(len(block.data) for block in loaded.blocks) < 5_000_000
+    assert loaded.head.nbytes < 2_000_000
+
+
+def test_what_a_run_replaces_does_not_count_against_the_limit() -> None:
+    directory = directory_over(MemoryStore(), Limits(session_bytes=1_000_000))
+    sid = opened(directory)
+    for _ in range(3):
+        run_code(directory, sid, "a = torch.zeros(200_000)")
 
 
 def test_a_long_chain_is_stored_without_recursion() -> None:
-    loaded = through_bytes(namespace_of(LEAF + "y = x\nfor _ in range(20000):\n    y = y * 1.0"))
-    assert go_on(loaded, "y.sum().backward()\nprint(x.grad)") == ["tensor([1., 1., 1.])"]
+    store = MemoryStore()
+    sid = opened(directory_over(store))
+    run_code(directory_over(store), sid, LEAF + "y = x\nfor _ in range(20000):\n    y = y * 1.0")
+    assert run_code(directory_over(store), sid, "y.sum().backward()\nprint(x.grad)") == ["tensor([1., 1., 1.])"]
 
 
-def test_what_has_no_form_is_refused_by_its_kind() -> None:
-    with pytest.raises(records.NotStorable, match="function"):
-        records.dump({"f": lambda: 0})
-
-
-def test_the_bytes_of_shared_storage_count_once() -> None:
-    a = namespace_of("a = torch.zeros(1000)\nb = a.view(10, 100)")
-    assert 4000 <= records.nbytes(a) < 8000
-    y = namespace_of("x = torch.zeros(1000, requires_grad=True)\ny = x.exp().exp()")
-    del y["x"]
-    assert records.nbytes(y) >= 12_000
+@pytest.mark.parametrize("raw", [b"", b"\xc1", msgspec.msgpack.encode([99, True]), msgspec.msgpack.encode({"a": 1})])
+def test_what_is_no_record_is_refused(raw: bytes) -> None:
+    with pytest.raises(schema.SchemaError):
+        schema.decode(raw)
 
 
 WALK = """
 import sys
-import msgspec
-from app.stores import records
-from engine import modes
+from pathlib import Path
+from app.core.directory import Directory
+from app.core.limits import Limits
+from app.stores.sqlite import SqliteStore
 
-names = records.load(msgspec.msgpack.decode(sys.stdin.buffer.read()))
-with modes.use(modes.State()):
-    node, seen = names["y"].grad_fn, []
-    while node is not None:
-        seen.append(node.name())
-        node = node.next_functions[0][0] if node.next_functions else None
-    names["y"].backward()
-print(seen, names["x"].grad.tolist())
+store = SqliteStore(Path(sys.argv[1]))
+store.open()
+live = Directory(store, Limits())._current(sys.argv[2], sys.argv[3])
+node, seen = live.names["y"].grad_fn, []
+while node is not None:
+    seen.append(node.name())
+    node = node.next_functions[0][0] if node.next_functions else None
+live.names["y"].backward()
+print(seen, live.names["x"].grad.tolist())
 """
 
 
-def test_another_process_walks_a_live_graph() -> None:
-    namespace = namespace_of(LEAF + "y = (x * x).exp().sum()")
-    body = msgspec.msgpack.encode(records.dump(namespace))
-    done = subprocess.run([sys.executable, "-c", WALK], input=body, capture_output=True, cwd=ROOT, check=True)
-    x: Tensor = namespace["x"]
-    expected = (2 * x.array * np.exp(x.array**2)).tolist()
+def test_another_process_walks_a_live_graph(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    store.open()
+    directory = directory_over(store)
+    sid = opened(directory)
+    run_code(directory, sid, LEAF + "y = (x * x).exp().sum()")
+    command = [sys.executable, "-c", WALK, str(tmp_path), OWNER, sid]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, check=True, timeout=60)
+    x = np.array([1.0, 2.0, 3.0], np.float32)
     names = ["SumBackward0", "ExpBackward0", "MulBackward0", "torch::autograd::AccumulateGrad"]
-    assert done.stdout.decode().strip() == f"{names} {expected}"
+    assert done.stdout.decode().strip() == f"{names} {(2 * x * np.exp(x**2)).tolist()}"
+    store.close()

@@ -268,14 +268,6 @@ def test_a_refused_request_may_be_repeated_with_its_key(client: Client) -> None:
     assert client("POST", url(sid, "/run"), json={"nodes": [SQUARE]}, headers=headers).status_code == 200
 
 
-def test_few_answers_are_remembered(serve: Serve) -> None:
-    client = serve(Limits(idempotency_keys=2))
-    sid = client.open()
-    for key in ("a", "b", "c", "a"):
-        client("PUT", url(sid, "/tensors/x"), json=LEAF, headers={"Idempotency-Key": key})
-    assert version(client, sid) == 4
-
-
 def test_concurrent_commands_on_one_session_run_one_after_another(client: Client) -> None:
     sid = client.open()
     client.run(sid, inputs={"x": LEAF}, nodes=[SQUARE])

@@ -1,0 +1,151 @@
+"""The form of a session's record: plain msgpack, every object referred to by its number.
+
+A record is a *change*: what one run added or altered, or, where ``whole`` is set, all there is. Applying the last whole
+record and the changes behind it, in order, gives the session. Numbers are given once and keep their meaning for as long
+as anything refers to them, so what is shared stays shared.
+
+Structs are written as arrays: a new field goes to the end, with a default, and raises ``SCHEMA``. Values that msgpack
+has not stand as an object with one key, which says what they are (``{"tensor": 3}``, ``{"dtype": "float64"}``).
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+SCHEMA: Final = 1
+BLOCK_BYTES: Final = 16 * 1024  # a memory larger than half of this is kept in blocks beside the record
+Value = Any
+
+
+class Layout(msgspec.Struct, array_like=True):
+    """Where an array lies in its storage's memory. Strides and offset are in bytes."""
+
+    dtype: str
+    shape: list[int]
+    strides: list[int]
+    offset: int
+
+
+class StorageRecord(msgspec.Struct, array_like=True):
+    """A buffer with its version counter. ``root`` owns the memory: the storage itself, unless it is an alias.
+
+    ``data`` are the bytes of the memory in memory order; ``None`` for an alias, and for a memory in blocks.
+    """
+
+    number: int
+    root: int
+    version: int
+    dtype: str
+    shape: list[int]
+    strides: list[int]
+    data: bytes | None
+
+
+class TensorRecord(msgspec.Struct, array_like=True):
+    """A tensor; ``layout`` is ``None`` where it shows its whole storage. ``note`` says why writes are refused."""
+
+    number: int
+    storage: int
+    layout: Layout | None
+    requires_grad: bool
+    node: int | None
+    output_nr: int
+    grad: int | None
+    base: int | None
+    seen_version: int
+    retains_grad: bool
+    inference: bool
+    weak: bool
+    note: int
+    parameter: bool
+    accumulator: int | None = None
+
+
+class SavedRecord(msgspec.Struct, array_like=True):
+    """A tensor kept for a rule; ``origin`` is the tensor it was, if that still lives."""
+
+    storage: int
+    layout: Layout | None
+    version: int
+    edge: tuple[int, int] | None
+    output_nr: int | None
+    weak: bool
+    origin: int | None = None
+
+
+Spec = tuple[list[int], str]
+
+
+class NodeRecord(msgspec.Struct, array_like=True):
+    """A node, in the order of their making. An accumulator has a ``variable`` and nothing else."""
+
+    number: int
+    variable: int | None
+    op: str = ""
+    static: dict[str, Value] = {}
+    saved: dict[str, SavedRecord | None] | None = None
+    saved_lists: dict[str, list[SavedRecord]] = {}
+    edges: list[tuple[int, int] | None] = []
+    inputs: list[Spec | None] = []
+    outputs: list[Spec] = []
+    counts: list[int] = []
+    written: bool = False
+    retained: list[tuple[int, int]] = []
+
+
+class SharedRecord(msgspec.Struct, array_like=True):
+    """A value that is no part of the graph but may have several names: a list, a dict, an optimiser."""
+
+    number: int
+    kind: str
+    parts: list[Value]
+
+
+class Settings(msgspec.Struct, array_like=True, frozen=True):
+    """What a program sets for its whole session. ``generator`` is the number of the default generator."""
+
+    grad_enabled: bool
+    inference: bool
+    default_dtype: str
+    print_options: tuple[int, int | float, int, int, bool | None]
+    generator: int
+
+
+class Record(msgspec.Struct, array_like=True):
+    """One change of a session, or the whole of it."""
+
+    schema: int
+    whole: bool
+    storages: list[StorageRecord]
+    tensors: list[TensorRecord]
+    nodes: list[NodeRecord]
+    shared: list[SharedRecord]
+    dropped: list[str]
+    names: dict[str, Value]
+    settings: Settings | None
+
+
+class SchemaError(Exception):
+    """A record that this version cannot read: of a later schema, or not a record at all."""
+
+
+_ENCODER: Final = msgspec.msgpack.Encoder()
+_DECODER: Final = msgspec.msgpack.Decoder(Record)
+
+
+def encode(record: Record) -> bytes:
+    """``record`` as bytes."""
+    return _ENCODER.encode(record)
+
+
+def decode(raw: bytes | memoryview) -> Record:
+    """The record that ``raw`` holds. Raises ``SchemaError``."""
+    try:
+        record = _DECODER.decode(raw)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise SchemaError(f"not a record of a session: {error}") from None
+    if not 1 <= record.schema <= SCHEMA:
+        raise SchemaError(f"a record of the schema {record.schema}; this version reads 1 to {SCHEMA}")
+    return record

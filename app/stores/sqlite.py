@@ -1,0 +1,95 @@
+"""Sessions in one SQLite file: the embedded default. Several processes of one machine may share it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Lock
+from typing import ClassVar, Final, Literal, TypeVar
+
+from app.stores.base import StoreError
+from app.stores.sql import Cursor, SqlStore
+
+Result = TypeVar("Result")
+FILE: Final = "gradserve.sqlite"
+PATIENCE_S: Final = 5.0  # how long another process may hold the write lock
+
+
+class SqliteStore(SqlStore):
+    """A ``SessionStore`` in a file. A commit survives a killed process; with ``sync`` full, a loss of power too."""
+
+    types: ClassVar = {"integer": "INTEGER", "real": "REAL", "blob": "BLOB", "options": " WITHOUT ROWID"}
+
+    def __init__(self, folder: Path, sync: Literal["normal", "full"] = "normal") -> None:
+        self._file, self._sync = folder / FILE, sync
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._writing = Lock()  # threads of this process queue here, and not in SQLite, which polls
+
+    def open(self) -> None:
+        """Make the file, or bring its schema up to date."""
+        try:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"cannot make the folder {self._file.parent}: {error.strerror}") from None
+        self._migrate()
+
+    def close(self) -> None:
+        """Let go of every connection; the last one of all processes folds the log into the file."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._file, PATIENCE_S, isolation_level=None, check_same_thread=False, cached_statements=64
+        )
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {self._sync}")
+        return connection
+
+    def _take(self) -> sqlite3.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._connect()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[sqlite3.Cursor]:
+        """A cursor of a connection that nobody else uses meanwhile; one that failed is not used again."""
+        try:
+            connection = self._take()
+            try:
+                yield connection.cursor()
+            except BaseException:
+                if connection.in_transaction:
+                    with suppress(sqlite3.Error):  # a full disk has rolled back by itself
+                        connection.execute("ROLLBACK")
+                if connection.in_transaction:
+                    connection.close()
+                else:
+                    self._idle.append(connection)
+                raise
+            self._idle.append(connection)
+        except sqlite3.Error as error:
+            raise StoreError(f"{type(error).__name__}: {error}") from error
+
+    def _write(self, work: Callable[[Cursor], Result]) -> Result:
+        with self._writing, self._cursor() as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            result = work(cursor)
+            cursor.execute("COMMIT")
+            return result
+
+    def _read(self, work: Callable[[Cursor], Result], *, several: bool = False) -> Result:
+        with self._cursor() as cursor:
+            if not several:  # one statement is a transaction of its own
+                return work(cursor)
+            cursor.execute("BEGIN")
+            result = work(cursor)
+            cursor.execute("COMMIT")
+            return result
+
+    def _lock_schema(self, cursor: Cursor) -> None:
+        """The transaction itself is the lock: there is one writer at a time."""

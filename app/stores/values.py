@@ -1,0 +1,129 @@
+"""Values that stand in records by themselves: what msgpack has, and small objects with one key that says what they are.
+
+``Kind`` is one sort of value. The tables here hold Python's and the engine's; whoever makes records adds those of
+programs (lambdas, optimisers), so that nothing is restored that is not listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
+
+import numpy as np
+
+from engine import NamedResult, dtypes, named_result, tensors
+
+Parts = Sequence[Any]
+
+
+class NotStorable(Exception):
+    """A value that has no form as plain data; ``kind`` is the name of its type."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(f"a value of the type {kind} cannot be stored")
+        self.kind = kind
+
+
+class Malformed(Exception):
+    """A record that nothing can be made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A sort of immutable value: taken apart into values, and made of them again."""
+
+    name: str
+    type: type
+    dump: Callable[[Any], Parts]
+    load: Callable[[list[Any]], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class SharedKind:
+    """A sort of value with an identity of its own: made empty, then filled, for it may hold itself.
+
+    ``make`` gets the parts as they stand in the record: only plain ones mean anything yet.
+    """
+
+    name: str
+    type: type
+    dump: Callable[[Any], Parts]
+    make: Callable[[list[Any]], Any]
+    fill: Callable[[Any, list[Any]], None]
+
+
+AnyKind = TypeVar("AnyKind", Kind, SharedKind)
+
+
+@dataclass(frozen=True, slots=True)
+class Kinds:
+    """All kinds by type and by name. Subclasses count as their nearest listed base."""
+
+    inline: tuple[Kind, ...]
+    shared: tuple[SharedKind, ...]
+    _known_inline: dict[type, Kind | None] = field(default_factory=dict, repr=False)
+    _known_shared: dict[type, SharedKind | None] = field(default_factory=dict, repr=False)
+
+    def inline_of(self, value: Any) -> Kind | None:
+        """The kind of an immutable value, or ``None``."""
+        return _nearest(self.inline, self._known_inline, type(value))
+
+    def shared_of(self, value: Any) -> SharedKind | None:
+        """The kind of a value with an identity, or ``None``."""
+        return _nearest(self.shared, self._known_shared, type(value))
+
+
+def _nearest(kinds: tuple[AnyKind, ...], known: dict[type, AnyKind | None], of: type) -> AnyKind | None:
+    if of not in known:
+        known[of] = next((kind for base in of.__mro__ for kind in kinds if kind.type is base), None)
+    return known[of]
+
+
+def _refill_list(target: list[Any], parts: list[Any]) -> None:
+    target[:] = parts
+
+
+def _refill_dict(target: dict[Any, Any], parts: list[Any]) -> None:
+    target.clear()
+    target.update(zip(parts[::2], parts[1::2], strict=True))
+
+
+def dump_array(array: np.ndarray[Any, Any]) -> Parts:
+    """Dtype, shape and bytes."""
+    return dtypes.of(array).name, tuple(array.shape), array.tobytes()
+
+
+def load_array(parts: list[Any]) -> np.ndarray[Any, Any]:
+    """An array of its own."""
+    name, shape, raw = parts
+    return np.frombuffer(bytearray(raw), dtypes.by_name(name).numpy).reshape(shape)
+
+
+def _load_named(parts: list[Any]) -> Any:
+    name, fields, items = parts
+    if not all(isinstance(word, str) and word.isidentifier() for word in (name, *fields)):
+        raise Malformed("a named result with impossible names")
+    return named_result(name, *fields)(*items)
+
+
+INLINE: Final = (
+    Kind("tuple", tuple, tuple, tuple),
+    Kind("size", tensors.Size, tuple, tensors.Size),
+    Kind("geometry", tensors.Geometry, tuple, lambda parts: tensors.Geometry(*parts)),
+    Kind("spec", tensors.TensorSpec, tuple, lambda parts: tensors.TensorSpec(*parts)),
+    Kind("complex", complex, lambda value: (value.real, value.imag), lambda parts: complex(*parts)),
+    Kind("slice", slice, lambda value: (value.start, value.stop, value.step), lambda parts: slice(*parts)),
+    Kind("range", range, lambda value: (value.start, value.stop, value.step), lambda parts: range(*parts)),
+    Kind("ellipsis", type(...), lambda value: (), lambda parts: ...),
+    Kind("integer", int, lambda value: (hex(value),), lambda parts: int(parts[0], 16)),  # beyond 64 bits
+    Kind("dtype", dtypes.DType, lambda value: (value.name,), lambda parts: dtypes.by_name(parts[0])),
+    Kind("array", np.ndarray, dump_array, load_array),
+    Kind("scalar", np.generic, lambda value: dump_array(np.asarray(value)), lambda parts: load_array(parts)[()]),
+    Kind("named", NamedResult, lambda value: (type(value).__name__, value._fields, tuple(value)), _load_named),
+)  # fmt: skip
+SHARED: Final = (
+    SharedKind("list", list, list, lambda raw: [], _refill_list),
+    SharedKind("dict", dict, lambda value: [part for item in value.items() for part in item], lambda raw: {},
+               _refill_dict),
+)  # fmt: skip

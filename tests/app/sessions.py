@@ -1,0 +1,66 @@
+"""Sessions without HTTP: programs run in directories over stores, and what a session is, as bytes to compare."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.core.directory import Directory, Precondition
+from app.core.kinds import kinds
+from app.core.limits import Limits
+from app.core.live import Live
+from app.core.replies import Reply
+from app.core.session import Session
+from app.stores.base import Head, SessionStore
+from app.wire.code import parse_code
+from app.wire.messages import RunRequest
+
+LIMITS = Limits()
+KINDS = kinds(LIMITS)
+OWNER = "owner"
+
+
+def directory_over(store: SessionStore, limits: Limits = LIMITS, cache_bytes: int = 2**28) -> Directory:
+    """A directory as a process has one: with a cache of its own."""
+    return Directory(store, limits, cache_bytes)
+
+
+def opened(directory: Directory) -> str:
+    """The id of a new session."""
+    return directory.create(OWNER, None, lambda head: Reply(201, head.id.encode())).body.decode()
+
+
+def run_code(directory: Directory, sid: str, code: str, precondition: Precondition | None = None) -> list[str]:
+    """Run a program in a session; what it prints."""
+    prints: list[str] = []
+
+    def change(session: Session, version: int) -> Reply:
+        prints[:] = session.run(RunRequest(code=code, outputs=[]), "json")["prints"]
+        return Reply(200, str(version).encode())
+
+    directory.command(OWNER, sid, change, precondition or Precondition())
+    return prints
+
+
+def fresh(names: dict[str, Any] | None = None) -> Live:
+    """A session that no store knows."""
+    return Live(Head("id", OWNER, 0, 0.0, 0.0, 1.0), KINDS, names or {})
+
+
+def picture(live: Live) -> bytes:
+    """All that a session is, numbered in the order in which it is found."""
+    return Live(live.head, KINDS, live.names, live.state).export()
+
+
+def picture_in(directory: Directory, sid: str) -> bytes:
+    """All that a session is where this directory sees it."""
+    live = directory._current(OWNER, sid)
+    directory.cache.put(live)
+    return picture(live)
+
+
+def statements_of(code: str) -> list[str]:
+    """Text split before each statement of the outermost block."""
+    lines = code.splitlines(keepends=True)
+    starts = [statement.place.line or 1 for statement in parse_code(code, LIMITS).statements]
+    ends = [*(start - 1 for start in starts[1:]), len(lines)]
+    return ["".join(lines[start - 1 : end]) for start, end in zip(starts, ends, strict=True)]
