@@ -84,6 +84,11 @@ class Server:
             self._process.wait(STOP_S)
             self._process = None
 
+    def close(self) -> None:
+        """End it for good."""
+        self.kill()
+        self._log.close()
+
     def database(self, name: str) -> str:
         """The address of a new, empty database."""
         with psycopg.connect(self.url, autocommit=True) as connection:
@@ -106,4 +111,4 @@ def server() -> Iterator[Server]:
             running.start()
             yield running
         finally:
-            running.kill()
+            running.close()

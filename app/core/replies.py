@@ -63,9 +63,20 @@ class Replies:
         if key is None:
             return work(None)
         claim = Claim(owner, key.key, key.fingerprint, secrets.token_bytes(16))
-        now = time.time()
-        kept = self._store.claim(claim, now, now + HOLD_S)
+        kept = self._take(claim)
         return self._first(claim, work) if kept is None else _repeated(claim, kept)
+
+    def _take(self, claim: Claim) -> Kept | None:
+        now = time.time()
+        try:
+            return self._store.claim(claim, now, now + HOLD_S)
+        except StoreError:
+            self._release(claim)  # it may have been taken, with the answer lost
+            raise
+
+    def _release(self, claim: Claim) -> None:
+        with suppress(StoreError):  # else it runs out by itself
+            self._store.release(claim)
 
     def _first(self, claim: Claim, work: Callable[[Claim | None], Reply]) -> Reply:
         self._held[claim.holder] = claim
@@ -74,8 +85,7 @@ class Replies:
         except KeyLost:
             raise InProgress("another request took over this Idempotency-Key; nothing happened here") from None
         except BaseException:
-            with suppress(StoreError):  # else it runs out by itself
-                self._store.release(claim)
+            self._release(claim)
             raise
         finally:
             del self._held[claim.holder]

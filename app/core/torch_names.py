@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from app.core.builtins import Getter, Module, Routine, binary, get_item, in_place, type_name
-from engine import Tensor, dtypes, methods, registry, tape
+from engine import Tensor, dtypes, methods, modes, registry, tape
 
 MODULES: Final = frozenset({
     "torch", "torch.autograd", "torch.autograd.functional", "torch.autograd.grad_mode", "torch.fft", "torch.linalg",
@@ -109,6 +109,24 @@ def _method(name: str) -> Getter:
     return lambda value: Routine(name, read(value), engine=True, owner=value)
 
 
+def _changing(*names: str) -> dict[str, Getter]:
+    """Methods that change their object, which a journal has to note."""
+    return {name: _changing_method(name) for name in names}
+
+
+def _changing_method(name: str) -> Getter:
+    read = operator.attrgetter(name)
+
+    def bind(value: Any) -> Routine:
+        def call(*args: Any, **kwargs: Any) -> object:
+            modes.touch(value)
+            return read(value)(*args, **kwargs)
+
+        return Routine(name, call, engine=True, owner=value)
+
+    return bind
+
+
 def _fields(*names: str) -> dict[str, Getter]:
     return {name: operator.attrgetter(name) for name in names}
 
@@ -121,7 +139,7 @@ def _kind(path: str) -> type:
 
 OBJECTS: Final[tuple[tuple[type, dict[str, Getter]], ...]] = (
     (tape.Node, _methods("name") | _fields("next_functions")),
-    (_kind("Generator"), _methods("manual_seed", "initial_seed", "seed") | _fields("device")),
+    (_kind("Generator"), _changing("manual_seed", "seed") | _methods("initial_seed") | _fields("device")),
     (_kind("optim.Optimizer"), _methods("step", "zero_grad", "add_param_group") | _fields("param_groups", "defaults")),
     (_kind("optim.lr_scheduler.LRScheduler"), _methods("step", "get_last_lr") | _fields("last_epoch", "base_lrs")),
     (methods.Device, _fields("type", "index")),

@@ -151,7 +151,8 @@ class MemoryStore:
         """Take the key, unless it is taken."""
         with self._lock:
             known = self._keys.get((claim.owner, claim.key))
-            if known is not None and (known.body is not None or known.held_until > now):
+            is_held = known is not None and known.held_until > now and known.claim.holder != claim.holder
+            if known is not None and (known.body is not None or is_held):
                 return Kept(known.claim.fingerprint, known.body)
             self._keys[claim.owner, claim.key] = _Key(claim, until, now)
             return None

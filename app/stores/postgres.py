@@ -57,7 +57,11 @@ class PostgresStore(SqlStore):
     def open(self) -> None:
         """Connect, and bring the schema up to date."""
         self._pool.open()
-        self._migrate()
+        try:
+            self._migrate()
+        except StoreError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Let go of every connection."""

@@ -10,6 +10,7 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import settings
 
 from app.core.limits import Limits
+from app.dependencies import Services
 from app.main import create_app
 from app.settings import Settings
 
@@ -20,8 +21,9 @@ settings.load_profile("repeatable")
 class Client:
     """Requests to one application, from any thread; the application runs in a loop of its own."""
 
-    def __init__(self, portal: BlockingPortal, http: httpx.AsyncClient) -> None:
+    def __init__(self, portal: BlockingPortal, http: httpx.AsyncClient, services: Services) -> None:
         self._portal, self._http = portal, http
+        self.services = services
 
     def __call__(self, method: str, path: str, **options: Any) -> httpx.Response:
         return self._portal.call(lambda: self._http.request(method, path, **options))
@@ -59,7 +61,7 @@ def serve() -> Iterator[Serve]:
             stack.enter_context(portal.wrap_async_context_manager(app.router.lifespan_context(app)))
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             http = httpx.AsyncClient(transport=transport, base_url="http://test")
-            return Client(portal, stack.enter_context(portal.wrap_async_context_manager(http)))
+            return Client(portal, stack.enter_context(portal.wrap_async_context_manager(http)), app.state.services)
 
         yield make
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import Any
 
 from app.core.directory import Directory, Precondition
@@ -11,7 +12,6 @@ from app.core.live import Live
 from app.core.replies import Reply
 from app.core.session import Session
 from app.stores.base import Head, SessionStore
-from app.wire.code import parse_code
 from app.wire.messages import RunRequest
 
 LIMITS = Limits()
@@ -31,14 +31,21 @@ def opened(directory: Directory) -> str:
 
 def run_code(directory: Directory, sid: str, code: str, precondition: Precondition | None = None) -> list[str]:
     """Run a program in a session; what it prints."""
-    prints: list[str] = []
+    return run_warned(directory, sid, code, precondition)[0]
+
+
+def run_warned(
+    directory: Directory, sid: str, code: str, precondition: Precondition | None = None
+) -> tuple[list[str], list[str]]:
+    """Run a program in a session; what it prints, and its warnings."""
+    result: dict[str, Any] = {}
 
     def change(session: Session, version: int) -> Reply:
-        prints[:] = session.run(RunRequest(code=code, outputs=[]), "json")["prints"]
+        result.update(session.run(RunRequest(code=code, outputs=[]), "json"))
         return Reply(200, str(version).encode())
 
     directory.command(OWNER, sid, change, precondition or Precondition())
-    return prints
+    return result["prints"], result["warnings"]
 
 
 def fresh(names: dict[str, Any] | None = None) -> Live:
@@ -59,8 +66,7 @@ def picture_in(directory: Directory, sid: str) -> bytes:
 
 
 def statements_of(code: str) -> list[str]:
-    """Text split before each statement of the outermost block."""
+    """The outermost statements of a program, each on the lines on which it stands in the whole."""
     lines = code.splitlines(keepends=True)
-    starts = [statement.place.line or 1 for statement in parse_code(code, LIMITS).statements]
-    ends = [*(start - 1 for start in starts[1:]), len(lines)]
-    return ["".join(lines[start - 1 : end]) for start, end in zip(starts, ends, strict=True)]
+    spans = [(statement.lineno - 1, statement.end_lineno) for statement in ast.parse(code).body]
+    return ["\n" * start + "".join(lines[start:end]) for start, end in spans]

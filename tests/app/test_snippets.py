@@ -50,8 +50,13 @@ def run(code: str) -> tuple[Record, interpret.Outcome | interpret.ProgramError, 
             ending = interpret.run(parse_code(code, limits), namespace, limits=limits)
         except interpret.ProgramError as error:
             ending = error
-        shown = {name: encode_value(value, record) for name, value in namespace.items() if is_encodable(value)}
+        shown = encoded(namespace)
     return shown, ending, list(warnings)
+
+
+def encoded(namespace: dict[str, Any]) -> Record:
+    """What there is a form for, by name."""
+    return {name: encode_value(value, record) for name, value in namespace.items() if is_encodable(value)}
 
 
 def record(tensor: Tensor) -> Record:
@@ -64,7 +69,13 @@ def record(tensor: Tensor) -> Record:
 
 def faults(snippet: Record) -> Iterator[str]:
     """Where a run differs from what was recorded."""
-    shown, ending, warnings = run(snippet["code"])
+    return differences(snippet, *run(snippet["code"]))
+
+
+def differences(
+    snippet: Record, shown: Record, ending: interpret.Outcome | interpret.ProgramError, warnings: list[str]
+) -> Iterator[str]:
+    """Where these values, this ending and these warnings differ from what was recorded."""
     yield from _error_faults(ending, snippet["error"])
     yield from _print_faults(ending.prints, snippet["prints"])
     for name, wanted in snippet["expect"]["tensors"].items():
