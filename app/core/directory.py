@@ -13,13 +13,15 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from app.core.errors import Gone, InvalidRequest, NotFound, Overloaded, TooMany, VersionConflict
+from app.core.interpret import REFUSALS
 from app.core.kinds import kinds
 from app.core.limits import Limits
 from app.core.live import Cache, Live
@@ -30,6 +32,7 @@ from app.stores.base import Bounds, Claim, Conflict, Head, Loaded, SessionStore,
 from app.stores.records import Draft
 from app.stores.values import Malformed, NotStorable
 from app.wire.program import is_name
+from engine import errors as engine_errors
 from engine import modes
 
 Result = TypeVar("Result")
@@ -140,7 +143,7 @@ class Directory:
         live = self._current(owner, sid)
         head = live.head
         try:
-            with transaction(live.state, live.names, self.limits, keep=False) as (session, _):
+            with transaction(live.state, live.names, self.limits, keep=False) as (session, _), _sound(live):
                 result = look(session, head)
         finally:
             self.cache.put(live)
@@ -153,7 +156,8 @@ class Directory:
         """The session as a document for ``restore``."""
         live = self._current(owner, sid)
         try:
-            return msgspec.msgpack.encode(Export(live.head.ttl_seconds, live.export()))
+            with _sound(live):
+                return msgspec.msgpack.encode(Export(live.head.ttl_seconds, live.export()))
         finally:
             self.cache.put(live)
 
@@ -188,8 +192,9 @@ class Directory:
         try:
             _check_version(before, wanted)
             with transaction(live.state, live.names, self.limits) as (session, journal):
-                reply = change(session, before.version + 1)
-                draft = self._draft(live, session, journal)
+                with _sound(live):
+                    reply = change(session, before.version + 1)
+                    draft = self._draft(live, session, journal)
                 head = replace(_used(before), version=before.version + 1, nbytes=draft.nbytes)
                 session.check_time()  # past it the caller has been told, or will be, that nothing happened
                 self.store.commit(head, before.version, draft.change, answer_for(claim, reply))
@@ -265,12 +270,25 @@ class Directory:
             export = msgspec.msgpack.decode(document, type=Export)
             head = self._head(owner, ttl_seconds or max(export.ttl_seconds, 1.0))
             imported = Live.load(Loaded(head, [export.record], [], True), self._kinds)
-        except (msgspec.MsgspecError, RecursionError, Malformed, schema.SchemaError) as error:
+        except (msgspec.MsgspecError, ValueError, RecursionError, Malformed, schema.SchemaError) as error:
             raise InvalidRequest("not the document of a session", [(("body",), str(error)[:200])]) from None
         _check_names(imported.names)
-        live = Live(head, self._kinds, imported.names, imported.state)  # numbered anew
+        live = Live(head, self._kinds, imported.names, imported.state, imported=True)  # numbered anew
         check_size(self.limits, imported.ledger.nbytes, len(imported.names))
-        return self._add(owner, live, write, claim)
+        with _sound(live):
+            return self._add(owner, live, write, claim)
+
+
+@contextmanager
+def _sound(live: Live) -> Iterator[None]:
+    """What goes wrong inside is our fault, but not where a session came from a document: that may be made up."""
+    try:
+        yield
+    except (*REFUSALS, NotStorable) as error:
+        if not live.imported or isinstance(error, engine_errors.EngineError):
+            raise
+        log.info("an imported session is unsound", exc_info=error)
+        raise InvalidRequest("this session was imported from a document that does not fit together") from None
 
 
 def _check_names(names: dict[str, Any]) -> None:

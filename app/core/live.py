@@ -40,7 +40,10 @@ class _Tail:
 
 @dataclass(slots=True)
 class Live:
-    """A session that programs can run on. ``state`` holds its modes, defaults and random numbers."""
+    """A session that programs can run on. ``state`` holds its modes, defaults and random numbers.
+
+    ``imported``: it came from a document, so what it holds may not fit together.
+    """
 
     head: Head
     kinds: Kinds
@@ -48,6 +51,7 @@ class Live:
     state: modes.State = field(default_factory=fresh_state)
     ledger: Ledger = field(default_factory=Ledger)
     settings: schema.Settings | None = None
+    imported: bool = False
     tail: _Tail = field(default_factory=_Tail)
 
     @classmethod
@@ -76,6 +80,7 @@ class Live:
 
     def _adopt(self, settings: schema.Settings) -> None:
         state = self.state
+        self.imported = settings.imported
         state.grad_enabled, state.inference = settings.grad_enabled, settings.inference
         try:
             state.default_dtype = dtypes.by_name(settings.default_dtype)
@@ -101,7 +106,7 @@ class Live:
         return draft
 
     def _write(self, journal: modes.Journal, names: dict[str, Any], *, whole: bool) -> records.Draft:
-        before = records.Before(self.names, self.settings)
+        before = records.Before(self.names, self.settings, self.imported)
         return records.Writer(self.ledger, self.kinds, whole=whole).write(before, names, self.state, journal)
 
     def _is_due(self) -> bool:

@@ -61,6 +61,7 @@ class Before:
 
     names: Names
     settings: schema.Settings | None
+    imported: bool = False
 
 
 class Writer:
@@ -84,14 +85,14 @@ class Writer:
         for name, value in names.items():
             if old.get(name, _MISSING) is not value:
                 self.record.names[name] = self.value(value)
-        settings = self._settings(state)
+        settings = self._settings(state, before.imported)
         if self._whole or settings != before.settings:
             self.record.settings = settings
         self._note_touched(journal)
         self._drain()
         return self._draft(settings)
 
-    def _settings(self, state: modes.State) -> schema.Settings:
+    def _settings(self, state: modes.State, imported: bool) -> schema.Settings:
         options = state.print_options
         return schema.Settings(
             state.grad_enabled,
@@ -99,6 +100,7 @@ class Writer:
             state.default_dtype.name,
             (options.precision, options.threshold, options.edgeitems, options.linewidth, options.sci_mode),
             self.number(state.generator),
+            imported,
         )
 
     def _note_touched(self, journal: modes.Journal) -> None:
@@ -507,11 +509,17 @@ class Reader:
         if kind == "node":
             return self._of(Node, content)
         if kind == "shared":
-            return self._object(content)
+            return self._shared_value(content)
         if kind == "shown":
             number, *layout = content
             return self._shown(Layout(*layout) if layout else None, self._of(Storage, number))
         return self._inline[kind].load([self.value(part) for part in content])
+
+    def _shared_value(self, number: int) -> Any:
+        found = self._object(number)
+        if self._kinds.shared_of(found) is None:
+            raise Malformed("a number under which no value stands")
+        return found
 
     def finish(self) -> Restored:
         """Enter into the ledger what is new. Raises ``Malformed`` if a memory has not got all its blocks."""

@@ -104,13 +104,17 @@ class SharedRecord(msgspec.Struct, array_like=True):
 
 
 class Settings(msgspec.Struct, array_like=True, frozen=True):
-    """What a program sets for its whole session. ``generator`` is the number of the default generator."""
+    """What a program sets for its whole session. ``generator`` is the number of the default generator.
+
+    ``imported``: some of its nodes come from a document that a client sent, and may not be what a run would have made.
+    """
 
     grad_enabled: bool
     inference: bool
     default_dtype: str
     print_options: tuple[int, int | float, int, int, bool | None]
     generator: int
+    imported: bool = False
 
 
 class Record(msgspec.Struct, array_like=True):
@@ -144,7 +148,7 @@ def decode(raw: bytes | memoryview) -> Record:
     """The record that ``raw`` holds. Raises ``SchemaError``."""
     try:
         record = _DECODER.decode(raw)
-    except (msgspec.MsgspecError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: text that is no UTF-8
         raise SchemaError(f"not a record of a session: {error}") from None
     if not 1 <= record.schema <= SCHEMA:
         raise SchemaError(f"a record of the schema {record.schema}; this version reads 1 to {SCHEMA}")
