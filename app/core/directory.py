@@ -172,10 +172,12 @@ class Directory:
 
         def work(claim: Claim | None) -> Reply:
             end, pause = time.monotonic() + self.limits.seconds, PAUSE_S
+            live = self._at_hand(owner, sid)
             while True:
                 try:
-                    return self._attempt(owner, sid, change, precondition.version, claim)
+                    return self._attempt(live or self._current(owner, sid), change, precondition.version, claim)
                 except Conflict:
+                    live = None
                     self.events["conflicts"] += 1
                 if time.monotonic() > end:
                     raise Overloaded("others keep changing this session; try again later")
@@ -185,18 +187,18 @@ class Directory:
         return self.replies.once(owner, precondition.key, work)
 
     def _attempt(
-        self, owner: str, sid: str, change: Callable[[Session, int], Reply], wanted: int | None, claim: Claim | None
+        self, live: Live, change: Callable[[Session, int], Reply], wanted: int | None, claim: Claim | None
     ) -> Reply:
-        live = self._current(owner, sid)
         before = live.head
         try:
-            _check_version(before, wanted)
             with transaction(live.state, live.names, self.limits) as (session, journal):
-                with _sound(live):
-                    reply = change(session, before.version + 1)
-                    draft = self._draft(live, session, journal)
-                head = replace(_used(before), version=before.version + 1, nbytes=draft.nbytes)
-                session.check_time()  # past it the caller has been told, or will be, that nothing happened
+                with self._up_to_date(before):
+                    _check_version(before, wanted)
+                    with _sound(live):
+                        reply = change(session, before.version + 1)
+                        draft = self._draft(live, session, journal)
+                    head = replace(_used(before), version=before.version + 1, nbytes=draft.nbytes)
+                    session.check_time()  # past it the caller has been told, or will be, that nothing happened
                 self.store.commit(head, before.version, draft.change, answer_for(claim, reply))
         except BaseException:
             self.cache.put(live)  # as it was before
@@ -220,7 +222,26 @@ class Directory:
         if growth > 0 and self.store.usage(owner, time.time()).nbytes + growth > self.limits.owner_bytes:
             raise TooMany("owner_bytes", self.limits.owner_bytes)
 
+    @contextmanager
+    def _up_to_date(self, head: Head) -> Iterator[None]:
+        """What is refused inside is refused only if the session is still as it was seen. Raises ``Conflict``."""
+        try:
+            yield
+        except Exception:
+            stored = self.find(head.owner, head.id)
+            if stored.version != head.version:
+                raise Conflict(stored.version) from None
+            raise
+
     # -- live sessions ----------------------------------------------------------------------------------------------
+    def _at_hand(self, owner: str, sid: str) -> Live | None:
+        """The live session as this process saw it last: a commit, or whoever is refused, finds out if it has changed."""
+        live = self.cache.take(sid)
+        if live is None or (live.head.owner == owner and live.head.expires_at > time.time()):
+            return live
+        self.cache.put(live)
+        return None
+
     def _current(self, owner: str, sid: str) -> Live:
         """The live session at the stored version. It has to be put back into the cache."""
         head = self.find(owner, sid)

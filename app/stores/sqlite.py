@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import ClassVar, Final, Literal, TypeVar
@@ -55,41 +55,39 @@ class SqliteStore(SqlStore):
         except IndexError:
             return self._connect()
 
-    @contextmanager
-    def _cursor(self) -> Iterator[sqlite3.Cursor]:
-        """A cursor of a connection that nobody else uses meanwhile; one that failed is not used again."""
+    def _write(self, work: Callable[[Cursor], Result]) -> Result:
+        with self._writing:
+            return self._transact("BEGIN IMMEDIATE", work)
+
+    def _read(self, work: Callable[[Cursor], Result], *, several: bool = False) -> Result:
+        return self._transact("BEGIN" if several else None, work)  # one statement is a transaction of its own
+
+    def _transact(self, begin: str | None, work: Callable[[Cursor], Result]) -> Result:
+        """Run ``work`` on a connection that nobody else uses meanwhile."""
         try:
             connection = self._take()
             try:
-                yield connection.cursor()
-            except BaseException:
-                if connection.in_transaction:
-                    with suppress(sqlite3.Error):  # a full disk has rolled back by itself
-                        connection.execute("ROLLBACK")
-                if connection.in_transaction:
-                    connection.close()
-                else:
-                    self._idle.append(connection)
-                raise
-            self._idle.append(connection)
+                cursor = connection.cursor()
+                if begin is None:
+                    return work(cursor)
+                cursor.execute(begin)
+                result = work(cursor)
+                cursor.execute("COMMIT")
+                return result
+            finally:
+                self._give_back(connection)
         except sqlite3.Error as error:
             raise StoreError(f"{type(error).__name__}: {error}") from error
 
-    def _write(self, work: Callable[[Cursor], Result]) -> Result:
-        with self._writing, self._cursor() as cursor:
-            cursor.execute("BEGIN IMMEDIATE")
-            result = work(cursor)
-            cursor.execute("COMMIT")
-            return result
-
-    def _read(self, work: Callable[[Cursor], Result], *, several: bool = False) -> Result:
-        with self._cursor() as cursor:
-            if not several:  # one statement is a transaction of its own
-                return work(cursor)
-            cursor.execute("BEGIN")
-            result = work(cursor)
-            cursor.execute("COMMIT")
-            return result
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        """Keep a connection for later, without what was not committed; one that cannot roll back is closed."""
+        if connection.in_transaction:
+            with suppress(sqlite3.Error):  # a full disk has rolled back by itself
+                connection.execute("ROLLBACK")
+        if connection.in_transaction:
+            connection.close()
+        else:
+            self._idle.append(connection)
 
     def _lock_schema(self, cursor: Cursor) -> None:
         """The transaction itself is the lock: there is one writer at a time."""

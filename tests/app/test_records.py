@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -15,9 +16,11 @@ from app.core.errors import InvalidRequest
 from app.core.interpret import ProgramError
 from app.core.limits import Limits
 from app.stores import schema
+from app.stores.base import Block, Change
 from app.stores.memory import MemoryStore
 from app.stores.sqlite import SqliteStore
 
+from ..golden.freeze_session import Frozen
 from .sessions import OWNER, directory_over, opened, picture_in, run_code
 from .test_atomic import START, STATEMENTS
 
@@ -228,3 +231,25 @@ def test_another_process_walks_a_live_graph(tmp_path: Path) -> None:
     names = ["SumBackward0", "ExpBackward0", "MulBackward0", "torch::autograd::AccumulateGrad"]
     assert done.stdout.decode().strip() == f"{names} {(2 * x * np.exp(x**2)).tolist()}"
     store.close()
+
+
+FROZEN = sorted((ROOT / "tests" / "golden").glob("session_schema*.msgpack"))
+
+
+@pytest.mark.parametrize("file", FROZEN, ids=[file.stem for file in FROZEN])
+def test_sessions_of_every_released_schema_are_read(file: Path) -> None:
+    frozen = msgspec.msgpack.decode(file.read_bytes(), type=Frozen)
+    store = MemoryStore()
+    sid = opened(directory_over(store))
+    blocks = [Block(*block) for block in frozen.blocks]
+    first, *later = frozen.records
+    head = store.head(sid)
+    assert head is not None
+    store.commit(replace(head, version=1), 0, Change(first, True, blocks), None)
+    for version, record in enumerate(later, 2):
+        store.commit(replace(head, version=version), version - 1, Change(record, False), None)
+    assert run_code(directory_over(store), sid, frozen.program) == frozen.prints
+
+
+def test_there_is_a_frozen_session_of_the_present_schema() -> None:
+    assert [file.stem for file in FROZEN] == [f"session_schema{number}" for number in range(1, schema.SCHEMA + 1)]

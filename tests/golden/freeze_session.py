@@ -1,0 +1,81 @@
+"""Freezes a session as the present schema stores it: ``python -m tests.golden.freeze_session``.
+
+Run it once for each new schema, and never again: what was stored by an older version has to be read for ever. The file
+holds the records and blocks of one session, a program to go on with, and what that program prints.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from app.stores import schema
+from app.stores.memory import MemoryStore
+from tests.app.sessions import directory_over, opened, run_code
+
+PROGRAMS = (
+    """
+torch.manual_seed(5)
+x = torch.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+o = torch.optim.Adam([x], lr=0.1)
+(x * x).sum().backward()
+o.step()
+s = torch.optim.lr_scheduler.StepLR(o, 2)
+""",
+    """
+y = x * 2
+v = y[0]
+v.mul_(x[1])
+y.retain_grad()
+z = (y.exp() * torch.rand(2)).sum()
+big = torch.arange(5000.0)
+part = big[10:20].view(2, 5)
+k = [x, {'a': y, 1: 2.5j}, lambda t: t * x, torch.sin, y.sum, (1, None, 'text', 2 ** 70), torch.int8, z.grad_fn]
+m = torch.max(x.detach(), 1)
+g = torch.Generator().manual_seed(3)
+torch.set_printoptions(precision=3)
+h = torch.ones(3, dtype=torch.bfloat16)
+c = torch.tensor([1j, 2.0])
+a = c.numpy()
+""",
+    "big[4000] = -1.0\nw = x.detach()\nunused = torch.zeros(9)\n",
+    "del unused\n(x ** 3).sum().backward(create_graph=True)\n",
+)
+AFTER = """
+print(k[2](2.0), k[3](w), k[4](), k[5], k[6], k[7].name(), a, c)
+z.backward()
+print(x.grad, y.grad, big.sum(), part, m, h)
+o.step()
+s.step()
+print(x, torch.rand(2), torch.randn(2, generator=g), s.last_epoch)
+part.zero_()
+print(big[8:22])
+"""
+
+
+class Frozen(msgspec.Struct):
+    """One stored session."""
+
+    records: list[bytes]
+    blocks: list[tuple[int, int, bytes]]
+    program: str
+    prints: list[str]
+
+
+def freeze() -> Frozen:
+    """The session of the programs above, as a store has it."""
+    store = MemoryStore()
+    directory = directory_over(store)
+    sid = opened(directory)
+    for program in PROGRAMS:
+        run_code(directory, sid, program)
+    loaded = store.load(sid)
+    assert loaded is not None
+    blocks = [(block.memory, block.number, bytes(block.data)) for block in loaded.blocks]
+    return Frozen(list(loaded.records), blocks, AFTER, run_code(directory_over(store), sid, AFTER))
+
+
+if __name__ == "__main__":
+    file = Path(__file__).parent / f"session_schema{schema.SCHEMA}.msgpack"
+    file.write_bytes(msgspec.msgpack.encode(freeze()))
