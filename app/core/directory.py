@@ -109,6 +109,11 @@ class Directory:
 
         return self.replies.once(owner, precondition.key, work)
 
+    def counts(self) -> dict[str, float]:
+        """How sessions are being found, for the metrics."""
+        live = {"sessions_live": len(self.cache), "sessions_live_bytes": self.cache.nbytes}
+        return live | {f"sessions_{event}": self.events[event] for event in ("catch_ups", "conflicts", "loads")}
+
     def sweep(self) -> Swept:
         """Drop what has expired."""
         limits = self.limits
@@ -235,7 +240,7 @@ class Directory:
 
     # -- live sessions ----------------------------------------------------------------------------------------------
     def _at_hand(self, owner: str, sid: str) -> Live | None:
-        """The live session as this process saw it last: a commit, or whoever is refused, finds out if it has changed."""
+        """The live session as this process saw it last. The commit, or ``_up_to_date``, finds out if it has changed."""
         live = self.cache.take(sid)
         if live is None or (live.head.owner == owner and live.head.expires_at > time.time()):
             return live

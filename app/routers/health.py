@@ -33,4 +33,5 @@ async def readiness(services: ServicesDep) -> Response:
 )  # fmt: skip
 async def metrics(services: ServicesDep) -> Response:
     """In Prometheus' text format."""
-    return Response(services.metrics.render({"work_pending": services.workers.pending}), media_type=MEDIA_TYPE)
+    gauges = {"work_pending": services.workers.pending, **services.directory.counts()}
+    return Response(services.metrics.render(gauges), media_type=MEDIA_TYPE)
