@@ -21,8 +21,8 @@ from engine.binding import (
     wrap_dim,
 )
 from engine.dtypes import DType
-from engine.primitive import Primitive, broadcast_pair, check_broadcast, weak
-from engine.tensor import Tensor
+from engine.primitive import Primitive, broadcast_pair, check_broadcast
+from engine.tensor import Tensor, weak
 
 
 class Composite:

@@ -18,7 +18,7 @@ from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, EngineError, OpError, UnsupportedError
 from engine.rules import Question, Rule, about
 from engine.tape import Edge, Node, Saved, edge_of
-from engine.tensor import Tensor, TensorSpec
+from engine.tensor import Tensor, TensorSpec, weak
 
 _RANKS = {"b": BOOL, "i": INTEGER, "u": INTEGER, "f": FLOATING, "c": COMPLEX}  # by NumPy's kind
 _CATEGORIES = {"b": BOOL, "i": INTEGER, "f": FLOATING, "c": COMPLEX}
@@ -485,19 +485,6 @@ class Primitive:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
-
-
-def weak(value: Any) -> Tensor:
-    """A Python number as a 0-d operand whose dtype yields to that of tensors."""
-    python = dtypes.python_type(value)
-    if python is None:
-        raise ArgumentTypeError(f"expected a number, not {type(value).__name__}")
-    try:
-        tensor = Tensor(np.array(value, python.numpy))
-    except OverflowError:
-        raise OpError("value cannot be converted to type int64_t without overflow") from None
-    tensor.weak = True
-    return tensor
 
 
 def _dense(array: Array, sources: list[Array]) -> Array:

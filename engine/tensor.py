@@ -14,6 +14,8 @@ from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
 from engine.storage import Storage
 
+_new = object.__new__
+
 MULTIPLE = (
     " This view is the output of a function that returns multiple views. Such functions do not allow the output views "
     "to be modified inplace. You should replace the inplace operation by an out-of-place one."
@@ -83,18 +85,23 @@ class Tensor:
     ``weak`` marks a Python number given as an operand: its dtype yields to that of tensors of the same category.
     """
 
-    # Defaults live on the class: most tensors are intermediate results and set none of these.
-    node: Any = None
-    output_nr = 0
-    grad: Tensor | None = None
-    base: Tensor | None = None
-    seen_version = 0
-    retains_grad = False
-    weak = False
-    inference = False
-    view_note: str | None = None  # why writing through this view is refused while recording
-    _requires_grad = False
-    _accumulator: Any = None  # weak reference to the accumulator of a leaf
+    __slots__ = (
+        "__weakref__", "_accumulator", "_requires_grad", "array", "base", "grad", "inference", "node", "output_nr",
+        "retains_grad", "seen_version", "storage", "view_note", "weak",
+    )  # fmt: skip
+    array: np.ndarray[Any, Any]
+    storage: Storage
+    node: Any
+    output_nr: int
+    grad: Tensor | None
+    base: Tensor | None
+    seen_version: int
+    retains_grad: bool
+    weak: bool
+    inference: bool
+    view_note: str | None  # why writing through this view is refused while recording
+    _requires_grad: bool
+    _accumulator: Any  # weak reference to the accumulator of a leaf
 
     if TYPE_CHECKING:  # engine.methods attaches these, and every op, from the registry
 
@@ -155,8 +162,7 @@ class Tensor:
         def __ne__(self, other: object) -> Any: ...
 
     def __init__(self, array: np.ndarray[Any, Any], storage: Storage | None = None) -> None:
-        self.array = array
-        self.storage = Storage(array) if storage is None else storage
+        _fill(self, array, Storage(array) if storage is None else storage, None)
 
     # -- what it is -----------------------------------------------------------------------------------------------
     @property
@@ -298,11 +304,11 @@ class Tensor:
 
     def memento(self) -> Callable[[], None]:
         """A function that gives this tensor back the metadata it has now."""
-        attributes = dict(self.__dict__)
+        attributes = [(name, getattr(self, name)) for name in Tensor.__slots__ if name != "__weakref__"]
 
         def restore() -> None:
-            self.__dict__.clear()
-            self.__dict__.update(attributes)
+            for name, value in attributes:
+                setattr(self, name, value)
 
         return restore
 
@@ -318,10 +324,44 @@ class Tensor:
 class Parameter(Tensor):
     """A leaf made to be optimised; it requires grad unless told otherwise."""
 
+    __slots__ = ()
+
     def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
         super().__init__(data.array, data.storage)
         self._check_can_require(requires_grad)
         self._requires_grad = requires_grad
+
+
+def _fill(
+    tensor: Tensor, array: np.ndarray[Any, Any], storage: Storage, node: Any, output_nr: int = 0, weak: bool = False
+) -> Tensor:
+    """Set every attribute. One that is always set is read much faster than a default on the class."""
+    tensor.array = array
+    tensor.storage = storage
+    tensor.node = node
+    tensor.output_nr = output_nr
+    tensor.weak = weak
+    tensor.grad = tensor.base = tensor.view_note = tensor._accumulator = None
+    tensor.retains_grad = tensor.inference = tensor._requires_grad = False
+    tensor.seen_version = 0
+    return tensor
+
+
+def result(array: np.ndarray[Any, Any]) -> Tensor:
+    """What an op computed: ``Tensor(array)`` without the detour over ``__init__``."""
+    return _fill(_new(Tensor), array, Storage(array), None)
+
+
+def weak(value: Any) -> Tensor:
+    """A Python number as a 0-d operand whose dtype yields to that of tensors."""
+    python = dtypes.python_type(value)
+    if python is None:
+        raise ArgumentTypeError(f"expected a number, not {type(value).__name__}")
+    try:
+        array = np.array(value, python.numpy)
+    except OverflowError:
+        raise OpError("value cannot be converted to type int64_t without overflow") from None
+    return _fill(_new(Tensor), array, Storage(array), None, weak=True)
 
 
 def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tensor:
