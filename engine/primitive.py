@@ -17,8 +17,8 @@ from engine.binding import Array, Param, Signature
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, EngineError, OpError, UnsupportedError
 from engine.rules import Question, Rule, about
-from engine.tape import Edge, Node, Saved, edge_of
-from engine.tensor import Tensor, TensorSpec, weak
+from engine.tape import Node, Saved, edge_of
+from engine.tensor import Spec, Tensor, spec_of, weak
 
 _RANKS = {"b": BOOL, "i": INTEGER, "u": INTEGER, "f": FLOATING, "c": COMPLEX}  # by NumPy's kind
 _CATEGORIES = {"b": BOOL, "i": INTEGER, "f": FLOATING, "c": COMPLEX}
@@ -79,6 +79,7 @@ class Primitive:
         self.keyword_only = [param for param in params if param.keyword_only]
         self.has_lists = any(param.is_list for param in self.tensors)
         self.rules: list[Rule] = []
+        self._place_of = {param.name: param.index for param in params}
         self._unit_counts = (1,) * len(self.differentiable)
         self._unit_spans = [(i, i + 1) for i in range(len(self.differentiable))]
         self._tensor_indices = [param.index for param in self.tensors]
@@ -351,7 +352,7 @@ class Primitive:
         """Make the outputs parts of the graph, if an input is."""
         if not self.is_tracked(values):
             return
-        node = self.node(values, tuple([output.spec for output in outputs]), outputs)
+        node = self.node(values, tuple([spec_of(output.array) for output in outputs]), outputs)
         if node is None:
             return
         for number, output in enumerate(outputs):
@@ -360,59 +361,49 @@ class Primitive:
 
     def is_tracked(self, values: list[Any]) -> bool:
         """Whether a differentiable input is part of a graph."""
-        for param in self.differentiable:
-            value = values[param.index]
-            for tensor in value if type(value) is list else (value,):
-                if tensor is not None and tensor.requires_grad:
-                    return True
-        return False
+        return any(tensor is not None and tensor.requires_grad for tensor in self._differentiable_tensors(values))
 
     def node(
-        self, values: list[Any], specs: tuple[TensorSpec, ...], outputs: Sequence[Tensor] = (),
+        self, values: list[Any], specs: tuple[Spec, ...], outputs: Sequence[Tensor] = (),
         saved_as: dict[str, Tensor] | None = None, *, written: bool = False,
     ) -> Node | None:  # fmt: skip
         """The node of a call with these values, or ``None`` if no input needs one.
 
         ``saved_as`` replaces inputs where they are saved (an in-place write saves what was there before).
         """
-        edges, inputs, counts = self._edges(values)
+        edges = [None if tensor is None else edge_of(tensor) for tensor in self._differentiable_tensors(values)]
         if all(edge is None for edge in edges) and not self._has_unrecorded(values):
             return None
-        if not any(spec.dtype.is_differentiable for spec in specs):
+        if not any(dtypes.from_numpy(dtype).is_differentiable for _, dtype in specs):
             return None
-        node = Node(self, {param.name: values[param.index] for param in self.statics}, tuple(edges))
-        node.inputs, node.outputs, node.counts = tuple(inputs), specs, counts
+        static = {param.name: values[param.index] for param in self.statics}
+        for name, grad_fn in self.number_grad_fn.items():
+            if getattr(values[self._place_of[name]], "weak", False):
+                static["grad_fn"] = grad_fn
+        node = Node(self, static, tuple(edges), {}, specs, self._counts(values))
         node.written = written
-        for param in self.promoted if self.number_grad_fn else ():
-            if getattr(values[param.index], "weak", False) and param.name in self.number_grad_fn:
-                node.static["grad_fn"] = self.number_grad_fn[param.name]
         self._save(node, values, outputs, saved_as or {})
         return node
 
-    def _edges(self, values: list[Any]) -> tuple[list[Edge | None], list[TensorSpec | None], tuple[int, ...]]:
-        """Where the cotangent of each differentiable input goes, and what it has to be like there."""
-        edges: list[Edge | None] = []
-        inputs: list[TensorSpec | None] = []
+    def _differentiable_tensors(self, values: list[Any]) -> list[Tensor | None]:
+        tensors: list[Tensor | None] = []
         for param in self.differentiable:
             value = values[param.index]
-            for tensor in value if type(value) is list else (value,):
-                edge = None if tensor is None else edge_of(tensor)
-                edges.append(edge)
-                inputs.append(None if edge is None else tensor.spec)
+            tensors.extend(value if param.is_list else (value,))
+        return tensors
+
+    def _counts(self, values: list[Any]) -> tuple[int, ...]:
+        """How many edges each differentiable parameter has."""
         if not self.has_lists:
-            return edges, inputs, self._unit_counts
-        return edges, inputs, tuple(len(v) if type(v) is list else 1 for v in self._differentiable_values(values))
+            return self._unit_counts
+        return tuple(len(values[param.index]) if param.is_list else 1 for param in self.differentiable)
 
     def _has_unrecorded(self, values: list[Any]) -> bool:
         """Whether an input is a view of a tracked tensor that was made without recording: it requires grad, too."""
-        for value in self._differentiable_values(values):
-            for tensor in value if type(value) is list else (value,):
-                if tensor is not None and tensor.base is not None and tensor.requires_grad:
-                    return True
-        return False
-
-    def _differentiable_values(self, values: list[Any]) -> list[Any]:
-        return [values[param.index] for param in self.differentiable]
+        return any(
+            tensor is not None and tensor.base is not None and tensor.requires_grad
+            for tensor in self._differentiable_tensors(values)
+        )
 
     def _save(self, node: Node, values: list[Any], outputs: Sequence[Tensor], saved_as: dict[str, Tensor]) -> None:
         """Keep what the rules of the inputs that need a cotangent ask for, and nothing else."""
@@ -458,9 +449,7 @@ class Primitive:
             start += count
         return spans
 
-    def pull_back(
-        self, node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]
-    ) -> Sequence[Tensor | None]:
+    def pull_back(self, node: Node, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Sequence[Tensor | None]:
         """Apply the rules of the inputs that need a cotangent."""
         results: list[Tensor | None] = []
         for rule, (start, stop) in zip(self.rules, self._spans(node), strict=True):
@@ -477,7 +466,7 @@ class Primitive:
     def history(self, *args: Any) -> Node | None:
         """The node that a call would record, without running the kernel; for views whose result exists already."""
         values = self.prepare(self.signature.bind(args, {}))
-        return self.node(values, (TensorSpec(tuple(args[1]), values[0].dtype),))
+        return self.node(values, ((tuple(args[1]), values[0].array.dtype),))
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """Compute, and write the result into the first argument."""

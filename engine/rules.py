@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
+from engine import dtypes
 from engine.binding import Param
 from engine.errors import OpError
 from engine.tape import Node
-from engine.tensor import Tensor, TensorSpec
+from engine.tensor import Tensor
 
 
 class Rule:
@@ -46,7 +47,7 @@ class Rule:
             raise TypeError(f"a rule of {op.name!r} asks for {name!r}, which the op does not have")
         return lambda node, cotangents, needs: node.static[name]
 
-    def __call__(self, node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> Any:
+    def __call__(self, node: Node, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Any:
         return self.function(*[source(node, cotangents, needs) for source in self.sources])
 
 
@@ -55,29 +56,28 @@ def about(name: str) -> str:
     return name.removesuffix("_shapes").removesuffix("_shape").removesuffix("_dtype").removesuffix("_geometry")
 
 
-def _first_cotangent(node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> Tensor:
-    for position, spec in enumerate(node.outputs):
-        if spec.dtype.is_differentiable:
-            found = cotangents[position]
-            return _zeros(spec) if found is None else found
+def _first_cotangent(node: Node, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Tensor:
+    for found, (shape, dtype) in zip(cotangents, node.specs, strict=True):
+        if dtypes.from_numpy(dtype).is_differentiable:
+            return _zeros(shape, dtype) if found is None else found
     raise OpError(f"{node.name()} has no differentiable output")
 
 
-def _all_cotangents(node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> list[Tensor]:
-    return [_zeros(spec) if g is None else g for g, spec in zip(cotangents, node.outputs, strict=True)]
+def _all_cotangents(node: Node, cotangents: list[Tensor | None], needs: Sequence[Any]) -> list[Tensor]:
+    return [_zeros(*spec) if g is None else g for g, spec in zip(cotangents, node.specs, strict=True)]
 
 
 _SPECIAL: dict[str, Callable[..., Any]] = {
     "g": _first_cotangent,
     "gs": _all_cotangents,
     "cotangents": lambda node, cotangents, needs: cotangents,
-    "needs": lambda node, cotangents, needs: needs,
+    "needs": lambda node, cotangents, needs: tuple([bool(need) for need in needs]),
     "written": lambda node, cotangents, needs: node.written,
 }
 
 
-def _zeros(spec: TensorSpec) -> Tensor:
-    return Tensor(np.zeros(spec.shape, spec.dtype.numpy))
+def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Tensor:
+    return Tensor(np.zeros(shape, dtype))
 
 
 class Question:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -66,6 +66,14 @@ class TensorSpec(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: DType
+
+
+Spec: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]  # what nodes keep of it: quickly made and compared
+
+
+def spec_of(array: np.ndarray[Any, Any]) -> Spec:
+    """Shape and array dtype."""
+    return array.shape, array.dtype
 
 
 class Geometry(NamedTuple):
@@ -300,6 +308,8 @@ class Tensor:
     @data.setter
     def data(self, value: Tensor) -> None:
         modes.touch(self)
+        if spec_of(value.array) != spec_of(self.array):
+            self._accumulator = None  # it adds up gradients like the old values; the next graph gets another
         self.array, self.storage = value.array, value.storage.alias()
 
     def memento(self) -> Callable[[], None]:
@@ -350,6 +360,11 @@ def _fill(
 def result(array: np.ndarray[Any, Any]) -> Tensor:
     """What an op computed: ``Tensor(array)`` without the detour over ``__init__``."""
     return _fill(_new(Tensor), array, Storage(array), None)
+
+
+def seen(array: np.ndarray[Any, Any], storage: Storage) -> Tensor:
+    """A tensor over part of a storage: ``Tensor(array, storage)`` as quickly."""
+    return _fill(_new(Tensor), array, storage, None)
 
 
 def weak(value: Any) -> Tensor:
