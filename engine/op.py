@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, overload
 
-from engine import inplace, registry
+from engine import calls, inplace, registry
 from engine.binding import (
     Array,
     Arrays,
@@ -21,7 +21,8 @@ from engine.binding import (
     wrap_dim,
 )
 from engine.dtypes import DType
-from engine.primitive import Primitive, broadcast_pair, check_broadcast
+from engine.primitive import Primitive
+from engine.shapes import broadcast_pair, check_broadcast
 from engine.tensor import Tensor, weak
 
 
@@ -38,8 +39,23 @@ class Composite:
         self._keywords = [param for param in self.signature.params if param.keyword_only]
         self._tensors = [param for param in self.signature.params if param.kind == "Tensor" and not param.variadic]
 
+        self.call: Callable[..., Any] = self._first_call
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._run(self.signature, args, kwargs)
+        return self.call(*args, **kwargs)
+
+    def _first_call(self, *args: Any, **kwargs: Any) -> Any:
+        return self.written_call()(*args, **kwargs)
+
+    def written_call(self) -> Callable[..., Any]:
+        """The function that a call of this op is."""
+        if self.call == self._first_call:
+            self.call = calls.write_composite(self, self.general)
+        return self.call
+
+    def general(self, *args: Any, **kwargs: Any) -> Any:
+        """The call of whatever may be given. Arguments from the first ``MISSING`` on were not given."""
+        return self._run(self.signature, calls.given(args), kwargs)
 
     def _run(self, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         values = signature.bind(args, kwargs)

@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, inplace, modes
+from engine import calls, dtypes, inplace, modes
 from engine.binding import Array, Param, Signature
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, EngineError, OpError, UnsupportedError
 from engine.rules import Question, Rule, about
+from engine.shapes import check_broadcast
 from engine.tape import Node, Saved, edge_of
 from engine.tensor import Spec, Tensor, spec_of, weak
 
@@ -61,6 +62,8 @@ class Primitive:
         self.idempotent = idempotent  # may write several times to one place
         self.number_grad_fn = number_grad_fn or {}
         self._lay_out(nondifferentiable, numbers)
+        self.call: Callable[..., Any] = self._first_call
+        self.pull_back: Callable[..., Sequence[Tensor | None]] = self._first_pull_back
 
     def _lay_out(self, nondifferentiable: tuple[str, ...], numbers: tuple[str, ...] | None) -> None:
         """Sort the parameters into tensors and statics, once."""
@@ -117,7 +120,24 @@ class Primitive:
 
     # -- the call path --------------------------------------------------------------------------------------------
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        values = self.prepare(self.signature.bind(args, kwargs))
+        return self.call(*args, **kwargs)
+
+    def _first_call(self, *args: Any, **kwargs: Any) -> Any:
+        return self.written_call()(*args, **kwargs)
+
+    def written_call(self) -> Callable[..., Any]:
+        """The function that a call of this op is; written at the first question, for rules come after the op."""
+        if self.call == self._first_call:
+            self.call = calls.write_call(self, self.general)
+        return self.call
+
+    def _first_pull_back(self, *args: Any) -> Sequence[Tensor | None]:
+        self.pull_back = calls.write_pull_back(self, self.general_pull_back)
+        return self.pull_back(*args)  # type: ignore[no-any-return]
+
+    def general(self, *args: Any, **kwargs: Any) -> Any:
+        """The call of whatever may be given. Arguments from the first ``MISSING`` on were not given."""
+        values = self.prepare(self.signature.bind(calls.given(args), kwargs))
         outputs = self.wrap(values, self.evaluate(values))
         if modes.current().grad_enabled:
             self.record(values, outputs)
@@ -199,13 +219,17 @@ class Primitive:
                 result = self.kernel(*arrays)
         except (EngineError, MemoryError):
             raise
-        except (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgError, ZeroDivisionError) as error:
-            if self.pointwise:
-                check_broadcast([array for array in arrays if isinstance(array, np.ndarray)])
-            raise OpError(f"{self.signature.name}(): {error}") from error
+        except calls.FAILURES as error:
+            raise self.refusal(error, arrays) from error
         if type(result) is np.ndarray:
             return (result,)
         return tuple(np.asarray(r) for r in result) if type(result) in (tuple, list) else (np.asarray(result),)
+
+    def refusal(self, error: Exception, arrays: Sequence[Any]) -> OpError:
+        """What a kernel's error is to the caller; shapes that do not broadcast are refused in the reference's words."""
+        if self.pointwise:
+            check_broadcast([array for array in arrays if isinstance(array, np.ndarray)])
+        return OpError(f"{self.signature.name}(): {error}")
 
     def _take_uniform(self, arrays: list[Any]) -> bool:
         """The common case: single tensors of one dtype that the kernel computes in, and numbers that yield to it.
@@ -336,7 +360,7 @@ class Primitive:
                     break
             else:
                 return array
-        return _dense(array, self._source_arrays(values))
+        return calls.owned(array, self._source_arrays(values))
 
     def _source_arrays(self, values: list[Any]) -> list[Array]:
         sources: list[Array] = []
@@ -449,7 +473,9 @@ class Primitive:
             start += count
         return spans
 
-    def pull_back(self, node: Node, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Sequence[Tensor | None]:
+    def general_pull_back(
+        self, node: Node, cotangents: list[Tensor | None], needs: Sequence[Any]
+    ) -> Sequence[Tensor | None]:
         """Apply the rules of the inputs that need a cotangent."""
         results: list[Tensor | None] = []
         for rule, (start, stop) in zip(self.rules, self._spans(node), strict=True):
@@ -474,36 +500,6 @@ class Primitive:
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
-
-
-def _dense(array: Array, sources: list[Array]) -> Array:
-    if array.base is None and not any(array is source for source in sources):
-        return array
-    if any(np.may_share_memory(array, source) for source in sources) or not array.flags.forc:
-        return array.copy(order="K")
-    return array
-
-
-def check_broadcast(arrays: list[Array]) -> tuple[int, ...]:
-    """The common shape; refuses shapes that do not broadcast, in the reference's words."""
-    shape: tuple[int, ...] = arrays[0].shape
-    for array in arrays[1:]:
-        if array.shape != shape and array.shape:
-            shape = broadcast_pair(shape, array.shape)
-    return shape
-
-
-def broadcast_pair(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
-    ndim = max(len(left), len(right))
-    left_full = (1,) * (ndim - len(left)) + tuple(left)
-    right_full = (1,) * (ndim - len(right)) + tuple(right)
-    for dim in reversed(range(ndim)):
-        if left_full[dim] != right_full[dim] and 1 not in (left_full[dim], right_full[dim]):
-            raise OpError(
-                f"The size of tensor a ({left_full[dim]}) must match the size of tensor b ({right_full[dim]}) at "
-                f"non-singleton dimension {dim}"
-            )
-    return tuple(b if a == 1 else a for a, b in zip(left_full, right_full, strict=True))
 
 
 def derived_grad_fn(name: str) -> str:

@@ -21,7 +21,7 @@ class Rule:
     ``params`` are the parameters whose cotangents it gives: one, or all differentiable ones of a joint rule.
     """
 
-    __slots__ = ("function", "is_joint", "is_list", "params", "saves", "shapes", "sources")
+    __slots__ = ("function", "is_joint", "is_list", "names", "params", "saves", "shapes", "sources")
 
     def __init__(self, op: Any, function: Callable[..., Any], params: list[Param], joint: bool) -> None:
         self.function = function
@@ -30,8 +30,8 @@ class Rule:
         self.is_list = len(params) == 1 and params[0].is_list and not joint
         self.saves: list[str] = []
         self.shapes: list[str] = []
-        names = inspect.signature(function).parameters
-        self.sources = [self._source(op, name) for name in names]
+        self.names = list(inspect.signature(function).parameters)
+        self.sources = [self._source(op, name) for name in self.names]
 
     def _source(self, op: Any, name: str) -> Callable[..., Any]:
         """How to get ``name`` from a node; fails at import for a name that does not exist."""
@@ -84,8 +84,8 @@ class Question:
     """A function of some of an op's arguments, asked by name."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self._names = list(inspect.signature(function).parameters)
+        self.function = function
+        self.names = list(inspect.signature(function).parameters)
 
     def __call__(self, named: dict[str, Any]) -> Any:
-        return self._function(*[named[name] for name in self._names])
+        return self.function(*[named[name] for name in self.names])
