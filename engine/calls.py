@@ -74,12 +74,12 @@ def extent(arrays: tuple[Any, ...]) -> int:
 
 def owned(array: Any, sources: Sequence[Any]) -> np.ndarray[Any, Any]:
     """What a kernel gave as a dense array that looks into the memory of no operand."""
-    array = np.asarray(array)
-    if array.base is None and not any(array is source for source in sources):
-        return array
-    if any(np.may_share_memory(array, source) for source in sources) or not array.flags.forc:
-        return array.copy(order="K")
-    return array
+    dense: np.ndarray[Any, Any] = np.asarray(array)
+    if dense.base is None and not any(dense is source for source in sources):
+        return dense
+    if any(np.may_share_memory(dense, source) for source in sources) or not dense.flags.forc:
+        return dense.copy(order="K")
+    return dense
 
 
 _NAMES = {

@@ -15,7 +15,7 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.errors import EngineError, OpError
 from engine.tape import Edge, Node, edge_of
-from engine.tensor import AMBIGUOUS, MULTIPLE, Geometry, Tensor, spec_of
+from engine.tensor import AMBIGUOUS, MULTIPLE, Geometry, Tensor, seen, spec_of
 
 LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
 LEAF_VIEW = "a view of a leaf Variable that requires grad is being used in an in-place operation."
@@ -31,11 +31,12 @@ INFERENCE = (
 
 def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, grad_fn: str) -> Tensor:
     """A tensor over ``array``, which looks into the storage of ``source``."""
-    if not np.may_share_memory(array, source.storage.array) and array.size:
+    storage = source.storage
+    if array.base is not storage.array and not np.may_share_memory(array, storage.array) and array.size:
         return Tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
-    view = Tensor(array, source.storage)
+    view = seen(array, storage)
     view.base = source if source.base is None else source.base
-    view.seen_version = source.storage.version
+    view.seen_version = storage.version
     view.inference = source.inference
     view.view_note = _view_note(source, one_of_many, grad_fn)
     return view

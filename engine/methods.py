@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, inplace, modes, registry, tape
+from engine import calls, dtypes, inplace, modes, registry, tape
 from engine.binding import wrap_dim
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError
@@ -43,8 +43,17 @@ def _operand(value: object) -> bool:
 
 
 def _binary(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
+    if isinstance(function, Primitive):
+        return calls.write_call(function, _checked(function.general))
     call = _direct(function)
     return lambda self, other: call(self, other) if type(other) in OPERANDS or _operand(other) else NotImplemented
+
+
+def _checked(general: Callable[..., Any]) -> Callable[..., Any]:
+    """What the call of an op behind an operator falls back to."""
+    return lambda self, other, *more, **named: (
+        general(self, other, *more, **named) if _operand(other) else NotImplemented
+    )
 
 
 def _swapped(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
@@ -98,8 +107,7 @@ def _invert(function: Callable[..., Any]) -> Callable[[Tensor], Any]:
 
 
 def _unary(function: Callable[..., Any]) -> Callable[[Tensor], Any]:
-    call = _direct(function)
-    return lambda self: call(self)
+    return _direct(function)
 
 
 # -- what a tensor is ---------------------------------------------------------------------------------------------

@@ -7,10 +7,10 @@ descending number, so it needs no recursion and adds cotangents in one order alw
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import weakref
 from collections.abc import Callable, Iterable, Sequence
+from heapq import heappop, heappush
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -87,10 +87,16 @@ class Saved:
         storage = self.storage
         if storage.version != self.version:
             raise OpError(self._modified(edge))
+        if edge is None:
+            tensor = seen(self.array, storage)
+            tensor.weak = self.weak
+            return tensor
+        node, number = edge
+        if type(node) is Node:
+            return seen(self.array, storage, node, number)
         tensor = seen(self.array, storage)
-        tensor.weak = self.weak
-        if edge is not None:
-            attach(tensor, edge)
+        tensor._requires_grad = True
+        tensor.keep_accumulator(node)
         return tensor
 
     def _modified(self, edge: Edge | None) -> str:
@@ -191,10 +197,6 @@ class Node:
             modes.touch(self)
             self.saved = None
 
-    def apply(self, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Sequence[Tensor | None]:
-        """The cotangents of the inputs that are needed, which are those with something true in ``needs``."""
-        return self.op.pull_back(self, cotangents, needs)  # type: ignore[no-any-return]
-
     def memento(self) -> Callable[[], None]:
         """A function that gives the node back what it saves now, its edges and its retained outputs."""
         saved, edges, retained = self.saved, self.edges, dict(self.retained)
@@ -214,6 +216,13 @@ class _AccumulateOp:
     name = "accumulate_grad"
     grad_fn = "torch::autograd::AccumulateGrad"
 
+    @staticmethod
+    def pull_back(node: Accumulate, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Sequence[Tensor | None]:
+        """Add to ``grad`` in place, or, while a graph of the gradient is recorded, by a recorded sum."""
+        if node.variable.requires_grad and cotangents[0] is not None:
+            add_to_grad(node.variable, cotangents[0])
+        return ()
+
 
 class Accumulate(Node):
     """The end of every path: adds what arrives to the ``grad`` of its leaf."""
@@ -223,12 +232,6 @@ class Accumulate(Node):
     def __init__(self, variable: Tensor) -> None:
         super().__init__(_AccumulateOp, {}, (), None, (spec_of(variable.array),))
         self.variable = variable
-
-    def apply(self, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Sequence[Tensor | None]:
-        """Add to ``grad`` in place, or, while a graph of the gradient is recorded, by a recorded sum."""
-        if self.variable.requires_grad and cotangents[0] is not None:
-            add_to_grad(self.variable, cotangents[0])
-        return ()
 
 
 def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
@@ -267,16 +270,6 @@ def _accumulator_of(leaf: Tensor) -> Node:
     return node  # type: ignore[no-any-return]
 
 
-def attach(tensor: Tensor, edge: Edge) -> None:
-    """Give ``tensor`` the history that ``edge`` leads to."""
-    node, number = edge
-    if isinstance(node, Accumulate):
-        tensor._requires_grad = True
-        tensor.keep_accumulator(node)
-    else:
-        tensor.node, tensor.output_nr = node, number
-
-
 # -- the sweep ----------------------------------------------------------------------------------------------------
 class _Sweep:
     """One pass from roots to leaves: cotangents waiting at nodes, and a heap of the nodes they wait at."""
@@ -298,32 +291,32 @@ class _Sweep:
         row = self.waiting.get(node)
         if row is None:
             row = self.waiting[node] = [None] * len(node.specs)
-            heapq.heappush(self.heap, (-node.sequence, node))
+            heappush(self.heap, (-node.sequence, node))
         seen = row[number]
         row[number] = cotangent if seen is None else registry.op("add")(seen, cotangent)
 
     def run(self) -> None:
         """Take nodes by descending number until none waits."""
-        budget = modes.current().budget
-        heap, waiting = self.heap, self.waiting
+        state = modes.current()
+        budget, journal = state.budget, state.journal
+        heap, waiting, deliver = self.heap, self.waiting, self.deliver
         while heap:
             if budget is not None:
                 budget.check_time()
-            node = heapq.heappop(heap)[1]
-            self.visit(node, waiting.pop(node))
-
-    def visit(self, node: Node, cotangents: list[Tensor | None]) -> None:
-        """Hand the cotangents of one node on to the nodes before it."""
-        if node.retained or self.wanted is not None:
-            self._keep(node, cotangents)
-        needs = node.edges if self.useful is None else self._needs(node)
-        if needs is None:
-            return
-        for edge, cotangent in zip(needs, node.apply(cotangents, needs), strict=False):
-            if edge is not None and cotangent is not None:
-                self.deliver(edge, cotangent)
-        if not self.retain_graph:
-            node.free()
+            node = heappop(heap)[1]
+            cotangents = waiting.pop(node)
+            if node.retained or self.wanted is not None:
+                self._keep(node, cotangents)
+            needs = node.edges if self.useful is None else self._needs(node)
+            if needs is None:
+                continue
+            for edge, cotangent in zip(needs, node.op.pull_back(node, cotangents, needs), strict=False):
+                if edge is not None and cotangent is not None:
+                    deliver(edge, cotangent)
+            if node.saved and not self.retain_graph:
+                if journal is not None:
+                    journal.touch(node)
+                node.saved = None
 
     def _needs(self, node: Node) -> Sequence[Edge | None] | None:
         """The edges that lead to what is wanted; ``None`` if the node need not run at all."""
@@ -427,11 +420,15 @@ def _sweep(
 ) -> dict[int, Tensor]:  # fmt: skip
     roots = _root_edges(tensors)
     sweep = _Sweep(retain_graph, wanted, [node for node, _ in roots])
-    with modes.enable_grad() if create_graph else modes.no_grad():
+    state = modes.current()
+    outer, state.grad_enabled = state.grad_enabled, create_graph
+    try:
         for edge, cotangent in zip(roots, cotangents, strict=True):
             if cotangent is not None and (sweep.useful is None or edge[0] in sweep.useful):
                 sweep.deliver(edge, cotangent)
         sweep.run()
+    finally:
+        state.grad_enabled = outer
     return sweep.captured
 
 

@@ -170,12 +170,19 @@ class Tensor:
         def __ne__(self, other: object) -> Any: ...
 
     def __init__(self, array: np.ndarray[Any, Any], storage: Storage | None = None) -> None:
-        _fill(self, array, Storage(array) if storage is None else storage, None)
+        # Every attribute is set, here and in ``seen``: defaults on the class would be read much more slowly.
+        self.array = array
+        self.storage = Storage(array) if storage is None else storage
+        self.node = None
+        self.output_nr = 0
+        self.grad = self.base = self.view_note = self._accumulator = None
+        self.retains_grad = self.weak = self.inference = self._requires_grad = False
+        self.seen_version = 0
 
     # -- what it is -----------------------------------------------------------------------------------------------
     @property
     def dtype(self) -> DType:
-        return dtypes.of(self.array)
+        return dtypes.from_numpy(self.array.dtype)
 
     @property
     def shape(self) -> Size:
@@ -342,29 +349,22 @@ class Parameter(Tensor):
         self._requires_grad = requires_grad
 
 
-def _fill(
-    tensor: Tensor, array: np.ndarray[Any, Any], storage: Storage, node: Any, output_nr: int = 0, weak: bool = False
-) -> Tensor:
-    """Set every attribute. One that is always set is read much faster than a default on the class."""
+def seen(array: np.ndarray[Any, Any], storage: Storage, node: Any = None, output_nr: int = 0) -> Tensor:
+    """A tensor over part of a storage: ``Tensor(array, storage)``, made without the detour over ``__init__``."""
+    tensor = _new(Tensor)
     tensor.array = array
     tensor.storage = storage
     tensor.node = node
     tensor.output_nr = output_nr
-    tensor.weak = weak
     tensor.grad = tensor.base = tensor.view_note = tensor._accumulator = None
-    tensor.retains_grad = tensor.inference = tensor._requires_grad = False
+    tensor.retains_grad = tensor.weak = tensor.inference = tensor._requires_grad = False
     tensor.seen_version = 0
     return tensor
 
 
 def result(array: np.ndarray[Any, Any]) -> Tensor:
-    """What an op computed: ``Tensor(array)`` without the detour over ``__init__``."""
-    return _fill(_new(Tensor), array, Storage(array), None)
-
-
-def seen(array: np.ndarray[Any, Any], storage: Storage) -> Tensor:
-    """A tensor over part of a storage: ``Tensor(array, storage)`` as quickly."""
-    return _fill(_new(Tensor), array, storage, None)
+    """What an op computed: ``Tensor(array)`` as quickly."""
+    return seen(array, Storage(array))
 
 
 def weak(value: Any) -> Tensor:
@@ -376,7 +376,9 @@ def weak(value: Any) -> Tensor:
         array = np.array(value, python.numpy)
     except OverflowError:
         raise OpError("value cannot be converted to type int64_t without overflow") from None
-    return _fill(_new(Tensor), array, Storage(array), None, weak=True)
+    tensor = result(array)
+    tensor.weak = True
+    return tensor
 
 
 def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tensor:

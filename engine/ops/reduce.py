@@ -23,6 +23,7 @@ class Unset:
 
 
 UNSET: Any = Unset()
+add_up: Any = np.add.reduce  # ``np.sum`` without what wraps it, which takes longer than a short sum
 
 
 def is_unset(value: object) -> bool:
@@ -52,7 +53,7 @@ def unreduced(g: Tensor, shape: Any, dim: Any, keepdim: bool) -> Tensor:
 def spread(g: Tensor, shape: Any, dim: Any, keepdim: bool, dtype: DType) -> Tensor:
     """Every element of a slice receives the slice's cotangent."""
     check_real(g, dtype)
-    return ops.expand(unreduced(g, shape, dim, keepdim), tuple(shape))
+    return ops.expand(unreduced(g, shape, dim, keepdim) if g.array.ndim else g, tuple(shape))
 
 
 def reduced_count(shape: Any, dim: Any) -> int:
@@ -89,7 +90,7 @@ def check_real(g: Tensor, input_dtype: DType) -> None:
 def sum_all(input: Array, dtype: DType | None = None) -> Array:
     """The sum of all elements."""
     values = summands(input, dtype)
-    return np.sum(values, dtype=values.dtype)
+    return add_up(values, None, values.dtype)
 
 
 sum_all.vjp(input=lambda g, input_shape, input_dtype: spread(g, input_shape, None, False, input_dtype))
@@ -99,7 +100,7 @@ sum_all.vjp(input=lambda g, input_shape, input_dtype: spread(g, input_shape, Non
 def sum_dim(input: Array, dim: Dims | None = None, keepdim: bool = False, dtype: DType | None = None) -> Array:
     """Sums over ``dim``, all dimensions if there is none."""
     values = summands(input, dtype)
-    return np.sum(values, axis=axes_of(input, dim), keepdims=keepdim, dtype=values.dtype)
+    return add_up(values, axes_of(input, dim), values.dtype, keepdims=keepdim)
 
 
 sum_dim.vjp(input=lambda g, input_shape, input_dtype, dim, keepdim: spread(g, input_shape, dim, keepdim, input_dtype))
@@ -128,7 +129,7 @@ def _mean(input: Array, dim: Any, keepdim: bool, dtype: DType | None) -> Array:
     _check_mean(input, dtype)
     values = summands(input, dtype)
     axes = axes_of(input, dim)
-    total = np.asarray(np.sum(values, axis=axes, keepdims=keepdim, dtype=values.dtype))
+    total = np.asarray(add_up(values, axes, values.dtype, keepdims=keepdim))
     return total / np.asarray(product(input.shape[axis] for axis in axes), values.real.dtype)
 
 

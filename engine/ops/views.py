@@ -253,8 +253,13 @@ def expand(input: Array, size: Extents) -> Array:
     """Dimensions of extent 1 repeated to ``size`` without copying; ``-1`` keeps an extent."""
     if input.shape == size:
         return input[...]
-    wide = np.broadcast_to(input, expanded_size(input, size))
-    return np.lib.stride_tricks.as_strided(input, wide.shape, wide.strides)  # NumPy's own view is read-only
+    size = expanded_size(input, size)
+    lead = len(size) - input.ndim
+    own = zip(size[lead:], input.shape, input.strides, strict=True)
+    strides = (0,) * lead + tuple([step if extent == had else 0 for extent, had, step in own])
+    if input.flags.c_contiguous:
+        return np.ndarray(size, input.dtype, input, 0, strides)
+    return np.lib.stride_tricks.as_strided(input, size, strides)  # takes ten times as long
 
 
 def expanded_size(input: Array, size: tuple[int, ...]) -> tuple[int, ...]:
@@ -270,9 +275,10 @@ def expanded_size(input: Array, size: tuple[int, ...]) -> tuple[int, ...]:
     target = list(size)
     for dim in reversed(range(len(size))):
         own = shape[dim - missing] if dim >= missing else 1
-        _check_expansion(dim, size[dim], own, dim < missing, shape, size)
-        if size[dim] == -1:
-            target[dim] = own
+        if size[dim] != own:
+            _check_expansion(dim, size[dim], own, dim < missing, shape, size)
+            if size[dim] == -1:
+                target[dim] = own
     return tuple(target)
 
 
