@@ -46,6 +46,34 @@ def given(args: tuple[Any, ...]) -> tuple[Any, ...]:
     return args
 
 
+class Op:
+    """What can be called under a name: its call is written at the first, for rules come after the op."""
+
+    # Python finds the function of an instance here, without a frame that would only pass the arguments on.
+    __slots__ = ("__call__", "__dict__")
+    __call__: Callable[..., Any]
+
+    def __init__(self) -> None:
+        self.__call__ = self._first_call
+
+    def _first_call(self, *args: Any, **kwargs: Any) -> Any:
+        return self.direct()(*args, **kwargs)
+
+    def direct(self) -> Callable[..., Any]:
+        """The call as a plain function."""
+        if self.__call__ == self._first_call:
+            self.__call__ = self.write()
+        return self.__call__
+
+    def write(self) -> Callable[..., Any]:
+        """The function that usual calls take, and that hands all others to ``general``."""
+        return self.general
+
+    def general(self, *args: Any, **kwargs: Any) -> Any:
+        """The call of whatever may be given. Arguments from the first ``MISSING`` on were not given."""
+        raise NotImplementedError
+
+
 # -- what the written functions call ------------------------------------------------------------------------------
 def number(value: Any, dtype: np.dtype[Any]) -> Any:
     """A Python number as an array of ``dtype``, or ``None`` if that is not plainly what promotion makes of it."""
@@ -161,7 +189,7 @@ def write_composite(op: Any, general: Callable[..., Any], chooses: bool = False)
     given += [f"{param.name}=d{param.index}" for param in form.params if param.keyword_only]
     call = f"function({', '.join(given)})"
     body = [f"if {' or '.join([*form.surprises(), *refused])}:", f"    {form.fallback()}"]
-    body += [f"op, chosen = {call}", "return op.call(*chosen)"] if chooses else [f"return {call}"]
+    body += [f"op, chosen = {call}", "return op(*chosen)"] if chooses else [f"return {call}"]
     return _bound(form.header(), body, {"function": op.function, "general": general, **form.objects})
 
 

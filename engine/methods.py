@@ -15,7 +15,7 @@ from engine import calls, dtypes, inplace, modes, registry, tape
 from engine.binding import wrap_dim
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError
-from engine.op import Composite, Primitive
+from engine.primitive import Primitive
 from engine.printing import format_tensor
 from engine.tensor import Parameter, Size, Tensor
 
@@ -63,7 +63,7 @@ def _swapped(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
 
 def _direct(function: Callable[..., Any]) -> Callable[..., Any]:
     """The plain function behind an op: Python calls it faster than an object, and binds it to a tensor by itself."""
-    return function.written_call() if isinstance(function, Composite | Primitive) else function
+    return function.direct() if isinstance(function, calls.Op) else function
 
 
 def _reflected_truediv(self: Tensor, other: Any) -> Any:

@@ -26,10 +26,11 @@ from engine.shapes import broadcast_pair, check_broadcast
 from engine.tensor import Tensor, weak
 
 
-class Composite:
+class Composite(calls.Op):
     """A function of other ops under a public name; it has no rule of its own."""
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
+        super().__init__()
         self.name = name
         self.__name__ = name
         self.__doc__ = function.__doc__
@@ -39,22 +40,10 @@ class Composite:
         self._keywords = [param for param in self.signature.params if param.keyword_only]
         self._tensors = [param for param in self.signature.params if param.kind == "Tensor" and not param.variadic]
 
-        self.call: Callable[..., Any] = self._first_call
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.call(*args, **kwargs)
-
-    def _first_call(self, *args: Any, **kwargs: Any) -> Any:
-        return self.written_call()(*args, **kwargs)
-
-    def written_call(self) -> Callable[..., Any]:
-        """The function that a call of this op is."""
-        if self.call == self._first_call:
-            self.call = calls.write_composite(self, self.general)
-        return self.call
+    def write(self) -> Callable[..., Any]:
+        return calls.write_composite(self, self.general)
 
     def general(self, *args: Any, **kwargs: Any) -> Any:
-        """The call of whatever may be given. Arguments from the first ``MISSING`` on were not given."""
         return self._run(self.signature, calls.given(args), kwargs)
 
     def _run(self, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

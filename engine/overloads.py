@@ -19,14 +19,10 @@ class Overloaded(Composite):
         super().__init__(function, name)
         self._written_signature = Signature(function, f"{self.signature.name}_")
 
-    def written_call(self) -> Callable[..., Any]:
-        """The function that a call of this op is."""
-        if self.call == self._first_call:
-            self.call = calls.write_composite(self, self.general, chooses=True)
-        return self.call
+    def write(self) -> Callable[..., Any]:
+        return calls.write_composite(self, self.general, chooses=True)
 
     def general(self, *args: Any, **kwargs: Any) -> Any:
-        """The call of whatever may be given."""
         op, chosen = super().general(*args, **kwargs)
         return op(*chosen)
 

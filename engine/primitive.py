@@ -25,7 +25,7 @@ _RANKS = {"b": BOOL, "i": INTEGER, "u": INTEGER, "f": FLOATING, "c": COMPLEX}  #
 _CATEGORIES = {"b": BOOL, "i": INTEGER, "f": FLOATING, "c": COMPLEX}
 
 
-class Primitive:
+class Primitive(calls.Op):
     """An op with a kernel of its own. Call it with tensors; declare its rules with ``vjp``."""
 
     def __init__(
@@ -38,6 +38,7 @@ class Primitive:
         check: Callable[..., None] | None = None,
         shown_as: str | None = None, idempotent: bool = False,
     ) -> None:  # fmt: skip
+        super().__init__()
         self.name = name
         self.__name__ = name
         self.__doc__ = kernel.__doc__
@@ -62,7 +63,6 @@ class Primitive:
         self.idempotent = idempotent  # may write several times to one place
         self.number_grad_fn = number_grad_fn or {}
         self._lay_out(nondifferentiable, numbers)
-        self.call: Callable[..., Any] = self._first_call
         self.pull_back: Callable[..., Sequence[Tensor | None]] = self._first_pull_back
 
     def _lay_out(self, nondifferentiable: tuple[str, ...], numbers: tuple[str, ...] | None) -> None:
@@ -119,24 +119,14 @@ class Primitive:
             raise TypeError(f"{self.name!r} has neither a rule for {missing} nor calls them nondifferentiable")
 
     # -- the call path --------------------------------------------------------------------------------------------
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.call(*args, **kwargs)
-
-    def _first_call(self, *args: Any, **kwargs: Any) -> Any:
-        return self.written_call()(*args, **kwargs)
-
-    def written_call(self) -> Callable[..., Any]:
-        """The function that a call of this op is; written at the first question, for rules come after the op."""
-        if self.call == self._first_call:
-            self.call = calls.write_call(self, self.general)
-        return self.call
+    def write(self) -> Callable[..., Any]:
+        return calls.write_call(self, self.general)
 
     def _first_pull_back(self, *args: Any) -> Sequence[Tensor | None]:
         self.pull_back = calls.write_pull_back(self, self.general_pull_back)
         return self.pull_back(*args)  # type: ignore[no-any-return]
 
     def general(self, *args: Any, **kwargs: Any) -> Any:
-        """The call of whatever may be given. Arguments from the first ``MISSING`` on were not given."""
         values = self.prepare(self.signature.bind(calls.given(args), kwargs))
         outputs = self.wrap(values, self.evaluate(values))
         if modes.current().grad_enabled:
