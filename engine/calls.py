@@ -24,7 +24,7 @@ from engine.binding import Param
 from engine.errors import EngineError
 from engine.rules import Rule, about
 from engine.shapes import check_broadcast
-from engine.tape import Node, Saved, SavedNumber, edge_of
+from engine.tape import Saved, SavedNumber, edge_of, kept, recorded
 from engine.tensor import Tensor, result, weak
 
 MISSING = Parameter.empty
@@ -112,7 +112,7 @@ def owned(array: Any, sources: Sequence[Any]) -> np.ndarray[Any, Any]:
 
 _NAMES = {
     "DIFFERENTIABLE": DIFFERENTIABLE, "EngineError": EngineError, "FAILURES": FAILURES, "MISSING": MISSING,
-    "NATIVE": NATIVE, "Node": Node, "Saved": Saved, "SavedNumber": SavedNumber, "Tensor": Tensor,
+    "NATIVE": NATIVE, "recorded": recorded, "kept": kept, "Saved": Saved, "SavedNumber": SavedNumber, "Tensor": Tensor,
     "asarray": np.asarray, "edge_of": edge_of, "extent": extent, "ndarray": np.ndarray, "number": number,
     "owned": owned, "peek": modes.peek, "result": result, "view_of": inplace.view_of, "weak": weak,
     "yielding": yielding,
@@ -135,6 +135,10 @@ def _bound(header: str, body: Iterable[str], objects: dict[str, Any]) -> Callabl
 
 def _indented(lines: Iterable[str]) -> list[str]:
     return [f"    {line}" for line in lines]
+
+
+def _display(name: str, entries: Iterable[tuple[str, str]]) -> str:
+    return f"{name} = {{{', '.join(f'{key!r}: {value}' for key, value in entries)}}}"
 
 
 class _Form:
@@ -335,18 +339,17 @@ class _Call:
         if not places:
             return []
         edges = [self._edge(param) for param in self.op.differentiable]
-        node = f"Node(op, static, ({', '.join(f'e{i}' for i in places)},), saved, ((array.shape, array.dtype),), UNIT)"
-        recorded = [*self._kept(), f"out.node = {node}"]
+        node = f"recorded(op, static, ({', '.join(f'e{i}' for i in places)},), saved, ((array.shape, dtype),), UNIT)"
         values = ", ".join(self._value(param.name) for param in self.form.params)
-        views = " or ".join(f"{self._value(param.name)}.base is not None" for param in self.op.differentiable)
         return [
             "if state.grad_enabled:",
             *_indented(edges),
             f"    if {' or '.join(f'e{i} is not None' for i in places)}:",
-            "        if array.dtype in DIFFERENTIABLE:",
-            *_indented(_indented(_indented(recorded))),
-            f"    elif {views}:",  # a view that was made without recording may require grad all the same
-            f"        op.record([{values}], (out,))",
+            "        dtype = array.dtype",
+            "        if dtype in DIFFERENTIABLE:",
+            *_indented(_indented(_indented([*self._kept(), f"out.node = {node}"]))),
+            f"    elif {' or '.join(self._is_view(param) for param in self.op.differentiable)}:",
+            f"        op.record([{values}], (out,))",  # one made without recording may require grad all the same
         ]
 
     def _edge(self, param: Param) -> str:
@@ -354,21 +357,33 @@ class _Call:
         unless_number = f" if isinstance(t{i}, Tensor) else None" if param.name in self.numbers else ""
         return f"e{i} = edge_of(t{i}){unless_number}"
 
+    def _is_view(self, param: Param) -> str:
+        is_view = f"t{param.index}.base is not None"
+        return f"isinstance(t{param.index}, Tensor) and {is_view}" if param.name in self.numbers else is_view
+
     def _kept(self) -> list[str]:
-        """What the rules of the inputs that need a cotangent ask for."""
-        static = ", ".join(f"{param.name!r}: s{param.index}" for param in self.op.statics)
-        lines = [f"static = {{{static}}}"]
+        """Static arguments, and what the rules of the inputs that need a cotangent ask for."""
+        static = [(param.name, f"s{param.index}") for param in self.op.statics]
+        asked = [
+            (f"e{rule.params[0].index}", [(name, self._shape(name)) for name in rule.shapes],
+             [(name, self._saved(name)) for name in rule.saves])
+            for rule in self.op.rules
+        ]  # fmt: skip
+        if len(asked) == 1:
+            return [_display("static", static + asked[0][1]), _display("saved", asked[0][2]), *self._named()]
+        lines = [_display("static", static), "saved = {}", *self._named()]
+        for edge, shapes, saves in asked:
+            kept = [f"static[{name!r}] = {value}" for name, value in shapes]
+            kept += [f"saved[{name!r}] = {value}" for name, value in saves]
+            lines += [f"if {edge} is not None:", *_indented(kept)] if kept else []
+        return lines
+
+    def _named(self) -> list[str]:
+        """The name of the node, where a number among the operands changes it."""
+        lines = []
         for name, grad_fn in self.op.number_grad_fn.items():
             t = self.form.variable[name]
             lines += [f"if not isinstance({t}, Tensor) or {t}.weak:", f"    static['grad_fn'] = {grad_fn!r}"]
-        lines += ["saved = {}"]
-        for rule in self.op.rules:
-            kept = [f"static[{name!r}] = {self._shape(name)}" for name in rule.shapes]
-            kept += [f"saved[{name!r}] = {self._saved(name)}" for name in rule.saves]
-            if kept and len(self.op.rules) > 1:
-                lines += [f"if e{rule.params[0].index} is not None:", *_indented(kept)]
-            else:
-                lines += kept
         return lines
 
     def _shape(self, name: str) -> str:
@@ -382,7 +397,7 @@ class _Call:
             return "Saved(out, None, 0)"
         t = self.form.variable[name]
         differentiable = any(param.name == name for param in self.op.differentiable)
-        saved = f"Saved({t}, {f'e{t[1:]}' if differentiable else f'edge_of({t})'})"
+        saved = f"kept({t}, {f'e{t[1:]}' if differentiable else f'edge_of({t})'})"
         return f"{saved} if isinstance({t}, Tensor) else SavedNumber({t})" if name in self.numbers else saved
 
 

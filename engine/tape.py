@@ -43,6 +43,7 @@ INFERENCE = (
     "autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
 )
 
+_new = object.__new__
 _sequence = itertools.count()
 
 
@@ -112,6 +113,21 @@ class Saved:
             "anomaly detection to find the operation that failed to compute its gradient, with "
             "torch.autograd.set_detect_anomaly(True, check_nan=False)."
         )
+
+
+def kept(tensor: Tensor, edge: Edge | None) -> Saved:
+    """``Saved(tensor, edge)``, made without the detour over ``__init__``."""
+    if tensor.inference:
+        raise OpError(INFERENCE)
+    saved = _new(Saved)
+    saved.array = tensor.array
+    saved.weak = tensor.weak
+    saved.storage = storage = tensor.storage
+    saved.version = storage.version
+    saved.edge = edge
+    saved.origin = weakref.ref(tensor)
+    saved.output_nr = None
+    return saved
 
 
 class SavedNumber(Saved):
@@ -208,6 +224,24 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.label} object at {id(self):#x}>"
+
+
+def recorded(
+    op: Any, static: dict[str, Any], edges: tuple[Edge | None, ...], saved: dict[str, Any], specs: tuple[Spec, ...],
+    counts: tuple[int, ...],
+) -> Node:  # fmt: skip
+    """``Node(...)``, made without the detour over ``__init__``."""
+    node = _new(Node)
+    node.op = op
+    node.static = static
+    node.edges = edges
+    node.saved = saved
+    node.specs = specs
+    node.counts = counts
+    node.written = False
+    node.retained = {}
+    node.sequence = next(_sequence)
+    return node
 
 
 class _AccumulateOp:
