@@ -41,6 +41,7 @@ Scalar: TypeAlias = Any  # a Python number; which, the op says
 
 TENSOR_KINDS = ("Array", "Index", "Mask", "Arrays")
 _ALIASES = {"self": "input", "axis": "dim", "keepdims": "keepdim", "x": "input", "dims": "dim", "dim": "dims"}
+_INTEGERS = {int}
 _REQUIRED = inspect.Parameter.empty
 
 
@@ -250,6 +251,8 @@ def _dims(value: Any, ndim: int) -> tuple[int, ...]:
 
 
 def _size(value: Any, ndim: int) -> tuple[int, ...]:
+    if type(value) is tuple and {*map(type, value)} <= _INTEGERS:
+        return value
     if isinstance(value, int) and not isinstance(value, bool):
         return (value,)
     if not isinstance(value, Sequence) or isinstance(value, str):

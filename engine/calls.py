@@ -147,6 +147,7 @@ class _Form:
     def __init__(self, params: Sequence[Param]) -> None:
         self.params = params
         self.variadic = bool(params) and params[-1].variadic
+        self.has_extents = self.variadic and params[-1].kind == "Extents"
         self.listed = [param for param in params if not param.keyword_only and not param.variadic]
         self.variable = {param.name: f"t{param.index}" if param.is_tensor else f"s{param.index}" for param in params}
         self.objects = {f"d{param.index}": param.default for param in params if param.default is not MISSING}
@@ -171,8 +172,13 @@ class _Form:
             f"{self.variable[p.name]} is MISSING"
             for p in self.listed if not p.is_tensor and p.default is MISSING
         ]  # fmt: skip
-        extra = "len(rest) != 1 or type(rest[0]) is not tuple" if self.variadic else "rest"
-        return [f"{extra} or named", *missing]
+        return ["not rest or named" if self.has_extents else "rest or named", *missing]
+
+    def gathered(self) -> list[str]:
+        """A variable for extents, which come as one sequence or separately."""
+        s = f"s{len(self.listed)}"
+        is_one = "len(rest) == 1 and isinstance(rest[0], (tuple, list))"
+        return [f"{s} = tuple(rest[0]) if {is_one} else rest"] if self.has_extents else []
 
 
 # -- composites ---------------------------------------------------------------------------------------------------
@@ -180,7 +186,7 @@ def write_composite(op: Any, general: Callable[..., Any], chooses: bool = False)
     """The call of a function of other ops. With ``chooses`` it answers which op to call, and with what."""
     form = _Form(op.signature.params)
     tensors = [param for param in form.params if param.kind == "Tensor"]
-    if form.variadic or any(
+    if form.variadic > form.has_extents or any(
         param.keyword_only and (param in tensors or param.default is MISSING) for param in form.params
     ):
         return general
@@ -190,9 +196,11 @@ def write_composite(op: Any, general: Callable[..., Any], chooses: bool = False)
         for p in tensors
     ]
     given = [form.variable[param.name] if param in tensors else form.value(param) for param in form.listed]
+    given += [f"s{len(given)}"] if form.has_extents else []
     given += [f"{param.name}=d{param.index}" for param in form.params if param.keyword_only]
     call = f"function({', '.join(given)})"
     body = [f"if {' or '.join([*form.surprises(), *refused])}:", f"    {form.fallback()}"]
+    body += form.gathered()
     body += [f"op, chosen = {call}", "return op(*chosen)"] if chooses else [f"return {call}"]
     return _bound(form.header(), body, {"function": op.function, "general": general, **form.objects})
 
@@ -203,6 +211,7 @@ def is_usual(op: Any) -> bool:
     return (
         bool(op.tensors) and not op.has_lists and not op.many and not op.reads_storage and op.result is None
         and len(op.output_names) == 1 and (len(op.tensors) == 1 or not op.view)
+        and not any(param.variadic and param.kind != "Extents" for param in op.statics)
         and not any(param.optional or param.default is None or param.keyword_only for param in op.tensors)
         and not any(param.default is MISSING or param.counts_dimensions for param in op.statics if param.keyword_only)
         and bool(op.rules) == bool(op.differentiable)
@@ -249,9 +258,8 @@ class _Call:
     def _guard(self) -> list[str]:
         state = ["state is None", "state.recorder is not None", "state.inference"]
         refused = [f"not isinstance(t{p.index}, Tensor)" for p in self.op.tensors if p.name not in self.numbers]
-        spread = [f"s{len(self.form.listed)} = rest[0]"] if self.form.variadic else []
         guard = self._unless(" or ".join([*self.form.surprises(), *state, *refused]))
-        return ["state = peek()", *guard, *spread]
+        return ["state = peek()", *guard, *self.form.gathered()]
 
     def _operands(self) -> list[str]:
         """Arrays of a dtype that the kernel computes in."""

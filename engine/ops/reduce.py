@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import modes, ops
+from engine import dtypes, modes, ops
 from engine.dtypes import FLOATING, DType
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Dim, Dims, Extents, composite, primitive
@@ -58,6 +58,8 @@ def spread(g: Tensor, shape: Any, dim: Any, keepdim: bool, dtype: DType) -> Tens
 
 def reduced_count(shape: Any, dim: Any) -> int:
     """How many elements go into one element of the result."""
+    if dim is None:
+        return product(shape)
     return product(extent for extent, kept in zip(shape, kept_shape(shape, dim), strict=True) if kept == 1)
 
 
@@ -116,7 +118,7 @@ def sum(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtype
 
 # -- mean ---------------------------------------------------------------------------------------------------------
 def _check_mean(input: Array, dtype: DType | None) -> None:
-    found = dtype if dtype is not None else Tensor(input).dtype
+    found = dtype if dtype is not None else dtypes.of(input)
     if found.category < FLOATING:
         which = "Optional" if dtype is not None else "Input"
         raise OpError(
@@ -129,8 +131,8 @@ def _mean(input: Array, dim: Any, keepdim: bool, dtype: DType | None) -> Array:
     _check_mean(input, dtype)
     values = summands(input, dtype)
     axes = axes_of(input, dim)
-    total = np.asarray(add_up(values, axes, values.dtype, keepdims=keepdim))
-    return total / np.asarray(product(input.shape[axis] for axis in axes), values.real.dtype)
+    total = add_up(values, axes, values.dtype, keepdims=keepdim)
+    return total / values.real.dtype.type(product([input.shape[axis] for axis in axes]))
 
 
 def _mean_input(g: Tensor, shape: Any, dtype: DType, dim: Any, keepdim: bool) -> Any:

@@ -56,6 +56,8 @@ write_view.vjp(input=_unwritten, src=lambda g, view, arguments: registry.op(view
 # -- sizes --------------------------------------------------------------------------------------------------------
 def infer_size(size: tuple[int, ...], count: int) -> tuple[int, ...]:
     """``size`` with a ``-1`` replaced by what ``count`` elements leave for it."""
+    if prod(size) == count and (not size or min(size) >= 0):
+        return size
     if any(extent < -1 for extent in size):
         place, extent = next((place, extent) for place, extent in enumerate(size) if extent < -1)
         raise OpError(f"invalid shape dimension {extent} at index {place} of shape {list(size)}")
@@ -76,7 +78,7 @@ def infer_size(size: tuple[int, ...], count: int) -> tuple[int, ...]:
 def view(input: Array, size: Extents) -> Array:
     """The same elements in the same order with shape ``size``; one extent may be ``-1``."""
     try:
-        return np.reshape(input, infer_size(size, input.size), copy=False)
+        return input.reshape(infer_size(size, input.size), copy=False)
     except ValueError:
         raise OpError(INCOMPATIBLE) from None
 
