@@ -63,6 +63,8 @@ class Param:
         "counts_dimensions",
         "default",
         "index",
+        "is_list",
+        "is_tensor",
         "keyword_only",
         "kind",
         "name",
@@ -76,21 +78,13 @@ class Param:
         self.name = parameter.name
         self.optional = annotation.endswith(" | None")
         self.kind = annotation.removesuffix(" | None")
+        self.is_tensor = self.kind in TENSOR_KINDS  # takes a tensor or a list of tensors
+        self.is_list = self.kind == "Arrays"
         self.default = parameter.default
         self.keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
         self.variadic = parameter.kind is inspect.Parameter.VAR_POSITIONAL or self.kind == "Extents"
         self.counts_dimensions = self.kind in ("Dim", "NewDim", "Dims")
         self.convert: Callable[..., Any] | None = _CONVERTERS.get(self.kind)
-
-    @property
-    def is_tensor(self) -> bool:
-        """Whether it takes a tensor or a list of tensors."""
-        return self.kind in TENSOR_KINDS
-
-    @property
-    def is_list(self) -> bool:
-        """Whether it takes a list of tensors."""
-        return self.kind == "Arrays"
 
     def reject(self, op_name: str, expected: str, value: object) -> ArgumentTypeError:
         """The error for a value of the wrong type, in the reference's words.

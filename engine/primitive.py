@@ -127,7 +127,19 @@ class Primitive(calls.Op):
         return self.pull_back(*args)  # type: ignore[no-any-return]
 
     def general(self, *args: Any, **kwargs: Any) -> Any:
-        values = self.prepare(self.signature.bind(calls.given(args), kwargs))
+        values = self.signature.bind(calls.given(args), kwargs)
+        if kwargs and self._is_plain(values):
+            return self(*values[: len(values) - len(self.keyword_only)])
+        return self.run(values)
+
+    def _is_plain(self, values: list[Any]) -> bool:
+        """Whether these values can be given without naming a parameter."""
+        last = self.signature.params[-1]
+        return not last.variadic and all(values[param.index] is param.default for param in self.keyword_only)
+
+    def run(self, values: list[Any]) -> Any:
+        """The call once every parameter has its value: the path that every call can take."""
+        values = self.prepare(values)
         outputs = self.wrap(values, self.evaluate(values))
         if modes.current().grad_enabled:
             self.record(values, outputs)
@@ -385,8 +397,9 @@ class Primitive(calls.Op):
 
         ``saved_as`` replaces inputs where they are saved (an in-place write saves what was there before).
         """
-        edges = [None if tensor is None else edge_of(tensor) for tensor in self._differentiable_tensors(values)]
-        if all(edge is None for edge in edges) and not self._has_unrecorded(values):
+        tensors = self._differentiable_tensors(values)
+        edges = [None if tensor is None else edge_of(tensor) for tensor in tensors]
+        if not any(edges) and not any(_requires_unrecorded(tensor) for tensor in tensors):
             return None
         if not any(dtypes.from_numpy(dtype).is_differentiable for _, dtype in specs):
             return None
@@ -411,13 +424,6 @@ class Primitive(calls.Op):
         if not self.has_lists:
             return self._unit_counts
         return tuple(len(values[param.index]) if param.is_list else 1 for param in self.differentiable)
-
-    def _has_unrecorded(self, values: list[Any]) -> bool:
-        """Whether an input is a view of a tracked tensor that was made without recording: it requires grad, too."""
-        return any(
-            tensor is not None and tensor.base is not None and tensor.requires_grad
-            for tensor in self._differentiable_tensors(values)
-        )
 
     def _save(self, node: Node, values: list[Any], outputs: Sequence[Tensor], saved_as: dict[str, Tensor]) -> None:
         """Keep what the rules of the inputs that need a cotangent ask for, and nothing else."""
@@ -490,6 +496,11 @@ class Primitive(calls.Op):
 
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+def _requires_unrecorded(tensor: Tensor | None) -> bool:
+    """Whether it is a view of a tracked tensor that was made without recording: it requires grad, too."""
+    return tensor is not None and tensor.base is not None and tensor.requires_grad
 
 
 def derived_grad_fn(name: str) -> str:

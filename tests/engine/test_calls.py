@@ -161,3 +161,10 @@ def test_the_budget_is_asked_before_and_charged_after(state: modes.State) -> Non
     state.budget = modes.Budget(seconds=-1)
     with pytest.raises(BudgetError):
         torch.sin(row)
+
+
+def test_arguments_given_by_name_lead_to_the_same_node() -> None:
+    x = torch.ones(2, 3, requires_grad=True)
+    named, plain = torch.cumsum(input=x, dim=-1), torch.cumsum(x, -1)
+    assert described(named) == described(plain)
+    assert torch.add(x, x, alpha=2).grad_fn.static == {"alpha": 2}
