@@ -113,9 +113,13 @@ class State:
     warnings: list[str] | None = None
     budget: Budget | None = None
     journal: Journal | None = None
+    recorder: Any = None
 
 
 _state: ContextVar[State | None] = ContextVar("gradserve_state", default=None)
+
+
+peek = _state.get  # the state in force here, or ``None`` where nobody asked for one yet
 
 
 def current() -> State:

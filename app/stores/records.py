@@ -250,8 +250,7 @@ class Writer:
             None if node.saved is None else {n: self._saved(k) for n, k in kept.items() if not isinstance(k, list)},
             {name: [self._kept(one) for one in k] for name, k in kept.items() if isinstance(k, list)},
             [self._edge(edge) for edge in node.edges],
-            [None if spec is None else (list(spec.shape), spec.dtype.name) for spec in node.inputs],
-            [(list(spec.shape), spec.dtype.name) for spec in node.outputs],
+            [(list(shape), dtypes.from_numpy(dtype).name) for shape, dtype in node.specs],
             list(node.counts),
             node.written,
         )
@@ -264,7 +263,7 @@ class Writer:
         return [(output, number) for output, number in pairs if number is not None]
 
     def _edge(self, edge: Edge | None) -> tuple[int, int] | None:
-        return None if edge is None else (self.number(edge.node), edge.output_nr)
+        return None if edge is None else (self.number(edge[0]), edge[1])
 
     def _saved(self, kept: Saved | None) -> SavedRecord | None:
         return None if kept is None else self._kept(kept)
@@ -470,8 +469,7 @@ class Reader:
     def _fill_node(self, node: Node, one: NodeRecord) -> None:
         node.static = {name: self.value(value) for name, value in one.static.items()}
         node.edges = tuple(self._edge(edge, node) for edge in one.edges)
-        node.inputs = tuple(None if spec is None else _spec(spec) for spec in one.inputs)
-        node.outputs = tuple(_spec(spec) for spec in one.outputs)
+        node.specs = tuple((tuple(shape), dtypes.by_name(name).numpy) for shape, name in one.specs)
         node.counts, node.written = tuple(one.counts), one.written
         node.saved = None if one.saved is None else self._all_saved(one, one.saved)
         node.retained = {output: weakref.ref(self._of(Tensor, number)) for output, number in one.retained}
@@ -486,7 +484,7 @@ class Reader:
         before = self._of(Node, edge[0])
         if node is not None and before.sequence >= node.sequence:
             raise Malformed("an edge to a later node")
-        return Edge(before, edge[1])
+        return before, edge[1]
 
     def _saved(self, one: SavedRecord) -> Saved:
         storage = self._of(Storage, one.storage)
@@ -528,10 +526,6 @@ class Reader:
         for number, one in self._made.items():
             self._ledger.add(one, number)
         return Restored(self.names, self.settings, self._made)
-
-
-def _spec(spec: schema.Spec) -> tensors.TensorSpec:
-    return tensors.TensorSpec(tuple(spec[0]), dtypes.by_name(spec[1]))
 
 
 # -- what values keep alive -----------------------------------------------------------------------------------------
