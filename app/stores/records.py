@@ -231,7 +231,7 @@ class Writer:
             isinstance(tensor, tensors.Parameter),
         )
         accumulator = tensor.accumulator()
-        if accumulator is not None and accumulator.variable is not tensor:  # a saved leaf, unpacked by the program
+        if accumulator is not None:
             self._late.append(lambda: setattr(record, "accumulator", self._number_if_reached(accumulator)))
         return record
 
@@ -452,6 +452,7 @@ class Reader:
         for name in ("seen_version", "retains_grad", "inference", "weak"):
             setattr(tensor, name, getattr(one, name))
         tensor.view_note = NOTES[one.note]
+        tensor._accumulator = None
         if one.accumulator is not None:
             tensor.keep_accumulator(self._of(Accumulate, one.accumulator))
 

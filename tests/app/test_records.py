@@ -58,6 +58,9 @@ CASES = {
     "a saved leaf": (
         LEAF + "y = x.exp() * x\ns = y.grad_fn._saved_other", "(s * s).sum().backward()\nprint(x.grad, s.grad)"
     ),
+    "another value for a leaf": (
+        LEAF + "y = (x * x).sum()\nx.data = torch.ones(2)", "(x * x).sum().backward()\nprint(x.grad)\ny.backward()"
+    ),
     "two names": ("a = torch.ones(2)\nb = a\nk = [a, 1]\nl = k", "k.append(2)\na.mul_(2)\nprint(b, l, b is a, l is k)"),
     "plain values": (
         "i = 2 ** 80\nt = (1.5, None, True, 'x')\nd = {'a': torch.ones(1), 1: 2j}\ns = d['a'].shape\nk = torch.int8",
