@@ -111,7 +111,7 @@ class Directory:
 
     def counts(self) -> dict[str, float]:
         """How sessions are being found, for the metrics."""
-        live = {"sessions_live": len(self.cache), "sessions_live_bytes": self.cache.nbytes}
+        live: dict[str, float] = {"sessions_live": len(self.cache), "sessions_live_bytes": self.cache.nbytes}
         return live | {f"sessions_{event}": self.events[event] for event in ("catch_ups", "conflicts", "loads")}
 
     def sweep(self) -> Swept:

@@ -239,8 +239,9 @@ class Writer:
         return None if one is None else self.number(one)
 
     def _node(self, node: Node, number: int) -> NodeRecord:
+        specs = [(list(shape), dtypes.from_numpy(dtype).name) for shape, dtype in node.specs]
         if isinstance(node, Accumulate):
-            return NodeRecord(number, self.number(node.variable))
+            return NodeRecord(number, self.number(node.variable), specs=specs)
         kept = node.saved or {}
         record = NodeRecord(
             number,
@@ -250,7 +251,7 @@ class Writer:
             None if node.saved is None else {n: self._saved(k) for n, k in kept.items() if not isinstance(k, list)},
             {name: [self._kept(one) for one in k] for name, k in kept.items() if isinstance(k, list)},
             [self._edge(edge) for edge in node.edges],
-            [(list(shape), dtypes.from_numpy(dtype).name) for shape, dtype in node.specs],
+            specs,
             list(node.counts),
             node.written,
         )
@@ -464,13 +465,14 @@ class Reader:
             return Node(registry.op(one.op), {}, ())
         leaf = self._of(Tensor, one.variable)
         node = Accumulate(leaf)
+        node.specs = _specs(one)
         leaf.keep_accumulator(node)
         return node
 
     def _fill_node(self, node: Node, one: NodeRecord) -> None:
         node.static = {name: self.value(value) for name, value in one.static.items()}
         node.edges = tuple(self._edge(edge, node) for edge in one.edges)
-        node.specs = tuple((tuple(shape), dtypes.by_name(name).numpy) for shape, name in one.specs)
+        node.specs = _specs(one)
         node.counts, node.written = tuple(one.counts), one.written
         node.saved = None if one.saved is None else self._all_saved(one, one.saved)
         node.retained = {output: weakref.ref(self._of(Tensor, number)) for output, number in one.retained}
@@ -527,6 +529,11 @@ class Reader:
         for number, one in self._made.items():
             self._ledger.add(one, number)
         return Restored(self.names, self.settings, self._made)
+
+
+def _specs(one: NodeRecord) -> tuple[Any, ...]:
+    """Shape and array dtype of each output."""
+    return tuple((tuple(shape), dtypes.by_name(name).numpy) for shape, name in one.specs)
 
 
 # -- what values keep alive -----------------------------------------------------------------------------------------

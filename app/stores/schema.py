@@ -79,7 +79,7 @@ Spec = tuple[list[int], str]
 
 
 class NodeRecord(msgspec.Struct, array_like=True):
-    """A node, in the order of their making. An accumulator has a ``variable`` and nothing else."""
+    """A node, in the order of their making. An accumulator has a ``variable`` and ``specs``, and nothing else."""
 
     number: int
     variable: int | None
