@@ -39,6 +39,7 @@ KEYED: Final = 0.6  # part of the runs that have a key
 AT_START: Final = 0.2  # part of the kills that hit a server that is starting
 BOTH: Final = 0.3  # part of PostgreSQL's kills that hit our server too
 PATIENCE_S: Final = 60.0
+DAMAGE: Final = ("in part", "doubled", "lost", "late")
 PAUSE_S: Final = 0.3  # before a key that is still held is tried again
 SETUP: Final = f"""\
 log = []
@@ -63,6 +64,7 @@ class Run:
     key: str | None
     version: int | None = None  # that its answer named
     present: bool | None = None
+    damaged: str = ""
     busy: bool = False
     not_before: float = 0.0
 
@@ -113,13 +115,12 @@ class Model:
         found = 0.0
         for run in self.runs:
             times = seen.times(run)
-            if len(times) > 1:
-                counts["in part"] += 1
-                wrong.append(f"run {run.value} is there in part: {sorted(times)} times")
-                continue
-            (count,) = times
-            found += count
-            wrong += self._judge_run(run, count, counts)
+            found += min(times)
+            damage, text = self._judge_run(run, times)
+            if damage and not run.damaged:  # each run once, however often it is seen again
+                counts[damage] += 1
+                wrong.append(f"run {run.value} {text}")
+                run.damaged = damage
         if extra := set(seen.log) - {run.value for run in self.runs}:
             wrong.append(f"runs that nobody posted: {sorted(extra)}")
         if seen.version != self.looks + found:
@@ -127,18 +128,19 @@ class Model:
         return [f"session {self.sid}: {text}" for text in wrong]
 
     @staticmethod
-    def _judge_run(run: Run, count: float, counts: Counter[str]) -> list[str]:
+    def _judge_run(run: Run, times: set[float]) -> tuple[str, str]:
+        """The damage, under the name that it is counted by, and in words; two empty texts if there is none."""
+        if len(times) > 1:
+            return "in part", f"is there in part: {sorted(times)} times"
+        (count,) = times
         if count > 1:
-            counts["doubled"] += 1
-            return [f"run {run.value} is there {count:g} times"]
-        is_sure = run.version is not None or run.present is True
-        if count == 0 and is_sure:
-            counts["lost"] += 1
-            return [f"run {run.value} was there and is gone"]
+            return "doubled", f"is there {count:g} times"
+        if count == 0 and (run.version is not None or run.present):
+            return "lost", "was there and is gone"
         if count == 1 and run.present is False and run.version is None and run.key is None:
-            return [f"run {run.value} was not there and now is, though nobody posted it again"]
+            return "late", "was not there and now is, though nobody posted it again"
         run.present = count == 1
-        return []
+        return "", ""
 
 
 class Experiment:
@@ -261,9 +263,9 @@ class Experiment:
             "found exactly once": sum(run.present is True for run in answered),
             "unacknowledged, whole": sum(run.present is True for run in silent),
             "unacknowledged, absent": sum(run.present is False for run in silent),
-            **{name: self.counts[name] for name in ("in part", "doubled", "lost")},
+            **{name: self.counts[name] for name in DAMAGE},
             **{name: self.counts[name] for name in ("replayed answers", "answers 409", "answers 503")},
-            "other violations": len(self.wrong) - sum(self.counts[name] for name in ("in part", "doubled", "lost")),
+            "other violations": len(self.wrong) - sum(self.counts[name] for name in DAMAGE),
         }
 
 
