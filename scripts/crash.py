@@ -38,6 +38,7 @@ CLIENTS, SESSIONS = 6, 3
 KEYED: Final = 0.6  # part of the runs that have a key
 AT_START: Final = 0.2  # part of the kills that hit a server that is starting
 BOTH: Final = 0.3  # part of PostgreSQL's kills that hit our server too
+LONG: Final = 0.1  # part of them after which it stays away for longer than the server waits
 PATIENCE_S: Final = 60.0
 DAMAGE: Final = ("in part", "doubled", "lost", "late")
 PAUSE_S: Final = 0.3  # before a key that is still held is tried again
@@ -315,7 +316,7 @@ def _kill_database(experiment: Experiment, database: postgres.Server) -> None:
     if chance.random() < BOTH:
         experiment.server.kill()
         experiment.counts["kills of the server"] += 1
-    time.sleep(chance.uniform(0, 0.5))
+    time.sleep(chance.uniform(0, 0.5) if chance.random() > LONG else chance.uniform(6, 9))
     database.start()
 
 
