@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: setup fmt check test bench bench-quick openapi golden run lock
+.PHONY: setup fmt check test crash bench bench-quick openapi golden run lock
 
 setup: .venv/.ready
 
@@ -20,6 +20,10 @@ run: setup
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
+
+# Kills servers at random moments and looks for what got lost: make crash ARGS="--store postgres --kills 300"
+crash: setup
+	$(BIN)/python -m scripts.crash $(ARGS)
 
 fmt: setup
 	$(BIN)/ruff check --fix .

@@ -18,6 +18,8 @@ from app.core.evaluate import run_code
 from app.core.interpret import ProgramError
 from app.core.limits import LimitError
 from app.settings import PREFIX, Settings
+from app.stores.base import StoreError
+from app.stores.choice import store_for
 from app.wire.program import GraphError
 from engine import errors
 
@@ -66,6 +68,10 @@ def _serve(arguments: Namespace) -> int:
     given = {name: getattr(arguments, name) for name in ("host", "port", "workers")}
     os.environ.update({PREFIX + name.upper(): value for name, value in given.items() if value is not None})
     settings = _settings()
+    try:
+        _prepare_store(settings)
+    except StoreError as error:
+        return _fail(f"gradserve: cannot open the store: {error}")
     uvicorn.run(
         "app.main:create_app",
         factory=True,
@@ -82,6 +88,13 @@ def _serve(arguments: Namespace) -> int:
         timeout_graceful_shutdown=math.ceil(settings.limits.seconds) + SHUTDOWN_MARGIN_S,
     )
     return 0
+
+
+def _prepare_store(settings: Settings) -> None:
+    """Make the store, or bring it up to date, once: where that fails, workers would only fail again and again."""
+    store = store_for(settings.store, settings.data, settings.sync, 1)
+    store.open()
+    store.close()
 
 
 def _settings() -> Settings:

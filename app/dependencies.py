@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from app.core.directory import Directory, Precondition
 from app.core.errors import InvalidRequest, Unauthorized
 from app.core.limits import Limits
+from app.core.pulse import Pulse
 from app.core.replies import Key, Reply
 from app.core.workers import Workers
 from app.metrics import Metrics
@@ -43,6 +44,7 @@ class Services:
         self.workers = Workers(settings.threads, settings.queue, settings.limits.seconds)
         store = store_for(settings.store, settings.data, settings.sync, settings.threads + 2)
         self.directory = Directory(store, settings.limits, settings.cache_bytes)
+        self.pulse = Pulse(store.check)
         self.metrics = Metrics()
 
 

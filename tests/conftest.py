@@ -1,5 +1,6 @@
 """What tests of several folders share."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +12,8 @@ from tests import postgres as servers
 def postgres() -> Iterator[servers.Server]:
     """A PostgreSQL server on loopback. Tests that use it belong to one group, so that one server is started."""
     if servers.binaries() is None:
+        if os.environ.get("REQUIRE_POSTGRES"):
+            pytest.fail("no PostgreSQL, and REQUIRE_POSTGRES is set")
         pytest.skip("no PostgreSQL")
     with servers.server() as server:
         yield server

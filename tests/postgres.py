@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,26 @@ def binaries() -> Path | None:
 def _account() -> dict[str, Any]:
     """The server refuses to run as root: it is nobody then."""
     return {"user": 65534, "group": 65534, "extra_groups": []} if os.geteuid() == 0 else {}
+
+
+def _stat(pid: str) -> tuple[str, int]:
+    """State of a process, and its parent; of one that is gone, ``("", 0)``."""
+    try:
+        state, parent, *_ = Path("/proc", pid, "stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "", 0
+    return state, int(parent)
+
+
+def _children(parent: int) -> list[int]:
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*") if _stat(path.name)[1] == parent]
+
+
+def _wait_for(pids: list[int]) -> None:
+    """Until these processes, which were killed, hold nothing any more."""
+    end = time.monotonic() + STOP_S
+    while any(_stat(str(pid))[0] not in ("", "Z") for pid in pids) and time.monotonic() < end:
+        time.sleep(0.005)
 
 
 class Server:
@@ -72,9 +92,15 @@ class Server:
     def kill(self) -> None:
         """End the server and all its processes at once, as a failing machine would."""
         if self._process is not None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.send_signal(signal.SIGSTOP)  # so that no further process of it begins meanwhile
+            backends = _children(self._process.pid)  # each leads a process group of its own
+            for pid in backends:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._process.kill()
             self._process.wait(STOP_S)
             self._process = None
+            _wait_for(backends)
             (self._data / "postmaster.pid").unlink(missing_ok=True)
 
     def stop(self) -> None:

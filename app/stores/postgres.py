@@ -17,6 +17,7 @@ PATIENCE_S: Final = 5.0  # how long to wait for a connection, and to try again a
 SCHEMA_LOCK: Final = 0x67726164  # of an advisory lock; every replica has to ask for the same
 LOST: Final = (psycopg.OperationalError, psycopg.InterfaceError)
 OPTIONS: Final = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=10s"  # a stuck replica stops nobody
+CONNECTION: Final[dict[str, Any]] = {"autocommit": True, "connect_timeout": int(PATIENCE_S), "options": OPTIONS}
 READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -44,6 +45,7 @@ class PostgresStore(SqlStore):
     types: ClassVar = {"integer": "BIGINT", "real": "DOUBLE PRECISION", "blob": "BYTEA", "options": ""}
 
     def __init__(self, url: str, connections: int) -> None:
+        self._url = url
         self._pool = ConnectionPool(
             url,
             min_size=1,
@@ -51,17 +53,27 @@ class PostgresStore(SqlStore):
             timeout=PATIENCE_S,
             reconnect_timeout=PATIENCE_S,
             open=False,
-            kwargs={"autocommit": True, "connect_timeout": int(PATIENCE_S), "options": OPTIONS},
+            kwargs=CONNECTION,
         )
 
     def open(self) -> None:
         """Connect, and bring the schema up to date."""
+        self._try_address()
         self._pool.open()
         try:
             self._migrate()
         except StoreError:
             self.close()
             raise
+
+    def _try_address(self) -> None:
+        """Connect once: this says what is wrong, where a pool only tries again."""
+        try:
+            psycopg.connect(self._url, **CONNECTION).close()
+        except psycopg.OperationalError as error:
+            raise StoreError(" ".join(str(error).split())) from error
+        except psycopg.Error:  # it would show the address, and that may hold a password
+            raise StoreError("not an address of a PostgreSQL database") from None
 
     def close(self) -> None:
         """Let go of every connection."""

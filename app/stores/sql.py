@@ -115,7 +115,7 @@ class SqlStore:
 
     def check(self) -> None:
         """Raise ``StoreError`` unless the store can be asked now."""
-        self._read(lambda cursor: cursor.execute("SELECT 1"))
+        self._read(lambda cursor: _one(cursor, "SELECT MAX(version) FROM schema_version", ()))  # not without the file
 
     # -- sessions -------------------------------------------------------------------------------------------------
     def add(self, head: Head, change: Change, answer: Answer | None) -> None:
