@@ -123,12 +123,12 @@ class Exchange:
 
     def parse(self, model: type[Model]) -> Model:
         """The body as ``model``; an empty one counts as an empty object."""
-        return model.model_validate(self.parse_raw() if self.body else {})
+        return model.model_validate(self.parse_tensor() if self.body else {})
 
-    def parse_raw(self) -> Any:
-        """The body as it is."""
+    def parse_tensor(self) -> Any:
+        """The body of a request that is a tensor, or has some where ``app.wire.messages`` says so."""
         form = codec.request_format(self.content_type)
-        return codec.decode(codec.decompress(self.body, self.content_encoding, self.limits), form, self.limits)
+        return codec.decode_request(codec.decompress(self.body, self.content_encoding, self.limits), form, self.limits)
 
     def document(self) -> bytes:
         """The body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``."""

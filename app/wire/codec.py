@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import zlib
+from contextlib import suppress
 from enum import Enum
 from itertools import chain
 from typing import Any, Final, Protocol
@@ -16,6 +17,8 @@ from typing import Any, Final, Protocol
 import msgspec
 import numpy as np
 import orjson
+
+from app.wire import numbers
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -54,6 +57,8 @@ class Limits(Protocol):
     def body_bytes(self) -> int: ...
     @property
     def json_depth(self) -> int: ...
+    @property
+    def tensor_elements(self) -> int: ...
 
 
 class Format(Enum):
@@ -172,6 +177,17 @@ def decode(body: bytes, form: Format, limits: Limits) -> Any:
         raise MalformedBody(_malformed(form, error)) from None
     _check_members(body, value, form, limits.json_depth)
     return value
+
+
+def decode_request(body: bytes, form: Format, limits: Limits) -> Any:
+    """As ``decode``, but where a request has tensors, a long list of numbers in JSON comes as ``Numbers``."""
+    cut = None
+    if form is Format.JSON and len(body) > numbers.LEAST_BYTES:
+        cut = numbers.cut(body, 2 * limits.tensor_elements)  # complex elements take two numbers
+    if cut is not None:
+        with suppress(MalformedBody, numbers.Unusual):
+            return cut.fill(decode(cut.rest, form, limits), limits.json_depth)
+    return decode(body, form, limits)
 
 
 def _malformed(form: Format, error: Exception) -> str:
