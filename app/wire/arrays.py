@@ -17,6 +17,7 @@ import numpy as np
 import pybase64
 
 from app.wire.numbers import Numbers
+from app.wire.words import SPECIAL, Worded
 from engine import Tensor, dtypes, modes, tensors
 
 Encoding = Literal["json", "base64", "raw"]
@@ -27,7 +28,6 @@ FIELDS: Final = frozenset({"data", "dtype", "shape", "requires_grad", "encoding"
 ANSWER_FIELDS: Final = frozenset(
     {"is_leaf", "grad_fn", "grad"}
 )  # so that an answer can be sent back; they say nothing here
-SPECIAL: Final = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 KINDS: Final = {
     dict: "an object",
     list: "a list",
@@ -357,7 +357,7 @@ def _refuse_misfit(leaves: _Leaves, dtype: dtypes.DType, low: int, high: int) ->
 
 # -- out ----------------------------------------------------------------------------------------------------------
 def encode_tensor(tensor: Tensor, encoding: Encoding = "json", *, qualified: bool = False) -> dict[str, Any]:
-    """The record of a tensor. Finite ``json`` data stay an array that looks into the tensor: encode it at once.
+    """The record of a tensor. ``json`` and ``raw`` data still look into the tensor: encode them at once.
 
     ``grad_fn`` is the node's name as a tensor prints it (``CopySlices``), or ``qualified``, as its ``name()`` gives it
     (``torch::autograd::CopySlices``); the two differ for a few nodes only.
@@ -389,18 +389,8 @@ def _to_lists(array: Array) -> Any:
     elif array.dtype.kind not in "fiub":  # bfloat16 is a type of ml_dtypes
         array = array.astype(np.float32)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        return _with_words(array)
+        worded = Worded(np.ascontiguousarray(array))  # of no dimension becomes one of one
+        return worded if array.ndim else worded.lists()[0]
     if array.ndim == 0 or array.size == 0:
         return array.tolist() if array.dtype.kind != "f" or array.size == 0 else array[()]
     return np.asarray(array, order="C")
-
-
-def _with_words(array: Array) -> Any:
-    members = np.empty(array.shape, dtype=object)
-    members[...] = array
-    if array.dtype.itemsize < np.dtype(np.float64).itemsize:  # keep the scalars' type, for its fewest digits
-        members.reshape(-1)[:] = list(array.reshape(-1))
-    members[np.isnan(array)] = "NaN"
-    members[np.isposinf(array)] = "Infinity"
-    members[np.isneginf(array)] = "-Infinity"
-    return members.tolist()

@@ -19,6 +19,7 @@ import numpy as np
 import orjson
 
 from app.wire import numbers
+from app.wire.words import Worded
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -231,15 +232,19 @@ def _members(container: Any) -> Any:
 
 # -- writing ------------------------------------------------------------------------------------------------------
 def encode(value: Any, form: Format) -> bytes:
-    """The body that says ``value``. Arrays in it must be finite; what is not is written as words by then."""
+    """The body that says ``value``. Arrays in it are finite, or ``Worded``."""
     return _encode_json(value) if form is Format.JSON else _encode_msgpack(value)
 
 
 def _encode_json(value: Any) -> bytes:
     try:
-        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+        return orjson.dumps(value, default=_fragment, option=orjson.OPT_SERIALIZE_NUMPY)
     except TypeError:  # integers over 64 bits, half surrogate pairs, nesting over 254: rare, and slower
         return _with_fallback(lambda: json.dumps(value, default=_plain, separators=(",", ":")).encode())
+
+
+def _fragment(value: Any) -> Any:
+    return orjson.Fragment(value.json()) if isinstance(value, Worded) else _plain(value)
 
 
 def _encode_msgpack(value: Any) -> bytes:
@@ -262,6 +267,8 @@ def _bounded_int(digits: str) -> int | float:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Worded):
+        return value.lists()
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     raise TypeError(f"no encoding for {type(value).__name__}")
