@@ -34,6 +34,7 @@ KINDS: Final = {
     str: "a string",
     type(None): "null",
     bytes: "raw bytes",
+    memoryview: "raw bytes",
     bool: "a boolean",
 }
 
@@ -132,7 +133,7 @@ def _array(fields: dict[str, object], dtype: dtypes.DType | None, limits: Limits
     data, encoding = fields["data"], fields.get("encoding")
     if encoding not in (None, "json", "base64"):
         raise ArrayError("'encoding' must be \"base64\" or left out", (*place, "encoding"))
-    if encoding == "base64" or isinstance(data, bytes):
+    if encoding == "base64" or isinstance(data, bytes | memoryview):
         return _from_bytes(data, encoding, dtype, shape, place)
     place = (*place, "data") if len(fields) > 1 else place
     if isinstance(data, Numbers):
@@ -147,7 +148,7 @@ def _from_bytes(
         missing = "dtype" if dtype is None else "shape"
         raise ArrayError(f"encoded data need {missing!r} beside them", place)
     expected = prod(shape) * dtype.itemsize
-    raw = data if isinstance(data, bytes) else _from_base64(data, expected, (*place, "data"))
+    raw = data if isinstance(data, bytes | memoryview) else _from_base64(data, expected, (*place, "data"))
     if len(raw) != expected:
         raise ArrayError(f"shape and dtype need {expected} bytes, {len(raw)} were given", (*place, "data"))
     return _owned(raw, dtype, (*place, "data")).reshape(shape)
@@ -165,8 +166,8 @@ def _from_base64(text: object, expected: int, place: Place) -> bytes:
         raise ArrayError("not valid base64", place) from None
 
 
-def _owned(raw: bytes, dtype: dtypes.DType, place: Place) -> Array:
-    """A copy: tensors own their memory, are aligned, and are written to in place."""
+def _owned(raw: bytes | memoryview, dtype: dtypes.DType, place: Place) -> Array:
+    """A copy: tensors own their memory, are written to in place, and are aligned, as bytes in a body seldom are."""
     if dtype is dtypes.bool_:
         array = np.frombuffer(raw, np.uint8)
         if array.size and array.max() > 1:
