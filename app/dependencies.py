@@ -15,13 +15,16 @@ from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Header, Query, Request, Response
 from pydantic import BaseModel
+from starlette.types import Receive
 
 from app.core.directory import Directory, Precondition
 from app.core.errors import InvalidRequest, Unauthorized
 from app.core.limits import Limits
 from app.core.replies import Key, Reply
+from app.core.stopping import Stop
 from app.core.workers import Workers
 from app.metrics import Metrics
+from app.receiving import Watch, read_body
 from app.settings import Settings, key_digest
 from app.stores.choice import store_for
 from app.wire import codec
@@ -82,20 +85,6 @@ OwnerDep = Annotated[str, Depends(owner_of)]
 
 
 # -- bodies -----------------------------------------------------------------------------------------------------------
-async def read_body(request: Request, limits: Limits) -> bytes:
-    """The body, no more of it than allowed."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limits.body_bytes:
-        raise codec.BodyTooLarge("body_bytes", limits.body_bytes)
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limits.body_bytes:
-            raise codec.BodyTooLarge("body_bytes", limits.body_bytes)
-        parts.append(part)
-    return b"".join(parts)
-
-
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One request and how its answer is to be written. What costs time happens in ``compute``, off the event loop."""
@@ -107,7 +96,8 @@ class Exchange:
     request_line: str
     content_type: str | None
     content_encoding: str | None
-    body: bytes = b""
+    receive: Receive
+    body: codec.Body = b""
     idempotency_key: str | None = None
     version: int | None = None
 
@@ -133,7 +123,7 @@ class Exchange:
     def document(self) -> bytes:
         """The body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``."""
         codec.request_format(self.content_type, (codec.Format.MSGPACK,))
-        return codec.decompress(self.body, self.content_encoding, self.limits)
+        return bytes(codec.decompress(self.body, self.content_encoding, self.limits))
 
     def precondition(self) -> Precondition:
         """The version that must hold, and the claim of the Idempotency-Key with the digest of this very request."""
@@ -155,8 +145,10 @@ class Exchange:
         return Reply(status, codec.encode(value, self.answer_format), self.answer_format.value, headers)
 
     async def compute(self, work: Callable[[], Reply], turn: str | None = None) -> Response:
-        """The answer that ``work`` writes in a thread."""
-        return response(await self.services.workers.run(work, turn))
+        """The answer that ``work`` writes in a thread. Work whose client goes is stopped."""
+        stop = Stop()
+        with Watch(self.receive, stop):
+            return response(await self.services.workers.run(lambda: stop.under(work), turn))
 
 
 def response(reply: Reply) -> Response:
@@ -180,6 +172,7 @@ async def exchange_without_body(
         f"{request.method} {request.url.path}?{request.url.query}",
         headers.get("content-type"),
         headers.get("content-encoding"),
+        request.receive,
     )
 
 
