@@ -15,14 +15,17 @@ from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Header, Query, Request, Response
 from pydantic import BaseModel
+from starlette.types import Receive
 
 from app.core.directory import Directory, Precondition
 from app.core.errors import InvalidRequest, Unauthorized
 from app.core.limits import Limits
 from app.core.pulse import Pulse
 from app.core.replies import Key, Reply
+from app.core.stopping import Stop
 from app.core.workers import Workers
 from app.metrics import Metrics
+from app.receiving import Watch, read_body
 from app.settings import Settings, key_digest
 from app.stores.choice import store_for
 from app.wire import codec
@@ -84,20 +87,6 @@ OwnerDep = Annotated[str, Depends(owner_of)]
 
 
 # -- bodies -----------------------------------------------------------------------------------------------------------
-async def read_body(request: Request, limits: Limits) -> bytes:
-    """The body, no more of it than allowed."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limits.body_bytes:
-        raise codec.BodyTooLarge("body_bytes", limits.body_bytes)
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > limits.body_bytes:
-            raise codec.BodyTooLarge("body_bytes", limits.body_bytes)
-        parts.append(part)
-    return b"".join(parts)
-
-
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One request and how its answer is to be written. What costs time happens in ``compute``, off the event loop."""
@@ -109,7 +98,8 @@ class Exchange:
     request_line: str
     content_type: str | None
     content_encoding: str | None
-    body: bytes = b""
+    receive: Receive
+    body: codec.Body = b""
     idempotency_key: str | None = None
     version: int | None = None
 
@@ -125,17 +115,17 @@ class Exchange:
 
     def parse(self, model: type[Model]) -> Model:
         """The body as ``model``; an empty one counts as an empty object."""
-        return model.model_validate(self.parse_raw() if self.body else {})
+        return model.model_validate(self.parse_tensor() if self.body else {})
 
-    def parse_raw(self) -> Any:
-        """The body as it is."""
+    def parse_tensor(self) -> Any:
+        """The body of a request that is a tensor, or has some where ``app.wire.messages`` says so."""
         form = codec.request_format(self.content_type)
-        return codec.decode(codec.decompress(self.body, self.content_encoding, self.limits), form, self.limits)
+        return codec.decode_request(codec.decompress(self.body, self.content_encoding, self.limits), form, self.limits)
 
     def document(self) -> bytes:
         """The body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``."""
         codec.request_format(self.content_type, (codec.Format.MSGPACK,))
-        return codec.decompress(self.body, self.content_encoding, self.limits)
+        return bytes(codec.decompress(self.body, self.content_encoding, self.limits))
 
     def precondition(self) -> Precondition:
         """The version that must hold, and the claim of the Idempotency-Key with the digest of this very request."""
@@ -157,8 +147,10 @@ class Exchange:
         return Reply(status, codec.encode(value, self.answer_format), self.answer_format.value, headers)
 
     async def compute(self, work: Callable[[], Reply], turn: str | None = None) -> Response:
-        """The answer that ``work`` writes in a thread."""
-        return response(await self.services.workers.run(work, turn))
+        """The answer that ``work`` writes in a thread. Work whose client goes is stopped."""
+        stop = Stop()
+        with Watch(self.receive, stop):
+            return response(await self.services.workers.run(lambda: stop.under(work), turn))
 
 
 def response(reply: Reply) -> Response:
@@ -182,6 +174,7 @@ async def exchange_without_body(
         f"{request.method} {request.url.path}?{request.url.query}",
         headers.get("content-type"),
         headers.get("content-encoding"),
+        request.receive,
     )
 
 

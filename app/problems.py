@@ -130,6 +130,8 @@ CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="gradserve", Basic realm="
 TABLE: Final[dict[type[Exception], Kind]] = {
     codec.MalformedBody: Kind(400, "malformed-body", "The body cannot be read"),
     ClientDisconnect: Kind(400, "malformed-body", "The body is cut short"),
+    errors.TooSlow: Kind(408, "too-slow", "The body comes too slowly", _limit, {"Connection": "close"}),
+    errors.ClientGone: Kind(499, "client-gone", "The client has gone"),  # for the metrics: nobody reads it
     codec.UnsupportedMedia: Kind(415, "unsupported-media-type", "Media type not supported"),
     codec.NotAcceptable: Kind(406, "not-acceptable", "No acceptable media type"),
     codec.BodyTooLarge: OVER_LIMIT,

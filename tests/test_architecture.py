@@ -41,7 +41,7 @@ APP = (
     ("settings",),
     ("stores", "wire"),
     ("core",),
-    ("openapi", "problems"),
+    ("openapi", "problems", "receiving"),
     ("dependencies", "observation"),
     ("routers",),
     ("main",),

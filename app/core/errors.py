@@ -87,5 +87,17 @@ class Overloaded(ServiceError):
     """Every thread is busy and the queue is full."""
 
 
+class TooSlow(ServiceError):
+    """A body that does not come, or comes too slowly."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"the body came too slowly: the limit read_seconds is {seconds:g}")
+        self.limit, self.allowed = "read_seconds", seconds
+
+
+class ClientGone(ServiceError):
+    """The client has closed its connection: nobody waits for an answer."""
+
+
 class Unavailable(ServiceError):
     """Not possible on this installation."""

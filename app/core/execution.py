@@ -14,6 +14,7 @@ from typing import Any
 from app.core import graphs, interpret
 from app.core.errors import CallError, InvalidRequest
 from app.core.limits import Limits
+from app.core.stopping import watch
 from app.core.values import encode_value, is_encodable, lookup
 from app.wire.arrays import Encoding, Place, decode_tensor, encode_tensor
 from app.wire.code import parse_code
@@ -34,7 +35,7 @@ def fresh_state() -> modes.State:
 
 def budget_of(limits: Limits) -> modes.Budget:
     """What one request may use, its time counted from now."""
-    return modes.Budget(limits.tensor_elements, limits.intermediate_bytes, limits.seconds)
+    return watch(modes.Budget(limits.tensor_elements, limits.intermediate_bytes, limits.seconds))
 
 
 def parse(request: RunRequest, limits: Limits) -> Program:

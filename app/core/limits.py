@@ -19,6 +19,7 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     body_bytes: int = Field(256 * 2**20, gt=0, description="Bytes of a request body, also after decompression.")
+    read_seconds: float = Field(30.0, gt=0, description="Time to wait for a body, or for the next part of it.")
     json_depth: int = Field(128, gt=0, le=512, description="Nesting of lists and objects in a body.")
     nodes: int = Field(20_000, gt=0, description="Nodes of one program, those in blocks included.")
     rank: int = Field(64, gt=0, le=64, description="Dimensions of a tensor.")

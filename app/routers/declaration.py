@@ -40,5 +40,5 @@ def answer(schema: str, status: int = 200, others: Iterable[str] = ()) -> Respon
 
 
 READING = (404, 410)
-COMPUTING = (400, 413, 415, 422, 504)
+COMPUTING = (400, 408, 413, 415, 422, 504)
 CHANGING = (*COMPUTING, 404, 409, 410)

@@ -34,7 +34,7 @@ async def put_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -> R
     """The body is a tensor in any of its spellings."""
 
     def work(session: Session, version: int) -> Reply:
-        is_new, record = session.put(name, exchange.parse_raw(), exchange.data_encoding())
+        is_new, record = session.put(name, exchange.parse_tensor(), exchange.data_encoding())
         return exchange.reply({**record, "version": version}, 201 if is_new else 200, version)
 
     return await change(exchange, sid, work)

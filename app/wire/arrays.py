@@ -6,7 +6,6 @@ found, and named by its place, before any array is made. Out, finite data stay a
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +14,10 @@ from math import prod
 from typing import Any, Final, Literal, Protocol
 
 import numpy as np
+import pybase64
 
+from app.wire.numbers import Numbers
+from app.wire.words import SPECIAL, Worded
 from engine import Tensor, dtypes, modes, tensors
 
 Encoding = Literal["json", "base64", "raw"]
@@ -26,13 +28,13 @@ FIELDS: Final = frozenset({"data", "dtype", "shape", "requires_grad", "encoding"
 ANSWER_FIELDS: Final = frozenset(
     {"is_leaf", "grad_fn", "grad"}
 )  # so that an answer can be sent back; they say nothing here
-SPECIAL: Final = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 KINDS: Final = {
     dict: "an object",
     list: "a list",
     str: "a string",
     type(None): "null",
     bytes: "raw bytes",
+    memoryview: "raw bytes",
     bool: "a boolean",
 }
 
@@ -131,9 +133,12 @@ def _array(fields: dict[str, object], dtype: dtypes.DType | None, limits: Limits
     data, encoding = fields["data"], fields.get("encoding")
     if encoding not in (None, "json", "base64"):
         raise ArrayError("'encoding' must be \"base64\" or left out", (*place, "encoding"))
-    if encoding == "base64" or isinstance(data, bytes):
+    if encoding == "base64" or isinstance(data, bytes | memoryview):
         return _from_bytes(data, encoding, dtype, shape, place)
-    return _from_lists(data, dtype, shape, limits, (*place, "data") if len(fields) > 1 else place)
+    place = (*place, "data") if len(fields) > 1 else place
+    if isinstance(data, Numbers):
+        return _from_numbers(data, dtype, shape, limits, place)
+    return _from_lists(data, dtype, shape, limits, place)
 
 
 def _from_bytes(
@@ -143,7 +148,7 @@ def _from_bytes(
         missing = "dtype" if dtype is None else "shape"
         raise ArrayError(f"encoded data need {missing!r} beside them", place)
     expected = prod(shape) * dtype.itemsize
-    raw = data if isinstance(data, bytes) else _from_base64(data, expected, (*place, "data"))
+    raw = data if isinstance(data, bytes | memoryview) else _from_base64(data, expected, (*place, "data"))
     if len(raw) != expected:
         raise ArrayError(f"shape and dtype need {expected} bytes, {len(raw)} were given", (*place, "data"))
     return _owned(raw, dtype, (*place, "data")).reshape(shape)
@@ -156,19 +161,45 @@ def _from_base64(text: object, expected: int, place: Place) -> bytes:
         raise ArrayError(f"shape and dtype need {expected} bytes, which base64 spells in {4 * ((expected + 2) // 3)}"
                          f" characters; {len(text)} were given", place)  # fmt: skip
     try:
-        return base64.b64decode(text, validate=True)
+        return pybase64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         raise ArrayError("not valid base64", place) from None
 
 
-def _owned(raw: bytes, dtype: dtypes.DType, place: Place) -> Array:
-    """A copy: tensors own their memory, are aligned, and are written to in place."""
+def _owned(raw: bytes | memoryview, dtype: dtypes.DType, place: Place) -> Array:
+    """A copy: tensors own their memory, are written to in place, and are aligned, as bytes in a body seldom are."""
     if dtype is dtypes.bool_:
         array = np.frombuffer(raw, np.uint8)
         if array.size and array.max() > 1:
             raise ArrayError("a boolean is one byte, 0 or 1", place)
         return array.astype(np.bool_)
     return np.frombuffer(raw, dtype.numpy).copy()
+
+
+def _from_numbers(
+    numbers: Numbers, dtype: dtypes.DType | None, shape: tuple[int, ...] | None, limits: Limits, place: Place
+) -> Array:
+    """What ``_from_lists`` makes of the same lists; whatever that might refuse is left to it."""
+    values, extents = numbers.values, numbers.extents
+    wanted = dtype or (dtypes.int64 if values.dtype == np.int64 else modes.current().default_dtype)
+    if len(extents) > limits.rank or (wanted.is_complex and extents[-1] != 2):
+        return _from_lists(numbers.lists(), dtype, shape, limits, place)
+    if wanted.is_complex:
+        extents = extents[:-1]
+    check_shape(extents, limits, place)
+    if not _fits(values, wanted):
+        return _from_lists(numbers.lists(), dtype, shape, limits, place)
+    array = _as_dtype(values, wanted)
+    if np.may_share_memory(array, values):
+        array = array.copy()  # a constant of a program may be read again
+    return array.reshape(extents if shape is None else _agreed(extents, shape, array.size, place))
+
+
+def _fits(values: Array, dtype: dtypes.DType) -> bool:
+    if dtype.is_floating_point or dtype.is_complex:
+        return True
+    low, high = _bounds(dtype)
+    return values.dtype == np.int64 and bool(low <= values.min() and values.max() <= high)
 
 
 def _from_lists(
@@ -274,12 +305,19 @@ def _infer(kinds: frozenset[type]) -> dtypes.DType:
 
 
 def _convert(leaves: _Leaves, dtype: dtypes.DType) -> Array:
-    if dtype.is_complex:
-        return _reals(leaves).view(np.complex128).astype(dtype.numpy)
-    if dtype.is_floating_point:
-        with np.errstate(over="ignore"):
-            return _reals(leaves).astype(dtype.numpy, copy=False)
+    if dtype.is_complex or dtype.is_floating_point:
+        return _as_dtype(_reals(leaves), dtype)
     return _integers(leaves, dtype)
+
+
+def _as_dtype(values: Array, dtype: dtypes.DType) -> Array:
+    """Flat doubles or integers as ``dtype``; of a complex one, two make an element."""
+    with np.errstate(over="ignore"):
+        if dtype.is_complex:
+            return values.astype(np.float64, copy=False).view(np.complex128).astype(dtype.numpy, copy=False)
+        if values.dtype == np.int64 and dtype.is_floating_point:
+            values = values.astype(np.float64)  # first, as every number is read: rounding twice may differ from once
+        return values.astype(dtype.numpy, copy=False)
 
 
 def _reals(leaves: _Leaves) -> Array:
@@ -290,8 +328,17 @@ def _reals(leaves: _Leaves) -> Array:
         raise ArrayError("this integer is too large for a floating-point number", leaves.where(index)) from None
 
 
+def _bounds(dtype: dtypes.DType) -> tuple[int, int]:
+    if dtype is dtypes.bool_:
+        return 0, 1
+    info = np.iinfo(dtype.numpy)
+    return int(info.min), int(info.max)
+
+
 def _integers(leaves: _Leaves, dtype: dtypes.DType) -> Array:
-    low, high = (0, 1) if dtype is dtypes.bool_ else (int(np.iinfo(dtype.numpy).min), int(np.iinfo(dtype.numpy).max))
+    if leaves.kinds == {bool}:
+        return np.frombuffer(bytearray(leaves.members), np.bool_).astype(dtype.numpy, copy=False)
+    low, high = _bounds(dtype)
     if float in leaves.kinds or _out_of_range(leaves.members, low, high):
         _refuse_misfit(leaves, dtype, low, high)
     return np.array(leaves.members, dtype=dtype.numpy)
@@ -311,7 +358,7 @@ def _refuse_misfit(leaves: _Leaves, dtype: dtypes.DType, low: int, high: int) ->
 
 # -- out ----------------------------------------------------------------------------------------------------------
 def encode_tensor(tensor: Tensor, encoding: Encoding = "json", *, qualified: bool = False) -> dict[str, Any]:
-    """The record of a tensor. Finite ``json`` data stay an array that looks into the tensor: encode it at once.
+    """The record of a tensor. ``json`` and ``raw`` data still look into the tensor: encode them at once.
 
     ``grad_fn`` is the node's name as a tensor prints it (``CopySlices``), or ``qualified``, as its ``name()`` gives it
     (``torch::autograd::CopySlices``); the two differ for a few nodes only.
@@ -333,8 +380,8 @@ def encode_array(array: Array, encoding: Encoding) -> Any:
     """The ``data`` of a record."""
     if encoding == "json":
         return _to_lists(array)
-    dense = np.asarray(array, order="C")
-    return base64.b64encode(dense.tobytes()).decode("ascii") if encoding == "base64" else dense.tobytes()
+    memory = np.asarray(array, order="C").reshape(-1).view(np.uint8).data
+    return pybase64.b64encode_as_string(memory) if encoding == "base64" else memory
 
 
 def _to_lists(array: Array) -> Any:
@@ -343,18 +390,8 @@ def _to_lists(array: Array) -> Any:
     elif array.dtype.kind not in "fiub":  # bfloat16 is a type of ml_dtypes
         array = array.astype(np.float32)
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        return _with_words(array)
+        worded = Worded(np.ascontiguousarray(array))  # of no dimension becomes one of one
+        return worded if array.ndim else worded.lists()[0]
     if array.ndim == 0 or array.size == 0:
         return array.tolist() if array.dtype.kind != "f" or array.size == 0 else array[()]
     return np.asarray(array, order="C")
-
-
-def _with_words(array: Array) -> Any:
-    members = np.empty(array.shape, dtype=object)
-    members[...] = array
-    if array.dtype.itemsize < np.dtype(np.float64).itemsize:  # keep the scalars' type, for its fewest digits
-        members.reshape(-1)[:] = list(array.reshape(-1))
-    members[np.isnan(array)] = "NaN"
-    members[np.isposinf(array)] = "Infinity"
-    members[np.isneginf(array)] = "-Infinity"
-    return members.tolist()

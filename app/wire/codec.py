@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import zlib
+from contextlib import suppress
 from enum import Enum
 from itertools import chain
 from typing import Any, Final, Protocol
@@ -17,10 +18,16 @@ import msgspec
 import numpy as np
 import orjson
 
+from app.wire import numbers
+from app.wire.words import Worded
+
 if sys.version_info >= (3, 14):
     from compression import zstd
 else:
     from backports import zstd
+
+
+Body = bytes | bytearray
 
 
 class CodecError(Exception):
@@ -54,6 +61,8 @@ class Limits(Protocol):
     def body_bytes(self) -> int: ...
     @property
     def json_depth(self) -> int: ...
+    @property
+    def tensor_elements(self) -> int: ...
 
 
 class Format(Enum):
@@ -126,7 +135,7 @@ def _weight(parameters: list[str]) -> float:
 
 
 # -- compression --------------------------------------------------------------------------------------------------
-def decompress(body: bytes, content_encoding: str | None, limits: Limits) -> bytes:
+def decompress(body: Body, content_encoding: str | None, limits: Limits) -> Body:
     """``body`` without its Content-Encoding. Never makes more than the limit, however small the body is."""
     coding = (content_encoding or "identity").strip().lower()
     if coding == "identity":
@@ -142,7 +151,7 @@ _DECOMPRESSORS: Final[dict[str, Any]] = {
 }
 
 
-def _inflate(body: bytes, coding: str, allowed: int) -> bytes:
+def _inflate(body: Body, coding: str, allowed: int) -> bytes:
     """All members (gzip) or frames (zstd) of ``body``."""
     parts, size = [], 0
     while body:
@@ -162,7 +171,7 @@ def _inflate(body: bytes, coding: str, allowed: int) -> bytes:
 
 
 # -- reading ------------------------------------------------------------------------------------------------------
-def decode(body: bytes, form: Format, limits: Limits) -> Any:
+def decode(body: Body, form: Format, limits: Limits) -> Any:
     """The value of a body: dicts with string keys, lists, strings, numbers, booleans, ``None``, and bytes (msgpack)."""
     try:
         value = msgspec.json.decode(body) if form is Format.JSON else msgspec.msgpack.decode(body)
@@ -174,6 +183,51 @@ def decode(body: bytes, form: Format, limits: Limits) -> Any:
     return value
 
 
+def decode_request(body: Body, form: Format, limits: Limits) -> Any:
+    """As ``decode``, but large data are not copied.
+
+    Where a request has tensors, a long list of numbers in JSON comes as ``Numbers``; long bytes in msgpack come as a
+    view of the body.
+    """
+    if form is Format.MSGPACK:
+        return _decode_views(body, limits)
+    cut = numbers.cut(body, 2 * limits.tensor_elements) if len(body) > numbers.LEAST_BYTES else None
+    if cut is not None:
+        with suppress(MalformedBody, numbers.Unusual):
+            return cut.fill(decode(cut.rest, form, limits), limits.json_depth)
+    return decode(body, form, limits)
+
+
+_LARGE: Final = 2**16  # bytes
+_LEVELS: Final = 8  # that are opened one by one: deep enough for where tensors stand
+_MAP: Final = frozenset([*range(0x80, 0x90), 0xDE, 0xDF])  # first bytes of msgpack values
+_SHORT_LIST: Final = frozenset(range(0x90, 0xA0))
+_BYTES: Final = frozenset([0xC4, 0xC5, 0xC6])
+
+
+def _decode_views(body: Body, limits: Limits) -> Any:
+    try:
+        value = _opened(body, _LEVELS)
+    except (RecursionError, msgspec.MsgspecError, ValueError):
+        return decode(body, Format.MSGPACK, limits)
+    _check_members(body, value, Format.MSGPACK, limits.json_depth)
+    return value
+
+
+def _opened(part: Any, levels: int) -> Any:
+    """The value of a part of a msgpack body; long bytes in it are views, if they stand in objects and short lists."""
+    view = memoryview(part)
+    if len(view) >= _LARGE and levels > 0:
+        if view[0] in _MAP:
+            members = msgspec.msgpack.decode(view, type=dict[str, msgspec.Raw])
+            return {key: _opened(member, levels - 1) for key, member in members.items()}
+        if view[0] in _SHORT_LIST:
+            return [_opened(item, levels - 1) for item in msgspec.msgpack.decode(view, type=list[msgspec.Raw])]
+        if view[0] in _BYTES:
+            return msgspec.msgpack.decode(view, type=memoryview)
+    return msgspec.msgpack.decode(view)
+
+
 def _malformed(form: Format, error: Exception) -> str:
     """The decoder's message names a position, never the text itself; others might."""
     name = "JSON" if form is Format.JSON else "msgpack"
@@ -181,7 +235,7 @@ def _malformed(form: Format, error: Exception) -> str:
     return f"the body is not valid {name}" + (f": {error}" if known else "")
 
 
-def _check_members(body: bytes, value: Any, form: Format, depth: int) -> None:
+def _check_members(body: Body, value: Any, form: Format, depth: int) -> None:
     if form is Format.JSON and body.count(b"[") + body.count(b"{") <= depth:
         return  # fewer opening brackets than allowed levels, wherever they stand
     level, levels = [value], 0
@@ -192,7 +246,7 @@ def _check_members(body: bytes, value: Any, form: Format, depth: int) -> None:
         level = list(chain.from_iterable(map(_members, level)))
 
 
-_SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes})
+_SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes, memoryview})
 
 
 def _containers(level: list[Any]) -> list[Any]:
@@ -215,15 +269,19 @@ def _members(container: Any) -> Any:
 
 # -- writing ------------------------------------------------------------------------------------------------------
 def encode(value: Any, form: Format) -> bytes:
-    """The body that says ``value``. Arrays in it must be finite; what is not is written as words by then."""
+    """The body that says ``value``. Arrays in it are finite, or ``Worded``."""
     return _encode_json(value) if form is Format.JSON else _encode_msgpack(value)
 
 
 def _encode_json(value: Any) -> bytes:
     try:
-        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+        return orjson.dumps(value, default=_fragment, option=orjson.OPT_SERIALIZE_NUMPY)
     except TypeError:  # integers over 64 bits, half surrogate pairs, nesting over 254: rare, and slower
         return _with_fallback(lambda: json.dumps(value, default=_plain, separators=(",", ":")).encode())
+
+
+def _fragment(value: Any) -> Any:
+    return orjson.Fragment(value.json()) if isinstance(value, Worded) else _plain(value)
 
 
 def _encode_msgpack(value: Any) -> bytes:
@@ -246,6 +304,8 @@ def _bounded_int(digits: str) -> int | float:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Worded):
+        return value.lists()
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
     raise TypeError(f"no encoding for {type(value).__name__}")

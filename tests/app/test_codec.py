@@ -156,11 +156,71 @@ def test_values_survive_both_formats(form: Format, value: Any) -> None:
     assert codec.decode(codec.encode(value, form), form, LIMITS) == value
 
 
+@pytest.mark.parametrize("decode", [codec.decode, codec.decode_request])
 @pytest.mark.parametrize("form", Format)
 @given(body=st.binary(max_size=40))
-def test_no_bytes_do_anything_but_a_value_or_a_refusal(form: Format, body: bytes) -> None:
+def test_no_bytes_do_anything_but_a_value_or_a_refusal(form: Format, decode: Any, body: bytes) -> None:
     with suppress(codec.CodecError):
-        codec.decode(body, form, LIMITS)
+        decode(body, form, LIMITS)
+
+
+LARGE = bytes(range(256)) * 300
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"inputs": {"x": {"data": LARGE, "dtype": "uint8"}}, "nodes": [], "small": b"12"},
+        {"backward": [{"tensor": "y", "gradient": {"data": LARGE}}, LARGE]},
+        LARGE,
+        [LARGE, {"x": LARGE}],
+        {"long": [LARGE] * 20},
+        {"numbers": list(range(10**5)), "text": "x" * 10**5, "float": 1.5},
+        {"1": {"2": {"3": {"4": {"5": {"6": {"7": {"8": {"9": LARGE}}}}}}}}},
+    ],
+)
+def test_large_bytes_are_views_of_the_body_or_equal(value: Any) -> None:
+    body = msgspec.msgpack.encode(value)
+    assert plain(codec.decode_request(body, Format.MSGPACK, LIMITS)) == value
+
+
+def plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def test_large_bytes_of_a_tensor_are_not_copied() -> None:
+    body = bytearray(msgspec.msgpack.encode({"x": {"data": LARGE}}))
+    data = codec.decode_request(body, Format.MSGPACK, LIMITS)["x"]["data"]
+    body[-1] ^= 255
+    assert data[-1] != LARGE[-1]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        msgspec.msgpack.encode({1: LARGE}),
+        msgspec.msgpack.encode({"x": LARGE})[:-1],
+        msgspec.msgpack.encode({"x": LARGE}) + b"\1",
+        msgspec.msgpack.encode([LARGE, {"x": msgspec.msgpack.Ext(1, b"")}]),
+        b"\xdb\0\1\0\0" + b"\xff" * 2**16,
+    ],
+)
+def test_large_malformed_bodies_are_refused(body: bytes) -> None:
+    with pytest.raises(codec.MalformedBody) as usual:
+        codec.decode(body, Format.MSGPACK, LIMITS)
+    with pytest.raises(codec.MalformedBody) as views:
+        codec.decode_request(body, Format.MSGPACK, LIMITS)
+    assert str(views.value) == str(usual.value)
+
+
+def test_large_bytes_that_nest_too_deep_are_refused() -> None:
+    body = msgspec.msgpack.encode([[[[{"x": LARGE}]]]])
+    with pytest.raises(codec.BodyTooLarge, match="json_depth"):
+        codec.decode_request(body, Format.MSGPACK, Limits(json_depth=4))
 
 
 def test_half_a_surrogate_pair_can_be_written() -> None:
