@@ -17,7 +17,7 @@ import numpy as np
 
 from engine import modes, registry
 from engine.errors import ArgumentTypeError, OpError
-from engine.tensor import Size, Tensor, TensorSpec, forward_name
+from engine.tensor import Size, Tensor, TensorSpec, copied, forward_name
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -209,8 +209,8 @@ def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
 
 def _own(cotangent: Tensor) -> Tensor:
     if cotangent.requires_grad:
-        return registry.op("copy").inplace(Tensor(np.empty_like(cotangent.array, order="C")), cotangent)  # type: ignore[no-any-return]
-    return Tensor(np.array(cotangent.array, order="C"))
+        return registry.op("copy").inplace(registry.op("zeros_of")(cotangent.detach()), cotangent)  # type: ignore[no-any-return]
+    return Tensor(copied(cotangent.array, "C"))
 
 
 # -- edges --------------------------------------------------------------------------------------------------------

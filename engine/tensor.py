@@ -324,6 +324,26 @@ class Parameter(Tensor):
         self._requires_grad = requires_grad
 
 
+def read(tensor: Tensor) -> np.ndarray[Any, Any]:
+    """The elements, for code outside of kernels that looks at them: a plan cannot follow it there.
+
+    Everything else asks ``array`` for shape, dtype and layout only.
+    """
+    recorder = modes.current().recorder
+    if recorder is not None:
+        recorder.read(tensor.array)
+    return tensor.array
+
+
+def copied(array: np.ndarray[Any, Any], order: Any = "K") -> np.ndarray[Any, Any]:
+    """A copy made outside of a kernel, which a plan repeats."""
+    copy = np.array(array, order=order)
+    recorder = modes.current().recorder
+    if recorder is not None:
+        recorder.copied(array, copy)
+    return copy
+
+
 def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tensor:
     """A leaf over ``array``, which it owns from now on. Raises ``OpError`` for integers that require grad."""
     result = Tensor(array)

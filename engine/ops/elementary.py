@@ -86,10 +86,7 @@ log1p.vjp(input=lambda g, input: g / (input + 1).conj())
 @primitive(pointwise=True, promote="int_to_float", aliases=("special.expit", "nn.functional.sigmoid"))
 def sigmoid(input: Array) -> Array:
     """``1 / (1 + exp(-input))``."""
-    result = np.asarray(np.negative(input))
-    np.exp(result, out=result)
-    result += 1
-    return np.divide(1, result, out=result)
+    return 1 / (1 + np.exp(-input))
 
 
 sigmoid.vjp(input=lambda g, out: ops.sigmoid_backward(g, out))

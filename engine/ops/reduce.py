@@ -128,7 +128,7 @@ def _mean(input: Array, dim: Any, keepdim: bool, dtype: DType | None) -> Array:
     _check_mean(input, dtype)
     values = summands(input, dtype)
     axes = axes_of(input, dim)
-    total = np.asarray(np.sum(values, axis=axes, keepdims=keepdim, dtype=values.dtype))
+    total = np.sum(values, axis=axes, keepdims=keepdim, dtype=values.dtype)
     return total / np.asarray(product(input.shape[axis] for axis in axes), values.real.dtype)
 
 
