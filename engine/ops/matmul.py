@@ -94,7 +94,18 @@ def mm(input: Array, mat2: Array) -> Array:
     return np.matmul(input, mat2)
 
 
-mm.vjp(input=lambda g, mat2: ops.mm(g, mat2.t().conj()), mat2=lambda g, input: ops.mm(input.t().conj(), g))
+def _by_right_factor(g: Any, left: Tensor, geometry: Any) -> Any:
+    """The cotangent of a right factor, laid out as that is: the factor often is a weight transposed."""
+    rows, columns = geometry[0]
+    if geometry[1] == (1, rows) and columns > 1:
+        return ops.t(ops.mm(ops.t(g), left.conj()))
+    return ops.mm(left.t().conj(), g)
+
+
+mm.vjp(
+    input=lambda g, mat2: ops.mm(g, mat2.t().conj()),
+    mat2=lambda g, input, mat2_geometry: _by_right_factor(g, input, mat2_geometry),
+)
 
 
 def _check_mv(input: Tensor, vec: Tensor) -> None:
@@ -195,7 +206,7 @@ def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Scalar = 1, alpha: Sc
 addmm.vjp(
     input=lambda g, beta: _cotimes(g, beta),
     mat1=lambda g, mat2, alpha: _cotimes(ops.mm(g, mat2.t().conj()), alpha),
-    mat2=lambda g, mat1, alpha: _cotimes(ops.mm(mat1.t().conj(), g), alpha),
+    mat2=lambda g, mat1, mat2_geometry, alpha: _cotimes(_by_right_factor(g, mat1, mat2_geometry), alpha),
 )
 
 
