@@ -63,8 +63,9 @@ class Simplifier:
         return self._constants.setdefault((array.dtype, array.shape, array.strides, array.tobytes()), value)
 
     def _take(self, step: Step) -> None:
-        if _changes_nothing(step):
-            self._names[step.results[0]] = step.args[0]
+        same = _same(step)
+        if same is not None:
+            self._names[step.results[0]] = same
             return
         if not any(value.depends for value in step.operands()):
             _compute(step)
@@ -83,13 +84,29 @@ def _may_be_traced(step: Step) -> bool:
     return step.op is not None and not step.op.view and not step.op.has_lists
 
 
-def _changes_nothing(step: Step) -> bool:
-    """Whether the step copies what is never written to, in its dtype and layout."""
-    if step.call not in COPIES:
-        return False
-    source, result = step.args[0], step.results[0]
-    same: bool = source.dtype == result.dtype and source.shape == result.shape and source.strides == result.strides
-    return same
+def _same(step: Step) -> Value | None:
+    """The operand that the step gives back: a copy of what is never written to, or that times one."""
+    if step.call in COPIES:
+        source = step.args[0]
+    elif step.call is np.multiply and not step.named:
+        source = _other_factor(*step.args)
+    else:
+        return None
+    return source if isinstance(source, Value) and _looks_like(source, step.results[0]) else None
+
+
+def _other_factor(left: Any, right: Any) -> Any:
+    """The factor beside a one."""
+    return right if _is_one(left) else left if _is_one(right) else None
+
+
+def _is_one(factor: Any) -> bool:
+    array = factor.constant if isinstance(factor, Value) else None
+    return array is not None and bool((array == 1).all())
+
+
+def _looks_like(value: Value, other: Value) -> bool:
+    return (value.dtype, value.shape, value.strides) == (other.dtype, other.shape, other.strides)
 
 
 def _compute(step: Step) -> None:

@@ -75,9 +75,12 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         args = tuple(map(_argument, inputs))
         if dtype is not None:
             return self._made(ufunc, args, np.dtype(dtype), {"dtype": np.dtype(dtype)})
-        dtype = ufunc.resolve_dtypes((*map(_dtype, args), None))[-1]
+        *wanted, dtype = ufunc.resolve_dtypes((*map(_dtype, args), None))
         if ufunc in RAISING and dtype.kind in "iu":
             raise UntraceableError
+        arrays = tuple(_array(arg, one) for arg, one in zip(args, wanted, strict=True))
+        if ufunc.resolve_dtypes((*map(_dtype, arrays), None)) == (*wanted, dtype):
+            args = arrays  # numbers as arrays: NumPy converts them at every call
         result = self._made(ufunc, args, dtype)
         return result if target is None else target.overwritten(result)
 
