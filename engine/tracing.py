@@ -7,6 +7,7 @@ block with ``out=``. A kernel that does anything else to its arrays (indexing, b
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -75,11 +76,11 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         args = tuple(map(_argument, inputs))
         if dtype is not None:
             return self._made(ufunc, args, np.dtype(dtype), {"dtype": np.dtype(dtype)})
-        *wanted, dtype = ufunc.resolve_dtypes((*map(_dtype, args), None))
+        *wanted, dtype = _resolved(ufunc, *map(_dtype, args))
         if ufunc in RAISING and dtype.kind in "iu":
             raise UntraceableError
         arrays = tuple(_array(arg, one) for arg, one in zip(args, wanted, strict=True))
-        if ufunc.resolve_dtypes((*map(_dtype, arrays), None)) == (*wanted, dtype):
+        if _resolved(ufunc, *map(_dtype, arrays)) == (*wanted, dtype):
             args = arrays  # numbers as arrays: NumPy converts them at every call
         result = self._made(ufunc, args, dtype)
         return result if target is None else target.overwritten(result)
@@ -154,6 +155,12 @@ def _contiguous(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]
         strides.append(step)
         step *= max(extent, 1)
     return tuple(reversed(strides))
+
+
+@lru_cache(10_000)
+def _resolved(ufunc: np.ufunc, *operands: Any) -> tuple[np.dtype[Any], ...]:
+    """The dtypes in which a ufunc computes: of the operands, and of the result."""
+    return ufunc.resolve_dtypes((*operands, None))
 
 
 def _argument(given: Any) -> Any:

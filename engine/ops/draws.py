@@ -47,7 +47,7 @@ def manual_seed(seed: Any) -> Generator:
 
 def initial_seed() -> int:
     """The seed of the state's own stream."""
-    return modes.current().generator.initial_seed()
+    return stream(None).initial_seed()
 
 
 def seed() -> int:
@@ -57,7 +57,7 @@ def seed() -> int:
 
 def get_rng_state() -> Tensor:
     """The state of the generator as bytes."""
-    return from_array(modes.current().generator.rng_state())
+    return from_array(stream(None).rng_state())
 
 
 def set_rng_state(new_state: Tensor) -> None:
