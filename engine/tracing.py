@@ -70,6 +70,8 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Symbol:
         (target,) = kwargs.pop("out", (None,))
+        if ufunc is np.add and method == "reduce" and target is None:
+            return self.total(*inputs, **{"axis": 0, **kwargs})
         dtype = kwargs.pop("dtype", None)
         if method != "__call__" or kwargs or ufunc.nout != 1 or ufunc.signature is not None:
             raise UntraceableError
@@ -108,7 +110,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
             step.call, step.args = select, (args[0], *(_array(arg, dtype) for arg in args[1:]))
         return found
 
-    def total(self, array: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Any:
+    def total(self, array: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Symbol:
         """``np.sum`` over everything."""
         value = array.value
         if keepdims or dtype != value.dtype or axis not in (None, tuple(range(len(value.shape)))):
@@ -130,7 +132,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
 
 def total_of(array: Array) -> Any:
     """The sum of all elements, in their dtype."""
-    return np.sum(array, dtype=array.dtype)
+    return np.add.reduce(array, None, array.dtype)
 
 
 _FUNCTIONS: dict[Any, Callable[..., Any]] = {

@@ -142,7 +142,7 @@ def test_second_derivatives_are_replayed_on_other_values(case: Case) -> None:
 
 # -- where values are looked at -----------------------------------------------------------------------------------
 LAYOUT = {"shape", "ndim", "size", "dtype", "flags", "nbytes", "itemsize", "strides"}
-MACHINERY = {"inplace", "primitive", "recorder", "storage", "tape", "tensor"}  # hand arrays on without looking
+MACHINERY = {"calls", "inplace", "primitive", "recorder", "storage", "tape", "tensor"}  # hand arrays on without looking
 LAYOUT_ONLY = {
     "_check_copied", "_check_ctc", "_divided", "_fill", "_pdist_input", "_region", "_vector_norm_input", "bernoulli",
     "check_slices", "copy_", "data_ptr", "index_fill", "reshape",
@@ -204,7 +204,7 @@ THREE = np.array([0.5, 1.0, 1.5])
         lambda x: x + torch.rand(3),
         lambda x: x.detach().add_(1),
         lambda x: torch.nn.functional.dropout(x),
-        lambda x: x * torch.initial_seed(),
+        lambda x: x * (torch.initial_seed() % 7),
         lambda x: torch.get_rng_state(),
     ],
 )
