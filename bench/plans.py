@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ import torch
 import engine
 from bench import eager_small, elementwise, mlp
 from bench.measure import OURS, Comparison, compare, single_threaded, timed
-from engine import modes
+from engine import blocks, modes
 from engine.plan import Plan, planned
 from engine.recorder import Recorder
 
@@ -64,5 +65,5 @@ def classifier(seconds: float) -> list[Comparison]:
 
 
 def run(seconds: float) -> list[Comparison]:
-    with single_threaded(), np.errstate(all="ignore"):
+    with single_threaded(), np.errstate(all="ignore"), patch.object(blocks, "THREADS", 1):
         return [*small(seconds / 4), *large(seconds / 2), *classifier(seconds / 4)]

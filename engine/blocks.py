@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from engine.tracing import total_of
 
 BLOCK_BYTES = 128 << 10  # of a register; a handful of them stay in the second-level cache
 SHARED_ELEMENTS = 1_000_000  # from here on a second thread pays: it makes float64 1.9 and float32 1.4 times as fast
+THREADS = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 FILE = "<block>"
 Span = tuple[int, int]
 
@@ -108,8 +110,10 @@ class Rows:
 
     def __init__(self, shape: tuple[int, ...], axis: int, rows: int) -> None:
         self.shape, self.axis = shape, axis
-        self.spans = [(start, min(start + rows, shape[axis])) for start in range(0, shape[axis], rows)]
-        self.register = (*shape[:axis], min(rows, shape[axis]), *shape[axis + 1 :])
+        count = -(-shape[axis] // rows)
+        cuts = [shape[axis] * number // count for number in range(count + 1)]
+        self.spans = list(pairwise(cuts))  # of nearly equal length
+        self.register = (*shape[:axis], max(stop - start for start, stop in self.spans), *shape[axis + 1 :])
 
     def cut(self, array: Array) -> list[Array]:
         """The pieces of an array."""
@@ -137,7 +141,7 @@ class Block:
         self._run = writer.compiled(steps, len(self._varying))
         self._registers = writer.registers
         self._has_sums = writer.has_sums
-        self._is_shared = int(np.prod(layout.shape, dtype=np.int64)) >= SHARED_ELEMENTS and _threads() > 1
+        self._is_shared = int(np.prod(layout.shape, dtype=np.int64)) >= SHARED_ELEMENTS and THREADS > 1
 
     def __call__(self, tick: Callable[[], None], *inputs: Array) -> tuple[Any, ...]:
         outputs = [np.empty(self._layout.shape, dtype) for dtype in self._outputs]
@@ -188,15 +192,10 @@ class Block:
         return [np.asarray(self._layout.total(list(column))) for column in zip(*sums, strict=True)]
 
 
-def _threads() -> int:
-    """How many threads can run at once."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 @cache
 def _pool() -> ThreadPoolExecutor:
     """Threads that share the work of large blocks with those that call."""
-    return ThreadPoolExecutor(max(1, _threads() - 1), "blocks")
+    return ThreadPoolExecutor(max(1, THREADS - 1), "blocks")
 
 
 def _other_thread(function: Callable[..., Any], *args: Any) -> Future[Any]:

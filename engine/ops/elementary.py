@@ -11,6 +11,7 @@ import numpy as np
 from engine import ops
 from engine.dtypes import COMPLEX
 from engine.errors import OpError
+from engine.kernels.trigonometry import cosine, sine
 from engine.op import Array, primitive
 from engine.tensor import Tensor
 
@@ -150,19 +151,19 @@ logit.vjp(input=_logit_input)
 
 
 # -- circular functions -------------------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", total=True)
 def sin(input: Array) -> Array:
     """Sine."""
-    return np.sin(input)
+    return sine(input)
 
 
 sin.vjp(input=lambda g, input: g * ops.cos(input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", total=True)
 def cos(input: Array) -> Array:
     """Cosine."""
-    return np.cos(input)
+    return cosine(input)
 
 
 cos.vjp(input=lambda g, input: -g * ops.sin(input).conj())
