@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from functools import cache
 from itertools import pairwise
@@ -35,14 +35,14 @@ def layout_of(shape: tuple[int, ...], inputs: list[Value], block: int) -> Flat |
 
     ``block`` is how many elements a piece should have.
     """
-    if all(_is_number(value) or (value.shape == shape and value.is_contiguous) for value in inputs):
+    if all(is_number(value) or (value.shape == shape and value.is_contiguous) for value in inputs):
         return Flat(shape, block)
-    axis = next(axis for axis, extent in enumerate(shape) if extent > 1)
+    axis = next((axis for axis, extent in enumerate(shape) if extent > 1), 0)
     row = int(np.prod(shape[axis + 1 :], dtype=np.int64))
     return Rows(shape, axis, max(1, block // row)) if row <= 2 * block else None
 
 
-def _is_number(value: Value) -> bool:
+def is_number(value: Value) -> bool:
     """Whether all elements are one."""
     if value.strides is None or not value.size:
         return False
@@ -75,7 +75,7 @@ class Flat:
 
     def varies(self, value: Value) -> bool:
         """Whether pieces see different parts of ``value``."""
-        return not _is_number(value)
+        return not is_number(value)
 
     def total(self, sums: list[Any]) -> Any:
         """The sum of the whole from the sums of its pieces."""
@@ -134,7 +134,7 @@ class Block:
         self._layout = layout
         self._varying = [number for number, value in enumerate(inputs) if layout.varies(value)]
         self._fixed = [number for number, value in enumerate(inputs) if not layout.varies(value)]
-        self._numbers = [_is_number(value) for value in inputs]
+        self._numbers = [is_number(value) for value in inputs]
         self._outputs = [value.dtype for value in outputs]
         order = [inputs[number] for number in (*self._varying, *self._fixed)]
         writer = _Writer(order, outputs)
@@ -149,14 +149,15 @@ class Block:
         varying = [self._layout.cut(array) for array in (*(inputs[n] for n in self._varying), *outputs)]
         count = len(self._layout.spans)
         if self._is_shared:
-            other = _other_thread(self._pieces, tick, varying, fixed, range(count // 2, count))
+            rest = (tick, varying, fixed, range(count // 2, count))
+            other = _other_thread(self._pieces, *rest)
             try:
                 sums = self._pieces(tick, varying, fixed, range(count // 2))
             finally:
-                rest = other.exception()  # nobody writes to the outputs any more
-            if rest is not None:
-                raise rest
-            sums += other.result()
+                is_idle = other.cancel()  # no thread was free for it
+                if not is_idle:
+                    wait([other])
+            sums += self._pieces(*rest) if is_idle else other.result()
         else:
             sums = self._pieces(tick, varying, fixed, range(count))
         return (*outputs, *self._totals(sums))

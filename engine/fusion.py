@@ -5,7 +5,9 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterable, Iterator
 
-from engine.blocks import BLOCK_BYTES, Block, Rows, layout_of
+import numpy as np
+
+from engine.blocks import BLOCK_BYTES, Block, Rows, is_number, layout_of
 from engine.recorder import CLOCK, Step, Value
 from engine.tracing import total_of
 
@@ -51,7 +53,7 @@ class _Grouping:
         unit.before.update(self._needs(step, unit))
         for value in step.results:
             self._home[value] = unit
-            if shape is not None and value.shape != shape:
+            if step.call is total_of and shape is not None:
                 unit.sums.add(value)
         if step.keep:
             self._last_kept = unit
@@ -97,6 +99,8 @@ def _fusible_shape(step: Step) -> tuple[int, ...] | None:
         return value.shape if value.dtype.char in "fd" and value.is_contiguous and value.nbytes >= LEAST_BYTES else None
     if not step.elementwise or step.keep or step.many:
         return None
+    if not isinstance(step.call, np.ufunc) and all(map(is_number, step.operands())):
+        return None  # without ``out`` one number comes out
     result = step.results[0]
     return result.shape if result.is_contiguous and result.nbytes >= LEAST_BYTES else None
 

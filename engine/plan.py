@@ -62,8 +62,9 @@ class Plan:
 
     def __init__(self, recorder: Recorder, outputs: Sequence[Value]) -> None:
         simple = Simplifier()
-        for step in recorder.steps:
-            simple.add(step)
+        with modes.use(modes.State(warnings=[])):  # what kernels say here they have said while recorded
+            for step in recorder.steps:
+                simple.add(step)
         wanted = [simple.resolve(value) for value in outputs]
         steps = pruned(simple.steps, wanted)
         self._specs = [(value.shape, value.dtype, value.strides) for value in recorder.inputs]
@@ -211,8 +212,12 @@ class _Source:
         return f"[{', '.join(map(self._text, argument))}]" if type(argument) is list else self._bind(argument)
 
     def _constant(self, value: Value) -> str:
-        if id(value.constant) not in self._bound and value.constant is not None:
-            self.constant_bytes += value.constant.nbytes if value.constant.base is None else 0
+        owner: Any = value.constant
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        if id(owner) not in self._bound:
+            self.constant_bytes += owner.nbytes
+            self._bind(owner)
         return self._bind(value.constant)
 
     def _bind(self, item: Any) -> str:

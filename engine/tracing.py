@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from engine import modes
 from engine.binding import Array
 from engine.kernels.choice import WORTH_IT, select
 from engine.recorder import Step, Value, cast_to, copy_of
@@ -188,9 +187,8 @@ def traced(step: Step) -> tuple[list[Step], dict[Value, Value]]:
     steps: list[Step] = []
     symbols = {value: Symbol(value, steps) for value in step.operands()}
     try:
-        with modes.use(modes.State(warnings=[])):
-            named = {name: symbols.get(arg, arg) for name, arg in step.named.items()} if step.named else {}
-            given = step.call(*[symbols[arg] if isinstance(arg, Value) else arg for arg in step.args], **named)
+        named = {name: symbols[arg] if isinstance(arg, Value) else arg for name, arg in step.named.items()}
+        given = step.call(*[symbols[arg] if isinstance(arg, Value) else arg for arg in step.args], **named)
         outputs = given if step.many else (given,)
         return _checked(step, steps, outputs)
     except Exception:  # whatever a kernel may raise that meets something else than an array

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engine
-from engine import modes, tape
+from engine import fusion, modes, tape
 from engine.errors import ArgumentValueError, BudgetError, EngineError, OpError
 from engine.plan import Eager, Plan, planned
 from engine.plan_cache import PlanCache
@@ -133,6 +133,12 @@ def check_replay(case: Case, second_order: bool) -> None:
 @pytest.mark.parametrize("case", SAMPLES, ids=name_of)
 def test_a_sample_is_replayed_on_other_values(case: Case) -> None:
     check_replay(case, second_order=False)
+
+
+@pytest.mark.parametrize("case", SAMPLES, ids=name_of)
+def test_a_sample_is_replayed_in_blocks(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fusion, "LEAST_BYTES", 1)
+    check_replay(case, second_order=case[2].second_order)
 
 
 @pytest.mark.parametrize("case", [case for case in SAMPLES if case[2].second_order], ids=name_of)
@@ -390,6 +396,25 @@ def test_blocks_broadcast() -> None:
     assert_identical(plan(*values), [t.array for t in function(*(from_array(v.copy(), True) for v in values))])
 
 
+def test_one_number_everywhere_is_not_summed_as_one_element() -> None:
+    flag = from_array(np.zeros(50_000, np.bool_))
+
+    def function(x: Tensor) -> Any:
+        wide = torch.where(flag, x.expand(50_000), torch.ones(50_000))  # operands that are one number each
+        return wide.sum(), (wide + 1).sum()
+
+    plan = plan_of(function, np.array(2.0), requires_grad=False)
+    assert isinstance(plan, Plan)
+    assert_identical(plan(np.array(3.0)), [tensor.array for tensor in function(from_array(np.array(3.0)))])
+
+
+def test_an_error_in_a_piece_is_that_of_the_run() -> None:
+    plan = plan_of(with_gradient(lambda x: chain(x).sum()), np.ones(1_000_000))
+    assert isinstance(plan, Plan)
+    with modes.use(modes.State(budget=modes.Budget(seconds=0))), pytest.raises(BudgetError, match="seconds"):
+        plan(np.ones(1_000_000))
+
+
 def test_a_step_that_needs_a_sum_waits_for_it() -> None:
     function = with_gradient(lambda x: (x.exp() / x.exp().sum()).log() * x.exp())
     values = np.random.default_rng(3).standard_normal(50_000)
@@ -433,12 +458,13 @@ def test_values_are_freed_at_their_last_use() -> None:
     assert peak < 4.1 * values.nbytes
 
 
-def test_one_plan_runs_in_many_threads() -> None:
+@pytest.mark.parametrize("count", [4, 100_000, 1_000_000])  # the last is shared among threads by itself
+def test_one_plan_runs_in_many_threads(count: int) -> None:
     function = with_gradient(lambda x: chain(x).sum())
     rng = np.random.default_rng(5)
-    plan = plan_of(function, rng.standard_normal(100_000))
+    plan = plan_of(function, rng.standard_normal(count))
     assert isinstance(plan, Plan)
-    inputs = [rng.standard_normal(100_000) for _ in range(16)]
+    inputs = [rng.standard_normal(count) for _ in range(8)]
     expected = [plan(values) for values in inputs]
     with ThreadPoolExecutor(4) as pool:
         for actual, want in zip(pool.map(plan, inputs), expected, strict=True):
