@@ -41,6 +41,7 @@ Scalar: TypeAlias = Any  # a Python number; which, the op says
 
 TENSOR_KINDS = ("Array", "Index", "Mask", "Arrays")
 _ALIASES = {"self": "input", "axis": "dim", "keepdims": "keepdim", "x": "input", "dims": "dim", "dim": "dims"}
+_INTEGERS = {int}
 _REQUIRED = inspect.Parameter.empty
 
 
@@ -62,6 +63,8 @@ class Param:
         "counts_dimensions",
         "default",
         "index",
+        "is_list",
+        "is_tensor",
         "keyword_only",
         "kind",
         "name",
@@ -75,21 +78,13 @@ class Param:
         self.name = parameter.name
         self.optional = annotation.endswith(" | None")
         self.kind = annotation.removesuffix(" | None")
+        self.is_tensor = self.kind in TENSOR_KINDS  # takes a tensor or a list of tensors
+        self.is_list = self.kind == "Arrays"
         self.default = parameter.default
         self.keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
         self.variadic = parameter.kind is inspect.Parameter.VAR_POSITIONAL or self.kind == "Extents"
         self.counts_dimensions = self.kind in ("Dim", "NewDim", "Dims")
         self.convert: Callable[..., Any] | None = _CONVERTERS.get(self.kind)
-
-    @property
-    def is_tensor(self) -> bool:
-        """Whether it takes a tensor or a list of tensors."""
-        return self.kind in TENSOR_KINDS
-
-    @property
-    def is_list(self) -> bool:
-        """Whether it takes a list of tensors."""
-        return self.kind == "Arrays"
 
     def reject(self, op_name: str, expected: str, value: object) -> ArgumentTypeError:
         """The error for a value of the wrong type, in the reference's words.
@@ -250,6 +245,8 @@ def _dims(value: Any, ndim: int) -> tuple[int, ...]:
 
 
 def _size(value: Any, ndim: int) -> tuple[int, ...]:
+    if type(value) is tuple and {*map(type, value)} <= _INTEGERS:
+        return value
     if isinstance(value, int) and not isinstance(value, bool):
         return (value,)
     if not isinstance(value, Sequence) or isinstance(value, str):

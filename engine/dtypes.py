@@ -6,7 +6,7 @@ among operands of that category tensors with dimensions outrank 0-d tensors, and
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -21,28 +21,21 @@ BOOL, INTEGER, FLOATING, COMPLEX = range(4)
 class DType:
     """An element type. Instances are unique: compare with ``is``."""
 
-    __slots__ = ("alias", "category", "itemsize", "name", "numpy", "scalar_type")
+    __slots__ = (
+        "alias", "category", "is_complex", "is_differentiable", "is_floating_point", "itemsize", "name", "numpy",
+        "scalar_type",
+    )  # fmt: skip
 
     def __init__(self, name: str, array_type: Any, category: int, scalar_type: str, alias: str) -> None:
         self.name = name
         self.numpy: np.dtype[Any] = np.dtype(array_type)
         self.category = category
+        self.is_floating_point = category == FLOATING
+        self.is_complex = category == COMPLEX
+        self.is_differentiable = category >= FLOATING  # whether tensors of this dtype can require gradients
         self.scalar_type = scalar_type  # the reference's C++ name, used in its messages
         self.alias = alias
         self.itemsize = self.numpy.itemsize
-
-    @property
-    def is_floating_point(self) -> bool:
-        return self.category == FLOATING
-
-    @property
-    def is_complex(self) -> bool:
-        return self.category == COMPLEX
-
-    @property
-    def is_differentiable(self) -> bool:
-        """Whether tensors of this dtype can require gradients."""
-        return self.category >= FLOATING
 
     @property
     def c_name(self) -> str:
@@ -99,9 +92,8 @@ def of(array: np.ndarray[Any, Any]) -> DType:
     return _BY_NUMPY[array.dtype]
 
 
-def from_numpy(dtype: np.dtype[Any]) -> DType:
-    """The tensor dtype of a NumPy dtype; ``KeyError`` if tensors do not have it."""
-    return _BY_NUMPY[dtype]
+# The tensor dtype of a NumPy dtype; ``KeyError`` if tensors do not have it.
+from_numpy: Callable[[np.dtype[Any]], DType] = _BY_NUMPY.__getitem__
 
 
 def to_complex(dtype: DType) -> DType:

@@ -15,7 +15,7 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.errors import EngineError, OpError
 from engine.tape import Edge, Node, edge_of
-from engine.tensor import AMBIGUOUS, MULTIPLE, Geometry, Tensor, TensorSpec, copied
+from engine.tensor import AMBIGUOUS, MULTIPLE, Geometry, Tensor, copied, seen, spec_of
 
 LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
 LEAF_VIEW = "a view of a leaf Variable that requires grad is being used in an in-place operation."
@@ -31,11 +31,12 @@ INFERENCE = (
 
 def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, grad_fn: str) -> Tensor:
     """A tensor over ``array``, which looks into the storage of ``source``."""
-    if not np.may_share_memory(array, source.storage.array) and array.size:
+    storage = source.storage
+    if array.base is not storage.array and not np.may_share_memory(array, storage.array) and array.size:
         return Tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
-    view = Tensor(array, source.storage)
+    view = seen(array, storage)
     view.base = source if source.base is None else source.base
-    view.seen_version = source.storage.version
+    view.seen_version = storage.version
     view.inference = source.inference
     view.view_note = _view_note(source, one_of_many, grad_fn)
     return view
@@ -144,8 +145,7 @@ def _evaluated(op: Any, values: list[Any], target: Tensor) -> Any:
 
 def _reshape(op: Any, values: list[Any], target: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
     """The in-place variant of a view op: the same elements, seen otherwise from now on."""
-    spec = TensorSpec(array.shape, target.dtype)
-    node = op.node(values, (spec,), written=True) if modes.current().grad_enabled else None
+    node = op.node(values, (spec_of(array),), written=True) if modes.current().grad_enabled else None
     modes.touch(target)
     modes.touch(target.storage)
     target.array = array
@@ -168,7 +168,7 @@ def _before(op: Any, target: Tensor) -> Tensor | None:
 
 def _written_node(op: Any, values: list[Any], target: Tensor, before: Tensor | None) -> Node | None:
     saved_as = {} if before is None else {op.signature.params[0].name: before}
-    return op.node(values, (target.spec,), (target,), saved_as, written=True)  # type: ignore[no-any-return]
+    return op.node(values, (spec_of(target.array),), (target,), saved_as, written=True)  # type: ignore[no-any-return]
 
 
 def overwrite(target: Tensor, value: Tensor) -> Tensor:
@@ -205,11 +205,10 @@ def _rebase_base(base: Tensor, view: Tensor, node: Node) -> None:
         COPY_SLICES,
         {"inner": node, "view": view.geometry, "base": base.geometry},
         (edge, *node.edges[1:]),
+        node.saved,  # one record of what the write saved; freed with the outer node
+        (spec_of(base.array),),
+        (1,) * len(node.edges),
     )
-    slices.inputs = (base.spec, *node.inputs[1:])
-    slices.outputs = (base.spec,)
-    slices.counts = tuple(1 for _ in slices.edges)
-    slices.saved = node.saved  # one record of what the write saved; freed with the outer node
     base.node, base.output_nr = slices, 0
     base._requires_grad = False
     view._regenerate(base)  # what it had when the node of the write was made is that of the old base
@@ -226,7 +225,7 @@ class CopySlices:
     grad_fn = "torch::autograd::CopySlices"
 
     @staticmethod
-    def pull_back(node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> Sequence[Tensor | None]:
+    def pull_back(node: Node, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Sequence[Tensor | None]:
         """Cotangents of the base before the write, then of the other inputs of the write."""
         inner: Node = node.static["inner"]
         if node.saved is None:
@@ -234,7 +233,7 @@ class CopySlices:
         written = _Region(node, inner)
         g = written.spread(_contiguous(cotangents[0]))
         region = written.cut(g)
-        inner_needs = (inner.edges[0] is not None and needs[0], *needs[1:])
+        inner_needs = (inner.edges[0] and needs[0], *needs[1:])
         through = list(inner.op.pull_back(inner, [region], inner_needs))
         if needs[0]:
             through[0] = written.gather(written.patch(g, through[0], region))
@@ -350,4 +349,4 @@ def detach_(tensor: Tensor) -> Tensor:
     return tensor
 
 
-__all__ = ["Edge", "TensorSpec", "assign", "check_writable", "detach_", "overwrite", "view_of", "write"]
+__all__ = ["Edge", "assign", "check_writable", "detach_", "overwrite", "view_of", "write"]

@@ -6,14 +6,16 @@ Here too the methods that are no ops: what a tensor is, its values as Python obj
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from engine import dtypes, inplace, modes, registry, tape
+from engine import calls, dtypes, inplace, modes, registry, tape
 from engine.binding import wrap_dim
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError
+from engine.primitive import Primitive
 from engine.printing import format_tensor
 from engine.tensor import Parameter, Size, Tensor, read
 
@@ -32,6 +34,7 @@ UNARY = {"neg": "neg", "pos": "positive", "abs": "abs", "invert": "bitwise_not"}
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 SCALAR = "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior."
 NUMBERS = (bool, int, float, complex)
+OPERANDS = frozenset((Tensor, *NUMBERS))
 
 
 # -- operators ----------------------------------------------------------------------------------------------------
@@ -40,11 +43,27 @@ def _operand(value: object) -> bool:
 
 
 def _binary(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
-    return lambda self, other: function(self, other) if _operand(other) else NotImplemented
+    if isinstance(function, Primitive):
+        return calls.write_call(function, _checked(function.general))
+    call = _direct(function)
+    return lambda self, other: call(self, other) if type(other) in OPERANDS or _operand(other) else NotImplemented
+
+
+def _checked(general: Callable[..., Any]) -> Callable[..., Any]:
+    """What the call of an op behind an operator falls back to."""
+    return lambda self, other, *more, **named: (
+        general(self, other, *more, **named) if _operand(other) else NotImplemented
+    )
 
 
 def _swapped(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
-    return lambda self, other: function(other, self) if _operand(other) else NotImplemented
+    call = _direct(function)
+    return lambda self, other: call(other, self) if type(other) in OPERANDS or _operand(other) else NotImplemented
+
+
+def _direct(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The plain function behind an op: Python calls it faster than an object, and binds it to a tensor by itself."""
+    return function.direct() if isinstance(function, calls.Op) else function
 
 
 def _reflected_truediv(self: Tensor, other: Any) -> Any:
@@ -88,7 +107,7 @@ def _invert(function: Callable[..., Any]) -> Callable[[Tensor], Any]:
 
 
 def _unary(function: Callable[..., Any]) -> Callable[[Tensor], Any]:
-    return lambda self: function(self)
+    return _direct(function)
 
 
 # -- what a tensor is ---------------------------------------------------------------------------------------------
@@ -287,7 +306,8 @@ def attach() -> None:
 
 def _as_method(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function`` as a plain function, which Python binds to its tensor."""
-    return lambda self, *args, **kwargs: function(self, *args, **kwargs)
+    call = _direct(function)
+    return call if isinstance(call, FunctionType) else lambda self, *args, **kwargs: call(self, *args, **kwargs)
 
 
 def _unwritable(name: str) -> Any:

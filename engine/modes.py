@@ -119,6 +119,9 @@ class State:
 _state: ContextVar[State | None] = ContextVar("gradserve_state", default=None)
 
 
+peek = _state.get  # the state in force here, or ``None`` where nobody asked for one yet
+
+
 def current() -> State:
     """The state in force here; a context without one gets its own at the first question."""
     state = _state.get()

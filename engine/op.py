@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, overload
 
-from engine import inplace, registry
+from engine import calls, inplace, registry
 from engine.binding import (
     Array,
     Arrays,
@@ -21,14 +21,16 @@ from engine.binding import (
     wrap_dim,
 )
 from engine.dtypes import DType
-from engine.primitive import Primitive, broadcast_pair, check_broadcast, weak
-from engine.tensor import Tensor
+from engine.primitive import Primitive
+from engine.shapes import broadcast_pair, check_broadcast
+from engine.tensor import Tensor, weak
 
 
-class Composite:
+class Composite(calls.Op):
     """A function of other ops under a public name; it has no rule of its own."""
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
+        super().__init__()
         self.name = name
         self.__name__ = name
         self.__doc__ = function.__doc__
@@ -38,8 +40,11 @@ class Composite:
         self._keywords = [param for param in self.signature.params if param.keyword_only]
         self._tensors = [param for param in self.signature.params if param.kind == "Tensor" and not param.variadic]
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self._run(self.signature, args, kwargs)
+    def write(self) -> Callable[..., Any]:
+        return calls.write_composite(self, self.general)
+
+    def general(self, *args: Any, **kwargs: Any) -> Any:
+        return self._run(self.signature, calls.given(args), kwargs)
 
     def _run(self, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         values = signature.bind(args, kwargs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, overload
 
+from engine import calls
 from engine.binding import Signature
 from engine.errors import ArgumentTypeError, OpError
 from engine.op import Composite, publish
@@ -17,18 +18,13 @@ class Overloaded(Composite):
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         super().__init__(function, name)
         self._written_signature = Signature(function, f"{self.signature.name}_")
-        self._tensor_places = [param.index for param in self._tensors]
-        self._is_variadic = any(param.variadic for param in self.signature.params)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if kwargs or self._is_variadic or len(args) != self._split or not self._are_tensors(args):
-            op, chosen = self._run(self.signature, args, kwargs)
-        else:
-            op, chosen = self.function(*args)
+    def write(self) -> Callable[..., Any]:
+        return calls.write_composite(self, self.general, chooses=True)
+
+    def general(self, *args: Any, **kwargs: Any) -> Any:
+        op, chosen = super().general(*args, **kwargs)
         return op(*chosen)
-
-    def _are_tensors(self, args: tuple[Any, ...]) -> bool:
-        return all(isinstance(args[place], Tensor) for place in self._tensor_places)
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """The in-place variant of the op chosen. A target that would have to be cast first cannot hold the result."""

@@ -12,19 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, inplace, modes
+from engine import calls, dtypes, inplace, modes
 from engine.binding import Array, Param, Signature
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, EngineError, OpError, UnsupportedError
 from engine.rules import Question, Rule, about
-from engine.tape import Edge, Node, Saved, edge_of
-from engine.tensor import Tensor, TensorSpec, copied
+from engine.shapes import check_broadcast
+from engine.tape import Node, Saved, edge_of
+from engine.tensor import Spec, Tensor, spec_of, weak
 
 _RANKS = {"b": BOOL, "i": INTEGER, "u": INTEGER, "f": FLOATING, "c": COMPLEX}  # by NumPy's kind
 _CATEGORIES = {"b": BOOL, "i": INTEGER, "f": FLOATING, "c": COMPLEX}
 
 
-class Primitive:
+class Primitive(calls.Op):
     """An op with a kernel of its own. Call it with tensors; declare its rules with ``vjp``."""
 
     def __init__(
@@ -38,6 +39,7 @@ class Primitive:
         shown_as: str | None = None, idempotent: bool = False, total: bool = False,
         layout_only: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
+        super().__init__()
         self.name = name
         self.__name__ = name
         self.__doc__ = kernel.__doc__
@@ -65,6 +67,7 @@ class Primitive:
         self.layout_only = layout_only  # inputs whose values do not count
         self.number_grad_fn = number_grad_fn or {}
         self._lay_out(nondifferentiable, numbers)
+        self.pull_back: Callable[..., Sequence[Tensor | None]] = self._first_pull_back
 
     def _lay_out(self, nondifferentiable: tuple[str, ...], numbers: tuple[str, ...] | None) -> None:
         """Sort the parameters into tensors and statics, once."""
@@ -84,6 +87,7 @@ class Primitive:
         self.has_lists = any(param.is_list for param in self.tensors)
         self.is_total |= self.linear and len(self.differentiable) == len(self.tensors)
         self.rules: list[Rule] = []
+        self._place_of = {param.name: param.index for param in params}
         self._unit_counts = (1,) * len(self.differentiable)
         self._unit_spans = [(i, i + 1) for i in range(len(self.differentiable))]
         self._tensor_indices = [param.index for param in self.tensors]
@@ -120,8 +124,27 @@ class Primitive:
             raise TypeError(f"{self.name!r} has neither a rule for {missing} nor calls them nondifferentiable")
 
     # -- the call path --------------------------------------------------------------------------------------------
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        values = self.prepare(self.signature.bind(args, kwargs))
+    def write(self) -> Callable[..., Any]:
+        return calls.write_call(self, self.general)
+
+    def _first_pull_back(self, *args: Any) -> Sequence[Tensor | None]:
+        self.pull_back = calls.write_pull_back(self, self.general_pull_back)
+        return self.pull_back(*args)  # type: ignore[no-any-return]
+
+    def general(self, *args: Any, **kwargs: Any) -> Any:
+        values = self.signature.bind(calls.given(args), kwargs)
+        if kwargs and self._is_plain(values):
+            return self(*values[: len(values) - len(self.keyword_only)])
+        return self.run(values)
+
+    def _is_plain(self, values: list[Any]) -> bool:
+        """Whether these values can be given without naming a parameter."""
+        last = self.signature.params[-1]
+        return not last.variadic and all(values[param.index] is param.default for param in self.keyword_only)
+
+    def run(self, values: list[Any]) -> Any:
+        """The call once every parameter has its value: the path that every call can take."""
+        values = self.prepare(values)
         outputs = self.wrap(values, self.evaluate(values))
         if modes.current().grad_enabled:
             self.record(values, outputs)
@@ -206,13 +229,17 @@ class Primitive:
                 result = self.kernel(*arrays)
         except (EngineError, MemoryError):
             raise
-        except (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgError, ZeroDivisionError) as error:
-            if self.pointwise:
-                check_broadcast([array for array in arrays if isinstance(array, np.ndarray)])
-            raise OpError(f"{self.signature.name}(): {error}") from error
+        except calls.FAILURES as error:
+            raise self.refusal(error, arrays) from error
         if type(result) is np.ndarray:
             return (result,)
         return tuple(np.asarray(r) for r in result) if type(result) in (tuple, list) else (np.asarray(result),)
+
+    def refusal(self, error: Exception, arrays: Sequence[Any]) -> OpError:
+        """What a kernel's error is to the caller; shapes that do not broadcast are refused in the reference's words."""
+        if self.pointwise:
+            check_broadcast([array for array in arrays if isinstance(array, np.ndarray)])
+        return OpError(f"{self.signature.name}(): {error}")
 
     def _take_uniform(self, arrays: list[Any]) -> bool:
         """The common case: single tensors of one dtype that the kernel computes in, and numbers that yield to it.
@@ -343,7 +370,7 @@ class Primitive:
                     break
             else:
                 return array
-        return _dense(array, self._source_arrays(values))
+        return calls.owned(array, self._source_arrays(values))
 
     def _source_arrays(self, values: list[Any]) -> list[Array]:
         sources: list[Array] = []
@@ -359,7 +386,7 @@ class Primitive:
         """Make the outputs parts of the graph, if an input is."""
         if not self.is_tracked(values):
             return
-        node = self.node(values, tuple([output.spec for output in outputs]), outputs)
+        node = self.node(values, tuple([spec_of(output.array) for output in outputs]), outputs)
         if node is None:
             return
         for number, output in enumerate(outputs):
@@ -368,59 +395,43 @@ class Primitive:
 
     def is_tracked(self, values: list[Any]) -> bool:
         """Whether a differentiable input is part of a graph."""
-        for param in self.differentiable:
-            value = values[param.index]
-            for tensor in value if type(value) is list else (value,):
-                if tensor is not None and tensor.requires_grad:
-                    return True
-        return False
+        return any(tensor is not None and tensor.requires_grad for tensor in self._differentiable_tensors(values))
 
     def node(
-        self, values: list[Any], specs: tuple[TensorSpec, ...], outputs: Sequence[Tensor] = (),
+        self, values: list[Any], specs: tuple[Spec, ...], outputs: Sequence[Tensor] = (),
         saved_as: dict[str, Tensor] | None = None, *, written: bool = False,
     ) -> Node | None:  # fmt: skip
         """The node of a call with these values, or ``None`` if no input needs one.
 
         ``saved_as`` replaces inputs where they are saved (an in-place write saves what was there before).
         """
-        edges, inputs, counts = self._edges(values)
-        if all(edge is None for edge in edges) and not self._has_unrecorded(values):
+        tensors = self._differentiable_tensors(values)
+        edges = [None if tensor is None else edge_of(tensor) for tensor in tensors]
+        if not any(edges) and not any(_requires_unrecorded(tensor) for tensor in tensors):
             return None
-        if not any(spec.dtype.is_differentiable for spec in specs):
+        if not any(dtypes.from_numpy(dtype).is_differentiable for _, dtype in specs):
             return None
-        node = Node(self, {param.name: values[param.index] for param in self.statics}, tuple(edges))
-        node.inputs, node.outputs, node.counts = tuple(inputs), specs, counts
+        static = {param.name: values[param.index] for param in self.statics}
+        for name, grad_fn in self.number_grad_fn.items():
+            if getattr(values[self._place_of[name]], "weak", False):
+                static["grad_fn"] = grad_fn
+        node = Node(self, static, tuple(edges), {}, specs, self._counts(values))
         node.written = written
-        for param in self.promoted if self.number_grad_fn else ():
-            if getattr(values[param.index], "weak", False) and param.name in self.number_grad_fn:
-                node.static["grad_fn"] = self.number_grad_fn[param.name]
         self._save(node, values, outputs, saved_as or {})
         return node
 
-    def _edges(self, values: list[Any]) -> tuple[list[Edge | None], list[TensorSpec | None], tuple[int, ...]]:
-        """Where the cotangent of each differentiable input goes, and what it has to be like there."""
-        edges: list[Edge | None] = []
-        inputs: list[TensorSpec | None] = []
+    def _differentiable_tensors(self, values: list[Any]) -> list[Tensor | None]:
+        tensors: list[Tensor | None] = []
         for param in self.differentiable:
             value = values[param.index]
-            for tensor in value if type(value) is list else (value,):
-                edge = None if tensor is None else edge_of(tensor)
-                edges.append(edge)
-                inputs.append(None if edge is None else tensor.spec)
+            tensors.extend(value if param.is_list else (value,))
+        return tensors
+
+    def _counts(self, values: list[Any]) -> tuple[int, ...]:
+        """How many edges each differentiable parameter has."""
         if not self.has_lists:
-            return edges, inputs, self._unit_counts
-        return edges, inputs, tuple(len(v) if type(v) is list else 1 for v in self._differentiable_values(values))
-
-    def _has_unrecorded(self, values: list[Any]) -> bool:
-        """Whether an input is a view of a tracked tensor that was made without recording: it requires grad, too."""
-        for value in self._differentiable_values(values):
-            for tensor in value if type(value) is list else (value,):
-                if tensor is not None and tensor.base is not None and tensor.requires_grad:
-                    return True
-        return False
-
-    def _differentiable_values(self, values: list[Any]) -> list[Any]:
-        return [values[param.index] for param in self.differentiable]
+            return self._unit_counts
+        return tuple(len(values[param.index]) if param.is_list else 1 for param in self.differentiable)
 
     def _save(self, node: Node, values: list[Any], outputs: Sequence[Tensor], saved_as: dict[str, Tensor]) -> None:
         """Keep what the rules of the inputs that need a cotangent ask for, and nothing else."""
@@ -466,8 +477,8 @@ class Primitive:
             start += count
         return spans
 
-    def pull_back(
-        self, node: Node, cotangents: list[Tensor | None], needs: tuple[bool, ...]
+    def general_pull_back(
+        self, node: Node, cotangents: list[Tensor | None], needs: Sequence[Any]
     ) -> Sequence[Tensor | None]:
         """Apply the rules of the inputs that need a cotangent."""
         results: list[Tensor | None] = []
@@ -485,7 +496,7 @@ class Primitive:
     def history(self, *args: Any) -> Node | None:
         """The node that a call would record, without running the kernel; for views whose result exists already."""
         values = self.prepare(self.signature.bind(args, {}))
-        return self.node(values, (TensorSpec(tuple(args[1]), values[0].dtype),))
+        return self.node(values, ((tuple(args[1]), values[0].array.dtype),))
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """Compute, and write the result into the first argument."""
@@ -495,47 +506,9 @@ class Primitive:
         return f"<op {self.name}>"
 
 
-def weak(value: Any) -> Tensor:
-    """A Python number as a 0-d operand whose dtype yields to that of tensors."""
-    python = dtypes.python_type(value)
-    if python is None:
-        raise ArgumentTypeError(f"expected a number, not {type(value).__name__}")
-    try:
-        tensor = Tensor(np.array(value, python.numpy))
-    except OverflowError:
-        raise OpError("value cannot be converted to type int64_t without overflow") from None
-    tensor.weak = True
-    return tensor
-
-
-def _dense(array: Array, sources: list[Array]) -> Array:
-    if array.base is None and not any(array is source for source in sources):
-        return array
-    if any(np.may_share_memory(array, source) for source in sources) or not array.flags.forc:
-        return copied(array)
-    return array
-
-
-def check_broadcast(arrays: list[Array]) -> tuple[int, ...]:
-    """The common shape; refuses shapes that do not broadcast, in the reference's words."""
-    shape: tuple[int, ...] = arrays[0].shape
-    for array in arrays[1:]:
-        if array.shape != shape and array.shape:
-            shape = broadcast_pair(shape, array.shape)
-    return shape
-
-
-def broadcast_pair(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, ...]:
-    ndim = max(len(left), len(right))
-    left_full = (1,) * (ndim - len(left)) + tuple(left)
-    right_full = (1,) * (ndim - len(right)) + tuple(right)
-    for dim in reversed(range(ndim)):
-        if left_full[dim] != right_full[dim] and 1 not in (left_full[dim], right_full[dim]):
-            raise OpError(
-                f"The size of tensor a ({left_full[dim]}) must match the size of tensor b ({right_full[dim]}) at "
-                f"non-singleton dimension {dim}"
-            )
-    return tuple(b if a == 1 else a for a, b in zip(left_full, right_full, strict=True))
+def _requires_unrecorded(tensor: Tensor | None) -> bool:
+    """Whether it is a view of a tracked tensor that was made without recording: it requires grad, too."""
+    return tensor is not None and tensor.base is not None and tensor.requires_grad
 
 
 def derived_grad_fn(name: str) -> str:

@@ -7,17 +7,18 @@ descending number, so it needs no recursion and adds cotangents in one order alw
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import weakref
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from heapq import heappop, heappush
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from engine import modes, registry
+from engine import dtypes, modes, registry
 from engine.errors import ArgumentTypeError, OpError
-from engine.tensor import Size, Tensor, TensorSpec, copied, forward_name
+from engine.storage import Storage
+from engine.tensor import Size, Spec, Tensor, TensorSpec, copied, forward_name, result, seen, spec_of, weak
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -42,14 +43,16 @@ INFERENCE = (
     "autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`."
 )
 
+_new = object.__new__
 _sequence = itertools.count()
 
 
-class Edge(NamedTuple):
-    """Where a cotangent goes: output ``output_nr`` of ``node``."""
+# Where a cotangent goes: the node, and which of its outputs. A plain tuple: one is made for every operand.
+Edge: TypeAlias = "tuple[Node, int]"
 
-    node: Node
-    output_nr: int
+
+def _nobody() -> None:
+    """In place of a weak reference."""
 
 
 class Saved:
@@ -61,25 +64,40 @@ class Saved:
     """
 
     __slots__ = ("array", "edge", "origin", "output_nr", "storage", "version", "weak")
+    array: np.ndarray[Any, Any]
+    storage: Storage
+    version: int
+    weak: bool
+    edge: Edge | None
+    origin: Callable[[], Tensor | None]
+    output_nr: int | None
 
     def __init__(self, tensor: Tensor, edge: Edge | None, output_nr: int | None = None) -> None:
         if tensor.inference:
             raise OpError(INFERENCE)
-        self.array, self.storage, self.weak = tensor.array, tensor.storage, tensor.weak
-        self.version = tensor.storage.version
+        self.array, self.weak = tensor.array, tensor.weak
+        self.storage = storage = tensor.storage
+        self.version = storage.version
         self.edge = edge
-        self.origin = weakref.ref(tensor)
+        self.origin = weakref.ref(tensor) if output_nr is None else _nobody
         self.output_nr = output_nr
 
     def unpack(self, owner: Node) -> Tensor:
         """The tensor with its history. Raises ``OpError`` if it was written to since."""
-        edge = self.edge if self.output_nr is None else Edge(owner, self.output_nr)
-        if self.storage.version != self.version:
+        edge = self.edge if self.output_nr is None else (owner, self.output_nr)
+        storage = self.storage
+        if storage.version != self.version:
             raise OpError(self._modified(edge))
-        tensor = Tensor(self.array, self.storage)
-        tensor.weak = self.weak
-        if edge is not None:
-            attach(tensor, edge)
+        if edge is None:
+            tensor = seen(self.array, storage)
+            tensor.weak = self.weak
+            return tensor
+        node, number = edge
+        if type(node) is Node:
+            return seen(self.array, storage, node, number)
+        tensor = seen(self.array, storage)
+        tensor._requires_grad = True
+        tensor.keep_accumulator(node)
         return tensor
 
     def _modified(self, edge: Edge | None) -> str:
@@ -87,14 +105,47 @@ class Saved:
         source, origin = "", self.origin()
         if origin is not None and self.output_nr is None:
             edge = edge_of(origin)
-        if edge is not None and not isinstance(edge.node, Accumulate):
-            source = f", which is output {edge.output_nr} of {forward_name(edge.node.name())},"
+        if edge is not None and not isinstance(edge[0], Accumulate):
+            source = f", which is output {edge[1]} of {forward_name(edge[0].name())},"
         return (
             f"one of the variables needed for gradient computation has been modified by an inplace operation: [{kind}]"
             f"{source} is at version {self.storage.version}; expected version {self.version} instead. Hint: enable "
             "anomaly detection to find the operation that failed to compute its gradient, with "
             "torch.autograd.set_detect_anomaly(True, check_nan=False)."
         )
+
+
+def kept(tensor: Tensor, edge: Edge | None) -> Saved:
+    """``Saved(tensor, edge)``, made without the detour over ``__init__``."""
+    if tensor.inference:
+        raise OpError(INFERENCE)
+    saved = _new(Saved)
+    saved.array = tensor.array
+    saved.weak = tensor.weak
+    saved.storage = storage = tensor.storage
+    saved.version = storage.version
+    saved.edge = edge
+    saved.origin = weakref.ref(tensor)
+    saved.output_nr = None
+    return saved
+
+
+class SavedNumber(Saved):
+    """A Python number kept for a rule. It is given the form of a saved tensor when somebody looks at it."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __getattr__(self, name: str) -> Any:
+        super().__init__(weak(self.value), None)
+        self.origin = _nobody
+        return getattr(self, name)
+
+    def unpack(self, owner: Node) -> Tensor:
+        """The number as an operand."""
+        return weak(self.value)
 
 
 def _type_name(array: np.ndarray[Any, Any]) -> str:
@@ -104,26 +155,33 @@ def _type_name(array: np.ndarray[Any, Any]) -> str:
 class Node:
     """One recorded call: an op, its static arguments, saved tensors, and an edge for each differentiable input.
 
-    ``inputs`` and ``outputs`` hold shape and dtype of what the edges lead to and of what came out; ``counts`` says how
-    many edges each differentiable parameter has. ``saved`` is ``None`` once freed; ``written`` marks an in-place call.
+    ``specs`` are shape and array dtype of what came out; ``counts`` says how many edges each differentiable parameter
+    has. ``saved`` is ``None`` once freed; ``written`` marks an in-place call. ``retained`` has the outputs that get
+    their ``grad``.
     """
 
     __slots__ = (
-        "__weakref__", "counts", "edges", "inputs", "op", "outputs", "retained", "saved", "sequence", "static",
-        "written",
+        "__weakref__", "counts", "edges", "op", "retained", "saved", "sequence", "specs", "static", "written",
     )  # fmt: skip
 
-    def __init__(self, op: Any, static: dict[str, Any], edges: tuple[Edge | None, ...]) -> None:
+    def __init__(
+        self, op: Any, static: dict[str, Any], edges: tuple[Edge | None, ...], saved: dict[str, Any] | None = None,
+        specs: tuple[Spec, ...] = (), counts: tuple[int, ...] = (),
+    ) -> None:  # fmt: skip
         self.op = op
         self.static = static
         self.edges = edges
-        self.saved: dict[str, Any] | None = {}
-        self.inputs: tuple[TensorSpec | None, ...] = ()
-        self.outputs: tuple[TensorSpec, ...] = ()
-        self.counts: tuple[int, ...] = ()
+        self.saved: dict[str, Any] | None = {} if saved is None else saved
+        self.specs = specs
+        self.counts = counts
         self.written = False
         self.retained: dict[int, weakref.ref[Tensor]] = {}
         self.sequence = next(_sequence)
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """Shape and dtype of what came out."""
+        return tuple([TensorSpec(shape, dtypes.from_numpy(dtype)) for shape, dtype in self.specs])
 
     def name(self) -> str:
         """The reference's name of the node: ``MulBackward0``, ``torch::autograd::CopySlices``."""
@@ -138,7 +196,7 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """Where each input came from: ``(node or None, output number)``."""
-        return tuple((None, 0) if edge is None else (edge.node, edge.output_nr) for edge in self.edges)
+        return tuple((None, 0) if edge is None else edge for edge in self.edges)
 
     def fetch(self, name: str) -> Any:
         """The saved tensor (or list of tensors) called ``name``. Raises ``OpError`` once freed or changed."""
@@ -155,10 +213,6 @@ class Node:
             modes.touch(self)
             self.saved = None
 
-    def apply(self, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> Sequence[Tensor | None]:
-        """The cotangents of the inputs that are needed."""
-        return self.op.pull_back(self, cotangents, needs)  # type: ignore[no-any-return]
-
     def memento(self) -> Callable[[], None]:
         """A function that gives the node back what it saves now, its edges and its retained outputs."""
         saved, edges, retained = self.saved, self.edges, dict(self.retained)
@@ -172,11 +226,36 @@ class Node:
         return f"<{self.label} object at {id(self):#x}>"
 
 
+def recorded(
+    op: Any, static: dict[str, Any], edges: tuple[Edge | None, ...], saved: dict[str, Any], specs: tuple[Spec, ...],
+    counts: tuple[int, ...],
+) -> Node:  # fmt: skip
+    """``Node(...)``, made without the detour over ``__init__``."""
+    node = _new(Node)
+    node.op = op
+    node.static = static
+    node.edges = edges
+    node.saved = saved
+    node.specs = specs
+    node.counts = counts
+    node.written = False
+    node.retained = {}
+    node.sequence = next(_sequence)
+    return node
+
+
 class _AccumulateOp:
     """The op of accumulators."""
 
     name = "accumulate_grad"
     grad_fn = "torch::autograd::AccumulateGrad"
+
+    @staticmethod
+    def pull_back(node: Accumulate, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Sequence[Tensor | None]:
+        """Add to ``grad`` in place, or, while a graph of the gradient is recorded, by a recorded sum."""
+        if node.variable.requires_grad and cotangents[0] is not None:
+            add_to_grad(node.variable, cotangents[0])
+        return ()
 
 
 class Accumulate(Node):
@@ -185,23 +264,18 @@ class Accumulate(Node):
     __slots__ = ("variable",)
 
     def __init__(self, variable: Tensor) -> None:
-        super().__init__(_AccumulateOp, {}, ())
+        super().__init__(_AccumulateOp, {}, (), None, (spec_of(variable.array),))
         self.variable = variable
-        self.outputs = (variable.spec,)
-
-    def apply(self, cotangents: list[Tensor | None], needs: tuple[bool, ...]) -> Sequence[Tensor | None]:
-        """Add to ``grad`` in place, or, while a graph of the gradient is recorded, by a recorded sum."""
-        if self.variable.requires_grad and cotangents[0] is not None:
-            add_to_grad(self.variable, cotangents[0])
-        return ()
 
 
 def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
     """Add ``cotangent`` to ``variable.grad``; the first one is copied, for a cotangent may be shared or expanded."""
-    modes.touch(variable)
+    state = modes.current()
+    if state.journal is not None:
+        state.journal.touch(variable)
     if variable.grad is None:
         variable.grad = _own(cotangent)
-    elif modes.current().grad_enabled:
+    elif state.grad_enabled:
         variable.grad = registry.op("add")(variable.grad, cotangent)
     else:
         registry.op("add").inplace(variable.grad, cotangent)
@@ -210,7 +284,7 @@ def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
 def _own(cotangent: Tensor) -> Tensor:
     if cotangent.requires_grad:
         return registry.op("copy").inplace(registry.op("zeros_of")(cotangent.detach()), cotangent)  # type: ignore[no-any-return]
-    return Tensor(copied(cotangent.array, "C"))
+    return result(copied(cotangent.array, "C"))
 
 
 # -- edges --------------------------------------------------------------------------------------------------------
@@ -218,8 +292,8 @@ def edge_of(tensor: Tensor) -> Edge | None:
     """Where the cotangent of ``tensor`` goes, or ``None`` if it needs none."""
     node = tensor.node if tensor.base is None else tensor.grad_fn
     if node is not None:
-        return Edge(node, tensor.output_nr)
-    return Edge(_accumulator_of(tensor), 0) if tensor._requires_grad else None
+        return node, tensor.output_nr
+    return (_accumulator_of(tensor), 0) if tensor._requires_grad else None
 
 
 def _accumulator_of(leaf: Tensor) -> Node:
@@ -228,15 +302,6 @@ def _accumulator_of(leaf: Tensor) -> Node:
         node = Accumulate(leaf)
         leaf.keep_accumulator(node)
     return node  # type: ignore[no-any-return]
-
-
-def attach(tensor: Tensor, edge: Edge) -> None:
-    """Give ``tensor`` the history that ``edge`` leads to."""
-    if isinstance(edge.node, Accumulate):
-        tensor._requires_grad = True
-        tensor.keep_accumulator(edge.node)
-    else:
-        tensor.node, tensor.output_nr = edge
 
 
 # -- the sweep ----------------------------------------------------------------------------------------------------
@@ -249,46 +314,50 @@ class _Sweep:
         self.heap: list[tuple[int, Node]] = []
         self.wanted = wanted
         self.captured: dict[int, Tensor] = {}
-        self.useful = None if wanted is None else _ancestors_of({edge.node for edge in wanted}, roots)
+        self.useful = None if wanted is None else _ancestors_of({node for node, _ in wanted}, roots)
 
     def deliver(self, edge: Edge, cotangent: Tensor) -> None:
-        """Add a cotangent to those that wait at the end of ``edge``."""
+        """Add a cotangent to those that wait at the end of ``edge``, once it is like what the edge leads to."""
         node, number = edge
+        array = cotangent.array
+        if (array.shape, array.dtype) != node.specs[number]:
+            cotangent = restore(cotangent, node.specs[number])
         row = self.waiting.get(node)
         if row is None:
-            row = self.waiting[node] = [None] * len(node.outputs)
-            heapq.heappush(self.heap, (-node.sequence, node))
+            row = self.waiting[node] = [None] * len(node.specs)
+            heappush(self.heap, (-node.sequence, node))
         seen = row[number]
         row[number] = cotangent if seen is None else registry.op("add")(seen, cotangent)
 
     def run(self) -> None:
         """Take nodes by descending number until none waits."""
-        budget = modes.current().budget
-        while self.heap:
+        state = modes.current()
+        budget, journal = state.budget, state.journal
+        heap, waiting, deliver = self.heap, self.waiting, self.deliver
+        while heap:
             if budget is not None:
                 budget.check_time()
-            node = heapq.heappop(self.heap)[1]
-            self.visit(node, self.waiting.pop(node))
+            node = heappop(heap)[1]
+            cotangents = waiting.pop(node)
+            if node.retained or self.wanted is not None:
+                self._keep(node, cotangents)
+            needs = node.edges if self.useful is None else self._needs(node)
+            if needs is None:
+                continue
+            for edge, cotangent in zip(needs, node.op.pull_back(node, cotangents, needs), strict=False):
+                if edge is not None and cotangent is not None:
+                    deliver(edge, cotangent)
+            if node.saved and not self.retain_graph:
+                if journal is not None:
+                    journal.touch(node)
+                node.saved = None
 
-    def visit(self, node: Node, cotangents: list[Tensor | None]) -> None:
-        """Hand the cotangents of one node on to the nodes before it."""
-        self._keep(node, cotangents)
-        needs = self._needs(node)
-        if needs is None:
-            return
-        for edge, spec, cotangent in zip(node.edges, node.inputs, node.apply(cotangents, needs), strict=False):
-            if edge is not None and cotangent is not None and (self.useful is None or edge.node in self.useful):
-                self.deliver(edge, restore(cotangent, spec))
-        if not self.retain_graph:
-            node.free()
-
-    def _needs(self, node: Node) -> tuple[bool, ...] | None:
-        """Which inputs need a cotangent; ``None`` if the node need not run at all."""
-        if self.useful is None:
-            return tuple(edge is not None for edge in node.edges)
+    def _needs(self, node: Node) -> Sequence[Edge | None] | None:
+        """The edges that lead to what is wanted; ``None`` if the node need not run at all."""
+        useful = self.useful or ()
         if isinstance(node, Accumulate):
             return None
-        needs = tuple(edge is not None and edge.node in self.useful for edge in node.edges)
+        needs = [edge if edge is not None and edge[0] in useful else None for edge in node.edges]
         return needs if any(needs) else None
 
     def _keep(self, node: Node, cotangents: list[Tensor | None]) -> None:
@@ -299,7 +368,7 @@ class _Sweep:
                 add_to_grad(output, cotangent)
         if self.wanted is not None:
             for number, cotangent in enumerate(cotangents):
-                for position in self.wanted.get(Edge(node, number), ()):
+                for position in self.wanted.get((node, number), ()):
                     if cotangent is not None:
                         self.captured[position] = cotangent
 
@@ -312,25 +381,25 @@ def _ancestors_of(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
         node = stack.pop()
         if node not in reachable:
             reachable.add(node)
-            stack.extend(edge.node for edge in node.edges if edge is not None)
+            stack.extend(edge[0] for edge in node.edges if edge is not None)
     useful = set(targets)
     for node in sorted(reachable, key=lambda node: node.sequence):
-        if any(edge is not None and edge.node in useful for edge in node.edges):
+        if any(edge is not None and edge[0] in useful for edge in node.edges):
             useful.add(node)
     return useful
 
 
-def restore(cotangent: Tensor, spec: TensorSpec | None) -> Tensor:
+def restore(cotangent: Tensor, spec: Spec) -> Tensor:
     """The chores of an edge: undo broadcasting, and go back to the dtype of the input."""
-    if spec is None:
-        return cotangent
-    if cotangent.array.shape != spec.shape:
-        cotangent = registry.op("sum_to")(cotangent, spec.shape)
-    if cotangent.dtype is not spec.dtype:
-        if cotangent.dtype.is_complex and not spec.dtype.is_complex:
+    shape, kind = spec
+    if cotangent.array.shape != shape:
+        cotangent = registry.op("sum_to")(cotangent, shape)
+    dtype = dtypes.from_numpy(kind)
+    if cotangent.dtype is not dtype:
+        if cotangent.dtype.is_complex and not dtype.is_complex:
             cotangent = registry.call("real", cotangent)
-        if cotangent.dtype is not spec.dtype:
-            cotangent = registry.op("cast")(cotangent, spec.dtype)
+        if cotangent.dtype is not dtype:
+            cotangent = registry.op("cast")(cotangent, dtype)
     return cotangent
 
 
@@ -374,7 +443,9 @@ def _implicit(tensor: Tensor) -> Tensor:
         raise OpError("grad can be implicitly created only for scalar outputs")
     if not tensor.dtype.is_floating_point:
         raise OpError(f"grad can be implicitly created only for real scalar outputs but got {tensor.dtype}")
-    return Tensor(np.ones(tensor.array.shape, tensor.array.dtype))
+    ones = np.empty(tensor.array.shape, tensor.array.dtype)
+    ones.fill(1)
+    return result(ones)
 
 
 def _sweep(
@@ -382,12 +453,16 @@ def _sweep(
     wanted: dict[Edge, list[int]] | None,
 ) -> dict[int, Tensor]:  # fmt: skip
     roots = _root_edges(tensors)
-    sweep = _Sweep(retain_graph, wanted, [edge.node for edge in roots])
-    with modes.enable_grad() if create_graph else modes.no_grad():
-        for edge, tensor, cotangent in zip(roots, tensors, cotangents, strict=True):
-            if cotangent is not None and (sweep.useful is None or edge.node in sweep.useful):
-                sweep.deliver(edge, restore(cotangent, tensor.spec))
+    sweep = _Sweep(retain_graph, wanted, [node for node, _ in roots])
+    state = modes.current()
+    outer, state.grad_enabled = state.grad_enabled, create_graph
+    try:
+        for edge, cotangent in zip(roots, cotangents, strict=True):
+            if cotangent is not None and (sweep.useful is None or edge[0] in sweep.useful):
+                sweep.deliver(edge, cotangent)
         sweep.run()
+    finally:
+        state.grad_enabled = outer
     return sweep.captured
 
 

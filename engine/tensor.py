@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from engine import dtypes, modes, registry
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
 from engine.storage import Storage
+
+_new = object.__new__
 
 MULTIPLE = (
     " This view is the output of a function that returns multiple views. Such functions do not allow the output views "
@@ -66,6 +68,14 @@ class TensorSpec(NamedTuple):
     dtype: DType
 
 
+Spec: TypeAlias = tuple[tuple[int, ...], np.dtype[Any]]  # what nodes keep of it: quickly made and compared
+
+
+def spec_of(array: np.ndarray[Any, Any]) -> Spec:
+    """Shape and array dtype."""
+    return array.shape, array.dtype
+
+
 class Geometry(NamedTuple):
     """Where a view lies in its storage: sizes, strides and offset, in elements."""
 
@@ -83,18 +93,23 @@ class Tensor:
     ``weak`` marks a Python number given as an operand: its dtype yields to that of tensors of the same category.
     """
 
-    # Defaults live on the class: most tensors are intermediate results and set none of these.
-    node: Any = None
-    output_nr = 0
-    grad: Tensor | None = None
-    base: Tensor | None = None
-    seen_version = 0
-    retains_grad = False
-    weak = False
-    inference = False
-    view_note: str | None = None  # why writing through this view is refused while recording
-    _requires_grad = False
-    _accumulator: Any = None  # weak reference to the accumulator of a leaf
+    __slots__ = (
+        "__weakref__", "_accumulator", "_requires_grad", "array", "base", "grad", "inference", "node", "output_nr",
+        "retains_grad", "seen_version", "storage", "view_note", "weak",
+    )  # fmt: skip
+    array: np.ndarray[Any, Any]
+    storage: Storage
+    node: Any
+    output_nr: int
+    grad: Tensor | None
+    base: Tensor | None
+    seen_version: int
+    retains_grad: bool
+    weak: bool
+    inference: bool
+    view_note: str | None  # why writing through this view is refused while recording
+    _requires_grad: bool
+    _accumulator: Any  # weak reference to the accumulator of a leaf
 
     if TYPE_CHECKING:  # engine.methods attaches these, and every op, from the registry
 
@@ -155,13 +170,19 @@ class Tensor:
         def __ne__(self, other: object) -> Any: ...
 
     def __init__(self, array: np.ndarray[Any, Any], storage: Storage | None = None) -> None:
+        # Every attribute is set, here and in ``seen``: defaults on the class would be read much more slowly.
         self.array = array
         self.storage = Storage(array) if storage is None else storage
+        self.node = None
+        self.output_nr = 0
+        self.grad = self.base = self.view_note = self._accumulator = None
+        self.retains_grad = self.weak = self.inference = self._requires_grad = False
+        self.seen_version = 0
 
     # -- what it is -----------------------------------------------------------------------------------------------
     @property
     def dtype(self) -> DType:
-        return dtypes.of(self.array)
+        return dtypes.from_numpy(self.array.dtype)
 
     @property
     def shape(self) -> Size:
@@ -294,15 +315,17 @@ class Tensor:
     @data.setter
     def data(self, value: Tensor) -> None:
         modes.touch(self)
+        if spec_of(value.array) != spec_of(self.array):
+            self._accumulator = None  # it adds up gradients like the old values; the next graph gets another
         self.array, self.storage = value.array, value.storage.alias()
 
     def memento(self) -> Callable[[], None]:
         """A function that gives this tensor back the metadata it has now."""
-        attributes = dict(self.__dict__)
+        attributes = [(name, getattr(self, name)) for name in Tensor.__slots__ if name != "__weakref__"]
 
         def restore() -> None:
-            self.__dict__.clear()
-            self.__dict__.update(attributes)
+            for name, value in attributes:
+                setattr(self, name, value)
 
         return restore
 
@@ -317,6 +340,8 @@ class Tensor:
 
 class Parameter(Tensor):
     """A leaf made to be optimised; it requires grad unless told otherwise."""
+
+    __slots__ = ()
 
     def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
         super().__init__(data.array, data.storage)
@@ -342,6 +367,38 @@ def copied(array: np.ndarray[Any, Any], order: Any = "K") -> np.ndarray[Any, Any
     if recorder is not None:
         recorder.copied(array, copy)
     return copy
+
+
+def seen(array: np.ndarray[Any, Any], storage: Storage, node: Any = None, output_nr: int = 0) -> Tensor:
+    """A tensor over part of a storage: ``Tensor(array, storage)``, made without the detour over ``__init__``."""
+    tensor = _new(Tensor)
+    tensor.array = array
+    tensor.storage = storage
+    tensor.node = node
+    tensor.output_nr = output_nr
+    tensor.grad = tensor.base = tensor.view_note = tensor._accumulator = None
+    tensor.retains_grad = tensor.weak = tensor.inference = tensor._requires_grad = False
+    tensor.seen_version = 0
+    return tensor
+
+
+def result(array: np.ndarray[Any, Any]) -> Tensor:
+    """What an op computed: ``Tensor(array)`` as quickly."""
+    return seen(array, Storage(array))
+
+
+def weak(value: Any) -> Tensor:
+    """A Python number as a 0-d operand whose dtype yields to that of tensors."""
+    python = dtypes.python_type(value)
+    if python is None:
+        raise ArgumentTypeError(f"expected a number, not {type(value).__name__}")
+    try:
+        array = np.array(value, python.numpy)
+    except OverflowError:
+        raise OpError("value cannot be converted to type int64_t without overflow") from None
+    tensor = result(array)
+    tensor.weak = True
+    return tensor
 
 
 def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tensor:

@@ -21,12 +21,13 @@ ROOT = Path(__file__).parent.parent
 # listed package may. The longest listed name holds, so that one module of a package can have a row of its own.
 ENGINE = (
     ("errors", "kernels"),
-    ("dtypes",),
+    ("dtypes", "shapes"),
     ("printing", "random", "storage"),
     ("modes", "registry"),
     ("tensor",),
     ("binding", "tape"),
     ("inplace", "rules"),
+    ("calls",),
     ("primitive",),
     ("op", "recorder"),
     ("overloads", "tracing"),

@@ -53,11 +53,11 @@ class Graph:
 def collect(roots: dict[str, Tensor], namespace: dict[str, Any], limits: Limits) -> Graph:
     """Everything that a sweep from ``roots`` may visit, in the order it would be visited."""
     edges = {name: tape.edge_of(tensor) for name, tensor in roots.items()}
-    found = _reachable([edge.node for edge in edges.values() if edge is not None], limits)
+    found = _reachable([edge[0] for edge in edges.values() if edge is not None], limits)
     ids = {id(node): f"n{number}" for number, node in enumerate(found)}
     names = {id(value): name for name, value in reversed(namespace.items()) if isinstance(value, Tensor)}
     starts = tuple(
-        (name, None if edge is None else ids[id(edge.node)], 0 if edge is None else edge.output_nr)
+        (name, None if edge is None else ids[id(edge[0])], 0 if edge is None else edge[1])
         for name, edge in edges.items()
     )
     return Graph(starts, tuple(_describe(node, ids, names) for node in found))

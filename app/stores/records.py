@@ -178,15 +178,14 @@ class _Dump:
             "static": {name: self.value(value) for name, value in node.static.items()},
             "saved": None if node.saved is None else {name: self._saved(kept) for name, kept in node.saved.items()},
             "edges": [self._edge(edge) for edge in node.edges],
-            "inputs": [_spec(spec) for spec in node.inputs],
-            "outputs": [_spec(spec) for spec in node.outputs],
+            "outputs": [[list(shape), dtypes.from_numpy(dtype).name] for shape, dtype in node.specs],
             "counts": list(node.counts),
             "written": node.written,
             "retained": [[number, tensor] for number, tensor in retained.items() if tensor is not None],
         }
 
     def _edge(self, edge: Edge | None) -> list[int] | None:
-        return None if edge is None else [self.number[id(edge.node)], edge.output_nr]
+        return None if edge is None else [self.number[id(edge[0])], edge[1]]
 
     def _saved(self, kept: Any) -> Any:
         if isinstance(kept, list):
@@ -265,10 +264,6 @@ def _array(array: np.ndarray[Any, Any]) -> Record:
     return {"dtype": dtypes.of(array).name, "shape": list(array.shape), "data": array.tobytes()}
 
 
-def _spec(spec: TensorSpec | None) -> list[Any] | None:
-    return None if spec is None else [list(spec.shape), spec.dtype.name]
-
-
 # -- and back -------------------------------------------------------------------------------------------------------
 def load(record: Record) -> Namespace:
     """The namespace that ``dump`` made ``record`` of."""
@@ -339,15 +334,14 @@ class _Load:
             return
         node.static = {name: self.value(value) for name, value in one["static"].items()}
         node.edges = tuple(self._edge(edge) for edge in one["edges"])
-        node.inputs = tuple(None if spec is None else _read_spec(spec) for spec in one["inputs"])
-        node.outputs = tuple(_read_spec(spec) for spec in one["outputs"])
+        node.specs = tuple((tuple(shape), dtypes.by_name(name).numpy) for shape, name in one["outputs"])
         node.counts, node.written = tuple(one["counts"]), one["written"]
         saved = one["saved"]
         node.saved = None if saved is None else {name: self._saved(kept) for name, kept in saved.items()}
         node.retained = {number: weakref.ref(self.tensors[tensor]) for number, tensor in one["retained"]}
 
     def _edge(self, edge: list[int] | None) -> Edge | None:
-        return None if edge is None else Edge(self.nodes[edge[0]], edge[1])
+        return None if edge is None else (self.nodes[edge[0]], edge[1])
 
     def _saved(self, kept: Any) -> Any:
         if isinstance(kept, list):
@@ -388,7 +382,3 @@ def _read_scalar(kind: str, content: Any) -> Any:
         shape, dtype = content["shape"], dtypes.by_name(content["dtype"]).numpy
         return np.frombuffer(bytearray(content["data"]), dtype).reshape(shape)
     return ...
-
-
-def _read_spec(spec: list[Any]) -> TensorSpec:
-    return TensorSpec(tuple(spec[0]), dtypes.by_name(spec[1]))

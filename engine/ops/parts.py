@@ -43,7 +43,7 @@ def conj_physical_(input: Tensor) -> Tensor:
 @composite
 def conj(input: Tensor) -> Tensor:
     """The complex conjugate."""
-    return conj_copy(input) if input.dtype.is_complex else input
+    return conj_copy(input) if input.array.dtype.kind == "c" else input
 
 
 @composite(aliases=("resolve_neg",))

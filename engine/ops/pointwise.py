@@ -166,9 +166,9 @@ def _times(g: Tensor, alpha: Any) -> Any:
 
 
 def _check_minus(input: Tensor, other: Tensor) -> None:
-    bools = [tensor.dtype is dtypes.bool_ for tensor in (input, other)]
-    if any(bools):
-        raise OpError(TWO_BOOLS if all(bools) else A_BOOL)
+    is_bool, other_is_bool = input.dtype is dtypes.bool_, other.dtype is dtypes.bool_
+    if is_bool or other_is_bool:
+        raise OpError(TWO_BOOLS if is_bool and other_is_bool else A_BOOL)
 
 
 @primitive(pointwise=True, numbers=("input", "other"), check=_check_minus, aliases=("subtract",))

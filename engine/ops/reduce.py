@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import modes, ops
+from engine import dtypes, modes, ops
 from engine.dtypes import FLOATING, DType
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Dim, Dims, Extents, composite, primitive
@@ -23,6 +23,7 @@ class Unset:
 
 
 UNSET: Any = Unset()
+add_up: Any = np.add.reduce  # ``np.sum`` without what wraps it, which takes longer than a short sum
 
 
 def is_unset(value: object) -> bool:
@@ -52,11 +53,13 @@ def unreduced(g: Tensor, shape: Any, dim: Any, keepdim: bool) -> Tensor:
 def spread(g: Tensor, shape: Any, dim: Any, keepdim: bool, dtype: DType) -> Tensor:
     """Every element of a slice receives the slice's cotangent."""
     check_real(g, dtype)
-    return ops.expand(unreduced(g, shape, dim, keepdim), tuple(shape))
+    return ops.expand(unreduced(g, shape, dim, keepdim) if g.array.ndim else g, tuple(shape))
 
 
 def reduced_count(shape: Any, dim: Any) -> int:
     """How many elements go into one element of the result."""
+    if dim is None:
+        return product(shape)
     return product(extent for extent, kept in zip(shape, kept_shape(shape, dim), strict=True) if kept == 1)
 
 
@@ -89,7 +92,7 @@ def check_real(g: Tensor, input_dtype: DType) -> None:
 def sum_all(input: Array, dtype: DType | None = None) -> Array:
     """The sum of all elements."""
     values = summands(input, dtype)
-    return np.sum(values, dtype=values.dtype)
+    return add_up(values, None, values.dtype)
 
 
 sum_all.vjp(input=lambda g, input_shape, input_dtype: spread(g, input_shape, None, False, input_dtype))
@@ -99,7 +102,7 @@ sum_all.vjp(input=lambda g, input_shape, input_dtype: spread(g, input_shape, Non
 def sum_dim(input: Array, dim: Dims | None = None, keepdim: bool = False, dtype: DType | None = None) -> Array:
     """Sums over ``dim``, all dimensions if there is none."""
     values = summands(input, dtype)
-    return np.sum(values, axis=axes_of(input, dim), keepdims=keepdim, dtype=values.dtype)
+    return add_up(values, axes_of(input, dim), values.dtype, keepdims=keepdim)
 
 
 sum_dim.vjp(input=lambda g, input_shape, input_dtype, dim, keepdim: spread(g, input_shape, dim, keepdim, input_dtype))
@@ -115,7 +118,7 @@ def sum(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtype
 
 # -- mean ---------------------------------------------------------------------------------------------------------
 def _check_mean(input: Array, dtype: DType | None) -> None:
-    found = dtype if dtype is not None else Tensor(input).dtype
+    found = dtype if dtype is not None else dtypes.of(input)
     if found.category < FLOATING:
         which = "Optional" if dtype is not None else "Input"
         raise OpError(
@@ -128,8 +131,8 @@ def _mean(input: Array, dim: Any, keepdim: bool, dtype: DType | None) -> Array:
     _check_mean(input, dtype)
     values = summands(input, dtype)
     axes = axes_of(input, dim)
-    total = np.sum(values, axis=axes, keepdims=keepdim, dtype=values.dtype)
-    return total / np.asarray(product(input.shape[axis] for axis in axes), values.real.dtype)
+    total = add_up(values, axes, values.dtype, keepdims=keepdim)
+    return total / values.real.dtype.type(product([input.shape[axis] for axis in axes]))
 
 
 def _mean_input(g: Tensor, shape: Any, dtype: DType, dim: Any, keepdim: bool) -> Any:

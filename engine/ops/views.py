@@ -56,6 +56,8 @@ write_view.vjp(input=_unwritten, src=lambda g, view, arguments: registry.op(view
 # -- sizes --------------------------------------------------------------------------------------------------------
 def infer_size(size: tuple[int, ...], count: int) -> tuple[int, ...]:
     """``size`` with a ``-1`` replaced by what ``count`` elements leave for it."""
+    if prod(size) == count and (not size or min(size) >= 0):
+        return size
     if any(extent < -1 for extent in size):
         place, extent = next((place, extent) for place, extent in enumerate(size) if extent < -1)
         raise OpError(f"invalid shape dimension {extent} at index {place} of shape {list(size)}")
@@ -76,7 +78,7 @@ def infer_size(size: tuple[int, ...], count: int) -> tuple[int, ...]:
 def view(input: Array, size: Extents) -> Array:
     """The same elements in the same order with shape ``size``; one extent may be ``-1``."""
     try:
-        return np.reshape(input, infer_size(size, input.size), copy=False)
+        return input.reshape(infer_size(size, input.size), copy=False)
     except ValueError:
         raise OpError(INCOMPATIBLE) from None
 
@@ -253,8 +255,13 @@ def expand(input: Array, size: Extents) -> Array:
     """Dimensions of extent 1 repeated to ``size`` without copying; ``-1`` keeps an extent."""
     if input.shape == size:
         return input[...]
-    wide = np.broadcast_to(input, expanded_size(input, size))
-    return np.lib.stride_tricks.as_strided(input, wide.shape, wide.strides)  # NumPy's own view is read-only
+    size = expanded_size(input, size)
+    lead = len(size) - input.ndim
+    own = zip(size[lead:], input.shape, input.strides, strict=True)
+    strides = (0,) * lead + tuple([step if extent == had else 0 for extent, had, step in own])
+    if input.flags.c_contiguous:
+        return np.ndarray(size, input.dtype, input, 0, strides)
+    return np.lib.stride_tricks.as_strided(input, size, strides)  # takes ten times as long
 
 
 def expanded_size(input: Array, size: tuple[int, ...]) -> tuple[int, ...]:
@@ -270,9 +277,10 @@ def expanded_size(input: Array, size: tuple[int, ...]) -> tuple[int, ...]:
     target = list(size)
     for dim in reversed(range(len(size))):
         own = shape[dim - missing] if dim >= missing else 1
-        _check_expansion(dim, size[dim], own, dim < missing, shape, size)
-        if size[dim] == -1:
-            target[dim] = own
+        if size[dim] != own:
+            _check_expansion(dim, size[dim], own, dim < missing, shape, size)
+            if size[dim] == -1:
+                target[dim] = own
     return tuple(target)
 
 

@@ -150,3 +150,12 @@ def test_nodes_are_plain_data() -> None:
             assert isinstance(kept.array, np.ndarray)
         node = node.next_functions[0][0] if node.next_functions else None
     assert seen >= 3
+
+
+def test_a_leaf_given_values_of_another_shape_gets_gradients_of_that_shape() -> None:
+    x = torch.ones(3, requires_grad=True)
+    earlier = x * 2  # keeps the accumulator of the old shape
+    x.data = torch.ones(5)
+    (x * 3).sum().backward()
+    assert x.grad.shape == (5,)
+    assert earlier.shape == (3,)

@@ -1,0 +1,170 @@
+"""Written calls mean what the general path means: results, refusals, graphs; and they leave to it what they must."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import engine
+from engine import calls, modes, registry
+from engine.errors import ArgumentTypeError, BudgetError, EngineError, OpError
+from engine.primitive import Primitive
+from engine.tape import Node
+from engine.tensor import Parameter, Tensor
+from tests.engine.checks import flat_tensors
+from tests.engine.samples import Sample, all_samples
+from tests.engine.test_ops import built, name_of
+
+torch: Any = engine
+OPS = [op for op in {*dict(registry.functions()).values(), *registry._ops.values()} if isinstance(op, calls.Op)]
+
+
+@pytest.fixture(autouse=True)
+def state() -> Iterator[modes.State]:
+    with modes.use(modes.State(warnings=[])) as state:
+        yield state
+
+
+def described(output: Tensor) -> Any:
+    """Everything about a result and the graph behind it but the names of objects."""
+    return output.array.tobytes(), output.array.strides, output.dtype, output.base is None, graph(output.grad_fn)
+
+
+def graph(root: Node | None) -> list[Any]:
+    nodes = [root] if root is not None else []
+    for node in nodes:
+        nodes += [one for one, _ in node.next_functions if one is not None and one not in nodes]
+    places = {None: None} | {node: place for place, node in enumerate(nodes)}
+    return [
+        (node.name(), static(node), node.specs, node.counts, node.written, saved(node),
+         [(places[one], number) for one, number in node.next_functions])
+        for node in nodes
+    ]  # fmt: skip
+
+
+def static(node: Node) -> str:
+    return re.sub(" at 0x[0-9a-f]+", "", repr(node.static))  # a write through a view has the node of the write in it
+
+
+def saved(node: Node) -> list[Any]:
+    def one(kept: Any) -> Any:
+        if kept is None or isinstance(kept, list):
+            return [one(part) for part in kept or ()]
+        return kept.array.tobytes(), kept.array.dtype, kept.weak, kept.edge is None, kept.output_nr
+
+    return [(name, one(kept)) for name, kept in (node.saved or {}).items()]
+
+
+def outcome(case: tuple[str, int, Sample]) -> Any:
+    torch.manual_seed(5)
+    function, call = built(case)
+    try:
+        return [described(output) for output in flat_tensors(function(*call.args, **call.kwargs))]
+    except EngineError as error:
+        return type(error), str(error)
+
+
+@pytest.mark.parametrize("case", list(all_samples()), ids=name_of)
+def test_a_written_call_gives_what_the_general_path_gives(
+    case: tuple[str, int, Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = outcome(case)
+    for op in OPS:
+        monkeypatch.setattr(op, "__call__", op.general)
+    assert outcome(case) == written
+
+
+def test_most_ops_have_a_written_call() -> None:
+    primitives = [op for op in OPS if isinstance(op, Primitive)]
+    assert len([op for op in primitives if calls.is_usual(op)]) > 0.75 * len(primitives)
+
+
+def test_operands_of_several_dtypes_promote() -> None:
+    x = torch.ones(2, dtype=torch.float32)
+    assert (x + torch.ones(2, dtype=torch.float64)).dtype is torch.float64
+    assert (x * torch.ones((), dtype=torch.float64)).dtype is torch.float32
+    assert (x.half() * 2).dtype is torch.float16
+    assert (torch.tensor([1, 2]) * 1.5).dtype is torch.float32
+    assert (x * (1 + 2j)).dtype is torch.complex64
+
+
+@pytest.mark.parametrize("value", [-0.0, 0.0, float("nan"), 2**53 + 1, True, 10**30, 1e300])
+def test_a_number_is_what_promotion_makes_of_it(value: Any) -> None:
+    x = torch.ones(2, requires_grad=True)
+    op = registry.op("mul")
+    try:
+        expected = described(op.general(x, value))
+    except OpError as error:
+        with pytest.raises(OpError, match=str(error)):
+            op(x, value)
+    else:
+        assert described(op(x, value)) == expected
+
+
+def test_an_operator_leaves_what_is_no_operand_to_python() -> None:
+    x = torch.ones(2)
+    assert x.__mul__("a") is NotImplemented
+    with pytest.raises(TypeError, match="unsupported operand"):
+        x - "a"
+
+
+def test_what_is_missing_or_too_much_is_refused_in_the_references_words() -> None:
+    x = torch.ones(2)
+    with pytest.raises(ArgumentTypeError, match=r'mul\(\) missing 1 required positional arguments: "other"'):
+        torch.mul(x)
+    with pytest.raises(ArgumentTypeError, match=r"sin\(\) takes 1 positional argument but 2 were given"):
+        torch.sin(x, x)
+    with pytest.raises(ArgumentTypeError, match=r"multiple values for argument 'input'"):
+        torch.sin(x, input=x)
+
+
+def test_a_parameter_is_an_operand_like_others() -> None:
+    weight = Parameter(torch.ones(2))
+    assert (weight * 2).grad_fn.label == "MulBackward0"
+
+
+def test_a_number_is_saved_for_its_rule() -> None:
+    x = torch.ones(2, requires_grad=True)
+    node = (x * 3).grad_fn
+    assert node.fetch("other").item() == 3
+    assert (node.saved["other"].weak, node.saved["other"].array.dtype) == (True, np.int64)
+
+
+def test_inference_tensors_are_refused_where_they_would_be_saved() -> None:
+    with torch.inference_mode():
+        seen = torch.ones(2)
+        assert (seen * 2).is_inference()
+    with pytest.raises(OpError, match="Inference tensors cannot be saved for backward"):
+        torch.ones(2, requires_grad=True) * seen
+
+
+def test_a_view_made_without_recording_is_still_part_of_the_graph() -> None:
+    x = torch.ones(2, requires_grad=True)
+    with torch.no_grad():
+        view = x[:1]
+    assert (view * 2).requires_grad
+
+
+def test_the_budget_is_asked_before_and_charged_after(state: modes.State) -> None:
+    x, row = torch.ones(100, 1), torch.ones(100)
+    state.budget = modes.Budget(elements=1000, nbytes=10_000)
+    torch.sin(row)
+    assert state.budget.spent == 400
+    with pytest.raises(BudgetError):
+        x * row  # 10 000 elements
+    with pytest.raises(BudgetError):
+        x.expand(100, 100)
+    state.budget = modes.Budget(seconds=-1)
+    with pytest.raises(BudgetError):
+        torch.sin(row)
+
+
+def test_arguments_given_by_name_lead_to_the_same_node() -> None:
+    x = torch.ones(2, 3, requires_grad=True)
+    named, plain = torch.cumsum(input=x, dim=-1), torch.cumsum(x, -1)
+    assert described(named) == described(plain)
+    assert torch.add(x, x, alpha=2).grad_fn.static == {"alpha": 2}
