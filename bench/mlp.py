@@ -30,12 +30,24 @@ def network(library: Library) -> Network:
     return library.from_numpy(images), library.from_numpy(labels), leaves
 
 
-def step(library: Library, x: Any, labels: Any, layers: list[tuple[Any, Any]]) -> None:
-    """Loss and gradients, then a step downhill."""
+def loss(library: Library, x: Any, labels: Any, layers: list[tuple[Any, Any]]) -> Any:
+    """How far the network is from the labels."""
     functional = library.nn.functional
     for weight, bias in layers[:-1]:
         x = functional.relu(functional.linear(x, weight, bias))
-    functional.cross_entropy(functional.linear(x, *layers[-1]), labels).backward()
+    return functional.cross_entropy(functional.linear(x, *layers[-1]), labels)
+
+
+def gradient(library: Library, x: Any, labels: Any, layers: list[tuple[Any, Any]]) -> None:
+    """Loss and gradients."""
+    for leaf in (leaf for layer in layers for leaf in layer):
+        leaf.grad = None
+    loss(library, x, labels, layers).backward()
+
+
+def step(library: Library, x: Any, labels: Any, layers: list[tuple[Any, Any]]) -> None:
+    """Loss and gradients, then a step downhill."""
+    loss(library, x, labels, layers).backward()
     with library.no_grad():
         for leaf in (leaf for layer in layers for leaf in layer):
             leaf.sub_(leaf.grad, alpha=0.01)

@@ -16,7 +16,7 @@ import numpy
 import torch
 from threadpoolctl import threadpool_info  # type: ignore[import-not-found]
 
-from bench import eager_small, elementwise, mlp, server_small
+from bench import eager_small, elementwise, mlp, plans, server_small
 from bench.measure import OURS, Comparison
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -24,6 +24,7 @@ CASES: dict[str, Callable[[float], list[Comparison]]] = {
     "eager_small": eager_small.run,
     "elementwise": elementwise.run,
     "mlp": mlp.run,
+    "plans": plans.run,
     "server_small": server_small.run,
 }
 SECONDS, QUICK_SECONDS = 40.0, 12.0  # per case

@@ -13,6 +13,9 @@ from engine import modes as modes
 from engine import namespaces
 from engine import ops as ops  # the families declare themselves before anything is attached
 from engine import optim as _optim  # noqa: F401 - enters the optimisers
+from engine import plan as plan
+from engine import plan_cache as plan_cache
+from engine import recorder as recorder
 from engine import registry as registry
 from engine import storage as storage
 from engine import tape as tape

@@ -25,7 +25,7 @@ from engine.errors import EngineError
 from engine.rules import Rule, about
 from engine.shapes import check_broadcast
 from engine.tape import Saved, SavedNumber, edge_of, kept, recorded
-from engine.tensor import Tensor, result, weak
+from engine.tensor import Tensor, copied, result, weak
 
 MISSING = Parameter.empty
 # What kernels raise for operands that they cannot take.
@@ -106,7 +106,7 @@ def owned(array: Any, sources: Sequence[Any]) -> np.ndarray[Any, Any]:
     if dense.base is None and not any(dense is source for source in sources):
         return dense
     if any(np.may_share_memory(dense, source) for source in sources) or not dense.flags.forc:
-        return dense.copy(order="K")
+        return copied(dense)
     return dense
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.errors import EngineError, OpError
 from engine.tape import Edge, Node, edge_of
-from engine.tensor import AMBIGUOUS, MULTIPLE, Geometry, Tensor, seen, spec_of
+from engine.tensor import AMBIGUOUS, MULTIPLE, Geometry, Tensor, copied, seen, spec_of
 
 LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
 LEAF_VIEW = "a view of a leaf Variable that requires grad is being used in an in-place operation."
@@ -84,6 +84,9 @@ def _check_overlap(target: Tensor) -> None:
 
 def assign(target: Tensor, array: np.ndarray[Any, Any]) -> None:
     """Write ``array`` into ``target`` (broadcast, cast) and count the write."""
+    recorder = modes.current().recorder
+    if recorder is not None:
+        recorder.wrote(target.array, array)
     modes.touch(target.storage)
     np.copyto(target.array, array, casting="unsafe")
     target.storage.version += 1
@@ -156,7 +159,7 @@ def _before(op: Any, target: Tensor) -> Tensor | None:
     first = op.signature.params[0].name
     if not any(first in rule.saves for rule in op.rules):
         return None
-    before = Tensor(target.array.copy())
+    before = Tensor(copied(target.array, "C"))
     edge = edge_of(target)
     if edge is not None:
         before.node, before.output_nr = edge

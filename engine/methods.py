@@ -17,7 +17,7 @@ from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError
 from engine.primitive import Primitive
 from engine.printing import format_tensor
-from engine.tensor import Parameter, Size, Tensor
+from engine.tensor import Parameter, Size, Tensor, read
 
 BINARY = {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder",
@@ -152,7 +152,7 @@ def __iter__(self: Tensor) -> Iterator[Tensor]:
 def __repr__(self: Tensor) -> str:
     state, node = modes.current(), self.node_name
     text = format_tensor(
-        self.array,
+        read(self),
         state.print_options,
         dtype=self.dtype.name,
         default_dtype=state.default_dtype.name,
@@ -180,14 +180,15 @@ def tolist(self: Tensor) -> Any:
 
 
 def _python(self: Tensor) -> np.ndarray[Any, Any]:
-    return self.array.astype(np.float32) if self.dtype is dtypes.bfloat16 else self.array
+    array = read(self)
+    return array.astype(np.float32) if self.dtype is dtypes.bfloat16 else array
 
 
 def numpy(self: Tensor) -> np.ndarray[Any, Any]:
     """The array itself: memory is shared."""
     if self.requires_grad:
         raise OpError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-    return self.array
+    return read(self)
 
 
 def _number(self: Tensor) -> Any:
@@ -230,7 +231,7 @@ def __index__(self: Tensor) -> int:
 
 
 def __contains__(self: Tensor, element: Any) -> bool:
-    return bool(np.any(self.array == (element.array if isinstance(element, Tensor) else element)))
+    return bool(np.any(read(self) == (read(element) if isinstance(element, Tensor) else element)))
 
 
 # -- the graph ----------------------------------------------------------------------------------------------------

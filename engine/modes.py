@@ -117,7 +117,7 @@ class State:
     warnings: list[str] | None = None
     budget: Budget | None = None
     journal: Journal | None = None
-    recorder: Any = None
+    recorder: Any = None  # notes what kernels run on, while a plan is made
 
 
 _state: ContextVar[State | None] = ContextVar("gradserve_state", default=None)

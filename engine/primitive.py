@@ -33,10 +33,11 @@ class Primitive(calls.Op):
         view: bool = False, linear: bool = False, grad_fn: str | None = None, inplace_grad_fn: str | None = None,
         nondifferentiable: tuple[str, ...] = (), outputs: tuple[str, ...] = ("out",), result: Any = None,
         numbers: tuple[str, ...] | None = None, supports: str = "bifch", kernel_name: str | None = None,
-        grows: Callable[..., int] | None = None, data_dependent: bool = False, random: bool = False,
+        grows: Callable[..., int] | None = None, data_dependent: Any = False, random: bool = False,
         many: bool = False, reads_storage: bool = False, number_grad_fn: dict[str, str] | None = None,
         check: Callable[..., None] | None = None,
-        shown_as: str | None = None, idempotent: bool = False,
+        shown_as: str | None = None, idempotent: bool = False, total: bool = False,
+        layout_only: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         super().__init__()
         self.name = name
@@ -58,9 +59,12 @@ class Primitive(calls.Op):
         self.kernel_name = kernel_name or f"{name}_cpu"
         self.grows = Question(grows) if grows else None
         self.check = Question(check) if check else None
-        self.data_dependent, self.random = data_dependent, random
+        self.data_dependent = Question(data_dependent) if callable(data_dependent) else data_dependent
+        self.random = random
         self.many, self.reads_storage = many, reads_storage
         self.idempotent = idempotent  # may write several times to one place
+        self.is_total = total  # no values make the kernel raise: a plan may leave it out
+        self.layout_only = layout_only  # inputs whose values do not count
         self.number_grad_fn = number_grad_fn or {}
         self._lay_out(nondifferentiable, numbers)
         self.pull_back: Callable[..., Sequence[Tensor | None]] = self._first_pull_back
@@ -81,6 +85,7 @@ class Primitive(calls.Op):
         self.numbers = set(numbers) if numbers is not None else self._default_numbers()
         self.keyword_only = [param for param in params if param.keyword_only]
         self.has_lists = any(param.is_list for param in self.tensors)
+        self.is_total |= self.linear and len(self.differentiable) == len(self.tensors)
         self.rules: list[Rule] = []
         self._place_of = {param.name: param.index for param in params}
         self._unit_counts = (1,) * len(self.differentiable)
@@ -204,9 +209,12 @@ class Primitive(calls.Op):
         budget = modes.current().budget
         if budget is not None:
             self._reserve(budget, arrays)
-        results = self._run_kernel(arrays)
+        raw = results = self._run_kernel(arrays)
         if low is not None:
             results = tuple(r.astype(low.numpy) if r.dtype == low.opmath.numpy else r for r in results)
+        recorder = modes.current().recorder
+        if recorder is not None:
+            recorder.ran(self, values, arrays, raw, results)
         if budget is not None and not self.view:
             budget.spend(sum(result.nbytes for result in results))
         return results

@@ -18,7 +18,7 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.errors import ArgumentTypeError, OpError
 from engine.storage import Storage
-from engine.tensor import Size, Spec, Tensor, TensorSpec, forward_name, result, seen, spec_of, weak
+from engine.tensor import Size, Spec, Tensor, TensorSpec, copied, forward_name, result, seen, spec_of, weak
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -283,8 +283,8 @@ def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
 
 def _own(cotangent: Tensor) -> Tensor:
     if cotangent.requires_grad:
-        return registry.op("copy").inplace(Tensor(np.empty_like(cotangent.array, order="C")), cotangent)  # type: ignore[no-any-return]
-    return result(np.array(cotangent.array, order="C"))
+        return registry.op("copy").inplace(registry.op("zeros_of")(cotangent.detach()), cotangent)  # type: ignore[no-any-return]
+    return result(copied(cotangent.array, "C"))
 
 
 # -- edges --------------------------------------------------------------------------------------------------------

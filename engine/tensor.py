@@ -349,6 +349,26 @@ class Parameter(Tensor):
         self._requires_grad = requires_grad
 
 
+def read(tensor: Tensor) -> np.ndarray[Any, Any]:
+    """The elements, for code outside of kernels that looks at them: a plan cannot follow it there.
+
+    Everything else asks ``array`` for shape, dtype and layout only.
+    """
+    recorder = modes.current().recorder
+    if recorder is not None:
+        recorder.read(tensor.array)
+    return tensor.array
+
+
+def copied(array: np.ndarray[Any, Any], order: Any = "K") -> np.ndarray[Any, Any]:
+    """A copy made outside of a kernel, which a plan repeats."""
+    copy = np.array(array, order=order)
+    recorder = modes.current().recorder
+    if recorder is not None:
+        recorder.copied(array, copy)
+    return copy
+
+
 def seen(array: np.ndarray[Any, Any], storage: Storage, node: Any = None, output_nr: int = 0) -> Tensor:
     """A tensor over part of a storage: ``Tensor(array, storage)``, made without the detour over ``__init__``."""
     tensor = _new(Tensor)

@@ -8,7 +8,7 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-_WORTH_IT = 4096
+WORTH_IT = 4096
 _BITS = {1: np.int8, 2: np.int16, 4: np.int32, 8: np.int64}
 
 
@@ -19,7 +19,7 @@ def select(mask: Array, chosen: Array, other: Array) -> Array:
     arrays are combined by their bits instead: ``other ^ ((chosen ^ other) & mask)``.
     """
     bits = _BITS.get(chosen.itemsize)
-    if mask.size < _WORTH_IT or bits is None or not (_fits(chosen, mask) and _fits(other, mask)):
+    if mask.size < WORTH_IT or bits is None or not (_fits(chosen, mask) and _fits(other, mask)):
         return np.where(mask, chosen, other)
     spread = np.negative(mask.view(np.int8)).astype(bits)  # no bit set, or every one
     first, second = chosen.view(bits), other.view(bits)

@@ -34,7 +34,7 @@ def cast(input: Array, dtype: DType) -> Array:
 cast.vjp(input=lambda g: g)
 
 
-@primitive(public=False, inplace_grad_fn="torch::autograd::CopyBackwards")
+@primitive(public=False, inplace_grad_fn="torch::autograd::CopyBackwards", total=True, layout_only=("input",))
 def copy(input: Array, src: Array) -> Array:
     """``src`` in the shape and dtype of ``input``."""
     return converted(np.broadcast_to(src, input.shape), input.dtype)

@@ -10,7 +10,7 @@ from engine import ops
 from engine.dtypes import BOOL, COMPLEX
 from engine.errors import OpError
 from engine.op import Array, Mask, composite, primitive
-from engine.tensor import Tensor
+from engine.tensor import Tensor, read
 
 
 def nothing(g: Any) -> Any:
@@ -242,13 +242,13 @@ def isclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8
 @composite
 def allclose(input: Tensor, other: Tensor, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
     """Whether ``isclose`` holds everywhere."""
-    return bool(isclose(input, other, rtol, atol, equal_nan).array.all())
+    return bool(read(isclose(input, other, rtol, atol, equal_nan)).all())
 
 
 @composite
 def equal(input: Tensor, other: Tensor) -> bool:
     """Whether the two have one shape and equal elements."""
-    return bool(np.array_equal(input.array, other.array))
+    return bool(np.array_equal(read(input), read(other)))
 
 
 def _check_isin(elements: Tensor, test_elements: Tensor) -> None:

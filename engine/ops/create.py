@@ -230,7 +230,7 @@ _LARGEST = {dtype: float(_finfo(dtype.numpy).max) for dtype in dtypes.ALL if dty
 
 
 # -- as large as another ------------------------------------------------------------------------------------------
-@primitive(public=False)
+@primitive(public=False, layout_only=("input",))
 def filled_like(input: Index, value: Scalar, dtype: DType) -> Array:
     """``value`` everywhere, in the shape of ``input`` and the order of its memory."""
     return np.full_like(input, value, dtype.numpy)

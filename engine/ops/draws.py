@@ -18,7 +18,7 @@ from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
 from engine.op import Array, Extents, Index, Primitive, Size, broadcast_pair, composite, primitive
 from engine.ops.create import check_fits, checked_size, factory
 from engine.random import Generator, in_memory_order
-from engine.tensor import Tensor, from_array
+from engine.tensor import Tensor, from_array, read
 
 Draw = Callable[[Generator, Sequence[int], Any], Array]
 
@@ -30,6 +30,9 @@ def stream(generator: Any) -> Generator:
     if not isinstance(chosen, Generator):
         raise ArgumentTypeError(f"expected a torch.Generator, not {type(generator).__name__}")
     modes.touch(chosen)
+    recorder = modes.current().recorder
+    if recorder is not None:
+        recorder.give_up("random numbers")
     return chosen
 
 
@@ -44,7 +47,7 @@ def manual_seed(seed: Any) -> Generator:
 
 def initial_seed() -> int:
     """The seed of the state's own stream."""
-    return modes.current().generator.initial_seed()
+    return stream(None).initial_seed()
 
 
 def seed() -> int:
@@ -54,12 +57,12 @@ def seed() -> int:
 
 def get_rng_state() -> Tensor:
     """The state of the generator as bytes."""
-    return from_array(modes.current().generator.rng_state())
+    return from_array(stream(None).rng_state())
 
 
 def set_rng_state(new_state: Tensor) -> None:
     """Go on where ``get_rng_state`` was called."""
-    stream(None).set_rng_state(new_state.array)
+    stream(None).set_rng_state(read(new_state))
 
 
 for _function in (manual_seed, initial_seed, seed, get_rng_state, set_rng_state):
@@ -221,7 +224,7 @@ def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None) -> Tensor:
     if p is not None:
         samples = in_order(input.array, input.array.dtype, _bernoulli_draw(p), stream(generator))
         return _bernoulli_number(input, Tensor(samples))
-    samples = stream(generator).bernoulli(input.array.shape, input.array, input.dtype.numpy)
+    samples = stream(generator).bernoulli(input.array.shape, read(input), input.dtype.numpy)
     return _bernoulli(input, Tensor(samples))
 
 
@@ -232,7 +235,7 @@ def _bernoulli_draw(p: Any) -> Draw:
 @composite
 def poisson(input: Tensor, generator: Any = None) -> Tensor:
     """Poisson counts with the rates ``input``."""
-    return _poisson(input, Tensor(stream(generator).poisson(input.array)))
+    return _poisson(input, Tensor(stream(generator).poisson(read(input))))
 
 
 @primitive(public=False, random=True, nondifferentiable=("input",), grows=lambda input, count: input.size * count)
@@ -268,9 +271,9 @@ def _normal_draw(mean: float, std: float) -> Draw:
 
 
 def _normal_each(mean: Any, std: Any, generator: Any) -> Any:
-    arrays = [one.array for one in (mean, std) if isinstance(one, Tensor)]
+    arrays = [read(one) for one in (mean, std) if isinstance(one, Tensor)]
     shape = arrays[0].shape if len(arrays) == 1 else broadcast_pair(arrays[0].shape, arrays[1].shape)
-    values = [one.array if isinstance(one, Tensor) else one for one in (mean, std)]
+    values = [read(one) if isinstance(one, Tensor) else one for one in (mean, std)]
     samples = Tensor(stream(generator).normal(shape, arrays[0].dtype, values[0], values[1]))
     if len(arrays) == 2:
         return normal_samples(mean, std, samples)
@@ -350,7 +353,7 @@ def bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
     """Fill with 1, with probability ``p`` (one, or a tensor of them), else 0."""
     if not isinstance(p, Tensor):
         return _fill(_bernoulli_fill, input, _bernoulli_draw(p), generator)
-    each = ops.expand(p.detach(), input.array.shape).array
+    each = read(ops.expand(p.detach(), input.array.shape))
 
     def draw(source: Generator, shape: Sequence[int], dtype: Any) -> Array:
         return source.bernoulli(input.array.shape, each, dtype).reshape(shape)

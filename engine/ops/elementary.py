@@ -11,6 +11,7 @@ import numpy as np
 from engine import ops
 from engine.dtypes import COMPLEX
 from engine.errors import OpError
+from engine.kernels.trigonometry import cosine, sine
 from engine.op import Array, primitive
 from engine.tensor import Tensor
 
@@ -86,10 +87,7 @@ log1p.vjp(input=lambda g, input: g / (input + 1).conj())
 @primitive(pointwise=True, promote="int_to_float", aliases=("special.expit", "nn.functional.sigmoid"))
 def sigmoid(input: Array) -> Array:
     """``1 / (1 + exp(-input))``."""
-    result = np.asarray(np.negative(input))
-    np.exp(result, out=result)
-    result += 1
-    return np.divide(1, result, out=result)
+    return 1 / (1 + np.exp(-input))
 
 
 sigmoid.vjp(input=lambda g, out: ops.sigmoid_backward(g, out))
@@ -153,19 +151,19 @@ logit.vjp(input=_logit_input)
 
 
 # -- circular functions -------------------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", total=True)
 def sin(input: Array) -> Array:
     """Sine."""
-    return np.sin(input)
+    return sine(input)
 
 
 sin.vjp(input=lambda g, input: g * ops.cos(input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", total=True)
 def cos(input: Array) -> Array:
     """Cosine."""
-    return np.cos(input)
+    return cosine(input)
 
 
 cos.vjp(input=lambda g, input: -g * ops.sin(input).conj())

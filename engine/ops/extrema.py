@@ -48,13 +48,13 @@ def _extreme_values(name: str, extreme: Any, input: Array, dim: Any, keepdim: bo
     return extreme(input, axis=axes_of(input, dim), keepdims=keepdim)
 
 
-@primitive(supports="bif", kernel_name="max_values_cpu", promote="default")
+@primitive(supports="bif", kernel_name="max_values_cpu", promote="default", total=True)
 def amax(input: Array, dim: Dims = (), keepdim: bool = False) -> Array:
     """The largest elements over ``dim``; equal ones share the cotangent."""
     return _extreme_values("amax", np.max, input, dim, keepdim)
 
 
-@primitive(supports="bif", kernel_name="min_values_cpu", promote="default")
+@primitive(supports="bif", kernel_name="min_values_cpu", promote="default", total=True)
 def amin(input: Array, dim: Dims = (), keepdim: bool = False) -> Array:
     """The smallest elements over ``dim``; equal ones share the cotangent."""
     return _extreme_values("amin", np.min, input, dim, keepdim)

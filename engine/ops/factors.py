@@ -57,7 +57,7 @@ def check_precision(name: str, tensor: Tensor) -> None:
 
 def identity(n: int, like: Any) -> Tensor:
     """The real identity matrix of the precision of ``like``."""
-    return Tensor(np.eye(n, dtype=like.array.real.dtype))
+    return Tensor(np.eye(n, dtype=like.array.dtype.type(0).real.dtype))
 
 
 def each(kernel: Callable[..., tuple[Array, int]], matrices: Array) -> tuple[Array, Array]:

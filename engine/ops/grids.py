@@ -12,7 +12,7 @@ import numpy as np
 from engine import dtypes, modes, ops
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Arrays, Extents, broadcast_pair, composite, primitive, wrap_dim
-from engine.tensor import Size, Tensor
+from engine.tensor import Size, Tensor, read
 
 INDEXING = "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument."
 
@@ -59,7 +59,7 @@ def repeated_places(repeats: Array) -> Array:
 
 
 def _places(repeats: Tensor, output_size: int | None) -> Any:
-    array = repeats.array
+    array = read(repeats)
     if array.ndim != 1:
         raise OpError("repeat_interleave only accept 1D vector as repeat")
     if repeats.dtype not in (dtypes.int64, dtypes.int32):

@@ -18,7 +18,7 @@ from engine.op import Array, Arrays, Mask, Scalar, Size, composite, primitive
 from engine.ops.create import check_fits
 from engine.ops.literals import made_of
 from engine.overloads import overloaded
-from engine.tensor import Tensor
+from engine.tensor import Tensor, read
 
 BYTE_INDEX = "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead."
 DTYPE_INDEX = "tensors used as indices must be long, int, byte or bool tensors"
@@ -90,7 +90,9 @@ def _picked(index: Array) -> tuple[int, ...]:
     return (int(np.count_nonzero(index)),) if index.dtype in (np.bool_, np.uint8) else index.shape
 
 
-@primitive(public=False, nondifferentiable=("indices",), grows=_growth)
+@primitive(
+    public=False, nondifferentiable=("indices",), grows=_growth, data_dependent=lambda indices: _has_mask(indices)
+)
 def index(input: Array, indices: Arrays, places: Size) -> Array:
     """The elements at ``indices``."""
     return np.asarray(input[_located(input.shape, indices, places)], order="C")
@@ -105,6 +107,11 @@ def added_at(input: Array, indices: Arrays, places: Size, size: Size) -> Array:
     result = np.zeros(size, input.dtype)
     _add_at(result, _located(size, indices, places), input, indices)
     return result
+
+
+def _has_mask(indices: list[Array]) -> bool:
+    """Whether how many elements are meant is in the values of ``indices``."""
+    return any(index.dtype in (np.bool_, np.uint8) for index in indices)
 
 
 def _add_at(target: Array, key: tuple[Any, ...], values: Array, indices: list[Array]) -> None:
@@ -289,9 +296,9 @@ class _Walk:
     def step_tensor(self, entry: Tensor, position: int) -> None:
         """Take an index tensor: one number selects, others are collected."""
         if entry.array.ndim == 0 and entry.dtype in _MASKS:
-            self.take(bool(entry.array))
+            self.take(bool(read(entry)))
         elif entry.array.ndim == 0 and entry.dtype.category == dtypes.INTEGER:
-            self.view = selected(self.view, self.dim, int(entry.array), position)
+            self.view = selected(self.view, self.dim, int(read(entry)), position)
         else:
             _check_index(entry)
             self.collect(entry)

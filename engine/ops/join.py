@@ -19,7 +19,7 @@ from engine.op import (
     primitive,
     wrap_dim,
 )  # fmt: skip
-from engine.tensor import Tensor
+from engine.tensor import Tensor, read
 
 
 # -- one after the other ------------------------------------------------------------------------------------------
@@ -218,7 +218,7 @@ def _split_argument(asked: Any) -> Any:
             "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional tensor, but "
             f"got a tensor with {asked.array.ndim} dims"
         )
-    return asked.array.tolist()
+    return read(asked).tolist()
 
 
 def _cuts(asked: Any, extent: int) -> list[int]:

@@ -16,7 +16,7 @@ from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
 from engine.op import Array, composite
 from engine.ops.create import checked_size, dtype_of_number, factory, filled, fits
 from engine.storage import Storage
-from engine.tensor import Size, Tensor, from_array
+from engine.tensor import Size, Tensor, from_array, read
 
 COPY_CONSTRUCT = (
     "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
@@ -44,7 +44,7 @@ def tensor(data: Any, *, dtype: DType | None = None) -> Tensor:
 def made_of(data: Any, dtype: DType | None) -> Tensor:
     """A new tensor with the values of ``data``, in the reference's choice of dtype unless one is given."""
     if isinstance(data, Tensor):
-        return from_array(data.array.astype((dtype or data.dtype).numpy, order="K"))
+        return from_array(read(data).astype((dtype or data.dtype).numpy, order="K"))
     if isinstance(data, np.ndarray):
         return from_array(np.array(data, (dtype or _array_dtype(data)).numpy, order="C"))
     if isinstance(data, str):

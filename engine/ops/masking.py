@@ -20,7 +20,7 @@ UINT8_CONDITION = (
 )
 
 
-@primitive(public=False, pointwise=True, grad_fn="WhereBackward0", numbers=("input", "other"))
+@primitive(public=False, pointwise=True, total=True, grad_fn="WhereBackward0", numbers=("input", "other"))
 def choose(condition: Mask, input: Array, other: Array) -> Array:
     """``input`` where ``condition`` holds, ``other`` elsewhere."""
     return select(condition, input, other)

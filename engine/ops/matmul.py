@@ -42,7 +42,7 @@ def _check_vectors(input: Tensor, other: Tensor) -> None:
         raise OpError(LENGTHS.format(*input.shape, *other.shape))
 
 
-@primitive(check=lambda input, tensor: _check_vectors(input, tensor))
+@primitive(total=True, check=lambda input, tensor: _check_vectors(input, tensor))
 def dot(input: Array, tensor: Array) -> Array:
     """The sum of the products of two vectors of one length."""
     return np.dot(input, tensor)
@@ -51,7 +51,7 @@ def dot(input: Array, tensor: Array) -> Array:
 dot.vjp(input=lambda g, tensor: g * tensor.conj(), tensor=lambda g, input: g * input.conj())
 
 
-@primitive(check=_check_vectors)
+@primitive(total=True, check=_check_vectors)
 def vdot(input: Array, other: Array) -> Array:
     """``dot`` with the first vector conjugated."""
     return np.asarray(np.vdot(input, other))
@@ -88,13 +88,24 @@ def _check_mm(input: Tensor, mat2: Tensor) -> None:
     _check_not_bool("addmm_impl_cpu_", input)
 
 
-@primitive(check=_check_mm, grows=lambda input, mat2: input.shape[0] * mat2.shape[1])
+@primitive(total=True, check=_check_mm, grows=lambda input, mat2: input.shape[0] * mat2.shape[1])
 def mm(input: Array, mat2: Array) -> Array:
     """The product of two matrices: ``(n, k), (k, m) -> (n, m)``."""
     return np.matmul(input, mat2)
 
 
-mm.vjp(input=lambda g, mat2: ops.mm(g, mat2.t().conj()), mat2=lambda g, input: ops.mm(input.t().conj(), g))
+def _by_right_factor(g: Any, left: Tensor, geometry: Any) -> Any:
+    """The cotangent of a right factor, laid out as that is: the factor often is a weight transposed."""
+    rows, columns = geometry[0]
+    if geometry[1] == (1, rows) and columns > 1:
+        return ops.t(ops.mm(ops.t(g), left.conj()))
+    return ops.mm(left.t().conj(), g)
+
+
+mm.vjp(
+    input=lambda g, mat2: ops.mm(g, mat2.t().conj()),
+    mat2=lambda g, input, mat2_geometry: _by_right_factor(g, input, mat2_geometry),
+)
 
 
 def _check_mv(input: Tensor, vec: Tensor) -> None:
@@ -113,7 +124,7 @@ def _check_addmv(input: Tensor, mat: Tensor, vec: Tensor) -> None:
         raise OpError("addmv input tensors must have the same dtype, but got {}, {}, and {}".format(*names))
 
 
-@primitive(check=_check_mv)
+@primitive(total=True, check=_check_mv)
 def mv(input: Array, vec: Array) -> Array:
     """The product of a matrix and a vector: ``(n, k), (k,) -> (n,)``."""
     return np.matmul(input, vec)
@@ -138,7 +149,7 @@ def _check_bmm(input: Tensor, mat2: Tensor) -> None:
     _check_dtypes("expected scalar type {} but found {}", input, mat2)
 
 
-@primitive(check=_check_bmm, grows=lambda input, mat2: prod(input.shape[:-1]) * mat2.shape[-1])
+@primitive(total=True, check=_check_bmm, grows=lambda input, mat2: prod(input.shape[:-1]) * mat2.shape[-1])
 def bmm(input: Array, mat2: Array) -> Array:
     """The products of two batches of matrices: ``(b, n, k), (b, k, m) -> (b, n, m)``."""
     return np.matmul(input, mat2)
@@ -186,7 +197,7 @@ def _check_addmm(input: Tensor, mat1: Tensor, mat2: Tensor) -> None:
     _check_sum_dtypes(input, mat1, mat2)
 
 
-@primitive(check=_check_addmm, writes=True)
+@primitive(total=True, check=_check_addmm, writes=True)
 def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * (mat1 @ mat2)``."""
     return _plus(input, np.matmul(mat1, mat2), beta, alpha)
@@ -195,11 +206,11 @@ def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Scalar = 1, alpha: Sc
 addmm.vjp(
     input=lambda g, beta: _cotimes(g, beta),
     mat1=lambda g, mat2, alpha: _cotimes(ops.mm(g, mat2.t().conj()), alpha),
-    mat2=lambda g, mat1, alpha: _cotimes(ops.mm(mat1.t().conj(), g), alpha),
+    mat2=lambda g, mat1, mat2_geometry, alpha: _cotimes(_by_right_factor(g, mat1, mat2_geometry), alpha),
 )
 
 
-@primitive(check=_check_addmv, writes=True)
+@primitive(total=True, check=_check_addmv, writes=True)
 def addmv(input: Array, mat: Array, vec: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * (mat @ vec)``."""
     return _plus(input, np.matmul(mat, vec), beta, alpha)
@@ -212,7 +223,7 @@ addmv.vjp(
 )
 
 
-@primitive(promote="default", writes=True)
+@primitive(promote="default", writes=True, total=True)
 def addr(input: Array, vec1: Array, vec2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * outer(vec1, vec2)``."""
     return _plus(input, np.multiply(vec1[:, None], vec2), beta, alpha)
@@ -235,7 +246,7 @@ def _check_baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor) -> None:
     _check_dtypes("expected scalar type {} but found {}", batch1, batch2)
 
 
-@primitive(check=_check_baddbmm, writes=True)
+@primitive(total=True, check=_check_baddbmm, writes=True)
 def baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * bmm(batch1, batch2)``."""
     return _plus(input, np.matmul(batch1, batch2), beta, alpha)
@@ -253,7 +264,7 @@ def _check_addbmm(input: Tensor, batch1: Tensor, batch2: Tensor) -> None:
     _check_sum_dtypes(input, batch1, batch2)
 
 
-@primitive(check=_check_addbmm, writes=True)
+@primitive(total=True, check=_check_addbmm, writes=True)
 def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * bmm(batch1, batch2).sum(0)``."""
     return _plus(input, np.matmul(batch1, batch2).sum(0), beta, alpha)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from math import inf
 from typing import Any
 
-import numpy as np
-
 from engine import dtypes, ops
 from engine.binding import wrap_dim
 from engine.dtypes import DType
@@ -79,7 +77,7 @@ def _extreme(values: Tensor, ord: float, dim: int, keepdim: bool) -> Tensor:
         return ops.amin(values, dim, keepdim)
     if values.array.shape[dim]:
         return ops.amax(values, dim, keepdim)
-    return Tensor(np.sum(values.array, axis=dim, keepdims=keepdim))
+    return ops.sum(values.detach(), dim, keepdim)
 
 
 @composite(name="linalg.norm")

@@ -50,7 +50,7 @@ def clone(input: Array) -> Array:
 clone.vjp(input=lambda g: g)
 
 
-@primitive(public=False)
+@primitive(public=False, total=True, layout_only=("input",))
 def zeros_of(input: Array) -> Array:
     """Zeros of the shape and dtype of ``input``, which they do not depend on."""
     return np.zeros(input.shape, input.dtype)
@@ -59,7 +59,9 @@ def zeros_of(input: Array) -> Array:
 zeros_of.vjp(input=lambda g: g * 0)
 
 
-@primitive(public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2", idempotent=True)
+@primitive(
+    public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2", idempotent=True, layout_only=("input",)
+)
 def fill_number(input: Array, value: Scalar) -> Array:
     """A number in place of every element."""
     return np.full_like(input, value)
@@ -68,7 +70,9 @@ def fill_number(input: Array, value: Scalar) -> Array:
 fill_number.vjp(input=lambda g: zeros_of(g))
 
 
-@primitive(public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3", idempotent=True)
+@primitive(
+    public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3", idempotent=True, layout_only=("input",)
+)
 def fill_tensor(input: Array, value: Array) -> Array:
     """The 0-d ``value`` in place of every element."""
     return np.full_like(input, value)
@@ -98,7 +102,7 @@ def _fill_inplace(input: Tensor, value: Any) -> Tensor:
     return op.inplace(*chosen)
 
 
-@primitive(public=False, idempotent=True)
+@primitive(public=False, idempotent=True, layout_only=("input",))
 def zero(input: Array) -> Array:
     """0 in place of every element."""
     return np.zeros_like(input)

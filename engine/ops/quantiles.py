@@ -9,7 +9,7 @@ import numpy as np
 from engine import dtypes, ops
 from engine.errors import OpError
 from engine.op import Dim, composite, wrap_dim
-from engine.tensor import Tensor, from_array
+from engine.tensor import Tensor, from_array, read
 
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
@@ -28,7 +28,7 @@ def _check_quantile(input: Tensor, q: Tensor, interpolation: str) -> None:
             "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, but got "
             f"{interpolation}"
         )
-    if not np.all((q.array >= 0) & (q.array <= 1)):
+    if not np.all((read(q) >= 0) & (read(q) <= 1)):
         raise OpError("quantile() q values must be in the range [0, 1]")
 
 

@@ -9,7 +9,7 @@ from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
 from engine.op import weak
 from engine.ops.casts import dtype_named
-from engine.tensor import Tensor
+from engine.tensor import Tensor, read
 
 
 def is_tensor(obj: Any) -> bool:
@@ -47,7 +47,7 @@ def is_nonzero(input: Tensor) -> bool:
     size = input.array.size
     if size != 1:
         raise OpError(f"Boolean value of Tensor with {'no values' if not size else 'more than one value'} is ambiguous")
-    return bool(input.array)
+    return bool(read(input))
 
 
 def is_same_size(input: Tensor, other: Tensor) -> bool:

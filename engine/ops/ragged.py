@@ -10,7 +10,7 @@ import numpy as np
 from engine import ops
 from engine.errors import OpError
 from engine.op import Array, Index, Scalar, composite, primitive, wrap_dim
-from engine.tensor import Tensor
+from engine.tensor import Tensor, read
 
 _REDUCTIONS = {"sum": "sum", "mean": "mean", "prod": "prod", "max": "max", "min": "min", "amax": "max", "amin": "min"}
 _UFUNCS: dict[str, Any] = {
@@ -129,9 +129,9 @@ def _check_segments(data: Tensor, name: str, bounds: Tensor, axis: int) -> None:
 
 
 def _check_lengths(data: Tensor, lengths: Tensor, axis: int) -> None:
-    if (lengths.array < 0).any():
+    if (read(lengths) < 0).any():
         raise OpError("lengths contains negative value!")
-    if (lengths.array.sum(axis=-1) != data.array.shape[axis]).any():
+    if (read(lengths).sum(axis=-1) != data.array.shape[axis]).any():
         raise OpError(
             "segment_reduce(): Expected all rows of lengths along axis to sum to data.size(lengths.dim()-1) when "
             "!unsafe."

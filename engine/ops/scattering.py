@@ -17,7 +17,7 @@ from engine.ops.casts import converted
 from engine.ops.create import check_fits
 from engine.ops.gathering import add_at, check_inside, flat_places, wrapped_places
 from engine.overloads import overloaded
-from engine.tensor import Tensor
+from engine.tensor import Tensor, read
 
 REDUCE_SCATTER = (
     "The reduce argument of torch.scatter with Tensor src is deprecated and will be removed in a future PyTorch "
@@ -278,7 +278,7 @@ def _check_copied(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Non
             "index_copy_(): When source and destination are not scalars, their dimensionality must match. Source "
             f"dimensionality ({len(theirs)}), destination dimensionality ({len(ours)})"
         )
-    _check_copied_extents(ours, theirs, dim, index.array)
+    _check_copied_extents(ours, theirs, dim, read(index))
 
 
 def _check_copied_extents(ours: tuple[int, ...], theirs: tuple[int, ...], dim: int, index: Array) -> None:
@@ -352,7 +352,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Any:
         check_fits(weak(value).array.item(), input.dtype)
         return index_filled, (input, dim, index, value)
     if value.array.ndim == 0:
-        check_fits(value.array.item(), input.dtype)
+        check_fits(read(value).item(), input.dtype)
     return index_filled_tensor, (input, dim, index, value)
 
 

@@ -11,7 +11,7 @@ from engine import dtypes, ops
 from engine.dtypes import FLOATING
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Dim, Index, Scalar, composite, primitive
-from engine.tensor import Tensor
+from engine.tensor import Tensor, read
 
 
 # -- distinct values ----------------------------------------------------------------------------------------------
@@ -116,7 +116,7 @@ def unique_consecutive(
 
 # -- counts -------------------------------------------------------------------------------------------------------
 def _check_bincount(input: Tensor, weights: Tensor | None, minlength: int) -> None:
-    array = input.array
+    array = read(input)
     if input.dtype.category >= FLOATING or input.dtype is dtypes.bool_:
         raise UnsupportedError(f"\"bincount_cpu\" not implemented for '{input.dtype.scalar_type}'")
     if minlength < 0:
@@ -227,7 +227,7 @@ def _check_sorter(sequence: Tensor, sorter: Tensor | None) -> None:
         raise OpError(
             f"torch.searchsorted(): sorter must be a tensor of long dtype but got dtype {sorter.dtype.scalar_type}"
         )
-    if sorter.array.size and not 0 <= sorter.array.min() <= sorter.array.max() < sequence.array.shape[-1]:
+    if sorter.array.size and not 0 <= read(sorter).min() <= read(sorter).max() < sequence.array.shape[-1]:
         raise OpError("torch.searchsorted(): sorter index out of range")
 
 

@@ -15,7 +15,7 @@ from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER
 from engine.errors import ArgumentTypeError, OpError
 from engine.op import Array, Dims, Scalar, composite, primitive
 from engine.ops.reduce import accumulator, axes_of, reduced_count, unreduced
-from engine.tensor import Tensor
+from engine.tensor import Tensor, read
 
 
 # -- variance -----------------------------------------------------------------------------------------------------
@@ -57,13 +57,13 @@ def _plus(one: Any, other: Any) -> Any:
     return other if one is None else one if other is None else one + other
 
 
-@primitive(public=False, shown_as="var", grad_fn="VarBackward0")
+@primitive(public=False, total=True, shown_as="var", grad_fn="VarBackward0")
 def var_dim(input: Array, dim: Dims | None, correction: Scalar, keepdim: bool) -> Array:
     """The variance over ``dim`` with ``correction`` degrees of freedom taken off."""
     return _moments(input, dim, correction, keepdim)[0]
 
 
-@primitive(public=False, shown_as="std", grad_fn="StdBackward0")
+@primitive(public=False, total=True, shown_as="std", grad_fn="StdBackward0")
 def std_dim(input: Array, dim: Dims | None, correction: Scalar, keepdim: bool) -> Array:
     """The standard deviation over ``dim`` with ``correction`` degrees of freedom taken off."""
     return np.sqrt(_moments(input, dim, correction, keepdim)[0])
@@ -73,13 +73,13 @@ var_dim.vjp(input=_var_input)
 std_dim.vjp(input=_std_input)
 
 
-@primitive(public=False, shown_as="var_mean", outputs=("variance", "mean"), grad_fn="VarMeanBackward0")
+@primitive(public=False, total=True, shown_as="var_mean", outputs=("variance", "mean"), grad_fn="VarMeanBackward0")
 def var_mean_dim(input: Array, dim: Dims | None, correction: Scalar, keepdim: bool) -> tuple[Array, Array]:
     """Variance and mean over ``dim``."""
     return _moments(input, dim, correction, keepdim)
 
 
-@primitive(public=False, shown_as="std_mean", outputs=("deviation", "mean"), grad_fn="StdMeanBackward0")
+@primitive(public=False, total=True, shown_as="std_mean", outputs=("deviation", "mean"), grad_fn="StdMeanBackward0")
 def std_mean_dim(input: Array, dim: Dims | None, correction: Scalar, keepdim: bool) -> tuple[Array, Array]:
     """Standard deviation and mean over ``dim``."""
     variance, mean = _moments(input, dim, correction, keepdim)
@@ -208,7 +208,7 @@ def _freedom(total: Any, weights: Any, aweights: Tensor | None, correction: int)
     else:
         degrees = total - correction
     is_tensor = isinstance(degrees, Tensor)
-    if (degrees.array if is_tensor else degrees) <= 0:
+    if (read(degrees) if is_tensor else degrees) <= 0:
         modes.warn(
             "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations."
         )
@@ -230,7 +230,7 @@ def _check_cov(input: Tensor, fweights: Tensor | None, aweights: Tensor | None) 
     product_of_weights = np.array(1)
     for weights in (fweights, aweights):
         if weights is not None:
-            product_of_weights = product_of_weights * weights.array
+            product_of_weights = product_of_weights * read(weights)
     if (fweights is not None or aweights is not None) and np.sum(product_of_weights) == 0:
         raise OpError("cov(): weights sum to zero, can't be normalized")
 
@@ -250,7 +250,7 @@ def _check_weights(name: str, weights: Tensor, category: int, kind: str, count: 
             f"cov(): expected {name} to have the same numel as there are observations in the input but got "
             f"{weights.array.size} != {count}"
         )
-    if (weights.array < 0).any():
+    if (read(weights) < 0).any():
         raise OpError(f"cov(): {name} cannot be negative")
 
 

@@ -14,6 +14,7 @@ from scipy import special
 
 from engine import dtypes, modes, ops, registry
 from engine.errors import ArgumentValueError, OpError, UnsupportedError
+from engine.kernels.choice import select
 from engine.op import Array, Dim, Mask, Scalar, composite, primitive
 from engine.tensor import Tensor
 
@@ -27,13 +28,13 @@ def _run(op: Any, inplace: bool, *args: Any) -> Any:
 
 
 # -- piecewise linear ---------------------------------------------------------------------------------------------
-@primitive(public=False, pointwise=True, numbers=())
+@primitive(public=False, pointwise=True, total=True, numbers=())
 def slope_backward(grad: Array, input: Array, mask: Mask, inside: Scalar, outside: Scalar) -> Array:
     """``grad`` times a slope that is ``inside`` where ``mask`` holds and ``outside`` elsewhere.
 
     The slope is a step function of ``input``, whose own derivative is therefore zero.
     """
-    return np.where(mask, _times(grad, inside), _times(grad, outside))
+    return select(mask, _times(grad, inside), _times(grad, outside))
 
 
 def _times(grad: Array, slope: Any) -> Array:

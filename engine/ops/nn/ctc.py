@@ -11,7 +11,7 @@ from engine.errors import OpError, UnsupportedError
 from engine.kernels import ctc
 from engine.op import Array, Index, composite, primitive
 from engine.ops.nn import reduction as reductions
-from engine.tensor import Tensor
+from engine.tensor import Tensor, read
 
 WHERE = "(while checking arguments for ctc_loss_allocate_outputs)"
 
@@ -20,7 +20,7 @@ def _lengths(name: str, given: Any, batch: int) -> Tensor:
     """One length for each sample, as a tensor."""
     if isinstance(given, Tensor) and given.dtype.category > dtypes.INTEGER:
         raise OpError(f"{name} must be integral")
-    array = given.array if isinstance(given, Tensor) else np.asarray(given)
+    array = read(given) if isinstance(given, Tensor) else np.asarray(given)
     if array.size != batch:
         raise OpError(f"{name} must be of size batch_size")
     return Tensor(array.reshape(batch).astype(np.int64))
@@ -31,13 +31,13 @@ def _check_ctc(log_probs: Tensor, targets: Tensor, input_lengths: Tensor, target
     if not 0 <= blank < classes:
         raise OpError("blank must be in label range")
     for name, lengths in (("input_lengths", input_lengths), ("target_lengths", target_lengths)):
-        for length in lengths.array:
+        for length in read(lengths):
             if length < 0:
                 raise OpError(f"Expected {name} to have value at least 0, but got value {length} {WHERE}")
-    for length in input_lengths.array:
+    for length in read(input_lengths):
         if length > steps:
             raise OpError(f"Expected input_lengths to have value at most {steps}, but got value {length} {WHERE}")
-    _check_target_size(targets.array, target_lengths.array)
+    _check_target_size(targets.array, read(target_lengths))
 
 
 def _check_target_size(targets: Array, lengths: Array) -> None:

@@ -13,7 +13,7 @@ from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, Unsupp
 from engine.op import Array, Scalar, composite, primitive
 from engine.ops.nn import reduction as reductions
 from engine.ops.nn.reduction import reduced, refuse_grad, refuse_mixed, share
-from engine.tensor import Tensor
+from engine.tensor import Tensor, read
 
 LEAST_LOG = -100.0  # what binary_cross_entropy takes for the logarithm of zero
 LEAST_VARIANCE = 1e-12  # of a Bernoulli variable, in the derivative of binary_cross_entropy
@@ -387,7 +387,7 @@ def _variance(input: Tensor, var: Any) -> Tensor:
         return ops.ones_like(input) * var
     if not isinstance(var, Tensor):
         raise ArgumentTypeError(f"gaussian_nll_loss(): var must be a Tensor or a float, not {type(var).__name__}")
-    _refuse_negative(bool(np.any(var.array < 0)))
+    _refuse_negative(bool(np.any(read(var) < 0)))
     shape, own = input.array.shape, var.array.shape
     if own == shape:
         return var

@@ -26,7 +26,7 @@ def statistics(input: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, 
     return mean, 1 / np.sqrt(variance + input.dtype.type(eps))
 
 
-@primitive(public=False, nondifferentiable=("mean", "rstd"))
+@primitive(public=False, total=True, nondifferentiable=("mean", "rstd"))
 def standardized(input: Array, mean: Array, rstd: Array, dims: Dims, eps: float) -> Array:
     """``(input - mean) * rstd``. Both are functions of ``input``, known to the caller already."""
     return (input - mean) * rstd
@@ -37,7 +37,7 @@ standardized.vjp(
 )
 
 
-@primitive(public=False, nondifferentiable=("mean", "rstd"))
+@primitive(public=False, total=True, nondifferentiable=("mean", "rstd"))
 def standardized_backward(grad: Array, input: Array, mean: Array, rstd: Array, dims: Dims, eps: float) -> Array:
     """``grad`` pulled back through ``standardized``: what is left of it beside the constant and ``input`` itself."""
     normal = (input - mean) * rstd
@@ -115,7 +115,9 @@ def _layer_dims(shape: Any, normalized_shape: Any) -> tuple[int, ...]:
     return tuple(range(len(shape) - len(normalized_shape), len(shape)))
 
 
-@primitive(public=False, outputs=("out", "mean", "rstd"), grad_fn="NativeLayerNormBackward0", check=_check_layer)
+@primitive(
+    public=False, total=True, outputs=("out", "mean", "rstd"), grad_fn="NativeLayerNormBackward0", check=_check_layer
+)
 def layer_norm_stats(
     input: Array, normalized_shape: Size, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Array, Array]:
@@ -210,7 +212,7 @@ def _channels(ndim: int) -> tuple[int, ...]:
     return (1, -1) + (1,) * (ndim - 2)
 
 
-@primitive(method=False, outputs=("out", "mean", "rstd"), check=_check_group)
+@primitive(method=False, total=True, outputs=("out", "mean", "rstd"), check=_check_group)
 def native_group_norm(
     input: Array, weight: Array | None, bias: Array | None, N: int, C: int, HxW: int, group: int, eps: float
 ) -> tuple[Array, Array, Array]:
@@ -295,13 +297,13 @@ def _batch_norm_by(
     return _affine(normal, *by_channel).astype(input.dtype, copy=False)
 
 
-@primitive(public=False, outputs=("out", "mean", "rstd"), grad_fn="NativeBatchNormBackward0")
+@primitive(public=False, total=True, outputs=("out", "mean", "rstd"), grad_fn="NativeBatchNormBackward0")
 def batch_norm_train(input: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
     """Channels standardised over the batch, then scaled and shifted; and the statistics."""
     return _batch_norm(input, weight, bias, eps)
 
 
-@primitive(public=False, outputs=("out", "mean", "rstd"), grad_fn="NativeBatchNormLegitBackward0")
+@primitive(public=False, total=True, outputs=("out", "mean", "rstd"), grad_fn="NativeBatchNormLegitBackward0")
 def batch_norm_train_legit(
     input: Array, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Array, Array]:
@@ -309,7 +311,7 @@ def batch_norm_train_legit(
     return _batch_norm(input, weight, bias, eps)
 
 
-@primitive(public=False, nondifferentiable=("mean", "variance"), grad_fn="NativeBatchNormBackward0")
+@primitive(public=False, total=True, nondifferentiable=("mean", "variance"), grad_fn="NativeBatchNormBackward0")
 def batch_norm_eval(
     input: Array, weight: Array | None, bias: Array | None, mean: Array, variance: Array, eps: float
 ) -> Array:
@@ -317,7 +319,7 @@ def batch_norm_eval(
     return _batch_norm_by(input, weight, bias, mean, variance, eps)
 
 
-@primitive(public=False, nondifferentiable=("mean", "variance"), grad_fn="NativeBatchNormLegitBackward0")
+@primitive(public=False, total=True, nondifferentiable=("mean", "variance"), grad_fn="NativeBatchNormLegitBackward0")
 def batch_norm_eval_legit(
     input: Array, weight: Array | None, bias: Array | None, mean: Array, variance: Array, eps: float
 ) -> Array:
@@ -380,7 +382,7 @@ def _batch(
     refuse_grad("native_batch_norm", running_mean=mean, running_var=variance)
     if not training:
         nothing = Tensor(np.empty(0, input.array.dtype))
-        return evaluate(input, weight, bias, mean, variance, eps), nothing, Tensor(nothing.array.copy())
+        return evaluate(input, weight, bias, mean, variance, eps), nothing, Tensor(np.empty(0, input.array.dtype))
     out, own_mean, rstd = (t if i == 0 else t.detach() for i, t in enumerate(train(input, weight, bias, eps)))
     _update_running(mean, lambda: own_mean, momentum)
     _update_running(variance, lambda: ops.var(input, _batch_dims(input.ndim), correction=1), momentum)

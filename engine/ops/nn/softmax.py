@@ -30,7 +30,7 @@ def _axis(input: Array, dim: int) -> Any:
 
 
 # -- softmax ------------------------------------------------------------------------------------------------------
-@primitive(public=False, grad_fn="SoftmaxBackward0", shown_as="softmax")
+@primitive(public=False, total=True, grad_fn="SoftmaxBackward0", shown_as="softmax")
 def softmax_along(input: Array, dim: Dim) -> Array:
     """Exponentials of ``input``, divided by their sum along ``dim``."""
     _check_floating(input, dim, "softmax")
@@ -42,7 +42,7 @@ def softmax_along(input: Array, dim: Dim) -> Array:
 softmax_along.vjp(input=lambda g, out, dim: ops.softmax_backward(g, out, dim))
 
 
-@primitive(public=False, grad_fn="SoftmaxBackwardDataBackward0")
+@primitive(public=False, total=True, grad_fn="SoftmaxBackwardDataBackward0")
 def softmax_backward(grad: Array, out: Array, dim: Dim) -> Array:
     """``grad`` pulled back through a softmax with value ``out``."""
     weighted = grad * out
@@ -57,7 +57,7 @@ softmax_backward.vjp(grad=lambda g, out, dim: softmax_backward(g, out, dim), out
 
 
 # -- log_softmax --------------------------------------------------------------------------------------------------
-@primitive(public=False, grad_fn="LogSoftmaxBackward0", shown_as="log_softmax")
+@primitive(public=False, total=True, grad_fn="LogSoftmaxBackward0", shown_as="log_softmax")
 def log_softmax_along(input: Array, dim: Dim) -> Array:
     """The logarithm of the softmax of ``input`` along ``dim``."""
     _check_floating(input, dim, "log_softmax")
@@ -69,7 +69,7 @@ def log_softmax_along(input: Array, dim: Dim) -> Array:
 log_softmax_along.vjp(input=lambda g, out, dim: ops.log_softmax_backward(g, out, dim))
 
 
-@primitive(public=False, grad_fn="LogSoftmaxBackwardDataBackward0")
+@primitive(public=False, total=True, grad_fn="LogSoftmaxBackwardDataBackward0")
 def log_softmax_backward(grad: Array, out: Array, dim: Dim) -> Array:
     """``grad`` pulled back through a log_softmax with value ``out``."""
     return np.asarray(grad - np.exp(out) * np.sum(grad, axis=_axis(out, dim), keepdims=True))

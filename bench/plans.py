@@ -1,0 +1,69 @@
+"""The cases of the engine again, replayed as plans: what repeated requests of one program cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import torch
+
+import engine
+from bench import eager_small, elementwise, mlp
+from bench.measure import OURS, Comparison, compare, single_threaded, timed
+from engine import blocks, modes
+from engine.plan import Plan, planned
+from engine.recorder import Recorder
+
+Tensors = Sequence[Any]
+
+
+def plan_of(function: Callable[[], Any], inputs: Tensors, leaves: Tensors) -> Callable[[], object]:
+    """A replay of ``function``, which returns a loss, and of its gradient by ``leaves``."""
+    arrays = [tensor.array for tensor in inputs]
+    with modes.use(modes.State()), Recorder(arrays) as recorder:
+        loss = function()
+        loss.backward()
+    expected = [tensor.array for tensor in (loss, *(leaf.grad for leaf in leaves))]
+    plan = planned(recorder, expected)
+    assert isinstance(plan, Plan), plan
+    for one, other in zip(plan(*arrays), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    return partial(plan, *arrays)
+
+
+def small(seconds: float) -> list[Comparison]:
+    x, peer = eager_small.leaf(engine), eager_small.leaf(torch)
+    replay = plan_of(lambda: eager_small.chain(engine, x).sum(), [x], [x])
+    samplers = {OURS: timed(replay), "torch eager": timed(partial(eager_small.backward, torch, peer))}
+    return compare("50-op chain on 4 elements, forward + backward, as a plan", samplers, seconds)
+
+
+def large(seconds: float) -> list[Comparison]:
+    found = []
+    for dtype in ("float64", "float32"):
+        contenders = elementwise.leaves(dtype)
+        x, (_, peer) = contenders[OURS][1], contenders["torch"]
+        replay = plan_of(partial(_total, x), [x], [x])
+        samplers = {OURS: timed(replay), "torch": timed(partial(elementwise.gradient, torch, peer))}
+        found += compare(f"11-op chain on 1e6 {dtype}, forward + backward, as a plan", samplers, seconds / 2)
+    return found
+
+
+def _total(x: Any) -> Any:
+    return elementwise.chain(engine, x).sum()
+
+
+def classifier(seconds: float) -> list[Comparison]:
+    x, labels, layers = mlp.network(engine)
+    leaves = [leaf for layer in layers for leaf in layer]
+    replay = plan_of(lambda: mlp.loss(engine, x, labels, layers), [x, labels, *leaves], leaves)
+    samplers = {OURS: timed(replay), "torch": timed(partial(mlp.gradient, torch, *mlp.network(torch)))}
+    return compare("MLP 784-512-512-10, batch 256, gradient, as a plan", samplers, seconds)
+
+
+def run(seconds: float) -> list[Comparison]:
+    with single_threaded(), np.errstate(all="ignore"), patch.object(blocks, "THREADS", 1):
+        return [*small(seconds / 4), *large(seconds / 2), *classifier(seconds / 4)]

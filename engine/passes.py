@@ -1,0 +1,152 @@
+"""What is done to recorded steps before they are compiled: taken apart, computed once, merged, left out."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from typing import Any
+
+import numpy as np
+
+from engine.recorder import Step, Value, cast_to, copy_of, written
+from engine.tracing import traced
+
+SMALL_BYTES = 64  # constants up to this size are told apart by what they hold
+COPIES = (cast_to, copy_of, written)
+
+
+class Simplifier:
+    """Goes through the steps once, in order. ``resolve`` says which value of the result stands for a recorded one."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+        self._names: dict[Value, Value] = {}
+        self._made: dict[Hashable, tuple[Value, ...]] = {}
+        self._constants: dict[Hashable, Value] = {}
+
+    def resolve(self, value: Value) -> Value:
+        """The value that ``value`` turned out to be."""
+        while value in self._names:
+            value = self._names[value]
+        return value
+
+    def root(self, value: Value) -> Value:
+        """The value whose memory ``value`` looks into."""
+        value = self.resolve(value)
+        while value.root is not value:
+            value = self.resolve(value.root)
+        return value
+
+    def add(self, step: Step) -> None:
+        """Take a recorded step apart, and what comes out up."""
+        self._substitute(step)
+        simple, names = traced(step) if _may_be_traced(step) else ([step], {})
+        for one in simple:
+            self._substitute(one)
+            self._take(one)
+        self._names.update(names)
+
+    def _substitute(self, step: Step) -> None:
+        step.args = tuple([self._argument(arg) for arg in step.args])
+        if step.named:
+            step.named = {name: self._argument(arg) for name, arg in step.named.items()}
+
+    def _argument(self, argument: Any) -> Any:
+        if isinstance(argument, Value):
+            return self._unique(self.resolve(argument))
+        return [self._argument(item) for item in argument] if type(argument) is list else argument
+
+    def _unique(self, value: Value) -> Value:
+        """Small equal constants are one."""
+        array = value.constant
+        if array is None or array.nbytes > SMALL_BYTES:
+            return value
+        return self._constants.setdefault((array.dtype, array.shape, array.strides, array.tobytes()), value)
+
+    def _take(self, step: Step) -> None:
+        same = _same(step)
+        if same is not None:
+            self._names[step.results[0]] = same
+            return
+        if not any(value.depends for value in step.operands()):
+            _compute(step)
+            return
+        key = _key(step)
+        made = self._made.get(key) if key is not None else None
+        if made is not None:
+            self._names.update(zip(step.results, made, strict=True))
+            return
+        if key is not None:
+            self._made[key] = step.results
+        self.steps.append(step)
+
+
+def _may_be_traced(step: Step) -> bool:
+    return step.op is not None and not step.op.view and not step.op.has_lists
+
+
+def _same(step: Step) -> Value | None:
+    """The operand that the step gives back: a copy of what is never written to, or that times one."""
+    if step.call in COPIES:
+        source = step.args[0]
+    elif step.call is np.multiply and not step.named:
+        source = _other_factor(*step.args)
+    else:
+        return None
+    return source if isinstance(source, Value) and _looks_like(source, step.results[0]) else None
+
+
+def _other_factor(left: Any, right: Any) -> Any:
+    """The factor beside a one."""
+    return right if _is_one(left) else left if _is_one(right) else None
+
+
+def _is_one(factor: Any) -> bool:
+    array = factor.constant if isinstance(factor, Value) else None
+    return array is not None and bool((array == 1).all())
+
+
+def _looks_like(value: Value, other: Value) -> bool:
+    return (value.dtype, value.shape, value.strides) == (other.dtype, other.shape, other.strides)
+
+
+def _compute(step: Step) -> None:
+    """Run a step that depends on no input, once and for all."""
+    args = [_constant(arg) for arg in step.args]
+    given = step.call(*args, **{name: _constant(arg) for name, arg in step.named.items()})
+    for value, array in zip(step.results, given if step.many else (given,), strict=True):
+        value.constant = np.asarray(array)
+        value.depends = False
+
+
+def _constant(argument: Any) -> Any:
+    if isinstance(argument, Value):
+        return argument.constant
+    return [_constant(item) for item in argument] if type(argument) is list else argument
+
+
+def _key(step: Step) -> Hashable | None:
+    """Equal for steps that give the same; ``None`` where that cannot be told."""
+    key = (step.call, *map(_part, step.args), *((name, _part(arg)) for name, arg in step.named.items()))
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def _part(argument: Any) -> Hashable:
+    """An argument with its type: 1, 1.0 and True are equal, -0.0 and 0.0 too, but give different results."""
+    if isinstance(argument, list | tuple):
+        return (type(argument), *map(_part, argument))
+    return (type(argument), repr(argument)) if isinstance(argument, int | float | complex) else argument
+
+
+def pruned(steps: list[Step], outputs: Iterable[Value]) -> list[Step]:
+    """The steps that an output needs, and those that may refuse a value."""
+    needed = set(outputs)
+    kept = []
+    for step in reversed(steps):
+        if step.keep or any(value in needed for value in step.results):
+            kept.append(step)
+            needed.update(step.operands())
+    return kept[::-1]

@@ -1,0 +1,228 @@
+"""Plans: a recorded run of a pure graph as straight-line kernel calls, replayed on other values.
+
+How a caller (``app.core.evaluate``) uses it. The first request of a program runs eagerly under a recorder; what it
+returned beside values (shapes, dtypes, ``grad_fn`` names) is the same for every replay, and the caller keeps it::
+
+    key = (program, tuple((name, array.shape, array.dtype.str, requires_grad), ...))
+    entry = cache.get(key)
+    if isinstance(entry, Plan):
+        with modes.use(state):
+            arrays = entry(*inputs)  # the outputs and gradients asked for, as arrays of their own
+    else:
+        leaves = [from_array(array, requires_grad) for ...]
+        with modes.use(state), Recorder([leaf.array for leaf in leaves]) as recorder:
+            outputs = run(program, leaves)
+            arrays = [tensor.array for tensor in (*outputs, *gradients)]
+        if entry is None:
+            cache.put(key, planned(recorder, arrays))
+
+``planned`` gives a ``Plan``, or ``Eager`` with the reason why there is none: random numbers, shapes that depend on
+values, values that Python looked at, writes to what was there before. Input arrays belong to the caller and must not be
+written to while a plan runs; a plan may run in several threads at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, NoReturn
+
+import numpy as np
+
+from engine import modes
+from engine.binding import Array
+from engine.errors import ArgumentValueError, OpError
+from engine.fusion import fused
+from engine.passes import Simplifier, pruned
+from engine.recorder import CLOCK, Recorder, Step, Value, copy_of
+
+FILE = "<plan>"
+TICK_ELEMENTS = 100_000  # how much work there is between two looks at the clock
+STEP_BYTES = 1_000  # about what a compiled step occupies
+KERNEL_ERRORS = (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgError, ZeroDivisionError)
+
+
+@dataclass(frozen=True, slots=True)
+class Eager:
+    """Why a graph has no plan."""
+
+    reason: str
+    nbytes: int = 100
+
+
+def planned(recorder: Recorder, outputs: Sequence[Array]) -> Plan | Eager:
+    """The plan that gives ``outputs``, arrays of the recorded run, for other inputs."""
+    values = [] if recorder.is_eager else [recorder.value_of(array) for array in outputs]
+    return Eager(recorder.reason) if recorder.is_eager else Plan(recorder, values)
+
+
+class Plan:
+    """Call it with arrays of the recorded specs. ``elements`` and ``len()`` say how much work it is."""
+
+    def __init__(self, recorder: Recorder, outputs: Sequence[Value]) -> None:
+        simple = Simplifier()
+        with modes.use(modes.State(warnings=[])):  # what kernels say here they have said while recorded
+            for step in recorder.steps:
+                simple.add(step)
+        wanted = [simple.resolve(value) for value in outputs]
+        steps = pruned(simple.steps, wanted)
+        self._specs = [(value.shape, value.dtype, value.strides) for value in recorder.inputs]
+        self._spent = recorder.spent
+        self.elements = sum(value.size for step in steps for value in step.results)
+        self._largest = max((value.size for step in steps for value in step.results), default=0)
+        self.steps = fused(steps, wanted)
+        source = _Source(recorder.inputs, self.steps)
+        self._run = source.compiled(wanted, _not_owned(wanted, simple, set(recorder.inputs)))
+        self._lines = source.origins
+        self.nbytes = source.constant_bytes + STEP_BYTES * len(steps)
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __call__(self, *inputs: Array) -> tuple[Array, ...]:
+        """The outputs, as eager execution would give them; raises what it would raise."""
+        arrays = [self._checked(*pair) for pair in zip(inputs, self._specs, strict=True)]
+        budget = modes.current().budget
+        tick: Callable[[], None] = _nothing
+        if budget is not None:
+            budget.reserve(self._largest, 0)
+            budget.spend(self._spent)
+            tick = budget.check_time
+        try:
+            return self._run(tick, *arrays)
+        except KERNEL_ERRORS as error:
+            self._refuse(error)
+
+    @staticmethod
+    def _checked(array: Array, spec: tuple[Any, ...]) -> Array:
+        """``array``, laid out as the recorded one was."""
+        shape, dtype, strides = spec
+        if array.shape != shape or array.dtype != dtype:
+            raise ArgumentValueError(f"a plan for {dtype}{list(shape)} got {array.dtype}{list(array.shape)}")
+        if array.strides == strides or not array.size:
+            return array
+        laid_out: Array = np.ndarray(shape, dtype, np.empty(_reach(shape, strides, dtype), np.uint8), strides=strides)
+        laid_out[...] = array
+        return laid_out
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        """Raise what the call path makes of an error in a kernel."""
+        op = self._lines.get(_line_of(error.__traceback__))
+        if op is None:
+            raise error
+        raise OpError(f"{op.signature.name}(): {error}") from error
+
+
+def _reach(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+    """How many bytes an array of that layout spans."""
+    return dtype.itemsize + sum((extent - 1) * step for extent, step in zip(shape, strides, strict=True))
+
+
+def _line_of(traceback: TracebackType | None) -> int:
+    """The line of the generated source that an error comes from, or 0."""
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_filename == FILE:
+            return traceback.tb_lineno
+        traceback = traceback.tb_next
+    return 0
+
+
+def _nothing() -> None:
+    """The clock of a run without a deadline."""
+
+
+def _not_owned(outputs: list[Value], simple: Simplifier, inputs: set[Value]) -> list[bool]:
+    """Which outputs look into memory of an input, a constant or an output before them, and so must be copied."""
+    seen: set[Value] = set()
+    found = []
+    for value in outputs:
+        root = simple.root(value)
+        found.append(root in inputs or not value.depends or root in seen)
+        seen.add(root)
+    return found
+
+
+class _Source:
+    """Straight-line Python for steps. Whatever is no local variable is bound through the namespace."""
+
+    def __init__(self, inputs: list[Value], steps: list[Step]) -> None:
+        self.inputs, self.steps = inputs, steps
+        self.origins: dict[int, Any] = {}  # which op a line belongs to
+        self.constant_bytes = 0
+        self._namespace: dict[str, Any] = {"asarray": np.asarray, "copy_of": copy_of}
+        self._bound: dict[int, str] = {}
+        self._locals: dict[Value, str] = {}
+        self._lines: list[str] = []
+
+    def compiled(self, outputs: list[Value], copies: list[bool]) -> Callable[..., tuple[Array, ...]]:
+        """The function of the clock and the inputs that returns ``outputs``."""
+        for number, value in enumerate(self.inputs):
+            self._locals[value] = f"x{number}"
+        self._lines = [f"def replay({', '.join(['tick', *self._locals.values()])}):"]
+        self._write_steps(self._last_uses(outputs))
+        returned = (
+            f"copy_of({self._text(v)}, 'K')" if c else self._text(v) for v, c in zip(outputs, copies, strict=True)
+        )
+        self._lines.append(f" return ({', '.join([*returned, ''])})" if outputs else " return ()")
+        exec(compile("\n".join(self._lines), FILE, "exec"), self._namespace)
+        return self._namespace["replay"]  # type: ignore[no-any-return]
+
+    def _last_uses(self, outputs: list[Value]) -> list[list[Value]]:
+        """After which step each value is not needed any more."""
+        seen = set(outputs)
+        dying: list[list[Value]] = []
+        for step in reversed(self.steps):
+            here = [value for value in dict.fromkeys((*step.operands(), *step.results)) if value not in seen]
+            seen.update(here)
+            dying.append([value for value in here if value.constant is None])
+        return dying[::-1]
+
+    def _write_steps(self, dying: list[list[Value]]) -> None:
+        work = 0
+        for step, dead in zip(self.steps, dying, strict=True):
+            self._write(step)
+            if dead:
+                self._lines.append(f" del {', '.join(self._locals[value] for value in dead)}")
+            work += sum(value.size for value in step.results)
+            if work >= TICK_ELEMENTS:
+                work = 0
+                self._lines.append(" tick()")
+
+    def _write(self, step: Step) -> None:
+        for value in step.results:
+            self._locals[value] = f"v{len(self._locals)}"
+        names = [self._locals[value] for value in step.results]
+        named = [f"{name}={self._text(arg)}" for name, arg in step.named.items()]
+        call = f"{self._bind(step.call)}({', '.join([*map(self._text, step.args), *named])})"
+        if not step.many and not step.results[0].shape:
+            call = f"asarray({call})"
+        self.origins[len(self._lines) + 1] = step.op
+        self._lines.append(f" {', '.join(names)}{',' if step.many else ''} = {call}")
+        self._lines.extend(
+            f" {name} = asarray({name})" for name, value in zip(names, step.results, strict=True)
+            if step.many and not value.shape
+        )  # fmt: skip
+
+    def _text(self, argument: Any) -> str:
+        if argument is CLOCK:
+            return "tick"
+        if isinstance(argument, Value):
+            return self._constant(argument) if argument.constant is not None else self._locals[argument]
+        return f"[{', '.join(map(self._text, argument))}]" if type(argument) is list else self._bind(argument)
+
+    def _constant(self, value: Value) -> str:
+        owner: Any = value.constant
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        if id(owner) not in self._bound:
+            self.constant_bytes += owner.nbytes
+            self._bind(owner)
+        return self._bind(value.constant)
+
+    def _bind(self, item: Any) -> str:
+        """A global name for ``item``, which the namespace keeps."""
+        if id(item) not in self._bound:
+            self._bound[id(item)] = f"k{len(self._bound)}"
+            self._namespace[self._bound[id(item)]] = item
+        return self._bound[id(item)]

@@ -1,0 +1,61 @@
+"""PlanCache: plans by key, bounded, for clients choose the keys."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable
+
+from engine.plan import Eager, Plan
+
+Entry = Plan | Eager
+
+
+class PlanCache:
+    """The plans used last, at most ``count`` of them and ``nbytes`` together with their keys; for many threads.
+
+    A graph that has no plan is remembered as ``Eager``, so that nobody tries again.
+    """
+
+    def __init__(self, count: int = 1_000, nbytes: int = 256 << 20) -> None:
+        self._count, self._limit = count, nbytes
+        self._lock = threading.Lock()
+        self._entries: OrderedDict[Hashable, tuple[Entry, int]] = OrderedDict()
+        self.nbytes = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, key: Hashable) -> Entry | None:
+        """What is known of ``key``."""
+        with self._lock:
+            found = self._entries.get(key)
+            if found is None:
+                return None
+            self._entries.move_to_end(key)
+            return found[0]
+
+    def put(self, key: Hashable, entry: Entry) -> None:
+        """Keep ``entry``, unless it alone is too large; what was used longest ago makes room."""
+        size = entry.nbytes + _size(key)
+        with self._lock:
+            self._drop(key)
+            if size > self._limit:
+                return
+            self._entries[key] = entry, size
+            self.nbytes += size
+            while len(self._entries) > self._count or self.nbytes > self._limit:
+                self._drop(next(iter(self._entries)))
+
+    def _drop(self, key: Hashable) -> None:
+        _, size = self._entries.pop(key, (None, 0))
+        self.nbytes -= size
+
+
+def _size(key: Hashable) -> int:
+    """About the bytes that a key occupies."""
+    return sys.getsizeof(key) + (sum(map(_size, key)) if isinstance(key, tuple) else 0)
+
+
+__all__ = ["PlanCache"]
