@@ -19,6 +19,7 @@ from starlette.types import Receive
 
 from app.core.directory import Directory, Precondition
 from app.core.errors import InvalidRequest, Unauthorized
+from app.core.evaluator import Call, Evaluator
 from app.core.limits import Limits
 from app.core.pulse import Pulse
 from app.core.replies import Key, Reply
@@ -48,6 +49,7 @@ class Services:
         store = store_for(settings.store, settings.data, settings.sync, settings.threads + 2)
         self.directory = Directory(store, settings.limits, settings.cache_bytes)
         self.pulse = Pulse(store.check)
+        self.evaluator = Evaluator(settings.limits)
         self.metrics = Metrics()
 
 
@@ -63,9 +65,14 @@ ServicesDep = Annotated[Services, Depends(services_of)]
 # -- who asks ---------------------------------------------------------------------------------------------------------
 async def owner_of(services: ServicesDep, request: Request) -> str:
     """The owner of the key that the request names. Raises ``Unauthorized``."""
+    return owner_for(services, request.headers.get("authorization", ""))
+
+
+def owner_for(services: Services, authorization: str) -> str:
+    """The owner of the key in an Authorization header. Raises ``Unauthorized``."""
     if not services.owners:
         return LOCAL_OWNER
-    owner = services.owners.get(key_digest(_key(request.headers.get("authorization", ""))))
+    owner = services.owners.get(key_digest(_key(authorization)))
     if owner is None:
         raise Unauthorized("name a key: 'Authorization: Bearer KEY', or KEY as the password of HTTP Basic")
     return owner
@@ -112,6 +119,10 @@ class Exchange:
     def limits(self) -> Limits:
         """The limits in force."""
         return self.services.limits
+
+    def call(self) -> Call:
+        """The request as it came, for the evaluator."""
+        return Call(self.body, self.content_type, self.content_encoding, self.accept, self.encoding)
 
     def parse(self, model: type[Model]) -> Model:
         """The body as ``model``; an empty one counts as an empty object."""

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import docs, openapi, problems
 from app.core.replies import RENEWAL_S
 from app.dependencies import Services
+from app.hot import EvaluateRoute
 from app.observation import Observation
 from app.routers import catalog, evaluate, health, sessions, tensors
 from app.settings import Settings
@@ -24,6 +26,20 @@ log = logging.getLogger("gradserve")
 SWEEP_INTERVAL_S = 60.0
 VERSION = "0.1.0"
 SUMMARY = "PyTorch's autograd as an HTTP computation API: graphs in, values and gradients out."
+
+
+class Application(FastAPI):
+    """FastAPI, but for the hot routes: these are looked up before the middleware and the router."""
+
+    hot: Mapping[tuple[str, str], ASGIApp] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and not scope["query_string"]:
+            route = self.hot.get((scope["method"], scope["path"]))
+            if route is not None:
+                await route(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -44,11 +60,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         services.workers.close()
         directory.store.close()
 
-    app = FastAPI(
+    app = Application(
         title="gradserve", version=VERSION, summary=SUMMARY, lifespan=lifespan, docs_url=None, redoc_url=None,
         separate_input_output_schemas=False,
     )  # fmt: skip
     app.state.services = services
+    app.hot = {("POST", "/v1/evaluate"): Observation(EvaluateRoute(services), services.metrics)}
     for module in (evaluate, sessions, tensors, catalog, health):
         app.include_router(module.router)
     app.add_middleware(Observation, metrics=services.metrics)

@@ -6,13 +6,20 @@ import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
-
-from engine.plan import Eager, Plan
-
-Entry = Plan | Eager
+from typing import Generic, Protocol, TypeVar
 
 
-class PlanCache:
+class Sized(Protocol):
+    """What occupies about ``nbytes``."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
+Entry = TypeVar("Entry", bound=Sized)
+
+
+class PlanCache(Generic[Entry]):
     """The plans used last, at most ``count`` of them and ``nbytes`` together with their keys; for many threads.
 
     A graph that has no plan is remembered as ``Eager``, so that nobody tries again.

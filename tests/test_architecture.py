@@ -47,7 +47,7 @@ APP = (
     ("core",),
     ("openapi", "problems", "receiving"),
     ("dependencies", "observation"),
-    ("routers",),
+    ("hot", "routers"),
     ("main",),
     ("cli",),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from app.core import interpret
@@ -12,13 +13,23 @@ from app.wire.code import parse_code
 from app.wire.messages import RunRequest
 from engine import modes
 
+Answer = dict[str, Any]
+Run = Callable[[RunRequest], Answer]
 
-def evaluate(request: RunRequest, limits: Limits, encoding: Encoding) -> dict[str, Any]:
+
+def evaluate(request: RunRequest, limits: Limits, encoding: Encoding) -> Answer:
     """The answer to ``request``. Encode it at once: its data may look into tensors."""
+    return evaluate_into(request, limits, encoding, lambda request, run: run(request))
+
+
+def evaluate_into(
+    request: RunRequest, limits: Limits, encoding: Encoding, around: Callable[[RunRequest, Run], Answer]
+) -> Answer:
+    """The answer to ``request``, by a run that ``around`` starts and may watch."""
     state = fresh_state()
     state.warnings, state.budget = [], budget_of(limits)
     with modes.use(state):
-        answer = execute(request, {}, limits, encoding)
+        answer = around(request, lambda request: execute(request, {}, limits, encoding))
     if request.code is None:  # what a list of nodes seldom has is there when it has it
         for name in ("values", "prints", "warnings"):
             if not answer[name]:

@@ -123,7 +123,7 @@ def bind_inputs(inputs: dict[str, Any], namespace: Namespace, limits: Limits) ->
     leaves = {}
     for name, raw in inputs.items():
         check_name(name, ("inputs", name))
-        leaves[name] = decode_tensor(raw, limits, ("inputs", name))
+        leaves[name] = raw if isinstance(raw, Tensor) else decode_tensor(raw, limits, ("inputs", name))
     namespace.update(leaves)
     return leaves
 
@@ -153,7 +153,8 @@ def sweep(
 
 
 def _gradient(root: Root, limits: Limits, place: Place) -> Tensor | None:
-    return None if root.gradient is None else decode_tensor(root.gradient, limits, place)
+    raw = root.gradient
+    return raw if raw is None or isinstance(raw, Tensor) else decode_tensor(raw, limits, place)
 
 
 @contextmanager

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from app.core.evaluate import evaluate
-from app.core.replies import Reply
 from app.dependencies import ComputeDep
 from app.routers.declaration import COMPUTING, answer, problems, request_body
-from app.wire.messages import RunRequest
 
 router = APIRouter(tags=["evaluate"])
 
@@ -23,9 +20,4 @@ router = APIRouter(tags=["evaluate"])
 async def evaluate_graph(exchange: ComputeDep) -> Response:
     """Runs nodes or code in a fresh namespace; returns values, grad_fn names and gradients."""
 
-    def work() -> Reply:
-        request = exchange.parse(RunRequest)
-        encoding = exchange.data_encoding(request.encoding)
-        return exchange.reply(evaluate(request, exchange.limits, encoding))
-
-    return await exchange.compute(work)
+    return await exchange.compute(lambda: exchange.services.evaluator.answer(exchange.call()))

@@ -20,7 +20,6 @@ from app.wire.numbers import Numbers
 from app.wire.words import SPECIAL, Worded
 from engine import Tensor, dtypes, modes, tensors
 
-Encoding = Literal["json", "base64", "raw"]
 Place = tuple[str | int, ...]
 Array = np.ndarray[Any, Any]
 
@@ -37,6 +36,24 @@ KINDS: Final = {
     memoryview: "raw bytes",
     bool: "a boolean",
 }
+
+
+class Slots:
+    """In place of an encoding: notes the arrays of an answer, and puts a word in place of each."""
+
+    def __init__(self, encoding: Encoding, prefix: str) -> None:
+        self.encoding, self._prefix = encoding, prefix
+        self.arrays: list[Array] = []
+        self.words: list[str] = []
+
+    def take(self, array: Array) -> str:
+        """The word for ``array``."""
+        self.arrays.append(array)
+        self.words.append(f"{self._prefix}-{len(self.words)}")
+        return self.words[-1]
+
+
+Encoding = Literal["json", "base64", "raw"] | Slots
 
 
 class ArrayError(Exception):
@@ -380,6 +397,8 @@ def encode_array(array: Array, encoding: Encoding) -> Any:
     """The ``data`` of a record."""
     if encoding == "json":
         return _to_lists(array)
+    if isinstance(encoding, Slots):
+        return encoding.take(array)
     memory = np.asarray(array, order="C").reshape(-1).view(np.uint8).data
     return pybase64.b64encode_as_string(memory) if encoding == "base64" else memory
 

@@ -179,7 +179,7 @@ def decode(body: Body, form: Format, limits: Limits) -> Any:
         raise BodyTooLarge("json_depth", limits.json_depth) from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise MalformedBody(_malformed(form, error)) from None
-    _check_members(body, value, form, limits.json_depth)
+    check_members(body, value, form, limits.json_depth)
     return value
 
 
@@ -191,11 +191,23 @@ def decode_request(body: Body, form: Format, limits: Limits) -> Any:
     """
     if form is Format.MSGPACK:
         return _decode_views(body, limits)
-    cut = numbers.cut(body, 2 * limits.tensor_elements) if len(body) > numbers.LEAST_BYTES else None
+    cut = cut_out(body, form, limits)
     if cut is not None:
         with suppress(MalformedBody, numbers.Unusual):
             return cut.fill(decode(cut.rest, form, limits), limits.json_depth)
     return decode(body, form, limits)
+
+
+def cut_out(body: Body, form: Format, limits: Limits) -> numbers.Cut | None:
+    """The long lists of numbers of a JSON body, if it has any that can be read apart from the rest."""
+    if form is Format.MSGPACK or len(body) <= numbers.LEAST_BYTES:
+        return None
+    return numbers.cut(body, 2 * limits.tensor_elements)  # complex elements take two numbers
+
+
+def decode_part(part: msgspec.Raw, form: Format) -> Any:
+    """The value of a part of a body; long bytes in msgpack are a view of it. ``check_members`` has yet to be asked."""
+    return msgspec.json.decode(part) if form is Format.JSON else _opened(part, _LEVELS)
 
 
 _LARGE: Final = 2**16  # bytes
@@ -210,7 +222,7 @@ def _decode_views(body: Body, limits: Limits) -> Any:
         value = _opened(body, _LEVELS)
     except (RecursionError, msgspec.MsgspecError, ValueError):
         return decode(body, Format.MSGPACK, limits)
-    _check_members(body, value, Format.MSGPACK, limits.json_depth)
+    check_members(body, value, Format.MSGPACK, limits.json_depth)
     return value
 
 
@@ -235,7 +247,8 @@ def _malformed(form: Format, error: Exception) -> str:
     return f"the body is not valid {name}" + (f": {error}" if known else "")
 
 
-def _check_members(body: Body, value: Any, form: Format, depth: int) -> None:
+def check_members(body: Body, value: Any, form: Format, depth: int) -> None:
+    """Refuse what nests deeper than ``depth``, and msgpack that is more than JSON and bytes."""
     if form is Format.JSON and body.count(b"[") + body.count(b"{") <= depth:
         return  # fewer opening brackets than allowed levels, wherever they stand
     level, levels = [value], 0

@@ -33,7 +33,7 @@ def test_a_full_service_refuses_and_stays_healthy(serve: Serve, monkeypatch: pyt
         go_on.wait(30)
         return {}
 
-    monkeypatch.setattr("app.routers.evaluate.evaluate", slow)
+    monkeypatch.setattr("app.core.evaluator.evaluate", slow)
     client = serve(threads=1, queue=1)
     answers: list[httpx.Response] = []
 
@@ -64,7 +64,7 @@ def test_an_op_that_does_not_end_is_not_waited_for(serve: Serve, monkeypatch: py
         go_on.wait(30)
         return {}
 
-    monkeypatch.setattr("app.routers.evaluate.evaluate", endless)
+    monkeypatch.setattr("app.core.evaluator.evaluate", endless)
     client = serve(Limits(seconds=0.05))
     answer = client("POST", "/v1/evaluate", json={"nodes": []})
     assert (answer.status_code, answer.json()["type"]) == (504, "/problems/time-limit")

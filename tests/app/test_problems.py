@@ -253,7 +253,7 @@ def test_an_unexpected_error_is_a_bare_500_with_a_request_id(
     def broken(*_: Any) -> None:
         raise KeyError("/etc/passwd")
 
-    monkeypatch.setattr("app.routers.evaluate.evaluate", broken)
+    monkeypatch.setattr("app.core.evaluator.evaluate", broken)
     answer = serve()("POST", "/v1/evaluate", json={"nodes": []}, headers={"X-Request-Id": "r-1"})
     assert answer.status_code == 500
     assert answer.headers["x-request-id"] == answer.json()["request_id"] == "r-1"
@@ -266,7 +266,7 @@ def test_a_memory_error_is_a_413(serve: Serve, monkeypatch: pytest.MonkeyPatch) 
     def exhausted(*_: Any) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("app.routers.evaluate.evaluate", exhausted)
+    monkeypatch.setattr("app.core.evaluator.evaluate", exhausted)
     answer = serve()("POST", "/v1/evaluate", json={"nodes": []})
     assert (answer.status_code, answer.json()["type"]) == (413, "/problems/out-of-memory")
 

@@ -500,7 +500,7 @@ def test_random_expressions(program: list[tuple[str, int, int]], shape: tuple[in
 # -- the cache ----------------------------------------------------------------------------------------------------
 def test_a_hundred_thousand_keys_leave_little_behind() -> None:
     plan = plan_of(lambda x: x * 2, THREE)
-    cache = PlanCache(count=100, nbytes=1 << 20)
+    cache: PlanCache[Plan | Eager] = PlanCache(count=100, nbytes=1 << 20)
     for number in range(100_000):
         cache.put((b"program", number), plan)
     assert len(cache) == 100
@@ -513,7 +513,7 @@ def test_the_cache_counts_constants_and_keys() -> None:
     constant = from_array(np.ones(10_000))
     large = plan_of(lambda x: (x * constant).sum(), THREE[:1])
     assert large.nbytes > constant.array.nbytes
-    cache = PlanCache(nbytes=100_000)
+    cache: PlanCache[Plan | Eager] = PlanCache(nbytes=100_000)
     cache.put("large", large)
     cache.put(b"x" * 90_000, Eager("random numbers"))
     assert cache.get("large") is None
@@ -522,7 +522,7 @@ def test_the_cache_counts_constants_and_keys() -> None:
 
 
 def test_what_was_used_last_stays() -> None:
-    cache = PlanCache(count=2)
+    cache: PlanCache[Plan | Eager] = PlanCache(count=2)
     for key in "ab":
         cache.put(key, Eager(key))
     cache.get("a")
