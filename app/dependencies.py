@@ -195,7 +195,7 @@ ReadDep = Annotated[Exchange, Depends(exchange_without_body)]
 async def exchange_with_body(request: Request, plain: ReadDep) -> Exchange:
     """For endpoints that compute. Nothing is read, and nothing runs, for an answer that could not be written."""
     codec.answer_format(plain.accept)
-    return replace(plain, body=await read_body(request, plain.limits))
+    return replace(plain, body=await read_body(request.receive, request.headers.get("content-length"), plain.limits))
 
 
 ComputeDep = Annotated[Exchange, Depends(exchange_with_body)]

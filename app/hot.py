@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from app.core.evaluator import Call
@@ -17,7 +16,7 @@ from app.core.stopping import Stop
 from app.dependencies import Services, owner_for
 from app.receiving import Watch, read_body
 
-HEADERS: Final = (b"authorization", b"accept", b"content-type", b"content-encoding")
+HEADERS: Final = frozenset((b"authorization", b"accept", b"content-type", b"content-encoding", b"content-length"))
 
 
 class EvaluateRoute:
@@ -40,7 +39,7 @@ class EvaluateRoute:
         services = self._services
         given = {name: value.decode("latin-1") for name, value in scope["headers"] if name in HEADERS}
         owner_for(services, given.get(b"authorization", ""))
-        body = await read_body(Request(scope, receive), services.limits)
+        body = await read_body(receive, given.get(b"content-length"), services.limits)
         call = Call(body, given.get(b"content-type"), given.get(b"content-encoding"), given.get(b"accept"))
         reply = services.evaluator.quick(call)
         if reply is not None:

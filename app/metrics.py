@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import accumulate
 from threading import Lock
 from typing import Final
 
@@ -16,7 +18,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self._requests: Counter[tuple[str, str, int]] = Counter()
-        self._buckets: Counter[tuple[str, float]] = Counter()
+        self._buckets: Counter[tuple[str, int]] = Counter()  # by the place of the lowest bound that holds
         self._seconds: defaultdict[str, float] = defaultdict(float)
         self._counts: Counter[str] = Counter()
         self._lock = Lock()
@@ -28,9 +30,7 @@ class Metrics:
             self._requests[route, method, status] += 1
             self._seconds[route] += seconds
             self._counts[route] += 1
-            for bound in BUCKETS:
-                if seconds <= bound:
-                    self._buckets[route, bound] += 1
+            self._buckets[route, bisect_left(BUCKETS, seconds)] += 1
 
     def render(self, gauges: dict[str, float]) -> str:
         """All of it, with ``gauges`` read just now."""
@@ -51,7 +51,8 @@ class Metrics:
         yield "# HELP gradserve_request_seconds Time to answer, by route."
         yield "# TYPE gradserve_request_seconds histogram"
         for route, count in sorted(self._counts.items()):
-            for bound, below in [*((f"{b:g}", self._buckets[route, b]) for b in BUCKETS), ("+Inf", count)]:
+            totals = accumulate(self._buckets[route, place] for place in range(len(BUCKETS)))
+            for bound, below in [*zip(map("{:g}".format, BUCKETS), totals, strict=True), ("+Inf", count)]:
                 yield f'gradserve_request_seconds_bucket{{route="{route}",le="{bound}"}} {below}'
             yield f'gradserve_request_seconds_sum{{route="{route}"}} {self._seconds[route]:.6f}'
             yield f'gradserve_request_seconds_count{{route="{route}"}} {count}'

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 import secrets
+from itertools import count
 from time import perf_counter
 from typing import Final
 
-from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.metrics import Metrics
 from app.problems import response_to
 
 _ID: Final = re.compile(r"[\w.-]{1,64}")
+_PROCESS: Final = secrets.token_hex(6)
+_NUMBERS: Final = count(1)
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -60,8 +62,16 @@ class _Answer:
 
 
 def _request_id(scope: Scope) -> str:
-    given = Request(scope).headers.get("x-request-id", "")
-    return given if _ID.fullmatch(given) else secrets.token_hex(8)
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            given = value.decode("latin-1")
+            return given if _ID.fullmatch(given) else _next_id()
+    return _next_id()
+
+
+def _next_id() -> str:
+    """An id that no other request has: a number behind the process's own random word."""
+    return f"{_PROCESS}-{next(_NUMBERS)}"
 
 
 def _route(scope: Scope) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Awaitable, Generator
+from typing import Any, Final
 
-from fastapi import Request
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
@@ -14,23 +14,29 @@ from app.core.limits import Limits
 from app.core.stopping import Stop
 from app.wire.codec import Body, BodyTooLarge
 
+_NOTHING: Final[Message] = {"type": "http.request"}
 SLOWEST: Final = 1024  # bytes a second that a body has to come with, once its first moments are over
 UNWATCHED_S: Final = 0.05  # work that takes no longer is not worth a watch
 
 
-async def read_body(request: Request, limits: Limits) -> Body:
-    """The body, no more of it than allowed, in one buffer made for its declared length.
+async def read_body(receive: Receive, length: str | None, limits: Limits) -> Body:
+    """The body, no more of it than allowed, in one buffer made for its ``length``, as the client declares it.
 
     Raises ``BodyTooLarge``, ``TooSlow`` or ``ClientDisconnect``.
     """
-    declared = _declared(request)
+    declared = int(length) if length and length.isdecimal() and len(length) < 20 else 0
     if declared > limits.body_bytes:
         raise BodyTooLarge("body_bytes", limits.body_bytes)
+    first = _Begun(receive())
+    if first.done:  # all has come already, as nearly always: no need of a clock
+        message = _checked(first.message)
+        if not message.get("more_body"):
+            return _bounded(message.get("body", b""), limits)
     loop = asyncio.get_running_loop()
     started = loop.time()
     try:
         async with asyncio.timeout(limits.read_seconds) as patience:
-            message = await _next(request)
+            message = _checked(await first)
             if not message.get("more_body"):
                 return _bounded(message.get("body", b""), limits)
             body, size = bytearray(declared), 0  # memory is taken as it is written to
@@ -39,21 +45,32 @@ async def read_body(request: Request, limits: Limits) -> Body:
                 if not message.get("more_body"):
                     break
                 patience.reschedule(min(loop.time(), started + size / SLOWEST) + limits.read_seconds)
-                message = await _next(request)
+                message = _checked(await receive())
     except TimeoutError:
         raise TooSlow(limits.read_seconds) from None
     del body[size:]
     return body
 
 
-def _declared(request: Request) -> int:
-    """The length that the body is said to have; 0 if it comes in chunks."""
-    text = request.headers.get("content-length", "")
-    return int(text) if text.isdecimal() and len(text) < 20 else 0
+class _Begun:
+    """A coroutine that has run as far as it could without waiting; what it gives, if it is ``done``. Else await it."""
+
+    def __init__(self, waiting: Awaitable[Message]) -> None:
+        self._steps = waiting.__await__()
+        self.done, self.message = False, _NOTHING
+        try:
+            self._first = next(self._steps)
+        except StopIteration as end:
+            self.done, self.message = True, end.value
+
+    def __await__(self) -> Generator[Any, Any, Message]:
+        if not self.done:
+            yield self._first
+            self.message = yield from self._steps
+        return self.message
 
 
-async def _next(request: Request) -> Message:
-    message = await request.receive()
+def _checked(message: Message) -> Message:
     if message["type"] == "http.disconnect":
         raise ClientDisconnect
     return message

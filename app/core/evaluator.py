@@ -27,10 +27,10 @@ from engine import plan as plans
 QUICK_BYTES: Final = 2**14  # of a body, and elements that a plan touches, up to which nothing is worth a thread
 QUICK_ELEMENTS: Final = 50_000
 SEEN: Final = 2**14  # programs of which it is remembered that they came once
-_GENERATOR: Final = modes.State().generator  # no plan draws from it
+_UNUSED: Final = modes.State()  # whose generator and print options no plan asks for
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one is made for every request, and that takes three times as long
 class Call:
     """A request as it came."""
 
@@ -105,10 +105,14 @@ class Evaluator:
         return _reply(codec.encode(evaluate(request, self._limits, encoding), form), form)
 
     def _state(self) -> Any:
-        return modes.use(modes.State(generator=_GENERATOR, warnings=[], budget=budget_of(self._limits)))
+        state = modes.State(
+            print_options=_UNUSED.print_options, generator=_UNUSED.generator, warnings=[],
+            budget=budget_of(self._limits),
+        )  # fmt: skip
+        return modes.use(state)
 
     def _key(self, parts: envelope.Parts, call: Call, form: codec.Format) -> Hashable:
-        return parts.key, call.data_encoding(parts.encoding, form), form
+        return parts.key, call.data_encoding(parts.encoding, form), form.value
 
     def _came_before(self, key: Hashable) -> bool:
         """Whether a program is here for the second time. Only digests are kept: clients choose the keys."""

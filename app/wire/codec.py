@@ -11,6 +11,7 @@ import sys
 import zlib
 from contextlib import suppress
 from enum import Enum
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Final, Protocol
 
@@ -82,6 +83,7 @@ FORMATS: Final = tuple(Format)
 
 
 # -- negotiation --------------------------------------------------------------------------------------------------
+@lru_cache(maxsize=256)
 def request_format(content_type: str | None, read: tuple[Format, ...] = FORMATS) -> Format:
     """How a body of this Content-Type is read; the first of the formats that are where none is given."""
     if not content_type:
@@ -92,6 +94,7 @@ def request_format(content_type: str | None, read: tuple[Format, ...] = FORMATS)
     return form
 
 
+@lru_cache(maxsize=256)
 def answer_format(accept: str | None, written: tuple[Format, ...] = FORMATS) -> Format:
     """The format an Accept header prefers; the first of those that are written where it does not say."""
     if not accept or accept.strip() == "*/*":

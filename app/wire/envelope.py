@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+import numpy as np
 from msgspec import UNSET, Raw, UnsetType
 
 from app.wire import codec, numbers
-from app.wire.arrays import ArrayError, Limits, decode_tensor
-from engine import Tensor
+from app.wire.arrays import ArrayError, decode_tensor
+from engine import Tensor, dtypes, errors, modes, tensors
 
 KEY_BYTES: Final = 2**17  # a program that is longer is not worth a key
+_MISTAKES: Final = (msgspec.MsgspecError, codec.CodecError, ArrayError, LookupError, ValueError, RecursionError)
 
 
 class _Root(msgspec.Struct, forbid_unknown_fields=True):
@@ -45,19 +47,21 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
         parts = (self.nodes, self.code, self.outputs, self.grads, self.include)
         return (*map(bytes, parts), roots, self.retain_graph, self.create_graph, self.encoding)
 
+    def program_bytes(self) -> int:
+        """How long the program is."""
+        return len(memoryview(self.nodes)) + len(memoryview(self.code))
+
     def raw_tensors(self) -> Iterator[Raw]:
         """Inputs, then the cotangents of roots."""
         yield from self.inputs.values()
         yield from (root.gradient for root in self.backward if root.gradient is not UNSET)
 
 
-_DECODERS: Final[dict[codec.Format, Any]] = {
-    codec.Format.JSON: msgspec.json.Decoder(_Envelope),
-    codec.Format.MSGPACK: msgspec.msgpack.Decoder(_Envelope),
-}
+_JSON: Final = msgspec.json.Decoder(_Envelope)
+_MSGPACK: Final = msgspec.msgpack.Decoder(_Envelope)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parts:
     """``tensors`` are the inputs in their order, then the cotangents of the roots; ``key`` is everything else."""
 
@@ -70,23 +74,30 @@ def read(body: codec.Body, form: codec.Format, limits: codec.Limits) -> Parts | 
     """The parts of a request, or ``None`` where it has to be read the usual way."""
     try:
         return _read(body, form, limits)
-    except (msgspec.MsgspecError, codec.CodecError, ArrayError, numbers.Unusual, ValueError, RecursionError):
+    except (*_MISTAKES, numbers.Unusual):
         return None
 
 
 def _read(body: codec.Body, form: codec.Format, limits: Any) -> Parts | None:
     cut = codec.cut_out(body, form, limits)
     rest = body if cut is None else cut.rest
-    envelope: _Envelope = _DECODERS[form].decode(rest)
-    if sum(len(memoryview(part)) for part in (envelope.nodes, envelope.code)) > KEY_BYTES:
+    is_json = form is codec.Format.JSON
+    envelope = _JSON.decode(rest) if is_json else _MSGPACK.decode(rest)
+    if len(rest) > KEY_BYTES and envelope.program_bytes() > KEY_BYTES:
         return None
+    leaves = _all_plain(envelope, limits) if is_json and cut is None else None
+    if leaves is None:
+        leaves = _all(envelope, rest, cut, form, limits)
+    specs = tuple([_spec(leaf) for leaf in leaves])
+    return Parts((form.value, tuple(envelope.inputs), specs, envelope.program()), leaves, envelope.encoding)
+
+
+def _all(envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Any) -> list[Tensor]:
     raws = [codec.decode_part(raw, form) for raw in envelope.raw_tensors()]
     if cut is not None:  # where a request has them, they stand two levels deep among the inputs
         raws = list(cut.fill({"inputs": dict(enumerate(raws))}, limits.json_depth)["inputs"].values())
     codec.check_members(rest, {"inputs": {"": raws}}, form, limits.json_depth)
-    tensors = [decode_tensor(raw, limits) for raw in raws]
-    specs = tuple([_spec(tensor) for tensor in tensors])
-    return Parts((form, tuple(envelope.inputs), specs, envelope.program()), tensors, envelope.encoding)
+    return [decode_tensor(raw, limits) for raw in raws]
 
 
 def _spec(tensor: Tensor) -> tuple[Any, ...]:
@@ -94,4 +105,46 @@ def _spec(tensor: Tensor) -> tuple[Any, ...]:
     return array.shape, array.dtype, array.strides, tensor.requires_grad
 
 
-__all__ = ["Limits", "Parts", "read"]
+# -- the tensors that most small requests have ------------------------------------------------------------------------
+class _Leaf(msgspec.Struct, forbid_unknown_fields=True):
+    """Short lists of floats, of the default dtype or another floating one."""
+
+    data: Raw
+    requires_grad: bool = False
+    dtype: str | None = None
+    shape: list[int] | None = None
+
+
+_LEAF: Final = msgspec.json.Decoder(_Leaf)
+_KINDS: Final[tuple[Any, ...]] = (float, list[float], list[list[float]], list[list[list[float]]])
+_LISTS: Final = [msgspec.json.Decoder(kind) for kind in _KINDS]
+
+
+def _all_plain(envelope: _Envelope, limits: Any) -> list[Tensor] | None:
+    """The tensors, if all are plain; they are read by type, without looking at every number."""
+    leaves = []
+    try:
+        for raw in envelope.raw_tensors():
+            leaf = _plain(raw, limits)
+            if leaf is None:
+                return None
+            leaves.append(leaf)
+    except (*_MISTAKES, errors.EngineError):
+        return None
+    return leaves
+
+
+def _plain(raw: Raw, limits: Any) -> Tensor | None:
+    text = bytes(raw)
+    leaf = _LEAF.decode(text) if text[:1] == b"{" else _Leaf(raw)
+    data = bytes(leaf.data)
+    rank = len(data) - len(data.lstrip(b"["))
+    has_floats = b"." in data or b"e" in data or b"E" in data  # else they may be integers
+    if rank >= len(_LISTS) or rank > limits.rank or not has_floats:
+        return None
+    dtype = modes.get_default_dtype() if leaf.dtype is None else dtypes.by_name(leaf.dtype)
+    array = np.array(_LISTS[rank].decode(data), np.float64)
+    has_shape = array.ndim == rank if leaf.shape is None else array.shape == tuple(leaf.shape)
+    if not (dtype.is_floating_point and has_shape and array.size <= limits.tensor_elements):
+        return None
+    return tensors.from_array(array.astype(dtype.numpy), leaf.requires_grad)
