@@ -27,7 +27,7 @@ else:
     from backports import zstd
 
 
-Body = bytes | bytearray
+Body = bytes | bytearray | memoryview
 
 
 class CodecError(Exception):
@@ -179,8 +179,14 @@ def decode(body: Body, form: Format, limits: Limits) -> Any:
         raise BodyTooLarge("json_depth", limits.json_depth) from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise MalformedBody(_malformed(form, error)) from None
-    _check_members(body, value, form, limits.json_depth)
+    if form is Format.MSGPACK or _opens_more_than(limits.json_depth, bytes(body)):
+        _check_members(value, limits.json_depth)
     return value
+
+
+def _opens_more_than(depth: int, text: bytes) -> bool:
+    """Whether more brackets open than there may be levels, wherever they stand."""
+    return text.count(b"[") + text.count(b"{") > depth
 
 
 def decode_request(body: Body, form: Format, limits: Limits) -> Any:
@@ -191,6 +197,7 @@ def decode_request(body: Body, form: Format, limits: Limits) -> Any:
     """
     if form is Format.MSGPACK:
         return _decode_views(body, limits)
+    body = bytes(body)
     cut = numbers.cut(body, 2 * limits.tensor_elements) if len(body) > numbers.LEAST_BYTES else None
     if cut is not None:
         with suppress(MalformedBody, numbers.Unusual):
@@ -210,7 +217,7 @@ def _decode_views(body: Body, limits: Limits) -> Any:
         value = _opened(body, _LEVELS)
     except (RecursionError, msgspec.MsgspecError, ValueError):
         return decode(body, Format.MSGPACK, limits)
-    _check_members(body, value, Format.MSGPACK, limits.json_depth)
+    _check_members(value, limits.json_depth)
     return value
 
 
@@ -235,9 +242,7 @@ def _malformed(form: Format, error: Exception) -> str:
     return f"the body is not valid {name}" + (f": {error}" if known else "")
 
 
-def _check_members(body: Body, value: Any, form: Format, depth: int) -> None:
-    if form is Format.JSON and body.count(b"[") + body.count(b"{") <= depth:
-        return  # fewer opening brackets than allowed levels, wherever they stand
+def _check_members(value: Any, depth: int) -> None:
     level, levels = [value], 0
     while level := _containers(level):
         levels += 1
