@@ -13,7 +13,7 @@ from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import docs, openapi, problems
+from app import docs, memory, openapi, problems
 from app.core.replies import RENEWAL_S
 from app.dependencies import Services
 from app.hot import EvaluateRoute
@@ -49,8 +49,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         directory = services.directory
+        memory.keep_freed()
         await asyncio.to_thread(directory.store.open)
         chores = [
+            asyncio.create_task(_regularly(memory.INTERVAL_S, memory.give_back)),
             asyncio.create_task(_regularly(SWEEP_INTERVAL_S, directory.sweep)),
             asyncio.create_task(_regularly(RENEWAL_S, directory.replies.renew)),
         ]

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import autograd  # type: ignore[import-untyped]
+import autograd.numpy  # type: ignore[import-untyped]
+import numpy as np
 import torch
 
 import engine
@@ -30,6 +34,13 @@ def leaf(library: Library) -> Any:
     return library.tensor([0.1, 0.4, 0.7, 1.0], dtype=library.float64, requires_grad=True)
 
 
+def hips_gradient() -> Callable[[], object]:
+    """The same by HIPS autograd, whose gradients are functions of arrays."""
+    library = autograd.numpy
+    gradient = autograd.grad(lambda x: library.sum(chain(library, x)))
+    return partial(gradient, np.array([0.1, 0.4, 0.7, 1.0]))
+
+
 def check() -> None:
     """Both compute the same, or the comparison means nothing."""
     ours, theirs = leaf(engine), leaf(torch)
@@ -44,6 +55,7 @@ def run(seconds: float) -> list[Comparison]:
     with single_threaded():
         forward = {name: timed(partial(chain, library, leaf(library))) for name, library in peers.items()}
         both = {name: timed(partial(backward, library, leaf(library))) for name, library in peers.items()}
+        both["HIPS autograd"] = timed(hips_gradient())
         return [
             *compare("50-op chain on 4 elements, forward", forward, seconds / 2),
             *compare("50-op chain on 4 elements, forward + backward", both, seconds / 2),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 import torch
 
@@ -42,6 +44,22 @@ def check(contenders: dict[str, tuple[Library, Any]]) -> None:
     np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
 
 
+def jax_gradient(dtype: str) -> Callable[[], object]:
+    """The same by JAX, compiled."""
+    jax.config.update("jax_enable_x64", True)
+    jnp = jax.numpy
+
+    def total(x: Any) -> Any:
+        a = jnp.tanh(x * 0.5 + 0.1)
+        b = jnp.exp(-(x * x))
+        c = jax.nn.sigmoid(a * b)
+        return jnp.sum(c * a - jnp.sin(b))
+
+    gradient = jax.jit(jax.grad(total))
+    x = jnp.asarray(np.random.default_rng(0).standard_normal(ELEMENTS).astype(dtype))
+    return lambda: gradient(x).block_until_ready()
+
+
 def run(seconds: float) -> list[Comparison]:
     found = []
     for dtype in ("float64", "float32"):
@@ -49,5 +67,6 @@ def run(seconds: float) -> list[Comparison]:
         check(contenders)
         with single_threaded():
             samplers = {name: timed(partial(gradient, *given)) for name, given in contenders.items()}
+            samplers["JAX, compiled"] = timed(jax_gradient(dtype))
             found += compare(f"11-op chain on 1e6 {dtype}, forward + backward", samplers, seconds / 2)
     return found

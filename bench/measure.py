@@ -35,6 +35,14 @@ class Comparison:
     high: float
 
 
+@dataclass(frozen=True)
+class Fact:
+    """A measurement that has no peer."""
+
+    case: str
+    value: str
+
+
 @contextmanager
 def single_threaded() -> Iterator[None]:
     """One thread for BLAS and for the peer."""

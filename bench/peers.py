@@ -46,6 +46,31 @@ def tutorial_in_a_thread(given: Input) -> Output:
     return tutorial(given)
 
 
+class Numbers(BaseModel):
+    x: list[float]
+
+
+class Gradient(BaseModel):
+    out: float
+    x_grad: list[float]
+
+
+@diy.post("/gradient")
+def gradient(given: Numbers) -> Gradient:
+    """The same computation on a long vector."""
+    x = torch.tensor(given.x, requires_grad=True)
+    out = (x * x * 3).mean()
+    out.backward()
+    return Gradient(out=out.item(), x_grad=x.grad.tolist())
+
+
+@diy.post("/gradient-dict")
+def gradient_as_dict(given: Numbers):  # type: ignore[no-untyped-def]
+    """The same without a model for the answer, as most would write it: FastAPI encodes it number by number."""
+    found = gradient(given)
+    return {"out": found.out, "x_grad": found.x_grad}
+
+
 async def echo(
     scope: Message, receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
 ) -> None:

@@ -9,25 +9,30 @@ import argparse
 import datetime
 import os
 import platform
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy
 import torch
 from threadpoolctl import threadpool_info  # type: ignore[import-not-found]
 
-from bench import eager_small, elementwise, mlp, plans, server_small
-from bench.measure import OURS, Comparison
+from bench import eager_small, elementwise, mlp, plans, resources, server_large, server_small, sessions
+from bench.measure import OURS, Comparison, Fact
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
-CASES: dict[str, Callable[[float], list[Comparison]]] = {
+CASES: dict[str, Callable[[float], Sequence[Comparison | Fact]]] = {
     "eager_small": eager_small.run,
     "elementwise": elementwise.run,
     "mlp": mlp.run,
     "plans": plans.run,
     "server_small": server_small.run,
+    "server_large": server_large.run,
+    "sessions": sessions.run,
+    "resources": resources.run,
 }
-SECONDS, QUICK_SECONDS = 40.0, 12.0  # per case
+SECONDS, QUICK_SECONDS = 40.0, 8.0  # per case
+FORCED, UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"), "BENCH_UNSET"
 COLUMNS = ("case", OURS, "peer", "its time", "ratio", "quartiles", "last ratio")
 Ratios = dict[tuple[str, str], str]
 
@@ -38,6 +43,7 @@ def machine() -> list[str]:
     return [
         f"{_processor()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}",
         f"CPython {platform.python_version()}, NumPy {numpy.__version__} ({'; '.join(sorted(blas)) or 'BLAS unknown'})",
+        *([f"{os.environ[UNSET]} unset for all of them"] if UNSET in os.environ else []),
         f"torch {torch.__version__} ({torch.backends.cpu.get_cpu_capability()} kernels)",
     ]
 
@@ -68,7 +74,7 @@ def last_ratios() -> Ratios:
     return {(row["case"], row["peer"]): row["ratio"] for row in rows}
 
 
-def table(comparisons: list[Comparison], last: Ratios) -> list[str]:
+def table(comparisons: Sequence[Comparison], last: Ratios) -> list[str]:
     """Markdown."""
     cells = [COLUMNS, ("---", *["--:" if column != "peer" else "---" for column in COLUMNS[1:]])]
     for found in comparisons:
@@ -79,18 +85,35 @@ def table(comparisons: list[Comparison], last: Ratios) -> list[str]:
     return [f"| {' | '.join(row)} |" for row in cells]
 
 
+def facts_table(facts: Sequence[Fact]) -> list[str]:
+    """What has no peer, as Markdown."""
+    rows = [("case", OURS), ("---", "--:"), *((fact.case, fact.value) for fact in facts)]
+    return ["", *(f"| {' | '.join(row)} |" for row in rows)] if facts else []
+
+
 def _microseconds(seconds: float) -> str:
     return f"{seconds * 1e6:,.0f} µs"
 
 
-def report(comparisons: list[Comparison]) -> str:
+def report(found: Sequence[Comparison | Fact]) -> str:
+    comparisons = [one for one in found if isinstance(one, Comparison)]
+    facts = [one for one in found if isinstance(one, Fact)]
     about = [
         f"Measured {datetime.date.today().isoformat()} by `make bench`. CPU time on one thread each, taken in turns,",
-        "medians; a ratio above 1 says that gradserve needs less than the peer.",
+        "medians; a ratio above 1 says that gradserve needs less than the peer. Where a case says so, wall time.",
         "",
         *(f"- {line}" for line in machine()),
     ]
-    return "\n".join(["# Results", "", *about, "", *table(comparisons, last_ratios()), ""])
+    return "\n".join(["# Results", "", *about, "", *table(comparisons, last_ratios()), *facts_table(facts), ""])
+
+
+def without_forced_kernels() -> None:
+    """Begin again without the variables that force old BLAS kernels: for us, and for peers and servers as well."""
+    forced = [name for name in FORCED if name in os.environ]
+    if forced:
+        environment = {name: value for name, value in os.environ.items() if name not in forced}
+        command = [sys.executable, "-m", "bench.run", *sys.argv[1:]]
+        os.execve(sys.executable, command, environment | {UNSET: ", ".join(forced)})
 
 
 def main() -> None:
@@ -100,6 +123,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.cases) - set(CASES):
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
+    without_forced_kernels()
     seconds = QUICK_SECONDS if arguments.quick else SECONDS
     chosen = arguments.cases or list(CASES)
     text = report([found for name in chosen for found in CASES[name](seconds)])

@@ -1,128 +1,88 @@
-"""The tutorial's graph over HTTP: CPU that the server spends on a request, its threads and its kernel work included."""
+"""The tutorial's graph over HTTP: CPU that the server spends on it.
+
+Tesseract Core needs two requests for what one brings here: ``apply`` for the values and ``vector_jacobian_product`` for
+the gradient. It serves as its own command does, with its access log, which goes nowhere.
+"""
 
 from __future__ import annotations
 
 import json
-import os
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from http.client import HTTPConnection
-from typing import Any
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from itertools import count
+from pathlib import Path
 
 from bench.measure import OURS, Comparison, Sampler, compare
+from bench.serving import OURS_SERVER, UVICORN, Client, server
 
-CASE = "tutorial graph over HTTP, server CPU per request"
-REQUESTS = 200  # per sample
-START_S, STOP_S = 60.0, 10.0
+REQUESTS = 100  # per sample
 X = [[1.0, 1.0], [1.0, 1.0]]
-GRAPH = {
-    "inputs": {"x": {"data": X, "requires_grad": True}},
-    "nodes": [
-        {"id": "y", "op": "add", "args": ["$x", 2]},
+NUMBERS = json.dumps({"x": X}).encode()
+APPLY = json.dumps({"inputs": {"x": X}}).encode()
+VJP = json.dumps(
+    {"inputs": {"x": X}, "vjp_inputs": ["x"], "vjp_outputs": ["out"], "cotangent_vector": {"out": 1.0}}
+).encode()
+_fresh = count()
+
+
+def graph(constant: float = 2) -> bytes:
+    """The request; its program is another for every constant."""
+    nodes = [
+        {"id": "y", "op": "add", "args": ["$x", constant]},
         {"id": "yy", "op": "mul", "args": ["$y", "$y"]},
         {"id": "z", "op": "mul", "args": ["$yy", 3]},
         {"id": "out", "op": "mean", "args": ["$z"]},
-    ],
-    "outputs": ["y", "out"],
-    "backward": [{"tensor": "out"}],
-    "grads": ["x"],
-}
-UVICORN = ("uvicorn", "--loop=uvloop", "--http=httptools", "--no-access-log", "--log-level=warning")
+    ]
+    inputs = {"x": {"data": X, "requires_grad": True}}
+    request = {"inputs": inputs, "nodes": nodes, "outputs": ["y", "out"], "backward": [{"tensor": "out"}]}
+    return json.dumps({**request, "grads": ["x"]}).encode()
 
 
-class Client:
-    """One kept-alive connection, and the CPU clock of the process at its other end."""
-
-    def __init__(self, port: int, pid: int) -> None:
-        self._http = HTTPConnection("127.0.0.1", port, timeout=START_S)
-        # The clock of another process, as clock_getcpuclockid(3) makes it; /proc counts in steps of 10 ms.
-        self._clock = (~pid << 3) | 2
-
-    def post(self, path: str, body: bytes) -> Any:
-        self._http.request("POST", path, body, {"Content-Type": "application/json"})
-        response = self._http.getresponse()
-        text = response.read()
-        if response.status != 200:
-            raise RuntimeError(f"{path} answered {response.status}: {text[:300]!r}")
-        return json.loads(text)
-
-    def sampler(self, path: str, body: bytes) -> Sampler:
-        """Server CPU seconds a request."""
-
-        def sample() -> float:
-            start = time.clock_gettime(self._clock)
-            for _ in range(REQUESTS):
-                self.post(path, body)
-            return (time.clock_gettime(self._clock) - start) / REQUESTS
-
-        sample()
-        return sample
-
-    def close(self) -> None:
-        self._http.close()
-
-
-@contextmanager
-def server(*module: str) -> Iterator[Client]:
-    """``python -m module ... --port PORT`` on loopback, ended with the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", *module, f"--port={port}", "--host=127.0.0.1"]
-    process = subprocess.Popen(command, env=os.environ | {"GRADSERVE_LOG_LEVEL": "warning"})
-    client = Client(port, process.pid)
-    try:
-        _wait(lambda: process.poll() is None, port)
-        yield client
-    finally:
-        client.close()
-        _stop(process)
-
-
-def _wait(is_alive: Callable[[], bool], port: int) -> None:
-    end = time.monotonic() + START_S
-    while time.monotonic() < end and is_alive():
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.05)
-        else:
-            return
-    raise RuntimeError(f"no server on port {port}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def check(ours: Client, diy: Client, graph: bytes, numbers: bytes) -> None:
-    """Both answer the same, or the comparison means nothing."""
-    one, other = ours.post("/v1/evaluate", graph), diy.post("/async", numbers)
+def check(ours: Client, diy: Client, tesseract: Client) -> None:
+    """All answer the same, or the comparison means nothing."""
+    one, other = json.loads(ours.post("/v1/evaluate", graph())), json.loads(diy.post("/async", NUMBERS))
+    third = json.loads(tesseract.post("/apply", APPLY)) | json.loads(tesseract.post("/vector_jacobian_product", VJP))
     got = [one["outputs"]["y"]["data"], one["outputs"]["out"]["data"], one["grads"]["x"]["data"]]
-    if got != [other["y"], other["out"], other["x_grad"]]:
-        raise RuntimeError(f"{one} is not {other}")
+    wanted = [other["y"], other["out"], other["x_grad"]]
+    if not got == wanted == [third[name]["data"]["buffer"] for name in ("y", "out", "x")]:
+        raise RuntimeError(f"{one}, {other} and {third} differ")
 
 
 def run(seconds: float) -> list[Comparison]:
-    graph, numbers = json.dumps(GRAPH).encode(), json.dumps({"x": X}).encode()
     with ExitStack() as stack:
-        ours = stack.enter_context(server("app.cli", "serve"))
+        ours = stack.enter_context(server(*OURS_SERVER))
         diy = stack.enter_context(server(*UVICORN, "bench.peers:diy"))
         echo = stack.enter_context(server(*UVICORN, "bench.peers:echo"))
-        check(ours, diy, graph, numbers)
-        contenders = {
-            OURS: ours.sampler("/v1/evaluate", graph),
-            "FastAPI + torch, async": diy.sampler("/async", numbers),
-            "FastAPI + torch, sync": diy.sampler("/sync", numbers),
-            "raw ASGI echo": echo.sampler("/", graph),
+        module = str(Path(__file__).parent / "tesseract_api.py")
+        tesseract = stack.enter_context(
+            server("tesseract_core.runtime", "serve", logs=subprocess.DEVNULL, TESSERACT_API_PATH=module)
+        )
+        check(ours, diy, tesseract)
+
+        def both() -> None:
+            tesseract.post("/apply", APPLY)
+            tesseract.post("/vector_jacobian_product", VJP)
+
+        body = graph()
+        on_the_loop = _sampler(diy, partial(diy.post, "/async", NUMBERS))
+        warm = {
+            OURS: _sampler(ours, partial(ours.post, "/v1/evaluate", body)),
+            "FastAPI + torch, async": on_the_loop,
+            "FastAPI + torch, sync": _sampler(diy, partial(diy.post, "/sync", NUMBERS)),
+            "Tesseract Core, apply + vector_jacobian_product": _sampler(tesseract, both),
+            "raw ASGI echo": _sampler(echo, partial(echo.post, "/", body)),
         }
-        return compare(CASE, contenders, seconds)
+        cold = {
+            OURS: _sampler(ours, lambda: ours.post("/v1/evaluate", graph(2 + next(_fresh) / 2**20))),
+            "FastAPI + torch, async": on_the_loop,
+        }
+        return [
+            *compare("tutorial graph over HTTP, server CPU per request", warm, 0.7 * seconds),
+            *compare("tutorial graph, a program never seen before, server CPU per request", cold, 0.3 * seconds),
+        ]
+
+
+def _sampler(client: Client, request: Callable[[], object]) -> Sampler:
+    return client.sampler(request, REQUESTS)

@@ -28,7 +28,7 @@ else:
     from backports import zstd
 
 
-Body = bytes | bytearray
+Body = bytes | bytearray | memoryview
 
 
 class CodecError(Exception):
@@ -186,6 +186,11 @@ def decode(body: Body, form: Format, limits: Limits) -> Any:
     return value
 
 
+def _opens_more_than(depth: int, text: bytes) -> bool:
+    """Whether more brackets open than there may be levels, wherever they stand."""
+    return text.count(b"[") + text.count(b"{") > depth
+
+
 def decode_request(body: Body, form: Format, limits: Limits) -> Any:
     """As ``decode``, but large data are not copied.
 
@@ -194,6 +199,7 @@ def decode_request(body: Body, form: Format, limits: Limits) -> Any:
     """
     if form is Format.MSGPACK:
         return _decode_views(body, limits)
+    body = bytes(body)
     cut = cut_out(body, form, limits)
     if cut is not None:
         with suppress(MalformedBody, numbers.Unusual):
@@ -205,7 +211,7 @@ def cut_out(body: Body, form: Format, limits: Limits) -> numbers.Cut | None:
     """The long lists of numbers of a JSON body, if it has any that can be read apart from the rest."""
     if form is Format.MSGPACK or len(body) <= numbers.LEAST_BYTES:
         return None
-    return numbers.cut(body, 2 * limits.tensor_elements)  # complex elements take two numbers
+    return numbers.cut(bytes(body), 2 * limits.tensor_elements)  # complex elements take two numbers
 
 
 def decode_part(part: msgspec.Raw, form: Format) -> Any:
@@ -252,8 +258,11 @@ def _malformed(form: Format, error: Exception) -> str:
 
 def check_members(body: Body, value: Any, form: Format, depth: int) -> None:
     """Refuse what nests deeper than ``depth``, and msgpack that is more than JSON and bytes."""
-    if form is Format.JSON and body.count(b"[") + body.count(b"{") <= depth:
-        return  # fewer opening brackets than allowed levels, wherever they stand
+    if form is Format.MSGPACK or _opens_more_than(depth, bytes(body)):
+        _check_members(value, depth)
+
+
+def _check_members(value: Any, depth: int) -> None:
     level, levels = [value], 0
     while level := _containers(level):
         levels += 1

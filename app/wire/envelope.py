@@ -79,9 +79,10 @@ def read(body: codec.Body, form: codec.Format, limits: codec.Limits) -> Parts | 
 
 
 def _read(body: codec.Body, form: codec.Format, limits: Any) -> Parts | None:
+    is_json = form is codec.Format.JSON
+    body = bytes(body) if is_json else body
     cut = codec.cut_out(body, form, limits)
     rest = body if cut is None else cut.rest
-    is_json = form is codec.Format.JSON
     envelope = _JSON.decode(rest) if is_json else _MSGPACK.decode(rest)
     if len(rest) > KEY_BYTES and envelope.program_bytes() > KEY_BYTES:
         return None

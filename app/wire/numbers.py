@@ -92,7 +92,7 @@ class Cut:
         return numbers if is_tensor else numbers.lists()
 
 
-def cut(body: bytes | bytearray, most: int) -> Cut | None:
+def cut(body: bytes, most: int) -> Cut | None:
     """Take the long lists of numbers out of ``body``; ``None`` where there is none, or one is unusual.
 
     Values are kept of lists with up to ``most`` numbers.
@@ -114,7 +114,7 @@ def cut(body: bytes | bytearray, most: int) -> Cut | None:
     return Cut(b"".join([*pieces, view[end:]]), lists) if lists else None
 
 
-def _starts(body: bytes | bytearray) -> Iterator[int]:
+def _starts(body: bytes) -> Iterator[int]:
     """Where a long run of what numbers and lists are made of begins with a bracket; the rest of the run is skipped.
 
     A bracket within a string may be among them. The word put there ends the string, and the rest cannot be read.
@@ -122,7 +122,7 @@ def _starts(body: bytes | bytearray) -> Iterator[int]:
     return (run.start() for run in _RUN.finditer(body) if run.end() - run.start() > LEAST_BYTES)
 
 
-def _read(body: bytes | bytearray, start: int, most: int) -> Numbers:
+def _read(body: bytes, start: int, most: int) -> Numbers:
     """The list that begins at ``start``. Raises ``Unusual`` or what the parser raises."""
     depth = _depth(body, start)
     end = body.find(b"]" * depth, start) + depth
@@ -139,22 +139,22 @@ def _read(body: bytes | bytearray, start: int, most: int) -> Numbers:
     return Numbers(memoryview(body)[start:end], extents, values.joined())
 
 
-def _depth(body: bytes | bytearray, start: int) -> int:
+def _depth(body: bytes, start: int) -> int:
     """How many brackets stand together at ``start``."""
-    brackets = bytes(body[start : start + DEEPEST + 1])
+    brackets = body[start : start + DEEPEST + 1]
     depth = len(brackets) - len(brackets.lstrip(b"["))
     if depth > DEEPEST:
         raise Unusual
     return depth
 
 
-def _pieces(body: bytes | bytearray, start: int, end: int, depth: int) -> Iterator[bytes]:
+def _pieces(body: bytes, start: int, end: int, depth: int) -> Iterator[bytes]:
     """The inside of a list, cut at commas between its members."""
     between = b"]" * (depth - 1) + b","
     while True:
         found = body.find(between, start + CHUNK_BYTES, end)
         stop = end if found < 0 else found + depth - 1
-        yield bytes(body[start:stop])
+        yield body[start:stop]
         if found < 0:
             return
         start = stop + 1

@@ -192,6 +192,15 @@ def plain(value: Any) -> Any:
     return bytes(value) if isinstance(value, memoryview) else value
 
 
+@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+def test_bodies_of_every_kind_are_read(form: Format, kind: Any) -> None:
+    value = {"numbers": list(range(3000)), "x": {"y": [1.5]}}
+    body = kind(codec.encode(value, form))
+    assert codec.decode(body, form, LIMITS) == codec.decode_request(body, form, LIMITS) == value
+    assert codec.decompress(kind(gzip.compress(body)), "gzip", LIMITS) == bytes(body)
+
+
 def test_large_bytes_of_a_tensor_are_not_copied() -> None:
     body = bytearray(msgspec.msgpack.encode({"x": {"data": LARGE}}))
     data = codec.decode_request(body, Format.MSGPACK, LIMITS)["x"]["data"]

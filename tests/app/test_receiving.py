@@ -36,9 +36,13 @@ class Server:
     @contextlib.contextmanager
     def connection(self, path: str, *parts: bytes, **headers: str) -> Iterator[socket.socket]:
         """A connection on which a POST with ``headers`` has begun, and ``parts`` of its body are sent."""
-        lines = [f"POST {path} HTTP/1.1", "Host: test", *(f"{name}: {value}" for name, value in headers.items())]
+        lines = [
+            f"POST {path} HTTP/1.1",
+            "Host: test",
+            *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+        ]
         with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S) as connection:
-            connection.sendall("\r\n".join([*lines, "", ""]).replace("_", "-").encode() + b"".join(parts))
+            connection.sendall("\r\n".join([*lines, "", ""]).encode() + b"".join(parts))
             yield connection
 
     def metric(self, text: str) -> float:

@@ -1,0 +1,37 @@
+"""How the C library deals with memory that is free again; glibc's, elsewhere nothing happens here.
+
+Left to itself it returns large pieces to the system at once and asks for them again: every array and every part of an
+upload then costs a page fault for each 4 KiB, which is more than what is done with it. Here the process keeps what it
+has freed, and returns it now and then.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any, Final
+
+KEPT_BYTES: Final = 2**28  # free memory beyond this is returned at once
+MAPPED_BYTES: Final = 2**25  # pieces from here on are never kept: the most that glibc allows
+INTERVAL_S: Final = 10.0
+_TRIM_THRESHOLD: Final = -1  # M_... of <malloc.h>
+_MMAP_THRESHOLD: Final = -3
+
+
+@cache
+def _libc() -> Any:
+    library = ctypes.CDLL(None)
+    return library if hasattr(library, "mallopt") and hasattr(library, "malloc_trim") else None
+
+
+def keep_freed() -> None:
+    """From now on, keep freed memory for the next request."""
+    if _libc() is not None:
+        _libc().mallopt(_MMAP_THRESHOLD, MAPPED_BYTES)
+        _libc().mallopt(_TRIM_THRESHOLD, KEPT_BYTES)
+
+
+def give_back() -> None:
+    """Return free memory to the system."""
+    if _libc() is not None:
+        _libc().malloc_trim(0)

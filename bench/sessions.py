@@ -1,0 +1,98 @@
+"""What a session costs: a run that changes one small tensor, in memory and durable; a cold reload; bytes written."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from app.core.directory import Directory, Precondition
+from app.core.limits import Limits
+from app.core.replies import Reply
+from app.core.session import Session
+from app.stores.sqlite import SqliteStore
+from app.wire.messages import RunRequest
+from bench.measure import OURS, Comparison, Fact, compare
+from bench.serving import MSGPACK, OURS_SERVER, Client, server
+
+RUNS = 100  # per sample
+TENSORS, RELOADS, LARGE, WRITES = 100, 21, 12_500_000, 20
+STEP = json.dumps({"nodes": [{"op": "add_", "args": ["$s", 1]}], "outputs": ["s"]}).encode()
+
+
+def opened(client: Client, request: dict[str, object]) -> str:
+    """The path of runs in a new session in which ``request`` was run."""
+    sid = json.loads(client.post("/v1/sessions", b"{}"))["id"]
+    client.post(f"/v1/sessions/{sid}/run", msgspec.msgpack.encode(request), MSGPACK)
+    return f"/v1/sessions/{sid}/run"
+
+
+def runs(seconds: float) -> list[Comparison]:
+    request = {"inputs": {"s": [1.0, 2.0]}, "nodes": [], "outputs": []}
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        stores = {OURS: {"GRADSERVE_STORE": "sqlite", "GRADSERVE_DATA": folder}, "the same in memory": {}}
+        samplers = {}
+        for name, settings in stores.items():
+            client = stack.enter_context(server(*OURS_SERVER, **settings))
+            path = opened(client, request)
+            samplers[name] = client.sampler(partial(client.post, path, STEP), RUNS)
+        return compare("session run that changes one small tensor, SQLite, server CPU per run", samplers, seconds)
+
+
+def growth() -> Fact:
+    """Bytes that a run writes which changes a scalar beside 100 MB."""
+    zeros = np.zeros(LARGE)
+    leaf = {"data": zeros.data.cast("B"), "dtype": "float64", "shape": [LARGE]}
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        server(*OURS_SERVER, GRADSERVE_STORE="sqlite", GRADSERVE_DATA=folder) as client,
+    ):
+        path = opened(client, {"inputs": {"large": leaf, "s": 1.0}, "nodes": [], "outputs": []})
+        client.post(path, STEP)
+        before = client.written()
+        for _ in range(WRITES):
+            client.post(path, STEP)
+        each = (client.written() - before) / WRITES
+    return Fact("bytes written by a run that changes a scalar beside 100 MB, answer included", f"{each:,.0f}")
+
+
+def reload() -> Fact:
+    """Milliseconds until a session of many small tensors, which nobody has in memory, has been read and run."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = SqliteStore(Path(folder))
+        store.open()
+        limits = Limits()
+        made: list[str] = []
+
+        def write(head: object) -> Reply:
+            made.append(head.id)  # type: ignore[attr-defined]
+            return Reply(201)
+
+        def work(request: RunRequest, session: Session, version: int) -> Reply:
+            session.run(request, "raw")
+            return Reply(200)
+
+        inputs = {f"x{i}": [float(i)] * 16 for i in range(TENSORS)}
+        first = partial(work, RunRequest(inputs=inputs, nodes=[], outputs=[]))
+        look = partial(work, RunRequest(nodes=[], outputs=["x0"]))
+        Directory(store, limits).create("bench", None, write)
+        Directory(store, limits).command("bench", made[0], first, Precondition())
+        seconds = []
+        for _ in range(RELOADS):
+            directory = Directory(store, limits)
+            start = time.perf_counter()
+            directory.read("bench", made[0], lambda session, head: look(session, 0))
+            seconds.append(time.perf_counter() - start)
+        store.close()
+    return Fact(f"cold reload of a session of {TENSORS} small tensors", f"{statistics.median(seconds) * 1e3:.2f} ms")
+
+
+def run(seconds: float) -> list[Comparison | Fact]:
+    return [*runs(seconds), reload(), growth()]
