@@ -105,6 +105,9 @@ def _refill(target: dict[Any, Any], entries: dict[Any, Any]) -> None:
     target.update(entries)
 
 
+_PRINTING = PrintOptions()
+
+
 @dataclass(slots=True)
 class State:
     """Everything that outlives a call and is not a tensor."""
@@ -112,7 +115,7 @@ class State:
     grad_enabled: bool = True
     inference: bool = False
     default_dtype: DType = dtypes.float32
-    print_options: PrintOptions = field(default_factory=PrintOptions)
+    print_options: PrintOptions = _PRINTING
     generator: Generator = field(default_factory=Generator.from_entropy)
     warnings: list[str] | None = None
     budget: Budget | None = None
