@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from math import inf
@@ -138,15 +137,23 @@ def current() -> State:
     return state
 
 
-@contextmanager
-def use(state: State) -> Iterator[State]:
+class use:
     """Make ``state`` current; floating-point exceptions stay silent inside, as IEEE results do in the reference."""
-    token = _state.set(state)
-    try:
-        with np.errstate(all="ignore"):
-            yield state
-    finally:
-        _state.reset(token)
+
+    __slots__ = ("_silence", "_state", "_token")
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._silence = np.errstate(all="ignore")
+
+    def __enter__(self) -> State:
+        self._token = _state.set(self._state)
+        self._silence.__enter__()
+        return self._state
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._silence.__exit__(None, None, None)
+        _state.reset(self._token)
 
 
 def warn(text: str) -> None:
