@@ -104,6 +104,9 @@ def _refill(target: dict[Any, Any], entries: dict[Any, Any]) -> None:
     target.update(entries)
 
 
+_PRINTING = PrintOptions()
+
+
 @dataclass(slots=True)
 class State:
     """Everything that outlives a call and is not a tensor."""
@@ -111,7 +114,7 @@ class State:
     grad_enabled: bool = True
     inference: bool = False
     default_dtype: DType = dtypes.float32
-    print_options: PrintOptions = field(default_factory=PrintOptions)
+    print_options: PrintOptions = _PRINTING
     generator: Generator = field(default_factory=Generator.from_entropy)
     warnings: list[str] | None = None
     budget: Budget | None = None
@@ -148,8 +151,8 @@ class use:
         self._silence.__enter__()
         return self._state
 
-    def __exit__(self, *exc_info: Any) -> None:
-        self._silence.__exit__(*exc_info)
+    def __exit__(self, *exc_info: object) -> None:
+        self._silence.__exit__(None, None, None)
         _state.reset(self._token)
 
 

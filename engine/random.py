@@ -76,7 +76,9 @@ class Generator:
     @classmethod
     def from_entropy(cls) -> Generator:
         """A generator seeded by the operating system, as the default one of a fresh process."""
-        return cls(secrets.randbits(64))
+        generator = cls()
+        generator._seed = None  # drawn when somebody asks for it: most requests never do
+        return generator
 
     # Seeds and state
 
@@ -84,7 +86,7 @@ class Generator:
         """Start the stream of ``seed``: 64 bits, signed or unsigned, of which the lower 32 count."""
         if not -(2**63) <= seed < 2**64:
             raise ArgumentValueError("Overflow when unpacking long long")
-        self._seed = seed % 2**64
+        self._seed: int | None = seed % 2**64
         self._bits: np.random.MT19937 | None = None  # made at the first draw: many generators never see one
         self._spare: float | None = None  # the second normal of a pair, kept for the next scalar draw
         return self
@@ -95,6 +97,8 @@ class Generator:
 
     def initial_seed(self) -> int:
         """The seed last set."""
+        if self._seed is None:
+            self._seed = secrets.randbits(64)
         return self._seed
 
     def state(self) -> GeneratorState:
@@ -103,7 +107,7 @@ class Generator:
         if self._bits is not None:
             core: Any = self._bits.state["state"]
             key, position = core["key"].astype("<u4").tobytes(), int(core["pos"])
-        return {"seed": self._seed, "key": key, "position": position, "spare": self._spare}
+        return {"seed": self.initial_seed(), "key": key, "position": position, "spare": self._spare}
 
     @classmethod
     def from_state(cls, state: GeneratorState) -> Generator:
@@ -125,8 +129,8 @@ class Generator:
     def rng_state(self) -> Array:
         """The reference's own form of the state: 5056 bytes as uint8."""
         record = np.zeros((), _RNG_STATE)
-        record["seed"], record["seeded"], record["left"] = self._seed, 1, 1
-        core: Any = (self._bits or _seeded_core(self._seed)).state["state"]
+        record["seed"], record["seeded"], record["left"] = self.initial_seed(), 1, 1
+        core: Any = (self._bits or _seeded_core(self.initial_seed())).state["state"]
         record["key"] = core["key"]
         if self._bits is not None:
             record["next"], record["left"] = core["pos"], _STATE_WORDS + 1 - core["pos"]
@@ -161,7 +165,7 @@ class Generator:
         if not count:
             return np.empty(0, np.uint64)
         if self._bits is None:
-            self._bits = _seeded_core(self._seed)
+            self._bits = _seeded_core(self.initial_seed())
         return np.asarray(self._bits.random_raw(count))
 
     def _long_words(self, count: int) -> Array:

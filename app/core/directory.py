@@ -13,8 +13,7 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
@@ -39,6 +38,7 @@ Result = TypeVar("Result")
 _CURSOR: Final = re.compile(r"(\d{1,12}\.\d{1,9})_([\w-]{1,64})", re.ASCII)
 _ID: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 RENEWAL: Final = 0.05  # reading renews a session's time when this part of it is over
+_UNSOUND: Final = (*REFUSALS, NotStorable)
 PAUSE_S: Final = 0.02  # the longest wait of a loser before it begins again, at first
 
 log = logging.getLogger("gradserve")
@@ -197,13 +197,16 @@ class Directory:
         before = live.head
         try:
             with transaction(live.state, live.names, self.limits) as (session, journal):
-                with self._up_to_date(before):
+                try:
                     _check_version(before, wanted)
                     with _sound(live):
                         reply = change(session, before.version + 1)
                         draft = self._draft(live, session, journal)
-                    head = replace(_used(before), version=before.version + 1, nbytes=draft.nbytes)
                     session.check_time()  # past it the caller has been told, or will be, that nothing happened
+                except Exception:
+                    self._check_current(before)
+                    raise
+                head = _changed(before, draft.nbytes)
                 self.store.commit(head, before.version, draft.change, answer_for(claim, reply))
         except BaseException:
             self.cache.put(live)  # as it was before
@@ -227,20 +230,15 @@ class Directory:
         if growth > 0 and self.store.usage(owner, time.time()).nbytes + growth > self.limits.owner_bytes:
             raise TooMany("owner_bytes", self.limits.owner_bytes)
 
-    @contextmanager
-    def _up_to_date(self, head: Head) -> Iterator[None]:
-        """What is refused inside is refused only if the session is still as it was seen. Raises ``Conflict``."""
-        try:
-            yield
-        except Exception:
-            stored = self.find(head.owner, head.id)
-            if stored.version != head.version:
-                raise Conflict(stored.version) from None
-            raise
+    def _check_current(self, head: Head) -> None:
+        """Raise ``Conflict`` unless the session is still as it was seen: else nothing can be refused on its account."""
+        stored = self.find(head.owner, head.id)
+        if stored.version != head.version:
+            raise Conflict(stored.version) from None
 
     # -- live sessions ----------------------------------------------------------------------------------------------
     def _at_hand(self, owner: str, sid: str) -> Live | None:
-        """The live session as this process saw it last. The commit, or ``_up_to_date``, finds out if it has changed."""
+        """The live session as this process saw it last. ``_check_current``, or the commit, finds out if it changed."""
         live = self.cache.take(sid)
         if live is None or (live.head.owner == owner and live.head.expires_at > time.time()):
             return live
@@ -305,14 +303,20 @@ class Directory:
             return self._add(owner, live, write, claim)
 
 
-@contextmanager
-def _sound(live: Live) -> Iterator[None]:
+class _sound:
     """What goes wrong inside is our fault, but not where a session came from a document: that may be made up."""
-    try:
-        yield
-    except (*REFUSALS, NotStorable) as error:
-        if not live.imported or isinstance(error, engine_errors.EngineError):
-            raise
+
+    __slots__ = ("_live",)
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not self._live.imported or not isinstance(error, _UNSOUND) or isinstance(error, engine_errors.EngineError):
+            return
         log.info("an imported session is unsound", exc_info=error)
         raise InvalidRequest("this session was imported from a document that does not fit together") from None
 
@@ -329,6 +333,12 @@ def _check_version(head: Head, wanted: int | None) -> None:
 
 def _used(head: Head) -> Head:
     return replace(head, expires_at=time.time() + head.ttl_seconds)
+
+
+def _changed(head: Head, nbytes: int) -> Head:
+    """The head after one more change. Spelled out: ``replace`` takes longer than all else that a head costs."""
+    expires_at = time.time() + head.ttl_seconds
+    return Head(head.id, head.owner, head.version + 1, head.created_at, expires_at, head.ttl_seconds, nbytes)
 
 
 def _read_cursor(cursor: str) -> tuple[float, str]:

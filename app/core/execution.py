@@ -6,8 +6,7 @@ it is given.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from time import perf_counter
 from typing import Any
 
@@ -28,9 +27,7 @@ Namespace = dict[str, Any]
 
 def fresh_state() -> modes.State:
     """The engine state of a program that has just started: defaults, and random numbers nobody can foresee."""
-    state = modes.State()
-    state.generator.seed()
-    return state
+    return modes.State()
 
 
 def budget_of(limits: Limits) -> modes.Budget:
@@ -142,30 +139,23 @@ def sweep(
     create_graph: bool = False,
     inputs: list[Tensor] | None = None,
 ) -> None:
-    """Carry the cotangents of all roots back together."""
+    """Carry the cotangents of all roots back together. What the engine refuses is a ``CallError``; limits pass."""
     roots = list(roots)
     if not roots:
         return
     tensors = [tensor_named(root.tensor, namespace, ("backward", i, "tensor")) for i, root in enumerate(roots)]
     gradients = [_gradient(root, limits, ("backward", i, "gradient")) for i, root in enumerate(roots)]
-    with refusals(("backward",)):
+    try:
         tape.backward(tensors, gradients, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
+    except MemoryError:
+        raise
+    except errors.EngineError as error:
+        raise CallError(str(error), error.exception, ("backward",)) from error
 
 
 def _gradient(root: Root, limits: Limits, place: Place) -> Tensor | None:
     raw = root.gradient
     return raw if raw is None or isinstance(raw, Tensor) else decode_tensor(raw, limits, place)
-
-
-@contextmanager
-def refusals(place: Place) -> Iterator[None]:
-    """What the engine refuses inside becomes a ``CallError`` that says where; limits pass through."""
-    try:
-        yield
-    except MemoryError:
-        raise
-    except errors.EngineError as error:
-        raise CallError(str(error), error.exception, place) from error
 
 
 def value_named(name: str, namespace: Namespace, place: Place) -> Any:

@@ -106,6 +106,7 @@ class Interpreter:
         self.named: dict[str, None] = {}
         self.last: str | None = None
         self.calls = 0
+        self.budget = modes.current().budget
 
     # -- statements -----------------------------------------------------------------------------------------------
     def block(self, block: tuple[Statement, ...]) -> None:
@@ -113,7 +114,8 @@ class Interpreter:
             self.statement(statement)
 
     def statement(self, statement: Statement) -> None:
-        builtins.check_time()
+        if self.budget is not None:
+            self.budget.check_time()
         try:
             _EXECUTE[type(statement)](self, statement)
         except (errors.BudgetError, MemoryError):
@@ -131,7 +133,10 @@ class Interpreter:
     def assign(self, statement: tree.Assign) -> None:
         value = self.evaluate(statement.value, None)
         for target in statement.targets:
-            self.bind(target, value)
+            if type(target) is tree.Name:
+                self.bind_name(target.id, value)
+            else:
+                self.bind(target, value)
 
     def bind(self, target: tree.Target, value: object) -> None:
         match target:
@@ -294,7 +299,7 @@ class Interpreter:
         return [self._adapted(value) for value in args], {name: self._adapted(value) for name, value in kwargs.items()}
 
     def _adapted(self, value: Any) -> Any:
-        if isinstance(value, Tensor):
+        if type(value) in _PLAIN or isinstance(value, Tensor):
             return value
         if isinstance(value, Function):
             return partial(self.apply, value)
@@ -317,7 +322,12 @@ class Interpreter:
         function = torch_names.find_op(expression.op)
         if function is None:  # checked before the run
             raise GraphError(f"unknown op {quoted(expression.op)}")
-        args = [_dtype(self._adapted(self.evaluate(argument, scope))) for argument in expression.args]
+        args = [
+            value if type(value := _EVALUATE[type(one)](self, one, scope)) in _PLAIN else _dtype(self._adapted(value))
+            for one in expression.args
+        ]
+        if not expression.kwargs:
+            return function(*args)
         kwargs = {name: self._adapted(self.evaluate(argument, scope)) for name, argument in expression.kwargs}
         return function(*args, **kwargs)
 
@@ -401,6 +411,7 @@ def _placed(error: GraphError, place: Place) -> GraphError:
     return error
 
 
+_PLAIN: Final = frozenset({Tensor, bool, complex, float, int, type(None)})  # what the engine takes as it is
 _DTYPE_NAMES: Final = frozenset(dtype.name for dtype in dtypes.ALL)
 _GLOBALS: Final[dict[str, object]] = {"torch": Module("torch"), **FUNCTIONS}
 _OFFERED: Final = ", ".join(sorted((*FUNCTIONS, "print")))

@@ -79,6 +79,8 @@ def set_attribute(value: Any, name: str, new: Any) -> None:
 # -- dotted names -------------------------------------------------------------------------------------------------
 def lookup(namespace: Mapping[str, object], name: str) -> Any:
     """What ``x``, ``x.grad`` or ``q.0`` stands for. Raises ``LookupError``."""
+    if name in namespace:  # names in a namespace have no dots
+        return namespace[name]
     try:
         return _follow(namespace, parse_reference(name))
     except (GraphError, AttributeError, LookupError, TypeError):

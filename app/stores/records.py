@@ -113,7 +113,7 @@ class Writer:
         for memento in memories.values():
             root = memento.storage.root
             number = self._enqueue_again(root)
-            if number is not None:
+            if number is not None and self._is_in_blocks(root):
                 self._note_blocks(number, memory_of(root), memento.array.ravel(order="K").view(np.uint8))
 
     def _enqueue_again(self, one: Any) -> int | None:
@@ -123,10 +123,11 @@ class Writer:
             self._enqueue(one, number)
         return number
 
+    def _is_in_blocks(self, storage: Storage) -> bool:
+        return self._in_blocks and in_blocks(storage.array.nbytes)
+
     def _note_blocks(self, number: int, now: Bytes, before: Bytes | None) -> None:
         """The blocks of a memory that are not as they were."""
-        if not (self._in_blocks and in_blocks(now.nbytes)):
-            return
         new, old = now.data, None if before is None else before.data
         for place, start in enumerate(range(0, len(new), BLOCK_BYTES)):
             part = new[start : start + BLOCK_BYTES]
@@ -146,7 +147,7 @@ class Writer:
             self._enqueue(one, known)
             if isinstance(one, Tensor):
                 self.number(one.storage)  # now, so that arrays which show it find it
-            elif isinstance(one, Storage) and one.root is one:
+            elif isinstance(one, Storage) and one.root is one and self._is_in_blocks(one):
                 self._note_blocks(known, memory_of(one), None)
         elif self._whole:
             self._enqueue(one, known)
@@ -199,8 +200,7 @@ class Writer:
     # -- objects --------------------------------------------------------------------------------------------------
     def _storage(self, storage: Storage, number: int) -> StorageRecord:
         array, root = storage.array, storage.root
-        separate = root is not storage or (self._in_blocks and in_blocks(array.nbytes))
-        data = None if separate else memory_of(storage).tobytes()
+        data = None if root is not storage or self._is_in_blocks(storage) else storage.flat.tobytes()
         name = dtypes.of(array).name
         return StorageRecord(
             number, self.number(root), storage.version, name, list(array.shape), list(array.strides), data

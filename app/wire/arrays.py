@@ -386,11 +386,14 @@ def encode_tensor(tensor: Tensor, encoding: Encoding = "json", *, qualified: boo
     return {
         "data": encode_array(tensor.array, encoding),
         "dtype": tensor.dtype.name,
-        "shape": list(tensor.shape),
+        "shape": list(tensor.array.shape),
         "requires_grad": tensor.requires_grad,
         "is_leaf": node is None,
         "grad_fn": node,
     }
+
+
+_all_of: Final = np.logical_and.reduce  # ``np.all`` without what wraps it, which takes longer than a short array
 
 
 def encode_array(array: Array, encoding: Encoding) -> Any:
@@ -408,7 +411,7 @@ def _to_lists(array: Array) -> Any:
         array = np.asarray(array, order="C")[..., np.newaxis].view(array.real.dtype)
     elif array.dtype.kind not in "fiub":  # bfloat16 is a type of ml_dtypes
         array = array.astype(np.float32)
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not _all_of(np.isfinite(array), None):
         worded = Worded(np.ascontiguousarray(array))  # of no dimension becomes one of one
         return worded if array.ndim else worded.lists()[0]
     if array.ndim == 0 or array.size == 0:

@@ -7,7 +7,8 @@ refused with its line and column.
 from __future__ import annotations
 
 import ast
-from typing import Final, NoReturn
+from collections.abc import Callable
+from typing import Any, Final, NoReturn
 
 from app.wire.program import (
     MODES,
@@ -136,7 +137,7 @@ class _CodeReader:
 
     # -- statements -----------------------------------------------------------------------------------------------
     def block(self, nodes: list[ast.stmt], depth: int) -> tuple[Statement, ...]:
-        return tuple(self.statement(node, depth) for node in nodes)
+        return tuple([self.statement(node, depth) for node in nodes])
 
     def statement(self, node: ast.stmt, depth: int) -> Statement:
         place = Place(line=node.lineno, column=node.col_offset + 1)
@@ -218,67 +219,82 @@ class _CodeReader:
     # -- expressions ----------------------------------------------------------------------------------------------
     def expression(self, node: ast.expr, depth: int) -> Expression:
         self._check_depth(node, depth)
-        match node:
-            case ast.Constant(value):
-                return _constant(node, value)
-            case ast.Name(name):
-                return Name(_name(node, name))
-            case ast.Attribute(value, name):
-                return Attribute(self.expression(value, depth + 1), _attribute(node, name))
-            case ast.Call():
-                return self._call(node, depth + 1)
-            case ast.Subscript(value, index):
-                return Subscript(self.expression(value, depth + 1), self.expression(index, depth + 1))
-            case ast.BinOp(left, operator, right):
-                return Binary(
-                    BINARY[type(operator)], self.expression(left, depth + 1), self.expression(right, depth + 1)
-                )
-            case ast.UnaryOp(operator, operand):
-                return Unary(UNARY[type(operator)], self.expression(operand, depth + 1))
-        return self._rare_expression(node, depth + 1)
+        read = _EXPRESSIONS.get(type(node))
+        if read is None:
+            _refuse_outside(node)
+        return read(self, node, depth + 1)
 
-    def _rare_expression(self, node: ast.expr, depth: int) -> Expression:
-        match node:
-            case ast.Tuple(items):
-                return Display("tuple", self._all(items, depth))
-            case ast.List(items):
-                return Display("list", self._all(items, depth))
-            case ast.Dict(keys, values):
-                return self._dict(node, keys, values, depth)
-            case ast.Slice(start, stop, step):
-                return Slice(
-                    *(Constant(None) if part is None else self.expression(part, depth) for part in (start, stop, step))
-                )
-            case ast.Compare(first, operators, rest):
-                names = [COMPARE[type(operator)] for operator in operators]
-                return Comparison(self.expression(first, depth), tuple(zip(names, self._all(rest, depth), strict=True)))
-            case ast.BoolOp(operator, operands):
-                return Logical("and" if isinstance(operator, ast.And) else "or", self._all(operands, depth))
-            case ast.Lambda(arguments, body):
-                return Lambda(_parameters(node, arguments), self.expression(body, depth), ast.unparse(node))
-        _refuse_outside(node)
+    def _constant(self, node: ast.Constant, depth: int) -> Constant:
+        return _constant(node, node.value)
+
+    def _name(self, node: ast.Name, depth: int) -> Name:
+        return Name(_name(node, node.id))
+
+    def _attribute(self, node: ast.Attribute, depth: int) -> Attribute:
+        return Attribute(self.expression(node.value, depth), _attribute(node, node.attr))
+
+    def _subscript(self, node: ast.Subscript, depth: int) -> Subscript:
+        return Subscript(self.expression(node.value, depth), self.expression(node.slice, depth))
+
+    def _binary(self, node: ast.BinOp, depth: int) -> Binary:
+        left, right = self.expression(node.left, depth), self.expression(node.right, depth)
+        return Binary(BINARY[type(node.op)], left, right)
+
+    def _unary(self, node: ast.UnaryOp, depth: int) -> Unary:
+        return Unary(UNARY[type(node.op)], self.expression(node.operand, depth))
+
+    def _tuple(self, node: ast.Tuple, depth: int) -> Display:
+        return Display("tuple", self._all(node.elts, depth))
+
+    def _list(self, node: ast.List, depth: int) -> Display:
+        return Display("list", self._all(node.elts, depth))
+
+    def _slice(self, node: ast.Slice, depth: int) -> Slice:
+        parts = (node.lower, node.upper, node.step)
+        return Slice(*[Constant(None) if part is None else self.expression(part, depth) for part in parts])
+
+    def _comparison(self, node: ast.Compare, depth: int) -> Comparison:
+        names = [COMPARE[type(operator)] for operator in node.ops]
+        first, rest = self.expression(node.left, depth), self._all(node.comparators, depth)
+        return Comparison(first, tuple(zip(names, rest, strict=True)))
+
+    def _logical(self, node: ast.BoolOp, depth: int) -> Logical:
+        return Logical("and" if isinstance(node.op, ast.And) else "or", self._all(node.values, depth))
+
+    def _lambda(self, node: ast.Lambda, depth: int) -> Lambda:
+        return Lambda(_parameters(node, node.args), self.expression(node.body, depth), ast.unparse(node))
 
     def _all(self, nodes: list[ast.expr], depth: int) -> tuple[Expression, ...]:
-        return tuple(self.expression(node, depth) for node in nodes)
+        return tuple([self.expression(node, depth) for node in nodes])
 
     def _call(self, node: ast.Call, depth: int) -> Call:
-        kwargs = [(_keyword(keyword), self.expression(keyword.value, depth)) for keyword in node.keywords]
-        return Call(self.expression(node.func, depth), self._all(node.args, depth), tuple(kwargs))
+        kwargs = tuple([(_keyword(keyword), self.expression(keyword.value, depth)) for keyword in node.keywords])
+        return Call(self.expression(node.func, depth), self._all(node.args, depth), kwargs)
 
-    def _dict(self, node: ast.Dict, keys: list[ast.expr | None], values: list[ast.expr], depth: int) -> DictDisplay:
+    def _dict(self, node: ast.Dict, depth: int) -> DictDisplay:
         items = []
-        for key, value in zip(keys, values, strict=True):
+        for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
                 refuse(node, "a starred expression is outside the language of this service")
             items.append((self.expression(key, depth), self.expression(value, depth)))
         return DictDisplay(tuple(items))
 
     def _check_depth(self, node: ast.AST, depth: int) -> None:
-        self.operations += isinstance(node, (ast.Call, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript))
+        self.operations += type(node) in _OPERATIONS
         if depth > self.limits.depth:
             raise ProgramTooLarge("depth", allowed=self.limits.depth, asked=depth, line=getattr(node, "lineno", 1))
         if self.operations > self.limits.nodes:
             raise ProgramTooLarge("nodes", allowed=self.limits.nodes, asked=self.operations)
+
+
+_OPERATIONS: Final = frozenset({ast.Call, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript})
+_EXPRESSIONS: Final[dict[type[ast.expr], Callable[[_CodeReader, Any, int], Expression]]] = {
+    ast.Attribute: _CodeReader._attribute, ast.BinOp: _CodeReader._binary, ast.BoolOp: _CodeReader._logical,
+    ast.Call: _CodeReader._call, ast.Compare: _CodeReader._comparison, ast.Constant: _CodeReader._constant,
+    ast.Dict: _CodeReader._dict, ast.Lambda: _CodeReader._lambda, ast.List: _CodeReader._list,
+    ast.Name: _CodeReader._name, ast.Slice: _CodeReader._slice, ast.Subscript: _CodeReader._subscript,
+    ast.Tuple: _CodeReader._tuple, ast.UnaryOp: _CodeReader._unary,
+}  # fmt: skip
 
 
 def _constant(node: ast.expr, value: object) -> Constant:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from types import EllipsisType
 from typing import Final, NoReturn
 
@@ -48,6 +48,8 @@ __all__ = [
 
 def parse_reference(text: str) -> Expression:
     """Read ``name.attr.0`` (a reference without its ``$``)."""
+    if is_name(text):
+        return Name(text)
     name, *parts = text.split(".")
     if not is_name(name):
         raise GraphError(f"{quoted('$' + text)} is not a reference: expected $name, $name.attribute or $name.0")
@@ -88,7 +90,7 @@ class _NodeReader:
             raise GraphError(f"nodes: expected a list, got {_kind(raw)}")
         if depth > self.limits.depth:
             raise ProgramTooLarge("depth", allowed=self.limits.depth, asked=depth)
-        return tuple(self.node(node, depth) for node in raw)
+        return tuple([self.node(node, depth) for node in raw])
 
     def node(self, raw: object, depth: int) -> Statement:
         index = self.count
@@ -109,8 +111,9 @@ class _NodeReader:
             raise GraphError(f"a node is an object, got {_kind(raw)}")
         if "op" not in raw:
             return self._block_node(raw, place, depth)
-        _refuse_unknown(raw, ("id", "op", "args", "kwargs"))
-        if raw.get("id") is not None and not is_name(raw["id"]):
+        if not raw.keys() <= _FIELDS.keys():
+            raise _unknown_field(raw)
+        if place.node_id is None and raw.get("id") is not None:
             raise GraphError(f"id: expected up to {NAME_LENGTH} letters, digits, '_' or '-'")
         self.read.clear()
         statement = _bind(place, _op_statement(_op_name(raw["op"]), *self._arguments(raw), place))
@@ -119,7 +122,9 @@ class _NodeReader:
 
     def _note(self, statement: Statement, place: Place) -> None:
         """What the node needs, and the name it binds for those after it."""
-        self.references += [(name, place) for name in self.read if name not in self.bound]
+        for name in self.read:
+            if name not in self.bound:
+                self.references.append((name, place))
         if isinstance(statement, (Assign, Evaluate)) and isinstance(statement.value, OpCall):
             self.ops.append((statement.value.op, place))
         if place.node_id is not None:
@@ -142,17 +147,15 @@ class _NodeReader:
         for key in kwargs:
             if not isinstance(key, str) or not key.isidentifier() or key.startswith("__") or len(key) > NAME_LENGTH:
                 raise GraphError(f"kwargs: {quoted(str(key))} is not an argument name")
-        return (
-            tuple(self.literal(value, 0) for value in args),
-            tuple((key, self.literal(value, 0)) for key, value in kwargs.items()),
-        )
+        listed = tuple([self.literal(value, 0) for value in args])
+        return listed, tuple([(key, self.literal(value, 0)) for key, value in kwargs.items()]) if kwargs else ()
 
     def literal(self, raw: object, depth: int) -> Expression:
         """Read one argument."""
-        if raw is None or isinstance(raw, (bool, int, float)):
-            return Constant(raw)
         if isinstance(raw, str):
             return self._string(raw)
+        if raw is None or isinstance(raw, (bool, int, float)):
+            return Constant(raw)
         if isinstance(raw, list):
             if depth >= self.limits.depth:
                 raise ProgramTooLarge("depth", allowed=self.limits.depth, asked=depth + 1)
@@ -237,6 +240,8 @@ _SPECIAL: Final[dict[str, Callable[[object], ConstantValue]]] = {
 
 
 def _op_name(raw: object) -> str:
+    if isinstance(raw, str) and raw.isidentifier() and len(raw) <= NAME_LENGTH:
+        return raw
     if not isinstance(raw, str) or not all(part.isidentifier() for part in raw.split(".")) or len(raw) > NAME_LENGTH:
         raise GraphError("op: expected a name such as 'add', 'linalg.solve' or '__getitem__'")
     return raw.removeprefix("torch.")
@@ -279,10 +284,12 @@ def _bind(place: Place, statement: Statement) -> Statement:
     return Assign((Name(place.node_id),), statement.value, place)
 
 
-def _refuse_unknown(raw: Mapping[str, object], allowed: Sequence[str]) -> None:
-    for key in raw:
-        if key not in allowed:
-            raise GraphError(f"unknown field {quoted(str(key))}: a node has {', '.join(allowed)}")
+_FIELDS: Final = dict.fromkeys(("id", "op", "args", "kwargs"))
+
+
+def _unknown_field(raw: Mapping[str, object]) -> GraphError:
+    first = next(key for key in raw if key not in _FIELDS)
+    return GraphError(f"unknown field {quoted(str(first))}: a node has {', '.join(_FIELDS)}")
 
 
 _KINDS: Final = ((bool, "a boolean"), (int, "a number"), (float, "a number"), (str, "a string"), (list, "a list"))

@@ -1,15 +1,17 @@
 """The tree that both spellings of a program compile to.
 
 A ``Program`` is plain frozen data: no callables, no tensors. ``app.wire.graph`` makes it of JSON nodes and
-``app.wire.code`` of Python text; ``app.core.interpret`` walks it. Nothing here knows which ops exist.
+``app.wire.code`` of Python text; ``app.core.interpret`` walks it. Nothing here knows which ops exist. Structs, for a
+frozen dataclass takes eight times as long to make.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from types import EllipsisType
 from typing import Final, Literal, Protocol
+
+import msgspec
 
 MODES: Final = ("no_grad", "enable_grad", "inference_mode", "set_grad_enabled")
 ASSIGNABLE: Final = ("grad", "data", "requires_grad")
@@ -66,8 +68,7 @@ class Limits(Protocol):
     def depth(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a statement stands: 1-based line and column of code, or a node's id and its index in reading order."""
 
     line: int | None = None
@@ -76,59 +77,50 @@ class Place:
     node_index: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(msgspec.Struct, frozen=True):
     """A literal that Python and JSON share, or one that JSON has to spell out."""
 
     value: ConstantValue
 
 
-@dataclass(frozen=True, slots=True)
-class TensorConstant:
+class TensorConstant(msgspec.Struct, frozen=True):
     """An inline tensor, still in its wire spelling: each run decodes a fresh one, since a run may write into it."""
 
     raw: object
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(msgspec.Struct, frozen=True):
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Attribute:
+class Attribute(msgspec.Struct, frozen=True):
     value: Expression
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Subscript:
+class Subscript(msgspec.Struct, frozen=True):
     value: Expression
     index: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(msgspec.Struct, frozen=True):
     start: Expression
     stop: Expression
     step: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Display:
+class Display(msgspec.Struct, frozen=True):
     """``[a, b]`` or ``(a, b)``."""
 
     kind: Literal["list", "tuple"]
     items: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class DictDisplay:
+class DictDisplay(msgspec.Struct, frozen=True):
     items: tuple[tuple[Expression, Expression], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """Code's call of whatever value ``function`` has."""
 
     function: Expression
@@ -136,8 +128,7 @@ class Call:
     kwargs: tuple[tuple[str, Expression], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class OpCall:
+class OpCall(msgspec.Struct, frozen=True):
     """A JSON node's call: ``op`` is a name that the interpreter looks up among functions, methods and operators."""
 
     op: str
@@ -145,37 +136,32 @@ class OpCall:
     kwargs: tuple[tuple[str, Expression], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Unary:
+class Unary(msgspec.Struct, frozen=True):
     operator: str
     operand: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Binary:
+class Binary(msgspec.Struct, frozen=True):
     operator: str
     left: Expression
     right: Expression
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """``first op rest[0] op rest[1] ...``, chained as in Python."""
 
     first: Expression
     rest: tuple[tuple[str, Expression], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Logical:
+class Logical(msgspec.Struct, frozen=True):
     """``and`` or ``or`` over two operands or more."""
 
     operator: Literal["and", "or"]
     operands: tuple[Expression, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Lambda:
+class Lambda(msgspec.Struct, frozen=True):
     """``source`` is its text, from which it can be read again."""
 
     parameters: tuple[str, ...]
@@ -203,15 +189,13 @@ Expression = (
 Target = Name | Attribute | Subscript | Display
 
 
-@dataclass(frozen=True, slots=True)
-class Assign:
+class Assign(msgspec.Struct, frozen=True):
     targets: tuple[Target, ...]
     value: Expression
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Augment:
+class Augment(msgspec.Struct, frozen=True):
     """``target operator= value``."""
 
     operator: str
@@ -220,37 +204,32 @@ class Augment:
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Evaluate:
+class Evaluate(msgspec.Struct, frozen=True):
     """An expression for its effect."""
 
     value: Expression
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Delete:
+class Delete(msgspec.Struct, frozen=True):
     targets: tuple[Name | Subscript, ...]
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(msgspec.Struct, frozen=True):
     """One of ``MODES`` with its argument."""
 
     name: str
     enabled: Expression | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class With:
+class With(msgspec.Struct, frozen=True):
     modes: tuple[Mode, ...]
     body: tuple[Statement, ...]
     place: Place
 
 
-@dataclass(frozen=True, slots=True)
-class For:
+class For(msgspec.Struct, frozen=True):
     """``for target in range(start, stop, step)`` over integers known when the program is read."""
 
     target: Name
@@ -262,8 +241,7 @@ class For:
 Statement = Assign | Augment | Evaluate | Delete | With | For
 
 
-@dataclass(frozen=True, slots=True)
-class Program:
+class Program(msgspec.Struct, frozen=True):
     """Statements, and for nodes what has to exist before they run.
 
     ``references`` are the names that no earlier node binds, ``ops`` the names of the ops, each with the node that uses
