@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
@@ -12,6 +13,7 @@ from typing import Any
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+from threadpoolctl import threadpool_limits
 
 from app import docs, memory, openapi, problems
 from app.core.replies import RENEWAL_S
@@ -50,6 +52,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         directory = services.directory
         memory.keep_freed()
+        share_processors(services.settings)
         await asyncio.to_thread(directory.store.open)
         chores = [
             asyncio.create_task(_regularly(memory.INTERVAL_S, memory.give_back)),
@@ -74,6 +77,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     problems.install(app)
     _document(app)
     return app
+
+
+def share_processors(settings: Settings) -> None:
+    """Let workers and the threads that each uses for matrix products be as many as there are processors."""
+    threadpool_limits(settings.blas_threads or max(1, (os.cpu_count() or 1) // settings.workers), "blas")
 
 
 async def _regularly(seconds: float, chore: Callable[[], object]) -> None:

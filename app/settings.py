@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     threads: int = Field(
         default_factory=lambda: max(2, os.cpu_count() or 2), gt=0, description="Requests that compute at once."
     )
+    blas_threads: int = Field(
+        0, ge=0, description="Threads of each process for matrix products; 0: the processors, shared among the workers."
+    )
     queue: int = Field(64, ge=0, description="Requests that may wait for a thread; more are refused with 503.")
     api_keys: str = Field("", description="Comma-separated keys, each 'owner:key' or 'key'; none: one local owner.")
     dot: str = Field("dot", description="The graphviz program that draws graphs as SVG.")

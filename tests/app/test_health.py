@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 
 from app.core.limits import Limits
+from app.main import share_processors
+from app.settings import Settings
 from engine import Tensor, tensors
 
 from .conftest import Client, Serve
@@ -174,3 +176,13 @@ def test_a_running_request_is_finished_when_the_server_is_told_to_stop() -> None
         thread.join()
         assert process.wait(30) is not None
     assert answers[0].json()["prints"] == ["done"]
+
+
+def test_workers_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, str]] = []
+    monkeypatch.setattr("app.main.threadpool_limits", lambda count, api: asked.append((count, api)))
+    monkeypatch.setattr("app.main.os.cpu_count", lambda: 8)
+    for workers in (1, 3, 16):
+        share_processors(Settings(workers=workers))
+    share_processors(Settings(workers=4, blas_threads=5))
+    assert asked == [(8, "blas"), (2, "blas"), (1, "blas"), (5, "blas")]
