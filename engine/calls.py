@@ -62,12 +62,12 @@ class Op:
     def direct(self) -> Callable[..., Any]:
         """The call as a plain function."""
         if self.__call__ == self._first_call:
-            self.__call__ = self.write()
+            self.__call__ = self.write(self.general)
         return self.__call__
 
-    def write(self) -> Callable[..., Any]:
+    def write(self, general: Callable[..., Any]) -> Callable[..., Any]:
         """The function that usual calls take, and that hands all others to ``general``."""
-        return self.general
+        return general
 
     def general(self, *args: Any, **kwargs: Any) -> Any:
         """The call of whatever may be given. Arguments from the first ``MISSING`` on were not given."""
@@ -111,11 +111,11 @@ def owned(array: Any, sources: Sequence[Any]) -> np.ndarray[Any, Any]:
 
 
 _NAMES = {
-    "DIFFERENTIABLE": DIFFERENTIABLE, "EngineError": EngineError, "FAILURES": FAILURES, "MISSING": MISSING,
-    "NATIVE": NATIVE, "recorded": recorded, "kept": kept, "Saved": Saved, "SavedNumber": SavedNumber, "Tensor": Tensor,
-    "asarray": np.asarray, "edge_of": edge_of, "extent": extent, "ndarray": np.ndarray, "number": number,
-    "owned": owned, "peek": modes.peek, "result": result, "view_of": inplace.view_of, "weak": weak,
-    "yielding": yielding,
+    "asarray": np.asarray, "CAUGHT": (EngineError, *FAILURES), "copyto": np.copyto, "DIFFERENTIABLE": DIFFERENTIABLE,
+    "edge_of": edge_of, "EngineError": EngineError, "extent": extent, "FAILURES": FAILURES, "fits": inplace.fits,
+    "kept": kept, "MISSING": MISSING, "NATIVE": NATIVE, "ndarray": np.ndarray, "number": number, "owned": owned,
+    "peek": modes.peek, "recorded": recorded, "result": result, "Saved": Saved, "SavedNumber": SavedNumber,
+    "Tensor": Tensor, "view_of": inplace.view_of, "weak": weak, "yielding": yielding,
 }  # fmt: skip
 
 
@@ -223,13 +223,30 @@ def write_call(op: Any, general: Callable[..., Any]) -> Callable[..., Any]:
     return _Call(op).written(general) if is_usual(op) else general
 
 
+def write_inplace(op: Any, general: Callable[..., Any]) -> Callable[..., Any]:
+    """The in-place call of a primitive; ``general`` takes what is not usual, and what is recorded."""
+    first = op.signature.params[:1]
+    can_be_repeated = not op.random  # for a kernel that fails is run again by ``general``, which says what is wrong
+    if not is_usual(op) or op.view or not can_be_repeated or [anchor_of(op)] != first:
+        return general
+    return _InPlaceCall(op).written(general)
+
+
+def anchor_of(op: Any) -> Param:
+    """The operand that the others have to agree with."""
+    promoted = op.promoted if op.promote is not None else []
+    return (promoted or op.tensors)[0]  # type: ignore[no-any-return]
+
+
 class _Call:
     """The text of one primitive's call: ``t0`` is a tensor, ``a0`` its array, ``s1`` a static value, ``e0`` an edge."""
 
     def __init__(self, op: Any) -> None:
         self.op = op
+        self.name = op.signature.name
         self.form = _Form(op.signature.params)
-        self.numbers = {p.name for p in op.tensors if p.name in op.numbers and p is not self._anchor()}
+        self.anchor = anchor_of(op)
+        self.numbers = {p.name for p in op.tensors if p.name in op.numbers and p is not self.anchor}
         self.arrays = {p.name: f"a{p.index}" for p in op.tensors} | {
             p.name: f"s{p.index}" for p in op.statics if not p.keyword_only
         }
@@ -237,7 +254,7 @@ class _Call:
     def written(self, general: Callable[..., Any]) -> Callable[..., Any]:
         op = self.op
         objects = {
-            "op": op, "general": general, "kernel": op.kernel, "computable": op._computable, "NAME": op.signature.name,
+            "op": op, "general": general, "kernel": op.kernel, "computable": op._computable, "NAME": self.name,
             "UNIT": op._unit_counts, **self.form.objects,
             **{f"p{param.index}": param.static for param in op.statics},
         }  # fmt: skip
@@ -245,12 +262,7 @@ class _Call:
             if getattr(op, role) is not None:
                 objects[role] = getattr(op, role).function
         body = [*self._guard(), *self._operands(), *self._statics(), *self._check(), *self._run(), *self._record()]
-        return _bound(self.form.header(), [*body, "return out"], objects)
-
-    def _anchor(self) -> Param:
-        """The operand that the others have to agree with."""
-        promoted = self.op.promoted if self.op.promote is not None else []
-        return (promoted or self.op.tensors)[0]  # type: ignore[no-any-return]
+        return _bound(self.form.header(), body, objects)
 
     def _unless(self, condition: str) -> list[str]:
         return [f"if {condition}:", f"    {self.form.fallback()}"]
@@ -263,7 +275,7 @@ class _Call:
 
     def _operands(self) -> list[str]:
         """Arrays of a dtype that the kernel computes in."""
-        anchor = self._anchor()
+        anchor = self.anchor
         if self.op.view:
             return [f"a{anchor.index} = t{anchor.index}.array"]
         lines = [f"a{anchor.index} = t{anchor.index}.array", f"dtype = a{anchor.index}.dtype"]
@@ -324,7 +336,7 @@ class _Call:
             "except FAILURES as error:", f"    raise op.refusal(error, {arrays}) from error",
         ]  # fmt: skip
         if self.op.view:
-            wrap = f"out = view_of(t{self._anchor().index}, array, False, op.grad_fn)"
+            wrap = f"out = view_of(t{self.anchor.index}, array, False, op.grad_fn)"
             return [*lines, "if type(array) is not ndarray:", "    array = asarray(array)", wrap]
         same = "".join(f" or array is a{param.index}" for param in self.op.tensors)
         spend = ["if state.budget is not None:", "    state.budget.spend(array.nbytes)"]
@@ -345,7 +357,7 @@ class _Call:
     def _record(self) -> list[str]:
         places = [param.index for param in self.op.differentiable]
         if not places:
-            return []
+            return ["return out"]
         edges = [self._edge(param) for param in self.op.differentiable]
         node = f"recorded(op, static, ({', '.join(f'e{i}' for i in places)},), saved, ((array.shape, dtype),), UNIT)"
         values = ", ".join(self._value(param.name) for param in self.form.params)
@@ -358,6 +370,7 @@ class _Call:
             *_indented(_indented(_indented([*self._kept(), f"out.node = {node}"]))),
             f"    elif {' or '.join(self._is_view(param) for param in self.op.differentiable)}:",
             f"        op.record([{values}], (out,))",  # one made without recording may require grad all the same
+            "return out",
         ]
 
     def _edge(self, param: Param) -> str:
@@ -407,6 +420,45 @@ class _Call:
         differentiable = any(param.name == name for param in self.op.differentiable)
         saved = f"kept({t}, {f'e{t[1:]}' if differentiable else f'edge_of({t})'})"
         return f"{saved} if isinstance({t}, Tensor) else SavedNumber({t})" if name in self.numbers else saved
+
+
+class _InPlaceCall(_Call):
+    """The text of a call that writes its result into ``t0``, as far as nothing is recorded."""
+
+    def __init__(self, op: Any) -> None:
+        super().__init__(op)
+        self.name = op.written_signature.name
+
+    def _guard(self) -> list[str]:
+        """What ``inplace.check_writable`` may refuse, and what has a history, is left to it."""
+        tracked = [
+            f"isinstance({t}, Tensor) and ({t}._requires_grad or {t}.node is not None or {t}.base is not None"
+            f" and {t}.base.requires_grad)"
+            for t in (f"t{param.index}" for param in self.op.tensors)
+        ]
+        lines = super()._guard()
+        lines += self._unless("t0.inference or 0 in t0.array.strides")
+        return [*lines, "if state.grad_enabled:", *_indented(self._unless(" or ".join(tracked)))]
+
+    def _run(self) -> list[str]:
+        """Ask the budget, run the kernel, and write what it gives."""
+        arrays = f"({', '.join(f'a{param.index}' for param in self.op.tensors)},)"
+        given = ", ".join(self.arrays[p.name] for p in self.form.params if not p.keyword_only)
+        reserve = self._reserve(arrays)
+        asked = ["    if budget is not None:", f"        {reserve}"] if reserve else []
+        return [
+            "budget, journal = state.budget, state.journal",
+            "try:", *asked, f"    array = kernel({given})", "except CAUGHT:", f"    {self.form.fallback()}",
+            "if type(array) is not ndarray:", "    array = asarray(array)",
+            "if (array.shape != a0.shape or array.dtype is not dtype) and not fits(t0, array):",
+            f"    {self.form.fallback()}",
+            "if budget is not None:", "    budget.spend(array.nbytes)",
+            "if journal is not None:", "    journal.touch(t0.storage)",
+            "copyto(a0, array, 'unsafe')", "t0.storage.version += 1",
+        ]  # fmt: skip
+
+    def _record(self) -> list[str]:
+        return ["return t0"]
 
 
 # -- rules --------------------------------------------------------------------------------------------------------

@@ -92,6 +92,11 @@ def assign(target: Tensor, array: np.ndarray[Any, Any]) -> None:
     target.storage.version += 1
 
 
+def fits(target: Tensor, array: np.ndarray[Any, Any]) -> bool:
+    """Whether ``array`` may be written into ``target``."""
+    return array.shape == target.array.shape and dtypes.can_cast(dtypes.of(array), target.dtype)
+
+
 def _check_result(target: Tensor, shape: tuple[int, ...], dtype: dtypes.DType) -> None:
     if shape != target.array.shape:
         raise OpError(f"output with shape {list(target.array.shape)} doesn't match the broadcast shape {list(shape)}")

@@ -15,7 +15,7 @@ from engine import calls, dtypes, inplace, modes, registry, tape
 from engine.binding import wrap_dim
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError
-from engine.primitive import Primitive
+from engine.primitive import InPlace, Primitive
 from engine.printing import format_tensor
 from engine.tensor import Parameter, Size, Tensor, read
 
@@ -43,8 +43,8 @@ def _operand(value: object) -> bool:
 
 
 def _binary(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
-    if isinstance(function, Primitive):
-        return calls.write_call(function, _checked(function.general))
+    if isinstance(function, Primitive | InPlace):
+        return function.write(_checked(function.general))
     call = _direct(function)
     return lambda self, other: call(self, other) if type(other) in OPERANDS or _operand(other) else NotImplemented
 

@@ -40,8 +40,8 @@ class Composite(calls.Op):
         self._keywords = [param for param in self.signature.params if param.keyword_only]
         self._tensors = [param for param in self.signature.params if param.kind == "Tensor" and not param.variadic]
 
-    def write(self) -> Callable[..., Any]:
-        return calls.write_composite(self, self.general)
+    def write(self, general: Callable[..., Any]) -> Callable[..., Any]:
+        return calls.write_composite(self, general)
 
     def general(self, *args: Any, **kwargs: Any) -> Any:
         return self._run(self.signature, calls.given(args), kwargs)

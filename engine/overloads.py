@@ -19,8 +19,8 @@ class Overloaded(Composite):
         super().__init__(function, name)
         self._written_signature = Signature(function, f"{self.signature.name}_")
 
-    def write(self) -> Callable[..., Any]:
-        return calls.write_composite(self, self.general, chooses=True)
+    def write(self, general: Callable[..., Any]) -> Callable[..., Any]:
+        return calls.write_composite(self, general, chooses=True)
 
     def general(self, *args: Any, **kwargs: Any) -> Any:
         op, chosen = super().general(*args, **kwargs)

@@ -67,6 +67,7 @@ class Primitive(calls.Op):
         self.layout_only = layout_only  # inputs whose values do not count
         self.number_grad_fn = number_grad_fn or {}
         self._lay_out(nondifferentiable, numbers)
+        self.inplace = InPlace(self)
         self.pull_back: Callable[..., Sequence[Tensor | None]] = self._first_pull_back
 
     def _lay_out(self, nondifferentiable: tuple[str, ...], numbers: tuple[str, ...] | None) -> None:
@@ -124,8 +125,8 @@ class Primitive(calls.Op):
             raise TypeError(f"{self.name!r} has neither a rule for {missing} nor calls them nondifferentiable")
 
     # -- the call path --------------------------------------------------------------------------------------------
-    def write(self) -> Callable[..., Any]:
-        return calls.write_call(self, self.general)
+    def write(self, general: Callable[..., Any]) -> Callable[..., Any]:
+        return calls.write_call(self, general)
 
     def _first_pull_back(self, *args: Any) -> Sequence[Tensor | None]:
         self.pull_back = calls.write_pull_back(self, self.general_pull_back)
@@ -498,12 +499,22 @@ class Primitive(calls.Op):
         values = self.prepare(self.signature.bind(args, {}))
         return self.node(values, ((tuple(args[1]), values[0].array.dtype),))
 
-    def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
-        """Compute, and write the result into the first argument."""
-        return inplace.write(self, self.written_signature.bind(args, kwargs))
-
     def __repr__(self) -> str:
         return f"<op {self.name}>"
+
+
+class InPlace(calls.Op):
+    """The in-place variant of a primitive: computes, and writes the result into the first argument."""
+
+    def __init__(self, op: Primitive) -> None:
+        super().__init__()
+        self.op = op
+
+    def write(self, general: Callable[..., Any]) -> Callable[..., Any]:
+        return calls.write_inplace(self.op, general)
+
+    def general(self, *args: Any, **kwargs: Any) -> Any:
+        return inplace.write(self.op, self.op.written_signature.bind(calls.given(args), kwargs))
 
 
 def _requires_unrecorded(tensor: Tensor | None) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,11 @@ from engine.tape import Node
 from engine.tensor import Parameter, Tensor
 from tests.engine.checks import flat_tensors
 from tests.engine.samples import Sample, all_samples
-from tests.engine.test_ops import built, name_of
+from tests.engine.test_ops import built, inplace_cases, name_of
 
 torch: Any = engine
 OPS = [op for op in {*dict(registry.functions()).values(), *registry._ops.values()} if isinstance(op, calls.Op)]
+WRITES = [op.inplace for op in OPS if isinstance(op, Primitive)]
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +83,54 @@ def test_a_written_call_gives_what_the_general_path_gives(
 def test_most_ops_have_a_written_call() -> None:
     primitives = [op for op in OPS if isinstance(op, Primitive)]
     assert len([op for op in primitives if calls.is_usual(op)]) > 0.75 * len(primitives)
+
+
+def unrecorded(x: Tensor) -> Tensor:
+    with torch.no_grad():
+        return x.clone()[...]  # type: ignore[no-any-return]
+
+
+TARGETS: dict[str, Callable[[Tensor], Tensor]] = {
+    "as it is": lambda x: x, "untracked": lambda x: x.detach().clone(), "tracked": lambda x: x.clone(),
+    "view": lambda x: x.detach().clone()[None], "view of tracked": lambda x: x.clone()[None], "unrecorded": unrecorded,
+    "expanded": lambda x: x.detach()[None].expand(2, *x.shape), "transposed": lambda x: x.detach().clone().T,
+    "real": lambda x: x.detach().to(torch.float32), "whole": lambda x: x.detach().to(torch.int64),
+    "view as whole": lambda x: x.contiguous().clone().view(torch.uint8) if x.ndim else x.clone(),
+}  # fmt: skip
+
+
+def write(case: tuple[str, int, Sample], make: Callable[[Tensor], Tensor], state: modes.State) -> Any:
+    """All that a write does to its target, to the state and to the graph."""
+    torch.manual_seed(5)
+    _, call = built(case)
+    first, *rest = call.args
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of NumPy: some targets cannot hold what they are given
+        target = make(first)
+        state.journal, state.budget, state.warnings = modes.Journal(), modes.Budget(), []
+        written: Any
+        try:
+            written = registry.method(f"{case[0]}_")(target, *rest, **call.kwargs) is target  # type: ignore[misc]
+        except EngineError as error:
+            written = type(error), str(error)
+    touched = [type(one) for one, _ in state.journal.touched()]
+    spent, state.journal, state.budget = state.budget.spent, None, None
+    return written, described(target), target.storage.version, touched, spent, state.warnings
+
+
+@pytest.mark.parametrize("case", inplace_cases(), ids=name_of)
+def test_a_written_write_does_what_the_general_path_does(
+    case: tuple[str, int, Sample], monkeypatch: pytest.MonkeyPatch, state: modes.State
+) -> None:
+    def all_writes() -> list[Any]:
+        recorded = [write(case, make, state) for make in TARGETS.values()]
+        with torch.no_grad():
+            return [*recorded, *[write(case, make, state) for make in TARGETS.values()]]
+
+    expected = all_writes()
+    for op in WRITES:
+        monkeypatch.setattr(op, "__call__", op.general)
+    assert all_writes() == expected
 
 
 def test_operands_of_several_dtypes_promote() -> None:
