@@ -71,6 +71,10 @@ class Evaluator:
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._lock = Lock()
 
+    def counts(self) -> dict[str, float]:
+        """How many plans there are, for the metrics."""
+        return {"plans": len(self.plans), "plans_bytes": self.plans.nbytes}
+
     def quick(self, call: Call) -> Reply | None:
         """The answer, where a plan gives it in no time; ``None`` where it takes a thread to find out."""
         if len(call.body) > QUICK_BYTES or call.content_encoding:

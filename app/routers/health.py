@@ -34,5 +34,5 @@ async def readiness(services: ServicesDep) -> Response:
 )  # fmt: skip
 async def metrics(services: ServicesDep) -> Response:
     """In Prometheus' text format."""
-    gauges = {"work_pending": services.workers.pending, **services.directory.counts()}
+    gauges = {"work_pending": services.workers.pending, **services.directory.counts(), **services.evaluator.counts()}
     return Response(services.metrics.render(gauges), media_type=MEDIA_TYPE)
