@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import uvicorn
+from pydantic import ValidationError
 
 from app import probe
 from app.core import catalog
@@ -101,6 +102,10 @@ def _prepare_store(settings: Settings) -> None:
 def _settings() -> Settings:
     try:
         return Settings()
+    except ValidationError as error:  # without the values: an address or a key may be among them
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        faults = [f"{PREFIX}{'__'.join(map(str, one['loc'])).upper()}: {one['msg']}" for one in found]
+        raise SystemExit(f"gradserve: {'; '.join(faults)}") from None
     except ValueError as error:
         raise SystemExit(f"gradserve: {error}") from None
 

@@ -18,6 +18,7 @@ SCHEMA_LOCK: Final = 0x67726164  # of an advisory lock; every replica has to ask
 LOST: Final = (psycopg.OperationalError, psycopg.InterfaceError)
 OPTIONS: Final = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=10s"  # a stuck replica stops nobody
 CONNECTION: Final[dict[str, Any]] = {"autocommit": True, "connect_timeout": int(PATIENCE_S), "options": OPTIONS}
+UNREACHABLE: Final = ("08", "57")  # classes of SQLSTATE: connection exceptions, and a server that shuts down
 READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -92,7 +93,7 @@ class PostgresStore(SqlStore):
             try:
                 return self._attempt(begin, work)
             except LOST as error:
-                if monotonic() > end or isinstance(error, PoolTimeout):
+                if monotonic() > end or isinstance(error, PoolTimeout) or _was_refused(error):
                     raise StoreError(f"{type(error).__name__}: {error}") from error
                 self._pool.check()
             except psycopg.Error as error:
@@ -115,3 +116,8 @@ class PostgresStore(SqlStore):
 
     def _lock_schema(self, cursor: Cursor) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(?)", (SCHEMA_LOCK,))
+
+
+def _was_refused(error: psycopg.Error) -> bool:
+    """Whether the server itself says no (a full disk, a lock that is not free), and is not merely out of reach."""
+    return error.sqlstate is not None and error.sqlstate[:2] not in UNREACHABLE

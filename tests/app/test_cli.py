@@ -85,3 +85,15 @@ def test_a_misspelt_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setenv("GRADSERVE_PROT", "1")
     with pytest.raises(SystemExit, match="GRADSERVE_PROT"):
         main(["serve"])
+
+
+def test_a_wrong_setting_is_named_without_its_value(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADSERVE_STORE", "mysql://user:secret@host")
+    monkeypatch.setenv("GRADSERVE_LIMITS__NODES", "-secret-")
+    with pytest.raises(SystemExit) as caught:
+        main(["serve"])
+    text = str(caught.value)
+    assert "GRADSERVE_STORE: Value error, expected sqlite, memory or postgresql://" in text
+    assert "GRADSERVE_LIMITS__NODES" in text
+    assert "secret" not in text
+    assert "\n" not in text

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -274,6 +275,22 @@ def test_a_commit_that_is_repeated_unawares_counts_once(open_store: Open) -> Non
         store.commit(head(version=1), 0, change("x"), None)
     assert contents(store.load("s")) == ([b"a", b"b"], [], True)
     store.remove("s", 1, None)
+
+
+@pytest.mark.xdist_group("postgres")
+def test_what_postgres_itself_refuses_is_not_asked_again(postgres: servers.Server) -> None:
+    store = PostgresStore(postgres.database(f"refuses{next(NUMBERS)}"), 4)
+    store.open()
+    asked: list[int] = []
+
+    def work(cursor: Any) -> None:
+        asked.append(1)
+        cursor.execute("DO $$ BEGIN RAISE EXCEPTION SQLSTATE '53100'; END $$")  # a full disk
+
+    with pytest.raises(StoreError, match="DiskFull"):
+        store._write(work)
+    assert len(asked) == 1
+    store.close()
 
 
 @pytest.mark.xdist_group("postgres")
