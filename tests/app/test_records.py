@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.errors import InvalidRequest
+from app.core.errors import InvalidRequest, TooMany
 from app.core.interpret import ProgramError
 from app.core.limits import Limits
 from app.stores import schema
@@ -256,3 +256,26 @@ def test_sessions_of_every_released_schema_are_read(file: Path) -> None:
 
 def test_there_is_a_frozen_session_of_the_present_schema() -> None:
     assert [file.stem for file in FROZEN] == [f"session_schema{number}" for number in range(1, schema.SCHEMA + 1)]
+
+
+def test_sessions_leave_memory_when_they_are_too_many_bytes() -> None:
+    store = MemoryStore()
+    directory = directory_over(store, cache_bytes=1_500_000)
+    sids = [opened(directory) for _ in range(3)]
+    for sid in sids:
+        run_code(directory, sid, "x = torch.ones(250_000, requires_grad=True)")
+        assert directory.cache.nbytes <= 1_500_000
+    assert len(directory.cache) < 3
+    for sid in sids:
+        assert run_code(directory, sid, "x.sum().backward()\nprint(x.grad.sum())") == ["tensor(250000.)"]
+
+
+def test_an_owner_is_held_to_its_bytes() -> None:
+    directory = directory_over(MemoryStore(), Limits(owner_bytes=1_500_000))
+    first, second = opened(directory), opened(directory)
+    run_code(directory, first, "x = torch.zeros(250_000)")
+    with pytest.raises(TooMany, match="owner_bytes"):
+        run_code(directory, second, "x = torch.zeros(250_000)")
+    run_code(directory, first, "del x")
+    run_code(directory, first, "")  # now it is seen that the tensor is gone
+    run_code(directory, second, "x = torch.zeros(250_000)")

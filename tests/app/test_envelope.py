@@ -1,0 +1,135 @@
+"""Requests taken apart: the quick reader gives what the usual one gives, or nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.core.limits import Limits
+from app.wire import codec, envelope
+from app.wire.arrays import ArrayError, decode_tensor
+from engine import modes
+
+LIMITS = Limits(tensor_elements=20, rank=4)
+FLOATS = st.floats(width=64) | st.sampled_from([0.1, 1e300, 5e-324, -0.0, 16777217.0, 1e-46])
+NUMBERS = (
+    FLOATS | st.integers(-(2**70), 2**70) | st.booleans() | st.none() | st.sampled_from(["NaN", "Infinity", "1.5"])
+)
+DATA = st.recursive(st.one_of(FLOATS, FLOATS, NUMBERS), lambda inner: st.lists(inner, max_size=4), max_leaves=12)
+RECTANGLES = st.integers(0, 3).flatmap(
+    lambda rows: st.integers(0, 3).flatmap(
+        lambda columns: st.lists(st.lists(FLOATS, min_size=columns, max_size=columns), min_size=rows, max_size=rows)
+    )
+)
+FIELDS = st.fixed_dictionaries(
+    {"data": RECTANGLES | DATA},
+    optional={
+        "requires_grad": st.booleans() | st.sampled_from([None, 1, "true"]),
+        "dtype": st.sampled_from(
+            [
+                "float32",
+                "float64",
+                "float16",
+                "bfloat16",
+                "int64",
+                "complex64",
+                "bool",
+                "float",
+                "torch.float64",
+                "x",
+                3,
+            ]
+        ),
+        "shape": st.lists(st.integers(-1, 4), max_size=3) | st.sampled_from([None, "2", [2.0]]),
+        "encoding": st.sampled_from(["json", "base64"]),
+        "grad_fn": st.none(),
+        "other": st.none(),
+    },
+)
+TENSORS = FIELDS | RECTANGLES | DATA
+
+
+def usual(value: Any) -> Any:
+    """What the usual reader makes of a tensor: its array and flag, or the error."""
+    try:
+        tensor = decode_tensor(value, LIMITS)
+    except ArrayError as error:
+        return str(error)
+    return tensor.array.dtype, tensor.array.shape, tensor.array.tobytes(), tensor.requires_grad
+
+
+@pytest.mark.parametrize("form", list(codec.Format))
+@settings(max_examples=600)
+@given(values=st.lists(TENSORS, max_size=3))
+def test_tensors_are_read_as_usual_or_not_at_all(form: codec.Format, values: list[Any]) -> None:
+    request = {"inputs": {f"x{n}": value for n, value in enumerate(values)}, "nodes": []}
+    body = json.dumps(request).encode() if form is codec.Format.JSON else msgspec.msgpack.encode(_small(request))
+    with modes.use(modes.State()):
+        parts = envelope.read(body, form, LIMITS)
+        if parts is None:
+            return
+        read = codec.decode(body, form, LIMITS)["inputs"].values()
+        for tensor, value in zip(parts.tensors, read, strict=True):
+            got = tensor.array.dtype, tensor.array.shape, tensor.array.tobytes(), tensor.requires_grad
+            assert got == usual(value)
+
+
+def _small(value: Any) -> Any:
+    """Without integers that msgpack has not."""
+    if isinstance(value, dict):
+        return {key: _small(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_small(item) for item in value]
+    return value if type(value) is not int else max(min(value, 2**63 - 1), -(2**63))
+
+
+@pytest.mark.parametrize(
+    "value", [1.5, [0.1, 2.0], [[1.5, 1e300], [5e-324, -0.0]], {"data": [1.5], "dtype": "float64"}, [[[1.0]], [[2.5]]],
+              {"data": [[1.0, 2.5]], "requires_grad": True, "shape": [1, 2]}, [1, 2], [True], "NaN", [], [[], []]],
+)  # fmt: skip
+def test_common_spellings_are_read(value: Any) -> None:
+    body = json.dumps({"inputs": {"x": value}, "code": ""}).encode()
+    with modes.use(modes.State()):
+        parts = envelope.read(body, codec.Format.JSON, LIMITS)
+        assert parts is not None
+        (tensor,) = parts.tensors
+        assert (tensor.array.dtype, tensor.array.shape, tensor.array.tobytes()) == usual(value)[:3]
+
+
+def test_all_that_is_no_number_is_in_the_key() -> None:
+    base: dict[str, Any] = {"inputs": {"x": [1.5]}, "nodes": [], "backward": [{"tensor": "y", "gradient": [1.0]}]}
+    others: list[dict[str, Any]] = [
+        {**base, "inputs": {"z": [1.5]}}, {**base, "inputs": {"x": [[1.5]]}}, {**base, "nodes": [1]},
+        {**base, "inputs": {"x": {"data": [1.5], "requires_grad": True}}}, {**base, "backward": [{"tensor": "y"}]},
+        {**base, "backward": [{"tensor": "w", "gradient": [1.0]}]}, {**base, "outputs": []}, {**base, "grads": ["x"]},
+        {**base, "retain_graph": True}, {**base, "create_graph": True}, {**base, "encoding": "base64"},
+        {**base, "include": ["timings"]}, {**base, "inputs": {"x": {"data": [1.5], "dtype": "float64"}}},
+    ]  # fmt: skip
+
+    def key(request: dict[str, Any]) -> Any:
+        parts = envelope.read(json.dumps(request).encode(), codec.Format.JSON, LIMITS)
+        assert parts is not None, request
+        return parts.key
+
+    with modes.use(modes.State()):
+        keys = [key(base), *map(key, others)]
+        assert len(set(keys)) == len(keys)
+        assert key({**base, "inputs": {"x": [2.5]}}) == key(base)
+
+
+def test_long_lists_reach_the_quick_reader_as_arrays() -> None:
+    data = (np.arange(4_000) / 3).reshape(40, 100)
+    limits = Limits()
+    body = json.dumps({"inputs": {"x": {"data": data.tolist(), "dtype": "float64"}}, "nodes": []}).encode()
+    with modes.use(modes.State()):
+        parts = envelope.read(body, codec.Format.JSON, limits)
+    assert parts is not None
+    assert np.array_equal(parts.tensors[0].array, data)
+    inline = json.dumps({"nodes": [{"op": "neg", "args": [{"tensor": data.tolist()}]}]}).encode()
+    assert envelope.read(inline, codec.Format.JSON, limits) is None  # a word nobody could know would be in the key
