@@ -11,7 +11,7 @@ objects are bound in a closure, so that ops of one form share one compiled text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cache
 from inspect import Parameter
 from math import prod
@@ -110,7 +110,17 @@ def owned(array: Any, sources: Sequence[Any]) -> np.ndarray[Any, Any]:
     return dense
 
 
+def arrays_of(tensors: Sequence[Any], computable: Container[np.dtype[Any]]) -> list[Any] | None:
+    """The arrays of tensors that all have one dtype, among ``computable``; ``None`` if that is not so."""
+    arrays = [tensor.array for tensor in tensors if isinstance(tensor, Tensor) and not tensor.weak]
+    if not arrays or len(arrays) != len(tensors):
+        return None
+    dtype = arrays[0].dtype
+    return arrays if dtype in computable and all(array.dtype is dtype for array in arrays) else None
+
+
 _NAMES = {
+    "arrays_of": arrays_of, "LISTS": (list, tuple),
     "asarray": np.asarray, "CAUGHT": (EngineError, *FAILURES), "copyto": np.copyto, "DIFFERENTIABLE": DIFFERENTIABLE,
     "edge_of": edge_of, "EngineError": EngineError, "extent": extent, "FAILURES": FAILURES, "fits": inplace.fits,
     "kept": kept, "MISSING": MISSING, "NATIVE": NATIVE, "ndarray": np.ndarray, "number": number, "owned": owned,
@@ -176,7 +186,8 @@ class _Form:
     def named(self) -> list[str]:
         """Values that are given by name, as variables. Tensors by name, and second names, are left to ``general``."""
         given = [self.variable[param.name] for param in self.listed]
-        unusual = [f"{self.variable[p.name]} is MISSING" for p in self.listed if p not in self.nameable]
+        tensors = [param for param in self.listed if param not in self.nameable]
+        unusual = [f"{self.variable[p.name]} is MISSING" for p in tensors if p.default is MISSING]
         unusual += ["not named.keys() <= NAMES", *([] if self.has_extents else ["rest"])]
         lines = [f"if {' or '.join(unusual)}:", f"    return general({', '.join([*given, '*rest'])}, **named)"]
         for param in self.nameable:
@@ -184,7 +195,9 @@ class _Form:
             unless = "" if param.keyword_only else f"if {s} is MISSING: "
             lines += [f"{unless}{s} = named.pop({param.name!r}, {default})"]
         defaults = [f"{self.variable[param.name]} = d{param.index}" for param in self.keywords]
-        return [*defaults, "if named:", *_indented(lines)]
+        optional = [param for param in tensors if param.default is not MISSING]
+        left_out = [f"if {self.variable[p.name]} is MISSING: {self.variable[p.name]} = d{p.index}" for p in optional]
+        return [*defaults, "if named:", *_indented(lines), *left_out]
 
     def surprises(self) -> list[str]:
         """Conditions under which more or less is given than one value for each positional parameter."""
@@ -228,8 +241,21 @@ def write_composite(op: Any, general: Callable[..., Any], chooses: bool = False)
 # -- primitives ---------------------------------------------------------------------------------------------------
 def is_usual(op: Any) -> bool:
     """Whether a call of ``op`` may be written down: single tensors, of which the first is there, and one result."""
+    return not op.has_lists and _has_usual_form(op)
+
+
+def takes_one_list(op: Any) -> bool:
+    """Whether ``op`` is over a list of tensors, and may be written down: no other tensors, and none that are kept."""
     return (
-        not op.has_lists and not op.many and not op.reads_storage and op.result is None
+        len(op.tensors) == 1 and op.tensors[0].is_list and op.tensors[0].index == 0 and op.promote is not None
+        and not op.view and _has_usual_form(op) and len(op.rules) == 1 and not op.rules[0].saves
+        and all(name.endswith("_shapes") for name in op.rules[0].shapes)
+    )  # fmt: skip
+
+
+def _has_usual_form(op: Any) -> bool:
+    return (
+        not op.many and not op.reads_storage and op.result is None
         and len(op.output_names) == 1 and (len(op.tensors) == 1 or not op.view)
         and not any(param.variadic and param.kind != "Extents" for param in op.statics)
         and not any(param.optional or param.default is None or param.keyword_only for param in op.tensors)
@@ -240,6 +266,8 @@ def is_usual(op: Any) -> bool:
 
 def write_call(op: Any, general: Callable[..., Any]) -> Callable[..., Any]:
     """The call of a primitive; ``general`` takes what is not usual."""
+    if takes_one_list(op):
+        return _ListCall(op).written(general)
     return _Call(op).written(general) if is_usual(op) else general
 
 
@@ -264,6 +292,7 @@ class _Call:
         self.op = op
         self.name = op.signature.name
         self.form = _Form(op.signature.params)
+        self.rank = f"a{op.tensors[0].index}.ndim" if op.tensors else "-1"
         self.anchor = anchor_of(op)
         self.numbers = {p.name for p in op.tensors if p.name in op.numbers and p is not self.anchor}
         self.arrays = {p.name: f"a{p.index}" for p in op.tensors} | {p.name: f"s{p.index}" for p in op.statics}
@@ -323,16 +352,15 @@ class _Call:
 
     def _statics(self) -> list[str]:
         lines = []
-        rank = f"a{self.op.tensors[0].index}.ndim" if self.op.tensors else "-1"
         for param in self.op.statics:
             s = f"s{param.index}"
             if param.keyword_only:
-                lines += [f"if {s} is not d{param.index}:", f"    {s} = p{param.index}(NAME, {s}, {rank})"]
+                lines += [f"if {s} is not d{param.index}:", f"    {s} = p{param.index}(NAME, {s}, {self.rank})"]
             elif param.counts_dimensions or param.default is MISSING:
-                lines += [f"{s} = p{param.index}(NAME, {self.form.value(param)}, {rank})"]
+                lines += [f"{s} = p{param.index}(NAME, {self.form.value(param)}, {self.rank})"]
             else:
                 lines += [f"if {s} is MISSING:", f"    {s} = d{param.index}", f"elif {s} is not d{param.index}:",
-                          f"    {s} = p{param.index}(NAME, {s}, {rank})"]  # fmt: skip
+                          f"    {s} = p{param.index}(NAME, {s}, {self.rank})"]  # fmt: skip
         return lines
 
     def _check(self) -> list[str]:
@@ -481,6 +509,49 @@ class _InPlaceCall(_Call):
 
     def _record(self) -> list[str]:
         return ["return t0"]
+
+
+class _ListCall(_Call):
+    """The text of a call over a list of tensors, all of one dtype: ``a0`` are their arrays."""
+
+    def __init__(self, op: Any) -> None:
+        super().__init__(op)
+        self.rank = "max([array.ndim for array in a0])"
+
+    def _guard(self) -> list[str]:
+        state = ["state is None", "state.recorder is not None", "state.inference"]
+        guard = self._unless(" or ".join([*self.form.surprises(), *state, "type(t0) not in LISTS"]))
+        return [*self.form.named(), "state = peek()", *guard]
+
+    def _operands(self) -> list[str]:
+        return ["a0 = arrays_of(t0, computable)", *self._unless("a0 is None")]
+
+    def _run(self) -> list[str]:
+        reserve = self._reserve("")
+        asked = ["if budget is not None:", f"    {reserve}"] if reserve else []
+        return [
+            "budget = state.budget", *asked,
+            "try:", f"    array = kernel({self._given()})", "except EngineError:", "    raise",
+            "except FAILURES as error:", "    raise op.refusal(error, a0) from error", "array = owned(array, a0)",
+            "if budget is not None:", "    budget.spend(array.nbytes)", "out = result(array)",
+        ]  # fmt: skip
+
+    def _record(self) -> list[str]:
+        static = [(param.name, f"s{param.index}") for param in self.op.statics]
+        static += [(name, "[array.shape for array in a0]") for name in self.op.rules[0].shapes]
+        values = ", ".join(["list(t0)", *[f"s{param.index}" for param in self.op.statics]])
+        return [
+            "if state.grad_enabled:",
+            "    edges = tuple([edge_of(tensor) for tensor in t0])",
+            "    if any(edges):",
+            "        if array.dtype in DIFFERENTIABLE:",
+            f"            {_display('static', static)}",
+            "            specs, counts = ((array.shape, array.dtype),), (len(edges),)",
+            "            out.node = recorded(op, static, edges, {}, specs, counts)",
+            "    elif any([tensor.base is not None for tensor in t0]):",
+            f"        op.record([{values}], (out,))",
+            "return out",
+        ]
 
 
 # -- rules --------------------------------------------------------------------------------------------------------

@@ -208,6 +208,15 @@ def test_the_budget_is_asked_before_and_charged_after(state: modes.State) -> Non
         x * row  # 10 000 elements
     with pytest.raises(BudgetError):
         x.expand(100, 100)
+    with pytest.raises(BudgetError):
+        torch.cat([row] * 11)
+    with pytest.raises(BudgetError):
+        torch.zeros(1001)
+    with pytest.raises(OpError, match="doesn't match the broadcast shape"):
+        x.mul_(row)  # that it would not fit is said first
+    torch.cat([row, row])
+    row.mul_(2)
+    assert state.budget.spent == 400 + 800 + 400
     state.budget = modes.Budget(seconds=-1)
     with pytest.raises(BudgetError):
         torch.sin(row)
@@ -258,6 +267,9 @@ def test_names_mean_what_they_mean_in_the_general_path(name: str, count: int, kw
         ("sum", "", {"dim": 0}), ("zeros", "", {"dtype": "int32"}), ("zeros", "00", {"dtype": "int32"}),
         ("zeros", "0", {"dtype": "nothing"}), ("zeros", "", {"size": (2,)}), ("zeros", "0", {"device": "cuda"}),
         ("full", "", {"size": (2,), "fill_value": 1.5}), ("full", "0", {}), ("softmax", "x", {"dtype": "float64"}),
+        ("nn.functional.cross_entropy", "x", {"target": 1}), ("nn.functional.cross_entropy", "xx", {"weight": None}),
+        ("nn.functional.cross_entropy", "xx", {"reduction": "sum"}), ("nn.functional.linear", "xx", {"bias": 3}),
+        ("nn.functional.linear", "xx", {}), ("nn.functional.linear", "x", {}), ("nn.functional.linear", "xx0", {}),
         ("clamp", "x", {"min": 2}), ("clamp", "x", {"low": 2}), ("arange", "", {"end": 4, "requires_grad": True}),
     ],
 )  # fmt: skip
