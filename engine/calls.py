@@ -11,7 +11,7 @@ objects are bound in a closure, so that ops of one form share one compiled text.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cache
 from inspect import Parameter
 from math import prod
@@ -110,7 +110,17 @@ def owned(array: Any, sources: Sequence[Any]) -> np.ndarray[Any, Any]:
     return dense
 
 
+def arrays_of(tensors: Sequence[Any], computable: Container[np.dtype[Any]]) -> list[Any] | None:
+    """The arrays of tensors that all have one dtype, among ``computable``; ``None`` if that is not so."""
+    arrays = [tensor.array for tensor in tensors if isinstance(tensor, Tensor) and not tensor.weak]
+    if not arrays or len(arrays) != len(tensors):
+        return None
+    dtype = arrays[0].dtype
+    return arrays if dtype in computable and all(array.dtype is dtype for array in arrays) else None
+
+
 _NAMES = {
+    "arrays_of": arrays_of, "LISTS": (list, tuple),
     "asarray": np.asarray, "CAUGHT": (EngineError, *FAILURES), "copyto": np.copyto, "DIFFERENTIABLE": DIFFERENTIABLE,
     "edge_of": edge_of, "EngineError": EngineError, "extent": extent, "FAILURES": FAILURES, "fits": inplace.fits,
     "kept": kept, "MISSING": MISSING, "NATIVE": NATIVE, "ndarray": np.ndarray, "number": number, "owned": owned,
@@ -146,11 +156,15 @@ class _Form:
 
     def __init__(self, params: Sequence[Param]) -> None:
         self.params = params
-        self.variadic = bool(params) and params[-1].variadic
-        self.has_extents = self.variadic and params[-1].kind == "Extents"
+        rest = [param for param in params if param.variadic]
+        self.variadic = bool(rest)
+        self.has_extents = bool(rest) and rest[0].kind == "Extents"
         self.listed = [param for param in params if not param.keyword_only and not param.variadic]
+        self.keywords = [param for param in params if param.keyword_only]
         self.variable = {param.name: f"t{param.index}" if param.is_tensor else f"s{param.index}" for param in params}
         self.objects = {f"d{param.index}": param.default for param in params if param.default is not MISSING}
+        self.nameable = [p for p in (*self.listed, *self.keywords) if not p.is_tensor and p.kind != "Tensor"]
+        self.objects["NAMES"] = frozenset(param.name for param in self.nameable)
 
     def value(self, param: Param) -> str:
         """The value of a static parameter, given or not."""
@@ -162,9 +176,28 @@ class _Form:
         given = [f"{self.variable[param.name]}=MISSING" for param in self.listed]
         return f"call({', '.join([*given, '/', '*rest'] if given else ['*rest'])}, **named)"
 
-    def fallback(self, name: str = "general") -> str:
+    def fallback(self) -> str:
         """Handing everything on."""
-        return f"return {name}({', '.join([self.variable[p.name] for p in self.listed] + ['*rest'])}, **named)"
+        keywords = "".join(f"{param.name}={self.variable[param.name]}, " for param in self.keywords)
+        return (
+            f"return general({', '.join([self.variable[p.name] for p in self.listed] + ['*rest'])}, {keywords}**named)"
+        )
+
+    def named(self) -> list[str]:
+        """Values that are given by name, as variables. Tensors by name, and second names, are left to ``general``."""
+        given = [self.variable[param.name] for param in self.listed]
+        tensors = [param for param in self.listed if param not in self.nameable]
+        unusual = [f"{self.variable[p.name]} is MISSING" for p in tensors if p.default is MISSING]
+        unusual += ["not named.keys() <= NAMES", *([] if self.has_extents else ["rest"])]
+        lines = [f"if {' or '.join(unusual)}:", f"    return general({', '.join([*given, '*rest'])}, **named)"]
+        for param in self.nameable:
+            s, default = self.variable[param.name], "MISSING" if param.default is MISSING else f"d{param.index}"
+            unless = "" if param.keyword_only else f"if {s} is MISSING: "
+            lines += [f"{unless}{s} = named.pop({param.name!r}, {default})"]
+        defaults = [f"{self.variable[param.name]} = d{param.index}" for param in self.keywords]
+        optional = [param for param in tensors if param.default is not MISSING]
+        left_out = [f"if {self.variable[p.name]} is MISSING: {self.variable[p.name]} = d{p.index}" for p in optional]
+        return [*defaults, "if named:", *_indented(lines), *left_out]
 
     def surprises(self) -> list[str]:
         """Conditions under which more or less is given than one value for each positional parameter."""
@@ -197,9 +230,9 @@ def write_composite(op: Any, general: Callable[..., Any], chooses: bool = False)
     ]
     given = [form.variable[param.name] if param in tensors else form.value(param) for param in form.listed]
     given += [f"s{len(given)}"] if form.has_extents else []
-    given += [f"{param.name}=d{param.index}" for param in form.params if param.keyword_only]
+    given += [f"{param.name}={form.variable[param.name]}" for param in form.keywords]
     call = f"function({', '.join(given)})"
-    body = [f"if {' or '.join([*form.surprises(), *refused])}:", f"    {form.fallback()}"]
+    body = [*form.named(), f"if {' or '.join([*form.surprises(), *refused])}:", f"    {form.fallback()}"]
     body += form.gathered()
     body += [f"op, chosen = {call}", "return op(*chosen)"] if chooses else [f"return {call}"]
     return _bound(form.header(), body, {"function": op.function, "general": general, **form.objects})
@@ -208,8 +241,21 @@ def write_composite(op: Any, general: Callable[..., Any], chooses: bool = False)
 # -- primitives ---------------------------------------------------------------------------------------------------
 def is_usual(op: Any) -> bool:
     """Whether a call of ``op`` may be written down: single tensors, of which the first is there, and one result."""
+    return not op.has_lists and _has_usual_form(op)
+
+
+def takes_one_list(op: Any) -> bool:
+    """Whether ``op`` is over a list of tensors, and may be written down: no other tensors, and none that are kept."""
     return (
-        bool(op.tensors) and not op.has_lists and not op.many and not op.reads_storage and op.result is None
+        len(op.tensors) == 1 and op.tensors[0].is_list and op.tensors[0].index == 0 and op.promote is not None
+        and not op.view and _has_usual_form(op) and len(op.rules) == 1 and not op.rules[0].saves
+        and all(name.endswith("_shapes") for name in op.rules[0].shapes)
+    )  # fmt: skip
+
+
+def _has_usual_form(op: Any) -> bool:
+    return (
+        not op.many and not op.reads_storage and op.result is None
         and len(op.output_names) == 1 and (len(op.tensors) == 1 or not op.view)
         and not any(param.variadic and param.kind != "Extents" for param in op.statics)
         and not any(param.optional or param.default is None or param.keyword_only for param in op.tensors)
@@ -220,22 +266,23 @@ def is_usual(op: Any) -> bool:
 
 def write_call(op: Any, general: Callable[..., Any]) -> Callable[..., Any]:
     """The call of a primitive; ``general`` takes what is not usual."""
+    if takes_one_list(op):
+        return _ListCall(op).written(general)
     return _Call(op).written(general) if is_usual(op) else general
 
 
 def write_inplace(op: Any, general: Callable[..., Any]) -> Callable[..., Any]:
     """The in-place call of a primitive; ``general`` takes what is not usual, and what is recorded."""
-    first = op.signature.params[:1]
     can_be_repeated = not op.random  # for a kernel that fails is run again by ``general``, which says what is wrong
-    if not is_usual(op) or op.view or not can_be_repeated or [anchor_of(op)] != first:
-        return general
-    return _InPlaceCall(op).written(general)
+    is_first = bool(op.tensors) and anchor_of(op) is op.signature.params[0]
+    is_written = is_usual(op) and can_be_repeated and is_first and not op.view
+    return _InPlaceCall(op).written(general) if is_written else general
 
 
-def anchor_of(op: Any) -> Param:
-    """The operand that the others have to agree with."""
+def anchor_of(op: Any) -> Param | None:
+    """The operand that the others have to agree with, if there are any."""
     promoted = op.promoted if op.promote is not None else []
-    return (promoted or op.tensors)[0]  # type: ignore[no-any-return]
+    return next(iter(promoted or op.tensors), None)
 
 
 class _Call:
@@ -245,11 +292,10 @@ class _Call:
         self.op = op
         self.name = op.signature.name
         self.form = _Form(op.signature.params)
+        self.rank = f"a{op.tensors[0].index}.ndim" if op.tensors else "-1"
         self.anchor = anchor_of(op)
         self.numbers = {p.name for p in op.tensors if p.name in op.numbers and p is not self.anchor}
-        self.arrays = {p.name: f"a{p.index}" for p in op.tensors} | {
-            p.name: f"s{p.index}" for p in op.statics if not p.keyword_only
-        }
+        self.arrays = {p.name: f"a{p.index}" for p in op.tensors} | {p.name: f"s{p.index}" for p in op.statics}
 
     def written(self, general: Callable[..., Any]) -> Callable[..., Any]:
         op = self.op
@@ -271,11 +317,13 @@ class _Call:
         state = ["state is None", "state.recorder is not None", "state.inference"]
         refused = [f"not isinstance(t{p.index}, Tensor)" for p in self.op.tensors if p.name not in self.numbers]
         guard = self._unless(" or ".join([*self.form.surprises(), *state, *refused]))
-        return ["state = peek()", *guard, *self.form.gathered()]
+        return [*self.form.named(), "state = peek()", *guard, *self.form.gathered()]
 
     def _operands(self) -> list[str]:
         """Arrays of a dtype that the kernel computes in."""
         anchor = self.anchor
+        if anchor is None:
+            return []
         if self.op.view:
             return [f"a{anchor.index} = t{anchor.index}.array"]
         lines = [f"a{anchor.index} = t{anchor.index}.array", f"dtype = a{anchor.index}.dtype"]
@@ -305,14 +353,14 @@ class _Call:
     def _statics(self) -> list[str]:
         lines = []
         for param in self.op.statics:
-            s, first = f"s{param.index}", self.op.tensors[0].index
+            s = f"s{param.index}"
             if param.keyword_only:
-                lines += [f"{s} = d{param.index}"]
+                lines += [f"if {s} is not d{param.index}:", f"    {s} = p{param.index}(NAME, {s}, {self.rank})"]
             elif param.counts_dimensions or param.default is MISSING:
-                lines += [f"{s} = p{param.index}(NAME, {self.form.value(param)}, a{first}.ndim)"]
+                lines += [f"{s} = p{param.index}(NAME, {self.form.value(param)}, {self.rank})"]
             else:
                 lines += [f"if {s} is MISSING:", f"    {s} = d{param.index}", f"elif {s} is not d{param.index}:",
-                          f"    {s} = p{param.index}(NAME, {s}, a{first}.ndim)"]  # fmt: skip
+                          f"    {s} = p{param.index}(NAME, {s}, {self.rank})"]  # fmt: skip
         return lines
 
     def _check(self) -> list[str]:
@@ -327,16 +375,15 @@ class _Call:
 
     def _run(self) -> list[str]:
         """Ask the budget, run the kernel, and wrap what it gives."""
-        arrays = f"({', '.join(f'a{param.index}' for param in self.op.tensors)},)"
-        given = ", ".join(self.arrays[p.name] for p in self.form.params if not p.keyword_only)
+        arrays = f"({''.join(f'a{param.index}, ' for param in self.op.tensors)})"
         reserve = self._reserve(arrays)
         lines = ["budget = state.budget", "if budget is not None:", f"    {reserve}"] if reserve else []
         lines += [
-            "try:", f"    array = kernel({given})", "except EngineError:", "    raise",
+            "try:", f"    array = kernel({self._given()})", "except EngineError:", "    raise",
             "except FAILURES as error:", f"    raise op.refusal(error, {arrays}) from error",
         ]  # fmt: skip
         if self.op.view:
-            wrap = f"out = view_of(t{self.anchor.index}, array, False, op.grad_fn)"
+            wrap = f"out = view_of(t{self.op.tensors[0].index}, array, False, op.grad_fn)"
             return [*lines, "if type(array) is not ndarray:", "    array = asarray(array)", wrap]
         same = "".join(f" or array is a{param.index}" for param in self.op.tensors)
         spend = ["if state.budget is not None:", "    state.budget.spend(array.nbytes)"]
@@ -344,6 +391,10 @@ class _Call:
             *lines, f"if type(array) is not ndarray or array.base is not None{same}:",
             f"    array = owned(array, {arrays})", *spend, "out = result(array)",
         ]  # fmt: skip
+
+    def _given(self) -> str:
+        """What the kernel is given."""
+        return ", ".join(f"{p.name}=" * p.keyword_only + self.arrays[p.name] for p in self.form.params)
 
     def _reserve(self, arrays: str) -> str:
         if self.op.grows is not None:
@@ -442,13 +493,12 @@ class _InPlaceCall(_Call):
 
     def _run(self) -> list[str]:
         """Ask the budget, run the kernel, and write what it gives."""
-        arrays = f"({', '.join(f'a{param.index}' for param in self.op.tensors)},)"
-        given = ", ".join(self.arrays[p.name] for p in self.form.params if not p.keyword_only)
+        arrays = f"({''.join(f'a{param.index}, ' for param in self.op.tensors)})"
         reserve = self._reserve(arrays)
         asked = ["    if budget is not None:", f"        {reserve}"] if reserve else []
         return [
             "budget, journal = state.budget, state.journal",
-            "try:", *asked, f"    array = kernel({given})", "except CAUGHT:", f"    {self.form.fallback()}",
+            "try:", *asked, f"    array = kernel({self._given()})", "except CAUGHT:", f"    {self.form.fallback()}",
             "if type(array) is not ndarray:", "    array = asarray(array)",
             "if (array.shape != a0.shape or array.dtype is not dtype) and not fits(t0, array):",
             f"    {self.form.fallback()}",
@@ -459,6 +509,49 @@ class _InPlaceCall(_Call):
 
     def _record(self) -> list[str]:
         return ["return t0"]
+
+
+class _ListCall(_Call):
+    """The text of a call over a list of tensors, all of one dtype: ``a0`` are their arrays."""
+
+    def __init__(self, op: Any) -> None:
+        super().__init__(op)
+        self.rank = "max([array.ndim for array in a0])"
+
+    def _guard(self) -> list[str]:
+        state = ["state is None", "state.recorder is not None", "state.inference"]
+        guard = self._unless(" or ".join([*self.form.surprises(), *state, "type(t0) not in LISTS"]))
+        return [*self.form.named(), "state = peek()", *guard]
+
+    def _operands(self) -> list[str]:
+        return ["a0 = arrays_of(t0, computable)", *self._unless("a0 is None")]
+
+    def _run(self) -> list[str]:
+        reserve = self._reserve("")
+        asked = ["if budget is not None:", f"    {reserve}"] if reserve else []
+        return [
+            "budget = state.budget", *asked,
+            "try:", f"    array = kernel({self._given()})", "except EngineError:", "    raise",
+            "except FAILURES as error:", "    raise op.refusal(error, a0) from error", "array = owned(array, a0)",
+            "if budget is not None:", "    budget.spend(array.nbytes)", "out = result(array)",
+        ]  # fmt: skip
+
+    def _record(self) -> list[str]:
+        static = [(param.name, f"s{param.index}") for param in self.op.statics]
+        static += [(name, "[array.shape for array in a0]") for name in self.op.rules[0].shapes]
+        values = ", ".join(["list(t0)", *[f"s{param.index}" for param in self.op.statics]])
+        return [
+            "if state.grad_enabled:",
+            "    edges = tuple([edge_of(tensor) for tensor in t0])",
+            "    if any(edges):",
+            "        if array.dtype in DIFFERENTIABLE:",
+            f"            {_display('static', static)}",
+            "            specs, counts = ((array.shape, array.dtype),), (len(edges),)",
+            "            out.node = recorded(op, static, edges, {}, specs, counts)",
+            "    elif any([tensor.base is not None for tensor in t0]):",
+            f"        op.record([{values}], (out,))",
+            "return out",
+        ]
 
 
 # -- rules --------------------------------------------------------------------------------------------------------

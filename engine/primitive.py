@@ -133,15 +133,7 @@ class Primitive(calls.Op):
         return self.pull_back(*args)  # type: ignore[no-any-return]
 
     def general(self, *args: Any, **kwargs: Any) -> Any:
-        values = self.signature.bind(calls.given(args), kwargs)
-        if kwargs and self._is_plain(values):
-            return self(*values[: len(values) - len(self.keyword_only)])
-        return self.run(values)
-
-    def _is_plain(self, values: list[Any]) -> bool:
-        """Whether these values can be given without naming a parameter."""
-        last = self.signature.params[-1]
-        return not last.variadic and all(values[param.index] is param.default for param in self.keyword_only)
+        return self.run(self.signature.bind(calls.given(args), kwargs))
 
     def run(self, values: list[Any]) -> Any:
         """The call once every parameter has its value: the path that every call can take."""

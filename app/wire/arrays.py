@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import chain
 from math import prod
 from typing import Any, Final, Literal, Protocol
 
+import msgspec
 import numpy as np
 import pybase64
 
@@ -27,6 +27,7 @@ FIELDS: Final = frozenset({"data", "dtype", "shape", "requires_grad", "encoding"
 ANSWER_FIELDS: Final = frozenset(
     {"is_leaf", "grad_fn", "grad"}
 )  # so that an answer can be sent back; they say nothing here
+_KNOWN_FIELDS: Final = FIELDS | ANSWER_FIELDS
 KINDS: Final = {
     dict: "an object",
     list: "a list",
@@ -119,8 +120,7 @@ def _integer_leaf(place: Place) -> ArrayError:
 
 
 def _check_fields(fields: dict[str, object], place: Place) -> None:
-    unknown = fields.keys() - FIELDS - ANSWER_FIELDS
-    if unknown:
+    if not fields.keys() <= _KNOWN_FIELDS:
         raise ArrayError(f"a tensor has the fields {', '.join(sorted(FIELDS))}; another one was given", place)
     if "data" not in fields:
         raise ArrayError("a tensor needs 'data'", place)
@@ -240,8 +240,7 @@ def _agreed(given: tuple[int, ...], wanted: tuple[int, ...], count: int, place: 
     return wanted
 
 
-@dataclass(frozen=True, slots=True)
-class _Leaves:
+class _Leaves(msgspec.Struct, frozen=True):
     """The members of nested lists in order, the lists' lengths by level, and the types that occur."""
 
     members: list[Any]

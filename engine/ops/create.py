@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from itertools import chain
 from math import ceil, isfinite, prod
 from typing import Any, overload
 
@@ -66,17 +65,15 @@ def factory(
 
     def declare(body: Callable[..., Tensor]) -> Any:
         own = Signature(body, name or body.__name__)
+        listed = [param for param in own.params if not param.keyword_only]
+        keywords = [param for param in own.params if param.keyword_only]
 
         @wraps(body)
         def make(*args: Any, device: Any, requires_grad: bool, **named: Any) -> Tensor:
             check_device(device)
-            named = {param.name: named[param.name] for param in own.params if param.keyword_only}
-            values = [
-                _checked(own.name, param, value)
-                for param, value in zip(own.params, chain(args, named.values()), strict=True)
-            ]
-            split = len(args)
-            return leaf(body(*values[:split], **dict(zip(named, values[split:], strict=True))), requires_grad)
+            values = [_checked(own.name, param, value) for param, value in zip(listed, args, strict=True)]
+            chosen = {param.name: _checked(own.name, param, named[param.name]) for param in keywords}
+            return leaf(body(*values, **chosen), requires_grad)
 
         parameters = [*inspect.signature(body).parameters.values(), *_OPTIONS]
         make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -96,8 +93,10 @@ def _checked(op_name: str, param: Param, value: Any) -> Any:
 
 
 def check_device(device: Any) -> None:
+    if device is None:
+        return
     kind = str(device).partition(":")[0]
-    if device is None or kind == "cpu":
+    if kind == "cpu":
         return
     if kind not in DEVICES.split(", "):
         raise OpError(f"Expected one of {DEVICES} device type at start of device string: {device}")

@@ -208,6 +208,15 @@ def test_the_budget_is_asked_before_and_charged_after(state: modes.State) -> Non
         x * row  # 10 000 elements
     with pytest.raises(BudgetError):
         x.expand(100, 100)
+    with pytest.raises(BudgetError):
+        torch.cat([row] * 11)
+    with pytest.raises(BudgetError):
+        torch.zeros(1001)
+    with pytest.raises(OpError, match="doesn't match the broadcast shape"):
+        x.mul_(row)  # that it would not fit is said first
+    torch.cat([row, row])
+    row.mul_(2)
+    assert state.budget.spent == 400 + 800 + 400
     state.budget = modes.Budget(seconds=-1)
     with pytest.raises(BudgetError):
         torch.sin(row)
@@ -218,3 +227,53 @@ def test_arguments_given_by_name_lead_to_the_same_node() -> None:
     named, plain = torch.cumsum(input=x, dim=-1), torch.cumsum(x, -1)
     assert described(named) == described(plain)
     assert torch.add(x, x, alpha=2).grad_fn.static == {"alpha": 2}
+
+
+def attempt(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    try:
+        return described(function(*args, **kwargs))
+    except EngineError as error:
+        return type(error), str(error)
+
+
+BY_NAME: list[tuple[str, int, dict[str, Any]]] = [
+    ("add", 2, {"alpha": 2}), ("add", 2, {"alpha": True}), ("add", 2, {"alpha": "x"}), ("add", 2, {"beta": 2}),
+    ("add", 1, {"alpha": 2}), ("add", 1, {"alpha": 2, "other": 3}), ("add", 3, {"alpha": 2}), ("add", 0, {"alpha": 2}),
+    ("cumsum", 1, {"dim": 1}), ("cumsum", 1, {"axis": 1}), ("cumsum", 1, {"dim": 9}), ("cumsum", 1, {"dim": None}),
+    ("cumsum", 1, {"dim": 0, "dtype": torch.float32}), ("cumsum", 1, {"dtype": torch.float32}), ("cumsum", 1, {}),
+    ("cumsum", 2, {"dim": 0}), ("sum_dim", 1, {"dim": 1}), ("sum_dim", 1, {"keepdim": True}),
+    ("sum_dim", 1, {"dims": 1}), ("sum_dim", 1, {"keepdim": True, "axis": 0}), ("sum_dim", 1, {"keepdim": 1, "dim": 0}),
+    ("expand", 1, {"size": (2, 2)}), ("expand", 1, {"sizes": (2, 2)}), ("softmax_along", 1, {"dim": 0}),
+    ("softmax_along", 1, {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "count", "kwargs"), BY_NAME)
+def test_names_mean_what_they_mean_in_the_general_path(name: str, count: int, kwargs: dict[str, Any]) -> None:
+    op = registry.op(name)
+    x = torch.ones(2, 2, requires_grad=True)
+    args = (x, x if name == "add" else 0, 3)[:count]
+    assert attempt(op, args, kwargs) == attempt(op.general, args, kwargs)
+    with torch.no_grad():
+        targets = [(x.clone(), *args[1:]) if args else () for _ in range(2)]
+        expected = attempt(op.inplace.general, targets[0], kwargs)
+        assert attempt(op.inplace, targets[1], kwargs) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "args", "kwargs"),
+    [
+        ("sum", "x0", {"dim": 1}), ("sum", "x", {"dim": 0, "dtype": "float64"}), ("sum", "x", {"axis": 0}),
+        ("sum", "", {"dim": 0}), ("zeros", "", {"dtype": "int32"}), ("zeros", "00", {"dtype": "int32"}),
+        ("zeros", "0", {"dtype": "nothing"}), ("zeros", "", {"size": (2,)}), ("zeros", "0", {"device": "cuda"}),
+        ("full", "", {"size": (2,), "fill_value": 1.5}), ("full", "0", {}), ("softmax", "x", {"dtype": "float64"}),
+        ("nn.functional.cross_entropy", "x", {"target": 1}), ("nn.functional.cross_entropy", "xx", {"weight": None}),
+        ("nn.functional.cross_entropy", "xx", {"reduction": "sum"}), ("nn.functional.linear", "xx", {"bias": 3}),
+        ("nn.functional.linear", "xx", {}), ("nn.functional.linear", "x", {}), ("nn.functional.linear", "xx0", {}),
+        ("clamp", "x", {"min": 2}), ("clamp", "x", {"low": 2}), ("arange", "", {"end": 4, "requires_grad": True}),
+    ],
+)  # fmt: skip
+def test_names_mean_the_same_in_functions_of_other_ops(name: str, args: str, kwargs: dict[str, Any]) -> None:
+    op: Any = registry.function(name)
+    given = tuple(torch.ones(2, 2) if letter == "x" else int(letter) for letter in args)
+    assert attempt(op, given, kwargs) == attempt(op.general, given, kwargs)
