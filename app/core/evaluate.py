@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from app.core import interpret
@@ -14,22 +15,26 @@ from app.wire.messages import RunRequest
 from engine import modes
 
 Answer = dict[str, Any]
-Run = Callable[[RunRequest], Answer]
 
 
 def evaluate(request: RunRequest, limits: Limits, encoding: Encoding) -> Answer:
     """The answer to ``request``. Encode it at once: its data may look into tensors."""
-    return evaluate_into(request, limits, encoding, lambda request, run: run(request))
+    with fresh(limits):
+        return answer_to(request, limits, encoding)
 
 
-def evaluate_into(
-    request: RunRequest, limits: Limits, encoding: Encoding, around: Callable[[RunRequest, Run], Answer]
-) -> Answer:
-    """The answer to ``request``, by a run that ``around`` starts and may watch."""
+@contextmanager
+def fresh(limits: Limits) -> Iterator[None]:
+    """The engine as a program finds it that has just started, with what one request may use."""
     state = fresh_state()
     state.warnings, state.budget = [], budget_of(limits)
     with modes.use(state):
-        answer = around(request, lambda request: execute(request, {}, limits, encoding))
+        yield
+
+
+def answer_to(request: RunRequest, limits: Limits, encoding: Encoding) -> Answer:
+    """The answer to ``request`` under the state in force."""
+    answer = execute(request, {}, limits, encoding)
     if request.code is None:  # what a list of nodes seldom has is there when it has it
         for name in ("values", "prints", "warnings"):
             if not answer[name]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
 
-from app.core.evaluate import evaluate, evaluate_into
+from app.core.evaluate import answer_to, evaluate, fresh
 from app.core.execution import budget_of
 from app.core.limits import Limits
 from app.core.replies import Reply
@@ -143,19 +143,13 @@ class Evaluator:
     def _recorded(self, request: RunRequest, key: Hashable, encoding: Encoding, form: codec.Format) -> Reply:
         """Run eagerly, and keep how."""
         slots = noting(encoding)
-
-        def record(request: RunRequest, run: Any) -> Any:
-            decoded = _with_tensors(request, self._limits)
-            leaves = [*decoded.inputs.values(), *(root.gradient for root in decoded.backward)]
+        with fresh(self._limits):
+            request = _with_tensors(request, self._limits)
+            leaves = [*request.inputs.values(), *(root.gradient for root in request.backward)]
             with recorder.Recorder([leaf.array for leaf in leaves if leaf is not None]) as notes:
-                answer = run(decoded)
-            recorders.append(notes)
-            return answer
-
-        recorders: list[recorder.Recorder] = []
-        answer = evaluate_into(request, self._limits, slots, record)
+                answer = answer_to(request, self._limits, slots)
+            plan = plans.planned(notes, slots.arrays)
         template = Template(answer, slots, form)
-        plan = plans.planned(recorders[0], slots.arrays)
         self.plans.put(key, Compiled(plan, template) if isinstance(plan, plans.Plan) else plan)
         return _reply(template.fill(slots.arrays), form)
 
