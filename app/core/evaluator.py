@@ -39,6 +39,8 @@ class Call:
     content_encoding: str | None = None
     accept: str | None = None
     encoding: str | None = None  # of the query
+    parts: envelope.Parts | None = None  # once read; the numbers in them are nobody else's
+    was_read: bool = False
 
     def data_encoding(self, asked: str | None, form: codec.Format) -> Any:
         """How tensor data are written: as the body asks, else the query, else what suits the format."""
@@ -81,7 +83,7 @@ class Evaluator:
             return None
         form = codec.answer_format(call.accept)
         with self._state():
-            parts = envelope.read(call.body, codec.request_format(call.content_type), self._limits)
+            parts = self._read(call, call.body)
             if parts is None:
                 return None
             found = self.plans.get(self._key(parts, call, form))
@@ -95,7 +97,7 @@ class Evaluator:
         read_as = codec.request_format(call.content_type)
         body = codec.decompress(call.body, call.content_encoding, self._limits)
         with self._state():
-            parts = envelope.read(body, read_as, self._limits)
+            parts = self._read(call, body)
             key = None if parts is None else self._key(parts, call, form)
             found = None if key is None else self.plans.get(key)
             if parts is not None and isinstance(found, Compiled):
@@ -107,6 +109,12 @@ class Evaluator:
         if key is not None and found is None and not request.include and self._came_before(key):
             return self._recorded(request, key, encoding, form)
         return _reply(codec.encode(evaluate(request, self._limits, encoding), form), form)
+
+    def _read(self, call: Call, body: codec.Body) -> envelope.Parts | None:
+        if not call.was_read:
+            call.parts = envelope.read(body, codec.request_format(call.content_type), self._limits)
+            call.was_read = True
+        return call.parts
 
     def _state(self) -> Any:
         state = modes.State(
