@@ -120,12 +120,12 @@ def arrays_of(tensors: Sequence[Any], computable: Container[np.dtype[Any]]) -> l
 
 
 _NAMES = {
-    "arrays_of": arrays_of, "LISTS": (list, tuple),
-    "asarray": np.asarray, "CAUGHT": (EngineError, *FAILURES), "copyto": np.copyto, "DIFFERENTIABLE": DIFFERENTIABLE,
-    "edge_of": edge_of, "EngineError": EngineError, "extent": extent, "FAILURES": FAILURES, "fits": inplace.fits,
-    "kept": kept, "MISSING": MISSING, "NATIVE": NATIVE, "ndarray": np.ndarray, "number": number, "owned": owned,
-    "peek": modes.peek, "recorded": recorded, "result": result, "Saved": Saved, "SavedNumber": SavedNumber,
-    "Tensor": Tensor, "view_of": inplace.view_of, "weak": weak, "yielding": yielding,
+    "arrays_of": arrays_of, "asarray": np.asarray, "CAUGHT": (EngineError, *FAILURES), "copyto": np.copyto,
+    "DIFFERENTIABLE": DIFFERENTIABLE, "edge_of": edge_of, "EngineError": EngineError, "extent": extent,
+    "FAILURES": FAILURES, "fits": inplace.fits, "kept": kept, "LISTS": (list, tuple), "MISSING": MISSING,
+    "NATIVE": NATIVE, "ndarray": np.ndarray, "number": number, "owned": owned, "peek": modes.peek, "recorded": recorded,
+    "result": result, "Saved": Saved, "SavedNumber": SavedNumber, "Tensor": Tensor, "view_of": inplace.view_of,
+    "weak": weak, "yielding": yielding,
 }  # fmt: skip
 
 
@@ -258,7 +258,9 @@ def _has_usual_form(op: Any) -> bool:
         not op.many and not op.reads_storage and op.result is None
         and len(op.output_names) == 1 and (len(op.tensors) == 1 or not op.view)
         and not any(param.variadic and param.kind != "Extents" for param in op.statics)
-        and not any(param.optional or param.default is None or param.keyword_only for param in op.tensors)
+        and not any(param.default is None or param.keyword_only for param in op.tensors)
+        and not any(param.optional and (param is anchor_of(op) or param not in op.promoted) for param in op.tensors)
+        and (op.promote is not None or not any(param.optional for param in op.tensors))
         and not any(param.default is MISSING or param.counts_dimensions for param in op.statics if param.keyword_only)
         and bool(op.rules) == bool(op.differentiable)
     )  # fmt: skip
@@ -295,6 +297,10 @@ class _Call:
         self.rank = f"a{op.tensors[0].index}.ndim" if op.tensors else "-1"
         self.anchor = anchor_of(op)
         self.numbers = {p.name for p in op.tensors if p.name in op.numbers and p is not self.anchor}
+        self.optional = {param.name for param in op.tensors if param.optional}
+        self.loose = self.numbers | self.optional  # may be something else than tensors
+        listed = f"({''.join(f'a{param.index}, ' for param in op.tensors)})"
+        self.all_arrays = f"[one for one in {listed} if one is not None]" if self.optional else listed
         self.arrays = {p.name: f"a{p.index}" for p in op.tensors} | {p.name: f"s{p.index}" for p in op.statics}
 
     def written(self, general: Callable[..., Any]) -> Callable[..., Any]:
@@ -315,7 +321,8 @@ class _Call:
 
     def _guard(self) -> list[str]:
         state = ["state is None", "state.recorder is not None", "state.inference"]
-        refused = [f"not isinstance(t{p.index}, Tensor)" for p in self.op.tensors if p.name not in self.numbers]
+        strict = [param for param in self.op.tensors if param.name not in self.numbers]
+        refused = [f"not isinstance(t{p.index}, Tensor)" + f" and t{p.index} is not None" * p.optional for p in strict]
         guard = self._unless(" or ".join([*self.form.surprises(), *state, *refused]))
         return [*self.form.named(), "state = peek()", *guard, *self.form.gathered()]
 
@@ -345,10 +352,11 @@ class _Call:
             f"{a} = {t}.array", f"if {a}.dtype is not dtype or {t}.weak:",
             f"    {a} = yielding({t}, dtype)", *_indented(refusal),
         ]  # fmt: skip
-        if param.name not in self.numbers:
+        if param.name not in self.loose:
             return tensor
-        return [f"if isinstance({t}, Tensor):", *_indented(tensor), "else:", f"    {a} = number({t}, dtype)",
-                *_indented(refusal)]  # fmt: skip
+        lines = [f"if isinstance({t}, Tensor):", *_indented(tensor)]
+        lines += [f"elif {t} is None:", f"    {a} = None"] if param.optional else []
+        return [*lines, "else:", f"    {a} = number({t}, dtype)", *_indented(refusal)]
 
     def _statics(self) -> list[str]:
         lines = []
@@ -371,16 +379,16 @@ class _Call:
     def _value(self, name: str) -> str:
         """The argument ``name``: a tensor, where it may be a number too."""
         t = self.form.variable[name]
-        return f"({t} if isinstance({t}, Tensor) else weak({t}))" if name in self.numbers else t
+        is_right = f"isinstance({t}, Tensor)" + f" or {t} is None" * (name in self.optional)
+        return f"({t} if {is_right} else weak({t}))" if name in self.numbers else t
 
     def _run(self) -> list[str]:
         """Ask the budget, run the kernel, and wrap what it gives."""
-        arrays = f"({''.join(f'a{param.index}, ' for param in self.op.tensors)})"
-        reserve = self._reserve(arrays)
+        reserve = self._reserve()
         lines = ["budget = state.budget", "if budget is not None:", f"    {reserve}"] if reserve else []
         lines += [
             "try:", f"    array = kernel({self._given()})", "except EngineError:", "    raise",
-            "except FAILURES as error:", f"    raise op.refusal(error, {arrays}) from error",
+            "except FAILURES as error:", f"    raise op.refusal(error, {self.all_arrays}) from error",
         ]  # fmt: skip
         if self.op.view:
             wrap = f"out = view_of(t{self.op.tensors[0].index}, array, False, op.grad_fn)"
@@ -389,19 +397,19 @@ class _Call:
         spend = ["if state.budget is not None:", "    state.budget.spend(array.nbytes)"]
         return [
             *lines, f"if type(array) is not ndarray or array.base is not None{same}:",
-            f"    array = owned(array, {arrays})", *spend, "out = result(array)",
+            f"    array = owned(array, {self.all_arrays})", *spend, "out = result(array)",
         ]  # fmt: skip
 
     def _given(self) -> str:
         """What the kernel is given."""
         return ", ".join(f"{p.name}=" * p.keyword_only + self.arrays[p.name] for p in self.form.params)
 
-    def _reserve(self, arrays: str) -> str:
+    def _reserve(self) -> str:
         if self.op.grows is not None:
             names = (self.arrays[name] for name in self.op.grows.names)
             return f"budget.reserve(int(grows({', '.join(names)})), {0 if self.op.view else 8})"
         if self.op.pointwise and len(self.op.tensors) > 1:
-            return f"budget.reserve(extent({arrays}), 8)"
+            return f"budget.reserve(extent({self.all_arrays}), 8)"
         return ""
 
     # -- recording ----------------------------------------------------------------------------------------------------
@@ -426,12 +434,12 @@ class _Call:
 
     def _edge(self, param: Param) -> str:
         i = param.index
-        unless_number = f" if isinstance(t{i}, Tensor) else None" if param.name in self.numbers else ""
+        unless_number = f" if isinstance(t{i}, Tensor) else None" if param.name in self.loose else ""
         return f"e{i} = edge_of(t{i}){unless_number}"
 
     def _is_view(self, param: Param) -> str:
         is_view = f"t{param.index}.base is not None"
-        return f"isinstance(t{param.index}, Tensor) and {is_view}" if param.name in self.numbers else is_view
+        return f"isinstance(t{param.index}, Tensor) and {is_view}" if param.name in self.loose else is_view
 
     def _kept(self) -> list[str]:
         """Static arguments, and what the rules of the inputs that need a cotangent ask for."""
@@ -455,7 +463,11 @@ class _Call:
         lines = []
         for name, grad_fn in self.op.number_grad_fn.items():
             t = self.form.variable[name]
-            lines += [f"if not isinstance({t}, Tensor) or {t}.weak:", f"    static['grad_fn'] = {grad_fn!r}"]
+            is_there = f"{t} is not None and " * (name in self.optional)
+            lines += [
+                f"if {is_there}(not isinstance({t}, Tensor) or {t}.weak):",
+                f"    static['grad_fn'] = {grad_fn!r}",
+            ]
         return lines
 
     def _shape(self, name: str) -> str:
@@ -470,7 +482,9 @@ class _Call:
         t = self.form.variable[name]
         differentiable = any(param.name == name for param in self.op.differentiable)
         saved = f"kept({t}, {f'e{t[1:]}' if differentiable else f'edge_of({t})'})"
-        return f"{saved} if isinstance({t}, Tensor) else SavedNumber({t})" if name in self.numbers else saved
+        if name in self.numbers:
+            saved = f"{saved} if isinstance({t}, Tensor) else SavedNumber({t})"
+        return f"None if {t} is None else {saved}" if name in self.optional else saved
 
 
 class _InPlaceCall(_Call):
@@ -493,8 +507,7 @@ class _InPlaceCall(_Call):
 
     def _run(self) -> list[str]:
         """Ask the budget, run the kernel, and write what it gives."""
-        arrays = f"({''.join(f'a{param.index}, ' for param in self.op.tensors)})"
-        reserve = self._reserve(arrays)
+        reserve = self._reserve()
         asked = ["    if budget is not None:", f"        {reserve}"] if reserve else []
         return [
             "budget, journal = state.budget, state.journal",
@@ -527,7 +540,7 @@ class _ListCall(_Call):
         return ["a0 = arrays_of(t0, computable)", *self._unless("a0 is None")]
 
     def _run(self) -> list[str]:
-        reserve = self._reserve("")
+        reserve = self._reserve()
         asked = ["if budget is not None:", f"    {reserve}"] if reserve else []
         return [
             "budget = state.budget", *asked,
@@ -579,6 +592,8 @@ def _is_plain(op: Any, rule: Rule) -> bool:
 def _asked(op: Any, name: str) -> str:
     if name in ("g", "written"):
         return {"g": "g", "written": "node.written"}[name]
+    if any(param.optional and param.name == name for param in op.tensors):
+        return f"node.fetch({name!r})"
     if name in op.output_names or name in op.tensor_names:
         return f"node.saved[{name!r}].unpack(node)"
     return f"node.static[{name!r}]"
