@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from time import monotonic, sleep
 from typing import ClassVar, Final, Literal, TypeVar
 
 from app.stores.base import StoreError
@@ -45,7 +46,7 @@ class SqliteStore(SqlStore):
         connection = sqlite3.connect(
             self._file, PATIENCE_S, isolation_level=None, check_same_thread=False, cached_statements=64
         )
-        connection.execute("PRAGMA journal_mode = WAL")
+        _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous = {self._sync}")
         return connection
 
@@ -91,3 +92,17 @@ class SqliteStore(SqlStore):
 
     def _lock_schema(self, cursor: Cursor) -> None:
         """The transaction itself is the lock: there is one writer at a time."""
+
+
+def _write_ahead(connection: sqlite3.Connection) -> None:
+    """Switch to a write-ahead log. For the lock that the first switch takes, SQLite itself does not wait."""
+    end = monotonic() + PATIENCE_S
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or monotonic() > end:
+                raise
+            sleep(0.01)
+        else:
+            return
