@@ -159,8 +159,8 @@ class Exchange:
 
     async def compute(self, work: Callable[[], Reply], turn: str | None = None) -> Response:
         """The answer that ``work`` writes in a thread. Work whose client goes is stopped."""
-        stop = Stop()
-        with Watch(self.receive, stop):
+        stop, key = Stop(), None if self.idempotency_key is None else self.precondition().key
+        with self.services.directory.replies.running(self.owner, key), Watch(self.receive, stop):
             return response(await self.services.workers.run(lambda: stop.under(work), turn))
 
 

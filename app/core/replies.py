@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -54,6 +54,24 @@ class Replies:
     def __init__(self, store: SessionStore) -> None:
         self._store = store
         self._held: dict[bytes, Claim] = {}
+        self._running: dict[tuple[str, str], Key] = {}
+
+    @contextmanager
+    def running(self, owner: str, key: Key | None) -> Iterator[None]:
+        """While a request is here, from its arrival on, another one with its key is refused and does not queue.
+
+        Other processes find out by the claim in the store. For the event loop's thread only.
+        """
+        if key is None:
+            yield
+            return
+        first = self._running.setdefault((owner, key.key), key)
+        if first is not key:
+            raise _refusal(first.fingerprint, key.fingerprint)
+        try:
+            yield
+        finally:
+            del self._running[owner, key.key]
 
     def once(self, owner: str, key: Key | None, work: Callable[[Claim | None], Reply]) -> Reply:
         """What ``work`` answers, or what it answered before.
@@ -98,9 +116,14 @@ class Replies:
 
 
 def _repeated(claim: Claim, kept: Kept) -> Reply:
-    if kept.fingerprint != claim.fingerprint:
-        raise KeyReused("this Idempotency-Key came with another request before")
-    if kept.answer is None:
-        raise InProgress("the first request with this Idempotency-Key is still running")
+    if kept.answer is None or kept.fingerprint != claim.fingerprint:
+        raise _refusal(kept.fingerprint, claim.fingerprint)
     reply = _DECODER.decode(kept.answer)
     return replace(reply, headers={**reply.headers, "Idempotency-Replayed": "true"})
+
+
+def _refusal(first: bytes, now: bytes) -> KeyReused | InProgress:
+    """Why a request cannot have a key that another one has, whose answer is not there to be given."""
+    if first != now:
+        return KeyReused("this Idempotency-Key came with another request before")
+    return InProgress("the first request with this Idempotency-Key is still running")

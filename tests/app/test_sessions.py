@@ -255,6 +255,34 @@ def test_every_change_can_be_repeated(client: Client, method: str, path: str, bo
     assert second.headers["idempotency-replayed"] == "true"
 
 
+def test_a_key_whose_first_request_still_runs_is_a_conflict(serve: Serve) -> None:
+    client = serve(threads=2)
+    sid = client.open()
+    client.run(sid, inputs={"x": LEAF}, nodes=[])
+    slow = {"code": "for i in range(30000):\n    y = x * i\ny.sum().backward()", "outputs": []}
+    headers = {"Idempotency-Key": "slow"}
+    first: list[httpx.Response] = []
+    running = threading.Thread(
+        target=lambda: first.append(client("POST", url(sid, "/run"), json=slow, headers=headers))
+    )
+    running.start()
+    while client.services.workers.pending == 0 and running.is_alive():
+        time.sleep(0.001)
+    again = client("POST", url(sid, "/run"), json=slow, headers=headers)
+    other = client("POST", url(sid, "/run"), json={"code": "z = 1"}, headers=headers)
+    assert running.is_alive(), "the first request was too quick for this test"
+    running.join()
+    assert (again.status_code, again.json()["type"], again.headers["retry-after"]) == (
+        409,
+        "/problems/in-progress",
+        "1",
+    )
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/idempotency-key-reused")
+    replayed = client("POST", url(sid, "/run"), json=slow, headers=headers)
+    assert (first[0].status_code, replayed.content) == (200, first[0].content)
+    assert grad(client, sid) == [29999.0, 29999.0]
+
+
 def test_a_repeated_opening_opens_one_session(client: Client) -> None:
     ids = {client("POST", "/v1/sessions", json={}, headers={"Idempotency-Key": "open"}).json()["id"] for _ in range(3)}
     assert len(ids) == 1
