@@ -71,7 +71,7 @@ def last_ratios() -> Ratios:
         return {}
     lines = (line for line in RESULTS.read_text(encoding="utf-8").splitlines() if line.startswith("| "))
     rows = (dict(zip(COLUMNS, (cell.strip() for cell in line.strip("|").split("|")), strict=False)) for line in lines)
-    return {(row["case"], row["peer"]): row["ratio"] for row in rows}
+    return {(row["case"], row["peer"]): row["ratio"] for row in rows if "ratio" in row}  # facts have no peer
 
 
 def table(comparisons: Sequence[Comparison], last: Ratios) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import tempfile
 from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
@@ -57,7 +58,13 @@ def run(seconds: float) -> list[Comparison]:
         echo = stack.enter_context(server(*UVICORN, "bench.peers:echo"))
         module = str(Path(__file__).parent / "tesseract_api.py")
         tesseract = stack.enter_context(
-            server("tesseract_core.runtime", "serve", logs=subprocess.DEVNULL, TESSERACT_API_PATH=module)
+            server(
+                "tesseract_core.runtime",
+                "serve",
+                logs=subprocess.DEVNULL,
+                TESSERACT_API_PATH=module,
+                folder=stack.enter_context(tempfile.TemporaryDirectory()),  # it keeps one of its own for each request
+            )
         )
         check(ours, diy, tesseract)
 

@@ -78,14 +78,17 @@ class Client:
 
 
 @contextmanager
-def server(*module: str, logs: int | None = None, **environment: str) -> Iterator[Client]:
-    """``python -m module ... --port PORT`` on loopback, ended with the block; ``logs`` is where its stderr goes."""
+def server(*module: str, logs: int | None = None, folder: str | None = None, **environment: str) -> Iterator[Client]:
+    """``python -m module ... --port PORT`` on loopback, ended with the block.
+
+    ``logs`` is where its stderr goes, ``folder`` where it may leave files.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", *module, f"--port={port}", "--host=127.0.0.1"]
     settings = os.environ | DEFAULTS | environment
-    process = subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL, stderr=logs)
+    process = subprocess.Popen(command, env=settings, stdout=subprocess.DEVNULL, stderr=logs, cwd=folder)
     client = Client(port, process.pid)
     try:
         _wait(lambda: process.poll() is None, port)
