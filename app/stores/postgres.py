@@ -43,6 +43,7 @@ class _Cursor:
 class PostgresStore(SqlStore):
     """A ``SessionStore`` in a PostgreSQL database, reached over a pool of connections."""
 
+    lock_session: ClassVar = "SELECT 1 FROM sessions WHERE id = ? FOR UPDATE"
     types: ClassVar = {"integer": "BIGINT", "real": "DOUBLE PRECISION", "blob": "BYTEA", "options": ""}
 
     def __init__(self, url: str, connections: int) -> None:
@@ -80,8 +81,8 @@ class PostgresStore(SqlStore):
         """Let go of every connection."""
         self._pool.close()
 
-    def _write(self, work: Callable[[Cursor], Result]) -> Result:
-        return self._transact("BEGIN", work)
+    def _write(self, work: Callable[[Cursor], Result], *, several: bool = True) -> Result:
+        return self._transact("BEGIN" if several else "", work)
 
     def _read(self, work: Callable[[Cursor], Result], *, several: bool = False) -> Result:
         return self._transact(READ if several else "", work)

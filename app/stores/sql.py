@@ -34,13 +34,13 @@ Row = tuple[Any, ...]
 MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     (
         """CREATE TABLE sessions (
-            id TEXT PRIMARY KEY, owner TEXT NOT NULL, version {integer} NOT NULL, created_at {real} NOT NULL,
-            expires_at {real} NOT NULL, ttl_seconds {real} NOT NULL, nbytes {integer} NOT NULL, stamp {blob} NOT NULL
+            id TEXT PRIMARY KEY, owner TEXT NOT NULL, created_at {real} NOT NULL, expires_at {real} NOT NULL,
+            ttl_seconds {real} NOT NULL
         ){options}""",
         "CREATE INDEX sessions_of_owner ON sessions (owner, created_at, id)",
         """CREATE TABLE changes (
-            sid TEXT NOT NULL, version {integer} NOT NULL, whole {integer} NOT NULL, record {blob} NOT NULL,
-            PRIMARY KEY (sid, version)
+            sid TEXT NOT NULL, version {integer} NOT NULL, whole {integer} NOT NULL, expires_at {real} NOT NULL,
+            nbytes {integer} NOT NULL, stamp {blob} NOT NULL, record {blob} NOT NULL, PRIMARY KEY (sid, version)
         ){options}""",
         """CREATE TABLE blocks (
             sid TEXT NOT NULL, memory {integer} NOT NULL, number {integer} NOT NULL, version {integer} NOT NULL,
@@ -56,7 +56,24 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
     ),
 )
 
-_HEAD = "id, owner, version, created_at, expires_at, ttl_seconds, nbytes"
+# A commit is one row of ``changes``: what it changes of the head (version, end, bytes) is read from the last row. The
+# end in ``sessions`` is moved by readings only.
+_LAST = "c.version = (SELECT MAX(version) FROM changes WHERE sid = s.id)"
+_ENDS = "CASE WHEN c.expires_at > s.expires_at THEN c.expires_at ELSE s.expires_at END"
+_HEADS = (
+    f"SELECT s.id, s.owner, c.version, s.created_at, {_ENDS}, s.ttl_seconds, c.nbytes"
+    f" FROM sessions s JOIN changes c ON c.sid = s.id AND {_LAST}"
+)
+_HEAD = f"{_HEADS} WHERE s.id = ?"
+_KEEP_CHANGE = "INSERT INTO changes (sid, version, whole, expires_at, nbytes, stamp, record)"
+_KEEP_NEXT = (
+    f"{_KEEP_CHANGE} SELECT ?, ?, ?, ?, ?, ?, ? FROM sessions"
+    " WHERE id = ? AND (SELECT MAX(version) FROM changes WHERE sid = ?) = ?"
+)
+_EXPIRED = (
+    "DELETE FROM sessions WHERE expires_at <= ? AND"
+    " (SELECT expires_at FROM changes WHERE sid = sessions.id ORDER BY version DESC LIMIT 1) <= ? RETURNING id, owner"
+)
 _KEEP_BLOCK = (
     "INSERT INTO blocks (sid, memory, number, version, data) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (sid, memory, number) DO UPDATE SET version = excluded.version, data = excluded.data"
@@ -83,11 +100,15 @@ class SqlStore:
     """A ``SessionStore`` over a SQL database."""
 
     types: ClassVar[Mapping[str, str]]
+    lock_session: ClassVar[str | None]  # what lets one commit to a session wait for another; ``None`` if all wait
 
     # -- the dialect ----------------------------------------------------------------------------------------------
     @abstractmethod
-    def _write(self, work: Callable[[Cursor], Result]) -> Result:
-        """Run ``work`` in a transaction. It may be run again after the connection was lost. Raises ``StoreError``."""
+    def _write(self, work: Callable[[Cursor], Result], *, several: bool = True) -> Result:
+        """Run ``work`` in a transaction; one statement is one by itself. Raises ``StoreError``.
+
+        It may be run again after the connection was lost.
+        """
 
     @abstractmethod
     def _read(self, work: Callable[[Cursor], Result], *, several: bool = False) -> Result:
@@ -124,26 +145,28 @@ class SqlStore:
 
         def work(cursor: Cursor) -> None:
             cursor.execute(
-                f"INSERT INTO sessions ({_HEAD}, stamp) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-                (*_values(head), stamp),
+                "INSERT INTO sessions (id, owner, created_at, expires_at, ttl_seconds) VALUES (?, ?, ?, ?, ?)"
+                " ON CONFLICT (id) DO NOTHING",
+                (head.id, head.owner, head.created_at, head.expires_at, head.ttl_seconds),
             )
             if cursor.rowcount != 1:
                 return _refuse_other(cursor, head.id, stamp)
-            _keep_change(cursor, head, change)
+            cursor.execute(f"{_KEEP_CHANGE} VALUES (?, ?, ?, ?, ?, ?, ?)", _row(head, change, stamp))
+            _keep_blocks(cursor, head, change)
             return _keep_answer(cursor, answer)
 
         self._write(work)
 
     def head(self, sid: str) -> Head | None:
         """The head of the session, or ``None``."""
-        row = self._read(lambda cursor: _one(cursor, f"SELECT {_HEAD} FROM sessions WHERE id = ?", (sid,)))
+        row = self._read(lambda cursor: _one(cursor, _HEAD, (sid,)))
         return None if row is None else Head(*row)
 
     def load(self, sid: str, after: int | None = None) -> Loaded | None:
         """The session, or what was committed ``after`` a version."""
 
         def work(cursor: Cursor) -> Loaded | None:
-            row = _one(cursor, f"SELECT {_HEAD} FROM sessions WHERE id = ?", (sid,))
+            row = _one(cursor, _HEAD, (sid,))
             if row is None:
                 return None
             head = Head(*row)
@@ -154,18 +177,17 @@ class SqlStore:
     def commit(self, head: Head, expected: int, change: Change, answer: Answer | None) -> None:
         """Change the session whose version is ``expected``."""
         stamp = secrets.token_bytes(8)
+        is_plain = not (change.whole or change.blocks or change.abandoned or answer)
 
         def work(cursor: Cursor) -> None:
-            cursor.execute(
-                "UPDATE sessions SET version = ?, expires_at = ?, nbytes = ?, stamp = ? WHERE id = ? AND version = ?",
-                (head.version, head.expires_at, head.nbytes, stamp, head.id, expected),
-            )
+            if self.lock_session is not None:  # by itself: what follows sees what others committed until now
+                cursor.execute(self.lock_session, (head.id,))
+            cursor.execute(_KEEP_NEXT, (*_row(head, change, stamp), head.id, head.id, expected))
             if cursor.rowcount != 1:
                 return _refuse_other(cursor, head.id, stamp)
-            _keep_change(cursor, head, change)
-            return _keep_answer(cursor, answer)
+            return None if is_plain else _keep_rest(cursor, head, change, answer)
 
-        self._write(work)
+        self._write(work, several=not is_plain or self.lock_session is not None)
 
     def renew(self, sid: str, expires_at: float) -> None:
         """Let a session live until then."""
@@ -176,9 +198,9 @@ class SqlStore:
         """Forget a session."""
 
         def work(cursor: Cursor) -> None:
-            row = _one(cursor, "SELECT version FROM sessions WHERE id = ?", (sid,))
-            if row is not None and expected is not None and row[0] != expected:
-                raise Conflict(row[0])
+            row = _one(cursor, _HEAD, (sid,))
+            if row is not None and expected is not None and row[2] != expected:
+                raise Conflict(row[2])
             _forget(cursor, [sid])
             _keep_answer(cursor, answer)
 
@@ -186,7 +208,7 @@ class SqlStore:
 
     def usage(self, owner: str, now: float) -> Usage:
         """What the owner has."""
-        statement = "SELECT COUNT(*), SUM(nbytes) FROM sessions WHERE owner = ? AND expires_at > ?"
+        statement = f"SELECT COUNT(*), SUM(nbytes) FROM ({_HEADS} WHERE s.owner = ? AND {_ENDS} > ?) AS living"
         row = self._read(lambda cursor: _one(cursor, statement, (owner, now)))
         count, nbytes = row or (0, 0)
         return Usage(count, int(nbytes or 0))
@@ -194,8 +216,8 @@ class SqlStore:
     def page(self, owner: str, now: float, after: tuple[float, str] | None, size: int) -> Sequence[Head]:
         """Heads in the order of ``(created_at, id)``, from behind ``after``."""
         statement = (
-            f"SELECT {_HEAD} FROM sessions WHERE owner = ? AND expires_at > ? AND (created_at, id) > (?, ?)"
-            " ORDER BY created_at, id LIMIT ?"
+            f"{_HEADS} WHERE s.owner = ? AND {_ENDS} > ? AND (s.created_at, s.id) > (?, ?)"
+            " ORDER BY s.created_at, s.id LIMIT ?"
         )
         values = (owner, now, *(after or (-1.0, "")), size)
         return [Head(*row) for row in self._read(lambda cursor: _all(cursor, statement, values))]
@@ -243,7 +265,7 @@ class SqlStore:
         is_over = bool(self._read(lambda cursor: _all(cursor, too_many, limits)))
 
         def work(cursor: Cursor) -> Swept:
-            gone = _all(cursor, "DELETE FROM sessions WHERE expires_at <= ? RETURNING id, owner", (now,))
+            gone = _all(cursor, _EXPIRED, (now, now))
             _forget(cursor, [sid for sid, _ in gone])
             remember = "INSERT INTO expired (sid, owner, expired_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
             cursor.executemany(remember, [(sid, owner, now) for sid, owner in gone])
@@ -257,10 +279,8 @@ class SqlStore:
         return self._write(work)
 
 
-def _values(head: Head) -> Row:
-    return (
-        head.id, head.owner, head.version, head.created_at, head.expires_at, head.ttl_seconds, head.nbytes,
-    )  # fmt: skip
+def _row(head: Head, change: Change, stamp: bytes) -> Row:
+    return head.id, head.version, int(change.whole), head.expires_at, head.nbytes, stamp, change.record
 
 
 def _one(cursor: Cursor, statement: str, values: Sequence[Any]) -> Row | None:
@@ -275,7 +295,8 @@ def _all(cursor: Cursor, statement: str, values: Sequence[Any]) -> list[Row]:
 
 def _refuse_other(cursor: Cursor, sid: str, stamp: bytes) -> None:
     """Nothing, if the stored version is the very one that was to be written; else raise ``Conflict``."""
-    row = _one(cursor, "SELECT version, stamp FROM sessions WHERE id = ?", (sid,))
+    last = "SELECT version, stamp FROM changes WHERE sid = ? ORDER BY version DESC LIMIT 1"
+    row = _one(cursor, last, (sid,))
     if row is None or bytes(row[1]) != stamp:
         raise Conflict(None if row is None else row[0])
 
@@ -293,13 +314,15 @@ def _load_since(cursor: Cursor, head: Head, after: int | None) -> Loaded | None:
     return Loaded(head, [record for _, _, record in rows], found, after < 0)
 
 
-def _keep_change(cursor: Cursor, head: Head, change: Change) -> None:
+def _keep_rest(cursor: Cursor, head: Head, change: Change, answer: Answer | None) -> None:
+    """What there may be beside the row of a change."""
     if change.whole:
-        cursor.execute("DELETE FROM changes WHERE sid = ?", (head.id,))
-    cursor.execute(
-        "INSERT INTO changes (sid, version, whole, record) VALUES (?, ?, ?, ?)",
-        (head.id, head.version, int(change.whole), change.record),
-    )
+        cursor.execute("DELETE FROM changes WHERE sid = ? AND version < ?", (head.id, head.version))
+    _keep_blocks(cursor, head, change)
+    _keep_answer(cursor, answer)
+
+
+def _keep_blocks(cursor: Cursor, head: Head, change: Change) -> None:
     if change.blocks:
         rows = ((head.id, block.memory, block.number, head.version, block.data) for block in change.blocks)
         cursor.executemany(_KEEP_BLOCK, rows)

@@ -23,6 +23,7 @@ class SqliteStore(SqlStore):
     """A ``SessionStore`` in a file. A commit survives a killed process; with ``sync`` full, a loss of power too."""
 
     types: ClassVar = {"integer": "INTEGER", "real": "REAL", "blob": "BLOB", "options": " WITHOUT ROWID"}
+    lock_session: ClassVar = None  # there is one writer at a time
 
     def __init__(self, folder: Path, sync: Literal["normal", "full"] = "normal") -> None:
         self._file, self._sync = folder / FILE, sync
@@ -56,9 +57,9 @@ class SqliteStore(SqlStore):
         except IndexError:
             return self._connect()
 
-    def _write(self, work: Callable[[Cursor], Result]) -> Result:
+    def _write(self, work: Callable[[Cursor], Result], *, several: bool = True) -> Result:
         with self._writing:
-            return self._transact("BEGIN IMMEDIATE", work)
+            return self._transact("BEGIN IMMEDIATE" if several else None, work)
 
     def _read(self, work: Callable[[Cursor], Result], *, several: bool = False) -> Result:
         return self._transact("BEGIN" if several else None, work)  # one statement is a transaction of its own

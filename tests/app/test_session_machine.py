@@ -170,9 +170,9 @@ class Sessions(RuleBasedStateMachine):
     def expire(self, sid: str) -> None:
         """Let the session's time be over, and sweep."""
         directory = self.client.services.directory
-        directory.store._write(  # type: ignore[attr-defined]
-            lambda cursor: cursor.execute("UPDATE sessions SET expires_at = ? WHERE id = ?", (time.time() - 1, sid))
-        )
+        for ends in ("sessions SET expires_at = ? WHERE id = ?", "changes SET expires_at = ? WHERE sid = ?"):
+            store: Any = directory.store
+            store._write(lambda cursor, ends=ends: cursor.execute(f"UPDATE {ends}", (time.time() - 1, sid)))
         directory.sweep()
         status = self.client("GET", f"/v1/sessions/{sid}").status_code
         assert status == 410

@@ -261,12 +261,17 @@ def test_what_fails_within_a_transaction_leaves_nothing(open_store: Open) -> Non
 
 
 @pytest.mark.parametrize("open_store", SQL, indirect=True)
-def test_a_commit_that_is_repeated_unawares_counts_once(open_store: Open) -> None:
+def test_a_commit_that_is_repeated_unawares_counts_once(open_store: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection was lost while the commit was being acknowledged: the same work runs again."""
     store = open_store()
     assert isinstance(store, SqlStore)
     original = store._write
-    store._write = lambda work: (original(work), original(work))[1]  # type: ignore[method-assign]
+
+    def twice(work: Any, **options: Any) -> Any:
+        original(work, **options)
+        return original(work, **options)
+
+    monkeypatch.setattr(store, "_write", twice)
     one = claim()
     assert store.claim(one, NOW, NOW + 5) is None
     store.add(head(), whole("a"), None)
