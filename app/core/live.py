@@ -72,10 +72,10 @@ class Live:
             self.tail.add(len(raw), record.whole)
         for block in loaded.blocks:
             reader.fill_block(block)
-        restored = reader.finish()
-        self.head, self.names, self.settings = loaded.head, restored.names, restored.settings
-        if restored.settings is not None:
-            self._adopt(restored.settings)
+        reader.finish()
+        self.head, self.names, self.settings = loaded.head, reader.names, reader.settings
+        if reader.settings is not None:
+            self._adopt(reader.settings)
         self._let_go()
 
     def _adopt(self, settings: schema.Settings) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -316,17 +316,8 @@ def _fields(layout: Layout | None) -> list[Any]:
 
 
 # -- and back -------------------------------------------------------------------------------------------------------
-@dataclass(slots=True)
-class Restored:
-    """What records made: the names and the settings they end with, and every object by number."""
-
-    names: Names = field(default_factory=dict)
-    settings: schema.Settings | None = None
-    objects: dict[int, Any] = field(default_factory=dict)
-
-
 class Reader:
-    """Applies records, oldest first. ``finish`` when all are applied."""
+    """Applies records, oldest first; ``finish`` when all are applied. Leaves ``names`` and ``settings``."""
 
     def __init__(self, ledger: Ledger, kinds: Kinds, names: Names, settings: schema.Settings | None) -> None:
         self._ledger, self._kinds = ledger, kinds
@@ -522,13 +513,12 @@ class Reader:
             raise Malformed("a number under which no value stands")
         return found
 
-    def finish(self) -> Restored:
+    def finish(self) -> None:
         """Enter into the ledger what is new. Raises ``Malformed`` if a memory has not got all its blocks."""
         if any(self._unfilled.values()):
             raise Malformed("a memory without all its blocks")
         for number, one in self._made.items():
             self._ledger.add(one, number)
-        return Restored(self.names, self.settings, self._made)
 
 
 def _specs(one: NodeRecord) -> tuple[Any, ...]:
