@@ -113,8 +113,8 @@ class Ledger:
         """Let go of everything whose key is not among ``reached``; of ``abandoned`` memories the blocks are gone."""
         self.settle()
         self.keep_shared(reached)
-        for entry in [entry for key, entry in self._by_key.items() if key not in reached]:
-            del self._by_key[entry.key], self._by_number[entry.number]
-            self.nbytes -= entry.weight
+        self._by_key = {key: entry for key, entry in self._by_key.items() if key in reached}
+        self._by_number = {entry.number: entry for entry in self._by_key.values()}
+        self.nbytes = sum(entry.weight for entry in self._by_key.values())
         for number in abandoned:
             self.memories.pop(number, None)
