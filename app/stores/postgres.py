@@ -43,7 +43,7 @@ class _Cursor:
 class PostgresStore(SqlStore):
     """A ``SessionStore`` in a PostgreSQL database, reached over a pool of connections."""
 
-    lock_session: ClassVar = "SELECT 1 FROM sessions WHERE id = ? FOR UPDATE"
+    locks_rows: ClassVar = True
     types: ClassVar = {"integer": "BIGINT", "real": "DOUBLE PRECISION", "blob": "BYTEA", "options": ""}
 
     def __init__(self, url: str, connections: int) -> None:

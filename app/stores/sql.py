@@ -70,9 +70,8 @@ _KEEP_NEXT = (
     f"{_KEEP_CHANGE} SELECT ?, ?, ?, ?, ?, ?, ? FROM sessions"
     " WHERE id = ? AND (SELECT MAX(version) FROM changes WHERE sid = ?) = ?"
 )
-_EXPIRED = (
-    "DELETE FROM sessions WHERE expires_at <= ? AND"
-    " (SELECT expires_at FROM changes WHERE sid = sessions.id ORDER BY version DESC LIMIT 1) <= ? RETURNING id, owner"
+_IS_OVER = (
+    "expires_at <= ? AND (SELECT expires_at FROM changes WHERE sid = sessions.id ORDER BY version DESC LIMIT 1) <= ?"
 )
 _KEEP_BLOCK = (
     "INSERT INTO blocks (sid, memory, number, version, data) VALUES (?, ?, ?, ?, ?)"
@@ -100,7 +99,7 @@ class SqlStore:
     """A ``SessionStore`` over a SQL database."""
 
     types: ClassVar[Mapping[str, str]]
-    lock_session: ClassVar[str | None]  # what lets one commit to a session wait for another; ``None`` if all wait
+    locks_rows: ClassVar[bool]  # whether writers to one session have to be told to wait for each other
 
     # -- the dialect ----------------------------------------------------------------------------------------------
     @abstractmethod
@@ -117,6 +116,11 @@ class SqlStore:
     @abstractmethod
     def _lock_schema(self, cursor: Cursor) -> None:
         """Wait until no other process changes the schema."""
+
+    def _lock(self, cursor: Cursor, condition: str, values: Sequence[Any]) -> None:
+        """Wait for who writes to these sessions. A statement by itself: the next ones see what was written."""
+        if self.locks_rows:
+            cursor.execute(f"SELECT 1 FROM sessions WHERE {condition} ORDER BY id FOR UPDATE", values)
 
     def _migrate(self) -> None:
         self._write(self._bring_up_to_date)
@@ -180,14 +184,13 @@ class SqlStore:
         is_plain = not (change.whole or change.blocks or change.abandoned or answer)
 
         def work(cursor: Cursor) -> None:
-            if self.lock_session is not None:  # by itself: what follows sees what others committed until now
-                cursor.execute(self.lock_session, (head.id,))
+            self._lock(cursor, "id = ?", (head.id,))
             cursor.execute(_KEEP_NEXT, (*_row(head, change, stamp), head.id, head.id, expected))
             if cursor.rowcount != 1:
                 return _refuse_other(cursor, head.id, stamp)
             return None if is_plain else _keep_rest(cursor, head, change, answer)
 
-        self._write(work, several=not is_plain or self.lock_session is not None)
+        self._write(work, several=not is_plain or self.locks_rows)
 
     def renew(self, sid: str, expires_at: float) -> None:
         """Let a session live until then."""
@@ -198,6 +201,7 @@ class SqlStore:
         """Forget a session."""
 
         def work(cursor: Cursor) -> None:
+            self._lock(cursor, "id = ?", (sid,))
             row = _one(cursor, _HEAD, (sid,))
             if row is not None and expected is not None and row[2] != expected:
                 raise Conflict(row[2])
@@ -235,7 +239,8 @@ class SqlStore:
             cursor.execute(
                 "INSERT INTO answers (owner, key, fingerprint, holder, held_until, created_at, size)"
                 " VALUES (?, ?, ?, ?, ?, ?, 0) ON CONFLICT (owner, key) DO UPDATE SET fingerprint ="
-                " excluded.fingerprint, holder = excluded.holder, held_until = excluded.held_until"
+                " excluded.fingerprint, holder = excluded.holder, held_until = excluded.held_until,"
+                " created_at = excluded.created_at"
                 " WHERE answers.body IS NULL AND (answers.held_until <= ? OR answers.holder = excluded.holder)",
                 (claim.owner, claim.key, claim.fingerprint, claim.holder, until, now, now),
             )
@@ -265,7 +270,8 @@ class SqlStore:
         is_over = bool(self._read(lambda cursor: _all(cursor, too_many, limits)))
 
         def work(cursor: Cursor) -> Swept:
-            gone = _all(cursor, _EXPIRED, (now, now))
+            self._lock(cursor, _IS_OVER, (now, now))  # one may be in use at its very end
+            gone = _all(cursor, f"DELETE FROM sessions WHERE {_IS_OVER} RETURNING id, owner", (now, now))
             _forget(cursor, [sid for sid, _ in gone])
             remember = "INSERT INTO expired (sid, owner, expired_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
             cursor.executemany(remember, [(sid, owner, now) for sid, owner in gone])

@@ -23,7 +23,7 @@ class SqliteStore(SqlStore):
     """A ``SessionStore`` in a file. A commit survives a killed process; with ``sync`` full, a loss of power too."""
 
     types: ClassVar = {"integer": "INTEGER", "real": "REAL", "blob": "BLOB", "options": " WITHOUT ROWID"}
-    lock_session: ClassVar = None  # there is one writer at a time
+    locks_rows: ClassVar = False  # there is one writer at a time
 
     def __init__(self, folder: Path, sync: Literal["normal", "full"] = "normal") -> None:
         self._file, self._sync = folder / FILE, sync

@@ -3,9 +3,11 @@
 import itertools
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -207,6 +209,15 @@ def test_a_key_that_ran_out_is_free_and_its_first_holder_cannot_commit(store: Se
     assert store.claim(claim(holder=b"three"), NOW + 50, NOW + 55) == Kept(b"print", b"answer")
 
 
+def test_a_key_that_was_taken_over_is_remembered_from_then_on(store: SessionStore) -> None:
+    store.claim(claim(), NOW, NOW + 5)
+    second = claim(holder=b"two")
+    assert store.claim(second, NOW + 90, NOW + 95) is None
+    store.add(head(), whole("a"), Answer(second, b"answer"))
+    assert store.sweep(NOW + 101, BOUNDS).keys == 0
+    assert store.claim(claim(holder=b"three"), NOW + 101, NOW + 106) == Kept(b"print", b"answer")
+
+
 def test_answers_are_forgotten_by_age_number_and_size(store: SessionStore) -> None:
     def answered(key: str, now: float, size: int = 1, owner: str = "ann") -> None:
         one = claim(key, holder=f"{key}{now}".encode(), owner=owner)
@@ -280,6 +291,60 @@ def test_a_commit_that_is_repeated_unawares_counts_once(open_store: Open, monkey
         store.commit(head(version=1), 0, change("x"), None)
     assert contents(store.load("s")) == ([b"a", b"b"], [], True)
     store.remove("s", 1, None)
+
+
+@pytest.fixture
+def committing(postgres: servers.Server) -> Iterator[tuple[PostgresStore, Callable[[Callable[[], Any]], Any]]]:
+    """A store, and how to do something in it while a replica's commit, which began before, still runs."""
+    url = postgres.database(f"committing{next(NUMBERS)}")
+    store, replica = PostgresStore(url, 4), PostgresStore(url, 4)
+    store.open()
+    replica.open()
+    store.add(head(), whole("a"), None)
+
+    def beside(work: Callable[[], Any]) -> Any:
+        written, may_end = Event(), Event()
+        original = replica._write
+
+        def slowly(commit: Any, **options: Any) -> Any:
+            def held(cursor: Any) -> None:
+                commit(cursor)
+                written.set()
+                may_end.wait(20)
+
+            return original(held, **options)
+
+        replica._write = slowly  # type: ignore[method-assign, assignment]
+        with ThreadPoolExecutor(2) as pool:
+            late = head(version=1, expires_at=NOW + 999)
+            commit = pool.submit(replica.commit, late, 0, change("b"), None)
+            assert written.wait(20)
+            other = pool.submit(work)
+            time.sleep(0.3)  # it waits for the commit by now
+            assert not other.done()
+            may_end.set()
+            commit.result()
+            return other.result()
+
+    yield store, beside
+    store.close()
+    replica.close()
+
+
+@pytest.mark.xdist_group("postgres")
+def test_a_removal_sees_the_commit_that_it_waited_for(committing: Any) -> None:
+    store, beside = committing
+    with pytest.raises(Conflict) as caught:
+        beside(lambda: store.remove("s", 0, None))
+    assert caught.value.version == 1
+    assert contents(store.load("s")) == ([b"a", b"b"], [], True)
+
+
+@pytest.mark.xdist_group("postgres")
+def test_a_sweep_leaves_what_is_being_used_at_its_very_end(committing: Any) -> None:
+    store, beside = committing
+    assert beside(lambda: store.sweep(NOW + 60, BOUNDS)).sessions == 0
+    assert contents(store.load("s")) == ([b"a", b"b"], [], True)
 
 
 @pytest.mark.xdist_group("postgres")
