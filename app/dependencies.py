@@ -5,11 +5,12 @@ All are coroutines: plain functions would each be sent to a thread.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Annotated, Any, Final, TypeVar
 
@@ -35,6 +36,7 @@ from app.wire.messages import WireEncoding
 
 Model = TypeVar("Model", bound=BaseModel)
 LOCAL_OWNER: Final = "local"
+LONG_BYTES: Final = 2**16  # a digest of more takes so long that others would notice
 _VERSION: Final = re.compile(r'"(\d{1,18})"')
 
 
@@ -107,8 +109,7 @@ class Exchange:
     content_encoding: str | None
     receive: Receive
     body: codec.Body = b""
-    idempotency_key: str | None = None
-    version: int | None = None
+    precondition: Precondition = field(default_factory=Precondition)
 
     @property
     def answer_format(self) -> codec.Format:
@@ -138,13 +139,14 @@ class Exchange:
         codec.request_format(self.content_type, (codec.Format.MSGPACK,))
         return bytes(codec.decompress(self.body, self.content_encoding, self.limits))
 
-    def precondition(self) -> Precondition:
-        """The version that must hold, and the claim of the Idempotency-Key with the digest of this very request."""
-        if self.idempotency_key is None:
-            return Precondition(self.version)
+    async def fingerprint(self) -> bytes:
+        """The digest of this very request; that of a long body is made off the event loop."""
         digest = sha256(f"{self.request_line}\0{self.content_type}\0{self.answer_format.value}\0".encode())
-        digest.update(self.body)
-        return Precondition(self.version, Key(self.idempotency_key, digest.digest()))
+        if len(self.body) > LONG_BYTES:
+            await asyncio.to_thread(digest.update, self.body)
+        else:
+            digest.update(self.body)
+        return digest.digest()
 
     def data_encoding(self, asked: WireEncoding | None = None) -> Encoding:
         """How tensor data are written: as the body asks, else the query, else what suits the format."""
@@ -159,8 +161,8 @@ class Exchange:
 
     async def compute(self, work: Callable[[], Reply], turn: str | None = None) -> Response:
         """The answer that ``work`` writes in a thread. Work whose client goes is stopped."""
-        stop, key = Stop(), None if self.idempotency_key is None else self.precondition().key
-        with self.services.directory.replies.running(self.owner, key), Watch(self.receive, stop):
+        stop, replies = Stop(), self.services.directory.replies
+        with replies.running(self.owner, self.precondition.key), Watch(self.receive, stop):
             return response(await self.services.workers.run(lambda: stop.under(work), turn))
 
 
@@ -212,7 +214,9 @@ async def exchange_that_changes(
     if_match: Annotated[str | None, Header(description="The ETag that the session must still have.")] = None,
 ) -> Exchange:
     """For endpoints that change something."""
-    return replace(plain, idempotency_key=idempotency_key, version=_version(if_match))
+    version = _version(if_match)
+    key = None if idempotency_key is None else Key(idempotency_key, await plain.fingerprint())
+    return replace(plain, precondition=Precondition(version, key))
 
 
 ChangeDep = Annotated[Exchange, Depends(exchange_that_changes)]

@@ -45,7 +45,7 @@ def opening(exchange: Exchange) -> Callable[[Head], Reply]:
 async def change(exchange: Exchange, sid: str, work: Callable[[Session, int], Reply]) -> Response:
     """The answer to a command; commands on one session run one after another."""
     directory, owner = exchange.services.directory, exchange.owner
-    return await exchange.compute(lambda: directory.command(owner, sid, work, exchange.precondition()), turn=sid)
+    return await exchange.compute(lambda: directory.command(owner, sid, work, exchange.precondition), turn=sid)
 
 
 async def look(exchange: Exchange, sid: str, work: Callable[[Session, Head], Reply]) -> Response:
@@ -67,7 +67,7 @@ async def create_session(exchange: ChangeDep) -> Response:
 
     def work() -> Reply:
         request = exchange.parse(SessionRequest)
-        return directory.create(owner, request.ttl_seconds, opening(exchange), exchange.precondition().key)
+        return directory.create(owner, request.ttl_seconds, opening(exchange), exchange.precondition.key)
 
     return await exchange.compute(work, turn=f"sessions of {owner}")
 
@@ -110,7 +110,7 @@ async def import_session(
 
     def work() -> Reply:
         document = exchange.document()
-        return directory.restore(owner, document, ttl_seconds, opening(exchange), exchange.precondition().key)
+        return directory.restore(owner, document, ttl_seconds, opening(exchange), exchange.precondition.key)
 
     return await exchange.compute(work, turn=f"sessions of {owner}")
 
@@ -153,7 +153,7 @@ async def get_session(exchange: ReadDep, sid: SessionId) -> Response:
 async def delete_session(exchange: ChangeDep, sid: SessionId) -> Response:
     """Drops the session with all its tensors."""
     directory, owner = exchange.services.directory, exchange.owner
-    return await exchange.compute(lambda: directory.remove(owner, sid, exchange.precondition(), Reply(204)), turn=sid)
+    return await exchange.compute(lambda: directory.remove(owner, sid, exchange.precondition, Reply(204)), turn=sid)
 
 
 @router.post(

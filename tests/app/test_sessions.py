@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from app.core.limits import Limits
+from app.dependencies import LONG_BYTES
 
 from .conftest import Client, Serve
 
@@ -231,6 +232,18 @@ def test_a_key_of_another_request_is_a_conflict(client: Client) -> None:
     for path, body in (("/tensors/x", [1.0]), ("/tensors/z", LEAF)):
         answer = client("PUT", url(sid, path), json=body, headers=headers)
         assert (answer.status_code, answer.json()["type"]) == (409, "/problems/idempotency-key-reused")
+
+
+def test_a_key_tells_long_bodies_apart_too(client: Client) -> None:
+    """Their digests are made in a thread."""
+    sid, count = client.open(), LONG_BYTES
+    headers = {"Idempotency-Key": "long"}
+    answers = [client("PUT", url(sid, "/tensors/x"), json=[1.5] * count, headers=headers) for _ in range(2)]
+    assert answers[0].content == answers[1].content
+    assert [answer.headers.get("idempotency-replayed") for answer in answers] == [None, "true"]
+    other = client("PUT", url(sid, "/tensors/x"), json=[1.5] * (count - 1) + [2.5], headers=headers)
+    assert (other.status_code, other.json()["type"]) == (409, "/problems/idempotency-key-reused")
+    assert version(client, sid) == 1
 
 
 @pytest.mark.parametrize(
