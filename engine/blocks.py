@@ -20,6 +20,7 @@ import numpy as np
 
 from engine.binding import Array
 from engine.recorder import Step, Value, cast_to, copy_of
+from engine.source import Source, last_uses
 from engine.tracing import total_of
 
 BLOCK_BYTES = 128 << 10  # of a register; a handful of them stay in the second-level cache
@@ -216,13 +217,12 @@ class _Writer:
         self._names |= {value: f"o{number}" for number, value in enumerate(outputs)}
         self._free: dict[np.dtype[Any], list[str]] = {}
         self._held: dict[Value, str] = {}
-        self._bound: dict[int, str] = {}
-        self._namespace: dict[str, Any] = {"copyto": np.copyto}
-        self._lines: list[str] = []
+        self._source = Source(FILE, copyto=np.copyto)
+        self._lines = self._source.lines
 
     def compiled(self, steps: list[Step], varying: int) -> Callable[..., tuple[Any, ...]]:
         """The function of varying inputs, outputs, other inputs and registers that returns sums."""
-        returned = [self._write(step, dead) for step, dead in zip(steps, _last_uses(steps, self._outputs), strict=True)]
+        returned = [self._write(step, dead) for step, dead in zip(steps, last_uses(steps, self._outputs), strict=True)]
         sums = [name for name in returned if name]
         self.has_sums = bool(sums)
         names = [self._names[value] for value in self._inputs]
@@ -230,8 +230,9 @@ class _Writer:
         registers = [f"r{number}" for number in range(len(self.registers))]
         head = f"def block({', '.join([*names[:varying], *outputs, *names[varying:], *registers])}):"
         tail = f" return ({', '.join([*sums, ''])})" if sums else " return ()"
-        exec(compile("\n".join([head, *self._lines, tail]), FILE, "exec"), self._namespace)
-        return self._namespace["block"]  # type: ignore[no-any-return]
+        self._lines.insert(0, head)
+        self._lines.append(tail)
+        return self._source.function("block")
 
     def _write(self, step: Step, dead: list[Value]) -> str:
         """Add the line of a step; the name of its sum, if it is one."""
@@ -240,15 +241,15 @@ class _Writer:
         result = step.results[0]
         if step.call is total_of:
             name = f"s{len(self._lines)}"
-            self._lines.append(f" {name} = {self._bind(total_of)}({args})")
+            self._lines.append(f" {name} = {self._source.bind(total_of)}({args})")
             self._release(dead)
             return name
         if step.call in (cast_to, copy_of):
             self._lines.append(f" copyto({self._target(result)}, {self._text(step.args[0])}, casting='unsafe')")
         elif isinstance(step.call, np.ufunc):
-            self._lines.append(f" {self._bind(step.call)}({args}{named}, out={self._target(result)})")
+            self._lines.append(f" {self._source.bind(step.call)}({args}{named}, out={self._target(result)})")
         else:
-            self._call(f"{self._bind(step.call)}({args}{named})", result)
+            self._call(f"{self._source.bind(step.call)}({args}{named})", result)
         self._release(dead)
         return ""
 
@@ -279,22 +280,4 @@ class _Writer:
                 self._lines.append(f" del {self._names[value]}")
 
     def _text(self, argument: Any) -> str:
-        return self._names[argument] if isinstance(argument, Value) else self._bind(argument)
-
-    def _bind(self, item: Any) -> str:
-        """A global name for ``item``."""
-        if id(item) not in self._bound:
-            self._bound[id(item)] = f"k{len(self._bound)}"
-            self._namespace[self._bound[id(item)]] = item
-        return self._bound[id(item)]
-
-
-def _last_uses(steps: list[Step], outputs: list[Value]) -> list[list[Value]]:
-    """After which step each value is not needed any more."""
-    seen = set(outputs)
-    dying: list[list[Value]] = []
-    for step in reversed(steps):
-        here = [value for value in dict.fromkeys((*step.operands(), *step.results)) if value not in seen]
-        seen.update(here)
-        dying.append(here)
-    return dying[::-1]
+        return self._names[argument] if isinstance(argument, Value) else self._source.bind(argument)

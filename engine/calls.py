@@ -11,6 +11,7 @@ objects are bound in a closure, so that ops of one form share one compiled text.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Container, Iterable, Sequence
 from functools import cache
 from inspect import Parameter
@@ -69,9 +70,9 @@ class Op:
         """The function that usual calls take, and that hands all others to ``general``."""
         return general
 
+    @abstractmethod
     def general(self, *args: Any, **kwargs: Any) -> Any:
         """The call of whatever may be given. Arguments from the first ``MISSING`` on were not given."""
-        raise NotImplementedError
 
 
 # -- what the written functions call ------------------------------------------------------------------------------

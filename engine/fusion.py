@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Iterator
+from graphlib import TopologicalSorter
 
 import numpy as np
 
@@ -114,20 +115,15 @@ def _needed_outside(units: list[Unit], outputs: Iterable[Value]) -> set[Value]:
 
 def _in_order(units: list[Unit]) -> Iterator[Unit]:
     """Units after those they need, otherwise as they come."""
-    waiting = {unit: len(unit.before) for unit in units}
-    after: dict[Unit, list[Unit]] = {unit: [] for unit in units}
-    for unit in units:
-        for one in unit.before:
-            after[one].append(unit)
-    ready = [unit for unit in units if not unit.before]
-    heapq.heapify(ready)
-    while ready:
+    sorter = TopologicalSorter({unit: unit.before for unit in units})
+    sorter.prepare()
+    ready: list[Unit] = []
+    while sorter.is_active():
+        for unit in sorter.get_ready():
+            heapq.heappush(ready, unit)
         unit = heapq.heappop(ready)
         yield unit
-        for one in after[unit]:
-            waiting[one] -= 1
-            if not waiting[one]:
-                heapq.heappush(ready, one)
+        sorter.done(unit)
 
 
 def _as_steps(unit: Unit, needed: set[Value]) -> list[Step]:

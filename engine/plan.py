@@ -36,6 +36,7 @@ from engine.errors import ArgumentValueError, OpError
 from engine.fusion import fused
 from engine.passes import Simplifier, pruned
 from engine.recorder import CLOCK, Recorder, Step, Value, copy_of
+from engine.source import Source, last_uses
 
 FILE = "<plan>"
 TICK_ELEMENTS = 100_000  # how much work there is between two looks at the clock
@@ -72,10 +73,10 @@ class Plan:
         self.elements = sum(value.size for step in steps for value in step.results)
         self._largest = max((value.size for step in steps for value in step.results), default=0)
         self.steps = fused(steps, wanted)
-        source = _Source(recorder.inputs, self.steps)
-        self._run = source.compiled(wanted, _not_owned(wanted, simple, set(recorder.inputs)))
-        self._lines = source.origins
-        self.nbytes = source.constant_bytes + STEP_BYTES * len(steps)
+        writer = _Writer(recorder.inputs, self.steps)
+        self._run = writer.compiled(wanted, _not_owned(wanted, simple, set(recorder.inputs)))
+        self._lines = writer.origins
+        self.nbytes = writer.constant_bytes + STEP_BYTES * len(steps)
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -143,47 +144,36 @@ def _not_owned(outputs: list[Value], simple: Simplifier, inputs: set[Value]) -> 
     return found
 
 
-class _Source:
-    """Straight-line Python for steps. Whatever is no local variable is bound through the namespace."""
+class _Writer:
+    """Straight-line Python for steps."""
 
     def __init__(self, inputs: list[Value], steps: list[Step]) -> None:
         self.inputs, self.steps = inputs, steps
         self.origins: dict[int, Any] = {}  # which op a line belongs to
         self.constant_bytes = 0
-        self._namespace: dict[str, Any] = {"asarray": np.asarray, "copy_of": copy_of}
-        self._bound: dict[int, str] = {}
+        self._source = Source(FILE, asarray=np.asarray, copy_of=copy_of)
+        self._lines = self._source.lines
         self._locals: dict[Value, str] = {}
-        self._lines: list[str] = []
 
     def compiled(self, outputs: list[Value], copies: list[bool]) -> Callable[..., tuple[Array, ...]]:
         """The function of the clock and the inputs that returns ``outputs``."""
         for number, value in enumerate(self.inputs):
             self._locals[value] = f"x{number}"
-        self._lines = [f"def replay({', '.join(['tick', *self._locals.values()])}):"]
-        self._write_steps(self._last_uses(outputs))
+        self._lines.append(f"def replay({', '.join(['tick', *self._locals.values()])}):")
+        self._write_steps(last_uses(self.steps, outputs))
         returned = (
             f"copy_of({self._text(v)}, 'K')" if c else self._text(v) for v, c in zip(outputs, copies, strict=True)
         )
         self._lines.append(f" return ({', '.join([*returned, ''])})" if outputs else " return ()")
-        exec(compile("\n".join(self._lines), FILE, "exec"), self._namespace)
-        return self._namespace["replay"]  # type: ignore[no-any-return]
-
-    def _last_uses(self, outputs: list[Value]) -> list[list[Value]]:
-        """After which step each value is not needed any more."""
-        seen = set(outputs)
-        dying: list[list[Value]] = []
-        for step in reversed(self.steps):
-            here = [value for value in dict.fromkeys((*step.operands(), *step.results)) if value not in seen]
-            seen.update(here)
-            dying.append([value for value in here if value.constant is None])
-        return dying[::-1]
+        return self._source.function("replay")
 
     def _write_steps(self, dying: list[list[Value]]) -> None:
         work = 0
         for step, dead in zip(self.steps, dying, strict=True):
             self._write(step)
-            if dead:
-                self._lines.append(f" del {', '.join(self._locals[value] for value in dead)}")
+            names = [self._locals[value] for value in dead if value.constant is None]
+            if names:
+                self._lines.append(f" del {', '.join(names)}")
             work += sum(value.size for value in step.results)
             if work >= TICK_ELEMENTS:
                 work = 0
@@ -194,7 +184,7 @@ class _Source:
             self._locals[value] = f"v{len(self._locals)}"
         names = [self._locals[value] for value in step.results]
         named = [f"{name}={self._text(arg)}" for name, arg in step.named.items()]
-        call = f"{self._bind(step.call)}({', '.join([*map(self._text, step.args), *named])})"
+        call = f"{self._source.bind(step.call)}({', '.join([*map(self._text, step.args), *named])})"
         if not step.many and not step.results[0].shape:
             call = f"asarray({call})"
         self.origins[len(self._lines) + 1] = step.op
@@ -209,20 +199,13 @@ class _Source:
             return "tick"
         if isinstance(argument, Value):
             return self._constant(argument) if argument.constant is not None else self._locals[argument]
-        return f"[{', '.join(map(self._text, argument))}]" if type(argument) is list else self._bind(argument)
+        return f"[{', '.join(map(self._text, argument))}]" if type(argument) is list else self._source.bind(argument)
 
     def _constant(self, value: Value) -> str:
         owner: Any = value.constant
         while isinstance(owner.base, np.ndarray):
             owner = owner.base
-        if id(owner) not in self._bound:
+        if not self._source.is_bound(owner):
             self.constant_bytes += owner.nbytes
-            self._bind(owner)
-        return self._bind(value.constant)
-
-    def _bind(self, item: Any) -> str:
-        """A global name for ``item``, which the namespace keeps."""
-        if id(item) not in self._bound:
-            self._bound[id(item)] = f"k{len(self._bound)}"
-            self._namespace[self._bound[id(item)]] = item
-        return self._bound[id(item)]
+            self._source.bind(owner)
+        return self._source.bind(value.constant)

@@ -30,7 +30,7 @@ ENGINE = (
     ("calls",),
     ("primitive",),
     ("op", "recorder"),
-    ("overloads", "tracing"),
+    ("overloads", "source", "tracing"),
     ("blocks", "passes"),
     ("fusion",),
     ("plan",),
