@@ -115,7 +115,7 @@ class Live:
             self.settings is None
             or tail.nbytes > max(TAIL_BYTES, tail.whole_bytes)
             or tail.count >= TAIL_RECORDS + len(ledger)
-            or ledger.in_blocks > 2 * ledger.nbytes + LOST_BYTES
+            or ledger.block_bytes > 2 * ledger.nbytes + LOST_BYTES
         )
 
     def accept(self, draft: records.Draft, head: Head, names: dict[str, Any]) -> None:

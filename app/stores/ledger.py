@@ -58,7 +58,7 @@ class Ledger:
         return len(self._by_key) + len(self.shared)
 
     @property
-    def in_blocks(self) -> int:
+    def block_bytes(self) -> int:
         """The bytes of which there are blocks, also of memories that are gone."""
         return sum(self.memories.values())
 
