@@ -14,6 +14,7 @@ import uvicorn
 from pydantic import ValidationError
 
 from app import probe
+from app.connection import Connection
 from app.core import catalog
 from app.core.evaluate import run_code
 from app.core.interpret import ProgramError
@@ -80,7 +81,7 @@ def _serve(arguments: Namespace) -> int:
         port=settings.port,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="on",
         log_level=settings.log_level,

@@ -1,22 +1,23 @@
 """The hot route: ``POST /v1/evaluate`` without the framework's router, dependencies and response classes.
 
 It answers as the documented route of the same path, over the same core; requests with a query go that way. Keys,
-limits, request ids, metrics, cancellation and problems are the same pieces, called directly.
+limits, request ids, metrics, cancellation and problems are the same pieces, called directly. What can be answered at
+once does not even get here by ASGI (``app.connection``).
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 from starlette.types import Receive, Scope, Send
 
+from app.connection import first_of
 from app.core.evaluator import Call
 from app.core.replies import Reply
 from app.core.stopping import Stop
 from app.dependencies import Services, owner_for
 from app.receiving import Watch, read_body
+from app.wire.codec import Body
 
-HEADERS: Final = frozenset((b"authorization", b"accept", b"content-type", b"content-encoding", b"content-length"))
+Given = dict[bytes, bytes]  # headers by name
 
 
 class EvaluateRoute:
@@ -35,15 +36,31 @@ class EvaluateRoute:
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
 
+    def at_once(self, given: Given, body: bytes) -> Reply | None:
+        """The answer to a small request, if it takes next to no time. Raises what an answer would tell."""
+        self._admit(given)
+        return self._services.evaluator.quick(_call(given, body))
+
     async def _reply(self, scope: Scope, receive: Receive) -> Reply:
-        services = self._services
-        given = {name: value.decode("latin-1") for name, value in scope["headers"] if name in HEADERS}
-        owner_for(services, given.get(b"authorization", ""))
-        body = await read_body(receive, given.get(b"content-length"), services.limits)
-        call = Call(body, given.get(b"content-type"), given.get(b"content-encoding"), given.get(b"accept"))
+        services, given = self._services, first_of(scope["headers"])
+        self._admit(given)
+        call = _call(given, await read_body(receive, _text(given, b"content-length"), services.limits))
         reply = services.evaluator.quick(call)
         if reply is not None:
             return reply
         stop = Stop()
         with Watch(receive, stop):
             return await services.workers.run(lambda: stop.under(lambda: services.evaluator.answer(call)))
+
+    def _admit(self, given: Given) -> None:
+        if self._services.owners:
+            owner_for(self._services, _text(given, b"authorization") or "")
+
+
+def _call(given: Given, body: Body) -> Call:
+    return Call(body, _text(given, b"content-type"), _text(given, b"content-encoding"), _text(given, b"accept"))
+
+
+def _text(given: Given, name: bytes) -> str | None:
+    value = given.get(name)
+    return None if value is None else value.decode("latin-1")

@@ -16,10 +16,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from threadpoolctl import threadpool_limits
 
 from app import docs, memory, openapi, problems
+from app.connection import Shortcut
 from app.core.replies import RENEWAL_S
 from app.dependencies import Services
 from app.hot import EvaluateRoute
-from app.observation import Observation
+from app.observation import Observation, ObservedShortcut
 from app.routers import catalog, evaluate, health, sessions, tensors
 from app.settings import Settings
 from app.stores.base import StoreError
@@ -34,6 +35,7 @@ class Application(FastAPI):
     """FastAPI, but for the hot routes: these are looked up before the middleware and the router."""
 
     hot: Mapping[tuple[str, str], ASGIApp] = {}
+    shortcuts: Mapping[tuple[bytes, bytes], Shortcut] = {}  # for app.connection
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["query_string"]:
@@ -70,7 +72,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         separate_input_output_schemas=False,
     )  # fmt: skip
     app.state.services = services
-    app.hot = {("POST", "/v1/evaluate"): Observation(EvaluateRoute(services), services.metrics)}
+    hot = EvaluateRoute(services)
+    app.hot = {("POST", hot.path): Observation(hot, services.metrics)}
+    app.shortcuts = {(b"POST", hot.path.encode()): ObservedShortcut("POST", hot, services.metrics)}
     for module in (evaluate, sessions, tensors, catalog, health):
         app.include_router(module.router)
     app.add_middleware(Observation, metrics=services.metrics)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import accumulate
 from threading import Lock
@@ -13,24 +12,30 @@ MEDIA_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS: Final = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0, 60.0)
 
 
+class _Line:
+    """Answers of one route, method and status."""
+
+    __slots__ = ("buckets", "seconds")
+
+    def __init__(self) -> None:
+        self.buckets = [0] * (len(BUCKETS) + 1)  # by the place of the lowest bound that holds
+        self.seconds = 0.0
+
+
 class Metrics:
     """What has been answered so far."""
 
     def __init__(self) -> None:
-        self._requests: Counter[tuple[str, str, int]] = Counter()
-        self._buckets: Counter[tuple[str, int]] = Counter()  # by the place of the lowest bound that holds
-        self._seconds: defaultdict[str, float] = defaultdict(float)
-        self._counts: Counter[str] = Counter()
+        self._lines: dict[tuple[str, str, int], _Line] = {}
         self._lock = Lock()
         self.in_flight = 0
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answer. ``route`` is the path's template, so that ids do not become labels."""
         with self._lock:
-            self._requests[route, method, status] += 1
-            self._seconds[route] += seconds
-            self._counts[route] += 1
-            self._buckets[route, bisect_left(BUCKETS, seconds)] += 1
+            line = self._lines.get((route, method, status)) or self._lines.setdefault((route, method, status), _Line())
+            line.seconds += seconds
+            line.buckets[bisect_left(BUCKETS, seconds)] += 1
 
     def render(self, gauges: dict[str, float]) -> str:
         """All of it, with ``gauges`` read just now."""
@@ -43,16 +48,17 @@ class Metrics:
     def _counters(self) -> Iterator[str]:
         yield "# HELP gradserve_requests_total Answers by route, method and status."
         yield "# TYPE gradserve_requests_total counter"
-        for (route, method, status), count in sorted(self._requests.items()):
+        for (route, method, status), line in sorted(self._lines.items()):
             labels = f'route="{route}",method="{method}",status="{status}"'
-            yield f"gradserve_requests_total{{{labels}}} {count}"
+            yield f"gradserve_requests_total{{{labels}}} {sum(line.buckets)}"
 
     def _durations(self) -> Iterator[str]:
         yield "# HELP gradserve_request_seconds Time to answer, by route."
         yield "# TYPE gradserve_request_seconds histogram"
-        for route, count in sorted(self._counts.items()):
-            totals = accumulate(self._buckets[route, place] for place in range(len(BUCKETS)))
-            for bound, below in [*zip(map("{:g}".format, BUCKETS), totals, strict=True), ("+Inf", count)]:
+        for route in sorted({route for route, _, _ in self._lines}):
+            found = [line for key, line in self._lines.items() if key[0] == route]
+            totals = accumulate(map(sum, zip(*(line.buckets for line in found), strict=True)))
+            for bound, below in zip([*map("{:g}".format, BUCKETS), "+Inf"], totals, strict=True):
                 yield f'gradserve_request_seconds_bucket{{route="{route}",le="{bound}"}} {below}'
-            yield f'gradserve_request_seconds_sum{{route="{route}"}} {self._seconds[route]:.6f}'
-            yield f'gradserve_request_seconds_count{{route="{route}"}} {count}'
+            yield f'gradserve_request_seconds_sum{{route="{route}"}} {sum(line.seconds for line in found):.6f}'
+            yield f'gradserve_request_seconds_count{{route="{route}"}} {sum(sum(line.buckets) for line in found)}'

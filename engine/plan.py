@@ -58,6 +58,10 @@ def planned(recorder: Recorder, outputs: Sequence[Array]) -> Plan | Eager:
     return Eager(recorder.reason) if recorder.is_eager else Plan(recorder, values)
 
 
+def _nothing() -> None:
+    """The clock of a run without a deadline."""
+
+
 class Plan:
     """Call it with arrays of the recorded specs. ``elements`` and ``len()`` say how much work it is."""
 
@@ -90,6 +94,10 @@ class Plan:
             budget.reserve(self._largest, 0)
             budget.spend(self._spent)
             tick = budget.check_time
+        return self.replay(arrays, tick)
+
+    def replay(self, arrays: Sequence[Array], tick: Callable[[], None] = _nothing) -> tuple[Array, ...]:
+        """As a call, for arrays that are known to be laid out as the recorded ones were; asks no budget."""
         try:
             return self._run(tick, *arrays)
         except KERNEL_ERRORS as error:
@@ -127,10 +135,6 @@ def _line_of(traceback: TracebackType | None) -> int:
             return traceback.tb_lineno
         traceback = traceback.tb_next
     return 0
-
-
-def _nothing() -> None:
-    """The clock of a run without a deadline."""
 
 
 def _not_owned(outputs: list[Value], simple: Simplifier, inputs: set[Value]) -> list[bool]:

@@ -41,7 +41,7 @@ ENGINE = (
     ("__init__",),
 )
 APP = (
-    ("__init__", "docs", "memory", "metrics", "probe", "core.limits"),
+    ("__init__", "connection", "docs", "memory", "metrics", "probe", "core.limits"),
     ("settings",),
     ("stores", "wire"),
     ("core",),

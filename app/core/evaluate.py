@@ -17,19 +17,22 @@ from engine import modes
 Answer = dict[str, Any]
 
 
-def evaluate(request: RunRequest, limits: Limits, encoding: Encoding) -> Answer:
-    """The answer to ``request``. Encode it at once: its data may look into tensors."""
-    with fresh(limits):
+def evaluate(request: RunRequest, limits: Limits, encoding: Encoding, budget: modes.Budget | None = None) -> Answer:
+    """The answer to ``request``. Encode it at once: its data may look into tensors.
+
+    ``budget`` is what the run may use, where it is less than the limits allow.
+    """
+    with fresh(limits, budget):
         return answer_to(request, limits, encoding)
 
 
 @contextmanager
-def fresh(limits: Limits) -> Iterator[None]:
+def fresh(limits: Limits, budget: modes.Budget | None = None) -> Iterator[modes.State]:
     """The engine as a program finds it that has just started, with what one request may use."""
     state = fresh_state()
-    state.warnings, state.budget = [], budget_of(limits)
+    state.warnings, state.budget = [], budget or budget_of(limits)
     with modes.use(state):
-        yield
+        yield state
 
 
 def answer_to(request: RunRequest, limits: Limits, encoding: Encoding) -> Answer:

@@ -3,6 +3,9 @@
 The first time a program is seen it runs eagerly; the second time it runs under a recorder, which leaves a plan and a
 template of its answer; from then on requests with inputs of the same shapes and dtypes replay them. The key of both is
 what the request says beside its numbers, as bytes. A graph that has no plan is remembered, too.
+
+What takes no longer than the way to a thread and back is computed where it is asked: plans of few elements, and eager
+runs that stay within a small budget. One that does not is given up, and starts again in a thread.
 """
 
 from __future__ import annotations
@@ -18,14 +21,19 @@ from app.core.execution import budget_of
 from app.core.limits import Limits
 from app.core.replies import Reply
 from app.wire import codec, envelope
-from app.wire.arrays import Encoding, decode_tensor
+from app.wire.arrays import Encoding
+from app.wire.envelope import Array
 from app.wire.messages import RunRequest
 from app.wire.template import Template, noting
-from engine import Tensor, errors, modes, plan_cache, recorder
+from engine import errors, modes, plan_cache, recorder
 from engine import plan as plans
+from engine.tensor import from_array
 
 QUICK_BYTES: Final = 2**14  # of a body, and elements that a plan touches, up to which nothing is worth a thread
 QUICK_ELEMENTS: Final = 50_000
+SMALL_ELEMENTS: Final = 2**10  # of one tensor, bytes of all, and seconds, up to which an eager run is worth none either
+SMALL_BYTES: Final = 2**18
+SMALL_S: Final = 0.001
 SEEN: Final = 2**14  # programs of which it is remembered that they came once
 _UNUSED: Final = modes.State()  # whose generator and print options no plan asks for
 
@@ -64,12 +72,20 @@ class Compiled:
         return self.plan.elements <= QUICK_ELEMENTS
 
 
+@dataclass(frozen=True, slots=True)
+class Unplanned:
+    """A graph without a plan; whether an eager run of it is small."""
+
+    is_small: bool
+    nbytes: int = 100
+
+
 class Evaluator:
     """Answers calls; for many threads."""
 
     def __init__(self, limits: Limits, count: int = 1_000, nbytes: int = 2**26) -> None:
         self._limits = limits
-        self.plans: plan_cache.PlanCache[Compiled | plans.Eager] = plan_cache.PlanCache(count, nbytes)
+        self.plans: plan_cache.PlanCache[Compiled | Unplanned] = plan_cache.PlanCache(count, nbytes)
         self._seen: OrderedDict[int, None] = OrderedDict()
         self._lock = Lock()
 
@@ -78,37 +94,57 @@ class Evaluator:
         return {"plans": len(self.plans), "plans_bytes": self.plans.nbytes}
 
     def quick(self, call: Call) -> Reply | None:
-        """The answer, where a plan gives it in no time; ``None`` where it takes a thread to find out."""
+        """The answer, if it takes next to no time; ``None`` where it takes a thread, maybe to find that out."""
         if len(call.body) > QUICK_BYTES or call.content_encoding:
             return None
         form = codec.answer_format(call.accept)
-        with self._state():
+        with modes.use(_bare_state()):
             parts = self._read(call, call.body)
-            if parts is None:
-                return None
-            found = self.plans.get(self._key(parts, call, form))
-            if not isinstance(found, Compiled) or not found.is_quick:
-                return None
-            return self._replayed(found, parts.tensors, form)
+            key = None if parts is None else self._key(parts, call, form)
+            found = None if key is None else self.plans.get(key)
+            if parts is None or found is None:  # seen once, it is to be recorded, which takes longer than a run
+                return None if hash(key) in self._seen else self._small(call, form, key)
+            if isinstance(found, Compiled):
+                return self._replayed(found, parts.arrays, form) if found.is_quick else None
+            return self._small(call, form, None) if found.is_small else None
+
+    def _small(self, call: Call, form: codec.Format, key: Hashable | None) -> Reply | None:
+        """The answer of an eager run that turns out to be small. Nothing has happened, if it does not."""
+        limits = self._limits
+        request = self._request(call, call.body)
+        budget = modes.Budget(
+            min(SMALL_ELEMENTS, limits.tensor_elements), min(SMALL_BYTES, limits.intermediate_bytes),
+            min(SMALL_S, limits.seconds),
+        )  # fmt: skip
+        try:
+            answer = evaluate(request, limits, call.data_encoding(request.encoding, form), budget)
+        except errors.BudgetError:
+            call.parts, call.was_read = None, False  # the run may have written to them
+            return None
+        if key is not None:
+            self._came_before(key)
+        return _reply(codec.encode(answer, form), form)
 
     def answer(self, call: Call) -> Reply:
         """The answer to a call. Raises what ``app.problems`` knows."""
         form = codec.answer_format(call.accept)
-        read_as = codec.request_format(call.content_type)
+        codec.request_format(call.content_type)
         body = codec.decompress(call.body, call.content_encoding, self._limits)
-        with self._state():
+        state = _bare_state()
+        state.budget = budget_of(self._limits)
+        with modes.use(state):
             parts = self._read(call, body)
             key = None if parts is None else self._key(parts, call, form)
             found = None if key is None else self.plans.get(key)
             if parts is not None and isinstance(found, Compiled):
-                reply = self._replayed(found, parts.tensors, form)
+                reply = self._replayed(found, parts.arrays, form)
                 if reply is not None:
                     return reply
-        request = RunRequest.model_validate(codec.decode_request(body, read_as, self._limits) if body else {})
-        encoding = call.data_encoding(request.encoding, form)
-        if key is not None and found is None and not request.include and self._came_before(key):
-            return self._recorded(request, key, encoding, form)
-        return _reply(codec.encode(evaluate(request, self._limits, encoding), form), form)
+            request = self._request(call, body)
+            encoding = call.data_encoding(request.encoding, form)
+            if parts is not None and found is None and not request.include and self._came_before(key):
+                return self._recorded(request, parts, key, encoding, form)
+            return _reply(codec.encode(evaluate(request, self._limits, encoding), form), form)
 
     def _read(self, call: Call, body: codec.Body) -> envelope.Parts | None:
         if not call.was_read:
@@ -116,15 +152,14 @@ class Evaluator:
             call.was_read = True
         return call.parts
 
-    def _state(self) -> Any:
-        state = modes.State(
-            print_options=_UNUSED.print_options, generator=_UNUSED.generator, warnings=[],
-            budget=budget_of(self._limits),
-        )  # fmt: skip
-        return modes.use(state)
+    def _request(self, call: Call, body: codec.Body) -> RunRequest:
+        """The whole request, read the usual way, but for tensors that are known already."""
+        form = codec.request_format(call.content_type)
+        request = RunRequest.model_validate(codec.decode_request(body, form, self._limits) if body else {})
+        return request if call.parts is None else _with_tensors(request, call.parts)
 
     def _key(self, parts: envelope.Parts, call: Call, form: codec.Format) -> Hashable:
-        return parts.key, call.data_encoding(parts.encoding, form), form.value
+        return parts.key, call.data_encoding(parts.encoding, form), form is codec.Format.JSON
 
     def _came_before(self, key: Hashable) -> bool:
         """Whether a program is here for the second time. Only digests are kept: clients choose the keys."""
@@ -138,38 +173,44 @@ class Evaluator:
                 self._seen.popitem(last=False)
             return False
 
-    def _replayed(self, compiled: Compiled, tensors: list[Tensor], form: codec.Format) -> Reply | None:
+    def _replayed(self, compiled: Compiled, arrays: list[Array], form: codec.Format) -> Reply | None:
         """The answer of a plan; ``None`` where it refuses: an eager run finds the node and the words."""
-        try:
-            arrays = compiled.plan(*[tensor.array for tensor in tensors])
+        try:  # the key tells that the arrays fit; a quick plan was within the limits when it was recorded
+            results = compiled.plan.replay(arrays) if compiled.is_quick else compiled.plan(*arrays)
         except errors.BudgetError:
             raise
         except errors.EngineError:
             return None
-        return _reply(compiled.template.fill(arrays), form)
+        return _reply(compiled.template.fill(results), form)
 
-    def _recorded(self, request: RunRequest, key: Hashable, encoding: Encoding, form: codec.Format) -> Reply:
+    def _recorded(
+        self, request: RunRequest, parts: envelope.Parts, key: Hashable, encoding: Encoding, form: codec.Format
+    ) -> Reply:
         """Run eagerly, and keep how."""
-        slots = noting(encoding)
-        with fresh(self._limits):
-            request = _with_tensors(request, self._limits)
-            leaves = [*request.inputs.values(), *(root.gradient for root in request.backward)]
-            with recorder.Recorder([leaf.array for leaf in leaves if leaf is not None]) as notes:
+        slots, budget = noting(encoding), budget_of(self._limits)
+        with fresh(self._limits, budget):
+            with recorder.Recorder(parts.arrays) as notes:
                 answer = answer_to(request, self._limits, slots)
             plan = plans.planned(notes, slots.arrays)
         template = Template(answer, slots, form)
-        self.plans.put(key, Compiled(plan, template) if isinstance(plan, plans.Plan) else plan)
+        is_small = budget.spent <= SMALL_BYTES
+        self.plans.put(key, Compiled(plan, template) if isinstance(plan, plans.Plan) else Unplanned(is_small))
         return _reply(template.fill(slots.arrays), form)
 
 
-def _with_tensors(request: RunRequest, limits: Limits) -> RunRequest:
-    """The request with its tensors read, so that a recorder can know them."""
-    inputs = {name: decode_tensor(raw, limits, ("inputs", name)) for name, raw in request.inputs.items()}
+def _bare_state() -> modes.State:
+    """The state that requests are read and plans are replayed in, without a budget."""
+    return modes.State(print_options=_UNUSED.print_options, generator=_UNUSED.generator, warnings=[])
+
+
+def _with_tensors(request: RunRequest, parts: envelope.Parts) -> RunRequest:
+    """The request with the tensors that were read for its key: nobody reads them twice, and a recorder knows them."""
+    leaves = map(from_array, parts.arrays, parts.requires_grad)
+    inputs = {name: next(leaves) for name in request.inputs}
     roots = [
-        root if root.gradient is None
-        else root.model_copy(update={"gradient": decode_tensor(root.gradient, limits, ("backward", i, "gradient"))})
-        for i, root in enumerate(request.backward)
-    ]  # fmt: skip
+        root if root.gradient is None else root.model_copy(update={"gradient": next(leaves)})
+        for root in request.backward
+    ]
     return request.model_copy(update={"inputs": inputs, "backward": roots})
 
 

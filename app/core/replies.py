@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Final
 
 import msgspec
@@ -22,14 +22,13 @@ HOLD_S: Final = 5.0  # how long a key outlives the process that held it
 RENEWAL_S: Final = 1.5
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """An answer, written out."""
 
     status: int
     body: bytes = b""
     media_type: str = "application/json"
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,7 @@ def _repeated(claim: Claim, kept: Kept) -> Reply:
     if kept.answer is None or kept.fingerprint != claim.fingerprint:
         raise _refusal(kept.fingerprint, claim.fingerprint)
     reply = _DECODER.decode(kept.answer)
-    return replace(reply, headers={**reply.headers, "Idempotency-Replayed": "true"})
+    return msgspec.structs.replace(reply, headers={**reply.headers, "Idempotency-Replayed": "true"})
 
 
 def _refusal(first: bytes, now: bytes) -> KeyReused | InProgress:

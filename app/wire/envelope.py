@@ -16,9 +16,11 @@ from msgspec import UNSET, Raw, UnsetType
 
 from app.wire import codec, numbers
 from app.wire.arrays import ArrayError, decode_tensor
-from engine import Tensor, dtypes, errors, modes, tensors
+from engine import dtypes, errors
 
 KEY_BYTES: Final = 2**17  # a program that is longer is not worth a key
+Array = np.ndarray[Any, Any]
+Leaf = tuple[Array, bool]  # and whether it requires grad
 _MISTAKES: Final = (msgspec.MsgspecError, codec.CodecError, ArrayError, LookupError, ValueError, RecursionError)
 
 
@@ -63,10 +65,11 @@ _MSGPACK: Final = msgspec.msgpack.Decoder(_Envelope)
 
 @dataclass(slots=True)
 class Parts:
-    """``tensors`` are the inputs in their order, then the cotangents of the roots; ``key`` is everything else."""
+    """``arrays`` are those of the inputs in their order, then of the roots' cotangents; ``key`` is all but numbers."""
 
     key: Hashable
-    tensors: list[Tensor]
+    arrays: list[Array]
+    requires_grad: list[bool]  # of each array
     encoding: str | None
 
 
@@ -89,25 +92,22 @@ def _read(body: codec.Body, form: codec.Format, limits: Any) -> Parts | None:
     leaves = _all_plain(envelope, limits) if is_json and cut is None else None
     if leaves is None:
         leaves = _all(envelope, rest, cut, form, limits)
-    specs = tuple([_spec(leaf) for leaf in leaves])
-    return Parts((form.value, tuple(envelope.inputs), specs, envelope.program()), leaves, envelope.encoding)
+    specs = tuple([(array.shape, array.dtype, array.strides, requires_grad) for array, requires_grad in leaves])
+    key = (is_json, tuple(envelope.inputs), specs, envelope.program())
+    return Parts(key, [array for array, _ in leaves], [flag for _, flag in leaves], envelope.encoding)
 
 
-def _all(envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Any) -> list[Tensor]:
+def _all(envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Any) -> list[Leaf]:
     raws = [codec.decode_part(raw, form) for raw in envelope.raw_tensors()]
     if cut is not None:  # where a request has them, they stand two levels deep among the inputs
         raws = list(cut.fill({"inputs": dict(enumerate(raws))}, limits.json_depth)["inputs"].values())
     codec.check_members(rest, {"inputs": {"": raws}}, form, limits.json_depth)
-    return [decode_tensor(raw, limits) for raw in raws]
-
-
-def _spec(tensor: Tensor) -> tuple[Any, ...]:
-    array = tensor.array
-    return array.shape, array.dtype, array.strides, tensor.requires_grad
+    tensors = [decode_tensor(raw, limits) for raw in raws]
+    return [(tensor.array, tensor.requires_grad) for tensor in tensors]
 
 
 # -- the tensors that most small requests have ------------------------------------------------------------------------
-class _Leaf(msgspec.Struct, forbid_unknown_fields=True):
+class _Record(msgspec.Struct, forbid_unknown_fields=True):
     """Short lists of floats, of the default dtype or another floating one."""
 
     data: Raw
@@ -116,17 +116,17 @@ class _Leaf(msgspec.Struct, forbid_unknown_fields=True):
     shape: list[int] | None = None
 
 
-_LEAF: Final = msgspec.json.Decoder(_Leaf)
+_RECORD: Final = msgspec.json.Decoder(_Record)
 _KINDS: Final[tuple[Any, ...]] = (float, list[float], list[list[float]], list[list[list[float]]])
 _LISTS: Final = [msgspec.json.Decoder(kind) for kind in _KINDS]
 
 
-def _all_plain(envelope: _Envelope, limits: Any) -> list[Tensor] | None:
+def _all_plain(envelope: _Envelope, limits: Any) -> list[Leaf] | None:
     """The tensors, if all are plain; they are read by type, without looking at every number."""
     leaves = []
     try:
         for raw in envelope.raw_tensors():
-            leaf = _plain(raw, limits)
+            leaf = _plain(bytes(raw), limits)
             if leaf is None:
                 return None
             leaves.append(leaf)
@@ -135,17 +135,17 @@ def _all_plain(envelope: _Envelope, limits: Any) -> list[Tensor] | None:
     return leaves
 
 
-def _plain(raw: Raw, limits: Any) -> Tensor | None:
-    text = bytes(raw)
-    leaf = _LEAF.decode(text) if text[:1] == b"{" else _Leaf(raw)
-    data = bytes(leaf.data)
-    rank = len(data) - len(data.lstrip(b"["))
-    has_floats = b"." in data or b"e" in data or b"E" in data  # else they may be integers
-    if rank >= len(_LISTS) or rank > limits.rank or not has_floats:
+def _plain(text: bytes, limits: Any) -> Leaf | None:
+    dtype, shape, requires_grad = dtypes.float32, None, False  # the default of a program that has just started
+    if text[:1] == b"{":
+        record = _RECORD.decode(text)
+        text, shape, requires_grad = bytes(record.data), record.shape, record.requires_grad
+        if record.dtype is not None:
+            dtype = dtypes.by_name(record.dtype)
+    rank = len(text) - len(text.lstrip(b"["))
+    has_floats = b"." in text or b"e" in text or b"E" in text  # else they may be integers
+    if rank >= len(_LISTS) or rank > limits.rank or not (has_floats and dtype.is_floating_point):
         return None
-    dtype = modes.get_default_dtype() if leaf.dtype is None else dtypes.by_name(leaf.dtype)
-    array = np.array(_LISTS[rank].decode(data), np.float64)
-    has_shape = array.ndim == rank if leaf.shape is None else array.shape == tuple(leaf.shape)
-    if not (dtype.is_floating_point and has_shape and array.size <= limits.tensor_elements):
-        return None
-    return tensors.from_array(array.astype(dtype.numpy), leaf.requires_grad)
+    array = np.array(_LISTS[rank].decode(text), np.float64).astype(dtype.numpy, copy=False)
+    has_shape = array.ndim == rank if shape is None else array.shape == tuple(shape)
+    return (array, requires_grad) if has_shape and array.size <= limits.tensor_elements else None

@@ -25,9 +25,10 @@ class Template:
 
     def __init__(self, answer: Any, slots: Slots, form: codec.Format) -> None:
         self._form, self._encoding = form, slots.encoding
+        is_json = self._encoding == "json" and form is codec.Format.JSON
         text, self._pieces, start = codec.encode(answer, form), [], 0
         places = sorted((text.index(word), len(word), n) for n, word in enumerate(map(self._word, slots.words)))
-        self._order = [number for _, _, number in places]
+        self._order = [(number, is_json and slots.arrays[number].dtype.kind in "fiub") for _, _, number in places]
         for place, length, _ in places:
             self._pieces.append(text[start:place])
             start = place + length
@@ -39,18 +40,20 @@ class Template:
 
     def fill(self, arrays: Any) -> bytes:
         """The answer with these arrays."""
-        form, encoding, parts = self._form, self._encoding, []
-        for piece, number in zip(self._pieces, self._order, strict=True):
-            parts.append(piece)
-            parts.append(_written(arrays[number], encoding, form))
+        parts: list[bytes] = []
+        for piece, (number, is_plain) in zip(self._pieces, self._order, strict=True):
+            array = arrays[number]
+            parts += (piece, (_numbers(array) if is_plain else None) or self._written(array))
         parts.append(self._end)
         return b"".join(parts)
 
+    def _written(self, array: Array) -> bytes:
+        return codec.encode(encode_array(array, self._encoding), self._form)
 
-def _written(array: Array, encoding: Encoding, form: codec.Format) -> bytes:
-    """The data of a tensor."""
-    if encoding == "json" and form is codec.Format.JSON and array.dtype.kind in "fiub" and array.flags.c_contiguous:
-        text = orjson.dumps(array if array.ndim else array[()], option=orjson.OPT_SERIALIZE_NUMPY)
-        if b"null" not in text:  # so it writes what JSON has no number for
-            return text
-    return codec.encode(encode_array(array, encoding), form)
+
+def _numbers(array: Array) -> bytes | None:
+    """The data of a tensor as JSON, unless it takes more than orjson to write them."""
+    if not array.flags.c_contiguous:
+        return None
+    text = orjson.dumps(array if array.ndim else array[()], option=orjson.OPT_SERIALIZE_NUMPY)
+    return None if b"null" in text else text  # JSON has no number for some, and orjson writes null for them

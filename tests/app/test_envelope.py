@@ -75,9 +75,8 @@ def test_tensors_are_read_as_usual_or_not_at_all(form: codec.Format, values: lis
         if parts is None:
             return
         read = codec.decode(body, form, LIMITS)["inputs"].values()
-        for tensor, value in zip(parts.tensors, read, strict=True):
-            got = tensor.array.dtype, tensor.array.shape, tensor.array.tobytes(), tensor.requires_grad
-            assert got == usual(value)
+        for array, flag, value in zip(parts.arrays, parts.requires_grad, read, strict=True):
+            assert (array.dtype, array.shape, array.tobytes(), flag) == usual(value)
 
 
 def _small(value: Any) -> Any:
@@ -98,8 +97,8 @@ def test_common_spellings_are_read(value: Any) -> None:
     with modes.use(modes.State()):
         parts = envelope.read(body, codec.Format.JSON, LIMITS)
         assert parts is not None
-        (tensor,) = parts.tensors
-        assert (tensor.array.dtype, tensor.array.shape, tensor.array.tobytes()) == usual(value)[:3]
+        (array,) = parts.arrays
+        assert (array.dtype, array.shape, array.tobytes()) == usual(value)[:3]
 
 
 def test_all_that_is_no_number_is_in_the_key() -> None:
@@ -130,6 +129,6 @@ def test_long_lists_reach_the_quick_reader_as_arrays() -> None:
     with modes.use(modes.State()):
         parts = envelope.read(body, codec.Format.JSON, limits)
     assert parts is not None
-    assert np.array_equal(parts.tensors[0].array, data)
+    assert np.array_equal(parts.arrays[0], data)
     inline = json.dumps({"nodes": [{"op": "neg", "args": [{"tensor": data.tolist()}]}]}).encode()
     assert envelope.read(inline, codec.Format.JSON, limits) is None  # a word nobody could know would be in the key

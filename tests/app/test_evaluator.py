@@ -12,7 +12,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from app.core.evaluator import SEEN, Compiled, Evaluator
+from app.core import evaluator as evaluators
+from app.core.evaluator import SEEN, Call, Compiled, Evaluator
 from app.core.limits import Limits
 
 from .conftest import Client, Serve
@@ -194,6 +195,69 @@ def test_one_plan_serves_many_threads(serve: Serve) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def call(request: Any) -> Call:
+    return Call(json.dumps(request).encode(), "application/json")
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is small does not depend on how busy the machine is."""
+    monkeypatch.setattr(evaluators, "SMALL_S", 60.0)
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize(
+    ("program", "is_small"),
+    [
+        ({"code": "y = torch.ones(1024) * 2"}, True),
+        ({"code": "y = torch.ones(1025) * 2"}, False),
+        ({"code": "y = torch.ones(3).expand(5000, 3).sum()"}, False),
+        ({"code": "for i in range(100):\n    y = torch.ones(1024) * 2"}, False),
+        ({"code": "y = torch.rand(3)"}, True),
+        (TUTORIAL, True),
+    ],
+)
+def test_what_turns_out_to_be_small_is_answered_at_once(program: Any, is_small: bool) -> None:
+    one, other = Evaluator(Limits()), Evaluator(Limits())
+    reply = one.quick(call(program))
+    assert (reply is not None) == is_small
+    if reply is not None and "rand" not in str(program):
+        assert reply == other.answer(call(program))
+    assert one.quick(call(program)) is None  # to be recorded, or as large as before
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_run_that_was_given_up_leaves_no_trace() -> None:
+    one = Evaluator(Limits())
+    request = {"inputs": {"x": [1.5, 2.5]}, "code": "x.add_(1)\nprint(x)\ny = torch.zeros(5000).sum() + x"}
+    for _ in range(4):
+        asked = call(request)
+        assert one.quick(asked) is None
+        answer = json.loads(one.answer(asked).body)
+        assert answer["outputs"]["y"]["data"] == [2.5, 3.5]
+        assert answer["prints"] == ["tensor([2.5000, 3.5000])"]
+
+
+@pytest.mark.usefixtures("patient")
+def test_a_graph_without_a_plan_is_answered_at_once_if_it_is_small() -> None:
+    one = Evaluator(Limits())
+    small, large = {"code": "r = torch.rand(3)"}, {"code": "r = torch.rand(600000)"}
+    for request in (small, large):
+        for _ in range(2):
+            one.answer(call(request))
+    first, second = one.quick(call(small)), one.quick(call(small))
+    assert None not in (first, second)
+    assert first != second
+    assert one.quick(call(large)) is None
+
+
+def test_time_ends_a_run_on_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluators, "SMALL_S", 0.0)
+    one = Evaluator(Limits())
+    assert one.quick(call(TUTORIAL)) is None
+    assert one.answer(call(TUTORIAL)).status == 200
 
 
 def test_large_requests_are_planned_in_a_thread(serve: Serve) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,6 +17,7 @@ import httpx
 import numpy as np
 import pytest
 
+from app.core.evaluator import Evaluator
 from app.core.limits import Limits
 from app.main import share_processors
 from app.settings import Settings
@@ -28,6 +29,12 @@ from .conftest import Client, Serve
 LONG = {"code": "x = torch.ones(600, 600)\nfor i in range(100000):\n    y = x @ x\n"}
 
 
+def in_a_thread(monkeypatch: pytest.MonkeyPatch, work: Callable[..., Any]) -> None:
+    """Let an evaluation do ``work``, never on the event loop."""
+    monkeypatch.setattr(Evaluator, "quick", lambda self, call: None)
+    monkeypatch.setattr("app.core.evaluator.evaluate", work)
+
+
 def test_a_full_service_refuses_and_stays_healthy(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
@@ -36,7 +43,7 @@ def test_a_full_service_refuses_and_stays_healthy(serve: Serve, monkeypatch: pyt
         go_on.wait(30)
         return {}
 
-    monkeypatch.setattr("app.core.evaluator.evaluate", slow)
+    in_a_thread(monkeypatch, slow)
     client = serve(threads=1, queue=1)
     answers: list[httpx.Response] = []
 
@@ -67,7 +74,7 @@ def test_an_op_that_does_not_end_is_not_waited_for(serve: Serve, monkeypatch: py
         go_on.wait(30)
         return {}
 
-    monkeypatch.setattr("app.core.evaluator.evaluate", endless)
+    in_a_thread(monkeypatch, endless)
     client = serve(Limits(seconds=0.05))
     answer = client("POST", "/v1/evaluate", json={"nodes": []})
     assert (answer.status_code, answer.json()["type"]) == (504, "/problems/time-limit")
