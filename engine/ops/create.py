@@ -421,7 +421,10 @@ def eye(n: int, m: int | None = None, *, dtype: DType | None = None) -> Tensor:
 
 def _triangle(row: int, col: int, offset: int, lower: bool) -> int:
     """How many places of a ``row`` by ``col`` matrix lie on one side of a diagonal."""
-    below = sum(min(max(i + offset + (1 if lower else 0), 0), col) for i in range(row))
+    shift = offset + (1 if lower else 0)  # row ``i`` has ``i + shift`` places below, but at least none and at most all
+    some = min(max(-shift, 0), row)
+    full = min(max(col - shift, some), row)
+    below = (full - some) * (some + full - 1 + 2 * shift) // 2 + (row - full) * col
     return below if lower else row * col - below
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import engine
 from engine import modes
 from engine.errors import BudgetError
+from engine.ops.create import _triangle
 
 torch: Any = engine  # its functions are not known to a type checker
 
@@ -103,3 +105,16 @@ def test_nothing_is_drawn_where_writing_is_refused() -> None:
     with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
         torch.zeros(3, requires_grad=True).uniform_()
     assert modes.current().generator.state() == before
+
+
+@pytest.mark.parametrize("lower", [True, False])
+def test_places_beside_a_diagonal_are_counted(lower: bool) -> None:
+    indices = np.tril_indices if lower else np.triu_indices
+    for row, col, offset in itertools.product(range(5), range(5), range(-7, 8)):
+        assert _triangle(row, col, offset, lower) == len(indices(row, offset, col)[0]), (row, col, offset)
+
+
+@pytest.mark.parametrize("name", ["tril_indices", "triu_indices"])
+def test_a_huge_triangle_is_refused_before_anything_is_done(name: str) -> None:
+    with modes.use(modes.State(budget=modes.Budget(elements=1000))), pytest.raises(BudgetError):
+        getattr(torch, name)(10**15, 10**3, -3)
