@@ -247,6 +247,7 @@ class _Writer:
         if step.call in (cast_to, copy_of):
             self._lines.append(f" copyto({self._target(result)}, {self._text(step.args[0])}, casting='unsafe')")
         elif isinstance(step.call, np.ufunc):
+            self._free_registers(dead)  # before: an elementwise result may take the place of an operand
             self._lines.append(f" {self._source.bind(step.call)}({args}{named}, out={self._target(result)})")
         else:
             self._call(f"{self._source.bind(step.call)}({args}{named})", result)
@@ -271,13 +272,15 @@ class _Writer:
             self._names[value] = self._held[value] = free.pop()
         return self._names[value]
 
-    def _release(self, dead: list[Value]) -> None:
+    def _free_registers(self, dead: list[Value]) -> None:
         for value in dead:
             name = self._held.pop(value, None)
             if name is not None:
                 self._free[value.dtype].append(name)
-            elif value in self._names and self._names[value].startswith("t"):
-                self._lines.append(f" del {self._names[value]}")
+
+    def _release(self, dead: list[Value]) -> None:
+        self._free_registers(dead)
+        self._lines += [f" del {self._names[value]}" for value in dead if self._names.get(value, "").startswith("t")]
 
     def _text(self, argument: Any) -> str:
         return self._names[argument] if isinstance(argument, Value) else self._source.bind(argument)
