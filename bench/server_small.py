@@ -1,7 +1,7 @@
-"""The tutorial's graph over HTTP: CPU that the server spends on it.
+"""The tutorial's graph over HTTP: what a request costs the server, and how many it answers.
 
-Tesseract Core needs two requests for what one brings here: ``apply`` for the values and ``vector_jacobian_product`` for
-the gradient. It serves as its own command does, with its access log, which goes nowhere.
+Tesseract Core and UM-Bridge need two requests for what one brings here: one for the values and one for the gradient.
+Both serve as their own commands do; Tesseract Core with its access log, which goes nowhere.
 """
 
 from __future__ import annotations
@@ -10,22 +10,23 @@ import json
 import subprocess
 import tempfile
 from collections.abc import Callable
-from contextlib import ExitStack
-from functools import partial
+from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
 
-from bench.measure import OURS, Comparison, Sampler, compare
-from bench.serving import OURS_SERVER, UVICORN, Client, server
+from bench.measure import OURS, Comparison, compare
+from bench.serving import OURS_SERVER, UVICORN, Client, Load, request, server
 
-REQUESTS = 100  # per sample
+REQUESTS = 160  # per sample
+CONNECTIONS = 8
 X = [[1.0, 1.0], [1.0, 1.0]]
-NUMBERS = json.dumps({"x": X}).encode()
-APPLY = json.dumps({"inputs": {"x": X}}).encode()
-VJP = json.dumps(
-    {"inputs": {"x": X}, "vjp_inputs": ["x"], "vjp_outputs": ["out"], "cotangent_vector": {"out": 1.0}}
-).encode()
+FLAT = [1.0] * 4
+ASYNC, SYNC = "FastAPI + torch, async", "FastAPI + torch, sync"
+TESSERACT = "Tesseract Core, apply + vector_jacobian_product"
+UMBRIDGE = "UM-Bridge, Evaluate + Gradient"
+ECHO = "raw ASGI echo"
 _fresh = count()
+Steps = list[tuple[str, Callable[[], bytes]]]
 
 
 def graph(constant: float = 2) -> bytes:
@@ -41,55 +42,104 @@ def graph(constant: float = 2) -> bytes:
     return json.dumps({**request, "grads": ["x"]}).encode()
 
 
-def check(ours: Client, diy: Client, tesseract: Client) -> None:
+def _always(path: str, content: object) -> tuple[str, Callable[[], bytes]]:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return path, lambda: body
+
+
+VJP = {"vjp_inputs": ["x"], "vjp_outputs": ["out"], "cotangent_vector": {"out": 1.0}}
+MODEL = {"name": "tutorial", "input": [FLAT]}
+STEPS: dict[str, Steps] = {
+    OURS: [_always("/v1/evaluate", graph())],
+    ASYNC: [_always("/async", {"x": X})],
+    SYNC: [_always("/sync", {"x": X})],
+    TESSERACT: [
+        _always("/apply", {"inputs": {"x": X}}),
+        _always("/vector_jacobian_product", {"inputs": {"x": X}, **VJP}),
+    ],
+    UMBRIDGE: [
+        _always("/Evaluate", MODEL),
+        _always("/Gradient", {**MODEL, "outWrt": 1, "inWrt": 0, "sens": [1.0]}),
+    ],
+    ECHO: [_always("/", graph())],
+}
+NEW: Steps = [("/v1/evaluate", lambda: graph(2 + next(_fresh) / 2**20))]
+
+
+def check(clients: dict[str, Client]) -> None:
     """All answer the same, or the comparison means nothing."""
-    one, other = json.loads(ours.post("/v1/evaluate", graph())), json.loads(diy.post("/async", NUMBERS))
-    third = json.loads(tesseract.post("/apply", APPLY)) | json.loads(tesseract.post("/vector_jacobian_product", VJP))
-    got = [one["outputs"]["y"]["data"], one["outputs"]["out"]["data"], one["grads"]["x"]["data"]]
-    wanted = [other["y"], other["out"], other["x_grad"]]
-    if not got == wanted == [third[name]["data"]["buffer"] for name in ("y", "out", "x")]:
-        raise RuntimeError(f"{one}, {other} and {third} differ")
+    answers = {
+        name: [json.loads(client.post(path, body())) for path, body in STEPS[name]] for name, client in clients.items()
+    }
+    ((ours,), (diy,), (apply, vjp), (values, gradient)) = (answers[name] for name in (OURS, ASYNC, TESSERACT, UMBRIDGE))
+    found = {
+        OURS: [ours["outputs"]["y"]["data"], ours["outputs"]["out"]["data"], ours["grads"]["x"]["data"]],
+        ASYNC: [diy["y"], diy["out"], diy["x_grad"]],
+        TESSERACT: [one["data"]["buffer"] for one in (apply["y"], apply["out"], vjp["x"])],
+        UMBRIDGE: [_square(values["output"][0]), values["output"][1][0], _square(gradient["output"])],
+    }
+    if any(one != found[ASYNC] for one in found.values()):
+        raise RuntimeError(f"these differ: {found}")
+
+
+def _square(flat: list[float]) -> list[list[float]]:
+    return [flat[:2], flat[2:]]
+
+
+def _servers(stack: ExitStack) -> dict[str, Client]:
+    """One of each kind."""
+    diy = stack.enter_context(server(*UVICORN, "bench.peers:diy"))
+    tesseract = server(
+        "tesseract_core.runtime",
+        "serve",
+        logs=subprocess.DEVNULL,
+        TESSERACT_API_PATH=str(Path(__file__).parent / "tesseract_api.py"),
+        folder=stack.enter_context(tempfile.TemporaryDirectory()),  # it keeps one of its own for each request
+    )
+    return {
+        OURS: stack.enter_context(server(*OURS_SERVER)),
+        ASYNC: diy,
+        SYNC: diy,
+        TESSERACT: stack.enter_context(tesseract),
+        UMBRIDGE: stack.enter_context(server("bench.umbridge_model")),
+        ECHO: stack.enter_context(server(*UVICORN, "bench.peers:echo")),
+    }
 
 
 def run(seconds: float) -> list[Comparison]:
     with ExitStack() as stack:
-        ours = stack.enter_context(server(*OURS_SERVER))
-        diy = stack.enter_context(server(*UVICORN, "bench.peers:diy"))
-        echo = stack.enter_context(server(*UVICORN, "bench.peers:echo"))
-        module = str(Path(__file__).parent / "tesseract_api.py")
-        tesseract = stack.enter_context(
-            server(
-                "tesseract_core.runtime",
-                "serve",
-                logs=subprocess.DEVNULL,
-                TESSERACT_API_PATH=module,
-                folder=stack.enter_context(tempfile.TemporaryDirectory()),  # it keeps one of its own for each request
-            )
-        )
-        check(ours, diy, tesseract)
+        clients = _servers(stack)
+        check(clients)
 
-        def both() -> None:
-            tesseract.post("/apply", APPLY)
-            tesseract.post("/vector_jacobian_product", VJP)
+        def load(name: str, connections: int, steps: Steps) -> Load:
+            whole = [lambda path=path, body=body: request(path, body()) for path, body in steps]
+            return stack.enter_context(closing(Load(clients[name], connections, *whole)))
 
-        body = graph()
-        on_the_loop = _sampler(diy, partial(diy.post, "/async", NUMBERS))
-        warm = {
-            OURS: _sampler(ours, partial(ours.post, "/v1/evaluate", body)),
-            "FastAPI + torch, async": on_the_loop,
-            "FastAPI + torch, sync": _sampler(diy, partial(diy.post, "/sync", NUMBERS)),
-            "Tesseract Core, apply + vector_jacobian_product": _sampler(tesseract, both),
-            "raw ASGI echo": _sampler(echo, partial(echo.post, "/", body)),
-        }
-        cold = {
-            OURS: _sampler(ours, lambda: ours.post("/v1/evaluate", graph(2 + next(_fresh) / 2**20))),
-            "FastAPI + torch, async": on_the_loop,
-        }
+        def costs(connections: int, steps: dict[str, Steps]) -> dict[str, Callable[[], float]]:
+            rounds = REQUESTS // connections
+            return {name: load(name, connections, one).cpu(rounds) for name, one in steps.items()}
+
+        many = {name: load(name, CONNECTIONS, steps) for name, steps in STEPS.items()}
+        rounds = REQUESTS // CONNECTIONS
         return [
-            *compare("tutorial graph over HTTP, server CPU per request", warm, 0.7 * seconds),
-            *compare("tutorial graph, a program never seen before, server CPU per request", cold, 0.3 * seconds),
+            *compare(
+                f"tutorial graph over HTTP, {CONNECTIONS} connections, server CPU per request",
+                {name: one.cpu(rounds) for name, one in many.items()},
+                0.4 * seconds,
+            ),
+            *compare(
+                f"tutorial graph over HTTP, {CONNECTIONS} connections, wall time per request",
+                {name: one.wall(rounds) for name, one in many.items()},
+                0.2 * seconds,
+            ),
+            *compare(
+                "tutorial graph over HTTP, one connection, server CPU per request",
+                costs(1, {name: STEPS[name] for name in (OURS, ASYNC, ECHO)}),
+                0.2 * seconds,
+            ),
+            *compare(
+                f"tutorial graph, a program never seen before, {CONNECTIONS} connections, server CPU per request",
+                costs(CONNECTIONS, {OURS: NEW, ASYNC: STEPS[ASYNC]}),
+                0.2 * seconds,
+            ),
         ]
-
-
-def _sampler(client: Client, request: Callable[[], object]) -> Sampler:
-    return client.sampler(request, REQUESTS)

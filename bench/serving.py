@@ -77,6 +77,67 @@ class Client:
         self._http.close()
 
 
+class Load:
+    """Kept-alive connections that ask at the same time, each request sent whole, at little cost at this end.
+
+    ``steps`` make the requests, one for each connection; a round takes all steps one after another.
+    """
+
+    def __init__(self, client: Client, connections: int, *steps: Callable[[], bytes]) -> None:
+        address = ("127.0.0.1", client.port)
+        self._client, self._steps = client, steps
+        self._sockets = [socket.create_connection(address, timeout=ANSWER_S) for _ in range(connections)]
+
+    def round(self) -> None:
+        """Every connection takes every step."""
+        for step in self._steps:
+            for one in self._sockets:
+                one.sendall(step())
+            for one in self._sockets:
+                _read_answer(one)
+
+    def _sampler(self, clock: Callable[[], float], rounds: int) -> Sampler:
+        def sample() -> float:
+            start = clock()
+            for _ in range(rounds):
+                self.round()
+            return (clock() - start) / rounds / len(self._sockets)
+
+        sample()
+        return sample
+
+    def cpu(self, rounds: int) -> Sampler:
+        """Server CPU seconds for all steps of one connection."""
+        return self._sampler(self._client.cpu, rounds)
+
+    def wall(self, rounds: int) -> Sampler:
+        """Seconds on the wall for the same: the inverse of how many the server does in a second."""
+        return self._sampler(time.perf_counter, rounds)
+
+    def close(self) -> None:
+        for one in self._sockets:
+            one.close()
+
+
+def request(path: str, body: bytes) -> bytes:
+    """A POST of JSON as it is sent."""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {JSON}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def _read_answer(connection: socket.socket) -> None:
+    received = connection.recv(2**16)
+    while (end := received.find(b"\r\n\r\n")) < 0:
+        received += connection.recv(2**16)
+    head = received[:end].lower()
+    if not head.startswith(b"http/1.1 200"):
+        raise RuntimeError(f"the server answered {received[:300]!r}")
+    length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
+    missing = end + 4 + length - len(received)
+    while missing > 0:
+        missing -= len(connection.recv(2**16))
+
+
 @contextmanager
 def server(*module: str, logs: int | None = None, folder: str | None = None, **environment: str) -> Iterator[Client]:
     """``python -m module ... --port PORT`` on loopback, ended with the block.
