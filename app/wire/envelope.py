@@ -53,10 +53,9 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
         """How long the program is."""
         return len(memoryview(self.nodes)) + len(memoryview(self.code))
 
-    def raw_tensors(self) -> Iterator[Raw]:
-        """Inputs, then the cotangents of roots."""
-        yield from self.inputs.values()
-        yield from (root.gradient for root in self.backward if root.gradient is not UNSET)
+    def cotangents(self) -> Iterator[Raw]:
+        """Those of roots that have one."""
+        return (root.gradient for root in self.backward if root.gradient is not UNSET)
 
 
 _JSON: Final = msgspec.json.Decoder(_Envelope)
@@ -89,7 +88,8 @@ def _read(body: codec.Body, form: codec.Format, limits: Any) -> Parts | None:
     envelope = _JSON.decode(rest) if is_json else _MSGPACK.decode(rest)
     if len(rest) > KEY_BYTES and envelope.program_bytes() > KEY_BYTES:
         return None
-    leaves = _all_plain(envelope, limits) if is_json and cut is None else None
+    is_plain = is_json and cut is None and limits.json_depth >= PLAIN_DEPTH
+    leaves = _all_plain(envelope, limits) if is_plain else None
     if leaves is None:
         leaves = _all(envelope, rest, cut, form, limits)
     specs = tuple([(array.shape, array.dtype, array.strides, requires_grad) for array, requires_grad in leaves])
@@ -98,10 +98,13 @@ def _read(body: codec.Body, form: codec.Format, limits: Any) -> Parts | None:
 
 
 def _all(envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Any) -> list[Leaf]:
-    raws = [codec.decode_part(raw, form) for raw in envelope.raw_tensors()]
-    if cut is not None:  # where a request has them, they stand two levels deep among the inputs
-        raws = list(cut.fill({"inputs": dict(enumerate(raws))}, limits.json_depth)["inputs"].values())
-    codec.check_members(rest, {"inputs": {"": raws}}, form, limits.json_depth)
+    inputs = {name: codec.decode_part(raw, form) for name, raw in envelope.inputs.items()}
+    roots = [{"gradient": codec.decode_part(raw, form)} for raw in envelope.cotangents()]
+    whole: Any = {"inputs": inputs, "backward": roots}  # at the depth where a request has them
+    if cut is not None:
+        whole = cut.fill(whole, limits.json_depth)
+    codec.check_members(rest, whole, form, limits.json_depth)
+    raws = [*whole["inputs"].values(), *(root["gradient"] for root in whole["backward"])]
     tensors = [decode_tensor(raw, limits) for raw in raws]
     return [(tensor.array, tensor.requires_grad) for tensor in tensors]
 
@@ -118,6 +121,7 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
 
 _RECORD: Final = msgspec.json.Decoder(_Record)
 _KINDS: Final[tuple[Any, ...]] = (float, list[float], list[list[float]], list[list[list[float]]])
+PLAIN_DEPTH: Final = 8  # how deep a cotangent of three dimensions nests
 _LISTS: Final = [msgspec.json.Decoder(kind) for kind in _KINDS]
 
 
@@ -125,7 +129,7 @@ def _all_plain(envelope: _Envelope, limits: Any) -> list[Leaf] | None:
     """The tensors, if all are plain; they are read by type, without looking at every number."""
     leaves = []
     try:
-        for raw in envelope.raw_tensors():
+        for raw in (*envelope.inputs.values(), *envelope.cotangents()):
             leaf = _plain(bytes(raw), limits)
             if leaf is None:
                 return None

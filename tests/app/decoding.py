@@ -1,16 +1,21 @@
-"""What becomes of a body that holds a tensor, read in either way: for tests, and for ``scripts/fuzz_numbers.py``."""
+"""What becomes of a body that holds tensors, read in each way: for tests, and for ``scripts/fuzz_decoders.py``."""
 
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from pydantic import ValidationError
 
 from app.core.limits import Limits
-from app.wire import codec
+from app.wire import codec, envelope
 from app.wire.arrays import ArrayError, ArrayTooLarge, decode_tensor
+from app.wire.messages import RunRequest
 from app.wire.numbers import LEAST_BYTES, Numbers
+from engine import dtypes, modes
 
 PADDING = b" " * LEAST_BYTES  # after a bracket, it makes a list long enough to be cut out
 Outcome = tuple[Any, ...]
+NO_REQUEST: Outcome = ("not a request",)
 
 
 def padded(text: bytes) -> bytes:
@@ -27,24 +32,56 @@ def outcome(value: Any, limits: Limits) -> Outcome:
         return "too large", error.limit, error.allowed, error.asked, error.place
     except ArrayError as error:
         return "refused", str(error), error.place
-    array = np.ascontiguousarray(tensor.array)
+    return _outcome_of(tensor.array, tensor.dtype.name, tensor.requires_grad)
+
+
+def _outcome_of(array: np.ndarray[Any, Any], dtype: str, requires_grad: bool) -> Outcome:
     assert array.flags.writeable
-    return tensor.dtype.name, tensor.array.shape, array.tobytes(), tensor.requires_grad
+    return dtype, array.shape, array.tobytes(), requires_grad
 
 
 def both(body: bytes, limits: Limits) -> tuple[Outcome, Outcome]:
-    """The outcomes of the usual way and of the one that cuts lists of numbers out."""
-    results = []
-    for decode in (codec.decode, codec.decode_request):
-        try:
-            value = decode(body, codec.Format.JSON, limits)
-        except codec.BodyTooLarge as error:
-            results.append(("body too large", error.limit))
-        except codec.CodecError as error:
-            results.append(("malformed", str(error)))
-        else:
-            results.append(outcome(value, limits))
-    return results[0], results[1]
+    """The outcomes of a tensor in JSON, the usual way and by the reader that cuts lists of numbers out."""
+    ways = (codec.decode, codec.decode_request)
+    usual, fast = (_read(body, codec.Format.JSON, limits, way, lambda value: iter([value])) for way in ways)
+    return usual[0], fast[0]
+
+
+def every_way(body: bytes, form: codec.Format, limits: Limits) -> list[list[Outcome]]:
+    """The outcomes of the tensors of a request: the usual way, by the reader for large ones, and by the one for keys.
+
+    The last one may leave a request to the others; it then has their outcome.
+    """
+    usual = _read(body, form, limits, codec.decode, tensors_of)
+    found = [usual, _read(body, form, limits, codec.decode_request, tensors_of)]
+    with modes.use(modes.State()):
+        parts = envelope.read(body, form, limits)
+    if parts is None or usual == [NO_REQUEST]:  # the key holds what is wrong with it, so it never gets a plan
+        return [*found, usual]
+    pairs = zip(parts.arrays, parts.requires_grad, strict=True)
+    return [*found, [_outcome_of(array, dtypes.of(array).name, flag) for array, flag in pairs]]
+
+
+def tensors_of(value: Any) -> Iterator[Any]:
+    """The tensors of a request, in their order. Raises ``ValidationError`` for what is none."""
+    request = RunRequest.model_validate(value)
+    yield from request.inputs.values()
+    yield from (root.gradient for root in request.backward if root.gradient is not None)
+
+
+def _read(
+    body: bytes, form: codec.Format, limits: Limits, way: Callable[..., Any], tensors: Callable[[Any], Iterator[Any]]
+) -> list[Outcome]:
+    try:
+        value = way(body, form, limits)
+    except codec.BodyTooLarge as error:
+        return [("body too large", error.limit)]
+    except codec.CodecError as error:
+        return [("malformed", str(error))]
+    try:
+        return [outcome(raw, limits) for raw in tensors(value)]
+    except ValidationError:
+        return [NO_REQUEST]
 
 
 def is_cut(body: bytes) -> bool:

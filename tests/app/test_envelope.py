@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from app.core.limits import Limits
 from app.wire import codec, envelope
-from app.wire.arrays import ArrayError, decode_tensor
 from engine import modes
+
+from .decoding import every_way
 
 LIMITS = Limits(tensor_elements=20, rank=4)
 FLOATS = st.floats(width=64) | st.sampled_from([0.1, 1e300, 5e-324, -0.0, 16777217.0, 1e-46])
@@ -55,28 +56,21 @@ FIELDS = st.fixed_dictionaries(
 TENSORS = FIELDS | RECTANGLES | DATA
 
 
-def usual(value: Any) -> Any:
-    """What the usual reader makes of a tensor: its array and flag, or the error."""
-    try:
-        tensor = decode_tensor(value, LIMITS)
-    except ArrayError as error:
-        return str(error)
-    return tensor.array.dtype, tensor.array.shape, tensor.array.tobytes(), tensor.requires_grad
-
-
 @pytest.mark.parametrize("form", list(codec.Format))
 @settings(max_examples=600)
-@given(values=st.lists(TENSORS, max_size=3))
-def test_tensors_are_read_as_usual_or_not_at_all(form: codec.Format, values: list[Any]) -> None:
-    request = {"inputs": {f"x{n}": value for n, value in enumerate(values)}, "nodes": []}
+@given(
+    values=st.lists(TENSORS, max_size=3),
+    gradients=st.lists(TENSORS, max_size=1),
+    limits=st.sampled_from([LIMITS, Limits(tensor_elements=20, rank=4, json_depth=6)]),
+)
+def test_every_decoder_comes_to_the_same(
+    form: codec.Format, values: list[Any], gradients: list[Any], limits: Limits
+) -> None:
+    roots = [{"tensor": "y", "gradient": one} for one in gradients]
+    request = {"inputs": {f"x{n}": value for n, value in enumerate(values)}, "nodes": [], "backward": roots}
     body = json.dumps(request).encode() if form is codec.Format.JSON else msgspec.msgpack.encode(_small(request))
-    with modes.use(modes.State()):
-        parts = envelope.read(body, form, LIMITS)
-        if parts is None:
-            return
-        read = codec.decode(body, form, LIMITS)["inputs"].values()
-        for array, flag, value in zip(parts.arrays, parts.requires_grad, read, strict=True):
-            assert (array.dtype, array.shape, array.tobytes(), flag) == usual(value)
+    usual, *others = every_way(body, form, limits)
+    assert [usual, usual] == others
 
 
 def _small(value: Any) -> Any:
@@ -95,10 +89,19 @@ def _small(value: Any) -> Any:
 def test_common_spellings_are_read(value: Any) -> None:
     body = json.dumps({"inputs": {"x": value}, "code": ""}).encode()
     with modes.use(modes.State()):
-        parts = envelope.read(body, codec.Format.JSON, LIMITS)
-        assert parts is not None
-        (array,) = parts.arrays
-        assert (array.dtype, array.shape, array.tobytes()) == usual(value)[:3]
+        assert envelope.read(body, codec.Format.JSON, LIMITS) is not None
+    usual, _, quick = every_way(body, codec.Format.JSON, LIMITS)
+    assert usual == quick
+
+
+@pytest.mark.parametrize("depth", range(3, 11))
+def test_depth_is_counted_from_the_top_of_the_request(depth: int) -> None:
+    leaf = {"data": [[[1.5]]], "shape": [1, 1, 1]}
+    for tensor in (leaf, leaf["data"]):
+        roots = [{"tensor": "y", "gradient": tensor}]
+        for request in ({"inputs": {"x": tensor}, "nodes": []}, {"nodes": [], "backward": roots}):
+            usual, *others = every_way(json.dumps(request).encode(), codec.Format.JSON, Limits(json_depth=depth))
+            assert [usual, usual] == others
 
 
 def test_all_that_is_no_number_is_in_the_key() -> None:
