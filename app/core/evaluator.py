@@ -25,9 +25,8 @@ from app.wire.arrays import Encoding
 from app.wire.envelope import Array
 from app.wire.messages import RunRequest
 from app.wire.template import Template, noting
-from engine import errors, modes, plan_cache, recorder
+from engine import errors, modes, plan_cache, recorder, tensors
 from engine import plan as plans
-from engine.tensor import from_array
 
 QUICK_BYTES: Final = 2**14  # of a body, and elements that a plan touches, up to which nothing is worth a thread
 QUICK_ELEMENTS: Final = 50_000
@@ -156,7 +155,9 @@ class Evaluator:
         """The whole request, read the usual way, but for tensors that are known already."""
         form = codec.request_format(call.content_type)
         request = RunRequest.model_validate(codec.decode_request(body, form, self._limits) if body else {})
-        return request if call.parts is None else _with_tensors(request, call.parts)
+        if call.parts is not None:
+            _put_tensors(request, call.parts)
+        return request
 
     def _key(self, parts: envelope.Parts, call: Call, form: codec.Format) -> Hashable:
         return parts.key, call.data_encoding(parts.encoding, form), form is codec.Format.JSON
@@ -203,15 +204,14 @@ def _bare_state() -> modes.State:
     return modes.State(print_options=_UNUSED.print_options, generator=_UNUSED.generator, warnings=[])
 
 
-def _with_tensors(request: RunRequest, parts: envelope.Parts) -> RunRequest:
-    """The request with the tensors that were read for its key: nobody reads them twice, and a recorder knows them."""
-    leaves = map(from_array, parts.arrays, parts.requires_grad)
-    inputs = {name: next(leaves) for name in request.inputs}
-    roots = [
-        root if root.gradient is None else root.model_copy(update={"gradient": next(leaves)})
-        for root in request.backward
-    ]
-    return request.model_copy(update={"inputs": inputs, "backward": roots})
+def _put_tensors(request: RunRequest, parts: envelope.Parts) -> None:
+    """Put the tensors that were read for the key into the request: nobody reads them twice, a recorder knows them."""
+    leaves = map(tensors.from_array, parts.arrays, parts.requires_grad)
+    for name in request.inputs:
+        request.inputs[name] = next(leaves)
+    for number, root in enumerate(request.backward):
+        if root.gradient is not None:
+            request.backward[number] = root.model_copy(update={"gradient": next(leaves)})
 
 
 def _reply(body: bytes, form: codec.Format) -> Reply:

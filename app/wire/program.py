@@ -8,6 +8,7 @@ frozen dataclass takes eight times as long to make.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from types import EllipsisType
 from typing import Final, Literal, Protocol
 
@@ -16,7 +17,7 @@ import msgspec
 MODES: Final = ("no_grad", "enable_grad", "inference_mode", "set_grad_enabled")
 ASSIGNABLE: Final = ("grad", "data", "requires_grad")
 NAME_LENGTH: Final = 128
-_NAME = re.compile(rf"[\w-]{{1,{NAME_LENGTH}}}")
+_NAME = re.compile(r"[\w-]+")
 _PRIVATE_ATTRIBUTE = re.compile(r"_version|_base|_is_view|_saved_[a-z0-9_]+")
 
 
@@ -261,7 +262,12 @@ def quoted(text: str) -> str:
 
 def is_name(text: object) -> bool:
     """Whether a node, an input or a tensor may be called so: letters, digits, ``_`` and ``-``."""
-    return isinstance(text, str) and _NAME.fullmatch(text) is not None
+    return isinstance(text, str) and len(text) <= NAME_LENGTH and _is_name(text)
+
+
+@lru_cache(maxsize=4096)  # most programs name the same things
+def _is_name(text: str) -> bool:
+    return _NAME.fullmatch(text) is not None
 
 
 def is_attribute(name: str) -> bool:
