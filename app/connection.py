@@ -94,7 +94,7 @@ class Connection(HttpToolsProtocol):
             self._timer = self.loop.call_later(HOLD_S, self._let_go)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._shortcut = None
+        self._let_go()  # so that it is counted as any other
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
