@@ -42,6 +42,7 @@ LONG: Final = 0.1  # part of them after which it stays away for longer than the 
 PATIENCE_S: Final = 60.0
 DAMAGE: Final = ("in part", "doubled", "lost", "late")
 PAUSE_S: Final = 0.3  # before a key that is still held is tried again
+LOG_CHARS: Final = 6000  # of the log of a server that failed, told with the failure
 SETUP: Final = f"""\
 log = []
 x = torch.zeros({SLOTS}, dtype=torch.float64, requires_grad=True)
@@ -213,7 +214,8 @@ class Experiment:
             self.counts[f"answers {answer.status_code}"] += 1
             run.not_before = time.monotonic() + PAUSE_S
         else:
-            self.wrong.append(f"run {run.value} was answered {answer.status_code}: {answer.text[:200]}")
+            log = self.server.log.read_text(errors="replace")[-LOG_CHARS:]
+            self.wrong.append(f"run {run.value} was answered {answer.status_code}: {answer.text[:200]}\n{log}")
 
     # -- looks ------------------------------------------------------------------------------------------------------
     def look_at(self, http: httpx.Client, models: Sequence[Model]) -> None:

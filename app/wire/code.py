@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, Final, NoReturn
 
 from app.wire.program import (
@@ -103,9 +104,15 @@ def parse_code(text: str, limits: Limits) -> Program:
     return Program(reader.block(_syntax_tree(text).body, 0), "code")
 
 
+# CPython 3.11 counts the depth of a tree in one place for all threads. Where the collector lets another one run in the
+# middle of a parse, the counts do not match: "SystemError: AST constructor recursion depth mismatch".
+_PARSER: Final = Lock()
+
+
 def _syntax_tree(text: str) -> ast.Module:
     try:
-        return ast.parse(text)
+        with _PARSER:
+            return ast.parse(text)
     except SyntaxError as error:
         raise GraphError(
             error.msg, line=error.lineno or 1, column=max(error.offset or 1, 1), exception="SyntaxError"

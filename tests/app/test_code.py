@@ -1,5 +1,9 @@
 """The Python spelling: what it accepts, what it refuses, and that both are said at the right place."""
 
+import gc
+import time
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from app.core.limits import Limits
@@ -201,3 +205,21 @@ def test_limits_are_found_while_reading(text: str, limits: dict[str, int], limit
 def test_an_empty_loop_around_a_loop_still_counts() -> None:
     with pytest.raises(ProgramTooLarge):
         parse("for i in range(1000000):\n    for j in range(0):\n        x = 1")
+
+
+def test_threads_that_parse_at_once_do_not_disturb_each_other() -> None:
+    code = "y = " + "-(" * 20 + "x" + ")" * 20
+
+    def give_way(*_: object) -> None:
+        time.sleep(0)  # whoever waits for the interpreter gets it, in the middle of a parse
+
+    threshold = gc.get_threshold()
+    gc.callbacks.append(give_way)
+    gc.set_threshold(5)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            programs = list(pool.map(lambda _: parse(code), range(240)))
+    finally:
+        gc.set_threshold(*threshold)
+        gc.callbacks.remove(give_way)
+    assert all(program == programs[0] for program in programs)
