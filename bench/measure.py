@@ -19,7 +19,8 @@ SAMPLE_S = 0.01  # a sample repeats a call until it lasts about this long
 FEWEST_ROUNDS = 5
 OURS = "gradserve"
 
-Sampler = Callable[[], float]  # one measurement: CPU seconds per call
+Clock = Callable[[], float]
+Sampler = Callable[[], float]  # one measurement: CPU seconds per call, or wall time where a case says so
 
 
 @dataclass(frozen=True)
@@ -55,18 +56,18 @@ def single_threaded() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def timed(call: Callable[[], object]) -> Sampler:
+def timed(call: Callable[[], object], clock: Clock = time.process_time) -> Sampler:
     """Samples ``call``, as often per sample as its first runs suggest."""
     call()
-    repeats = max(1, round(SAMPLE_S / max(_seconds(call, 3), 1e-9)))
-    return lambda: _seconds(call, repeats)
+    repeats = max(1, round(SAMPLE_S / max(_seconds(call, 3, clock), 1e-9)))
+    return lambda: _seconds(call, repeats, clock)
 
 
-def _seconds(call: Callable[[], object], repeats: int) -> float:
-    start = time.process_time()
+def _seconds(call: Callable[[], object], repeats: int, clock: Clock) -> float:
+    start = clock()
     for _ in range(repeats):
         call()
-    return (time.process_time() - start) / repeats
+    return (clock() - start) / repeats
 
 
 def compare(case: str, contenders: Mapping[str, Sampler], seconds: float) -> list[Comparison]:

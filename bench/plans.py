@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -52,6 +53,31 @@ def large(seconds: float) -> list[Comparison]:
     return found
 
 
+def shared(seconds: float) -> list[Comparison]:
+    """Large arrays once more, as a server computes them: pieces shared among all processors. Wall time."""
+    found = []
+    for dtype in ("float64", "float32"):
+        contenders = elementwise.leaves(dtype)
+        x, (_, peer) = contenders[OURS][1], contenders["torch"]
+        replay = plan_of(partial(_total, x), [x], [x])
+        gradient = partial(elementwise.gradient, torch, peer)
+        threads = torch.get_num_threads()
+        samplers = {
+            OURS: timed(replay, time.perf_counter),
+            "torch, 1 thread": timed(partial(_with_threads, 1, gradient), time.perf_counter),
+            f"torch, {threads} threads": timed(partial(_with_threads, threads, gradient), time.perf_counter),
+        }
+        case = f"11-op chain on 1e6 {dtype}, forward + backward, as a plan, all processors, wall time"
+        found += compare(case, samplers, seconds / 2)
+        torch.set_num_threads(threads)
+    return found
+
+
+def _with_threads(count: int, call: Callable[[], object]) -> None:
+    torch.set_num_threads(count)
+    call()
+
+
 def _total(x: Any) -> Any:
     return elementwise.chain(engine, x).sum()
 
@@ -65,5 +91,7 @@ def classifier(seconds: float) -> list[Comparison]:
 
 
 def run(seconds: float) -> list[Comparison]:
-    with single_threaded(), np.errstate(all="ignore"), patch.object(blocks, "THREADS", 1):
-        return [*small(seconds / 4), *large(seconds / 2), *classifier(seconds / 4)]
+    with np.errstate(all="ignore"):
+        with single_threaded(), patch.object(blocks, "THREADS", 1):
+            found = [*small(seconds / 4), *large(seconds / 3), *classifier(seconds / 4)]
+        return [*found, *shared(seconds / 6)]
