@@ -236,6 +236,19 @@ def test_what_asks_for_more_than_an_answer_goes_the_usual_way(headers: list[str]
     assert asyncio.run(talk(Connection)) == asyncio.run(talk(HttpToolsProtocol))
 
 
+def test_a_body_that_is_no_http_closes_the_connection() -> None:
+    async def talk(kind: Callable[..., HttpToolsProtocol]) -> tuple[bytes, bool]:
+        one = Talk(kind)
+        await one.say(b"POST /v1/evaluate HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nnothing")
+        one.protocol.connection_lost(None)
+        await one.until(0)
+        return one.transport.written, one.transport.is_closed
+
+    written, is_closed = asyncio.run(talk(Connection))
+    assert (written, is_closed) == asyncio.run(talk(HttpToolsProtocol))
+    assert written.startswith(b"HTTP/1.1 400 ")
+
+
 def test_a_held_request_waits_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
     async def talk() -> None:
         one = Talk(limits=Limits(read_seconds=0.05))
