@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from app.core import interpret
@@ -26,13 +24,11 @@ def evaluate(request: RunRequest, limits: Limits, encoding: Encoding, budget: mo
         return answer_to(request, limits, encoding)
 
 
-@contextmanager
-def fresh(limits: Limits, budget: modes.Budget | None = None) -> Iterator[modes.State]:
-    """The engine as a program finds it that has just started, with what one request may use."""
+def fresh(limits: Limits, budget: modes.Budget | None = None) -> modes.use:
+    """Within it, the engine is as a program finds it that has just started, with what one request may use."""
     state = fresh_state()
     state.warnings, state.budget = [], budget or budget_of(limits)
-    with modes.use(state):
-        yield state
+    return modes.use(state)
 
 
 def answer_to(request: RunRequest, limits: Limits, encoding: Encoding) -> Answer:

@@ -267,6 +267,8 @@ def expand(input: Array, size: Extents) -> Array:
 def expanded_size(input: Array, size: tuple[int, ...]) -> tuple[int, ...]:
     """The shape that ``expand(size)`` gives ``input``."""
     shape = input.shape
+    if not shape and min(size, default=0) >= 0:  # one number fits everywhere
+        return size
     missing = len(size) - len(shape)
     if missing < 0:
         kind = dtypes.of(input).tensor_type
