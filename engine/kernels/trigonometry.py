@@ -65,23 +65,30 @@ def sine_by_tangent(x: Array) -> Array:
 
 
 def cosine_by_tangent(x: Array) -> Array:
-    """The sine of what is missing to a quarter turn, and of what its rounding took (Knuth 1969, two-sum)."""
-    rest = np.subtract(QUARTER_TURN, x)
-    taken = rest - QUARTER_TURN
-    lost = np.subtract(rest, taken)
-    np.subtract(QUARTER_TURN, lost, out=lost)
-    taken += x
-    lost -= taken
+    """The sine of what is missing to a quarter turn, and of what its rounding took."""
+    size = np.abs(x)
+    rest = np.subtract(QUARTER_TURN, size)
+    lost = np.subtract(QUARTER_TURN, rest)
+    is_near = np.max(size) <= 2 * QUARTER_TURN
+    if is_near:
+        lost -= size  # Dekker 1971, fast two-sum: up to a quarter turn; from there on the difference is exact
+    else:
+        taken = rest - QUARTER_TURN  # Knuth 1969, two-sum: gives the same where both hold
+        lost = np.subtract(rest, taken, out=lost)
+        np.subtract(QUARTER_TURN, lost, out=lost)
+        taken += size
+        lost -= taken
     lost += BEYOND
     rest *= 0.5
     np.tan(rest, out=rest)
-    square = np.multiply(rest, rest, out=taken)
+    square = np.multiply(rest, rest)
     lost *= 1 - square
     square += 1
     rest += rest
     rest += lost
     result: Array = np.divide(rest, square, out=rest)
-    large = np.abs(x) >= LARGE
-    if large.any():
-        result[large] = np.cos(x[large])
+    if not is_near:
+        large = size >= LARGE
+        if large.any():
+            result[large] = np.cos(x[large])
     return result

@@ -270,6 +270,20 @@ def test_large_requests_are_planned_in_a_thread(serve: Serve) -> None:
     assert compiled(client) == 1
 
 
+@pytest.mark.parametrize("size", [16_383, 16_384, 100_000])
+def test_large_tensors_in_msgpack_come_out_of_a_plan_as_of_an_eager_run(serve: Serve, size: int) -> None:
+    client = serve()
+    x = np.random.default_rng(0).standard_normal(size).astype(np.float32)
+    leaf = {"data": x.tobytes(), "dtype": "float32", "shape": [size], "requires_grad": True}
+    nodes = [{"id": "y", "op": "mul", "args": ["$x", "$x"]}, {"id": "s", "op": "sum", "args": ["$y"]}]
+    request = {"inputs": {"x": leaf}, "nodes": nodes, "outputs": ["y", "s"], "backward": [{"tensor": "s"}]}
+    body = msgspec.msgpack.encode(request)
+    first, *others = (client("POST", "/v1/evaluate", content=body, headers=MSGPACK) for _ in range(4))
+    assert all(one.content == first.content for one in others)
+    assert np.array_equal(np.frombuffer(msgspec.msgpack.decode(first.content)["grads"]["x"]["data"], np.float32), 2 * x)
+    assert compiled(client) == 1
+
+
 def test_the_hot_route_is_the_documented_one(serve: Serve) -> None:
     client = serve(api_keys="ann:one")
     key = {"Authorization": "Bearer one"}

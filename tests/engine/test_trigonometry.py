@@ -49,3 +49,11 @@ def test_the_layout_changes_nothing(function: Callable[[Array], Array]) -> None:
     values = RNG.standard_normal((300, 200))
     np.testing.assert_array_equal(function(values.T), function(values).T)
     np.testing.assert_array_equal(function(values[:, ::2]), function(values)[:, ::2])
+
+
+@pytest.mark.parametrize("function", [trigonometry.sine_by_tangent, trigonometry.cosine_by_tangent])
+def test_neighbours_change_nothing(function: Callable[[Array], Array]) -> None:
+    values = np.concatenate([ARGUMENTS["small"], ARGUMENTS["near zeros"], [np.pi, -np.pi, np.nan, np.inf]])
+    near = np.abs(values) <= np.pi
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(function(values[near]), function(values)[near])
