@@ -136,7 +136,7 @@ class Exchange:
 
     def document(self) -> bytes:
         """The body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``."""
-        codec.request_format(self.content_type, (codec.Format.MSGPACK,))
+        codec.request_format(self.content_type, (codec.MSGPACK,))
         return bytes(codec.decompress(self.body, self.content_encoding, self.limits))
 
     async def fingerprint(self) -> bytes:
@@ -151,7 +151,7 @@ class Exchange:
     def data_encoding(self, asked: WireEncoding | None = None) -> Encoding:
         """How tensor data are written: as the body asks, else the query, else what suits the format."""
         chosen = asked or self.encoding
-        return chosen or ("raw" if self.answer_format is codec.Format.MSGPACK else "json")
+        return chosen or ("raw" if self.answer_format is codec.MSGPACK else "json")
 
     def reply(self, value: Any, status: int = 200, version: int | None = None, **headers: str) -> Reply:
         """``value`` written out."""

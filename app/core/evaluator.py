@@ -37,6 +37,14 @@ SEEN: Final = 2**14  # programs of which it is remembered that they came once
 _UNUSED: Final = modes.State()  # whose generator and print options no plan asks for
 
 
+def _bare_state(budget: modes.Budget | None = None) -> modes.State:
+    """The state that requests are read and plans are replayed in: they look at the budget and change nothing."""
+    return modes.State(print_options=_UNUSED.print_options, generator=_UNUSED.generator, warnings=[], budget=budget)
+
+
+_BARE: Final = _bare_state()
+
+
 @dataclass(slots=True)  # not frozen: one is made for every request, and that takes three times as long
 class Call:
     """A request as it came."""
@@ -51,7 +59,7 @@ class Call:
 
     def data_encoding(self, asked: str | None, form: codec.Format) -> Any:
         """How tensor data are written: as the body asks, else the query, else what suits the format."""
-        return asked or self.encoding or ("raw" if form is codec.Format.MSGPACK else "json")
+        return asked or self.encoding or ("raw" if form is codec.MSGPACK else "json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,14 +105,14 @@ class Evaluator:
         if len(call.body) > QUICK_BYTES or call.content_encoding:
             return None
         form = codec.answer_format(call.accept)
-        with modes.use(_bare_state()):
+        with modes.use(_BARE):
             parts = self._read(call, call.body)
             key = None if parts is None else self._key(parts, call, form)
             found = None if key is None else self.plans.get(key)
             if parts is None or found is None:  # seen once, it is to be recorded, which takes longer than a run
                 return None if hash(key) in self._seen else self._small(call, form, key)
             if isinstance(found, Compiled):
-                return self._replayed(found, parts.arrays, form) if found.is_quick else None
+                return self._replayed(found, parts.arrays) if found.is_quick else None
             return self._small(call, form, None) if found.is_small else None
 
     def _small(self, call: Call, form: codec.Format, key: Hashable | None) -> Reply | None:
@@ -129,14 +137,12 @@ class Evaluator:
         form = codec.answer_format(call.accept)
         codec.request_format(call.content_type)
         body = codec.decompress(call.body, call.content_encoding, self._limits)
-        state = _bare_state()
-        state.budget = budget_of(self._limits)
-        with modes.use(state):
+        with modes.use(_bare_state(budget_of(self._limits))):
             parts = self._read(call, body)
             key = None if parts is None else self._key(parts, call, form)
             found = None if key is None else self.plans.get(key)
             if parts is not None and isinstance(found, Compiled):
-                reply = self._replayed(found, parts.arrays, form)
+                reply = self._replayed(found, parts.arrays)
                 if reply is not None:
                     return reply
             request = self._request(call, body)
@@ -160,7 +166,7 @@ class Evaluator:
         return request
 
     def _key(self, parts: envelope.Parts, call: Call, form: codec.Format) -> Hashable:
-        return parts.key, call.data_encoding(parts.encoding, form), form is codec.Format.JSON
+        return parts.key, call.data_encoding(parts.encoding, form), form is codec.JSON
 
     def _came_before(self, key: Hashable) -> bool:
         """Whether a program is here for the second time. Only digests are kept: clients choose the keys."""
@@ -174,7 +180,7 @@ class Evaluator:
                 self._seen.popitem(last=False)
             return False
 
-    def _replayed(self, compiled: Compiled, arrays: list[Array], form: codec.Format) -> Reply | None:
+    def _replayed(self, compiled: Compiled, arrays: list[Array]) -> Reply | None:
         """The answer of a plan; ``None`` where it refuses: an eager run finds the node and the words."""
         try:  # the key tells that the arrays fit; a quick plan was within the limits when it was recorded
             results = compiled.plan.replay(arrays) if compiled.is_quick else compiled.plan(*arrays)
@@ -182,7 +188,8 @@ class Evaluator:
             raise
         except errors.EngineError:
             return None
-        return _reply(compiled.template.fill(results), form)
+        template = compiled.template
+        return Reply(200, template.fill(results), template.media_type)
 
     def _recorded(
         self, request: RunRequest, parts: envelope.Parts, key: Hashable, encoding: Encoding, form: codec.Format
@@ -199,14 +206,9 @@ class Evaluator:
         return _reply(template.fill(slots.arrays), form)
 
 
-def _bare_state() -> modes.State:
-    """The state that requests are read and plans are replayed in, without a budget."""
-    return modes.State(print_options=_UNUSED.print_options, generator=_UNUSED.generator, warnings=[])
-
-
 def _put_tensors(request: RunRequest, parts: envelope.Parts) -> None:
     """Put the tensors that were read for the key into the request: nobody reads them twice, a recorder knows them."""
-    leaves = map(tensors.from_array, parts.arrays, parts.requires_grad)
+    leaves = map(tensors.from_array, parts.arrays, parts.flags)
     for name in request.inputs:
         request.inputs[name] = next(leaves)
     for number, root in enumerate(request.backward):

@@ -16,7 +16,7 @@ from app.wire import codec
 from app.wire.messages import BackwardRequest, RunRequest, SessionRequest, ZeroGradRequest
 
 router = APIRouter(tags=["sessions"])
-DOCUMENT: dict[str, Any] = {codec.Format.MSGPACK.value: {"schema": {"type": "string", "format": "binary"}}}
+DOCUMENT: dict[str, Any] = {codec.MSGPACK.value: {"schema": {"type": "string", "format": "binary"}}}
 DOCUMENT_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": DOCUMENT}}
 SessionId = Annotated[str, Path(description="Id of the session.", max_length=64)]
 
@@ -123,7 +123,7 @@ async def import_session(
 )
 async def export_session(exchange: ReadDep, sid: SessionId) -> Response:
     """Names, tensors and graph as one msgpack document, which any gradserve of this version or a later one imports."""
-    form = codec.answer_format(exchange.accept, (codec.Format.MSGPACK,))
+    form = codec.answer_format(exchange.accept, (codec.MSGPACK,))
     directory, owner = exchange.services.directory, exchange.owner
     return await exchange.compute(lambda: Reply(200, directory.export(owner, sid), form.value), turn=sid)
 

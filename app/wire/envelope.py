@@ -21,6 +21,7 @@ from engine import dtypes, errors
 KEY_BYTES: Final = 2**17  # a program that is longer is not worth a key
 Array = np.ndarray[Any, Any]
 Leaf = tuple[Array, bool]  # and whether it requires grad
+Spec = tuple[tuple[int, ...], np.dtype[Any], tuple[int, ...], bool]  # shape, dtype, strides, and that
 _MISTAKES: Final = (msgspec.MsgspecError, codec.CodecError, ArrayError, LookupError, ValueError, RecursionError)
 
 
@@ -68,8 +69,13 @@ class Parts:
 
     key: Hashable
     arrays: list[Array]
-    requires_grad: list[bool]  # of each array
+    specs: tuple[Spec, ...]  # of the arrays; part of the key
     encoding: str | None
+
+    @property
+    def flags(self) -> Iterator[bool]:
+        """Which arrays require grad."""
+        return (requires_grad for *_, requires_grad in self.specs)
 
 
 def read(body: codec.Body, form: codec.Format, limits: codec.Limits) -> Parts | None:
@@ -81,7 +87,7 @@ def read(body: codec.Body, form: codec.Format, limits: codec.Limits) -> Parts | 
 
 
 def _read(body: codec.Body, form: codec.Format, limits: Any) -> Parts | None:
-    is_json = form is codec.Format.JSON
+    is_json = form is codec.JSON
     body = bytes(body) if is_json else body
     cut = codec.cut_out(body, form, limits)
     rest = body if cut is None else cut.rest
@@ -94,7 +100,7 @@ def _read(body: codec.Body, form: codec.Format, limits: Any) -> Parts | None:
         leaves = _all(envelope, rest, cut, form, limits)
     specs = tuple([(array.shape, array.dtype, array.strides, requires_grad) for array, requires_grad in leaves])
     key = (is_json, tuple(envelope.inputs), specs, envelope.program())
-    return Parts(key, [array for array, _ in leaves], [flag for _, flag in leaves], envelope.encoding)
+    return Parts(key, [array for array, _ in leaves], specs, envelope.encoding)
 
 
 def _all(envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Any) -> list[Leaf]:

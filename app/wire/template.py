@@ -25,8 +25,8 @@ class Template:
     """The answer that was encoded with ``slots``, for other arrays in the order of ``slots.arrays``."""
 
     def __init__(self, answer: Any, slots: Slots, form: codec.Format) -> None:
-        self._form, self._encoding = form, slots.encoding
-        is_json = self._encoding == "json" and form is codec.Format.JSON
+        self._form, self._encoding, self.media_type = form, slots.encoding, form.value
+        is_json = self._encoding == "json" and form is codec.JSON
         text, self._pieces, start = codec.encode(answer, form), [], 0
         places = sorted((text.index(word), len(word), n) for n, word in enumerate(map(self._word, slots.words)))
         self._order = [(number, is_json and slots.arrays[number].dtype.kind in "fiub") for _, _, number in places]
@@ -37,7 +37,7 @@ class Template:
         self.nbytes = len(text) + 100 * len(places)
 
     def _word(self, word: str) -> bytes:
-        return f'"{word}"'.encode() if self._form is codec.Format.JSON else msgspec.msgpack.encode(word)
+        return f'"{word}"'.encode() if self._form is codec.JSON else msgspec.msgpack.encode(word)
 
     def fill(self, arrays: Any) -> bytes:
         """The answer with these arrays."""
@@ -52,7 +52,7 @@ class Template:
 
     def _written(self, array: Array) -> tuple[bytes | memoryview, ...]:
         data = encode_array(array, self._encoding)
-        if self._form is codec.Format.MSGPACK and isinstance(data, memoryview) and LARGE <= data.nbytes < 2**32:
+        if self._form is codec.MSGPACK and isinstance(data, memoryview) and LARGE <= data.nbytes < 2**32:
             return b"\xc6" + data.nbytes.to_bytes(4, "big"), data  # a "bin 32", not copied once more
         return (codec.encode(data, self._form),)
 

@@ -58,7 +58,7 @@ def every_way(body: bytes, form: codec.Format, limits: Limits) -> list[list[Outc
         parts = envelope.read(body, form, limits)
     if parts is None or usual == [NO_REQUEST]:  # the key holds what is wrong with it, so it never gets a plan
         return [*found, usual]
-    pairs = zip(parts.arrays, parts.requires_grad, strict=True)
+    pairs = zip(parts.arrays, parts.flags, strict=True)
     return [*found, [_outcome_of(array, dtypes.of(array).name, flag) for array, flag in pairs]]
 
 
