@@ -62,4 +62,4 @@ def _numbers(array: Array) -> bytes | None:
     if not array.flags.c_contiguous:
         return None
     text = orjson.dumps(array if array.ndim else array[()], option=orjson.OPT_SERIALIZE_NUMPY)
-    return None if b"null" in text else text  # JSON has no number for some, and orjson writes null for them
+    return None if b"n" in text else text  # JSON has no number for some, and orjson writes null for them
