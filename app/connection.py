@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 LONGEST: Final = 2**14  # bytes of a body that is held
+IN_A_ROW: Final = 8  # requests of one piece of data that are answered before others get their turn
 HOLD_S: Final = 0.05  # how long the rest of a request may take; many clients send head and body apart
 
 Headers = list[tuple[bytes, bytes]]
@@ -44,6 +45,7 @@ class Connection(HttpToolsProtocol):
         self._shortcut: Shortcut | None = None  # of the request that is held
         self._held = b""  # its body so far
         self._timer: TimerHandle | None = None
+        self._answered = 0  # of the data that came last
 
     # -- what the parser says ---------------------------------------------------------------------------------------
     def on_headers_complete(self) -> None:
@@ -77,6 +79,7 @@ class Connection(HttpToolsProtocol):
         parser = self.parser
         return (
             is_free
+            and self._answered < IN_A_ROW
             and parser.get_http_version() == "1.1"
             and parser.should_keep_alive()
             and not parser.should_upgrade()
@@ -89,6 +92,7 @@ class Connection(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._answered = 0
         super().data_received(data)
         if self._shortcut is not None:
             self._timer = self.loop.call_later(HOLD_S, self._let_go)
@@ -111,5 +115,6 @@ class Connection(HttpToolsProtocol):
     def _send(self, answer: Answer) -> None:
         """Write an answer, and leave the connection as uvicorn does after one."""
         lines = [b"%b: %b\r\n" % header for header in (*self.server_state.default_headers, *answer.headers)]
+        self._answered += 1
         self.transport.write(b"".join([STATUS_LINE[answer.status], *lines, b"\r\n", answer.body]))
         self.on_response_complete()

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from app import connection
-from app.connection import LONGEST, Connection
+from app.connection import IN_A_ROW, LONGEST, Connection
 from app.core import evaluator
 from app.core.limits import Limits
 from app.main import create_app
@@ -187,6 +187,22 @@ def test_small_requests_start_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [status for status, _, _ in one.answers] == [200, 400, 422]
         assert not one.state.tasks
         assert one.state.total_requests == 3
+
+    asyncio.run(talk())
+
+
+def test_many_requests_at_once_do_not_keep_others_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluator, "SMALL_S", WAIT_S)
+
+    async def talk() -> None:
+        one = Talk()
+        sent = [request({"code": f"y = torch.ones({n})"}, f"X-Request-Id: {n}") for n in range(3 * IN_A_ROW)]
+        one.protocol.data_received(b"".join(sent))
+        assert len(one.answers) == IN_A_ROW
+        answers = await one.until(3 * IN_A_ROW)
+        assert [headers["x-request-id"] for _, headers, _ in answers] == [str(n) for n in range(3 * IN_A_ROW)]
+        await one.say(request(SMALL))
+        assert len(one.answers) == 3 * IN_A_ROW + 1
 
     asyncio.run(talk())
 
