@@ -13,11 +13,13 @@ from typing import Any, Final, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-LONGEST: Final = 2**14  # bytes of a body that is held
+from app.core.evaluator import QUICK_BYTES
+
 IN_A_ROW: Final = 8  # requests of one piece of data that are answered before others get their turn
 HOLD_S: Final = 0.05  # how long the rest of a request may take; many clients send head and body apart
 
 Headers = list[tuple[bytes, bytes]]
+Given = dict[bytes, bytes]  # headers of a request by name
 
 
 class Answer(NamedTuple):
@@ -31,7 +33,7 @@ class Answer(NamedTuple):
 Shortcut = Callable[[Headers, bytes], Answer | None]  # None: this request takes longer
 
 
-def first_of(headers: Headers) -> dict[bytes, bytes]:
+def first_of(headers: Headers) -> Given:
     """Headers by name; of several with one name the first, as frameworks have it."""
     return dict(reversed(headers))
 
@@ -60,7 +62,7 @@ class Connection(HttpToolsProtocol):
             super().on_body(body)
             return
         self._held += body
-        if len(self._held) > LONGEST:
+        if len(self._held) > QUICK_BYTES:
             self._let_go()
 
     def on_message_complete(self) -> None:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from starlette.types import Receive, Scope, Send
 
-from app.connection import first_of
+from app.connection import Given, first_of
 from app.core.evaluator import Call
 from app.core.replies import Reply
 from app.core.stopping import Stop
 from app.dependencies import Services, owner_for
+from app.observation import headers_of
 from app.receiving import Watch, read_body
 from app.wire.codec import Body
-
-Given = dict[bytes, bytes]  # headers by name
 
 
 class EvaluateRoute:
@@ -31,9 +30,7 @@ class EvaluateRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["route"] = self
         reply = await self._reply(scope, receive)
-        length, media_type = str(len(reply.body)).encode(), reply.media_type.encode()
-        headers = [(b"content-length", length), (b"content-type", media_type)]
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers_of(reply)})
         await send({"type": "http.response.body", "body": reply.body})
 
     def at_once(self, given: Given, body: bytes) -> Reply | None:
@@ -53,8 +50,7 @@ class EvaluateRoute:
             return await services.workers.run(lambda: stop.under(lambda: services.evaluator.answer(call)))
 
     def _admit(self, given: Given) -> None:
-        if self._services.owners:
-            owner_for(self._services, _text(given, b"authorization") or "")
+        owner_for(self._services, _text(given, b"authorization") or "")
 
 
 def _call(given: Given, body: Body) -> Call:

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.connection import Answer, Headers, first_of
+from app.connection import Answer, Given, Headers, first_of
 from app.core.replies import Reply
 from app.metrics import Metrics
 from app.problems import response_to
@@ -68,7 +68,7 @@ class ShortcutRoute(Protocol):
 
     path: str
 
-    def at_once(self, given: dict[bytes, bytes], body: bytes) -> Reply | None:
+    def at_once(self, given: Given, body: bytes) -> Reply | None:
         """The answer to a request with the headers ``given``, or ``None`` if it takes time to find.
 
         Raises what ``app.problems`` knows.
@@ -92,10 +92,14 @@ class ObservedShortcut:
         else:
             if reply is None:
                 return None
-            status, body = reply.status, reply.body
-            known = [(b"content-length", b"%d" % len(body)), (b"content-type", reply.media_type.encode())]
+            status, known, body = reply.status, headers_of(reply), reply.body
         self._metrics.observe(self._route.path, self._method, status, perf_counter() - started)
         return Answer(status, [*known, (b"x-request-id", request_id.encode())], body)
+
+
+def headers_of(reply: Reply) -> Headers:
+    """The headers that every reply of a hot route has."""
+    return [(b"content-length", b"%d" % len(reply.body)), (b"content-type", reply.media_type.encode())]
 
 
 def _request_id(headers: Headers) -> str:

@@ -45,10 +45,8 @@ def small(seconds: float) -> list[Comparison]:
 def large(seconds: float) -> list[Comparison]:
     found = []
     for dtype in ("float64", "float32"):
-        contenders = elementwise.leaves(dtype)
-        x, (_, peer) = contenders[OURS][1], contenders["torch"]
-        replay = plan_of(partial(_total, x), [x], [x])
-        samplers = {OURS: timed(replay), "torch": timed(partial(elementwise.gradient, torch, peer))}
+        replay, peer = _contenders(dtype)
+        samplers = {OURS: timed(replay), "torch": timed(peer)}
         found += compare(f"11-op chain on 1e6 {dtype}, forward + backward, as a plan", samplers, seconds / 2)
     return found
 
@@ -57,20 +55,24 @@ def shared(seconds: float) -> list[Comparison]:
     """Large arrays once more, as a server computes them: pieces shared among all processors. Wall time."""
     found = []
     for dtype in ("float64", "float32"):
-        contenders = elementwise.leaves(dtype)
-        x, (_, peer) = contenders[OURS][1], contenders["torch"]
-        replay = plan_of(partial(_total, x), [x], [x])
-        gradient = partial(elementwise.gradient, torch, peer)
+        replay, peer = _contenders(dtype)
         threads = torch.get_num_threads()
         samplers = {
-            f"torch, {threads} threads": timed(partial(_with_threads, threads, gradient), time.perf_counter),
-            "torch, 1 thread": timed(partial(_with_threads, 1, gradient), time.perf_counter),
+            f"torch, {threads} threads": timed(partial(_with_threads, threads, peer), time.perf_counter),
+            "torch, 1 thread": timed(partial(_with_threads, 1, peer), time.perf_counter),
             OURS: timed(replay, time.perf_counter),  # last: torch's threads spin for a while after their work
         }
         case = f"11-op chain on 1e6 {dtype}, forward + backward, as a plan, all processors, wall time"
         found += compare(case, samplers, seconds / 2)
         torch.set_num_threads(threads)
     return found
+
+
+def _contenders(dtype: str) -> tuple[Callable[[], object], Callable[[], object]]:
+    """The gradient of the chain as a plan, and by torch."""
+    leaves = elementwise.leaves(dtype)
+    x, (_, peer) = leaves[OURS][1], leaves["torch"]
+    return plan_of(partial(_total, x), [x], [x]), partial(elementwise.gradient, torch, peer)
 
 
 def _with_threads(count: int, call: Callable[[], object]) -> None:

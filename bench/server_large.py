@@ -19,7 +19,7 @@ import msgspec
 import numpy as np
 import orjson
 
-from bench.measure import OURS, Comparison, Sampler, compare
+from bench.measure import OURS, Comparison, compare, timed
 from bench.serving import MSGPACK, OURS_SERVER, UVICORN, Client, server
 
 ELEMENTS, UPLOADED = 1_000_000, 10_000_000
@@ -65,22 +65,10 @@ def upload(seconds: float, ours: Client) -> list[Comparison]:
     body = msgspec.msgpack.encode({"inputs": {"x": leaf}, "nodes": nodes, "outputs": ["n"]})
     with sink(len(body)) as port:
         samplers = {
-            OURS: wall(partial(ours.post, "/v1/evaluate", body, MSGPACK)),
-            "TCP": wall(partial(tcp, port, body)),
+            OURS: timed(partial(ours.post, "/v1/evaluate", body, MSGPACK), time.perf_counter),
+            "TCP": timed(partial(tcp, port, body), time.perf_counter),
         }
         return compare("80 MB of msgpack sent and read as a tensor, wall time", samplers, seconds)
-
-
-def wall(call: partial[Any]) -> Sampler:
-    """Seconds on the wall."""
-
-    def sample() -> float:
-        start = time.perf_counter()
-        call()
-        return time.perf_counter() - start
-
-    sample()
-    return sample
 
 
 def tcp(port: int, body: bytes) -> None:

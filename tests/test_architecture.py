@@ -41,11 +41,11 @@ ENGINE = (
     ("__init__",),
 )
 APP = (
-    ("__init__", "connection", "docs", "memory", "metrics", "probe", "core.limits"),
+    ("__init__", "docs", "memory", "metrics", "probe", "core.limits"),
     ("settings",),
     ("stores", "wire"),
     ("core",),
-    ("openapi", "problems", "receiving"),
+    ("connection", "openapi", "problems", "receiving"),
     ("dependencies", "observation"),
     ("hot", "routers"),
     ("main",),

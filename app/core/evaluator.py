@@ -81,9 +81,9 @@ class Compiled:
 
 @dataclass(frozen=True, slots=True)
 class Unplanned:
-    """A graph without a plan; whether an eager run of it is small."""
+    """A graph without a plan; whether an eager run of it may be small, as far as is known."""
 
-    is_small: bool
+    is_small: bool = True
     nbytes: int = 100
 
 
@@ -113,10 +113,18 @@ class Evaluator:
                 return None if hash(key) in self._seen else self._small(call, form, key)
             if isinstance(found, Compiled):
                 return self._replayed(found, parts.arrays) if found.is_quick else None
-            return self._small(call, form, None) if found.is_small else None
+            if not found.is_small:
+                return None
+            reply = self._small(call, form)
+            if reply is None:
+                self.plans.put(key, Unplanned(is_small=False))
+            return reply
 
-    def _small(self, call: Call, form: codec.Format, key: Hashable | None) -> Reply | None:
-        """The answer of an eager run that turns out to be small. Nothing has happened, if it does not."""
+    def _small(self, call: Call, form: codec.Format, key: Hashable = None) -> Reply | None:
+        """The answer of an eager run that turns out to be small. Nothing has happened, if it does not.
+
+        A ``key`` is noted: next time there may be a plan.
+        """
         limits = self._limits
         request = self._request(call, call.body)
         budget = modes.Budget(
@@ -128,14 +136,14 @@ class Evaluator:
         except errors.BudgetError:
             call.parts, call.was_read = None, False  # the run may have written to them
             return None
-        if key is not None:
+        if key is not None and not request.include:
             self._came_before(key)
         return _reply(codec.encode(answer, form), form)
 
     def answer(self, call: Call) -> Reply:
         """The answer to a call. Raises what ``app.problems`` knows."""
         form = codec.answer_format(call.accept)
-        codec.request_format(call.content_type)
+        codec.request_format(call.content_type)  # refused, if it is to be, before a long body is opened
         body = codec.decompress(call.body, call.content_encoding, self._limits)
         with modes.use(_bare_state(budget_of(self._limits))):
             parts = self._read(call, body)
@@ -195,14 +203,13 @@ class Evaluator:
         self, request: RunRequest, parts: envelope.Parts, key: Hashable, encoding: Encoding, form: codec.Format
     ) -> Reply:
         """Run eagerly, and keep how."""
-        slots, budget = noting(encoding), budget_of(self._limits)
-        with fresh(self._limits, budget):
+        slots = noting(encoding)
+        with fresh(self._limits):
             with recorder.Recorder(parts.arrays) as notes:
                 answer = answer_to(request, self._limits, slots)
             plan = plans.planned(notes, slots.arrays)
         template = Template(answer, slots, form)
-        is_small = budget.spent <= SMALL_BYTES
-        self.plans.put(key, Compiled(plan, template) if isinstance(plan, plans.Plan) else Unplanned(is_small))
+        self.plans.put(key, Compiled(plan, template) if isinstance(plan, plans.Plan) else Unplanned())
         return _reply(template.fill(slots.arrays), form)
 
 

@@ -220,7 +220,7 @@ def decode_part(part: msgspec.Raw, form: Format) -> Any:
     return msgspec.json.decode(part) if form is JSON else _opened(part, _LEVELS)
 
 
-_LARGE: Final = 2**16  # bytes
+LARGE: Final = 2**16  # bytes, from which on a copy costs more than to do without
 _LEVELS: Final = 8  # that are opened one by one: deep enough for where tensors stand
 _MAP: Final = frozenset([*range(0x80, 0x90), 0xDE, 0xDF])  # first bytes of msgpack values
 _SHORT_LIST: Final = frozenset(range(0x90, 0xA0))
@@ -239,7 +239,7 @@ def _decode_views(body: Body, limits: Limits) -> Any:
 def _opened(part: Any, levels: int) -> Any:
     """The value of a part of a msgpack body; long bytes in it are views, if they stand in objects and short lists."""
     view = memoryview(part)
-    if len(view) >= _LARGE and levels > 0:
+    if len(view) >= LARGE and levels > 0:
         if view[0] in _MAP:
             members = msgspec.msgpack.decode(view, type=dict[str, msgspec.Raw])
             return {key: _opened(member, levels - 1) for key, member in members.items()}
@@ -297,6 +297,13 @@ def _members(container: Any) -> Any:
 def encode(value: Any, form: Format) -> bytes:
     """The body that says ``value``. Arrays in it are finite, or ``Worded``."""
     return _encode_json(value) if form is JSON else _encode_msgpack(value)
+
+
+def encode_data(data: Any, form: Format) -> tuple[Body, ...]:
+    """As ``encode``, in pieces: long bytes in msgpack are not copied."""
+    if form is MSGPACK and isinstance(data, memoryview) and LARGE <= data.nbytes < 2**32:
+        return b"\xc6" + data.nbytes.to_bytes(4, "big"), data  # a "bin 32" of the specification
+    return (encode(data, form),)
 
 
 def _encode_json(value: Any) -> bytes:

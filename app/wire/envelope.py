@@ -127,7 +127,7 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
 
 _RECORD: Final = msgspec.json.Decoder(_Record)
 _KINDS: Final[tuple[Any, ...]] = (float, list[float], list[list[float]], list[list[list[float]]])
-PLAIN_DEPTH: Final = 8  # how deep a cotangent of three dimensions nests
+PLAIN_DEPTH: Final = 7  # how deep a request with a cotangent of three dimensions nests
 _LISTS: Final = [msgspec.json.Decoder(kind) for kind in _KINDS]
 
 

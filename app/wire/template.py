@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from secrets import token_hex
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -13,7 +13,6 @@ from app.wire import codec
 from app.wire.arrays import Encoding, Slots, encode_array
 
 Array = np.ndarray[Any, Any]
-LARGE: Final = 2**16  # bytes of a tensor, from which on a copy costs more than to do without
 
 
 def noting(encoding: Encoding) -> Slots:
@@ -41,20 +40,14 @@ class Template:
 
     def fill(self, arrays: Any) -> bytes:
         """The answer with these arrays."""
-        parts: list[bytes | memoryview] = []
+        parts: list[codec.Body] = []
         for piece, (number, is_plain) in zip(self._pieces, self._order, strict=True):
             array = arrays[number]
             text = _numbers(array) if is_plain else None
             parts.append(piece)
-            parts += self._written(array) if text is None else (text,)
+            parts += codec.encode_data(encode_array(array, self._encoding), self._form) if text is None else (text,)
         parts.append(self._end)
         return b"".join(parts)
-
-    def _written(self, array: Array) -> tuple[bytes | memoryview, ...]:
-        data = encode_array(array, self._encoding)
-        if self._form is codec.MSGPACK and isinstance(data, memoryview) and LARGE <= data.nbytes < 2**32:
-            return b"\xc6" + data.nbytes.to_bytes(4, "big"), data  # a "bin 32", not copied once more
-        return (codec.encode(data, self._form),)
 
 
 def _numbers(array: Array) -> bytes | None:

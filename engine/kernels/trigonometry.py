@@ -68,13 +68,13 @@ def cosine_by_tangent(x: Array) -> Array:
     """The sine of what is missing to a quarter turn, and of what its rounding took."""
     size = np.abs(x)
     rest = np.subtract(QUARTER_TURN, size)
-    lost = np.subtract(QUARTER_TURN, rest)
     is_near = np.max(size) <= 2 * QUARTER_TURN
     if is_near:
+        lost = np.subtract(QUARTER_TURN, rest)
         lost -= size  # Dekker 1971, fast two-sum: up to a quarter turn; from there on the difference is exact
     else:
         taken = rest - QUARTER_TURN  # Knuth 1969, two-sum: gives the same where both hold
-        lost = np.subtract(rest, taken, out=lost)
+        lost = np.subtract(rest, taken)
         np.subtract(QUARTER_TURN, lost, out=lost)
         taken += size
         lost -= taken

@@ -6,18 +6,20 @@ import asyncio
 import json
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httptools
 import pytest
+import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from app import connection
-from app.connection import IN_A_ROW, LONGEST, Connection
+from app import cli, connection
+from app.connection import IN_A_ROW, Connection
 from app.core import evaluator
 from app.core.limits import Limits
 from app.main import create_app
@@ -144,7 +146,7 @@ REQUESTS = [
     request(SMALL), request(LARGE), request(SMALL, "Accept: application/msgpack"), request(b"{"), request(b""),
     request({"nodes": [{"op": "nothing"}]}), request(SMALL, "Accept: text/html"), request(SMALL, "X-Request-Id: one"),
     request(b"", path="/healthz", method="GET"), request(SMALL, path="/v1/evaluate?encoding=base64"),
-    request({**SMALL, "x" * LONGEST: 1}), request(SMALL, "Content-Type: text/plain"),
+    request({**SMALL, "x" * evaluator.QUICK_BYTES: 1}), request(SMALL, "Content-Type: text/plain"),
     request(SMALL, "Content-Encoding: x"),
     request({"nodes": [{"id": "y", "op": "linalg.inv", "args": [{"tensor": [[1.0, 1.0], [1.0, 1.0]]}]}]}),
     request(b"", method="GET"), request(SMALL, "Expect: 100-continue").replace(b"Expect", b"X-Expect"),
@@ -205,6 +207,24 @@ def test_many_requests_at_once_do_not_keep_others_waiting(monkeypatch: pytest.Mo
         assert len(one.answers) == 3 * IN_A_ROW + 1
 
     asyncio.run(talk())
+
+
+def test_the_command_serves_with_the_short_cut(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GRADSERVE_DATA", str(tmp_path))
+    given: dict[str, Any] = {}
+    monkeypatch.setattr(uvicorn, "run", lambda app, **options: given.update(app=app, **options))
+    assert cli.main(["serve"]) == 0
+    config = Config(**given)
+    config.load()
+
+    async def connect() -> asyncio.Protocol:
+        kind: Any = config.http_protocol_class
+        protocol: asyncio.Protocol = kind(config, ServerState(), {})
+        return protocol
+
+    protocol = asyncio.run(connect())
+    assert isinstance(protocol, Connection)
+    assert list(protocol._shortcuts) == [(b"POST", b"/v1/evaluate")]
 
 
 def test_short_cuts_are_counted_and_named() -> None:

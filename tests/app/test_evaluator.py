@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from app.core import evaluator as evaluators
-from app.core.evaluator import SEEN, Call, Compiled, Evaluator
+from app.core.evaluator import SEEN, Call, Compiled, Evaluator, Unplanned
 from app.core.limits import Limits
 
 from .conftest import Client, Serve
@@ -251,6 +251,14 @@ def test_a_graph_without_a_plan_is_answered_at_once_if_it_is_small() -> None:
     assert None not in (first, second)
     assert first != second
     assert one.quick(call(large)) is None
+    known = [entry for entry, _ in one.plans._entries.values()]
+    assert known == [Unplanned(is_small=True), Unplanned(is_small=False)]  # it is not tried again
+
+
+@pytest.mark.usefixtures("patient")
+def test_what_never_gets_a_plan_stays_on_the_event_loop() -> None:
+    one = Evaluator(Limits())
+    assert all(one.quick(call({**TUTORIAL, "include": ["graph"]})) for _ in range(4))
 
 
 def test_time_ends_a_run_on_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
