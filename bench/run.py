@@ -17,7 +17,7 @@ import numpy
 import torch
 from threadpoolctl import threadpool_info  # type: ignore[import-not-found]
 
-from bench import eager_small, elementwise, mlp, plans, resources, server_large, server_small, sessions
+from bench import chain_memory, eager_small, elementwise, mlp, plans, resources, server_large, server_small, sessions
 from bench.measure import OURS, Comparison, Fact
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -30,6 +30,7 @@ CASES: dict[str, Callable[[float], Sequence[Comparison | Fact]]] = {
     "server_large": server_large.run,
     "sessions": sessions.run,
     "resources": resources.run,
+    "chain_memory": chain_memory.run,
 }
 SECONDS, QUICK_SECONDS = 40.0, 8.0  # per case
 FORCED, UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"), "BENCH_UNSET"
