@@ -18,8 +18,8 @@ from engine import plan_cache as plan_cache
 from engine import recorder as recorder
 from engine import registry as registry
 from engine import storage as storage
-from engine import tape as tape
 from engine import tensor as tensors  # noqa: F401 - torch.tensor is a function, so the module goes by the plural
+from engine.autograd import tape as tape
 from engine.ops.results import NamedResult as NamedResult
 from engine.ops.results import named_result as named_result
 from engine.tensor import Tensor as Tensor

@@ -20,12 +20,13 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, inplace, modes
+from engine import dtypes, modes
+from engine.autograd import inplace
+from engine.autograd.tape import Saved, SavedNumber, edge_of, kept, recorded
 from engine.binding import Param
 from engine.errors import EngineError
 from engine.rules import Rule, about
 from engine.shapes import check_broadcast
-from engine.tape import Saved, SavedNumber, edge_of, kept, recorded
 from engine.tensor import Tensor, copied, result, weak
 
 MISSING = Parameter.empty
@@ -483,8 +484,7 @@ class _Call:
         t = self.form.variable[name]
         differentiable = any(param.name == name for param in self.op.differentiable)
         saved = f"kept({t}, {f'e{t[1:]}' if differentiable else f'edge_of({t})'})"
-        if name in self.numbers:
-            saved = f"{saved} if isinstance({t}, Tensor) else SavedNumber({t})"
+        saved += f" if isinstance({t}, Tensor) else SavedNumber({t})" if name in self.numbers else ""
         return f"None if {t} is None else {saved}" if name in self.optional else saved
 
 

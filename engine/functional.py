@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from engine import modes, ops, registry, tape
+from engine import modes, ops, registry
+from engine.autograd import tape
 from engine.errors import ArgumentTypeError, OpError
 from engine.tensor import Tensor
 

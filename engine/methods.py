@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from engine import calls, dtypes, inplace, modes, registry, tape
+from engine import calls, dtypes, modes, registry
+from engine.autograd import inplace, tape
 from engine.binding import wrap_dim
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError

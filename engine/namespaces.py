@@ -9,7 +9,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
-from engine import dtypes, modes, registry, tape
+from engine import dtypes, modes, registry
+from engine.autograd import tape
 from engine.random import Generator
 from engine.tensor import Parameter, Size, Tensor
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, overload
 
-from engine import calls, inplace, registry
+from engine import calls, registry
+from engine.autograd import inplace
 from engine.binding import (
     Array,
     Arrays,

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from engine import calls, dtypes, inplace, modes
+from engine import calls, dtypes, modes
+from engine.autograd import inplace
+from engine.autograd.tape import Node, Saved, edge_of
 from engine.binding import Array, Param, Signature
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, EngineError, OpError, UnsupportedError
 from engine.rules import Question, Rule, about
 from engine.shapes import check_broadcast
-from engine.tape import Node, Saved, edge_of
 from engine.tensor import Spec, Tensor, spec_of, weak
 
 _RANKS = {"b": BOOL, "i": INTEGER, "u": INTEGER, "f": FLOATING, "c": COMPLEX}  # by NumPy's kind

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes
+from engine.autograd.tape import Node
 from engine.binding import Param
 from engine.errors import OpError
-from engine.tape import Node
 from engine.tensor import Tensor
 
 

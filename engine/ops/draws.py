@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, inplace, modes, ops, registry
+from engine import dtypes, modes, ops, registry
+from engine.autograd import inplace
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
 from engine.op import Array, Extents, Index, Primitive, Size, broadcast_pair, composite, primitive

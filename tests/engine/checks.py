@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from engine import modes, tape
+from engine import modes
+from engine.autograd import tape
 from engine.tensor import Tensor, from_array
 
 STEP = 1e-6

@@ -12,9 +12,9 @@ import pytest
 
 import engine
 from engine import calls, modes, registry
+from engine.autograd.tape import Node
 from engine.errors import ArgumentTypeError, BudgetError, EngineError, OpError
 from engine.primitive import Primitive
-from engine.tape import Node
 from engine.tensor import Parameter, Tensor
 from tests.engine.checks import flat_tensors
 from tests.engine.samples import Sample, all_samples

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import engine
-from engine import fusion, modes, tape
+from engine import fusion, modes
+from engine.autograd import tape
 from engine.errors import ArgumentValueError, BudgetError, EngineError, OpError
 from engine.plan import Eager, Plan, planned
 from engine.plan_cache import PlanCache

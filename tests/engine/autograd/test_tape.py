@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import engine
+from engine.autograd.tape import Node
 from engine.errors import ArgumentTypeError, OpError
-from engine.tape import Node
 
 torch: Any = engine
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, modes, registry
+from engine.autograd.tape import Edge, Node, edge_of
 from engine.errors import EngineError, OpError
-from engine.tape import Edge, Node, edge_of
 from engine.tensor import AMBIGUOUS, MULTIPLE, Geometry, Tensor, copied, seen, spec_of
 
 LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
