@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.binding import Array
+from engine.op.signature import Array
 from engine.recorder import Step, Value, cast_to, copy_of
 from engine.source import Source, last_uses
 from engine.tracing import total_of

@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from engine import calls, dtypes, modes, registry
+from engine import dtypes, modes, registry
 from engine.autograd import inplace, tape
-from engine.binding import wrap_dim
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError
-from engine.primitive import InPlace, Primitive
+from engine.op import dispatch
+from engine.op.primitive import InPlace, Primitive
+from engine.op.signature import wrap_dim
 from engine.printing import format_tensor
 from engine.tensor import Parameter, Size, Tensor, read
 
@@ -64,7 +65,7 @@ def _swapped(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
 
 def _direct(function: Callable[..., Any]) -> Callable[..., Any]:
     """The plain function behind an op: Python calls it faster than an object, and binds it to a tensor by itself."""
-    return function.direct() if isinstance(function, calls.Op) else function
+    return function.direct() if isinstance(function, dispatch.Op) else function
 
 
 def _reflected_truediv(self: Tensor, other: Any) -> Any:

@@ -31,9 +31,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from engine import modes
-from engine.binding import Array
 from engine.errors import ArgumentValueError, OpError
 from engine.fusion import fused
+from engine.op.signature import Array
 from engine.passes import Simplifier, pruned
 from engine.recorder import CLOCK, Recorder, Step, Value, copy_of
 from engine.source import Source, last_uses

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from engine import modes
-from engine.binding import Array
 from engine.errors import ArgumentValueError
+from engine.op.signature import Array
 from engine.tensor import Tensor
 
 CLOCK = object()  # stands for the clock of a replay among the arguments of a step

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.binding import Array
 from engine.kernels.choice import WORTH_IT, select
+from engine.op.signature import Array
 from engine.recorder import Step, Value, cast_to, copy_of
 
 RAISING = {np.power, np.float_power}  # integers to negative powers

@@ -6,9 +6,8 @@ from functools import wraps
 from typing import Any
 
 from engine import ops
-from engine.op import Array, Dim, Primitive, composite, primitive
+from engine.op import Array, Dim, Primitive, composite, overloaded, primitive
 from engine.ops import join, layout, parts, views
-from engine.overloads import overloaded
 from engine.tensor import Tensor
 
 

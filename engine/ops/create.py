@@ -16,10 +16,10 @@ import ml_dtypes
 import numpy as np
 
 from engine import dtypes, modes
-from engine.binding import Param, Signature
 from engine.dtypes import FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, OpError, UnsupportedError
 from engine.op import Array, Extents, Index, Scalar, Size, composite, primitive
+from engine.op.signature import Param, Signature
 from engine.tensor import Tensor
 
 RANGE = (

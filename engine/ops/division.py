@@ -9,9 +9,8 @@ import numpy as np
 
 from engine import ops
 from engine.errors import OpError
-from engine.op import Array, primitive
+from engine.op import Array, overloaded, primitive
 from engine.ops.compare import nothing
-from engine.overloads import overloaded
 from engine.tensor import Tensor
 
 

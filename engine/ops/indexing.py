@@ -14,10 +14,9 @@ import numpy as np
 
 from engine import dtypes, modes, ops
 from engine.errors import ArgumentTypeError, ArgumentValueError, DimensionError, OpError
-from engine.op import Array, Arrays, Mask, Scalar, Size, composite, primitive
+from engine.op import Array, Arrays, Mask, Scalar, Size, composite, overloaded, primitive
 from engine.ops.create import check_fits
 from engine.ops.literals import made_of
-from engine.overloads import overloaded
 from engine.tensor import Tensor, read
 
 BYTE_INDEX = "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead."

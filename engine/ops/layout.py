@@ -11,10 +11,9 @@ import numpy as np
 from engine import dtypes, ops, registry
 from engine.dtypes import DType
 from engine.errors import OpError, UnsupportedError
-from engine.op import Array, Dim, Extents, NewDim, Scalar, Size, composite, primitive, wrap_dim
+from engine.op import Array, Dim, Extents, NewDim, Scalar, Size, composite, overloaded, primitive, wrap_dim
 from engine.ops.gathering import add_at
 from engine.ops.views import infer_size
-from engine.overloads import overloaded
 from engine.tensor import Tensor
 
 

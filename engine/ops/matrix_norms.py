@@ -6,10 +6,9 @@ from math import inf
 from typing import Any
 
 from engine import dtypes, ops
-from engine.binding import wrap_dim
 from engine.dtypes import DType
 from engine.errors import OpError
-from engine.op import composite
+from engine.op import composite, wrap_dim
 from engine.ops.factors import check_floating, check_matrix, svdvals
 from engine.tensor import Tensor
 

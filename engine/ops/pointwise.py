@@ -12,9 +12,8 @@ import numpy as np
 from engine import dtypes, ops
 from engine.dtypes import BOOL, COMPLEX, FLOATING, DType
 from engine.errors import OpError
-from engine.op import Array, Scalar, composite, primitive
+from engine.op import Array, Scalar, composite, overloaded, primitive
 from engine.ops.create import check_fits
-from engine.overloads import overloaded
 from engine.tensor import Tensor
 
 TWO_BOOLS = (

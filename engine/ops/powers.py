@@ -11,8 +11,7 @@ import numpy as np
 from engine import dtypes, modes, ops
 from engine.dtypes import DType
 from engine.errors import OpError
-from engine.op import Array, Scalar, composite, primitive, weak
-from engine.overloads import invalid_combination, overloaded
+from engine.op import Array, Scalar, composite, invalid_combination, overloaded, primitive, weak
 from engine.tensor import Tensor
 
 NEGATIVE_INTEGER = "Integers to negative integer powers are not allowed."

@@ -12,10 +12,9 @@ import numpy as np
 from engine import dtypes, ops
 from engine.dtypes import FLOATING, DType
 from engine.errors import OpError, UnsupportedError
-from engine.op import Array, Mask, composite, primitive
+from engine.op import Array, Mask, composite, overloaded, primitive
 from engine.ops.compare import nothing
 from engine.ops.division import underivable
-from engine.overloads import overloaded
 from engine.tensor import Tensor
 
 

@@ -10,13 +10,11 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, modes, ops, registry
-from engine.binding import wrap_dim
 from engine.errors import ArgumentTypeError, DimensionError, OpError
-from engine.op import Array, Dim, Index, Mask, Scalar, broadcast_pair, primitive, weak
+from engine.op import Array, Dim, Index, Mask, Scalar, broadcast_pair, overloaded, primitive, weak, wrap_dim
 from engine.ops.casts import converted
 from engine.ops.create import check_fits
 from engine.ops.gathering import add_at, check_inside, flat_places, wrapped_places
-from engine.overloads import overloaded
 from engine.tensor import Tensor, read
 
 REDUCE_SCATTER = (

@@ -11,8 +11,7 @@ from scipy import special
 
 from engine import dtypes, ops
 from engine.errors import OpError, UnsupportedError
-from engine.op import Array, composite, primitive
-from engine.overloads import overloaded
+from engine.op import Array, composite, overloaded, primitive
 from engine.tensor import Tensor
 
 

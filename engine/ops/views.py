@@ -9,8 +9,7 @@ import numpy as np
 
 from engine import dtypes, modes, ops, registry
 from engine.errors import DimensionError, OpError
-from engine.op import Array, Dim, Dims, Extents, NewDim, Size, composite, primitive, wrap_dim
-from engine.overloads import overloaded
+from engine.op import Array, Dim, Dims, Extents, NewDim, Size, composite, overloaded, primitive, wrap_dim
 from engine.tensor import Tensor
 
 IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."

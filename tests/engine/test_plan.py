@@ -19,9 +19,9 @@ import engine
 from engine import fusion, modes
 from engine.autograd import tape
 from engine.errors import ArgumentValueError, BudgetError, EngineError, OpError
+from engine.op.primitive import Primitive
 from engine.plan import Eager, Plan, planned
 from engine.plan_cache import PlanCache
-from engine.primitive import Primitive
 from engine.recorder import Recorder
 from engine.tensor import Tensor, from_array
 from tests.engine.checks import differentiable, flat_tensors

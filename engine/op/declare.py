@@ -5,29 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, overload
 
-from engine import calls, registry
+from engine import registry
 from engine.autograd import inplace
-from engine.binding import (
-    Array,
-    Arrays,
-    Dim,
-    Dims,
-    Extents,
-    Index,
-    Mask,
-    NewDim,
-    Scalar,
+from engine.op import dispatch
+from engine.op.primitive import Primitive
+from engine.op.signature import (
     Signature,
-    Size,
-    wrap_dim,
 )
-from engine.dtypes import DType
-from engine.primitive import Primitive
-from engine.shapes import broadcast_pair, check_broadcast
-from engine.tensor import Tensor, weak
+from engine.tensor import Tensor
 
 
-class Composite(calls.Op):
+class Composite(dispatch.Op):
     """A function of other ops under a public name; it has no rule of its own."""
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
@@ -42,10 +30,10 @@ class Composite(calls.Op):
         self._tensors = [param for param in self.signature.params if param.kind == "Tensor" and not param.variadic]
 
     def write(self, general: Callable[..., Any]) -> Callable[..., Any]:
-        return calls.write_composite(self, general)
+        return dispatch.write_composite(self, general)
 
     def general(self, *args: Any, **kwargs: Any) -> Any:
-        return self._run(self.signature, calls.given(args), kwargs)
+        return self._run(self.signature, dispatch.given(args), kwargs)
 
     def _run(self, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         values = signature.bind(args, kwargs)
@@ -158,9 +146,3 @@ def composite(
         return op
 
     return declare if body is None else declare(body)
-
-
-__all__ = [
-    "Array", "Arrays", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Mask", "NewDim", "Primitive",
-    "Scalar", "Size", "broadcast_pair", "check_broadcast", "composite", "primitive", "publish", "weak", "wrap_dim",
-]  # fmt: skip

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, overload
 
-from engine import calls
-from engine.binding import Signature
 from engine.errors import ArgumentTypeError, OpError
-from engine.op import Composite, publish
+from engine.op import dispatch
+from engine.op.declare import Composite, publish
+from engine.op.signature import Signature
 from engine.tensor import Tensor
 
 
@@ -20,7 +20,7 @@ class Overloaded(Composite):
         self._written_signature = Signature(function, f"{self.signature.name}_")
 
     def write(self, general: Callable[..., Any]) -> Callable[..., Any]:
-        return calls.write_composite(self, general, chooses=True)
+        return dispatch.write_composite(self, general, chooses=True)
 
     def general(self, *args: Any, **kwargs: Any) -> Any:
         op, chosen = super().general(*args, **kwargs)

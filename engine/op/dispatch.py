@@ -23,9 +23,9 @@ import numpy as np
 from engine import dtypes, modes
 from engine.autograd import inplace
 from engine.autograd.tape import Saved, SavedNumber, edge_of, kept, recorded
-from engine.binding import Param
 from engine.errors import EngineError
-from engine.rules import Rule, about
+from engine.op.rules import Rule, about
+from engine.op.signature import Param
 from engine.shapes import check_broadcast
 from engine.tensor import Tensor, copied, result, weak
 

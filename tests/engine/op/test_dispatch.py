@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 
 import engine
-from engine import calls, modes, registry
+from engine import modes, registry
 from engine.autograd.tape import Node
 from engine.errors import ArgumentTypeError, BudgetError, EngineError, OpError
-from engine.primitive import Primitive
+from engine.op import dispatch
+from engine.op.primitive import Primitive
 from engine.tensor import Parameter, Tensor
 from tests.engine.checks import flat_tensors
 from tests.engine.samples import Sample, all_samples
 from tests.engine.test_ops import built, inplace_cases, name_of
 
 torch: Any = engine
-OPS = [op for op in {*dict(registry.functions()).values(), *registry._ops.values()} if isinstance(op, calls.Op)]
+OPS = [op for op in {*dict(registry.functions()).values(), *registry._ops.values()} if isinstance(op, dispatch.Op)]
 WRITES = [op.inplace for op in OPS if isinstance(op, Primitive)]
 
 
@@ -82,7 +83,7 @@ def test_a_written_call_gives_what_the_general_path_gives(
 
 def test_most_ops_have_a_written_call() -> None:
     primitives = [op for op in OPS if isinstance(op, Primitive)]
-    assert len([op for op in primitives if calls.is_usual(op)]) > 0.75 * len(primitives)
+    assert len([op for op in primitives if dispatch.is_usual(op)]) > 0.75 * len(primitives)
 
 
 def unrecorded(x: Tensor) -> Tensor:

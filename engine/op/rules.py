@@ -10,8 +10,8 @@ import numpy as np
 
 from engine import dtypes
 from engine.autograd.tape import Node
-from engine.binding import Param
 from engine.errors import OpError
+from engine.op.signature import Param
 from engine.tensor import Tensor
 
 

@@ -12,13 +12,14 @@ from typing import Any
 
 import numpy as np
 
-from engine import calls, dtypes, modes
+from engine import dtypes, modes
 from engine.autograd import inplace
 from engine.autograd.tape import Node, Saved, edge_of
-from engine.binding import Array, Param, Signature
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, EngineError, OpError, UnsupportedError
-from engine.rules import Question, Rule, about
+from engine.op import dispatch
+from engine.op.rules import Question, Rule, about
+from engine.op.signature import Array, Param, Signature
 from engine.shapes import check_broadcast
 from engine.tensor import Spec, Tensor, spec_of, weak
 
@@ -26,7 +27,7 @@ _RANKS = {"b": BOOL, "i": INTEGER, "u": INTEGER, "f": FLOATING, "c": COMPLEX}  #
 _CATEGORIES = {"b": BOOL, "i": INTEGER, "f": FLOATING, "c": COMPLEX}
 
 
-class Primitive(calls.Op):
+class Primitive(dispatch.Op):
     """An op with a kernel of its own. Call it with tensors; declare its rules with ``vjp``."""
 
     def __init__(
@@ -127,14 +128,14 @@ class Primitive(calls.Op):
 
     # -- the call path --------------------------------------------------------------------------------------------
     def write(self, general: Callable[..., Any]) -> Callable[..., Any]:
-        return calls.write_call(self, general)
+        return dispatch.write_call(self, general)
 
     def _first_pull_back(self, *args: Any) -> Sequence[Tensor | None]:
-        self.pull_back = calls.write_pull_back(self, self.general_pull_back)
+        self.pull_back = dispatch.write_pull_back(self, self.general_pull_back)
         return self.pull_back(*args)  # type: ignore[no-any-return]
 
     def general(self, *args: Any, **kwargs: Any) -> Any:
-        return self.run(self.signature.bind(calls.given(args), kwargs))
+        return self.run(self.signature.bind(dispatch.given(args), kwargs))
 
     def run(self, values: list[Any]) -> Any:
         """The call once every parameter has its value: the path that every call can take."""
@@ -223,7 +224,7 @@ class Primitive(calls.Op):
                 result = self.kernel(*arrays)
         except (EngineError, MemoryError):
             raise
-        except calls.FAILURES as error:
+        except dispatch.FAILURES as error:
             raise self.refusal(error, arrays) from error
         if type(result) is np.ndarray:
             return (result,)
@@ -364,7 +365,7 @@ class Primitive(calls.Op):
                     break
             else:
                 return array
-        return calls.owned(array, self._source_arrays(values))
+        return dispatch.owned(array, self._source_arrays(values))
 
     def _source_arrays(self, values: list[Any]) -> list[Array]:
         sources: list[Array] = []
@@ -496,7 +497,7 @@ class Primitive(calls.Op):
         return f"<op {self.name}>"
 
 
-class InPlace(calls.Op):
+class InPlace(dispatch.Op):
     """The in-place variant of a primitive: computes, and writes the result into the first argument."""
 
     def __init__(self, op: Primitive) -> None:
@@ -504,10 +505,10 @@ class InPlace(calls.Op):
         self.op = op
 
     def write(self, general: Callable[..., Any]) -> Callable[..., Any]:
-        return calls.write_inplace(self.op, general)
+        return dispatch.write_inplace(self.op, general)
 
     def general(self, *args: Any, **kwargs: Any) -> Any:
-        return inplace.write(self.op, self.op.written_signature.bind(calls.given(args), kwargs))
+        return inplace.write(self.op, self.op.written_signature.bind(dispatch.given(args), kwargs))
 
 
 def _requires_unrecorded(tensor: Tensor | None) -> bool:

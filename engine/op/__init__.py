@@ -1,0 +1,19 @@
+"""What a declaration is made of: kinds of parameters, and the decorators that turn kernels and bodies into ops.
+
+``signature`` binds arguments, ``rules`` holds derivatives, ``primitive`` and ``dispatch`` are the path of a call,
+``declare`` and ``overloads`` enter ops under their names.
+"""
+
+from engine.dtypes import DType
+from engine.op.declare import Composite, composite, primitive, publish
+from engine.op.overloads import invalid_combination, overloaded
+from engine.op.primitive import Primitive
+from engine.op.signature import Array, Arrays, Dim, Dims, Extents, Index, Mask, NewDim, Scalar, Size, wrap_dim
+from engine.shapes import broadcast_pair, check_broadcast
+from engine.tensor import weak
+
+__all__ = [
+    "Array", "Arrays", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Mask", "NewDim", "Primitive",
+    "Scalar", "Size", "broadcast_pair", "check_broadcast", "composite", "invalid_combination", "overloaded",
+    "primitive", "publish", "weak", "wrap_dim",
+]  # fmt: skip
