@@ -14,9 +14,9 @@ import torch
 import engine
 from bench import eager_small, elementwise, mlp
 from bench.measure import OURS, Comparison, compare, single_threaded, timed
-from engine import blocks, modes
-from engine.plan import Plan, planned
-from engine.recorder import Recorder
+from engine import modes
+from engine.plan import Plan, blocks, planned
+from engine.plan.recorder import Recorder
 
 Tensors = Sequence[Any]
 

@@ -14,8 +14,6 @@ from engine import namespaces
 from engine import ops as ops  # the families declare themselves before anything is attached
 from engine import optim as _optim  # noqa: F401 - enters the optimisers
 from engine import plan as plan
-from engine import plan_cache as plan_cache
-from engine import recorder as recorder
 from engine import registry as registry
 from engine import storage as storage
 from engine import tensor as tensors  # noqa: F401 - torch.tensor is a function, so the module goes by the plural

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
 
+from app.core import plan_cache
 from app.core.evaluate import answer_to, evaluate, fresh
 from app.core.execution import budget_of
 from app.core.limits import Limits
@@ -25,7 +26,7 @@ from app.wire.arrays import Encoding
 from app.wire.envelope import Array
 from app.wire.messages import RunRequest
 from app.wire.template import Template, noting
-from engine import errors, modes, plan_cache, recorder, tensors
+from engine import errors, modes, tensors
 from engine import plan as plans
 
 QUICK_BYTES: Final = 2**14  # of a body, and elements that a plan touches, up to which nothing is worth a thread
@@ -205,7 +206,7 @@ class Evaluator:
         """Run eagerly, and keep how."""
         slots = noting(encoding)
         with fresh(self._limits):
-            with recorder.Recorder(parts.arrays) as notes:
+            with plans.Recorder(parts.arrays) as notes:
                 answer = answer_to(request, self._limits, slots)
             plan = plans.planned(notes, slots.arrays)
         template = Template(answer, slots, form)

@@ -8,9 +8,9 @@ from graphlib import TopologicalSorter
 
 import numpy as np
 
-from engine.blocks import BLOCK_BYTES, Block, Rows, is_number, layout_of
-from engine.recorder import CLOCK, Step, Value
-from engine.tracing import total_of
+from engine.plan.blocks import BLOCK_BYTES, Block, Rows, is_number, layout_of
+from engine.plan.recorder import CLOCK, Step, Value
+from engine.plan.tracing import total_of
 
 LEAST_BYTES = 2 * BLOCK_BYTES  # smaller arrays gain nothing
 

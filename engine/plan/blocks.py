@@ -19,9 +19,9 @@ from typing import Any
 import numpy as np
 
 from engine.op.signature import Array
-from engine.recorder import Step, Value, cast_to, copy_of
-from engine.source import Source, last_uses
-from engine.tracing import total_of
+from engine.plan.codegen import Source, last_uses
+from engine.plan.recorder import Step, Value, cast_to, copy_of
+from engine.plan.tracing import total_of
 
 BLOCK_BYTES = 128 << 10  # of a register; a handful of them stay in the second-level cache
 SHARED_ELEMENTS = 1_000_000  # from here on a second thread pays: it makes float64 1.9 and float32 1.4 times as fast

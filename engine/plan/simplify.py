@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from engine.recorder import Step, Value, cast_to, copy_of, written
-from engine.tracing import traced
+from engine.plan.recorder import Step, Value, cast_to, copy_of, written
+from engine.plan.tracing import traced
 
 SMALL_BYTES = 64  # constants up to this size are told apart by what they hold
 COPIES = (cast_to, copy_of, written)

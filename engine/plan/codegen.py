@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from engine.recorder import Step, Value
+from engine.plan.recorder import Step, Value
 
 
 class Source:

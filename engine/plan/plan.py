@@ -32,11 +32,11 @@ import numpy as np
 
 from engine import modes
 from engine.errors import ArgumentValueError, OpError
-from engine.fusion import fused
 from engine.op.signature import Array
-from engine.passes import Simplifier, pruned
-from engine.recorder import CLOCK, Recorder, Step, Value, copy_of
-from engine.source import Source, last_uses
+from engine.plan.codegen import Source, last_uses
+from engine.plan.fusion import fused
+from engine.plan.recorder import CLOCK, Recorder, Step, Value, copy_of
+from engine.plan.simplify import Simplifier, pruned
 
 FILE = "<plan>"
 TICK_ELEMENTS = 100_000  # how much work there is between two looks at the clock

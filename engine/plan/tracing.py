@@ -14,7 +14,7 @@ import numpy as np
 
 from engine.kernels.choice import WORTH_IT, select
 from engine.op.signature import Array
-from engine.recorder import Step, Value, cast_to, copy_of
+from engine.plan.recorder import Step, Value, cast_to, copy_of
 
 RAISING = {np.power, np.float_power}  # integers to negative powers
 
