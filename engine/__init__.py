@@ -7,12 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from engine import dtypes as dtypes
 from engine import errors as errors
-from engine import functional as functional
-from engine import methods as methods
 from engine import modes as modes
-from engine import namespaces
 from engine import ops as ops  # the families declare themselves before anything is attached
-from engine import optim as _optim  # noqa: F401 - enters the optimisers
 from engine import plan as plan
 from engine import registry as registry
 from engine import storage as storage
@@ -20,6 +16,10 @@ from engine import tensor as tensors  # noqa: F401 - torch.tensor is a function,
 from engine.autograd import tape as tape
 from engine.ops.results import NamedResult as NamedResult
 from engine.ops.results import named_result as named_result
+from engine.surface import functional as functional
+from engine.surface import methods as methods
+from engine.surface import namespaces
+from engine.surface import optim as _optim  # noqa: F401 - enters the optimisers
 from engine.tensor import Tensor as Tensor
 
 if TYPE_CHECKING:

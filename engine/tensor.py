@@ -111,7 +111,7 @@ class Tensor:
     _requires_grad: bool
     _accumulator: Any  # weak reference to the accumulator of a leaf
 
-    if TYPE_CHECKING:  # engine.methods attaches these, and every op, from the registry
+    if TYPE_CHECKING:  # engine.surface.methods attaches these, and every op, from the registry
 
         def __getattr__(self, name: str) -> Any: ...
         def __add__(self, other: Any) -> Any: ...

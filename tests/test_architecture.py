@@ -20,7 +20,7 @@ ROOT = Path(__file__).parent.parent
 # Lowest first. A module imports from rows above its own; the modules of one row do not know each other; those inside a
 # listed package may. The longest listed name holds, so that one module of a package can have a row of its own.
 ENGINE = (
-    ("errors", "kernels", "autograd"),
+    ("errors", "kernels", "autograd", "surface"),
     ("dtypes", "shapes"),
     ("printing", "random", "storage"),
     ("modes", "registry"),
@@ -37,8 +37,8 @@ ENGINE = (
     ("plan.plan",),
     ("plan",),
     ("forward", "ops"),
-    ("functional", "methods", "optim"),
-    ("namespaces",),
+    ("surface.functional", "surface.methods", "surface.optim"),
+    ("surface.namespaces",),
     ("__init__",),
 )
 APP = (

@@ -1,0 +1,1 @@
+"""How names of PyTorch reach the ops: methods of tensors, namespaces, functions of functions, optimisers."""
