@@ -14,8 +14,8 @@ from engine import registry as registry
 from engine import storage as storage
 from engine import tensor as tensors  # noqa: F401 - torch.tensor is a function, so the module goes by the plural
 from engine.autograd import tape as tape
-from engine.ops.results import NamedResult as NamedResult
-from engine.ops.results import named_result as named_result
+from engine.named_results import NamedResult as NamedResult
+from engine.named_results import named_result as named_result
 from engine.surface import functional as functional
 from engine.surface import methods as methods
 from engine.surface import namespaces

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.kernels.choice import WORTH_IT, select
+from engine.kernels.where import WORTH_IT, select
 from engine.op.signature import Array
 from engine.plan.recorder import Step, Value, cast_to, copy_of
 

@@ -14,7 +14,7 @@ from scipy import special
 
 from engine import dtypes, modes, ops, registry
 from engine.errors import ArgumentValueError, OpError, UnsupportedError
-from engine.kernels.choice import select
+from engine.kernels.where import select
 from engine.op import Array, Dim, Mask, Scalar, composite, primitive
 from engine.tensor import Tensor
 

@@ -9,8 +9,8 @@ import numpy as np
 from engine import ops
 from engine.errors import OpError
 from engine.op import Array, Dim, Scalar, composite, primitive
-from engine.ops.norms import norm_input, norm_of
-from engine.ops.powers import common_dtype
+from engine.ops.math.powers import common_dtype
+from engine.ops.reduce.norms import norm_input, norm_of
 from engine.tensor import Tensor
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from engine import modes, ops
 from engine.errors import ArgumentValueError, OpError
 from engine.op import Array, composite, primitive
-from engine.ops.draws import drawn, drawn_like, stream
+from engine.ops.creation.distributions import drawn, drawn_like, stream
 from engine.tensor import Tensor
 
 SATURATION = 1.7580993408473766  # minus what SELU tends to for negative inputs: its scale times its alpha

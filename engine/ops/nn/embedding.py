@@ -9,7 +9,7 @@ import numpy as np
 from engine import dtypes, modes, ops
 from engine.errors import ArgumentValueError, DimensionError, OpError, UnsupportedError
 from engine.op import Array, Index, composite, primitive
-from engine.ops.norms import norm_of
+from engine.ops.reduce.norms import norm_of
 from engine.tensor import Tensor
 
 MODES = ("sum", "mean", "max")

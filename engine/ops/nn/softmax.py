@@ -10,7 +10,7 @@ from engine import dtypes, modes, ops
 from engine.dtypes import DType
 from engine.errors import UnsupportedError
 from engine.op import Array, Dim, composite, primitive
-from engine.ops.reduce import add_up
+from engine.ops.reduce.sums import add_up
 from engine.tensor import Tensor
 
 largest: Any = np.maximum.reduce  # ``np.max`` without what wraps it, which takes longer than a short row

@@ -7,7 +7,8 @@ from typing import Any
 
 from engine import ops
 from engine.op import Array, Dim, Primitive, composite, overloaded, primitive
-from engine.ops import join, layout, parts, views
+from engine.ops.math import complex_parts
+from engine.ops.shape import joining, rearrangement, views
 from engine.tensor import Tensor
 
 
@@ -33,17 +34,17 @@ def copying(
 
 for _view in (
     views.alias, views.diagonal, views.expand, views.permute, views.select, views.t, views.transpose,
-    views.unsqueeze, join.unbind, join.split_with_sizes, layout.unfold, parts.view_as_real,
+    views.unsqueeze, joining.unbind, joining.split_with_sizes, rearrangement.unfold, complex_parts.view_as_real,
 ):  # fmt: skip
     copying(_view)
 
-copying(join.split_evenly, "split_copy")
+copying(joining.split_evenly, "split_copy")
 _squeeze_all = copying(views.squeeze_all, public=False)
 _squeeze_dim = copying(views.squeeze_dim, public=False)
 _squeeze_dims = copying(views.squeeze_dims, public=False)
 _view_size = copying(views.view, "view_size_copy", public=False, grad_fn="ViewBackward0_copy")
 _as_strided = copying(views.as_strided, "strided_copy", public=False, grad_fn="AsStridedBackward0_copy")
-_view_dtype = copying(layout.view_dtype, public=False)
+_view_dtype = copying(rearrangement.view_dtype, public=False)
 
 
 @overloaded(method=False, writes=False)
@@ -92,13 +93,13 @@ slice_copy.vjp(input=views.slice_dim.rules[0].function)
 
 
 # -- splits whose pieces may be written to ------------------------------------------------------------------------
-unsafe_split = copying(join.split_evenly, "unsafe_split", method=True, grad_fn="UnsafeSplitBackward0")
+unsafe_split = copying(joining.split_evenly, "unsafe_split", method=True, grad_fn="UnsafeSplitBackward0")
 unsafe_split_with_sizes = copying(
-    join.split_with_sizes, "unsafe_split_with_sizes", method=True, grad_fn="UnsafeSplitWithSizesBackward0"
+    joining.split_with_sizes, "unsafe_split_with_sizes", method=True, grad_fn="UnsafeSplitWithSizesBackward0"
 )
 
 
 @composite
 def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> Any:
     """At most ``chunks`` slices along ``dim``, as tensors of their own."""
-    return unsafe_split(input, join.chunk_size(input, chunks, dim), dim)
+    return unsafe_split(input, joining.chunk_size(input, chunks, dim), dim)

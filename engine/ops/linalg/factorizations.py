@@ -15,8 +15,8 @@ from scipy.linalg import lapack
 
 from engine import ops
 from engine.errors import LinAlgError, OpError, UnsupportedError
+from engine.named_results import named_result
 from engine.op import Array, composite, primitive
-from engine.ops.results import named_result
 from engine.tensor import Tensor
 
 

@@ -17,7 +17,7 @@ from engine.autograd import inplace
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
 from engine.op import Array, Extents, Index, Primitive, Size, broadcast_pair, composite, primitive
-from engine.ops.create import check_fits, checked_size, factory
+from engine.ops.creation.factories import check_fits, checked_size, factory
 from engine.random import Generator, in_memory_order
 from engine.tensor import Tensor, from_array, read
 

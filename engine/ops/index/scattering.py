@@ -12,9 +12,9 @@ import numpy as np
 from engine import dtypes, modes, ops, registry
 from engine.errors import ArgumentTypeError, DimensionError, OpError
 from engine.op import Array, Dim, Index, Mask, Scalar, broadcast_pair, overloaded, primitive, weak, wrap_dim
-from engine.ops.casts import converted
-from engine.ops.create import check_fits
-from engine.ops.gathering import add_at, check_inside, flat_places, wrapped_places
+from engine.ops.creation.casts import converted
+from engine.ops.creation.factories import check_fits
+from engine.ops.index.gathering import add_at, check_inside, flat_places, wrapped_places
 from engine.tensor import Tensor, read
 
 REDUCE_SCATTER = (

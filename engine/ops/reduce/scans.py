@@ -9,9 +9,9 @@ import numpy as np
 from engine import dtypes, ops
 from engine.dtypes import DType
 from engine.errors import OpError, UnsupportedError
+from engine.named_results import named_result
 from engine.op import Array, Dim, composite, primitive
-from engine.ops.reduce import accumulator, check_real, summands
-from engine.ops.results import named_result
+from engine.ops.reduce.sums import accumulator, check_real, summands
 from engine.tensor import Tensor
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from engine import ops
 from engine.errors import OpError
 from engine.op import Array, overloaded, primitive
-from engine.ops.compare import nothing
+from engine.ops.math.comparison import nothing
 from engine.tensor import Tensor
 
 

@@ -8,7 +8,11 @@ NAMES = (
     "ldexp", "log", "log10", "log1p", "log2", "logit", "nan_to_num", "neg", "negative", "rad2deg", "reciprocal",
     "round", "rsqrt", "sigmoid", "sin", "sinc", "sinh", "sqrt", "square", "tan", "tanh", "trunc", "xlogy",
 )  # fmt: skip
-for _name in NAMES:
-    _variant = registry.method(f"{_name}_")
-    if _variant is not None:
-        registry.add_function(f"{_name}_", _variant)
+
+
+def enter() -> None:
+    """Register them, once every op is declared."""
+    for name in NAMES:
+        variant = registry.method(f"{name}_")
+        if variant is not None:
+            registry.add_function(f"{name}_", variant)

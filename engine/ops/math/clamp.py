@@ -11,9 +11,9 @@ from engine import ops
 from engine.dtypes import BOOL, COMPLEX, INTEGER, can_cast
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, composite, invalid_combination, overloaded, primitive, weak
-from engine.ops.create import check_fits
-from engine.ops.pointwise import TYPE_NAMES
-from engine.ops.powers import common_dtype
+from engine.ops.creation.factories import check_fits
+from engine.ops.math.arithmetic import TYPE_NAMES
+from engine.ops.math.powers import common_dtype
 from engine.tensor import Tensor
 
 COMPLEX_CLAMP = "clamp is not supported for complex types"

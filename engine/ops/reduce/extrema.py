@@ -12,10 +12,10 @@ import numpy as np
 
 from engine import ops
 from engine.errors import DimensionError, OpError
+from engine.named_results import named_result
 from engine.op import Array, Dim, Dims, composite, primitive
-from engine.ops.reduce import UNSET, axes_of, is_unset, unreduced
-from engine.ops.results import named_result
-from engine.ops.selections import divided_evenly, put_back
+from engine.ops.index.selected_cotangents import divided_evenly, put_back
+from engine.ops.reduce.sums import UNSET, axes_of, is_unset, unreduced
 from engine.tensor import Tensor
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from engine import dtypes, modes, ops
 from engine.errors import ArgumentTypeError, ArgumentValueError, DimensionError, OpError
 from engine.op import Array, Arrays, Mask, Scalar, Size, composite, overloaded, primitive
-from engine.ops.create import check_fits
-from engine.ops.literals import made_of
+from engine.ops.creation.factories import check_fits
+from engine.ops.creation.literals import made_of
 from engine.tensor import Tensor, read
 
 BYTE_INDEX = "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead."

@@ -1,7 +1,7 @@
 """Tensors made from nothing: constants, ranges, and what Python numbers and lists become.
 
 Every op here makes a leaf. ``factory`` adds the keywords that all of them take; memory is asked for before it is used.
-``empty`` and its kin are filled with zeros. Random tensors are in ``draws``.
+``empty`` and its kin are filled with zeros. Random tensors are in ``distributions``.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ import numpy as np
 from engine import modes, ops
 from engine.errors import OpError
 from engine.op import Array, Dim, Index, overloaded, primitive
-from engine.ops.gathering import check_inside, flat_places
-from engine.ops.scattering import check_operands, check_slices, covered, places_of
+from engine.ops.index.gathering import check_inside, flat_places
+from engine.ops.index.scattering import check_operands, check_slices, covered, places_of
 from engine.tensor import Tensor
 
 BETA = "index_reduce() is in beta and the API may change at any time."

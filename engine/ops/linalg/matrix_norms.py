@@ -9,7 +9,7 @@ from engine import dtypes, ops
 from engine.dtypes import DType
 from engine.errors import OpError
 from engine.op import composite, wrap_dim
-from engine.ops.factors import check_floating, check_matrix, svdvals
+from engine.ops.linalg.factorizations import check_floating, check_matrix, svdvals
 from engine.tensor import Tensor
 
 NAME = "linalg.matrix_norm"

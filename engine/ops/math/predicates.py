@@ -8,7 +8,7 @@ from engine import dtypes, modes, registry
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
 from engine.op import weak
-from engine.ops.casts import dtype_named
+from engine.ops.creation.casts import dtype_named
 from engine.tensor import Tensor, read
 
 

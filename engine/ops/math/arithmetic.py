@@ -13,7 +13,7 @@ from engine import dtypes, ops
 from engine.dtypes import BOOL, COMPLEX, FLOATING, DType
 from engine.errors import OpError
 from engine.op import Array, Scalar, composite, overloaded, primitive
-from engine.ops.create import check_fits
+from engine.ops.creation.factories import check_fits
 from engine.tensor import Tensor
 
 TWO_BOOLS = (

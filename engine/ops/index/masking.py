@@ -8,9 +8,9 @@ import numpy as np
 
 from engine import dtypes, modes, ops
 from engine.errors import OpError
-from engine.kernels.choice import select
+from engine.kernels.where import select
 from engine.op import Array, Mask, Scalar, composite, overloaded, primitive
-from engine.ops.create import check_fits
+from engine.ops.creation.factories import check_fits
 from engine.tensor import Tensor
 
 UINT8_CONDITION = (

@@ -11,7 +11,7 @@ import pytest
 import engine
 from engine import modes
 from engine.errors import BudgetError
-from engine.ops.create import _triangle
+from engine.ops.creation.factories import _triangle
 
 torch: Any = engine  # its functions are not known to a type checker
 

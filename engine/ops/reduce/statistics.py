@@ -14,7 +14,7 @@ from engine import modes, ops
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER
 from engine.errors import ArgumentTypeError, OpError
 from engine.op import Array, Dims, Scalar, composite, primitive
-from engine.ops.reduce import accumulator, axes_of, reduced_count, unreduced
+from engine.ops.reduce.sums import accumulator, axes_of, reduced_count, unreduced
 from engine.tensor import Tensor, read
 
 

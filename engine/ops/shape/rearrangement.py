@@ -12,8 +12,8 @@ from engine import dtypes, ops, registry
 from engine.dtypes import DType
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Dim, Extents, NewDim, Scalar, Size, composite, overloaded, primitive, wrap_dim
-from engine.ops.gathering import add_at
-from engine.ops.views import infer_size
+from engine.ops.index.gathering import add_at
+from engine.ops.shape.views import infer_size
 from engine.tensor import Tensor
 
 

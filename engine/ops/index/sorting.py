@@ -9,11 +9,11 @@ import numpy as np
 
 from engine.errors import OpError
 from engine.kernels import selection
+from engine.named_results import named_result
 from engine.op import Array, Dim, composite, primitive
-from engine.ops.extrema import check_extent
-from engine.ops.reduce import UNSET, is_unset
-from engine.ops.results import named_result
-from engine.ops.selections import divided_evenly, put_back
+from engine.ops.index.selected_cotangents import divided_evenly, put_back
+from engine.ops.reduce.extrema import check_extent
+from engine.ops.reduce.sums import UNSET, is_unset
 from engine.tensor import Tensor
 
 # Which of equal elements is selected follows the reference up to this many elements; beyond it is the first in order.

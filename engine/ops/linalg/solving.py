@@ -15,9 +15,9 @@ from scipy.linalg import lapack
 
 from engine import ops
 from engine.errors import OpError
+from engine.named_results import named_result
 from engine.op import Array, broadcast_pair, composite, primitive
-from engine.ops.factors import check_floating, check_kernel, check_precision, check_square, each, refuse
-from engine.ops.results import named_result
+from engine.ops.linalg.factorizations import check_floating, check_kernel, check_precision, check_square, each, refuse
 from engine.tensor import Tensor
 
 NO_INVERSE = (

@@ -14,7 +14,7 @@ from engine import dtypes, modes, ops
 from engine.dtypes import COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
 from engine.op import Array, composite
-from engine.ops.create import checked_size, dtype_of_number, factory, filled, fits
+from engine.ops.creation.factories import checked_size, dtype_of_number, factory, filled, fits
 from engine.storage import Storage
 from engine.tensor import Size, Tensor, from_array, read
 

@@ -1,4 +1,4 @@
-"""Rounding, signs and magnitudes, and what takes floating-point numbers apart. Bounds are in ``bounds``."""
+"""Rounding, signs and magnitudes, and what takes floating-point numbers apart. Bounds are in ``clamp``."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from engine import dtypes, ops
 from engine.dtypes import FLOATING, DType
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Mask, composite, overloaded, primitive
-from engine.ops.compare import nothing
-from engine.ops.division import underivable
+from engine.ops.math.comparison import nothing
+from engine.ops.math.division import underivable
 from engine.tensor import Tensor
 
 

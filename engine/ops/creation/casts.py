@@ -11,7 +11,7 @@ from engine import dtypes, modes, ops
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
 from engine.op import Array, check_broadcast, composite, primitive, weak
-from engine.ops.create import check_device
+from engine.ops.creation.factories import check_device
 from engine.tensor import Tensor
 
 DISCARDED = "Casting complex values to real discards the imaginary part"

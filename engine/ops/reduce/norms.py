@@ -11,8 +11,8 @@ from engine import dtypes, ops
 from engine.dtypes import BOOL, FLOATING, DType
 from engine.errors import OpError
 from engine.op import Array, Dim, Dims, Scalar, check_broadcast, composite, primitive
-from engine.ops.pointwise import A_BOOL, TWO_BOOLS
-from engine.ops.reduce import axes_of, summands, unreduced
+from engine.ops.math.arithmetic import A_BOOL, TWO_BOOLS
+from engine.ops.reduce.sums import axes_of, summands, unreduced
 from engine.tensor import Tensor
 
 

@@ -1,0 +1,1 @@
+"""Elements by position or mask: reading, writing, sorting, searching."""

@@ -1,0 +1,1 @@
+"""Fewer elements from many: sums, extrema, scans, statistics, norms."""

@@ -1,0 +1,1 @@
+"""The same elements seen or arranged otherwise: views, copies of views, joining, repetition."""
