@@ -61,9 +61,9 @@ class Composite(dispatch.Op):
 
 def publish(
     op: Primitive | Composite, name: str, *, function: bool, method: bool, writes: bool, attribute: bool,
-    aliases: tuple[str, ...],
+    aliases: tuple[str, ...], inplace_function: bool = False,
 ) -> None:  # fmt: skip
-    """Enter a public op under its names."""
+    """Enter a public op under its names; with ``inplace_function`` its in-place variant is ``torch.sin_``, too."""
     for one in (name, *aliases):
         if attribute:
             registry.add_attribute(one, op)
@@ -76,6 +76,8 @@ def publish(
             registry.add_method(one, op)
             if writes:
                 registry.add_method(f"{one}_", op.inplace)
+                if inplace_function:
+                    registry.add_function(f"{one}_", op.inplace)
     registry.add_public(name, op)
 
 
@@ -86,20 +88,22 @@ def primitive(kernel: Callable[..., Any], /, **flags: Any) -> Any: ...
 @overload
 def primitive(
     *, name: str | None = ..., public: bool = ..., function: bool = ..., method: bool | None = ...,
-    writes: bool | None = ..., attribute: bool = ..., aliases: tuple[str, ...] = ..., **flags: Any,
+    writes: bool | None = ..., attribute: bool = ..., aliases: tuple[str, ...] = ...,
+    inplace_function: bool = ..., **flags: Any,
 ) -> Callable[[Callable[..., Any]], Any]: ...  # fmt: skip
 
 
 def primitive(
     kernel: Callable[..., Any] | None = None, /, *, name: str | None = None, public: bool = True, function: bool = True,
     method: bool | None = None, writes: bool | None = None, attribute: bool = False, aliases: tuple[str, ...] = (),
-    **flags: Any,
+    inplace_function: bool = False, **flags: Any,
 ) -> Any:  # fmt: skip
     """Declare an op by its kernel.
 
     ``name`` is the public name where it is not the function's; ``public=False`` keeps the op to rules and composites;
-    ``function``/``method``/``attribute`` say how it is reached, ``aliases`` under which other names, ``writes``
-    whether it has an in-place variant. The other flags are those of ``Primitive``.
+    ``function``/``method``/``attribute`` say how it is reached, ``aliases`` under which other names, ``writes`` whether
+    it has an in-place variant, ``inplace_function`` whether that is a function, too (``torch.sin_``). The other flags
+    are those of ``Primitive``.
     """
 
     def declare(kernel: Callable[..., Any]) -> Primitive:
@@ -110,8 +114,9 @@ def primitive(
             is_method = method if method is not None else "." not in own_name and bool(op.tensors)
             in_place = writes if writes is not None else op.pointwise
             publish(
-                op, own_name, function=function, method=is_method, writes=in_place, attribute=attribute, aliases=aliases
-            )
+                op, own_name, function=function, method=is_method, writes=in_place, attribute=attribute,
+                aliases=aliases, inplace_function=inplace_function,
+            )  # fmt: skip
         return op
 
     return declare if kernel is None else declare(kernel)

@@ -44,19 +44,22 @@ def overloaded(body: Callable[..., Any], /) -> Any: ...
 @overload
 def overloaded(
     *, name: str | None = ..., function: bool = ..., method: bool = ..., writes: bool = ...,
-    aliases: tuple[str, ...] = ...,
+    aliases: tuple[str, ...] = ..., inplace_function: bool = ...,
 ) -> Callable[[Callable[..., Any]], Any]: ...  # fmt: skip
 
 
 def overloaded(
     body: Callable[..., Any] | None = None, /, *, name: str | None = None, function: bool = True, method: bool = True,
-    writes: bool = True, aliases: tuple[str, ...] = (),
+    writes: bool = True, aliases: tuple[str, ...] = (), inplace_function: bool = False,
 ) -> Any:  # fmt: skip
     """Declare a public op by the function that chooses the op; the flags are those of ``composite``."""
 
     def declare(body: Callable[..., Any]) -> Overloaded:
         op = Overloaded(body, name or body.__name__)
-        publish(op, op.name, function=function, method=method, writes=writes, attribute=False, aliases=aliases)
+        publish(
+            op, op.name, function=function, method=method, writes=writes, attribute=False, aliases=aliases,
+            inplace_function=inplace_function,
+        )  # fmt: skip
         return op
 
     return declare if body is None else declare(body)

@@ -13,11 +13,9 @@ from pkgutil import walk_packages
 from typing import Any
 
 from engine import registry
-from engine.ops import inplace_functions
 
 for _module in walk_packages(__path__, f"{__name__}."):
     import_module(_module.name)
-inplace_functions.enter()
 globals().update(registry.short_names())
 
 

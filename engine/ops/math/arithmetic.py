@@ -191,7 +191,7 @@ def rsub(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
 rsub.vjp(input=lambda g, alpha: ops.neg(_times(g, alpha)), other=lambda g: g)
 
 
-@primitive(pointwise=True, linear=True, aliases=("negative",))
+@primitive(pointwise=True, linear=True, aliases=("negative",), inplace_function=True)
 def neg(input: Array) -> Array:
     """``-input``."""
     if input.dtype == np.bool_:

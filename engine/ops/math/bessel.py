@@ -12,7 +12,10 @@ from engine.op import Array, primitive
 
 
 # -- modified, of the first kind ----------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float", supports="bif", kernel_name="i0_vml_cpu", aliases=("special.i0",))
+@primitive(
+    pointwise=True, promote="int_to_float", supports="bif", kernel_name="i0_vml_cpu", aliases=("special.i0",),
+    inplace_function=True,
+)  # fmt: skip
 def i0(input: Array) -> Array:
     """Modified Bessel function of order 0."""
     return special.i0(input)

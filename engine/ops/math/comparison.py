@@ -157,13 +157,13 @@ def _beyond_width(input: Array, shift: Array) -> Array:
     return (shift < 0) | (shift >= width)
 
 
-@primitive(pointwise=True, supports="i", numbers=())
+@primitive(pointwise=True, supports="i", numbers=(), inplace_function=True)
 def gcd(input: Array, other: Array) -> Array:
     """Greatest common divisor."""
     return np.gcd(input, other)
 
 
-@primitive(pointwise=True, supports="i", numbers=())
+@primitive(pointwise=True, supports="i", numbers=(), inplace_function=True)
 def lcm(input: Array, other: Array) -> Array:
     """Least common multiple."""
     return np.lcm(input, other)

@@ -107,7 +107,7 @@ def floor_divide(input: Array, other: Array) -> Array:
 floor_divide.vjp(input=underivable("floor_divide"), other=underivable("floor_divide"))
 
 
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
 def reciprocal(input: Array) -> Array:
     """``1 / input``; a division, for NumPy's own reciprocal is slower."""
     return np.divide(np.ones((), input.dtype), input)

@@ -20,7 +20,7 @@ LOG_10 = natural_log(10)
 
 
 # -- exponentials and logarithms ----------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
 def exp(input: Array) -> Array:
     """``e`` to the ``input``."""
     return np.exp(input)
@@ -29,7 +29,7 @@ def exp(input: Array) -> Array:
 exp.vjp(input=lambda g, out: g * out.conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("special.exp2",))
+@primitive(pointwise=True, promote="int_to_float", aliases=("special.exp2",), inplace_function=True)
 def exp2(input: Array) -> Array:
     """2 to the ``input``."""
     return np.exp2(input)
@@ -38,7 +38,7 @@ def exp2(input: Array) -> Array:
 exp2.vjp(input=lambda g, out: ops.mul_number(g * out.conj(), LOG_2))
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("special.expm1",))
+@primitive(pointwise=True, promote="int_to_float", aliases=("special.expm1",), inplace_function=True)
 def expm1(input: Array) -> Array:
     """``exp(input) - 1``, precise near 0."""
     return np.expm1(input)
@@ -47,7 +47,7 @@ def expm1(input: Array) -> Array:
 expm1.vjp(input=lambda g, out: g * (out.conj() + 1))
 
 
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
 def log(input: Array) -> Array:
     """Natural logarithm."""
     return np.log(input)
@@ -56,7 +56,7 @@ def log(input: Array) -> Array:
 log.vjp(input=lambda g, input: g / input.conj())
 
 
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
 def log2(input: Array) -> Array:
     """Logarithm to base 2."""
     return np.log2(input)
@@ -65,7 +65,7 @@ def log2(input: Array) -> Array:
 log2.vjp(input=lambda g, input: g / (input.conj() * LOG_2))
 
 
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
 def log10(input: Array) -> Array:
     """Logarithm to base 10."""
     return np.log10(input)
@@ -74,7 +74,9 @@ def log10(input: Array) -> Array:
 log10.vjp(input=lambda g, input: g / (input.conj() * LOG_10))
 
 
-@primitive(pointwise=True, promote="int_to_float", grad_fn="Log1PBackward0", aliases=("special.log1p",))
+@primitive(
+    pointwise=True, promote="int_to_float", grad_fn="Log1PBackward0", aliases=("special.log1p",), inplace_function=True,
+)  # fmt: skip
 def log1p(input: Array) -> Array:
     """``log(1 + input)``, precise near 0."""
     return np.log1p(input)
@@ -84,7 +86,9 @@ log1p.vjp(input=lambda g, input: g / (input + 1).conj())
 
 
 # -- sigmoid and tanh ---------------------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float", aliases=("special.expit", "nn.functional.sigmoid"))
+@primitive(
+    pointwise=True, promote="int_to_float", aliases=("special.expit", "nn.functional.sigmoid"), inplace_function=True,
+)  # fmt: skip
 def sigmoid(input: Array) -> Array:
     """``1 / (1 + exp(-input))``."""
     return 1 / (1 + np.exp(-input))
@@ -106,7 +110,7 @@ sigmoid_backward.vjp(
 )
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("nn.functional.tanh",))
+@primitive(pointwise=True, promote="int_to_float", aliases=("nn.functional.tanh",), inplace_function=True)
 def tanh(input: Array) -> Array:
     """Hyperbolic tangent."""
     return np.tanh(input)
@@ -133,7 +137,7 @@ def _through_conjugate(g: Any, grad: Any, slope: Any) -> Any:
     return g.conj() * grad * slope.conj()
 
 
-@primitive(pointwise=True, promote="int_to_float", supports="bif", aliases=("special.logit",))
+@primitive(pointwise=True, promote="int_to_float", supports="bif", aliases=("special.logit",), inplace_function=True)
 def logit(input: Array, eps: float | None = None) -> Array:
     """``log(input / (1 - input))``, of ``input`` kept between ``eps`` and ``1 - eps``."""
     kept = input if eps is None else np.clip(input, eps, 1 - eps)
@@ -151,7 +155,7 @@ logit.vjp(input=_logit_input)
 
 
 # -- circular functions -------------------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float", total=True)
+@primitive(pointwise=True, promote="int_to_float", total=True, inplace_function=True)
 def sin(input: Array) -> Array:
     """Sine."""
     return sine(input)
@@ -160,7 +164,7 @@ def sin(input: Array) -> Array:
 sin.vjp(input=lambda g, input: g * ops.cos(input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", total=True)
+@primitive(pointwise=True, promote="int_to_float", total=True, inplace_function=True)
 def cos(input: Array) -> Array:
     """Cosine."""
     return cosine(input)
@@ -169,7 +173,7 @@ def cos(input: Array) -> Array:
 cos.vjp(input=lambda g, input: -g * ops.sin(input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
 def tan(input: Array) -> Array:
     """Tangent."""
     return np.tan(input)
@@ -178,7 +182,7 @@ def tan(input: Array) -> Array:
 tan.vjp(input=lambda g, out: g * (1 + out * out).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("arcsin",))
+@primitive(pointwise=True, promote="int_to_float", aliases=("arcsin",), inplace_function=True)
 def asin(input: Array) -> Array:
     """Inverse sine."""
     return np.arcsin(input)
@@ -187,7 +191,7 @@ def asin(input: Array) -> Array:
 asin.vjp(input=lambda g, input: g * ops.rsqrt(1 - input * input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("arccos",))
+@primitive(pointwise=True, promote="int_to_float", aliases=("arccos",), inplace_function=True)
 def acos(input: Array) -> Array:
     """Inverse cosine."""
     return np.arccos(input)
@@ -196,7 +200,7 @@ def acos(input: Array) -> Array:
 acos.vjp(input=lambda g, input: -g * ops.rsqrt(1 - input * input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("arctan",))
+@primitive(pointwise=True, promote="int_to_float", aliases=("arctan",), inplace_function=True)
 def atan(input: Array) -> Array:
     """Inverse tangent."""
     return np.arctan(input)
@@ -232,7 +236,12 @@ def _check_real(name: str) -> Any:
 
 
 @primitive(
-    pointwise=True, promote="int_to_float", linear=True, grad_fn="Deg2RadBackward0", check=_check_real("deg2rad")
+    pointwise=True,
+    promote="int_to_float",
+    linear=True,
+    grad_fn="Deg2RadBackward0",
+    check=_check_real("deg2rad"),
+    inplace_function=True,
 )
 def deg2rad(input: Array) -> Array:
     """Degrees to radians."""
@@ -243,7 +252,12 @@ deg2rad.vjp(input=lambda g: g * (pi / 180))
 
 
 @primitive(
-    pointwise=True, promote="int_to_float", linear=True, grad_fn="Rad2DegBackward0", check=_check_real("rad2deg")
+    pointwise=True,
+    promote="int_to_float",
+    linear=True,
+    grad_fn="Rad2DegBackward0",
+    check=_check_real("rad2deg"),
+    inplace_function=True,
 )
 def rad2deg(input: Array) -> Array:
     """Radians to degrees."""
@@ -253,7 +267,7 @@ def rad2deg(input: Array) -> Array:
 rad2deg.vjp(input=lambda g: g * (180 / pi))
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("special.sinc",))
+@primitive(pointwise=True, promote="int_to_float", aliases=("special.sinc",), inplace_function=True)
 def sinc(input: Array) -> Array:
     """``sin(pi * input) / (pi * input)``, 1 at 0."""
     angle = pi * input
@@ -270,7 +284,7 @@ sinc.vjp(input=_sinc_input)
 
 
 # -- hyperbolic functions -----------------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
 def sinh(input: Array) -> Array:
     """Hyperbolic sine."""
     return np.sinh(input)
@@ -279,7 +293,7 @@ def sinh(input: Array) -> Array:
 sinh.vjp(input=lambda g, input: g * ops.cosh(input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
 def cosh(input: Array) -> Array:
     """Hyperbolic cosine."""
     return np.cosh(input)
@@ -288,7 +302,10 @@ def cosh(input: Array) -> Array:
 cosh.vjp(input=lambda g, input: g * ops.sinh(input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", inplace_grad_fn="AsinhBackward1", aliases=("arcsinh",))
+@primitive(
+    pointwise=True, promote="int_to_float", inplace_grad_fn="AsinhBackward1", aliases=("arcsinh",),
+    inplace_function=True,
+)  # fmt: skip
 def asinh(input: Array) -> Array:
     """Inverse hyperbolic sine."""
     return np.arcsinh(input)
@@ -297,7 +314,10 @@ def asinh(input: Array) -> Array:
 asinh.vjp(input=lambda g, input: g * ops.rsqrt(input * input + 1).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", inplace_grad_fn="AcoshBackward1", aliases=("arccosh",))
+@primitive(
+    pointwise=True, promote="int_to_float", inplace_grad_fn="AcoshBackward1", aliases=("arccosh",),
+    inplace_function=True,
+)  # fmt: skip
 def acosh(input: Array) -> Array:
     """Inverse hyperbolic cosine."""
     return np.arccosh(input)
@@ -313,7 +333,10 @@ def _acosh_slope(input: Any) -> Any:
     return ops.rsqrt(input * input - 1)
 
 
-@primitive(pointwise=True, promote="int_to_float", inplace_grad_fn="AtanhBackward1", aliases=("arctanh",))
+@primitive(
+    pointwise=True, promote="int_to_float", inplace_grad_fn="AtanhBackward1", aliases=("arctanh",),
+    inplace_function=True,
+)  # fmt: skip
 def atanh(input: Array) -> Array:
     """Inverse hyperbolic tangent."""
     return np.arctanh(input)
@@ -362,7 +385,7 @@ logaddexp2.vjp(
 
 @primitive(
     pointwise=True, promote="int_to_float", numbers=("input", "other"), supports="bif", aliases=("special.xlogy",),
-    number_grad_fn={"input": "XlogyBackward1", "other": "XlogyBackward2"},
+    number_grad_fn={"input": "XlogyBackward1", "other": "XlogyBackward2"}, inplace_function=True,
 )  # fmt: skip
 def xlogy(input: Array, other: Array) -> Array:
     """``input * log(other)``, 0 where ``input`` is; NaN where ``other`` is."""

@@ -19,7 +19,7 @@ LOG_2 = natural_log(2)
 
 
 # -- roots --------------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
 def sqrt(input: Array) -> Array:
     """Square root; NaN below zero."""
     return np.sqrt(input)
@@ -28,7 +28,7 @@ def sqrt(input: Array) -> Array:
 sqrt.vjp(input=lambda g, out: g / (2 * out.conj()))
 
 
-@primitive(pointwise=True, promote="int_to_float")
+@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
 def rsqrt(input: Array) -> Array:
     """``1 / sqrt(input)``."""
     return np.divide(np.ones((), input.dtype), np.sqrt(input))
@@ -137,7 +137,7 @@ def common_dtype(*tensors: Tensor) -> DType:
     return dtypes.result_type(operands, modes.current().default_dtype)
 
 
-@overloaded
+@overloaded(inplace_function=True)
 def square(input: Tensor) -> Any:
     """``input ** 2``."""
     return pow_number, (input, 2)
@@ -179,7 +179,7 @@ def _float_power_inplace(input: Tensor, exponent: Any) -> Tensor:
 
 
 # -- powers of two ------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float", numbers=())
+@primitive(pointwise=True, promote="int_to_float", numbers=(), inplace_function=True)
 def ldexp(input: Array, other: Array) -> Array:
     """``input * 2 ** other``."""
     return input * np.exp2(other)

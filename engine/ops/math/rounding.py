@@ -31,7 +31,7 @@ def _refusing_complex(message: str, error: type[Exception] = UnsupportedError) -
 # -- rounding -----------------------------------------------------------------------------------------------------
 @primitive(
     pointwise=True, supports="if", kernel_name="floor_vml_cpu",
-    check=_refusing_complex("floor is not supported for complex inputs"),
+    check=_refusing_complex("floor is not supported for complex inputs"), inplace_function=True,
 )  # fmt: skip
 def floor(input: Array) -> Array:
     """The greatest integer not above."""
@@ -43,7 +43,7 @@ floor.vjp(input=nothing)
 
 @primitive(
     pointwise=True, supports="if", kernel_name="ceil_vml_cpu",
-    check=_refusing_complex("ceil is not supported for complex inputs"),
+    check=_refusing_complex("ceil is not supported for complex inputs"), inplace_function=True,
 )  # fmt: skip
 def ceil(input: Array) -> Array:
     """The least integer not below."""
@@ -55,7 +55,7 @@ ceil.vjp(input=nothing)
 
 @primitive(
     pointwise=True, supports="if", kernel_name="trunc_vml_cpu", aliases=("fix",),
-    check=_refusing_complex("trunc is not supported for complex inputs"),
+    check=_refusing_complex("trunc is not supported for complex inputs"), inplace_function=True,
 )  # fmt: skip
 def trunc(input: Array) -> Array:
     """The integer next towards zero."""
@@ -65,7 +65,7 @@ def trunc(input: Array) -> Array:
 trunc.vjp(input=nothing)
 
 
-@primitive(pointwise=True, supports="f")
+@primitive(pointwise=True, supports="f", inplace_function=True)
 def frac(input: Array) -> Array:
     """What ``trunc`` cuts off."""
     return input - np.trunc(input)
@@ -93,7 +93,7 @@ def round_to_decimals(input: Array, decimals: int) -> Array:
 round_to_decimals.vjp(input=nothing)
 
 
-@overloaded
+@overloaded(inplace_function=True)
 def round(input: Tensor, *, decimals: int | None = None) -> Any:
     """The nearest integer, or the nearest number with so many decimals; the even one of two."""
     return (round_to_integer, (input,)) if decimals is None else _rounding_to(input, decimals)
@@ -262,7 +262,7 @@ def replace_nan(input: Array, nan: float, posinf: float, neginf: float) -> Array
 replace_nan.vjp(input=lambda g, input: ops.choose(ops.isfinite(input), g, 0))
 
 
-@overloaded
+@overloaded(inplace_function=True)
 def nan_to_num(
     input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
 ) -> Any:

@@ -25,7 +25,10 @@ def underivable_input(name: str) -> Callable[[], NoReturn]:
 
 
 # -- error functions ----------------------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float", supports="bif", kernel_name="erf_vml_cpu", aliases=("special.erf",))
+@primitive(
+    pointwise=True, promote="int_to_float", supports="bif", kernel_name="erf_vml_cpu", aliases=("special.erf",),
+    inplace_function=True,
+)  # fmt: skip
 def erf(input: Array) -> Array:
     """Error function."""
     return special.erf(input)
@@ -35,7 +38,12 @@ erf.vjp(input=lambda g, input: g * (2 / sqrt(pi)) * ops.exp(-(input * input)))
 
 
 @primitive(
-    pointwise=True, promote="int_to_float", supports="bif", kernel_name="erfc_vml_cpu", aliases=("special.erfc",)
+    pointwise=True,
+    promote="int_to_float",
+    supports="bif",
+    kernel_name="erfc_vml_cpu",
+    aliases=("special.erfc",),
+    inplace_function=True,
 )
 def erfc(input: Array) -> Array:
     """``1 - erf(input)``, precise where that is small."""

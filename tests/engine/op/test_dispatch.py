@@ -18,8 +18,8 @@ from engine.op import dispatch
 from engine.op.primitive import Primitive
 from engine.tensor import Parameter, Tensor
 from tests.engine.checks import flat_tensors
-from tests.engine.samples import Sample, all_samples
 from tests.engine.ops.test_ops import built, inplace_cases, name_of
+from tests.engine.samples import Sample, all_samples
 
 torch: Any = engine
 OPS = [op for op in {*dict(registry.functions()).values(), *registry._ops.values()} if isinstance(op, dispatch.Op)]

@@ -24,8 +24,8 @@ from engine.plan import Eager, Plan, fusion, planned
 from engine.plan.recorder import Recorder
 from engine.tensor import Tensor, from_array
 from tests.engine.checks import differentiable, flat_tensors
-from tests.engine.samples import Sample, all_samples
 from tests.engine.ops.test_ops import function_of, make, name_of
+from tests.engine.samples import Sample, all_samples
 
 torch: Any = engine
 Array = np.ndarray[Any, Any]
