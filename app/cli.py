@@ -18,7 +18,7 @@ from app.connection import Connection
 from app.core import catalog
 from app.core.evaluate import run_code
 from app.core.interpret import ProgramError
-from app.core.limits import LimitError
+from app.limits import LimitError
 from app.settings import PREFIX, Settings
 from app.stores.base import StoreError
 from app.stores.choice import store_for

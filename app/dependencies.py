@@ -19,13 +19,13 @@ from pydantic import BaseModel
 from starlette.types import Receive
 
 from app.core.directory import Directory, Precondition
-from app.core.errors import InvalidRequest, Unauthorized
 from app.core.evaluator import Call, Evaluator
-from app.core.limits import Limits
 from app.core.pulse import Pulse
 from app.core.replies import Key, Reply
 from app.core.stopping import Stop
 from app.core.workers import Workers
+from app.errors import InvalidRequest, Unauthorized
+from app.limits import Limits
 from app.metrics import Metrics
 from app.receiving import Watch, read_body
 from app.settings import Settings, key_digest

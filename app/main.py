@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from threadpoolctl import threadpool_limits
 
-from app import docs, memory, openapi, problems
+from app import allocator, docs, openapi, problems
 from app.connection import Shortcut
 from app.core.replies import RENEWAL_S
 from app.dependencies import Services
@@ -53,11 +53,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         directory = services.directory
-        memory.keep_freed()
+        allocator.keep_freed()
         share_processors(services.settings)
         await asyncio.to_thread(directory.store.open)
         chores = [
-            asyncio.create_task(_regularly(memory.INTERVAL_S, memory.give_back)),
+            asyncio.create_task(_regularly(allocator.INTERVAL_S, allocator.give_back)),
             asyncio.create_task(_regularly(SWEEP_INTERVAL_S, directory.sweep)),
             asyncio.create_task(_regularly(RENEWAL_S, directory.replies.renew)),
         ]

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from app.core.limits import Limits
+from app.limits import Limits
 from app.wire import answers, messages
 
 REFERENCE: Final = "#/components/schemas/{model}"

@@ -19,9 +19,9 @@ from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
-from app.core import errors
+from app import errors
 from app.core.interpret import ProgramError
-from app.core.limits import LimitError
+from app.limits import LimitError
 from app.stores.base import StoreError
 from app.wire import arrays, codec
 from app.wire.program import GraphError, ProgramTooLarge

@@ -10,9 +10,9 @@ import numpy as np
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from app.core.errors import TooSlow
-from app.core.limits import Limits
 from app.core.stopping import Stop
+from app.errors import TooSlow
+from app.limits import Limits
 from app.wire.codec import Body, BodyTooLarge
 
 _NOTHING: Final[Message] = {"type": "http.request"}

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 import engine
-from app import memory
+from app import allocator
 from bench.measure import OURS, Fact
 from bench.plans import plan_of
 
@@ -60,7 +60,7 @@ def most(name: str) -> float:
     values = np.random.default_rng(0).standard_normal(ELEMENTS).astype("float32")
     gradient = CONTENDERS[name](values)
     gc.collect()
-    memory.give_back()
+    allocator.give_back()
     (PROCESS / "clear_refs").write_text("5")  # forgets what was held at most until now, see proc(5)
     before = held("VmRSS")
     gradient()

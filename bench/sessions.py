@@ -14,9 +14,9 @@ import msgspec
 import numpy as np
 
 from app.core.directory import Directory, Precondition
-from app.core.limits import Limits
 from app.core.replies import Reply
 from app.core.session import Session
+from app.limits import Limits
 from app.stores.sqlite import SqliteStore
 from app.wire.messages import RunRequest
 from bench.measure import OURS, Comparison, Fact, compare

@@ -16,7 +16,7 @@ with atheris.instrument_imports(include=["app.wire.numbers", "app.wire.arrays", 
     from app.wire import codec, numbers
     from tests.app.decoding import every_way, padded
 
-from app.core.limits import Limits
+from app.limits import Limits
 from engine import dtypes
 
 LIMITS = (Limits(), Limits(tensor_elements=4, json_depth=6, rank=2))

@@ -42,9 +42,10 @@ ENGINE = (
     ("__init__",),
 )
 APP = (
-    ("__init__", "docs", "memory", "metrics", "probe", "core.limits"),
+    ("__init__", "docs", "allocator", "metrics", "probe", "limits"),
     ("settings",),
     ("stores", "wire"),
+    ("errors",),
     ("core",),
     ("connection", "openapi", "problems", "receiving"),
     ("dependencies", "observation"),
@@ -209,7 +210,7 @@ def test_the_median_function_is_short(package: str) -> None:
         ("engine.errors", "import app.settings", True),
         ("app.wire.codec", "from app.stores import memory", True),
         ("app.core.evaluate", "from app.wire import codec", False),
-        ("app.core.limits", "from app.core import evaluate", True),
+        ("app.limits", "from app.core import evaluate", True),
         ("app.core.evaluate", "from app.routers import evaluate", True),
     ],
 )

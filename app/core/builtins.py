@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.core.limits import LimitError
+from app.limits import LimitError
 from app.wire.program import Expression
 from engine import Tensor, dtypes, modes, tape, tensors
 

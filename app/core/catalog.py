@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from typing import Any, Final
 
-from app.core.errors import NotFound
+from app.errors import NotFound
 from engine import dtypes, registry
 
 TYPES: Final = {

@@ -19,13 +19,13 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from app.core.errors import Gone, InvalidRequest, NotFound, Overloaded, TooMany, VersionConflict
 from app.core.interpret import REFUSALS
 from app.core.kinds import kinds
-from app.core.limits import Limits
 from app.core.live import Cache, Live
 from app.core.replies import Key, Replies, Reply, answer_for
 from app.core.session import Session, check_size, transaction
+from app.errors import Gone, InvalidRequest, NotFound, Overloaded, TooMany, VersionConflict
+from app.limits import Limits
 from app.stores import schema
 from app.stores.base import Bounds, Claim, Conflict, Head, Loaded, SessionStore, StoreError, Swept
 from app.stores.records import Draft

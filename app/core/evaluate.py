@@ -6,7 +6,7 @@ from typing import Any
 
 from app.core import interpret
 from app.core.execution import budget_of, execute, fresh_state
-from app.core.limits import Limits
+from app.limits import Limits
 from app.wire.arrays import Encoding
 from app.wire.code import parse_code
 from app.wire.messages import RunRequest

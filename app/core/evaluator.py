@@ -19,8 +19,8 @@ from typing import Any, Final
 from app.core import plan_cache
 from app.core.evaluate import answer_to, evaluate, fresh
 from app.core.execution import budget_of
-from app.core.limits import Limits
 from app.core.replies import Reply
+from app.limits import Limits
 from app.wire import codec, envelope
 from app.wire.arrays import Encoding
 from app.wire.envelope import Array

@@ -11,10 +11,10 @@ from time import perf_counter
 from typing import Any
 
 from app.core import graphs, interpret
-from app.core.errors import CallError, InvalidRequest
-from app.core.limits import Limits
 from app.core.stopping import watch
 from app.core.values import encode_value, is_encodable, lookup
+from app.errors import CallError, InvalidRequest
+from app.limits import Limits
 from app.wire.arrays import Encoding, Place, decode_tensor, encode_tensor
 from app.wire.code import parse_code
 from app.wire.graph import parse_nodes

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from app.core.errors import Unavailable
-from app.core.limits import LimitError, Limits
+from app.errors import Unavailable
+from app.limits import LimitError, Limits
 from engine import Tensor, tape
 
 

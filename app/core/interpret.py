@@ -15,8 +15,8 @@ from typing import Any, Final, Protocol
 
 from app.core import builtins, torch_names
 from app.core.builtins import FUNCTIONS, Function, Module, Routine, bounded, charged, type_name
-from app.core.limits import LimitError
 from app.core.values import attribute, set_attribute
+from app.limits import LimitError
 from app.wire import program as tree
 from app.wire.arrays import ArrayError, ArrayTooLarge, decode_tensor
 from app.wire.graph import check_references

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.core.builtins import FUNCTIONS, PRINT, Function, Module, Routine
-from app.core.limits import Limits
 from app.core.torch_names import MODULES
 from app.core.values import attribute
+from app.limits import Limits
 from app.stores.values import INLINE, SHARED, Kind, Kinds, Malformed, Parts, SharedKind
 from app.wire.code import parse_code
 from app.wire.program import Assign, GraphError, Lambda, is_attribute

@@ -15,7 +15,7 @@ from typing import Final
 
 import msgspec
 
-from app.core.errors import InProgress, KeyReused
+from app.errors import InProgress, KeyReused
 from app.stores.base import Answer, Claim, Kept, KeyLost, SessionStore, StoreError
 
 HOLD_S: Final = 5.0  # how long a key outlives the process that held it

@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from app.core import graphs
-from app.core.errors import InvalidRequest, NotFound
 from app.core.execution import (
     budget_of,
     check_name,
@@ -18,8 +17,9 @@ from app.core.execution import (
     tensor_named,
 )
 from app.core.interpret import ProgramError, run
-from app.core.limits import LimitError, Limits
 from app.core.values import lookup
+from app.errors import InvalidRequest, NotFound
+from app.limits import LimitError, Limits
 from app.wire.arrays import Encoding, decode_tensor
 from app.wire.graph import parse_nodes
 from app.wire.messages import BackwardRequest, Root, RunRequest, TensorPatch, ZeroGradRequest

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import TypeVar
 
-from app.core.errors import ClientGone
+from app.errors import ClientGone
 from engine import errors, modes
 
 Result = TypeVar("Result")

@@ -10,8 +10,8 @@ from time import monotonic
 from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
-from app.core.errors import Overloaded
-from app.core.limits import LimitError
+from app.errors import Overloaded
+from app.limits import LimitError
 
 Result = TypeVar("Result")
 PATIENCE, MARGIN_S = 1.25, 1.0  # how much longer than its time a work is waited for: a factor, and seconds

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Response
 
-from app.core.errors import Overloaded
 from app.dependencies import ServicesDep, owner_of
+from app.errors import Overloaded
 from app.metrics import MEDIA_TYPE
 from app.routers.declaration import Responses, problems, reference
 

@@ -9,8 +9,8 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import settings
 
-from app.core.limits import Limits
 from app.dependencies import Services
+from app.limits import Limits
 from app.main import create_app
 from app.settings import Settings
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from app.core.limits import Limits
+from app.limits import Limits
 from app.wire import codec, envelope
 from app.wire.arrays import ArrayError, ArrayTooLarge, decode_tensor
 from app.wire.messages import RunRequest

@@ -7,10 +7,10 @@ from typing import Any
 
 from app.core.directory import Directory, Precondition
 from app.core.kinds import kinds
-from app.core.limits import Limits
 from app.core.live import Live
 from app.core.replies import Reply
 from app.core.session import Session
+from app.limits import Limits
 from app.stores.base import Head, SessionStore
 from app.wire.messages import RunRequest
 

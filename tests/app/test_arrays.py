@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from app.core.limits import Limits
+from app.limits import Limits
 from app.wire import codec
 from app.wire.arrays import ArrayError, ArrayTooLarge, Encoding, decode_tensor, encode_tensor
 from engine import Tensor, dtypes, tensors

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from fastapi.routing import APIRoute
 
-from app.core.limits import Limits
+from app.limits import Limits
 from app.main import create_app
 from app.settings import Settings
 from engine import registry

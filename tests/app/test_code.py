@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.core.limits import Limits
+from app.limits import Limits
 from app.wire.code import parse_code
 from app.wire.program import (
     Assign,

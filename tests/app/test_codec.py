@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.limits import Limits
+from app.limits import Limits
 from app.wire import codec
 from app.wire.codec import Format
 

@@ -21,7 +21,7 @@ from uvicorn.server import ServerState
 from app import cli, connection
 from app.connection import IN_A_ROW, Connection
 from app.core import evaluator
-from app.core.limits import Limits
+from app.limits import Limits
 from app.main import create_app
 from app.settings import Settings
 

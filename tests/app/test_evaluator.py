@@ -14,7 +14,7 @@ import pytest
 
 from app.core import evaluator as evaluators
 from app.core.evaluator import SEEN, Call, Compiled, Evaluator, Unplanned
-from app.core.limits import Limits
+from app.limits import Limits
 
 from .conftest import Client, Serve
 from .test_evaluate import TUTORIAL

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.core.limits import Limits
+from app.limits import Limits
 from app.main import create_app
 from app.settings import Settings
 from app.stores.base import SessionStore, StoreError

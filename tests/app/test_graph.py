@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from app.core.limits import Limits
+from app.limits import Limits
 from app.wire.graph import check_references, parse_nodes, parse_reference
 from app.wire.program import (
     Assign,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.core.limits import Limits
+from app.limits import Limits
 
 from .conftest import Client, Serve
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from app.core.evaluator import Evaluator
-from app.core.limits import Limits
+from app.limits import Limits
 from app.main import share_processors
 from app.settings import Settings
 from engine import Tensor, tensors

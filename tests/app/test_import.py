@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.limits import Limits
+from app.limits import Limits
 
 from .conftest import Client, Serve
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from app.core.interpret import Outcome, ProgramError, check, run
-from app.core.limits import LimitError, Limits
 from app.core.values import encode_value, is_encodable, lookup
+from app.limits import LimitError, Limits
 from app.wire.code import parse_code
 from app.wire.graph import parse_nodes
 from app.wire.program import GraphError

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.limits import Limits
+from app.limits import Limits
 from app.wire import codec, numbers
 from app.wire.arrays import decode_tensor
 from app.wire.numbers import Numbers

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from app.core.limits import Limits
+from app.limits import Limits
 from app.settings import Settings, UnknownSetting
 
 from .conftest import Client, Serve

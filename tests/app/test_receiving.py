@@ -16,9 +16,9 @@ import numpy as np
 import pytest
 
 from app.core import stopping
-from app.core.errors import ClientGone
 from app.core.execution import budget_of
-from app.core.limits import Limits
+from app.errors import ClientGone
+from app.limits import Limits
 from engine.errors import BudgetError
 
 pytestmark = pytest.mark.slow

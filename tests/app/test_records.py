@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.errors import InvalidRequest, TooMany
 from app.core.interpret import ProgramError
-from app.core.limits import Limits
+from app.errors import InvalidRequest, TooMany
+from app.limits import Limits
 from app.stores import schema
 from app.stores.base import Block, Change
 from app.stores.memory import MemoryStore
@@ -207,7 +207,7 @@ WALK = """
 import sys
 from pathlib import Path
 from app.core.directory import Directory
-from app.core.limits import Limits
+from app.limits import Limits
 from app.stores.sqlite import SqliteStore
 
 store = SqliteStore(Path(sys.argv[1]))

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.core.limits import Limits
 from app.dependencies import LONG_BYTES
+from app.limits import Limits
 
 from .conftest import Client, Serve
 

@@ -18,8 +18,8 @@ from typing import Any
 import pytest
 
 from app.core import interpret
-from app.core.limits import Limits
 from app.core.values import encode_value, is_encodable
+from app.limits import Limits
 from app.wire.code import parse_code
 from engine import Tensor, modes
 
