@@ -20,11 +20,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from app import errors
-from app.core.interpret import ProgramError
 from app.limits import LimitError
+from app.program.interpret import ProgramError
+from app.program.tree import GraphError, ProgramTooLarge
 from app.stores.base import StoreError
 from app.wire import arrays, codec
-from app.wire.program import GraphError, ProgramTooLarge
 from engine import errors as engine_errors
 
 MEDIA_TYPE: Final = "application/problem+json"

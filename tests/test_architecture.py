@@ -46,6 +46,7 @@ APP = (
     ("settings",),
     ("stores", "wire"),
     ("errors",),
+    ("program",),
     ("core",),
     ("connection", "openapi", "problems", "receiving"),
     ("dependencies", "observation"),
@@ -56,7 +57,7 @@ APP = (
 
 OUTSIDE = {"engine": {"ml_dtypes", "numpy", "scipy"}}  # what else a package may import, beside the standard library
 WEB = {"fastapi", "starlette", "uvicorn"}
-WITHOUT_WEB = ("app.core", "app.stores", "app.wire")
+WITHOUT_WEB = ("app.core", "app.program", "app.stores", "app.wire")
 
 LONGEST_FILE = 600
 MEDIAN_FUNCTION = 10

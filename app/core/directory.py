@@ -19,18 +19,18 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from app.core.interpret import REFUSALS
 from app.core.kinds import kinds
 from app.core.live import Cache, Live
 from app.core.replies import Key, Replies, Reply, answer_for
 from app.core.session import Session, check_size, transaction
 from app.errors import Gone, InvalidRequest, NotFound, Overloaded, TooMany, VersionConflict
 from app.limits import Limits
+from app.program.interpret import REFUSALS
+from app.program.tree import is_name
 from app.stores import schema
 from app.stores.base import Bounds, Claim, Conflict, Head, Loaded, SessionStore, StoreError, Swept
 from app.stores.records import Draft
 from app.stores.values import Malformed, NotStorable
-from app.wire.program import is_name
 from engine import errors as engine_errors
 from engine import modes
 

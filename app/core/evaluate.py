@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.core import interpret
 from app.core.execution import budget_of, execute, fresh_state
 from app.limits import Limits
+from app.program import interpret
+from app.program.from_code import parse_code
 from app.wire.arrays import Encoding
-from app.wire.code import parse_code
 from app.wire.messages import RunRequest
 from engine import modes
 

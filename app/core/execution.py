@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from time import perf_counter
 from typing import Any
 
-from app.core import graphs, interpret
 from app.core.stopping import watch
-from app.core.values import encode_value, is_encodable, lookup
 from app.errors import CallError, InvalidRequest
 from app.limits import Limits
+from app.program import graphs, interpret
+from app.program.from_code import parse_code
+from app.program.from_nodes import parse_nodes
+from app.program.tree import Program, is_name
+from app.program.values import encode_value, is_encodable, lookup
 from app.wire.arrays import Encoding, Place, decode_tensor, encode_tensor
-from app.wire.code import parse_code
-from app.wire.graph import parse_nodes
 from app.wire.messages import Root, RunRequest
-from app.wire.program import Program, is_name
 from engine import Tensor, errors, modes, tape
 
 Namespace = dict[str, Any]

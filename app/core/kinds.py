@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.core.builtins import FUNCTIONS, PRINT, Function, Module, Routine
-from app.core.torch_names import MODULES
-from app.core.values import attribute
 from app.limits import Limits
+from app.program.builtins import FUNCTIONS, PRINT, Function, Module, Routine
+from app.program.from_code import parse_code
+from app.program.names import MODULES
+from app.program.tree import Assign, GraphError, Lambda, is_attribute
+from app.program.values import attribute
 from app.stores.values import INLINE, SHARED, Kind, Kinds, Malformed, Parts, SharedKind
-from app.wire.code import parse_code
-from app.wire.program import Assign, GraphError, Lambda, is_attribute
 from engine import methods, modes, registry
 
 KEY_BYTES: Final = 624 * 4  # the words of a Mersenne twister

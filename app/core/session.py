@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from app.core import graphs
 from app.core.execution import (
     budget_of,
     check_name,
@@ -16,14 +15,15 @@ from app.core.execution import (
     sweep,
     tensor_named,
 )
-from app.core.interpret import ProgramError, run
-from app.core.values import lookup
 from app.errors import InvalidRequest, NotFound
 from app.limits import LimitError, Limits
+from app.program import graphs
+from app.program.from_nodes import parse_nodes
+from app.program.interpret import ProgramError, run
+from app.program.tree import GraphError
+from app.program.values import lookup
 from app.wire.arrays import Encoding, decode_tensor
-from app.wire.graph import parse_nodes
 from app.wire.messages import BackwardRequest, Root, RunRequest, TensorPatch, ZeroGradRequest
-from app.wire.program import GraphError
 from engine import Tensor, modes
 
 

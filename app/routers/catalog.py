@@ -6,8 +6,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from app.core import catalog
 from app.dependencies import ReadDep, response
+from app.program import catalog
 from app.routers.declaration import answer, problems
 
 router = APIRouter(tags=["catalog"])

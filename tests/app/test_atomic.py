@@ -3,12 +3,11 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.interpret import ProgramError
 from app.core.live import Live
 from app.core.session import transaction
+from app.program.interpret import ProgramError
 from app.wire.messages import RunRequest
-
-from .sessions import LIMITS, fresh, picture
+from tests.app.sessions import LIMITS, fresh, picture
 
 START = """
 x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)

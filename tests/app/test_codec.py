@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from app.limits import Limits
 from app.wire import codec
 from app.wire.codec import Format
-
-from .conftest import Client, Serve
+from tests.app.conftest import Client, Serve
 
 if sys.version_info >= (3, 14):
     from compression import zstd

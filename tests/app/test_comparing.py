@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .comparing import Answer, Record, faults, requests, values
+from tests.app.comparing import Answer, Record, faults, requests, values
 
 TOLERANCE = {"rtol": 1e-7, "atol": 1e-9, "grads2": {"rtol": 1e-5, "atol": 1e-7}}
 

@@ -11,18 +11,16 @@ import asyncio
 import gzip
 import json
 from collections import defaultdict
-from pathlib import Path
 
 import httpx
 import pytest
 
 from app.main import create_app
 from app.settings import Settings
+from tests.app.comparing import Answer, Record, faults, requests
+from tests.app.conftest import Client
+from tests.paths import GOLDEN
 
-from .comparing import Answer, Record, faults, requests
-from .conftest import Client
-
-GOLDEN = Path(__file__).parent.parent / "golden"
 PENDING_FILE = GOLDEN / "conformance_pending.txt"
 PENDING = frozenset(PENDING_FILE.read_text().split())
 

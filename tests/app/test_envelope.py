@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from app.limits import Limits
 from app.wire import codec, envelope
 from engine import modes
-
-from .decoding import every_way
+from tests.app.decoding import every_way
 
 LIMITS = Limits(tensor_elements=20, rank=4)
 FLOATS = st.floats(width=64) | st.sampled_from([0.1, 1e300, 5e-324, -0.0, 16777217.0, 1e-46])

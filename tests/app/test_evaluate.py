@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 
 from app.core.evaluate import run_code
-
-from .conftest import Client
+from tests.app.conftest import Client
 
 TUTORIAL: dict[str, Any] = {
     "inputs": {"x": {"data": [[1.0, 1.0], [1.0, 1.0]], "requires_grad": True}},

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,12 +14,11 @@ import pytest
 from app.core import evaluator as evaluators
 from app.core.evaluator import SEEN, Call, Compiled, Evaluator, Unplanned
 from app.limits import Limits
+from tests.app.conftest import Client, Serve
+from tests.app.test_evaluate import TUTORIAL
+from tests.app.test_snippets import SNIPPETS
+from tests.paths import GOLDEN
 
-from .conftest import Client, Serve
-from .test_evaluate import TUTORIAL
-from .test_snippets import SNIPPETS
-
-GOLDEN = Path(__file__).parent.parent / "golden"
 MSGPACK = {"Content-Type": "application/msgpack", "Accept": "application/msgpack"}
 
 

@@ -12,9 +12,8 @@ from app.main import create_app
 from app.settings import Settings
 from app.stores.base import SessionStore, StoreError
 from app.stores.memory import MemoryStore
-
-from .conftest import Client, Serve
-from .sessions import directory_over, opened, picture_in, run_code
+from tests.app.conftest import Client, Serve
+from tests.app.sessions import directory_over, opened, picture_in, run_code
 
 CALLS = frozenset(name for name in vars(SessionStore) if not name.startswith("_")) - {"open", "close"}
 KEY = {"Idempotency-Key": "once"}

@@ -22,8 +22,7 @@ from app.limits import Limits
 from app.main import share_processors
 from app.settings import Settings
 from engine import Tensor, tensors
-
-from .conftest import Client, Serve
+from tests.app.conftest import Client, Serve
 
 # The loop runs long enough on any machine; the limit of seconds ends it.
 LONG = {"code": "x = torch.ones(600, 600)\nfor i in range(100000):\n    y = x @ x\n"}

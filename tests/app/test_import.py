@@ -10,8 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.limits import Limits
-
-from .conftest import Client, Serve
+from tests.app.conftest import Client, Serve
 
 MSGPACK = {"Content-Type": "application/msgpack"}
 PROGRAM = """

@@ -14,9 +14,8 @@ from app.wire import codec, numbers
 from app.wire.arrays import decode_tensor
 from app.wire.numbers import Numbers
 from engine import dtypes
-
-from .conftest import Client
-from .decoding import PADDING, both, is_cut, padded
+from tests.app.conftest import Client
+from tests.app.decoding import PADDING, both, is_cut, padded
 
 LIMITS = Limits()
 LONG = list(range(2000))

@@ -9,8 +9,7 @@ import pytest
 
 from app.limits import Limits
 from app.settings import Settings, UnknownSetting
-
-from .conftest import Client, Serve
+from tests.app.conftest import Client, Serve
 
 X = {"x": {"data": [1.0, 2.0], "requires_grad": True}}
 SCALAR = {"x": {"data": 3.0, "requires_grad": True}}

@@ -12,19 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.core.interpret import ProgramError
 from app.errors import InvalidRequest, TooMany
 from app.limits import Limits
+from app.program.interpret import ProgramError
 from app.stores import schema
 from app.stores.base import Block, Change
 from app.stores.memory import MemoryStore
 from app.stores.sqlite import SqliteStore
+from tests.app.sessions import OWNER, directory_over, opened, picture_in, run_code
+from tests.app.test_atomic import START, STATEMENTS
+from tests.golden.freeze_session import Frozen
+from tests.paths import ROOT
 
-from ..golden.freeze_session import Frozen
-from .sessions import OWNER, directory_over, opened, picture_in, run_code
-from .test_atomic import START, STATEMENTS
-
-ROOT = Path(__file__).parent.parent.parent
 LEAF = "x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)\n"
 CASES = {
     "a chain": (LEAF + "y = (x * x).exp().sum()", "y.backward()\nprint(x.grad)"),

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from app.core import interpret
+from app.program import interpret
 from app.stores.base import SessionStore
 from app.stores.sqlite import SqliteStore
 from engine import modes
-
-from .conftest import Client, Serve
-from .sessions import OWNER, directory_over, opened, run_warned, statements_of
-from .test_snippets import PENDING, SNIPPETS, Record, differences, encoded, same
+from tests.app.conftest import Client, Serve
+from tests.app.sessions import OWNER, directory_over, opened, run_warned, statements_of
+from tests.app.test_snippets import PENDING, SNIPPETS, Record, differences, encoded, same
 
 DURABLE = ("retain_graph", "inplace_view", "inplace_version")
 RUN = [snippet for snippet in SNIPPETS if snippet["id"] not in PENDING]

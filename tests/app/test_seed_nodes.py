@@ -4,14 +4,14 @@ import gzip
 import json
 import math
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from .conftest import Client
+from tests.app.conftest import Client
+from tests.paths import GOLDEN
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "seed.json.gz"
+RECORDED = GOLDEN / "seed.json.gz"
 Node = dict[str, Any]
 LEAF = {"requires_grad": True}
 
@@ -196,7 +196,7 @@ def check(got: Any, want: Any, where: str) -> None:
 
 @pytest.fixture(scope="module")
 def steps() -> list[Any]:
-    with gzip.open(GOLDEN, "rt") as file:
+    with gzip.open(RECORDED, "rt") as file:
         return list(json.load(file)["steps"])
 
 

@@ -17,8 +17,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from app.main import create_app
 from app.settings import Settings
-
-from .conftest import Client
+from tests.app.conftest import Client
 
 NAMES = st.sampled_from(["x", "y", "z"])
 NUMBERS = st.integers(-4, 4).map(float)

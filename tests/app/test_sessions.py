@@ -10,8 +10,7 @@ import pytest
 
 from app.dependencies import LONG_BYTES
 from app.limits import Limits
-
-from .conftest import Client, Serve
+from tests.app.conftest import Client, Serve
 
 LEAF = {"data": [1.0, 2.0], "requires_grad": True}
 TUTORIAL = [

@@ -12,18 +12,17 @@ import math
 import re
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.core import interpret
-from app.core.values import encode_value, is_encodable
 from app.limits import Limits
-from app.wire.code import parse_code
+from app.program import interpret
+from app.program.from_code import parse_code
+from app.program.values import encode_value, is_encodable
 from engine import Tensor, modes
+from tests.paths import GOLDEN
 
-GOLDEN = Path(__file__).parent.parent / "golden"
 PENDING = frozenset((GOLDEN / "snippets_pending.txt").read_text().split())
 TOLERANCES = {"float64": (1e-9, 1e-9), "float32": (1e-5, 1e-6), "float16": (1e-3, 1e-3), "bfloat16": (1e-2, 1e-2)}
 NUMBER = re.compile(r"-?(?:\d+\.?\d*(?:e[+-]?\d+)?|inf|nan)")

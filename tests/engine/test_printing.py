@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,15 @@ from hypothesis import strategies as st
 
 from engine import dtypes
 from engine.printing import PrintOptions, format_tensor, format_values
+from tests.paths import GOLDEN
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "printing.jsonl.gz"
+RECORDED = GOLDEN / "printing.jsonl.gz"
 NAMES = [dtype.name for dtype in dtypes.ALL]
 Record = dict[str, Any]
 
 
 def _cases() -> dict[str, list[Record]]:
-    with gzip.open(GOLDEN, "rt", encoding="utf-8") as lines:
+    with gzip.open(RECORDED, "rt", encoding="utf-8") as lines:
         next(lines)
         cases = [json.loads(line) for line in lines]
     return {name: [case for case in cases if case["dtype"] == name] for name in NAMES}

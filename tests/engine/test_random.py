@@ -9,7 +9,6 @@ import math
 import platform
 from collections.abc import Callable
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,8 +20,9 @@ from engine import dtypes
 from engine.errors import ArgumentTypeError, ArgumentValueError, EngineError, OpError, UnsupportedError
 from engine.kernels.sampling import fma
 from engine.random import DEFAULT_SEED, Generator, in_memory_order
+from tests.paths import GOLDEN
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "random.jsonl.gz"
+RECORDED = GOLDEN / "random.jsonl.gz"
 SAME_LIBM = platform.libc_ver()[0] == "glibc"  # the C library that the recorded logarithms and cosines come from
 FLOAT16, FLOAT32, FLOAT64 = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
 INT64, UINT8, BOOL = np.dtype(np.int64), np.dtype(np.uint8), np.dtype(np.bool_)
@@ -34,7 +34,7 @@ Record = dict[str, Any]
 
 
 def _streams() -> list[Record]:
-    with gzip.open(GOLDEN, "rt", encoding="utf-8") as lines:
+    with gzip.open(RECORDED, "rt", encoding="utf-8") as lines:
         next(lines)
         return [json.loads(line) for line in lines]
 

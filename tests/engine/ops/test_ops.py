@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,9 @@ from engine import modes, registry
 from engine.tensor import Tensor, from_array
 from tests.engine.checks import differentiable, flat_tensors, gradcheck, gradgradcheck
 from tests.engine.samples import Fixed, Leaf, Sample, all_samples
+from tests.paths import GOLDEN
 
-GOLDEN = Path(__file__).parent.parent / "golden" / "samples.json.gz"
+RECORDED = GOLDEN / "samples.json.gz"
 SAMPLES = list(all_samples())
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-5, "complex64": 2e-5}
 
@@ -33,7 +33,7 @@ def state() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def golden() -> dict[str, Any]:
-    return dict(json.loads(gzip.decompress(GOLDEN.read_bytes()))["cases"])
+    return dict(json.loads(gzip.decompress(RECORDED.read_bytes()))["cases"])
 
 
 def make(values: np.ndarray[Any, Any], requires_grad: bool) -> Tensor:

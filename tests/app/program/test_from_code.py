@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from app.limits import Limits
-from app.wire.code import parse_code
-from app.wire.program import (
+from app.program.from_code import parse_code
+from app.program.tree import (
     Assign,
     Attribute,
     Augment,

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from app.limits import Limits
-from app.wire.graph import check_references, parse_nodes, parse_reference
-from app.wire.program import (
+from app.program.from_nodes import check_references, parse_nodes, parse_reference
+from app.program.tree import (
     Assign,
     Attribute,
     Constant,

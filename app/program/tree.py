@@ -1,8 +1,8 @@
 """The tree that both spellings of a program compile to.
 
-A ``Program`` is plain frozen data: no callables, no tensors. ``app.wire.graph`` makes it of JSON nodes and
-``app.wire.code`` of Python text; ``app.core.interpret`` walks it. Nothing here knows which ops exist. Structs, for a
-frozen dataclass takes eight times as long to make.
+A ``Program`` is plain frozen data: no callables, no tensors. ``from_nodes`` makes it of JSON nodes and ``from_code``
+of Python text; ``interpret`` walks it. Nothing here knows which ops exist. Structs, for a frozen dataclass takes eight
+times as long to make.
 """
 
 from __future__ import annotations

@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from app.limits import Limits
-
-from .conftest import Client, Serve
+from tests.app.conftest import Client, Serve
 
 NODES = [
     {"id": "y", "op": "mul", "args": ["$x", "$w"]},

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from types import EllipsisType
 from typing import Final, NoReturn
 
-from app.wire.program import (
+from app.program.tree import (
     ASSIGNABLE,
     MODES,
     NAME_LENGTH,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any, Final, NoReturn
 
-from app.wire.program import (
+from app.program.tree import (
     MODES,
     NAME_LENGTH,
     Assign,

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.core.interpret import Outcome, ProgramError, check, run
-from app.core.values import encode_value, is_encodable, lookup
 from app.limits import LimitError, Limits
-from app.wire.code import parse_code
-from app.wire.graph import parse_nodes
-from app.wire.program import GraphError
+from app.program.from_code import parse_code
+from app.program.from_nodes import parse_nodes
+from app.program.interpret import Outcome, ProgramError, check, run
+from app.program.tree import GraphError
+from app.program.values import encode_value, is_encodable, lookup
 from engine import Tensor, errors, modes, tensors
 
 Namespace = dict[str, Any]

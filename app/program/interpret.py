@@ -13,14 +13,14 @@ from functools import partial
 from itertools import islice
 from typing import Any, Final, Protocol
 
-from app.core import builtins, torch_names
-from app.core.builtins import FUNCTIONS, Function, Module, Routine, bounded, charged, type_name
-from app.core.values import attribute, set_attribute
 from app.limits import LimitError
-from app.wire import program as tree
+from app.program import builtins, names
+from app.program import tree as tree
+from app.program.builtins import FUNCTIONS, Function, Module, Routine, bounded, charged, type_name
+from app.program.from_nodes import check_references
+from app.program.tree import Expression, GraphError, Place, Program, Statement, quoted
+from app.program.values import attribute, set_attribute
 from app.wire.arrays import ArrayError, ArrayTooLarge, decode_tensor
-from app.wire.graph import check_references
-from app.wire.program import Expression, GraphError, Place, Program, Statement, quoted
 from engine import Tensor, dtypes, errors, modes
 
 REFUSALS: Final = (
@@ -78,7 +78,7 @@ def check(program: Program, namespace: Scope) -> None:
     """Raise ``GraphError`` for references and ops of a nodes program that do not exist."""
     check_references(program, namespace)
     for op, place in program.ops:
-        if torch_names.find_op(op) is None:
+        if names.find_op(op) is None:
             raise GraphError(f"unknown op {quoted(op)}", node_id=place.node_id, node_index=place.node_index)
 
 
@@ -319,7 +319,7 @@ class Interpreter:
         return self.evaluate(function.body, {**function.captured, **_parameters(function, args, kwargs)})
 
     def _op_call(self, expression: tree.OpCall, scope: Scope | None) -> Any:
-        function = torch_names.find_op(expression.op)
+        function = names.find_op(expression.op)
         if function is None:  # checked before the run
             raise GraphError(f"unknown op {quoted(expression.op)}")
         args = [

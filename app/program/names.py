@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
-from app.core.builtins import Getter, Module, Routine, binary, get_item, in_place, type_name
+from app.program.builtins import Getter, Module, Routine, binary, get_item, in_place, type_name
 from engine import Tensor, dtypes, methods, modes, registry, tape
 
 MODULES: Final = frozenset({

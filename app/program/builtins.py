@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from app.limits import LimitError
-from app.wire.program import Expression
+from app.program.tree import Expression
 from engine import Tensor, dtypes, modes, tape, tensors
 
 INTEGER_BITS: Final = 2**16

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,10 +11,10 @@ from app.limits import Limits
 from app.main import create_app
 from app.settings import Settings
 from engine import registry
+from tests.app.conftest import Client, Serve
+from tests.paths import ROOT
 
-from .conftest import Client, Serve
-
-COMMITTED = Path(__file__).parent.parent.parent / "openapi" / "openapi.json"
+COMMITTED = ROOT / "openapi" / "openapi.json"
 
 
 def test_every_public_op_is_listed(client: Client) -> None:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
-from app.core.builtins import ATTRIBUTES, Module, Routine, bounded, get_item, type_name
-from app.core.torch_names import module_attribute, object_attribute
-from app.wire.graph import parse_reference
-from app.wire.program import Attribute, Constant, Expression, GraphError, Name, Subscript
+from app.program.builtins import ATTRIBUTES, Module, Routine, bounded, get_item, type_name
+from app.program.from_nodes import parse_reference
+from app.program.names import module_attribute, object_attribute
+from app.program.tree import Attribute, Constant, Expression, GraphError, Name, Subscript
 from engine import Tensor, dtypes, methods, registry, tape
 
 EncodeTensor = Callable[[Tensor], object]
