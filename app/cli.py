@@ -13,16 +13,16 @@ from pathlib import Path
 import uvicorn
 from pydantic import ValidationError
 
-from app import probe
-from app.connection import Connection
-from app.core.evaluate import run_code
+from app.evaluate.run import run_code
+from app.http import probe
+from app.http.connection import Connection
 from app.limits import LimitError
 from app.program import catalog
 from app.program.interpret import ProgramError
 from app.program.tree import GraphError
 from app.settings import PREFIX, Settings
 from app.stores.base import StoreError
-from app.stores.choice import store_for
+from app.stores.factory import store_for
 from engine import errors
 
 # What makes a program ours or PyTorch's. It is blanked out and not removed: line numbers stay.

@@ -13,7 +13,7 @@
       Overloaded            no thread and no place in the queue
       Unavailable           needs a program that is not installed here
 
-Facts are attributes; only ``app.problems`` knows status codes.
+Facts are attributes; only ``app.http.problems`` knows status codes.
 """
 
 from __future__ import annotations

@@ -15,13 +15,14 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 from threadpoolctl import threadpool_limits
 
-from app import allocator, docs, openapi, problems
-from app.connection import Shortcut
-from app.core.replies import RENEWAL_S
-from app.dependencies import Services
-from app.hot import EvaluateRoute
-from app.observation import Observation, ObservedShortcut
-from app.routers import catalog, evaluate, health, sessions, tensors
+from app import allocator
+from app.http import docs, openapi, problems
+from app.http.connection import Shortcut
+from app.http.dependencies import Services
+from app.http.hot import EvaluateRoute
+from app.http.middleware import Observation, ObservedShortcut
+from app.routers import evaluate, health, ops, sessions, tensors
+from app.sessions.idempotency import RENEWAL_S
 from app.settings import Settings
 from app.stores.base import StoreError
 
@@ -35,7 +36,7 @@ class Application(FastAPI):
     """FastAPI, but for the hot routes: these are looked up before the middleware and the router."""
 
     hot: Mapping[tuple[str, str], ASGIApp] = {}
-    shortcuts: Mapping[tuple[bytes, bytes], Shortcut] = {}  # for app.connection
+    shortcuts: Mapping[tuple[bytes, bytes], Shortcut] = {}  # for app.http.connection
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["query_string"]:
@@ -75,7 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     hot = EvaluateRoute(services)
     app.hot = {("POST", hot.path): Observation(hot, services.metrics)}
     app.shortcuts = {(b"POST", hot.path.encode()): ObservedShortcut("POST", hot, services.metrics)}
-    for module in (evaluate, sessions, tensors, catalog, health):
+    for module in (evaluate, sessions, tensors, ops, health):
         app.include_router(module.router)
     app.add_middleware(Observation, metrics=services.metrics)
     problems.install(app)

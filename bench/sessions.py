@@ -13,10 +13,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from app.core.directory import Directory, Precondition
-from app.core.replies import Reply
-from app.core.session import Session
 from app.limits import Limits
+from app.sessions.directory import Directory, Precondition
+from app.sessions.idempotency import Reply
+from app.sessions.session import Session
 from app.stores.sqlite import SqliteStore
 from app.wire.messages import RunRequest
 from bench.measure import OURS, Comparison, Fact, compare

@@ -42,22 +42,35 @@ ENGINE = (
     ("__init__",),
 )
 APP = (
-    ("__init__", "docs", "allocator", "metrics", "probe", "limits"),
+    ("__init__", "allocator", "evaluate", "http", "limits", "program", "sessions"),
     ("settings",),
     ("stores", "wire"),
     ("errors",),
-    ("program",),
-    ("core",),
-    ("connection", "openapi", "problems", "receiving"),
-    ("dependencies", "observation"),
-    ("hot", "routers"),
+    ("program.tree",),
+    ("program.builtins", "program.from_code", "program.from_nodes"),
+    ("program.names",),
+    ("program.values",),
+    ("program.catalog", "program.graphs", "program.interpret"),
+    ("evaluate.cancellation", "evaluate.plan_cache", "evaluate.workers"),
+    ("evaluate.execution",),
+    ("evaluate.run",),
+    ("evaluate.evaluator",),
+    ("sessions.idempotency", "sessions.schema", "sessions.session", "sessions.value_kinds"),
+    ("sessions.ledger", "sessions.program_kinds"),
+    ("sessions.records",),
+    ("sessions.live",),
+    ("sessions.directory",),
+    ("http.connection", "http.docs", "http.health_check", "http.metrics", "http.openapi", "http.probe"),
+    ("http.problems", "http.receiving"),
+    ("http.dependencies", "http.middleware"),
+    ("http.hot", "routers"),
     ("main",),
     ("cli",),
 )
 
 OUTSIDE = {"engine": {"ml_dtypes", "numpy", "scipy"}}  # what else a package may import, beside the standard library
 WEB = {"fastapi", "starlette", "uvicorn"}
-WITHOUT_WEB = ("app.core", "app.program", "app.stores", "app.wire")
+WITHOUT_WEB = ("app.evaluate", "app.program", "app.sessions", "app.stores", "app.wire")
 
 LONGEST_FILE = 600
 MEDIAN_FUNCTION = 10
@@ -175,6 +188,11 @@ def test_what_needs_no_web_framework_imports_none() -> None:
     assert not [where(module, found) for module, found in inside if found.module.split(".")[0] in WEB]
 
 
+def test_a_store_sees_rows_and_bytes_only() -> None:
+    inside = ((module, found) for module, found in all_imports() if module.startswith("app.stores"))
+    assert not [where(module, found) for module, found in inside if found.module.split(".")[0] == "engine"]
+
+
 def test_the_app_uses_the_public_surface_of_the_engine_only() -> None:
     aliases = (a for node in TREES["engine"].body if isinstance(node, ast.ImportFrom) for a in node.names)
     public = {None, *engine.__all__, *(alias.asname for alias in aliases if alias.asname)}
@@ -210,13 +228,13 @@ def test_the_median_function_is_short(package: str) -> None:
         ("engine.ops.shape.views", "from engine.ops.reduce import sums", False),
         ("engine.errors", "import app.settings", True),
         ("app.wire.codec", "from app.stores import memory", True),
-        ("app.core.evaluate", "from app.wire import codec", False),
-        ("app.limits", "from app.core import evaluate", True),
-        ("app.core.evaluate", "from app.routers import evaluate", True),
+        ("app.evaluate.run", "from app.wire import codec", False),
+        ("app.limits", "from app.evaluate import run", True),
+        ("app.evaluate.run", "from app.routers import evaluate", True),
     ],
 )
 def test_an_arrow_that_turns_back_is_seen(module: str, line: str, refused: bool) -> None:
-    modules = MODULES | {"app.core.evaluate", "app.routers.evaluate", "engine.ops", "engine.op"}
+    modules = MODULES | {"app.evaluate.run", "app.routers.evaluate", "engine.ops", "engine.op"}
     (found,) = imports(ast.parse(line), module)
     assert turns_back(module, found.target(modules)) is refused
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
 
-from app.problems import MEDIA_TYPE
+from app.http.problems import MEDIA_TYPE
 from app.wire.codec import Format
 
 Responses = dict[int | str, dict[str, Any]]

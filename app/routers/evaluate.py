@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from app.dependencies import ComputeDep
+from app.http.dependencies import ComputeDep
 from app.routers.declaration import COMPUTING, answer, problems, request_body
 
 router = APIRouter(tags=["evaluate"])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Response
 
-from app.dependencies import ServicesDep, owner_of
 from app.errors import Overloaded
-from app.metrics import MEDIA_TYPE
+from app.http.dependencies import ServicesDep, owner_of
+from app.http.metrics import MEDIA_TYPE
 from app.routers.declaration import Responses, problems, reference
 
 router = APIRouter(tags=["operations"])

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from app.core.replies import Reply
-from app.core.session import Session
-from app.dependencies import ChangeDep, Exchange, ReadDep
+from app.http.dependencies import ChangeDep, Exchange, ReadDep
 from app.routers.declaration import CHANGING, READING, answer, problems, request_body
+from app.sessions.session import Session
 from app.stores.base import Head
 from app.wire import codec
 from app.wire.messages import BackwardRequest, RunRequest, SessionRequest, ZeroGradRequest
+from app.wire.reply import Reply
 
 router = APIRouter(tags=["sessions"])
 DOCUMENT: dict[str, Any] = {codec.MSGPACK.value: {"schema": {"type": "string", "format": "binary"}}}

@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
-from app.core.replies import Reply
-from app.core.session import Session
-from app.dependencies import ChangeDep, Exchange, ReadDep
+from app.http.dependencies import ChangeDep, Exchange, ReadDep
 from app.program import graphs
 from app.routers.declaration import CHANGING, READING, answer, problems, request_body
 from app.routers.sessions import SessionId, change, look
+from app.sessions.session import Session
 from app.stores.base import Head
 from app.wire.messages import TensorPatch
+from app.wire.reply import Reply
 
 router = APIRouter(tags=["tensors"])
 TensorName = Annotated[

@@ -1,6 +1,6 @@
 """What a store of sessions promises. One suite of tests runs over every implementation.
 
-A store knows nothing of tensors: a session is a head, a list of records (``app.stores.schema``), and blocks of memory.
+A store knows nothing of tensors: a session is a head, records (``app.sessions.schema``), and blocks of memory.
 """
 
 from __future__ import annotations

@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 import pybase64
 
+from app.wire.nonfinite import SPECIAL, Worded
 from app.wire.numbers import Numbers
-from app.wire.words import SPECIAL, Worded
 from engine import Tensor, dtypes, modes, tensors
 
 Place = tuple[str | int, ...]

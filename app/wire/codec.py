@@ -20,7 +20,7 @@ import numpy as np
 import orjson
 
 from app.wire import numbers
-from app.wire.words import Worded
+from app.wire.nonfinite import Worded
 
 if sys.version_info >= (3, 14):
     from compression import zstd

@@ -1,6 +1,6 @@
 """Plans: a recorded run of a pure graph as straight-line kernel calls, replayed on other values.
 
-How a caller (``app.core.evaluate``) uses it. The first request of a program runs eagerly under a recorder; what it
+How a caller (``app.evaluate.run``) uses it. The first request of a program runs eagerly under a recorder; what it
 returned beside values (shapes, dtypes, ``grad_fn`` names) is the same for every replay, and the caller keeps it::
 
     key = (program, tuple((name, array.shape, array.dtype.str, requires_grad), ...))

@@ -9,7 +9,7 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import settings
 
-from app.dependencies import Services
+from app.http.dependencies import Services
 from app.limits import Limits
 from app.main import create_app
 from app.settings import Settings

@@ -13,7 +13,7 @@ from app.settings import Settings
 from app.stores.base import SessionStore, StoreError
 from app.stores.memory import MemoryStore
 from tests.app.conftest import Client, Serve
-from tests.app.sessions import directory_over, opened, picture_in, run_code
+from tests.app.session_cases import directory_over, opened, picture_in, run_code
 
 CALLS = frozenset(name for name in vars(SessionStore) if not name.startswith("_")) - {"open", "close"}
 KEY = {"Idempotency-Key": "once"}

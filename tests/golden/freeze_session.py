@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from app.stores import schema
+from app.sessions import schema
 from app.stores.memory import MemoryStore
-from tests.app.sessions import directory_over, opened, run_code
+from tests.app.session_cases import directory_over, opened, run_code
 
 PROGRAMS = (
     """

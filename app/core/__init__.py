@@ -1,1 +1,0 @@
-"""Use cases: what the service does, without a web framework."""

@@ -1,0 +1,1 @@
+"""Stateless runs and their plans: execute a program, remember it, replay it."""

@@ -1,0 +1,228 @@
+"""Stateless evaluation as requests come: a program that comes again runs as a plan.
+
+The first time a program is seen it runs eagerly; the second time it runs under a recorder, which leaves a plan and a
+template of its answer; from then on requests with inputs of the same shapes and dtypes replay them. The key of both is
+what the request says beside its numbers, as bytes. A graph that has no plan is remembered, too.
+
+What takes no longer than the way to a thread and back is computed where it is asked: plans of few elements, and eager
+runs that stay within a small budget. One that does not is given up, and starts again in a thread.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Hashable
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Final
+
+from app.evaluate import plan_cache
+from app.evaluate.execution import budget_of
+from app.evaluate.run import answer_to, evaluate, fresh
+from app.limits import Limits
+from app.wire import codec, envelope
+from app.wire.arrays import Encoding
+from app.wire.envelope import Array
+from app.wire.messages import RunRequest
+from app.wire.reply import Reply
+from app.wire.template import Template, noting
+from engine import errors, modes, tensors
+from engine import plan as plans
+
+QUICK_BYTES: Final = 2**14  # of a body, and elements that a plan touches, up to which nothing is worth a thread
+QUICK_ELEMENTS: Final = 50_000
+SMALL_ELEMENTS: Final = 2**10  # of one tensor, bytes of all, and seconds, up to which an eager run is worth none either
+SMALL_BYTES: Final = 2**18
+SMALL_S: Final = 0.001
+SEEN: Final = 2**14  # programs of which it is remembered that they came once
+_UNUSED: Final = modes.State()  # whose generator and print options no plan asks for
+
+
+def _bare_state(budget: modes.Budget | None = None) -> modes.State:
+    """The state that requests are read and plans are replayed in: they look at the budget and change nothing."""
+    return modes.State(print_options=_UNUSED.print_options, generator=_UNUSED.generator, warnings=[], budget=budget)
+
+
+_BARE: Final = _bare_state()
+
+
+@dataclass(slots=True)  # not frozen: one is made for every request, and that takes three times as long
+class Call:
+    """A request as it came."""
+
+    body: codec.Body
+    content_type: str | None = None
+    content_encoding: str | None = None
+    accept: str | None = None
+    encoding: str | None = None  # of the query
+    parts: envelope.Parts | None = None  # once read; the numbers in them are nobody else's
+    was_read: bool = False
+
+    def data_encoding(self, asked: str | None, form: codec.Format) -> Any:
+        """How tensor data are written: as the body asks, else the query, else what suits the format."""
+        return asked or self.encoding or ("raw" if form is codec.MSGPACK else "json")
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A plan, and the template of its answers."""
+
+    plan: plans.Plan
+    template: Template
+
+    @property
+    def nbytes(self) -> int:
+        return self.plan.nbytes + self.template.nbytes
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether a replay takes no longer than to hand it to a thread."""
+        return self.plan.elements <= QUICK_ELEMENTS
+
+
+@dataclass(frozen=True, slots=True)
+class Unplanned:
+    """A graph without a plan; whether an eager run of it may be small, as far as is known."""
+
+    is_small: bool = True
+    nbytes: int = 100
+
+
+class Evaluator:
+    """Answers calls; for many threads."""
+
+    def __init__(self, limits: Limits, count: int = 1_000, nbytes: int = 2**26) -> None:
+        self._limits = limits
+        self.plans: plan_cache.PlanCache[Compiled | Unplanned] = plan_cache.PlanCache(count, nbytes)
+        self._seen: OrderedDict[int, None] = OrderedDict()
+        self._lock = Lock()
+
+    def counts(self) -> dict[str, float]:
+        """How many plans there are, for the metrics."""
+        return {"plans": len(self.plans), "plans_bytes": self.plans.nbytes}
+
+    def quick(self, call: Call) -> Reply | None:
+        """The answer, if it takes next to no time; ``None`` where it takes a thread, maybe to find that out."""
+        if len(call.body) > QUICK_BYTES or call.content_encoding:
+            return None
+        form = codec.answer_format(call.accept)
+        with modes.use(_BARE):
+            parts = self._read(call, call.body)
+            key = None if parts is None else self._key(parts, call, form)
+            found = None if key is None else self.plans.get(key)
+            if parts is None or found is None:  # seen once, it is to be recorded, which takes longer than a run
+                return None if hash(key) in self._seen else self._small(call, form, key)
+            if isinstance(found, Compiled):
+                return self._replayed(found, parts.arrays) if found.is_quick else None
+            if not found.is_small:
+                return None
+            reply = self._small(call, form)
+            if reply is None:
+                self.plans.put(key, Unplanned(is_small=False))
+            return reply
+
+    def _small(self, call: Call, form: codec.Format, key: Hashable = None) -> Reply | None:
+        """The answer of an eager run that turns out to be small. Nothing has happened, if it does not.
+
+        A ``key`` is noted: next time there may be a plan.
+        """
+        limits = self._limits
+        request = self._request(call, call.body)
+        budget = modes.Budget(
+            min(SMALL_ELEMENTS, limits.tensor_elements), min(SMALL_BYTES, limits.intermediate_bytes),
+            min(SMALL_S, limits.seconds),
+        )  # fmt: skip
+        try:
+            answer = evaluate(request, limits, call.data_encoding(request.encoding, form), budget)
+        except errors.BudgetError:
+            call.parts, call.was_read = None, False  # the run may have written to them
+            return None
+        if key is not None and not request.include:
+            self._came_before(key)
+        return _reply(codec.encode(answer, form), form)
+
+    def answer(self, call: Call) -> Reply:
+        """The answer to a call. Raises what ``app.http.problems`` knows."""
+        form = codec.answer_format(call.accept)
+        codec.request_format(call.content_type)  # refused, if it is to be, before a long body is opened
+        body = codec.decompress(call.body, call.content_encoding, self._limits)
+        with modes.use(_bare_state(budget_of(self._limits))):
+            parts = self._read(call, body)
+            key = None if parts is None else self._key(parts, call, form)
+            found = None if key is None else self.plans.get(key)
+            if parts is not None and isinstance(found, Compiled):
+                reply = self._replayed(found, parts.arrays)
+                if reply is not None:
+                    return reply
+            request = self._request(call, body)
+            encoding = call.data_encoding(request.encoding, form)
+            if parts is not None and found is None and not request.include and self._came_before(key):
+                return self._recorded(request, parts, key, encoding, form)
+            return _reply(codec.encode(evaluate(request, self._limits, encoding), form), form)
+
+    def _read(self, call: Call, body: codec.Body) -> envelope.Parts | None:
+        if not call.was_read:
+            call.parts = envelope.read(body, codec.request_format(call.content_type), self._limits)
+            call.was_read = True
+        return call.parts
+
+    def _request(self, call: Call, body: codec.Body) -> RunRequest:
+        """The whole request, read the usual way, but for tensors that are known already."""
+        form = codec.request_format(call.content_type)
+        request = RunRequest.model_validate(codec.decode_request(body, form, self._limits) if body else {})
+        if call.parts is not None:
+            _put_tensors(request, call.parts)
+        return request
+
+    def _key(self, parts: envelope.Parts, call: Call, form: codec.Format) -> Hashable:
+        return parts.key, call.data_encoding(parts.encoding, form), form is codec.JSON
+
+    def _came_before(self, key: Hashable) -> bool:
+        """Whether a program is here for the second time. Only digests are kept: clients choose the keys."""
+        digest = hash(key)
+        with self._lock:
+            if digest in self._seen:
+                del self._seen[digest]
+                return True
+            self._seen[digest] = None
+            if len(self._seen) > SEEN:
+                self._seen.popitem(last=False)
+            return False
+
+    def _replayed(self, compiled: Compiled, arrays: list[Array]) -> Reply | None:
+        """The answer of a plan; ``None`` where it refuses: an eager run finds the node and the words."""
+        try:  # the key tells that the arrays fit; a quick plan was within the limits when it was recorded
+            results = compiled.plan.replay(arrays) if compiled.is_quick else compiled.plan(*arrays)
+        except errors.BudgetError:
+            raise
+        except errors.EngineError:
+            return None
+        template = compiled.template
+        return Reply(200, template.fill(results), template.media_type)
+
+    def _recorded(
+        self, request: RunRequest, parts: envelope.Parts, key: Hashable, encoding: Encoding, form: codec.Format
+    ) -> Reply:
+        """Run eagerly, and keep how."""
+        slots = noting(encoding)
+        with fresh(self._limits):
+            with plans.Recorder(parts.arrays) as notes:
+                answer = answer_to(request, self._limits, slots)
+            plan = plans.planned(notes, slots.arrays)
+        template = Template(answer, slots, form)
+        self.plans.put(key, Compiled(plan, template) if isinstance(plan, plans.Plan) else Unplanned())
+        return _reply(template.fill(slots.arrays), form)
+
+
+def _put_tensors(request: RunRequest, parts: envelope.Parts) -> None:
+    """Put the tensors that were read for the key into the request: nobody reads them twice, a recorder knows them."""
+    leaves = map(tensors.from_array, parts.arrays, parts.flags)
+    for name in request.inputs:
+        request.inputs[name] = next(leaves)
+    for number, root in enumerate(request.backward):
+        if root.gradient is not None:
+            request.backward[number] = root.model_copy(update={"gradient": next(leaves)})
+
+
+def _reply(body: bytes, form: codec.Format) -> Reply:
+    return Reply(200, body, form.value)

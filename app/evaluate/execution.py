@@ -1,0 +1,197 @@
+"""One run of a request over a namespace: bind the inputs, run the program, sweep, and say what came out.
+
+Shared by the stateless evaluation and by sessions; it works under the engine state in force and changes the namespace
+it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from time import perf_counter
+from typing import Any
+
+from app.errors import CallError, InvalidRequest
+from app.evaluate.cancellation import watch
+from app.limits import Limits
+from app.program import graphs, interpret
+from app.program.from_code import parse_code
+from app.program.from_nodes import parse_nodes
+from app.program.tree import Program, is_name
+from app.program.values import encode_value, is_encodable, lookup
+from app.wire.arrays import Encoding, Place, decode_tensor, encode_tensor
+from app.wire.messages import Root, RunRequest
+from engine import Tensor, errors, modes, tape
+
+Namespace = dict[str, Any]
+
+
+def fresh_state() -> modes.State:
+    """The engine state of a program that has just started: defaults, and random numbers nobody can foresee."""
+    return modes.State()
+
+
+def budget_of(limits: Limits) -> modes.Budget:
+    """What one request may use, its time counted from now."""
+    return watch(modes.Budget(limits.tensor_elements, limits.intermediate_bytes, limits.seconds))
+
+
+def parse(request: RunRequest, limits: Limits) -> Program:
+    """The program of a request, from whichever spelling it has."""
+    if request.code is not None and request.nodes is None:
+        return parse_code(request.code, limits)
+    if request.nodes is not None and request.code is None:
+        return parse_nodes(request.nodes, limits)
+    raise InvalidRequest("give either 'nodes' or 'code'", [(("nodes",), "expected exactly one of nodes and code")])
+
+
+def execute(request: RunRequest, namespace: Namespace, limits: Limits, encoding: Encoding) -> dict[str, Any]:
+    """Run ``request`` over ``namespace``; the answer, whose data may still look into the tensors."""
+    clock = _Clock()
+    program = parse(request, limits)
+    inputs = bind_inputs(request.inputs, namespace, limits)
+    clock.lap("parse")
+    outcome = interpret.run(program, namespace, limits=limits)
+    clock.lap("run")
+    graph = _graph(request, outcome, namespace, limits)  # before the sweep, which frees what nodes save
+    sweep(request.backward, namespace, limits, request.retain_graph, request.create_graph)
+    clock.lap("backward")
+    answer = _results(request, _shown(request, outcome, namespace), encoding)
+    answer["grads"] = _grads(request.grads, inputs, namespace, encoding)
+    answer["prints"], answer["warnings"] = outcome.prints, list(modes.current().warnings or ())
+    clock.lap("collect")
+    extras = {"graph": graph, "timings": clock.seconds}
+    return answer | {name: extras[name] for name in request.include}
+
+
+def _shown(request: RunRequest, outcome: interpret.Outcome, namespace: Namespace) -> dict[str, Any]:
+    """The values to return, by name."""
+    if request.outputs is not None:
+        return {name: value_named(name, namespace, ("outputs", i)) for i, name in enumerate(request.outputs)}
+    if request.code is not None:
+        return {name: namespace[name] for name in outcome.named if name in namespace}
+    return {} if outcome.last is None else {outcome.last: namespace[outcome.last]}
+
+
+def _graph(
+    request: RunRequest, outcome: interpret.Outcome, namespace: Namespace, limits: Limits
+) -> dict[str, Any] | None:
+    if "graph" not in request.include:
+        return None
+    shown = _shown(request, outcome, namespace)
+    roots = {name: value for name, value in shown.items() if isinstance(value, Tensor)}
+    return graphs.as_json(graphs.collect(roots, namespace, limits))
+
+
+def _results(request: RunRequest, shown: dict[str, Any], encoding: Encoding) -> dict[str, Any]:
+    """``outputs`` and ``values``; with code, each output has its grad."""
+    encode = record_with_grad if request.code is not None else encode_tensor
+    outputs: dict[str, Any] = {}
+    values: dict[str, Any] = {}
+    for name, value in shown.items():
+        if isinstance(value, Tensor):
+            outputs[name] = encode(value, encoding)
+        elif request.code is None and _is_multiple(value):
+            parts = {f"{name}.{i}": part for i, part in enumerate(value)}
+            outputs |= {part: encode(tensor, encoding) for part, tensor in parts.items() if tensor is not None}
+        elif is_encodable(value):
+            values[name] = encode_value(value, lambda tensor: encode_tensor(tensor, encoding))
+    return {"outputs": outputs, "values": values}
+
+
+def _is_multiple(value: object) -> bool:
+    """Whether this is a multi-output result: tensors, and ``None`` for those that do not exist."""
+    if not isinstance(value, tuple | list) or not value:
+        return False
+    return all(part is None or isinstance(part, Tensor) for part in value)
+
+
+def _grads(
+    names: list[str] | None, inputs: dict[str, Tensor], namespace: Namespace, encoding: Encoding
+) -> dict[str, Any]:
+    if names is None:
+        leaves = {name: leaf for name, leaf in inputs.items() if leaf.requires_grad}
+    else:
+        leaves = {name: tensor_named(name, namespace, ("grads", i)) for i, name in enumerate(names)}
+    return {name: encode_grad(leaf, encoding) for name, leaf in leaves.items()}
+
+
+def bind_inputs(inputs: dict[str, Any], namespace: Namespace, limits: Limits) -> dict[str, Tensor]:
+    """Make every input a leaf under its name."""
+    leaves = {}
+    for name, raw in inputs.items():
+        check_name(name, ("inputs", name))
+        leaves[name] = raw if isinstance(raw, Tensor) else decode_tensor(raw, limits, ("inputs", name))
+    namespace.update(leaves)
+    return leaves
+
+
+def check_name(name: str, place: Place) -> None:
+    """Refuse what cannot name a tensor."""
+    if not is_name(name):
+        raise InvalidRequest("names are up to 128 letters, digits, '_' or '-'", [(place, "not a name")])
+
+
+def sweep(
+    roots: Iterable[Root],
+    namespace: Namespace,
+    limits: Limits,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: list[Tensor] | None = None,
+) -> None:
+    """Carry the cotangents of all roots back together. What the engine refuses is a ``CallError``; limits pass."""
+    roots = list(roots)
+    if not roots:
+        return
+    tensors = [tensor_named(root.tensor, namespace, ("backward", i, "tensor")) for i, root in enumerate(roots)]
+    gradients = [_gradient(root, limits, ("backward", i, "gradient")) for i, root in enumerate(roots)]
+    try:
+        tape.backward(tensors, gradients, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
+    except MemoryError:
+        raise
+    except errors.EngineError as error:
+        raise CallError(str(error), error.exception, ("backward",)) from error
+
+
+def _gradient(root: Root, limits: Limits, place: Place) -> Tensor | None:
+    raw = root.gradient
+    return raw if raw is None or isinstance(raw, Tensor) else decode_tensor(raw, limits, place)
+
+
+def value_named(name: str, namespace: Namespace, place: Place) -> Any:
+    """What ``name`` (also ``q.0``, ``x.grad``) stands for. Raises ``InvalidRequest``."""
+    try:
+        return lookup(namespace, name)
+    except LookupError:
+        raise InvalidRequest("a name that nothing is bound to", [(place, "no tensor has this name")]) from None
+
+
+def tensor_named(name: str, namespace: Namespace, place: Place) -> Tensor:
+    """The tensor of that name. Raises ``InvalidRequest``."""
+    value = value_named(name, namespace, place)
+    if not isinstance(value, Tensor):
+        raise InvalidRequest("a name that is bound to something else than a tensor", [(place, "not a tensor")])
+    return value
+
+
+def record_with_grad(tensor: Tensor, encoding: Encoding) -> dict[str, Any]:
+    """The record of a tensor, and in it that of its ``grad``."""
+    return {**encode_tensor(tensor, encoding, qualified=True), "grad": encode_grad(tensor, encoding)}
+
+
+def encode_grad(tensor: Tensor, encoding: Encoding) -> dict[str, Any] | None:
+    """The record of ``tensor.grad``, or ``None``."""
+    return None if tensor.grad is None else encode_tensor(tensor.grad, encoding, qualified=True)
+
+
+class _Clock:
+    """Seconds spent in each part."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = perf_counter()
+
+    def lap(self, part: str) -> None:
+        """The time since the last lap was spent on ``part``."""
+        now = perf_counter()
+        self.seconds[part], self._last = now - self._last, now

@@ -1,0 +1,50 @@
+"""Stateless evaluation: a fresh namespace and a fresh engine state, and nothing is kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.evaluate.execution import budget_of, execute, fresh_state
+from app.limits import Limits
+from app.program import interpret
+from app.program.from_code import parse_code
+from app.wire.arrays import Encoding
+from app.wire.messages import RunRequest
+from engine import modes
+
+Answer = dict[str, Any]
+
+
+def evaluate(request: RunRequest, limits: Limits, encoding: Encoding, budget: modes.Budget | None = None) -> Answer:
+    """The answer to ``request``. Encode it at once: its data may look into tensors.
+
+    ``budget`` is what the run may use, where it is less than the limits allow.
+    """
+    with fresh(limits, budget):
+        return answer_to(request, limits, encoding)
+
+
+def fresh(limits: Limits, budget: modes.Budget | None = None) -> modes.use:
+    """Within it, the engine is as a program finds it that has just started, with what one request may use."""
+    state = fresh_state()
+    state.warnings, state.budget = [], budget or budget_of(limits)
+    return modes.use(state)
+
+
+def answer_to(request: RunRequest, limits: Limits, encoding: Encoding) -> Answer:
+    """The answer to ``request`` under the state in force."""
+    answer = execute(request, {}, limits, encoding)
+    if request.code is None:  # what a list of nodes seldom has is there when it has it
+        for name in ("values", "prints", "warnings"):
+            if not answer[name]:
+                del answer[name]
+    return answer
+
+
+def run_code(text: str, limits: Limits | None = None) -> interpret.Outcome:
+    """Run a program by itself: for the command line."""
+    limits = limits or Limits()
+    state = fresh_state()
+    state.budget = budget_of(limits)
+    with modes.use(state):
+        return interpret.run(parse_code(text, limits), {}, limits=limits)

@@ -1,0 +1,62 @@
+"""The hot route: ``POST /v1/evaluate`` without the framework's router, dependencies and response classes.
+
+It answers as the documented route of the same path, over the same core; requests with a query go that way. Keys,
+limits, request ids, metrics, cancellation and problems are the same pieces, called directly. What can be answered at
+once does not even get here by ASGI (``app.http.connection``).
+"""
+
+from __future__ import annotations
+
+from starlette.types import Receive, Scope, Send
+
+from app.evaluate.cancellation import Stop
+from app.evaluate.evaluator import Call
+from app.http.connection import Given, first_of
+from app.http.dependencies import Services, owner_for
+from app.http.middleware import headers_of
+from app.http.receiving import Watch, read_body
+from app.wire.codec import Body
+from app.wire.reply import Reply
+
+
+class EvaluateRoute:
+    """An ASGI application; what it raises, ``app.http.middleware`` answers."""
+
+    path = "/v1/evaluate"  # for the metrics
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["route"] = self
+        reply = await self._reply(scope, receive)
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers_of(reply)})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    def at_once(self, given: Given, body: bytes) -> Reply | None:
+        """The answer to a small request, if it takes next to no time. Raises what an answer would tell."""
+        self._admit(given)
+        return self._services.evaluator.quick(_call(given, body))
+
+    async def _reply(self, scope: Scope, receive: Receive) -> Reply:
+        services, given = self._services, first_of(scope["headers"])
+        self._admit(given)
+        call = _call(given, await read_body(receive, _text(given, b"content-length"), services.limits))
+        reply = services.evaluator.quick(call)
+        if reply is not None:
+            return reply
+        stop = Stop()
+        with Watch(receive, stop):
+            return await services.workers.run(lambda: stop.under(lambda: services.evaluator.answer(call)))
+
+    def _admit(self, given: Given) -> None:
+        owner_for(self._services, _text(given, b"authorization") or "")
+
+
+def _call(given: Given, body: Body) -> Call:
+    return Call(body, _text(given, b"content-type"), _text(given, b"content-encoding"), _text(given, b"accept"))
+
+
+def _text(given: Given, name: bytes) -> str | None:
+    value = given.get(name)
+    return None if value is None else value.decode("latin-1")

@@ -1,0 +1,125 @@
+"""The outermost layer of every request: an id, a count, and a problem for what nobody expected."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from itertools import count
+from time import perf_counter
+from typing import Final, Protocol
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.http.connection import Answer, Given, Headers, first_of
+from app.http.metrics import Metrics
+from app.http.problems import response_to
+from app.wire.reply import Reply
+
+_ID: Final = re.compile(r"[\w.-]{1,64}")
+_PROCESS: Final = secrets.token_hex(6)
+_NUMBERS: Final = count(1)
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class Observation:
+    """ASGI middleware. An ``X-Request-Id`` of the client is kept, so that both logs can be joined."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self.app, self.metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started, answer = perf_counter(), _Sender(send, _request_id(scope["headers"]))
+        scope["request_id"] = answer.request_id
+        self.metrics.in_flight += 1
+        try:
+            await self._answer(scope, receive, answer)
+        finally:
+            self.metrics.in_flight -= 1
+            method = scope["method"] if scope["method"] in METHODS else "other"
+            self.metrics.observe(_route(scope), method, answer.status, perf_counter() - started)
+
+    async def _answer(self, scope: Scope, receive: Receive, answer: _Sender) -> None:
+        try:
+            await self.app(scope, receive, answer)
+        except Exception as error:
+            if answer.status:
+                raise  # half an answer is out: all that is left is to break the connection
+            await response_to(error, answer.request_id)(scope, receive, answer)
+
+
+class _Sender:
+    """``send``, with the status noted and the request's id added."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self.send, self.request_id, self.status = send, request_id, 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            message["headers"] = [*message.get("headers", ()), (b"x-request-id", self.request_id.encode())]
+        await self.send(message)
+
+
+class ShortcutRoute(Protocol):
+    """A route that can answer some requests where they are read."""
+
+    path: str
+
+    def at_once(self, given: Given, body: bytes) -> Reply | None:
+        """The answer to a request with the headers ``given``, or ``None`` if it takes time to find.
+
+        Raises what ``app.http.problems`` knows.
+        """
+
+
+class ObservedShortcut:
+    """A short cut to a route (``app.http.connection``), with what ``Observation`` adds."""
+
+    def __init__(self, method: str, route: ShortcutRoute, metrics: Metrics) -> None:
+        self._method, self._route, self._metrics = method, route, metrics
+
+    def __call__(self, headers: Headers, body: bytes) -> Answer | None:
+        started, given = perf_counter(), first_of(headers)
+        request_id = _accepted(given.get(b"x-request-id"))
+        try:
+            reply = self._route.at_once(given, body)
+        except Exception as error:
+            response = response_to(error, request_id)
+            status, known, body = response.status_code, response.raw_headers, bytes(response.body)
+        else:
+            if reply is None:
+                return None
+            status, known, body = reply.status, headers_of(reply), reply.body
+        self._metrics.observe(self._route.path, self._method, status, perf_counter() - started)
+        return Answer(status, [*known, (b"x-request-id", request_id.encode())], body)
+
+
+def headers_of(reply: Reply) -> Headers:
+    """The headers that every reply of a hot route has."""
+    return [(b"content-length", b"%d" % len(reply.body)), (b"content-type", reply.media_type.encode())]
+
+
+def _request_id(headers: Headers) -> str:
+    return _accepted(next((value for name, value in headers if name == b"x-request-id"), None))
+
+
+def _accepted(given: bytes | None) -> str:
+    """The id that a client gave, if it is one, else a new one."""
+    if given is not None:
+        text = given.decode("latin-1")
+        if _ID.fullmatch(text):
+            return text
+    return _next_id()
+
+
+def _next_id() -> str:
+    """An id that no other request has: a number behind the process's own random word."""
+    return f"{_PROCESS}-{next(_NUMBERS)}"
+
+
+def _route(scope: Scope) -> str:
+    """The template of the path, ``/v1/sessions/{sid}``."""
+    return getattr(scope.get("route"), "path", "other")

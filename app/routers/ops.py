@@ -1,0 +1,38 @@
+"""What the service can do: its ops and its limits."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from app.http.dependencies import ReadDep, response
+from app.program import catalog
+from app.routers.declaration import answer, problems
+
+router = APIRouter(tags=["catalog"])
+
+
+@router.get("/v1/ops", operation_id="listOps", summary="List every op", responses={**answer("OpPage"), **problems()})
+async def list_ops(exchange: ReadDep) -> Response:
+    """Names are PyTorch's, so PyTorch's documentation holds."""
+    return response(exchange.reply({"ops": catalog.summaries()}))
+
+
+@router.get(
+    "/v1/ops/{op}", operation_id="getOp", summary="Read about an op", responses={**answer("OpAnswer"), **problems(404)}
+)
+async def get_op(
+    exchange: ReadDep, op: Annotated[str, Path(description="`add`, `linalg.solve`.", max_length=128)]
+) -> Response:
+    """Signature, what it does, which arguments are differentiable, and its grad_fn."""
+    return response(exchange.reply(catalog.describe(op)))
+
+
+@router.get(
+    "/v1/limits", operation_id="getLimits", summary="Every limit in force",
+    responses={**answer("Limits"), **problems()},
+)  # fmt: skip
+async def get_limits(exchange: ReadDep) -> Response:
+    """A request over one of them is answered 413 (504 for the time, 429 for sessions) before the work."""
+    return response(exchange.reply(exchange.limits.model_dump()))

@@ -1,0 +1,349 @@
+"""The sessions of all owners: make, find, list, change, move and drop them.
+
+A command runs on a live session in one transaction: the engine's journal undoes what it did to tensors if it fails, and
+the store takes the change, with the answer to its Idempotency-Key, only at the version the command began with. Whoever
+loses that race begins again from the new state.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+import secrets
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from app.errors import Gone, InvalidRequest, NotFound, Overloaded, TooMany, VersionConflict
+from app.limits import Limits
+from app.program.interpret import REFUSALS
+from app.program.tree import is_name
+from app.sessions import schema
+from app.sessions.idempotency import Key, Replies, answer_for
+from app.sessions.live import Cache, Live
+from app.sessions.program_kinds import kinds
+from app.sessions.records import Draft
+from app.sessions.session import Session, check_size, transaction
+from app.sessions.value_kinds import Malformed, NotStorable
+from app.stores.base import Bounds, Claim, Conflict, Head, Loaded, SessionStore, StoreError, Swept
+from app.wire.reply import Reply
+from engine import errors as engine_errors
+from engine import modes
+
+Result = TypeVar("Result")
+_CURSOR: Final = re.compile(r"(\d{1,12}\.\d{1,9})_([\w-]{1,64})", re.ASCII)
+_ID: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
+RENEWAL: Final = 0.05  # reading renews a session's time when this part of it is over
+_UNSOUND: Final = (*REFUSALS, NotStorable)
+PAUSE_S: Final = 0.02  # the longest wait of a loser before it begins again, at first
+
+log = logging.getLogger("gradserve")
+
+
+@dataclass(frozen=True, slots=True)
+class Precondition:
+    """What a request asks to hold, and the key that makes it safe to repeat."""
+
+    version: int | None = None
+    key: Key | None = None
+
+
+class Export(msgspec.Struct, forbid_unknown_fields=True, tag="gradserve.session", tag_field="format"):
+    """A session as a document: its life, and everything in it as one record."""
+
+    ttl_seconds: float
+    record: bytes
+
+
+class Directory:
+    """Use cases over a store. Commands on one session must come one at a time."""
+
+    def __init__(self, store: SessionStore, limits: Limits, cache_bytes: int = 2**28) -> None:
+        self.store, self.limits = store, limits
+        self.replies = Replies(store)
+        self.cache = Cache(cache_bytes)
+        self.events: Counter[str] = Counter()
+        self._kinds = kinds(limits)
+
+    # -- to begin and to end ----------------------------------------------------------------------------------------
+    def create(
+        self, owner: str, ttl_seconds: float | None, write: Callable[[Head], Reply], key: Key | None = None
+    ) -> Reply:
+        """A new, empty session."""
+        return self.replies.once(
+            owner, key, lambda claim: self._add(owner, Live(self._head(owner, ttl_seconds), self._kinds), write, claim)
+        )
+
+    def _head(self, owner: str, ttl_seconds: float | None) -> Head:
+        ttl = min(ttl_seconds or self.limits.session_ttl_seconds, self.limits.session_ttl_seconds)
+        now = time.time()
+        return Head(secrets.token_urlsafe(18), owner, 0, now, now + ttl, ttl)
+
+    def _add(self, owner: str, live: Live, write: Callable[[Head], Reply], claim: Claim | None) -> Reply:
+        draft = live.draft(modes.Journal(), live.names, self.limits.session_bytes)
+        if self.store.usage(owner, time.time()).sessions >= self.limits.sessions:
+            raise TooMany("sessions", self.limits.sessions)
+        self._check_growth(owner, 0, draft)
+        head = replace(live.head, nbytes=draft.nbytes)
+        reply = write(head)
+        self.store.add(head, draft.change, answer_for(claim, reply))
+        live.accept(draft, head, live.names)
+        self.cache.put(live)
+        return reply
+
+    def remove(self, owner: str, sid: str, precondition: Precondition, reply: Reply) -> Reply:
+        """Drop a session with all its tensors."""
+
+        def work(claim: Claim | None) -> Reply:
+            _check_version(self.find(owner, sid), precondition.version)
+            try:
+                self.store.remove(sid, precondition.version, answer_for(claim, reply))
+            except Conflict as conflict:
+                raise VersionConflict(conflict.version or 0) from None
+            self.cache.take(sid)
+            return reply
+
+        return self.replies.once(owner, precondition.key, work)
+
+    def counts(self) -> dict[str, float]:
+        """How sessions are being found, for the metrics."""
+        live: dict[str, float] = {"sessions_live": len(self.cache), "sessions_live_bytes": self.cache.nbytes}
+        return live | {f"sessions_{event}": self.events[event] for event in ("catch_ups", "conflicts", "loads")}
+
+    def sweep(self) -> Swept:
+        """Drop what has expired."""
+        limits = self.limits
+        bounds = Bounds(limits.idempotency_seconds, limits.idempotency_keys, limits.idempotency_bytes)
+        return self.store.sweep(time.time(), bounds)
+
+    # -- to look ----------------------------------------------------------------------------------------------------
+    def find(self, owner: str, sid: str) -> Head:
+        """The session's head. Raises ``NotFound``, also for another owner's, or ``Gone``."""
+        head = self.store.head(sid) if _ID.fullmatch(sid) else None
+        if head is None:
+            if _ID.fullmatch(sid) and self.store.expired(sid) == owner:
+                raise Gone("this session has expired")
+            raise NotFound("session")
+        if head.owner != owner:
+            raise NotFound("session")
+        if head.expires_at <= time.time():
+            raise Gone("this session has expired")
+        return head
+
+    def page(self, owner: str, cursor: str | None, size: int) -> tuple[Sequence[Head], str | None]:
+        """One page of heads, and the cursor of the next."""
+        after = None if cursor is None else _read_cursor(cursor)
+        heads = self.store.page(owner, time.time(), after, size + 1)
+        if len(heads) <= size:
+            return heads, None
+        last = heads[size - 1]
+        return heads[:size], f"{last.created_at:.9f}_{last.id}"
+
+    def read(self, owner: str, sid: str, look: Callable[[Session, Head], Result]) -> Result:
+        """What ``look`` sees. Its use renews the session's time; its version stays, and nothing it does is kept."""
+        live = self._current(owner, sid)
+        head = live.head
+        try:
+            with transaction(live.state, live.names, self.limits, keep=False) as (session, _), _sound(live):
+                result = look(session, head)
+        finally:
+            self.cache.put(live)
+        renewed = _used(head)
+        if renewed.expires_at - head.expires_at > RENEWAL * head.ttl_seconds:
+            self.store.renew(sid, renewed.expires_at)
+        return result
+
+    def export(self, owner: str, sid: str) -> bytes:
+        """The session as a document for ``restore``."""
+        live = self._current(owner, sid)
+        try:
+            with _sound(live):
+                return msgspec.msgpack.encode(Export(live.head.ttl_seconds, live.export()))
+        finally:
+            self.cache.put(live)
+
+    # -- to change --------------------------------------------------------------------------------------------------
+    def command(
+        self, owner: str, sid: str, change: Callable[[Session, int], Reply], precondition: Precondition
+    ) -> Reply:
+        """Change a session; ``change`` is told the version that it makes, and writes the reply.
+
+        It runs again, from the new state, when another process was faster.
+        """
+
+        def work(claim: Claim | None) -> Reply:
+            end, pause = time.monotonic() + self.limits.seconds, PAUSE_S
+            live = self._at_hand(owner, sid)
+            while True:
+                try:
+                    return self._attempt(live or self._current(owner, sid), change, precondition.version, claim)
+                except Conflict:
+                    live = None
+                    self.events["conflicts"] += 1
+                if time.monotonic() > end:
+                    raise Overloaded("others keep changing this session; try again later")
+                time.sleep(random.uniform(0, pause))  # so that those who race do not meet again at once
+                pause = min(2 * pause, 1.0)
+
+        return self.replies.once(owner, precondition.key, work)
+
+    def _attempt(
+        self, live: Live, change: Callable[[Session, int], Reply], wanted: int | None, claim: Claim | None
+    ) -> Reply:
+        before = live.head
+        try:
+            with transaction(live.state, live.names, self.limits) as (session, journal):
+                try:
+                    _check_version(before, wanted)
+                    with _sound(live):
+                        reply = change(session, before.version + 1)
+                        draft = self._draft(live, session, journal)
+                    session.check_time()  # past it the caller has been told, or will be, that nothing happened
+                except Exception:
+                    self._check_current(before)
+                    raise
+                head = _changed(before, draft.nbytes)
+                self.store.commit(head, before.version, draft.change, answer_for(claim, reply))
+        except BaseException:
+            self.cache.put(live)  # as it was before
+            raise
+        live.accept(draft, head, session.namespace)
+        self.cache.put(live)
+        return reply
+
+    def _draft(self, live: Live, session: Session, journal: modes.Journal) -> Draft:
+        """The change, if the session and its owner may have it."""
+        try:
+            draft = live.draft(journal, session.namespace, self.limits.session_bytes)
+        except NotStorable as error:
+            raise InvalidRequest(f"a session cannot keep a value of the type {error.kind}") from None
+        check_size(self.limits, draft.nbytes, len(session.namespace))
+        self._check_growth(live.head.owner, live.head.nbytes, draft)
+        return draft
+
+    def _check_growth(self, owner: str, before: int, draft: Draft) -> None:
+        growth = draft.nbytes - before
+        if growth > 0 and self.store.usage(owner, time.time()).nbytes + growth > self.limits.owner_bytes:
+            raise TooMany("owner_bytes", self.limits.owner_bytes)
+
+    def _check_current(self, head: Head) -> None:
+        """Raise ``Conflict`` unless the session is still as it was seen: else nothing can be refused on its account."""
+        stored = self.find(head.owner, head.id)
+        if stored.version != head.version:
+            raise Conflict(stored.version) from None
+
+    # -- live sessions ----------------------------------------------------------------------------------------------
+    def _at_hand(self, owner: str, sid: str) -> Live | None:
+        """The live session as this process saw it last. ``_check_current``, or the commit, finds out if it changed."""
+        live = self.cache.take(sid)
+        if live is None or (live.head.owner == owner and live.head.expires_at > time.time()):
+            return live
+        self.cache.put(live)
+        return None
+
+    def _current(self, owner: str, sid: str) -> Live:
+        """The live session at the stored version. It has to be put back into the cache."""
+        head = self.find(owner, sid)
+        live = self.cache.take(sid)
+        if live is not None and live.head.version == head.version:
+            live.head = head
+            return live
+        if live is not None and live.head.version < head.version and self._catch_up(live):
+            return live
+        loaded = self.store.load(sid)
+        if loaded is None:
+            raise NotFound("session")
+        self.events["loads"] += 1
+        return self._load(loaded)
+
+    def _catch_up(self, live: Live) -> bool:
+        """Bring a live session up to what others committed; whether that was possible."""
+        loaded = self.store.load(live.head.id, live.head.version)
+        if loaded is None or loaded.is_whole:
+            return False
+        try:
+            live.catch_up(loaded)
+        except Malformed:  # a change refers to something that has died here: begin from the whole
+            return False
+        self.events["catch_ups"] += 1
+        return True
+
+    def _load(self, loaded: Loaded) -> Live:
+        try:
+            return Live.load(loaded, self._kinds)
+        except (Malformed, schema.SchemaError) as error:
+            log.exception("session %s cannot be read", loaded.head.id)
+            raise StoreError(f"a session that cannot be read: {error}") from error
+
+    def restore(
+        self, owner: str, document: bytes, ttl_seconds: float | None, write: Callable[[Head], Reply],
+        key: Key | None = None,
+    ) -> Reply:  # fmt: skip
+        """A new session from a document that ``export`` made, or that claims so. Raises ``InvalidRequest``."""
+        return self.replies.once(owner, key, lambda claim: self._restore(owner, document, ttl_seconds, write, claim))
+
+    def _restore(
+        self, owner: str, document: bytes, ttl_seconds: float | None, write: Callable[[Head], Reply],
+        claim: Claim | None,
+    ) -> Reply:  # fmt: skip
+        try:
+            export = msgspec.msgpack.decode(document, type=Export)
+            head = self._head(owner, ttl_seconds or max(export.ttl_seconds, 1.0))
+            imported = Live.load(Loaded(head, [export.record], [], True), self._kinds)
+        except (msgspec.MsgspecError, ValueError, RecursionError, Malformed, schema.SchemaError) as error:
+            raise InvalidRequest("not the document of a session", [(("body",), str(error)[:200])]) from None
+        _check_names(imported.names)
+        live = Live(head, self._kinds, imported.names, imported.state, imported=True)  # numbered anew
+        check_size(self.limits, imported.ledger.nbytes, len(imported.names))
+        with _sound(live):
+            return self._add(owner, live, write, claim)
+
+
+class _sound:
+    """What goes wrong inside is our fault, but not where a session came from a document: that may be made up."""
+
+    __slots__ = ("_live",)
+
+    def __init__(self, live: Live) -> None:
+        self._live = live
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not self._live.imported or not isinstance(error, _UNSOUND) or isinstance(error, engine_errors.EngineError):
+            return
+        log.info("an imported session is unsound", exc_info=error)
+        raise InvalidRequest("this session was imported from a document that does not fit together") from None
+
+
+def _check_names(names: dict[str, Any]) -> None:
+    if not all(is_name(name) for name in names):
+        raise InvalidRequest("a name in the document cannot be one")
+
+
+def _check_version(head: Head, wanted: int | None) -> None:
+    if wanted is not None and wanted != head.version:
+        raise VersionConflict(head.version)
+
+
+def _used(head: Head) -> Head:
+    return replace(head, expires_at=time.time() + head.ttl_seconds)
+
+
+def _changed(head: Head, nbytes: int) -> Head:
+    """The head after one more change. Spelled out: ``replace`` takes longer than all else that a head costs."""
+    expires_at = time.time() + head.ttl_seconds
+    return Head(head.id, head.owner, head.version + 1, head.created_at, expires_at, head.ttl_seconds, nbytes)
+
+
+def _read_cursor(cursor: str) -> tuple[float, str]:
+    found = _CURSOR.fullmatch(cursor)
+    if found is None:
+        raise InvalidRequest("not a cursor of this listing", [(("query", "cursor"), "take it from 'next'")])
+    return float(found[1]), found[2]

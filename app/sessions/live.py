@@ -1,0 +1,171 @@
+"""Sessions in this process's memory: what a store holds as records, as names and tensors that programs can run on.
+
+A live session is a cache of what is stored. It is taken out for a command and put back afterwards, and counts only if
+it is at the version that the store has.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any, Final
+
+from app.evaluate.execution import fresh_state
+from app.sessions import records, schema
+from app.sessions.ledger import Ledger
+from app.sessions.value_kinds import Kinds, Malformed
+from app.stores.base import Head, Loaded
+from engine import dtypes, modes
+
+TAIL_BYTES: Final = 64 * 1024  # changes behind the whole record: at least so many bytes or records may gather
+TAIL_RECORDS: Final = 64
+LOST_BYTES: Final = 2**20  # of memories in blocks that nothing reaches any more
+
+
+@dataclass(slots=True)
+class _Tail:
+    """How much a cold start has to read: the whole record, and the changes behind it."""
+
+    whole_bytes: int = 0
+    nbytes: int = 0
+    count: int = 0
+
+    def add(self, size: int, is_whole: bool) -> None:
+        if is_whole:
+            self.whole_bytes, self.nbytes, self.count = size, 0, 0
+        else:
+            self.nbytes, self.count = self.nbytes + size, self.count + 1
+
+
+@dataclass(slots=True)
+class Live:
+    """A session that programs can run on. ``state`` holds its modes, defaults and random numbers.
+
+    ``imported``: it came from a document, so what it holds may not fit together.
+    """
+
+    head: Head
+    kinds: Kinds
+    names: dict[str, Any] = field(default_factory=dict)
+    state: modes.State = field(default_factory=fresh_state)
+    ledger: Ledger = field(default_factory=Ledger)
+    settings: schema.Settings | None = None
+    imported: bool = False
+    tail: _Tail = field(default_factory=_Tail)
+
+    @classmethod
+    def load(cls, loaded: Loaded, kinds: Kinds) -> Live:
+        """The session that was stored. Raises ``Malformed`` and ``SchemaError``."""
+        live = cls(loaded.head, kinds)
+        live.catch_up(loaded)
+        if live.settings is None:
+            raise Malformed("a session without settings")
+        return live
+
+    def catch_up(self, loaded: Loaded) -> None:
+        """Apply what was committed since. After an error the session is of no use any more."""
+        reader = records.Reader(self.ledger, self.kinds, self.names, self.settings)
+        for raw in loaded.records:
+            record = schema.decode(raw)
+            reader.apply(record)
+            self.tail.add(len(raw), record.whole)
+        for block in loaded.blocks:
+            reader.fill_block(block)
+        reader.finish()
+        self.head, self.names, self.settings = loaded.head, reader.names, reader.settings
+        if reader.settings is not None:
+            self._adopt(reader.settings)
+        self._let_go()
+
+    def _adopt(self, settings: schema.Settings) -> None:
+        state = self.state
+        self.imported = settings.imported
+        state.grad_enabled, state.inference = settings.grad_enabled, settings.inference
+        try:
+            state.default_dtype = dtypes.by_name(settings.default_dtype)
+        except KeyError:
+            raise Malformed("a dtype that does not exist") from None
+        names = ("precision", "threshold", "edgeitems", "linewidth", "sci_mode")
+        given = dict(zip(names, settings.print_options, strict=True))
+        state.print_options = type(state.print_options)(**given)  # type: ignore[arg-type]
+        generator = self.ledger.get(settings.generator)
+        if not isinstance(generator, type(state.generator)):
+            raise Malformed("a session without a generator")
+        state.generator = generator
+
+    def draft(self, journal: modes.Journal, names: dict[str, Any], limit: float) -> records.Draft:
+        """What a run changed; all there is, where many changes have gathered or the session seems over its limit.
+
+        Raises ``NotStorable``.
+        """
+        self.ledger.settle()
+        draft = None if self._is_due() else self._write(journal, names, whole=False)
+        if draft is None or draft.nbytes > limit:  # what the run let go of counts until it is gone, but not in a whole
+            draft = self._write(journal, names, whole=True)
+        return draft
+
+    def _write(self, journal: modes.Journal, names: dict[str, Any], *, whole: bool) -> records.Draft:
+        before = records.Before(self.names, self.settings, self.imported)
+        return records.Writer(self.ledger, self.kinds, whole=whole).write(before, names, self.state, journal)
+
+    def _is_due(self) -> bool:
+        tail, ledger = self.tail, self.ledger
+        return (
+            self.settings is None
+            or tail.nbytes > max(TAIL_BYTES, tail.whole_bytes)
+            or tail.count >= TAIL_RECORDS + len(ledger)
+            or ledger.block_bytes > 2 * ledger.nbytes + LOST_BYTES
+        )
+
+    def accept(self, draft: records.Draft, head: Head, names: dict[str, Any]) -> None:
+        """The draft was committed."""
+        for one, number in draft.added:
+            self.ledger.add(one, number)
+        if draft.kept is not None:
+            self.ledger.keep(draft.kept, draft.change.abandoned)
+        self.head, self.names, self.settings = head, names, draft.settings
+        self.tail.add(len(draft.change.record), draft.change.whole)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """The ledger holds lists, dicts and optimisers by itself: only those that the session still reaches."""
+        if len(self.ledger.shared) > 1:  # the generator of the session is always there
+            roots = [*self.names.values(), self.state.generator]
+            self.ledger.keep_shared(set(records.shared_within(roots, self.kinds)))
+
+    def export(self) -> bytes:
+        """The whole session as one record, all memory within."""
+        before = records.Before(self.names, self.settings)
+        writer = records.Writer(self.ledger, self.kinds, whole=True, blocks=False)
+        return writer.write(before, self.names, self.state, modes.Journal()).change.record
+
+
+class Cache:
+    """Live sessions, the least recently used let go of first when they hold more than ``nbytes``."""
+
+    def __init__(self, nbytes: int) -> None:
+        self._allowed = nbytes
+        self._sessions: OrderedDict[str, tuple[Live, int]] = OrderedDict()
+        self._lock = Lock()
+        self.nbytes = 0
+
+    def __len__(self) -> int:
+        return len(self._sessions)
+
+    def take(self, sid: str) -> Live | None:
+        """The session, if it is here. It is the caller's until it is put back."""
+        with self._lock:
+            live, size = self._sessions.pop(sid, (None, 0))
+            self.nbytes -= size
+            return live
+
+    def put(self, live: Live) -> None:
+        """Keep a session for the next command."""
+        size = live.ledger.nbytes
+        with self._lock:
+            self._sessions[live.head.id] = live, size
+            self.nbytes += size
+            while self.nbytes > self._allowed and self._sessions:
+                _, (_, dropped) = self._sessions.popitem(last=False)
+                self.nbytes -= dropped

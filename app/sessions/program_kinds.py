@@ -1,0 +1,119 @@
+"""How the values that only programs have (lambdas, functions, optimisers) stand in a session's records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.limits import Limits
+from app.program.builtins import FUNCTIONS, PRINT, Function, Module, Routine
+from app.program.from_code import parse_code
+from app.program.names import MODULES
+from app.program.tree import Assign, GraphError, Lambda, is_attribute
+from app.program.values import attribute
+from app.sessions.value_kinds import INLINE, SHARED, Kind, Kinds, Malformed, Parts, SharedKind
+from engine import methods, modes, registry
+
+KEY_BYTES: Final = 624 * 4  # the words of a Mersenne twister
+_CLASSES: Final[dict[str, type]] = {
+    name: one for name, one in registry.functions() if isinstance(one, type) and name.startswith("optim.")
+} | {one.__name__: one for one in (modes.no_grad, modes.enable_grad, modes.inference_mode, modes.set_grad_enabled)}
+_PATHS: Final = {one: name for name, one in _CLASSES.items()}
+Generator: Final[Any] = registry.function("Generator")
+
+
+def kinds(limits: Limits) -> Kinds:
+    """Every kind of value that a session may hold."""
+
+    def make_function(raw: list[Any]) -> Function:
+        return _read_lambda(raw[0], limits)
+
+    function = SharedKind("lambda", Function, _dump_function, make_function, _fill_function)
+    generator = SharedKind("generator", Generator, _dump_generator, lambda raw: Generator(), _fill_generator)
+    return Kinds((*INLINE, *_INLINE), (*SHARED, function, generator, *_INSTANCES))
+
+
+# -- functions ------------------------------------------------------------------------------------------------------
+def _load_module(parts: list[Any]) -> Module:
+    if parts[0] not in MODULES:
+        raise Malformed("a module that does not exist")
+    return Module(parts[0])
+
+
+def _load_routine(parts: list[Any]) -> Routine:
+    owner, name = parts
+    if owner is None:
+        return PRINT if name == PRINT.name else FUNCTIONS[name]
+    found = attribute(owner, name) if isinstance(name, str) and is_attribute(name) else None
+    if not isinstance(found, Routine):
+        raise Malformed("a function that does not exist")
+    return found
+
+
+_INLINE: Final = (
+    Kind("module", Module, lambda module: (module.name,), _load_module),
+    Kind("routine", Routine, lambda routine: (routine.owner, routine.name), _load_routine),
+    Kind("device", methods.Device, lambda device: (), lambda parts: methods.Device()),
+)
+
+
+def _dump_function(function: Function) -> Parts:
+    return (function.source, *_flat(function.captured))
+
+
+def _read_lambda(source: Any, limits: Limits) -> Function:
+    """A lambda from its text, read as any program is."""
+    try:
+        statements = parse_code(f"f = {source}", limits).statements
+    except GraphError:
+        raise Malformed("a lambda that cannot be read") from None
+    match statements:
+        case (Assign(_, Lambda(parameters, body, text)),):
+            return Function(parameters, body, {}, text)
+    raise Malformed("a lambda that is none")
+
+
+def _fill_function(function: Function, parts: list[Any]) -> None:
+    assert isinstance(function.captured, dict)  # made above
+    function.captured.update(_pairs(parts[1:]))
+
+
+# -- objects of the engine ------------------------------------------------------------------------------------------
+def _dump_generator(generator: Any) -> Parts:
+    state = generator.state()
+    return state["seed"], state["key"], state["position"], state["spare"]
+
+
+def _fill_generator(generator: Any, parts: list[Any]) -> None:
+    seed, key, position, spare = parts
+    is_sound = isinstance(seed, int) and isinstance(key, bytes) and len(key) in (0, KEY_BYTES)
+    if not (is_sound and isinstance(position, int) and 0 <= position <= 624 and isinstance(spare, float | None)):
+        raise Malformed("a generator in no possible state")
+    generator.restore({"seed": seed, "key": key, "position": position, "spare": spare})
+
+
+def _make_instance(raw: list[Any]) -> Any:
+    return object.__new__(_CLASSES[raw[0]])
+
+
+def _fill_instance(instance: Any, parts: list[Any]) -> None:
+    attributes = vars(instance)
+    attributes.clear()
+    attributes.update(_pairs(parts[1:]))
+
+
+_INSTANCES: Final = tuple(
+    SharedKind(path, kind, lambda one: (_PATHS[type(one)], *_flat(vars(one))), _make_instance, _fill_instance)
+    for path, kind in _CLASSES.items()
+)
+
+
+def _flat(mapping: Mapping[str, object]) -> list[object]:
+    return [part for item in mapping.items() for part in item]
+
+
+def _pairs(parts: list[Any]) -> dict[str, Any]:
+    names = parts[::2]
+    if not all(isinstance(name, str) and name.isidentifier() and not name.startswith("__") for name in names):
+        raise Malformed("an attribute with an impossible name")
+    return dict(zip(names, parts[1::2], strict=True))

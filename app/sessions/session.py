@@ -1,0 +1,182 @@
+"""A session while something is done to it: define-by-run commands over its names, undone as a whole when one fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from app.errors import InvalidRequest, NotFound
+from app.evaluate.execution import budget_of, check_name, encode_grad, execute, record_with_grad, sweep, tensor_named
+from app.limits import LimitError, Limits
+from app.program import graphs
+from app.program.from_nodes import parse_nodes
+from app.program.interpret import ProgramError, run
+from app.program.tree import GraphError
+from app.program.values import lookup
+from app.wire.arrays import Encoding, decode_tensor
+from app.wire.messages import BackwardRequest, Root, RunRequest, TensorPatch, ZeroGradRequest
+from engine import Tensor, modes
+
+
+class Session:
+    """The names of a session under one command. Names change in a copy; tensors change under the journal."""
+
+    def __init__(self, names: dict[str, Any], limits: Limits) -> None:
+        self.namespace = dict(names)
+        self.limits = limits
+
+    def run(self, request: RunRequest, encoding: Encoding) -> dict[str, Any]:
+        """Run a program; its names stay."""
+        return execute(request, self.namespace, self.limits, encoding)
+
+    def backward(self, request: BackwardRequest, encoding: Encoding) -> dict[str, Any]:
+        """Sweep from one tensor; the grads of the leaves it reached, by name."""
+        roots = [Root(tensor=request.tensor, gradient=request.gradient)]
+        inputs = self._inputs(request.inputs)
+        before = {name: tensor.grad for name, tensor in self._tensors()}
+        sweep(roots, self.namespace, self.limits, request.retain_graph, request.create_graph, inputs)
+        reached = self._reached(request, before)
+        grads = {name: encode_grad(tensor, encoding) for name, tensor in reached.items()}
+        return {"grads": grads, "warnings": list(modes.current().warnings or ())}
+
+    def _inputs(self, names: list[str] | None) -> list[Tensor] | None:
+        if names is None:
+            return None
+        return [tensor_named(name, self.namespace, ("inputs", i)) for i, name in enumerate(names)]
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+        return ((name, value) for name, value in self.namespace.items() if isinstance(value, Tensor))
+
+    def _reached(self, request: BackwardRequest, before: dict[str, Tensor | None]) -> dict[str, Tensor]:
+        """Named leaves that require grad and have one now."""
+        if request.inputs is not None:
+            return {name: tensor_named(name, self.namespace, ("inputs",)) for name in request.inputs}
+        return {
+            name: tensor
+            for name, tensor in self._tensors()
+            if tensor.grad is not None and (tensor.grad is not before[name] or tensor.requires_grad)
+        }
+
+    def zero_grad(self, request: ZeroGradRequest) -> dict[str, Any]:
+        """Drop the grads of the named tensors, or of all; or fill them with zeros."""
+        if request.tensors is None:
+            tensors = dict(self._tensors())
+        else:
+            tensors = {
+                name: tensor_named(name, self.namespace, ("tensors", i)) for i, name in enumerate(request.tensors)
+            }
+        reset = [name for name, tensor in tensors.items() if tensor.grad is not None]
+        nodes = [node for name in reset for node in _resetting(name, request.set_to_none)]
+        self._perform([{"no_grad": nodes}])
+        return {"zeroed": len(reset)}
+
+    def _perform(self, nodes: list[object]) -> None:
+        """Run nodes that are ours, not the client's: an error names none of them."""
+        try:
+            run(parse_nodes(nodes, self.limits), self.namespace, limits=self.limits)
+        except (GraphError, ProgramError) as error:
+            error.node_id = error.node_index = None
+            raise
+
+    def put(self, name: str, raw: Any, encoding: Encoding) -> tuple[bool, dict[str, Any]]:
+        """Bind ``name`` to a new leaf: whether the name is new, and the record."""
+        check_name(name, ("name",))
+        is_new = name not in self.namespace
+        tensor = self.namespace[name] = decode_tensor(raw, self.limits)
+        return is_new, record_with_grad(tensor, encoding)
+
+    def get(self, name: str, encoding: Encoding) -> dict[str, Any]:
+        """The record of a tensor with its grad; ``q.0`` and ``x.grad`` are names too."""
+        return record_with_grad(self.tensor(name), encoding)
+
+    def tensor(self, name: str) -> Tensor:
+        """The tensor of that name. Raises ``NotFound``."""
+        try:
+            value = lookup(self.namespace, name)
+        except LookupError:
+            raise NotFound("tensor") from None
+        if not isinstance(value, Tensor):
+            raise NotFound("tensor")
+        return value
+
+    def patch(self, name: str, changes: TensorPatch, encoding: Encoding) -> dict[str, Any]:
+        """Assign attributes, as the program ``x.data = …`` would."""
+        self.tensor(name)
+        if not changes.model_fields_set:
+            raise InvalidRequest("nothing to change: give requires_grad, data or grad")
+        fields = [field for field in ("data", "requires_grad", "grad") if field in changes.model_fields_set]
+        self._perform([self._assignment(name, field, changes) for field in fields])
+        return self.get(name, encoding)
+
+    def _assignment(self, name: str, field: str, changes: TensorPatch) -> dict[str, Any]:
+        value = getattr(changes, field)
+        literal = value if value is None or field == "requires_grad" else {"tensor": value}
+        return {"op": "__setattr__", "args": [f"${name}", field, literal]}
+
+    def drop(self, name: str) -> None:
+        """Forget a name. Raises ``NotFound``."""
+        if name not in self.namespace:
+            raise NotFound("tensor")
+        del self.namespace[name]
+
+    def graph(self, name: str) -> graphs.Graph:
+        """The backward graph of a tensor."""
+        return graphs.collect({name: self.tensor(name)}, self.namespace, self.limits)
+
+    def tensors(self) -> list[dict[str, Any]]:
+        """Name, dtype and shape of every tensor."""
+        return [
+            {"name": name, "dtype": tensor.dtype.name, "shape": list(tensor.shape),
+             "requires_grad": tensor.requires_grad, "is_leaf": tensor.is_leaf}
+            for name, tensor in self._tensors()
+        ]  # fmt: skip
+
+    def check_time(self) -> None:
+        """Raise ``BudgetError`` if the command has used up its time."""
+        budget = modes.current().budget
+        if budget is not None:
+            budget.check_time()
+
+
+def _resetting(name: str, set_to_none: bool) -> list[dict[str, Any]]:
+    """The nodes that reset the grad of ``name``."""
+    if set_to_none:
+        return [{"op": "__setattr__", "args": [f"${name}", "grad", None]}]
+    return [{"op": op, "args": [f"${name}.grad"]} for op in ("detach_", "zero_")]
+
+
+def check_size(limits: Limits, nbytes: int, names: int) -> None:
+    """Raise ``LimitError`` if a session of that size is too large."""
+    for limit, asked in (("session_bytes", nbytes), ("session_names", names)):
+        allowed = getattr(limits, limit)
+        if asked > allowed:
+            raise LimitError(limit, allowed=allowed, asked=asked)
+
+
+@contextmanager
+def transaction(
+    state: modes.State, names: dict[str, Any], limits: Limits, *, keep: bool = True
+) -> Iterator[tuple[Session, modes.Journal]]:
+    """A session to change, and what notes the changes; all is put back if the block raises, or is not to be kept."""
+    journal = modes.Journal()
+    settings = _settings(state)
+    state.warnings, state.budget, state.journal = [], budget_of(limits), journal
+    try:
+        with modes.use(state):
+            yield Session(names, limits), journal
+    except BaseException:
+        keep = False
+        raise
+    finally:
+        state.warnings = state.budget = state.journal = None
+        if not keep:
+            journal.rollback()
+            for name, value in settings.items():
+                setattr(state, name, value)
+
+
+def _settings(state: modes.State) -> dict[str, Any]:
+    """What a program may set for the session; the generator is the journal's."""
+    names = ("grad_enabled", "inference", "default_dtype", "print_options")
+    return {name: getattr(state, name) for name in names}

@@ -1,0 +1,14 @@
+"""Replies as data: what is sent, stored for an Idempotency-Key, or both."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """An answer, written out."""
+
+    status: int
+    body: bytes = b""
+    media_type: str = "application/json"
+    headers: dict[str, str] = {}

@@ -1,0 +1,329 @@
+"""Bad input, one row each: the problem it gets, where the problem says the mistake is, and that nothing was changed."""
+
+import json
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import pytest
+
+from app.limits import Limits
+from app.settings import Settings, UnknownSetting
+from tests.app.conftest import Client, Serve
+
+X = {"x": {"data": [1.0, 2.0], "requires_grad": True}}
+SCALAR = {"x": {"data": 3.0, "requires_grad": True}}
+
+
+def node(op: str, *args: Any, into: str = "y", **kwargs: Any) -> dict[str, Any]:
+    return {"id": into, "op": op, "args": list(args), "kwargs": kwargs}
+
+
+def deep(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
+
+
+class Bad(NamedTuple):
+    """A request, and what its problem must say."""
+
+    request: Any
+    status: int
+    slug: str
+    words: str
+    facts: Mapping[str, Any] = MappingProxyType({})
+
+
+SQUARE = node("mul", "$x", "$x")
+TYPE_ERROR = {"exception": "TypeError"}
+SECOND_NODE = {"id": "y", "index": 1}
+BAD = {
+    # the shell
+    "not an object": Bad([1], 422, "invalid-request", "valid dictionary"),
+    "unknown field": Bad({"nodes": [], "bogus": 1}, 422, "invalid-request", "bogus"),
+    "neither nodes nor code": Bad({}, 422, "invalid-request", "either 'nodes' or 'code'"),
+    "both nodes and code": Bad({"nodes": [], "code": ""}, 422, "invalid-request", "either 'nodes' or 'code'"),
+    "outputs of another type": Bad({"nodes": [], "outputs": "y"}, 422, "invalid-request", "outputs"),
+    "unknown include": Bad({"nodes": [], "include": ["x"]}, 422, "invalid-request", "include"),
+    "unknown encoding": Bad({"nodes": [], "encoding": "hex"}, 422, "invalid-request", "encoding"),
+    "backward root without tensor": Bad({"nodes": [], "backward": [{}]}, 422, "invalid-request", "backward.0.tensor"),
+    # tensors
+    "ragged list": Bad(
+        {"inputs": {"x": [[1, 2], [3]]}, "nodes": []}, 422, "invalid-tensor",
+        "expected sequence of length 2 at dim 1 (got 1)",
+        {"errors": [{"loc": ["inputs", "x", 1], "msg": "expected sequence of length 2 at dim 1 (got 1)"}]},
+    ),
+    "wrong dtype": Bad(
+        {"inputs": {"x": {"data": [1.5], "dtype": "int64"}}, "nodes": []}, 422, "invalid-tensor", "int64"
+    ),
+    "unknown dtype": Bad(
+        {"inputs": {"x": {"data": [1], "dtype": "f4"}}, "nodes": []}, 422, "invalid-tensor", "'dtype'"
+    ),
+    "string for a number": Bad({"inputs": {"x": ["1"]}, "nodes": []}, 422, "invalid-tensor", "expected a number"),
+    "null for a number": Bad({"inputs": {"x": [None]}, "nodes": []}, 422, "invalid-tensor", "got null"),
+    "integer leaf": Bad(
+        {"inputs": {"x": {"data": [1], "requires_grad": True}}, "nodes": []}, 422, "invalid-tensor",
+        "Only Tensors of floating point and complex dtype can require gradients",
+    ),
+    "unknown tensor field": Bad(
+        {"inputs": {"x": {"data": 1, "device": "cpu"}}, "nodes": []}, 422, "invalid-tensor", "another one"
+    ),
+    "not a name": Bad({"inputs": {"a.b": 1.0}, "nodes": []}, 422, "invalid-request", "names are"),
+    "huge shape": Bad(
+        {"inputs": {"x": {"data": [], "shape": [10**6, 10**6]}}, "nodes": []}, 413, "over-limit", "tensor_elements",
+        {"limit": "tensor_elements"},
+    ),
+    # nodes
+    "unknown op": Bad(
+        {"nodes": [node("frobnicate")]}, 422, "invalid-program", "frobnicate", {"node": {"id": "y", "index": 0}}
+    ),
+    "unknown reference": Bad(
+        {"inputs": X, "nodes": [node("neg", "$x", into="a"), node("neg", "$z")]}, 422, "invalid-program", "z",
+        {"node": SECOND_NODE},
+    ),
+    "forward reference": Bad(
+        {"inputs": X, "nodes": [node("neg", "$b"), node("neg", "$x", into="b")]}, 422, "invalid-program",
+        "earlier nodes", {"node": {"id": "y", "index": 0}},
+    ),
+    "cyclic reference": Bad({"nodes": [node("neg", "$y")]}, 422, "invalid-program", "earlier"),
+    "unknown node field": Bad({"nodes": [{"op": "neg", "arg": []}]}, 422, "invalid-program", "arg"),
+    "node without op": Bad({"nodes": [{"id": "y"}]}, 422, "invalid-program", "op"),
+    "node that is no object": Bad({"nodes": ["neg"]}, 422, "invalid-program", "object"),
+    "dunder attribute": Bad({"inputs": X, "nodes": [node("neg", "$x.__class__")]}, 422, "invalid-program", "__class__"),
+    "wrong arity": Bad({"inputs": X, "nodes": [node("mul", "$x")]}, 422, "refused", "", TYPE_ERROR),
+    "too many arguments": Bad({"inputs": X, "nodes": [node("neg", "$x", 1, 2, 3)]}, 422, "refused", "", TYPE_ERROR),
+    "unknown argument": Bad({"inputs": X, "nodes": [node("neg", "$x", colour=1)]}, 422, "refused", "", TYPE_ERROR),
+    "shapes that do not broadcast": Bad(
+        {"inputs": {**X, "z": [1.0, 2.0, 3.0]}, "nodes": [node("neg", "$x", into="a"), node("add", "$x", "$z")]},
+        422, "refused", "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0",
+        {"exception": "RuntimeError", "node": SECOND_NODE},
+    ),
+    "tensor that another op cannot take": Bad(
+        {"inputs": X, "nodes": [node("transpose", "$x", 0, 5)]}, 422, "refused", "Dimension out of range",
+        {"exception": "IndexError"},
+    ),
+    "huge result": Bad(
+        {"inputs": {"a": [[1.0]] * 20_000},
+         "nodes": [node("transpose", "$a", 0, 1, into="b"), node("add", "$a", "$b")]},
+        413, "over-limit", "tensor_elements", {"limit": "tensor_elements"},
+    ),
+    "inline tensor that is ragged": Bad(
+        {"nodes": [node("neg", {"tensor": [[1], [2, 3]]})]}, 422, "invalid-program", "expected sequence of length 1",
+    ),
+    "nodes too deep": Bad({"inputs": X, "nodes": [node("neg", deep(110))]}, 413, "over-limit", "depth"),
+    # backward
+    "backward on a non-scalar": Bad(
+        {"inputs": X, "nodes": [SQUARE], "backward": [{"tensor": "y"}]}, 422, "refused",
+        "grad can be implicitly created only for scalar outputs", {"exception": "RuntimeError"},
+    ),
+    "backward node on a non-scalar": Bad(
+        {"inputs": X, "nodes": [SQUARE, {"op": "backward", "args": ["$y"]}]}, 422, "refused",
+        "grad can be implicitly created only for scalar outputs", {"node": {"id": None, "index": 1}},
+    ),
+    "backward on a freed graph": Bad(
+        {"inputs": SCALAR, "nodes": [SQUARE, {"op": "backward", "args": ["$y"]}], "backward": [{"tensor": "y"}]}, 422,
+        "refused", "Trying to backward through the graph a second time",
+    ),
+    "backward without a graph": Bad(
+        {"inputs": {"x": 1.0}, "nodes": [SQUARE], "backward": [{"tensor": "y"}]}, 422, "refused",
+        "element 0 of tensors does not require grad and does not have a grad_fn",
+    ),
+    "gradient of another shape": Bad(
+        {"inputs": X, "nodes": [SQUARE], "backward": [{"tensor": "y", "gradient": [1.0]}]}, 422, "refused",
+        "Mismatch in shape",
+    ),
+    "ragged gradient": Bad(
+        {"inputs": X, "nodes": [SQUARE], "backward": [{"tensor": "y", "gradient": [[1.0], []]}]}, 422, "invalid-tensor",
+        "expected sequence",
+    ),
+    "backward from an unknown name": Bad({"nodes": [], "backward": [{"tensor": "y"}]}, 422, "invalid-request", ""),
+    "unknown output": Bad({"nodes": [], "outputs": ["y"]}, 422, "invalid-request", "",
+                          {"errors": [{"loc": ["outputs", 0], "msg": "no tensor has this name"}]}),
+    "unknown leaf": Bad({"nodes": [], "grads": ["y"]}, 422, "invalid-request", ""),
+    # code
+    "import": Bad({"code": "y = 1\nimport os"}, 422, "invalid-program", "", {"line": 2, "column": 1}),
+    "dunder in code": Bad({"code": "y = 1\nz = y.__class__"}, 422, "invalid-program", "__class__", {"line": 2}),
+    "call of something not listed": Bad({"code": "open('/etc/passwd')"}, 422, "", "", {"line": 1}),
+    "eval": Bad({"code": "eval('1')"}, 422, "", "", {"line": 1}),
+    "definition": Bad({"code": "def f():\n    pass"}, 422, "invalid-program", "", {"line": 1}),
+    "while": Bad({"code": "while True:\n    y = 1"}, 422, "invalid-program", "", {"line": 1}),
+    "syntax": Bad({"code": "y = = 1"}, 422, "invalid-program", "", {"line": 1}),
+    "null byte": Bad({"code": "y = 1\0"}, 422, "invalid-program", "", {"line": 1}),
+    "unbound name": Bad(
+        {"code": "y = 1\nz = w"}, 422, "refused", "name 'w' is not defined", {"line": 2, "exception": "NameError"},
+    ),
+    "deep code": Bad({"code": "y = " + "(" * 5000 + "1" + ")" * 5000}, 422, "invalid-program", ""),
+    "deep sums": Bad({"code": "y = " + "1 + " * 20_000 + "1"}, 422, "invalid-program", "nested too deeply"),
+    "huge power": Bad({"code": "y = 10 ** 10 ** 10"}, 413, "over-limit", ""),
+}  # fmt: skip
+
+
+def check(answer: Any, bad: Bad) -> None:
+    problem = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert (answer.status_code, problem["status"]) == (bad.status, bad.status), problem
+    assert problem["type"] == f"/problems/{bad.slug}" if bad.slug else problem["type"].startswith("/problems/")
+    assert bad.words in problem["detail"]
+    assert problem["title"]
+    for name, value in bad.facts.items():
+        assert problem[name] == value
+    assert len(answer.content) <= 4096
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_gets_a_problem(client: Client, name: str) -> None:
+    check(client("POST", "/v1/evaluate", json=BAD[name].request), BAD[name])
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_leaves_a_session_as_it_was(client: Client, name: str) -> None:
+    sid = client.open()
+    client.run(sid, inputs={"kept": {"data": [1.0], "requires_grad": True}}, nodes=[])
+    before = [client("GET", f"/v1/sessions/{sid}{path}").json() for path in ("", "/tensors/kept")]
+    check(client("POST", f"/v1/sessions/{sid}/run", json=BAD[name].request), BAD[name])
+    after = [client("GET", f"/v1/sessions/{sid}{path}").json() for path in ("", "/tensors/kept")]
+    for state in (before[0], after[0]):
+        del state["expires_at"]
+    assert after == before
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "slug"),
+    [
+        ({"content": b"{"}, 400, "malformed-body"),
+        ({"content": b"\xff"}, 400, "malformed-body"),
+        ({"content": b"[" * 100_000}, 413, "over-limit"),
+        ({"content": b"{}", "headers": {"Content-Type": "text/plain"}}, 415, "unsupported-media-type"),
+        ({"content": b"{}", "headers": {"Content-Encoding": "br"}}, 415, "unsupported-media-type"),
+        ({"content": b"{}", "headers": {"Content-Encoding": "gzip"}}, 400, "malformed-body"),
+        ({"json": {}, "headers": {"Accept": "text/html"}}, 406, "not-acceptable"),
+        ({"json": {}, "params": {"encoding": "hex"}}, 422, "invalid-request"),
+    ],
+)
+def test_bad_bodies_get_a_problem(client: Client, options: Any, status: int, slug: str) -> None:
+    check(client("POST", "/v1/evaluate", **options), Bad(None, status, slug, ""))
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "slug"),
+    [
+        ("GET", "/nowhere", 404, "not-found"),
+        ("GET", "/v1/sessions/none", 404, "not-found"),
+        ("GET", "/v1/sessions/" + "x" * 65, 422, "invalid-request"),
+        ("POST", "/v1/sessions/none/run", 404, "not-found"),
+        ("DELETE", "/v1/sessions/none", 404, "not-found"),
+        ("GET", "/v1/ops/none", 404, "not-found"),
+        ("PUT", "/v1/evaluate", 405, "method-not-allowed"),
+    ],
+)
+def test_bad_paths_get_a_problem(client: Client, method: str, path: str, status: int, slug: str) -> None:
+    check(client(method, path), Bad(None, status, slug, ""))
+
+
+def test_a_problem_is_bounded_and_does_not_echo_the_input(client: Client) -> None:
+    secret = "s3cret" * 3000
+    for request in (
+        {"nodes": [], secret: 1},
+        {"inputs": {secret: 1}, "nodes": []},
+        {"inputs": {"x": {"data": [1], secret: 2}}, "nodes": []},
+        {"inputs": {"x": [secret]}, "nodes": []},
+        {"nodes": [], "outputs": [secret]},
+        {f"field{i}": i for i in range(200)},
+    ):
+        answer = client("POST", "/v1/evaluate", json=request)
+        assert answer.status_code == 422
+        assert len(answer.content) <= 4096
+        assert secret[:200] not in answer.text
+        assert len(answer.json().get("errors", [])) <= 20
+
+
+def test_what_was_printed_before_the_error_is_told_as_far_as_it_fits(client: Client) -> None:
+    code = "print('first')\nfor i in range(2000):\n    print(i, 'aaaaaaaaaa')\nraise_it"
+    problem = client("POST", "/v1/evaluate", json={"code": code}).json()
+    assert problem["prints"][-1] == "1999 aaaaaaaaaa"
+    assert problem["prints_omitted"] == 2001 - len(problem["prints"])
+
+
+def test_an_unexpected_error_is_a_bare_500_with_a_request_id(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: Any) -> None:
+        raise KeyError("/etc/passwd")
+
+    monkeypatch.setattr("app.evaluate.evaluator.evaluate", broken)
+    answer = serve()("POST", "/v1/evaluate", json={"nodes": []}, headers={"X-Request-Id": "r-1"})
+    assert answer.status_code == 500
+    assert answer.headers["x-request-id"] == answer.json()["request_id"] == "r-1"
+    assert "passwd" not in answer.text
+    assert "r-1" in caplog.text
+    assert "KeyError" in caplog.text
+
+
+def test_a_memory_error_is_a_413(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("app.evaluate.evaluator.evaluate", exhausted)
+    answer = serve()("POST", "/v1/evaluate", json={"nodes": []})
+    assert (answer.status_code, answer.json()["type"]) == (413, "/problems/out-of-memory")
+
+
+@pytest.mark.parametrize(
+    ("limits", "request_", "status", "limit"),
+    [
+        ({"nodes": 2}, {"inputs": X, "nodes": [SQUARE] * 3}, 413, "nodes"),
+        ({"nodes": 2}, {"inputs": X, "nodes": [{"no_grad": [SQUARE, SQUARE]}]}, 413, "nodes"),
+        ({"rank": 2}, {"inputs": {"x": [[[1]]]}, "nodes": []}, 413, "rank"),
+        ({"tensor_elements": 3}, {"inputs": {"x": [1, 2, 3, 4]}, "nodes": []}, 413, "tensor_elements"),
+        ({"intermediate_bytes": 20}, {"inputs": X, "nodes": [SQUARE] * 3}, 413, "intermediate_bytes"),
+        ({"code_length": 10}, {"code": "y = 1234567"}, 413, "code_length"),
+        ({"loop_iterations": 10}, {"code": "for i in range(11):\n    y = 1"}, 413, "loop_iterations"),
+        ({"prints": 2}, {"code": "for i in range(3):\n    print(i)"}, 413, "prints"),
+        ({"print_chars": 20}, {"code": "print('" + "a" * 30 + "')"}, 413, "print_chars"),
+        ({"json_depth": 10}, {"inputs": {"x": deep(12)}, "nodes": []}, 413, "json_depth"),
+        ({"body_bytes": 50}, {"inputs": {"x": [1.0] * 40}, "nodes": []}, 413, "body_bytes"),
+        ({"seconds": 0.05}, {"code": "y = 0\nfor i in range(100000):\n    y = y + 1"}, 504, "seconds"),
+        ({"graph_nodes": 2}, {"inputs": X, "nodes": [SQUARE, node("mul", "$y", "$x")], "include": ["graph"]}, 413,
+         "graph_nodes"),
+    ],
+)  # fmt: skip
+def test_every_limit_is_kept(serve: Serve, limits: Any, request_: Any, status: int, limit: str) -> None:
+    answer = serve(Limits(**limits))("POST", "/v1/evaluate", json=request_)
+    problem = answer.json()
+    assert (answer.status_code, problem["limit"]) == (status, limit), problem
+    assert problem["allowed"] == limits[limit]
+
+
+def test_half_a_surrogate_pair_in_a_program_gets_an_answer(client: Client) -> None:
+    body = json.dumps({"code": "print('\\ud800')"})
+    assert client("POST", "/v1/evaluate", content=body).status_code in (200, 422)
+
+
+# -- settings -------------------------------------------------------------------------------------------------------
+def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADSERVE_PORT", "9000")
+    monkeypatch.setenv("GRADSERVE_LIMITS__NODES", "7")
+    settings = Settings()
+    assert (settings.port, settings.limits.nodes, settings.limits.rank) == (9000, 7, 64)
+
+
+@pytest.mark.parametrize("name", ["GRADSERVE_PROT", "GRADSERVE_LIMITS__NODE", "GRADSERVE_"])
+def test_unknown_settings_are_refused(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "1")
+    with pytest.raises(ValueError, match=r"PROT|node|GRADSERVE_"):
+        Settings()
+
+
+@pytest.mark.parametrize(("name", "value"), [("PORT", "x"), ("PORT", "99999"), ("THREADS", "0"), ("API_KEYS", "a:")])
+def test_impossible_settings_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(f"GRADSERVE_{name}", value)
+    with pytest.raises(ValueError, match=name.lower()):
+        Settings()
+
+
+def test_an_unknown_setting_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADSERVE_PROT", "1")
+    with pytest.raises(UnknownSetting, match="GRADSERVE_PROT"):
+        Settings()

@@ -1,0 +1,221 @@
+"""Bodies as they come over a connection, and clients that go: against a real server, by hand-written HTTP."""
+
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import msgspec
+import numpy as np
+import pytest
+
+from app.errors import ClientGone
+from app.evaluate import cancellation
+from app.evaluate.execution import budget_of
+from app.limits import Limits
+from engine.errors import BudgetError
+
+pytestmark = pytest.mark.slow
+LONG = "y = torch.zeros(3)\nfor i in range(100000):\n    y = y + torch.ones(1000).sum()\n"
+WAIT_S = 30.0
+
+
+class Server:
+    """A real server, and connections to it that send what they like."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=WAIT_S)
+
+    @contextlib.contextmanager
+    def connection(self, path: str, *parts: bytes, **headers: str) -> Iterator[socket.socket]:
+        """A connection on which a POST with ``headers`` has begun, and ``parts`` of its body are sent."""
+        lines = [
+            f"POST {path} HTTP/1.1",
+            "Host: test",
+            *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
+        ]
+        with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S) as connection:
+            connection.sendall("\r\n".join([*lines, "", ""]).encode() + b"".join(parts))
+            yield connection
+
+    def metric(self, text: str) -> float:
+        """The value of a line of ``/metrics``; 0 if it is not there yet."""
+        lines = [line for line in self.http.get("/metrics").text.splitlines() if line.startswith(text)]
+        return float(lines[0].rpartition(" ")[2]) if lines else 0.0
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for ``condition``; for a bounded time."""
+    end = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.02)
+
+
+def read_answer(connection: socket.socket) -> tuple[bytes, bytes]:
+    """Head and body of an answer after which the server closes the connection."""
+    received = b""
+    while part := connection.recv(65536):
+        received += part
+    head, _, body = received.partition(b"\r\n\r\n")
+    return head, body
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    settings = {"STORE": "memory", "LIMITS__READ_SECONDS": "0.5", "LIMITS__BODY_BYTES": "20000000", "THREADS": "2"}
+    settings |= {"LIMITS__SECONDS": "50"}
+    environment = {**os.environ, **{f"GRADSERVE_{name}": value for name, value in settings.items()}}
+    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
+    process = subprocess.Popen(command, env=environment)
+    try:
+        server = Server(port)
+        until(lambda: process.poll() is None and is_open(port))
+        with server.http:
+            yield server
+    finally:
+        process.kill()
+        process.wait()
+
+
+def is_open(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def program() -> tuple[bytes, np.ndarray[Any, Any]]:
+    """A body of 8 MB, and the numbers in it."""
+    x = np.random.default_rng(0).standard_normal(10**6)
+    tensor = {"data": x.tobytes(), "dtype": "float64", "shape": [x.size]}
+    nodes = [{"id": "y", "op": "neg", "args": ["$x"]}]
+    return msgspec.msgpack.encode({"inputs": {"x": tensor}, "nodes": nodes}), x
+
+
+@pytest.mark.parametrize("length", ["declared", "chunked"])
+def test_large_bodies_arrive_whole(server: Server, length: str) -> None:
+    body, x = program()
+    parts = (body[start : start + 100_003] for start in range(0, len(body), 100_003))
+    headers = {"Content-Type": "application/msgpack", "Accept": "application/msgpack"}
+    answer = server.http.post("/v1/evaluate", content=body if length == "declared" else parts, headers=headers)
+    y = np.frombuffer(msgspec.msgpack.decode(answer.content)["outputs"]["y"]["data"])
+    np.testing.assert_array_equal(y, -x)
+
+
+@pytest.mark.parametrize("framing", [{"Content_Length": "1000"}, {"Transfer_Encoding": "chunked"}])
+def test_a_body_that_does_not_come_is_a_408_and_the_connection_is_closed(
+    server: Server, framing: dict[str, str]
+) -> None:
+    with server.connection("/v1/evaluate", b"5\r\n12345\r\n", **framing) as connection:
+        head, body = read_answer(connection)
+    assert head.startswith(b"HTTP/1.1 408 ")
+    assert b"connection: close" in head.lower()
+    problem = json.loads(body)
+    assert (problem["type"], problem["limit"], problem["allowed"]) == ("/problems/too-slow", "read_seconds", 0.5)
+
+
+def test_a_body_that_comes_drop_by_drop_is_a_408(server: Server) -> None:
+    with server.connection("/v1/evaluate", Content_Length="1000") as connection:
+        with contextlib.suppress(OSError):
+            for _ in range(300):
+                connection.sendall(b" ")
+                time.sleep(0.05)
+        with contextlib.suppress(ConnectionResetError):  # what was sent after the answer resets the connection
+            assert read_answer(connection)[0].startswith(b"HTTP/1.1 408 ")
+    until(lambda: server.metric('gradserve_requests_total{route="/v1/evaluate",method="POST",status="408"}') >= 1)
+
+
+def test_a_chunked_body_over_the_limit_is_a_413(server: Server) -> None:
+    chunk = b"%x\r\n%b\r\n" % (10**6, b" " * 10**6)
+    with server.connection("/v1/evaluate", Transfer_Encoding="chunked") as connection:
+        with contextlib.suppress(OSError):
+            for _ in range(25):
+                connection.sendall(chunk)
+        assert connection.recv(100).startswith(b"HTTP/1.1 413 ")
+
+
+def test_a_client_that_goes_while_it_sends_costs_nothing(server: Server) -> None:
+    asked = server.metric('gradserve_request_seconds_count{route="/v1/evaluate"}')
+    for _ in range(20):
+        with server.connection("/v1/evaluate", b"{" * 1000, Content_Length="19000000"):
+            pass
+    until(lambda: server.metric('gradserve_request_seconds_count{route="/v1/evaluate"}') >= asked + 20)
+    assert server.metric("gradserve_requests_in_flight") == 1  # the question itself
+    assert server.http.post("/v1/evaluate", json={"code": "y = 1"}).status_code == 200
+
+
+def gone(server: Server, path: str) -> float:
+    return server.metric(f'gradserve_requests_total{{route="{path}",method="POST",status="499"}}')
+
+
+def test_an_evaluation_whose_client_goes_is_stopped(server: Server) -> None:
+    body = json.dumps({"code": LONG}).encode()
+    with server.connection("/v1/evaluate", body, Content_Length=str(len(body))):
+        until(lambda: server.metric("gradserve_requests_in_flight") == 2)
+        time.sleep(0.2)
+    until(lambda: gone(server, "/v1/evaluate") == 1)
+
+
+def test_a_run_whose_client_goes_is_stopped_and_undone(server: Server) -> None:
+    sid = server.http.post("/v1/sessions", json={}).json()["id"]
+    server.http.post(f"/v1/sessions/{sid}/run", json={"inputs": {"x": [1.0, 2.0]}, "nodes": []})
+    body = json.dumps({"code": f"x.mul_(2)\n{LONG}"}).encode()
+    with server.connection(f"/v1/sessions/{sid}/run", body, Content_Length=str(len(body))):
+        until(lambda: server.metric("gradserve_requests_in_flight") == 2)
+        time.sleep(0.2)
+    until(lambda: gone(server, "/v1/sessions/{sid}/run") == 1)
+    assert server.http.get(f"/v1/sessions/{sid}/tensors/x").json()["data"] == [1.0, 2.0]
+    assert server.http.get(f"/v1/sessions/{sid}").json()["version"] == 1
+
+
+def test_a_long_evaluation_whose_client_stays_is_answered(server: Server) -> None:
+    code = "y = torch.zeros(3)\nfor i in range(3000):\n    y = y + torch.ones(1000).sum()\n"
+    assert (
+        server.http.post("/v1/evaluate", json={"code": code, "outputs": ["y"]}).json()["outputs"]["y"]["data"]
+        == [3000000.0] * 3
+    )
+
+
+# -- without a server -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("when", ["before", "during"])
+def test_work_ends_at_its_next_step_when_it_is_told(when: str) -> None:
+    stop = cancellation.Stop()
+    steps = []
+
+    def work() -> None:
+        budget = budget_of(Limits())
+        for step in range(3):
+            steps.append(step)
+            if step == 1:
+                stop.tell()
+            budget.check_time()
+
+    if when == "before":
+        stop.tell()
+    with pytest.raises(ClientGone):
+        stop.under(work)
+    assert steps == ([] if when == "before" else [0, 1])
+
+
+def test_work_that_runs_out_of_time_is_not_called_stopped() -> None:
+    with pytest.raises(BudgetError):
+        cancellation.Stop().under(lambda: budget_of(Limits(seconds=1e-9)).check_time())
+
+
+def test_a_budget_outside_of_any_work_is_nobodys_to_stop() -> None:
+    stop = cancellation.Stop()
+    stop.under(lambda: None)
+    budget = budget_of(Limits())
+    stop.tell()
+    budget.check_time()

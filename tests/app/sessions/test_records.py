@@ -1,0 +1,280 @@
+"""A session as records: what is shared stays shared, and a change holds what changed."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.errors import InvalidRequest, TooMany
+from app.limits import Limits
+from app.program.interpret import ProgramError
+from app.sessions import schema
+from app.stores.base import Block, Change
+from app.stores.memory import MemoryStore
+from app.stores.sqlite import SqliteStore
+from tests.app.session_cases import OWNER, directory_over, opened, picture_in, run_code
+from tests.app.sessions.test_atomic import START, STATEMENTS
+from tests.golden.freeze_session import Frozen
+from tests.paths import ROOT
+
+LEAF = "x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)\n"
+CASES = {
+    "a chain": (LEAF + "y = (x * x).exp().sum()", "y.backward()\nprint(x.grad)"),
+    "a sweep behind it": (LEAF + "(x * x).sum().backward()", "(x * 3).sum().backward()\nprint(x.grad)"),
+    "a freed graph": (LEAF + "y = (x * x).sum()\ny.backward()", "y.backward()"),
+    "a kept graph": (LEAF + "y = (x * x).sum()\ny.backward(retain_graph=True)", "y.backward()\nprint(x.grad)"),
+    "shared storage": (
+        "a = torch.zeros(2, 3)\nb = a.view(3, 2)\nc = a.t()\nd = a.data", "b[0, 0] = 5\nd[1, 2] = 7\nprint(a, b, c, d)"
+    ),
+    "version counters": (LEAF + "y = x.exp()\nz = y * y\ny.add_(1)", "print(y._version)\nz.sum().backward()"),
+    "versions apart": (LEAF + "y = x.exp()\nz = y.sum()\ny.data.add_(1)", "z.backward()\nprint(x.grad, y._version)"),
+    "writes through views": (LEAF + "y = x * 2\nv = y[0:2]\nv.mul_(3)", "y.sum().backward()\nprint(x.grad, v)"),
+    "a view of a view": (
+        LEAF + "y = x * 2\nv = y[0:2]\nw = v[1:]\nw.mul_(3)",
+        "print(v.grad_fn.name())\n(v * v).sum().backward()\nprint(x.grad)",
+    ),
+    "why a view is not writable": (
+        LEAF + "y = x * 1\nwith torch.no_grad():\n    v = y.view(3, 1)\nw = y.unbind()[0]", "w.mul_(2)"
+    ),
+    "second order": (
+        LEAF + "y = (x ** 3).sum()\ng, = torch.autograd.grad(y, x, create_graph=True)",
+        "g.sum().backward()\nprint(x.grad)",
+    ),
+    "grads with a graph": (
+        LEAF + "y = (x ** 3).sum()\ny.backward(create_graph=True)", "x.grad.sum().backward()\nprint(x.grad)"
+    ),
+    "a grad that is shared": (LEAF + "(x * x).sum().backward()\ng = x.grad", "g.zero_()\nprint(x.grad)"),
+    "retained grads": (
+        LEAF + "y = x * 2\ny.retain_grad()\nz = (y * y).sum()", "z.backward()\nprint(y.grad, y.retains_grad)"
+    ),
+    "a saved leaf": (
+        LEAF + "y = x.exp() * x\ns = y.grad_fn._saved_other", "(s * s).sum().backward()\nprint(x.grad, s.grad)"
+    ),
+    "another value for a leaf": (
+        LEAF + "y = (x * x).sum()\nx.data = torch.ones(2)", "(x * x).sum().backward()\nprint(x.grad)\ny.backward()"
+    ),
+    "two names": ("a = torch.ones(2)\nb = a\nk = [a, 1]\nl = k", "k.append(2)\na.mul_(2)\nprint(b, l, b is a, l is k)"),
+    "plain values": (
+        "i = 2 ** 80\nt = (1.5, None, True, 'x')\nd = {'a': torch.ones(1), 1: 2j}\ns = d['a'].shape\nk = torch.int8",
+        "print(i, t, d, s, k)",
+    ),
+    "arrays": (
+        "x = torch.zeros(4)\na = x.numpy()\nb = a[1:3]\nc = a[0]\ne = torch.ones(2).numpy()",
+        "x.add_(1)\nprint(a, b, c, e)",
+    ),
+    "named results": (LEAF + "m = torch.max(x.view(3, 1), 1)", "print(m, m.indices)\nm.values.sum().backward()"),
+    "functions": (
+        LEAF + "f = lambda a, b: a * b + x\ng = torch.sin\nh = x.mul\np = print\nn = torch.nn.functional\nk = [1]\n"
+        "q = k.append\nr = len",
+        "p(f(x, 2.0), g(x), h(2.0), n.relu(x), r(k))\nq(5)\nprint(k)",
+    ),
+    "an optimiser": (
+        LEAF + "o = torch.optim.Adam([{'params': [x], 'lr': 0.1}], amsgrad=True)\n(x * x).sum().backward()\no.step()\n"
+        "s = torch.optim.lr_scheduler.StepLR(o, 2)\ns.step()\nstep = o.step",
+        "(x * x).sum().backward()\nstep()\ns.step()\nprint(x, o, s.last_epoch, x.grad)",
+    ),
+    "random numbers": (
+        "g = torch.manual_seed(3)\na = torch.randn(3)\nh = torch.Generator().manual_seed(4)\nb = torch.randn(())",
+        "print(torch.randn(2), torch.rand(2, generator=h), torch.randn(()), torch.rand(2, generator=g))",
+    ),
+    "settings": (
+        "torch.set_default_dtype(torch.float64)\ntorch.set_printoptions(precision=2)\ntorch.set_grad_enabled(False)",
+        "a = torch.tensor([1.5], requires_grad=True)\nprint(a * 2, torch.is_grad_enabled())",
+    ),
+    "large memory": (
+        "a = torch.arange(10000.0)\nb = a.view(100, 100)\nb[3, 5] = -1\nc = a.data",
+        "c[9999] = 7\nprint(a.sum(), b[3, 5])",
+    ),
+    "other dtypes": (
+        "a = torch.ones(3, dtype=torch.bfloat16)\nb = torch.tensor([2j], requires_grad=True)\ny = (b * b.conj()).real",
+        "y.backward()\nprint(a, b.grad, a > 0)",
+    ),
+    "nothing": ("a = torch.zeros(0, 3)\nb = a.sum()\nc = torch.tensor(5.0)", "c.add_(1)\nprint(a, b, c)"),
+    "a node": (LEAF + "y = x * 2\nn = y.grad_fn", "print(n.name(), n is y.grad_fn, n.next_functions[0][0].name())"),
+    "joined and split": (
+        LEAF + "parts = torch.cat([x, x * 2]).split(3)\ny = (parts[0] * parts[1]).sum()", "y.backward()\nprint(x.grad)"
+    ),
+    "a list that holds itself": ("k = [1]\nk.append(k)", "print(len(k[1][1]), k[1] is k)"),
+    "memory order": ("a = torch.ones(2, 3).t().contiguous().t()\nb = a.t().clone()", "print(a.stride(), b.stride())"),
+}  # fmt: skip
+
+
+def outcome(run: Callable[[], object]) -> object:
+    try:
+        return run()
+    except (ProgramError, InvalidRequest) as error:
+        return type(error).__name__, str(error)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_what_was_stored_goes_on_as_if_it_never_was(name: str) -> None:
+    before, after = CASES[name]
+    store, hot = MemoryStore(), directory_over(MemoryStore())
+    sid, same = opened(directory_over(store)), opened(hot)
+    for code in (before, ""):  # the empty run has nothing to write, and reads what was written
+        run_code(directory_over(store), sid, code)
+        run_code(hot, same, code)
+    assert outcome(lambda: run_code(directory_over(store), sid, after)) == outcome(lambda: run_code(hot, same, after))
+
+
+@settings(max_examples=300)
+@given(runs=st.lists(st.lists(st.sampled_from(STATEMENTS), max_size=4), max_size=8), seed=st.integers(0, 2**20))
+def test_changes_add_up_to_the_session(runs: list[list[str]], seed: int) -> None:
+    """Three processes in turn: where the session is hot, where it catches up, and where it is read anew, it is one."""
+    store = MemoryStore()
+    one, other = directory_over(store), directory_over(store)
+    sid = opened(one)
+    run_code(one, sid, START)
+    for number, statements in enumerate(runs):
+        here, there = (one, other) if seed >> number & 1 else (other, one)
+        outcome(lambda: run_code(here, sid, "\n".join(statements)))  # noqa: B023 - called at once
+        expected = picture_in(here, sid)
+        assert picture_in(directory_over(store), sid) == expected
+        assert picture_in(there, sid) == expected
+
+
+def test_a_change_holds_what_changed() -> None:
+    store = MemoryStore()
+    directory = directory_over(store)
+    sid = opened(directory)
+    run_code(directory, sid, "a = torch.zeros(3_000_000)\ns = torch.tensor(1.0)")
+    first = store.head(sid)
+    assert first is not None
+    for code, most in (("s.add_(1)", 200), ("a[7] = 1.0", 17_000), ("k = 3", 100), ("b = a.view(-1)", 200)):
+        since = store.head(sid)
+        assert since is not None
+        run_code(directory, sid, code)
+        loaded = store.load(sid, since.version)
+        assert loaded is not None
+        assert sum(map(len, loaded.records)) + sum(len(block.data) for block in loaded.blocks) <= most, code
+
+
+def test_changes_gather_only_so_far() -> None:
+    store = MemoryStore()
+    directory = directory_over(store)
+    sid = opened(directory)
+    run_code(directory, sid, "x = torch.ones(3, requires_grad=True)")
+    for _ in range(300):
+        run_code(directory, sid, "y = (x * 2).sum()\ny.backward()")
+    loaded = store.load(sid)
+    assert loaded is not None
+    assert len(loaded.records) < 150
+    assert sum(map(len, loaded.records)) < 100_000
+    assert run_code(directory_over(store), sid, "print(x.grad)") == ["tensor([600., 600., 600.])"]
+
+
+def test_memory_that_nothing_reaches_goes() -> None:
+    store = MemoryStore()
+    directory = directory_over(store)
+    sid = opened(directory)
+    for number in range(40):
+        run_code(directory, sid, f"a = torch.full((100_000,), {number}.0)")
+    loaded = store.load(sid)
+    assert loaded is not None
+    assert sum(len(block.data) for block in loaded.blocks) < 5_000_000
+    assert loaded.head.nbytes < 2_000_000
+
+
+def test_what_a_run_replaces_does_not_count_against_the_limit() -> None:
+    directory = directory_over(MemoryStore(), Limits(session_bytes=1_000_000))
+    sid = opened(directory)
+    for _ in range(3):
+        run_code(directory, sid, "a = torch.zeros(200_000)")
+
+
+def test_a_long_chain_is_stored_without_recursion() -> None:
+    store = MemoryStore()
+    sid = opened(directory_over(store))
+    run_code(directory_over(store), sid, LEAF + "y = x\nfor _ in range(20000):\n    y = y * 1.0")
+    assert run_code(directory_over(store), sid, "y.sum().backward()\nprint(x.grad)") == ["tensor([1., 1., 1.])"]
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xc1", msgspec.msgpack.encode([99, True]), msgspec.msgpack.encode({"a": 1})])
+def test_what_is_no_record_is_refused(raw: bytes) -> None:
+    with pytest.raises(schema.SchemaError):
+        schema.decode(raw)
+
+
+WALK = """
+import sys
+from pathlib import Path
+from app.sessions.directory import Directory
+from app.limits import Limits
+from app.stores.sqlite import SqliteStore
+
+store = SqliteStore(Path(sys.argv[1]))
+store.open()
+live = Directory(store, Limits())._current(sys.argv[2], sys.argv[3])
+node, seen = live.names["y"].grad_fn, []
+while node is not None:
+    seen.append(node.name())
+    node = node.next_functions[0][0] if node.next_functions else None
+live.names["y"].backward()
+print(seen, live.names["x"].grad.tolist())
+"""
+
+
+def test_another_process_walks_a_live_graph(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    store.open()
+    directory = directory_over(store)
+    sid = opened(directory)
+    run_code(directory, sid, LEAF + "y = (x * x).exp().sum()")
+    command = [sys.executable, "-c", WALK, str(tmp_path), OWNER, sid]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, check=True, timeout=60)
+    x = np.array([1.0, 2.0, 3.0], np.float32)
+    names = ["SumBackward0", "ExpBackward0", "MulBackward0", "torch::autograd::AccumulateGrad"]
+    assert done.stdout.decode().strip() == f"{names} {(2 * x * np.exp(x**2)).tolist()}"
+    store.close()
+
+
+FROZEN = sorted((ROOT / "tests" / "golden").glob("session_schema*.msgpack"))
+
+
+@pytest.mark.parametrize("file", FROZEN, ids=[file.stem for file in FROZEN])
+def test_sessions_of_every_released_schema_are_read(file: Path) -> None:
+    frozen = msgspec.msgpack.decode(file.read_bytes(), type=Frozen)
+    store = MemoryStore()
+    sid = opened(directory_over(store))
+    blocks = [Block(*block) for block in frozen.blocks]
+    first, *later = frozen.records
+    head = store.head(sid)
+    assert head is not None
+    store.commit(replace(head, version=1), 0, Change(first, True, blocks), None)
+    for version, record in enumerate(later, 2):
+        store.commit(replace(head, version=version), version - 1, Change(record, False), None)
+    assert run_code(directory_over(store), sid, frozen.program) == frozen.prints
+
+
+def test_there_is_a_frozen_session_of_the_present_schema() -> None:
+    assert [file.stem for file in FROZEN] == [f"session_schema{number}" for number in range(1, schema.SCHEMA + 1)]
+
+
+def test_sessions_leave_memory_when_they_are_too_many_bytes() -> None:
+    store = MemoryStore()
+    directory = directory_over(store, cache_bytes=1_500_000)
+    sids = [opened(directory) for _ in range(3)]
+    for sid in sids:
+        run_code(directory, sid, "x = torch.ones(250_000, requires_grad=True)")
+        assert directory.cache.nbytes <= 1_500_000
+    assert len(directory.cache) < 3
+    for sid in sids:
+        assert run_code(directory, sid, "x.sum().backward()\nprint(x.grad.sum())") == ["tensor(250000.)"]
+
+
+def test_an_owner_is_held_to_its_bytes() -> None:
+    directory = directory_over(MemoryStore(), Limits(owner_bytes=1_500_000))
+    first, second = opened(directory), opened(directory)
+    run_code(directory, first, "x = torch.zeros(250_000)")
+    with pytest.raises(TooMany, match="owner_bytes"):
+        run_code(directory, second, "x = torch.zeros(250_000)")
+    run_code(directory, first, "del x")
+    run_code(directory, first, "")  # now it is seen that the tensor is gone
+    run_code(directory, second, "x = torch.zeros(250_000)")
