@@ -1,4 +1,4 @@
-"""gradserve's engine: the reference's autograd in NumPy. ``import engine as torch`` runs a tutorial unchanged.
+"""gradserve's engine: PyTorch's autograd in NumPy. ``import engine as torch`` runs a tutorial unchanged.
 
 The names are those of the declarations: every public op, and below them ``autograd``, ``nn``, ``linalg``, ``optim``.
 """

@@ -33,18 +33,18 @@ class DType:
         self.is_floating_point = category == FLOATING
         self.is_complex = category == COMPLEX
         self.is_differentiable = category >= FLOATING  # whether tensors of this dtype can require gradients
-        self.scalar_type = scalar_type  # the reference's C++ name, used in its messages
+        self.scalar_type = scalar_type  # PyTorch's C++ name, used in its messages
         self.alias = alias
         self.itemsize = self.numpy.itemsize
 
     @property
     def c_name(self) -> str:
-        """The reference's C name, which some of its messages use."""
+        """PyTorch's C name, which some of its messages use."""
         return _C_NAMES.get(self.name, self.alias)
 
     @property
     def tensor_type(self) -> str:
-        """What messages of the reference call a tensor of this dtype."""
+        """What messages of PyTorch call a tensor of this dtype."""
         late = self.category in (BOOL, COMPLEX) or self.name == "bfloat16"  # has no legacy type
         return f"CPU{self.scalar_type}Type" if late else f"torch.{self.scalar_type}Tensor"
 
@@ -72,7 +72,7 @@ float64 = DType("float64", np.float64, FLOATING, "Double", "double")
 complex64 = DType("complex64", np.complex64, COMPLEX, "ComplexFloat", "cfloat")
 complex128 = DType("complex128", np.complex128, COMPLEX, "ComplexDouble", "cdouble")
 bool_ = DType("bool", np.bool_, BOOL, "Bool", "bool")
-# Tensors do not have it: an op computes in complex64 where the reference does in this one, or refuses it by its name.
+# Tensors do not have it: an op computes in complex64 where PyTorch does in this one, or refuses it by its name.
 complex_half = DType("complex32", np.complex64, COMPLEX, "ComplexHalf", "chalf")
 
 ALL = (bool_, uint8, int8, int16, int32, int64, float16, bfloat16, float32, float64, complex64, complex128)

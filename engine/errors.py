@@ -10,15 +10,15 @@
       UnsupportedError             also NotImplementedError: an op that does not exist for this dtype
       BudgetError                  also MemoryError: over a limit, found before the work
 
-Each is a builtin too, so ``except RuntimeError`` catches what the reference library would raise, and ``str(error)`` is
-the reference's own message where the reference refuses the same thing.
+Each is a builtin too, so ``except RuntimeError`` catches what PyTorch would raise, and ``str(error)`` is
+PyTorch's own message where PyTorch refuses the same thing.
 """
 
 from __future__ import annotations
 
 
 class EngineError(Exception):
-    """Base of all that the engine refuses. ``exception`` is the class name the reference raises."""
+    """Base of all that the engine refuses. ``exception`` is the class name PyTorch raises."""
 
     exception = "RuntimeError"
 

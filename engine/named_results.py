@@ -1,4 +1,4 @@
-"""Named results: tuples with fields, which print as the reference's ``torch.return_types``."""
+"""Named results: tuples with fields, which print as PyTorch's ``torch.return_types``."""
 
 from __future__ import annotations
 

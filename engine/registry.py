@@ -1,7 +1,7 @@
 """Names to ops: what the wire, the tape and the attached methods look up.
 
 Lower layers that need an op (the tape adds cotangents, a stale view gets its history back) ask here; nothing imports
-upwards. Names are the reference's: a function ``linalg.solve``, a method ``add_``, an attribute ``mT``.
+upwards. Names are PyTorch's: a function ``linalg.solve``, a method ``add_``, an attribute ``mT``.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from engine.errors import OpError
 
 
 def check_broadcast(arrays: Sequence[np.ndarray[Any, Any]]) -> tuple[int, ...]:
-    """The common shape; refuses shapes that do not broadcast, in the reference's words."""
+    """The common shape; refuses shapes that do not broadcast, in PyTorch's words."""
     shape: tuple[int, ...] = arrays[0].shape
     for array in arrays[1:]:
         if array.shape != shape and array.shape:

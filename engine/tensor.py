@@ -37,7 +37,7 @@ def forward_name(node_name: str) -> str:
 
 
 class Size(tuple[int, ...]):
-    """A shape. A tuple that prints as the reference's."""
+    """A shape. A tuple that prints as PyTorch's."""
 
     __slots__ = ()
 

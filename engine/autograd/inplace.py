@@ -120,7 +120,7 @@ def _is_recording(op: Any, values: Sequence[Any]) -> bool:
 def write(op: Any, bound: list[Any]) -> Tensor:
     """Run ``op`` and write its result into its first argument, which is returned.
 
-    Raises ``OpError`` where the reference does: a leaf that requires grad, a forbidden view, overlapping elements, a
+    Raises ``OpError`` where PyTorch does: a leaf that requires grad, a forbidden view, overlapping elements, a
     result of another shape or of a dtype that does not fit. Nothing is changed then.
     """
     values = op.prepare(bound, op.written_signature.name)

@@ -184,7 +184,7 @@ class Node:
         return tuple([TensorSpec(shape, dtypes.from_numpy(dtype)) for shape, dtype in self.specs])
 
     def name(self) -> str:
-        """The reference's name of the node: ``MulBackward0``, ``torch::autograd::CopySlices``."""
+        """PyTorch's name of the node: ``MulBackward0``, ``torch::autograd::CopySlices``."""
         own = self.static.get("grad_fn") or (self.op.inplace_grad_fn if self.written else self.op.grad_fn)
         return str(own)
 
@@ -483,7 +483,7 @@ def backward(
 ) -> None:
     """Add the gradients of ``tensors`` (weighted by ``grad_tensors``) to the ``grad`` of the leaves they came from.
 
-    With ``inputs``, only to those, which need not be leaves. Raises ``OpError`` in the reference's words.
+    With ``inputs``, only to those, which need not be leaves. Raises ``OpError`` in PyTorch's words.
     """
     roots = _as_tuple(tensors)
     if inputs is not None and not isinstance(inputs, Tensor) and len(inputs) == 0:

@@ -66,7 +66,7 @@ def overloaded(
 
 
 def invalid_combination(name: str, given: tuple[Any, ...], *options: str) -> ArgumentTypeError:
-    """The error for arguments that no overload takes, in the reference's words."""
+    """The error for arguments that no overload takes, in PyTorch's words."""
     kinds = ", ".join("Tensor" if isinstance(value, Tensor) else type(value).__name__ for value in given)
     expected = "".join(f"\n * ({option})" for option in options)
     return ArgumentTypeError(

@@ -231,7 +231,7 @@ class Primitive(dispatch.Op):
         return tuple(np.asarray(r) for r in result) if type(result) in (tuple, list) else (np.asarray(result),)
 
     def refusal(self, error: Exception, arrays: Sequence[Any]) -> OpError:
-        """What a kernel's error is to the caller; shapes that do not broadcast are refused in the reference's words."""
+        """What a kernel's error is to the caller; shapes that do not broadcast are refused in PyTorch's words."""
         if self.pointwise:
             check_broadcast([array for array in arrays if isinstance(array, np.ndarray)])
         return OpError(f"{self.signature.name}(): {error}")
@@ -322,7 +322,7 @@ class Primitive(dispatch.Op):
         return self.supports_half or dtype.opmath is dtype
 
     def check_supported(self, dtype: DType) -> None:
-        """Refuse a dtype the kernel does not exist for, in the reference's words."""
+        """Refuse a dtype the kernel does not exist for, in PyTorch's words."""
         if not self.supports(dtype):
             raise UnsupportedError(f"\"{self.kernel_name}\" not implemented for '{dtype.scalar_type}'")
 
@@ -517,6 +517,6 @@ def _requires_unrecorded(tensor: Tensor | None) -> bool:
 
 
 def derived_grad_fn(name: str) -> str:
-    """The reference's node name for an op: ``log_softmax`` -> ``LogSoftmaxBackward0``."""
+    """PyTorch's node name for an op: ``log_softmax`` -> ``LogSoftmaxBackward0``."""
     words = name.rpartition(".")[2].split("_")
     return "".join(word[:1].upper() + word[1:] for word in words) + "Backward0"

@@ -46,7 +46,7 @@ _REQUIRED = inspect.Parameter.empty
 
 
 def wrap_dim(dim: int, ndim: int) -> int:
-    """``dim`` counted from the front. A 0-d tensor has the dimensions -1 and 0, as in the reference."""
+    """``dim`` counted from the front. A 0-d tensor has the dimensions -1 and 0, as in PyTorch."""
     extent = max(ndim, 1)
     if not -extent <= dim < extent:
         raise DimensionError(
@@ -87,7 +87,7 @@ class Param:
         self.convert: Callable[..., Any] | None = _CONVERTERS.get(self.kind)
 
     def reject(self, op_name: str, expected: str, value: object) -> ArgumentTypeError:
-        """The error for a value of the wrong type, in the reference's words.
+        """The error for a value of the wrong type, in PyTorch's words.
 
         In-place variants are methods, which do not count their tensor.
         """
@@ -144,7 +144,7 @@ class Signature:
         self._fixed = next((i for i, default in enumerate(self._defaults) if default is not _REQUIRED), self._count)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
-        """The value of every parameter. Raises ``ArgumentTypeError`` in the reference's words."""
+        """The value of every parameter. Raises ``ArgumentTypeError`` in PyTorch's words."""
         given = len(args)
         if self._plain and given == self._count and not kwargs:
             return list(args)

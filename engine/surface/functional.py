@@ -161,7 +161,7 @@ def jacobian(
     """The derivative of every output element by every input element: shape ``(*output, *input)``.
 
     A tuple of outputs gives a tuple of them, a tuple of inputs a tuple inside. ``vectorize`` and ``strategy`` change
-    how the reference computes, not what; here they change nothing.
+    how PyTorch computes, not what; here they change nothing.
     """
     with modes.enable_grad():
         is_tuple, given = _tuple(inputs, "inputs", "jacobian")

@@ -69,7 +69,7 @@ def _direct(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _reflected_truediv(self: Tensor, other: Any) -> Any:
-    """``number / tensor``, as the reference computes it."""
+    """``number / tensor``, as PyTorch computes it."""
     return self.reciprocal() * other if _operand(other) else NotImplemented
 
 

@@ -1,4 +1,4 @@
-"""The reference's module tree over the registry: ``torch.nn.functional.relu``, ``torch.autograd.grad``.
+"""PyTorch's module tree over the registry: ``torch.nn.functional.relu``, ``torch.autograd.grad``.
 
 Entered here are the functions that are no ops: the tape's, the modes', and questions about dtypes and the state.
 """

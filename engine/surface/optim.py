@@ -1,7 +1,7 @@
-"""Optimisers: steps of the engine's own ops, unrecorded, with the reference's formulas, defaults and refusals.
+"""Optimisers: steps of the engine's own ops, unrecorded, with PyTorch's formulas, defaults and refusals.
 
 An optimiser's state is plain data: for each parameter a dict of numbers and tensors. Papers are cited for the formulas;
-the order of operations is the reference's, for results to agree to rounding.
+the order of operations is PyTorch's, for results to agree to rounding.
 """
 
 from __future__ import annotations
@@ -156,13 +156,13 @@ def _count(state: State) -> int:
 
 
 def _rounded(product: float, factor: float) -> float:
-    """``product * factor`` in the default dtype, in which the reference keeps it."""
+    """``product * factor`` in the default dtype, in which PyTorch keeps it."""
     kind = modes.get_default_dtype().numpy.type
     return float(kind(product) * kind(factor))
 
 
 def _settings(maximize: bool) -> Group:
-    """Settings of the reference that choose among its implementations; there is one here."""
+    """Settings of PyTorch that choose among its implementations; there is one here."""
     return {"maximize": maximize, "foreach": None, "capturable": False, "differentiable": False}
 
 

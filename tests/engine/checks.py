@@ -37,7 +37,7 @@ def _random_like(array: np.ndarray[Any, Any], rng: np.random.Generator) -> np.nd
 
 
 def _inner(left: np.ndarray[Any, Any], right: np.ndarray[Any, Any]) -> float:
-    """The real inner product in which the reference's gradients are gradients."""
+    """The real inner product in which PyTorch's gradients are gradients."""
     return float(np.real(np.vdot(left.ravel(), right.ravel())))
 
 

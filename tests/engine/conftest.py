@@ -1,4 +1,4 @@
-"""Every engine test runs in a state of its own, with the reference's defaults."""
+"""Every engine test runs in a state of its own, with PyTorch's defaults."""
 
 from __future__ import annotations
 

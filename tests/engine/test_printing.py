@@ -71,7 +71,7 @@ def test_floats_can_be_read_back_when_all_digits_are_shown(values: list[float]) 
 
 @given(st.integers(12, 120), st.integers(1, 300))
 def test_lines_keep_to_the_width(linewidth: int, length: int) -> None:
-    """The comma at the end of a line is free, as in the reference."""
+    """The comma at the end of a line is free, as in PyTorch."""
     text = format_values(np.arange(length) / 7, PrintOptions(linewidth=linewidth))
     assert max(map(len, text.split("\n"))) <= linewidth
 

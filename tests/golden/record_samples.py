@@ -1,4 +1,4 @@
-"""Record what the reference returns for every sample: ``python -m tests.golden.record_samples`` where it is there."""
+"""Record what PyTorch returns for every sample: ``python -m tests.golden.record_samples`` where it is there."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TARGET = Path(__file__).parent / "samples.json.gz"
 
 
 def resolve(op: str) -> Any:
-    """The reference's function, method or attribute called ``op``."""
+    """PyTorch's function, method or attribute called ``op``."""
     found: Any = torch
     for part in op.split("."):
         found = getattr(found, part, None)
@@ -51,7 +51,7 @@ def record(output: Any) -> dict[str, Any]:
 
 
 def static(value: Any) -> Any:
-    """Dtypes by name as the reference's objects."""
+    """Dtypes by name as PyTorch's objects."""
     return (
         getattr(torch, value) if isinstance(value, str) and isinstance(getattr(torch, value, 0), torch.dtype) else value
     )

@@ -1,7 +1,7 @@
 """Select operator cases from the conformance suite into ``conformance.jsonl.gz`` beside this file.
 
 ``python -m tests.golden.select_conformance --from DIR``, where DIR holds the suite's ``<family>.jsonl.gz``. The first
-line of the result names the reference; every other line is a case as the suite has it. The same suite always gives the
+line of the result names PyTorch; every other line is a case as the suite has it. The same suite always gives the
 same bytes. Afterwards ``python -m tests.app.test_conformance`` writes anew which of them do not pass yet.
 """
 

@@ -1,6 +1,6 @@
 """Random tensors. Every draw goes on in the stream of a generator: the state's own, or the one given.
 
-Ops that write into a tensor, or take another's shape, draw in the order of its memory, as the reference does. Their
+Ops that write into a tensor, or take another's shape, draw in the order of its memory, as PyTorch does. Their
 samples are drawn before the op that records them, so that no node holds a generator.
 """
 

@@ -202,7 +202,7 @@ _C_TYPES = {
 
 
 def check_fits(value: Any, dtype: DType) -> None:
-    """Refuse a number beyond the range of ``dtype``, in the reference's words."""
+    """Refuse a number beyond the range of ``dtype``, in PyTorch's words."""
     if not fits(value, dtype):
         raise OpError(f"value cannot be converted to type {_C_TYPES[dtype.name]} without overflow")
 
@@ -378,7 +378,7 @@ def spaced_powers(start: Scalar, end: Scalar, steps: int, base: float, dtype: DT
 
 
 def _spacing(name: str, start: Any, end: Any, steps: int, dtype: DType | None) -> tuple[Any, Any, DType]:
-    """Both ends as numbers, and the dtype of what lies between. Raises where the reference does."""
+    """Both ends as numbers, and the dtype of what lies between. Raises where PyTorch does."""
     low, high = _number(name, "start", 1, start), _number(name, "end", 2, end)
     if steps < 0:
         raise OpError("number of steps must be non-negative")

@@ -42,7 +42,7 @@ def tensor(data: Any, *, dtype: DType | None = None) -> Tensor:
 
 
 def made_of(data: Any, dtype: DType | None) -> Tensor:
-    """A new tensor with the values of ``data``, in the reference's choice of dtype unless one is given."""
+    """A new tensor with the values of ``data``, in PyTorch's choice of dtype unless one is given."""
     if isinstance(data, Tensor):
         return from_array(read(data).astype((dtype or data.dtype).numpy, order="K"))
     if isinstance(data, np.ndarray):

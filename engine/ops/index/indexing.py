@@ -332,7 +332,7 @@ def _entries(key: Any) -> tuple[Any, ...]:
 
 
 def _is_tuple_like(key: list[Any]) -> bool:
-    """Whether the reference still takes a list for a tuple of indices."""
+    """Whether PyTorch still takes a list for a tuple of indices."""
     compound = (list, tuple, slice, Tensor, range, np.ndarray)
     return len(key) < 32 and any(entry is None or entry is ... or isinstance(entry, compound) for entry in key)
 
@@ -351,7 +351,7 @@ def _entry(entry: Any) -> Any:
 
 
 def _index_tensor(values: Any) -> Tensor:
-    """A list as an index tensor; numbers that are no integers are cut off, as in the reference."""
+    """A list as an index tensor; numbers that are no integers are cut off, as in PyTorch."""
     tensor = made_of(values, None)
     return tensor if tensor.dtype in _MASKS or tensor.dtype in _INDICES else made_of(values, dtypes.int64)
 
@@ -452,7 +452,7 @@ def _without_leading_ones(values: Tensor) -> Any:
 
 
 def _copy_into(view: Tensor, values: Tensor) -> None:
-    """Copy in the way the reference does, which shows in the names of the nodes."""
+    """Copy in the way PyTorch does, which shows in the names of the nodes."""
     if values.array.shape == view.array.shape:
         ops.copy.inplace(view, values)
     elif values.array.ndim == 0:

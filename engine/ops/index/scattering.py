@@ -83,7 +83,7 @@ scatter_src.vjp(
 
 
 def gathered(g: Tensor, dim: int, index: Tensor, src_shape: Any, node: str, position: int) -> Any:
-    """The cotangent of a ``src`` of the shape of ``index``; the reference has none for a larger one."""
+    """The cotangent of a ``src`` of the shape of ``index``; PyTorch has none for a larger one."""
     shape = index.array.shape
     if shape != src_shape and index.array.size:
         raise OpError(

@@ -16,7 +16,7 @@ from engine.ops.reduce.extrema import check_extent
 from engine.ops.reduce.sums import UNSET, is_unset
 from engine.tensor import Tensor
 
-# Which of equal elements is selected follows the reference up to this many elements; beyond it is the first in order.
+# Which of equal elements is selected follows PyTorch up to this many elements; beyond it is the first in order.
 FOLLOWED = 1 << 14
 
 
@@ -107,7 +107,7 @@ def _from_rows(rows: Array, input: Array, dim: int, keepdim: bool) -> Array:
 
 # -- topk ---------------------------------------------------------------------------------------------------------
 def _top_places(values: list[Any], k: int, largest: bool) -> list[int]:
-    """The reference selects with a heap where ``k`` is small, else by partition and a sort of what it found."""
+    """PyTorch selects with a heap where ``k`` is small, else by partition and a sort of what it found."""
     less = selection.descending(values) if largest else selection.ascending(values)
     items = list(range(len(values)))
     if k * 64 <= len(items):

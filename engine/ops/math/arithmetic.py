@@ -24,7 +24,7 @@ A_BOOL = (
     "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the "
     "`~` or `logical_not()` operator instead."
 )
-# How the reference's messages name a dtype where they do not call it ``Float`` or ``Long``.
+# How PyTorch's messages name a dtype where they do not call it ``Float`` or ``Long``.
 TYPE_NAMES = {
     "uint8": "unsigned char", "int8": "signed char", "int16": "short int", "int32": "int", "int64": "long int",
     "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double",

@@ -1,4 +1,4 @@
-"""Bessel and Airy functions. Only the modified ones of the first kind have derivatives, as in the reference."""
+"""Bessel and Airy functions. Only the modified ones of the first kind have derivatives, as in PyTorch."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def i1(input: Array) -> Array:
 
 
 def _i1_input(g: Any, input: Any, out: Any) -> Any:
-    """``i0 - i1 / input``, which tends to 1/2 at 0; as in the reference, NaN counts as 0."""
+    """``i0 - i1 / input``, which tends to 1/2 at 0; as in PyTorch, NaN counts as 0."""
     at_zero = _is_zero(input)
     return g * (ops.i0(input) - out / input.masked_fill(at_zero, 1)).masked_fill(at_zero, 0.5)
 

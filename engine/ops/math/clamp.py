@@ -42,7 +42,7 @@ def _refused_complex(input: Tensor, bounds: list[Tensor], is_upper: bool) -> str
 
 
 def _refuse_bools(bounds: list[Tensor], name: str) -> None:
-    """The reference clamps bools by one tensor only."""
+    """PyTorch clamps bools by one tensor only."""
     if bounds[0].weak or len(bounds) == 2:
         kernel = f"clamp_{name}_scalar_cpu" if name else "clamp_scalar_cpu" if bounds[0].weak else "clamp_cpu"
         raise UnsupportedError(f"\"{kernel}\" not implemented for 'Bool'")

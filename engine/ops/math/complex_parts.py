@@ -12,7 +12,7 @@ from engine.tensor import Tensor
 
 @primitive(public=False, grad_fn="ConjBackward0")
 def conj_copy(input: Array) -> Array:
-    """The complex conjugate. The reference has a lazy view here; values and gradients are the same."""
+    """The complex conjugate. PyTorch has a lazy view here; values and gradients are the same."""
     return np.conjugate(input)
 
 

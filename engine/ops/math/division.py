@@ -15,7 +15,7 @@ from engine.tensor import Tensor
 
 
 def underivable(name: str) -> Callable[[bool], NoReturn]:
-    """The rule of an op that the reference records without being able to differentiate it."""
+    """The rule of an op that PyTorch records without being able to differentiate it."""
 
     def rule(written: bool) -> NoReturn:
         raise OpError(f"derivative for aten::{name}{'_' * written} is not implemented")

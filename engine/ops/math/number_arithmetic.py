@@ -1,4 +1,4 @@
-"""Arithmetic with a number, for composites: the nodes of those of the reference have other names than ``x * 2``."""
+"""Arithmetic with a number, for composites: the nodes of those of PyTorch have other names than ``x * 2``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Orthogonal polynomials of degree ``n`` at ``input``. The reference has no derivatives of them."""
+"""Orthogonal polynomials of degree ``n`` at ``input``. PyTorch has no derivatives of them."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ rsqrt.vjp(input=lambda g, out: -0.5 * g * (out * out * out).conj())
 
 # -- powers -------------------------------------------------------------------------------------------------------
 def raise_to(base: Array, exponent: Array) -> Array:
-    """``base ** exponent``; integers to negative integer powers are 0 but for the units, as in the reference."""
+    """``base ** exponent``; integers to negative integer powers are 0 but for the units, as in PyTorch."""
     if base.dtype.kind not in "iu":
         return np.power(base, exponent)
     positive_part = np.power(base, np.maximum(exponent, 0))
@@ -50,7 +50,7 @@ def raise_to(base: Array, exponent: Array) -> Array:
     return np.where(np.less(exponent, 0), inverse, positive_part)
 
 
-# NumPy's own power is many times slower than these, and as the reference computes them.
+# NumPy's own power is many times slower than these, and as PyTorch computes them.
 _SHORT_CUTS: dict[Any, Callable[[Array], Array]] = {
     1: lambda base: base.copy(), 2: lambda base: base * base, 3: lambda base: base * base * base,
     0.5: np.sqrt, -0.5: lambda base: 1 / np.sqrt(base), -1: lambda base: 1 / base, -2: lambda base: 1 / (base * base),

@@ -19,7 +19,7 @@ from engine.tensor import Tensor
 
 
 def _refusing_complex(message: str, error: type[Exception] = UnsupportedError) -> Callable[[Tensor], None]:
-    """A check that refuses complex tensors in the reference's words."""
+    """A check that refuses complex tensors in PyTorch's words."""
 
     def check(input: Tensor) -> None:
         if input.dtype.is_complex:

@@ -16,7 +16,7 @@ from engine.tensor import Tensor
 
 
 def underivable_input(name: str) -> Callable[[], NoReturn]:
-    """The rule of an input with respect to which the reference has no derivative."""
+    """The rule of an input with respect to which PyTorch has no derivative."""
 
     def rule() -> NoReturn:
         raise UnsupportedError(f"the derivative for '{name}' is not implemented.")

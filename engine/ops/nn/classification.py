@@ -119,7 +119,7 @@ def _nll_loss(
 
 
 def _nll_of(input: Tensor, target: Tensor, weight: Tensor | None, reduction: str, ignore_index: int) -> Tensor:
-    """The reference computes more than two dimensions as four; what it reshapes shows in the graph."""
+    """PyTorch computes more than two dimensions as four; what it reshapes shows in the graph."""
     _check_batch(input, target)
     refuse_grad("nll_loss_forward", weight=weight)
     shape = input.array.shape
@@ -270,7 +270,7 @@ def _against_probabilities(
 
 @primitive(public=False, linear=True, grad_fn="DivBackward1")
 def div_by(input: Array, divisor: int) -> Array:
-    """``input`` over a number: what the reference's own composites divide by."""
+    """``input`` over a number: what PyTorch's own composites divide by."""
     return input / input.dtype.type(divisor)
 
 
@@ -285,7 +285,7 @@ def _linear_cross_entropy(
 ) -> Tensor:  # fmt: skip
     """``cross_entropy`` of a linear map to class scores; ``linear_weight`` is ``(classes, *, features)``.
 
-    The reference's ``options`` change how it computes in pieces, not the result.
+    PyTorch's ``options`` change how it computes in pieces, not the result.
     """
     _check_linear(input, linear_weight, linear_bias)
     classes, *positions = linear_weight.array.shape[:-1]

@@ -73,7 +73,7 @@ def ctc_losses_backward(
 ) -> Array:  # fmt: skip
     """``grad`` of each sample's loss at its probabilities; 0 for an infinite loss if ``zero_infinity``.
 
-    As in the reference this is the derivative before the log_softmax that the probabilities are taken to come from.
+    As in PyTorch this is the derivative before the log_softmax that the probabilities are taken to come from.
     """
     labels = ctc.with_blanks(ctc.padded_targets(targets, target_lengths), blank)
     slopes, losses = ctc.gradients(log_probs, labels, input_lengths, target_lengths, blank)

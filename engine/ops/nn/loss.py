@@ -230,7 +230,7 @@ def binary_cross_entropy_with_logits(
     log_sigmoid = np.minimum(input, 0) - np.log1p(np.exp(-np.abs(input)))
     emphasis = 1 if pos_weight is None else (pos_weight - 1) * target + 1
     losses = (1 - target) * input - emphasis * log_sigmoid
-    losses = losses.astype(target.dtype, copy=False)  # the reference computes in place of ``1 - target``
+    losses = losses.astype(target.dtype, copy=False)  # PyTorch computes in place of ``1 - target``
     return reduced(losses if weight is None else losses * weight, reduction)
 
 

@@ -307,7 +307,7 @@ def batch_norm_train(input: Array, weight: Array | None, bias: Array | None, eps
 def batch_norm_train_legit(
     input: Array, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Array, Array]:
-    """The same under the reference's other name."""
+    """The same under PyTorch's other name."""
     return _batch_norm(input, weight, bias, eps)
 
 
@@ -323,7 +323,7 @@ def batch_norm_eval(
 def batch_norm_eval_legit(
     input: Array, weight: Array | None, bias: Array | None, mean: Array, variance: Array, eps: float
 ) -> Array:
-    """The same under the reference's other name."""
+    """The same under PyTorch's other name."""
     return _batch_norm_by(input, weight, bias, mean, variance, eps)
 
 

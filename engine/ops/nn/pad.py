@@ -83,7 +83,7 @@ _OPS |= {(False, n): _declare(_replicated, f"replication_pad{n}d", False) for n 
 
 # -- around -------------------------------------------------------------------------------------------------------
 def _circular(input: Any, padding: Any) -> Any:
-    """Written piece by piece into a new tensor, as the reference does: its graph shows the writes."""
+    """Written piece by piece into a new tensor, as PyTorch does: its graph shows the writes."""
     ndim, shape = input.ndim, list(input.shape)
     pairs = [(ndim - 1 - i, padding[2 * i], padding[2 * i + 1]) for i in range(len(padding) // 2)]
     for axis, before, after in pairs:

@@ -1,4 +1,4 @@
-"""What losses share: the ``reduction`` argument and its older forms, and refusals in the reference's words."""
+"""What losses share: the ``reduction`` argument and its older forms, and refusals in PyTorch's words."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def share(g: Tensor, reduction: str, shape: Any) -> Tensor:
 
 
 def refuse_grad(function: str, **arguments: Tensor | None) -> None:
-    """Refuse tensors that require grad where the reference has no rule for them."""
+    """Refuse tensors that require grad where PyTorch has no rule for them."""
     if not modes.is_grad_enabled():
         return
     for name, tensor in arguments.items():
@@ -61,6 +61,6 @@ def refuse_grad(function: str, **arguments: Tensor | None) -> None:
 
 
 def refuse_mixed(input: Tensor, target: Tensor) -> None:
-    """Refuse two dtypes where the reference does not promote."""
+    """Refuse two dtypes where PyTorch does not promote."""
     if input.dtype is not target.dtype:
         raise OpError(f"Found dtype {target.dtype.scalar_type} but expected {input.dtype.scalar_type}")

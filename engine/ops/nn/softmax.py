@@ -17,7 +17,7 @@ largest: Any = np.maximum.reduce  # ``np.max`` without what wraps it, which take
 
 
 def _check_floating(input: Array, dim: int, name: str) -> None:
-    """The reference has two kernels, the faster one for the last dimension, and refuses in their names."""
+    """PyTorch has two kernels, the faster one for the last dimension, and refuses in their names."""
     if input.dtype.kind != "f":
         kernel = f"{name}_kernel_impl" if dim < input.ndim - 1 else f"{name}_lastdim_kernel_impl"
         raise UnsupportedError(f"\"{kernel}\" not implemented for '{dtypes.of(input).scalar_type}'")
@@ -92,7 +92,7 @@ def _converted(input: Tensor, dtype: Any) -> Tensor:
 
 
 def _chosen_dim(name: str, dim: int | None, ndim: int) -> int:
-    """``dim``, or, with a warning, the dimension that the reference used to guess."""
+    """``dim``, or, with a warning, the dimension that PyTorch used to guess."""
     if dim is not None:
         return dim
     modes.warn(

@@ -78,7 +78,7 @@ def linalg_vector_norm(
 
 
 def _no_gradient(g: Any, input: Any, norm: Any, axes: Any) -> Any:
-    """A count moves in jumps: no cotangent at all, as in the reference."""
+    """A count moves in jumps: no cotangent at all, as in PyTorch."""
     return None
 
 
@@ -179,7 +179,7 @@ dist.vjp(input=_dist_input, other=_dist_other)
 
 
 # -- renorm -------------------------------------------------------------------------------------------------------
-TINY = 1e-7  # added to a norm before it divides, as the reference does
+TINY = 1e-7  # added to a norm before it divides, as PyTorch does
 
 
 def _check_renorm(input: Array, p: float, maxnorm: float) -> None:

@@ -87,7 +87,7 @@ segment_reduced.vjp(
 def segment_reduce_backward(
     input: Array, data: Array, out: Array, ids: Index, reduce: str, initial: Scalar | None
 ) -> Array:
-    """The cotangent of ``data``; equal extremes share. The reference has no derivative of this."""
+    """The cotangent of ``data``; equal extremes share. PyTorch has no derivative of this."""
     count = out.shape[ids.ndim - 1]
     g = _gather(input, ids)
     if reduce == "sum":

@@ -20,7 +20,7 @@ from engine.tensor import Tensor, read
 
 # -- variance -----------------------------------------------------------------------------------------------------
 def _moments(input: Array, dim: Any, correction: Any, keepdim: bool) -> tuple[Array, Array]:
-    """Variance and mean over ``dim``, computed in double precision as in the reference."""
+    """Variance and mean over ``dim``, computed in double precision as in PyTorch."""
     axes = axes_of(input, dim)
     count = product(input.shape[axis] for axis in axes)
     wide = input.astype(accumulator(input.dtype), copy=False)

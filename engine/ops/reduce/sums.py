@@ -74,12 +74,12 @@ def summands(input: Array, dtype: DType | None) -> Array:
 
 
 def accumulator(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype in which the reference adds up elements of ``dtype`` one after another."""
+    """The dtype in which PyTorch adds up elements of ``dtype`` one after another."""
     return np.promote_types(dtype, np.float64) if dtype.kind in "fc" else dtype
 
 
 def check_real(g: Tensor, input_dtype: DType) -> None:
-    """Refuse what the reference refuses: a complex cotangent for a real input of a sum that was asked to be complex."""
+    """Refuse what PyTorch refuses: a complex cotangent for a real input of a sum that was asked to be complex."""
     if g.dtype.is_complex and not input_dtype.is_complex:
         raise OpError(
             "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got "

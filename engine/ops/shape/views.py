@@ -552,7 +552,7 @@ write_strided.vjp(
 def as_strided_scatter(input: Array, src: Array, size: Size, stride: Size, storage_offset: int | None = None) -> Array:
     """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset.
 
-    The cotangent of ``input`` is the reference's, which is that of the region written, not of the rest.
+    The cotangent of ``input`` is PyTorch's, which is that of the region written, not of the rest.
     """
     return write_strided.kernel(input, src, size, stride, storage_offset or 0)
 

@@ -1,4 +1,4 @@
-"""Square brackets against NumPy's, and what only tensors do: views, histories, and the reference's refusals."""
+"""Square brackets against NumPy's, and what only tensors do: views, histories, and PyTorch's refusals."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Sample inputs of every op, as plain descriptions: the engine's tests and the recorder of goldens both build them.
 
 A family module has ``SAMPLES: dict[str, list[Sample]]`` by public op name. Leaves are filled from a seed made of the
-op's name and the sample's number, so values are the same everywhere. Nothing here imports the engine or the reference.
+op's name and the sample's number, so values are the same everywhere. Nothing here imports the engine or PyTorch.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def _inferred(data: Any) -> str | None:
 class Sample:
     """The arguments of one call.
 
-    ``second_order`` is off where the reference has none or the second derivative is not continuous at the values;
+    ``second_order`` is off where PyTorch has none or the second derivative is not continuous at the values;
     ``gradient`` is off where there is nothing to differentiate or the values sit on a kink. ``reason`` says why.
     """
 

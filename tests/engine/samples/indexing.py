@@ -167,8 +167,8 @@ SAMPLES = {
         sample(leaf(3, 3), 0, fixed([[0, 1, 2], [2, 0, 1]], "int64"), value=-1.0),
         sample(leaf(), 0, fixed(0, "int64"), leaf()),
         sample(leaf(3, dtype=COMPLEX), 0, fixed([2, 0], "int64"), leaf(2, dtype=COMPLEX)),
-        values_only("no gradient in the reference", leaf(3), 0, ROWS, 2.0, reduce="multiply"),
-        values_only("no gradient in the reference", leaf(3), 0, ROWS, leaf(3), reduce="add"),
+        values_only("no gradient in PyTorch", leaf(3), 0, ROWS, 2.0, reduce="multiply"),
+        values_only("no gradient in PyTorch", leaf(3), 0, ROWS, leaf(3), reduce="add"),
     ],
     "scatter_add": [
         sample(leaf(3, 3), 0, PLACES, leaf(2, 3)),
@@ -223,7 +223,7 @@ SAMPLES = {
     ],
     "as_strided_scatter": [
         first_order(
-            "the reference's cotangent of the input is not the derivative",
+            "PyTorch's cotangent of the input is not the derivative",
             fixed([1.0, 2.0, 3.0, 4.0]),
             leaf(2),
             (2,),

@@ -43,7 +43,7 @@ ACTIVATIONS = {
     "nn.functional.leaky_relu": [*activated(), sample(leaf(4), 0.2)],
     "threshold": [*activated(0.5, 3.0), values_only("integers", fixed([1, 5]), 2, 7)],
     "nn.functional.threshold": activated(0.5, 3.0),
-    "nn.functional.hardsigmoid": [first_order("the reference has no second derivative", leaf(2, 3))],
+    "nn.functional.hardsigmoid": [first_order("PyTorch has no second derivative", leaf(2, 3))],
     "nn.functional.hardswish": [*activated(), sample(leaf(2, 3, low=-5.0, high=5.0))],
     "hardshrink": [*activated(), sample(leaf(4), 1.0)],
     "nn.functional.softshrink": [*activated(), sample(leaf(4), 1.0)],

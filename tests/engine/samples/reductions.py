@@ -127,10 +127,10 @@ SAMPLES = {
         sample(leaf(3, 2, dtype=COMPLEX), 2, 0, 1.0),
     ],
     "segment_reduce": [
-        first_order("the reference has none", leaf(5), reduce, lengths=fixed([2, 0, 3]), initial=initial)
+        first_order("PyTorch has none", leaf(5), reduce, lengths=fixed([2, 0, 3]), initial=initial)
         for reduce in ("sum", "mean", "prod", "max", "min") for initial in (1.5, 0.5)
     ] + [
-        first_order("the reference has none", leaf(2, 4, 2), "sum", lengths=fixed([[1, 3], [4, 0]]), axis=1),
-        first_order("the reference has none", leaf(5), "prod", offsets=fixed([0, 2, 5])),
+        first_order("PyTorch has none", leaf(2, 4, 2), "sum", lengths=fixed([[1, 3], [4, 0]]), axis=1),
+        first_order("PyTorch has none", leaf(5), "prod", offsets=fixed([0, 2, 5])),
     ],
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Optimisers: every one descends, refuses what the reference refuses, and steps back when a run is undone."""
+"""Optimisers: every one descends, refuses what PyTorch refuses, and steps back when a run is undone."""
 
 from __future__ import annotations
 
