@@ -189,6 +189,11 @@ def python_type(value: object) -> DType | None:
     return _PYTHON.get(type(value))
 
 
+def python_dtype(kind: type) -> DType:
+    """The dtype that numbers of a Python type stand for."""
+    return _PYTHON[kind]
+
+
 _C_NAMES = {
     "uint8": "unsigned char", "int8": "signed char", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
     "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+_new = object.__new__
+
 
 class Storage:
     """A buffer shared by a tensor and its views, with the count of in-place writes to it.
@@ -17,10 +19,9 @@ class Storage:
 
     __slots__ = ("__weakref__", "_aliased", "array", "version")
 
-    def __init__(self, array: np.ndarray[Any, Any], aliased: Storage | None = None) -> None:
-        self.array = array
-        self._aliased = aliased  # never itself: a cycle would keep the memory until the next collection
-        self.version = 0
+    array: np.ndarray[Any, Any]
+    version: int
+    _aliased: Storage | None
 
     @property
     def root(self) -> Storage:
@@ -29,7 +30,7 @@ class Storage:
 
     def alias(self) -> Storage:
         """The same memory with a version counter of its own."""
-        return Storage(self.array, self.root)
+        return make_storage(self.array, self.root)
 
     def memento(self) -> Memento:
         """What gives the buffer the bytes and the version it has now."""
@@ -44,6 +45,15 @@ class Storage:
     def address(self) -> int:
         """The address of the first element."""
         return int(self.array.__array_interface__["data"][0])
+
+
+def make_storage(array: np.ndarray[Any, Any], aliased: Storage | None = None) -> Storage:
+    """A storage over ``array``, which it owns, or an alias of the storage that does."""
+    storage = _new(Storage)
+    storage.array = array
+    storage._aliased = aliased  # never itself: a cycle would keep the memory until the next collection
+    storage.version = 0
+    return storage
 
 
 class Memento:

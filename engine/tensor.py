@@ -12,7 +12,7 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
-from engine.storage import Storage
+from engine.storage import Storage, make_storage
 
 _new = object.__new__
 
@@ -169,15 +169,8 @@ class Tensor:
         def __eq__(self, other: object) -> Any: ...
         def __ne__(self, other: object) -> Any: ...
 
-    def __init__(self, array: np.ndarray[Any, Any], storage: Storage | None = None) -> None:
-        # Every attribute is set, here and in ``seen``: defaults on the class would be read much more slowly.
-        self.array = array
-        self.storage = Storage(array) if storage is None else storage
-        self.node = None
-        self.output_nr = 0
-        self.grad = self.base = self.view_note = self._accumulator = None
-        self.retains_grad = self.weak = self.inference = self._requires_grad = False
-        self.seen_version = 0
+    def __new__(cls, array: np.ndarray[Any, Any], storage: Storage | None = None) -> Tensor:
+        return make_tensor(array, storage, kind=cls)
 
     # -- what it is -----------------------------------------------------------------------------------------------
     @property
@@ -241,7 +234,8 @@ class Tensor:
             if seen is not base and seen.geometry == self.geometry:
                 self.node, self.output_nr = seen.node, 0
             else:
-                self.node, self.output_nr = registry.op("as_strided").history(seen, *self.geometry), 0
+                with modes.enable_grad():
+                    self.node, self.output_nr = registry.op("as_strided")(seen, *self.geometry).node, 0
         self.seen_version = self.storage.version
 
     def refusal(self, what: str) -> str:
@@ -343,10 +337,11 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data: Tensor, requires_grad: bool = True) -> None:
-        super().__init__(data.array, data.storage)
-        self._check_can_require(requires_grad)
-        self._requires_grad = requires_grad
+    def __new__(cls, data: Tensor, requires_grad: bool = True) -> Parameter:
+        parameter = make_tensor(data.array, data.storage, kind=cls)
+        parameter._check_can_require(requires_grad)
+        parameter._requires_grad = requires_grad
+        return parameter  # type: ignore[return-value]
 
 
 def read(tensor: Tensor) -> np.ndarray[Any, Any]:
@@ -369,22 +364,35 @@ def copied(array: np.ndarray[Any, Any], order: Any = "K") -> np.ndarray[Any, Any
     return copy
 
 
-def seen(array: np.ndarray[Any, Any], storage: Storage, node: Any = None, output_nr: int = 0) -> Tensor:
-    """A tensor over part of a storage: ``Tensor(array, storage)``, made without the detour over ``__init__``."""
-    tensor = _new(Tensor)
+def is_dense(array: np.ndarray[Any, Any]) -> bool:
+    """Whether the elements lie in memory without gaps or overlaps, in the order of some permutation of the axes."""
+    if array.flags.forc:
+        return True
+    expected = array.itemsize
+    for step, extent in sorted((s, n) for s, n in zip(array.strides, array.shape, strict=True) if n != 1):
+        if step != expected:
+            return array.size == 0
+        expected *= extent
+    return True
+
+
+def make_tensor(
+    array: np.ndarray[Any, Any], storage: Storage | None = None, node: Any = None, output_nr: int = 0,
+    kind: type[Tensor] = Tensor,
+) -> Tensor:  # fmt: skip
+    """A tensor over part of a storage, by default over one of its own: what every tensor is made by.
+
+    Every attribute is set: defaults on the class would be read much more slowly.
+    """
+    tensor = _new(kind)
     tensor.array = array
-    tensor.storage = storage
+    tensor.storage = make_storage(array) if storage is None else storage
     tensor.node = node
     tensor.output_nr = output_nr
     tensor.grad = tensor.base = tensor.view_note = tensor._accumulator = None
     tensor.retains_grad = tensor.weak = tensor.inference = tensor._requires_grad = False
     tensor.seen_version = 0
     return tensor
-
-
-def result(array: np.ndarray[Any, Any]) -> Tensor:
-    """What an op computed: ``Tensor(array)`` as quickly."""
-    return seen(array, Storage(array))
 
 
 def weak(value: Any) -> Tensor:
@@ -396,7 +404,7 @@ def weak(value: Any) -> Tensor:
         array = np.array(value, python.numpy)
     except OverflowError:
         raise OpError("value cannot be converted to type int64_t without overflow") from None
-    tensor = result(array)
+    tensor = make_tensor(array)
     tensor.weak = True
     return tensor
 

@@ -20,14 +20,14 @@ ROOT = Path(__file__).parent.parent
 # Lowest first. A module imports from rows above its own; the modules of one row do not know each other; those inside a
 # listed package may. The longest listed name holds, so that one module of a package can have a row of its own.
 ENGINE = (
-    ("errors", "kernels", "autograd", "surface", "named_results"),
+    ("errors", "kernels", "autograd", "surface", "named_results", "op.text", "op.traits"),
     ("dtypes", "shapes"),
     ("printing", "random", "storage"),
     ("modes", "registry"),
     ("tensor",),
     ("op.signature", "autograd.tape"),
-    ("autograd.inplace", "op.rules"),
-    ("op.dispatch",),
+    ("autograd.inplace", "op.dispatch", "op.rules"),
+    ("op.calls",),
     ("op.primitive",),
     ("op.declare", "plan.recorder"),
     ("op.overloads", "plan.codegen", "plan.tracing"),
@@ -36,7 +36,7 @@ ENGINE = (
     ("plan.fusion",),
     ("plan.plan",),
     ("plan",),
-    ("forward", "ops"),
+    ("ops",),
     ("surface.functional", "surface.methods", "surface.optim"),
     ("surface.namespaces",),
     ("__init__",),

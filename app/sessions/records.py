@@ -253,7 +253,7 @@ class Writer:
             [self._edge(edge) for edge in node.edges],
             specs,
             list(node.counts),
-            node.written,
+            node.is_inplace,
         )
         if node.retained:
             self._late.append(lambda: setattr(record, "retained", self._retained(node)))
@@ -403,8 +403,8 @@ class Reader:
             raise Malformed("a memory of another size than its storage")
         memory = bytearray(nbytes) if one.data is None else bytearray(one.data)
         if not nbytes:
-            return Storage(np.empty(one.shape, dtype))
-        storage = Storage(np.ndarray(one.shape, dtype, memory, 0, one.strides))
+            return engine_storage.make_storage(np.empty(one.shape, dtype))
+        storage = engine_storage.make_storage(np.ndarray(one.shape, dtype, memory, 0, one.strides))
         if storage.flat.base is None:
             raise Malformed("a storage with gaps")
         return storage
@@ -453,9 +453,9 @@ class Reader:
 
     def _bare_node(self, one: NodeRecord) -> Node:
         if one.variable is None:
-            return Node(registry.op(one.op), {}, ())
+            return tape.make_node(registry.op(one.op), {}, (), {}, (), ())
         leaf = self._of(Tensor, one.variable)
-        node = Accumulate(leaf)
+        node = tape.make_accumulator(leaf)
         node.specs = _specs(one)
         leaf.keep_accumulator(node)
         return node
@@ -464,7 +464,7 @@ class Reader:
         node.static = {name: self.value(value) for name, value in one.static.items()}
         node.edges = tuple(self._edge(edge, node) for edge in one.edges)
         node.specs = _specs(one)
-        node.counts, node.written = tuple(one.counts), one.written
+        node.counts, node.is_inplace = tuple(one.counts), one.written
         node.saved = None if one.saved is None else self._all_saved(one, one.saved)
         node.retained = {output: weakref.ref(self._of(Tensor, number)) for output, number in one.retained}
 
@@ -484,7 +484,7 @@ class Reader:
         storage = self._of(Storage, one.storage)
         tensor = Tensor(self._shown(one.layout, storage), storage)
         tensor.weak = one.weak
-        saved = Saved(tensor, self._edge(one.edge), one.output_nr)
+        saved = tape.save(tensor, self._edge(one.edge), one.output_nr)
         saved.version = one.version
         if one.origin is not None and self._find(one.origin) is not None:
             saved.origin = weakref.ref(self._of(Tensor, one.origin))

@@ -1,8 +1,8 @@
 """Writes: what an in-place op does to values, version counters and histories.
 
-An in-place op is its out-of-place kernel, a copy into the target, a new version, and a new history: the target's own
-when it owns its storage, its base's (a ``CopySlices`` node over the region written) when it is a view. Other views of
-the base get their history back when it is next asked for.
+An in-place op is its out-of-place kernel, a node, a copy into the target, a new version, and a new history: the
+target's own when it owns its storage, its base's (a ``CopySlices`` node over the region written) when it is a view.
+Other views of the base get their history back when it is next asked for.
 """
 
 from __future__ import annotations
@@ -13,15 +13,19 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, modes, registry
-from engine.autograd.tape import Edge, Node, edge_of
-from engine.errors import EngineError, OpError
-from engine.tensor import AMBIGUOUS, MULTIPLE, Geometry, Tensor, copied, seen, spec_of
+from engine.autograd.tape import Edge, Node, Saved, edge_of, make_node, save
+from engine.errors import OpError
+from engine.tensor import AMBIGUOUS, MULTIPLE, Geometry, Tensor, copied, is_dense, make_tensor, spec_of
 
 LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
 LEAF_VIEW = "a view of a leaf Variable that requires grad is being used in an in-place operation."
 OVERLAP = (
     "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
     "clone() the tensor before performing the operation."
+)
+PARTIAL_OVERLAP = (
+    "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
+    "location. Please clone() the tensor before performing the operation."
 )
 INFERENCE = (
     "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a normal "
@@ -34,7 +38,7 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, grad
     storage = source.storage
     if array.base is not storage.array and not np.may_share_memory(array, storage.array) and array.size:
         return Tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
-    view = seen(array, storage)
+    view = make_tensor(array, storage)
     view.base = source if source.base is None else source.base
     view.seen_version = storage.version
     view.inference = source.inference
@@ -49,25 +53,30 @@ def _view_note(source: Tensor, one_of_many: bool, grad_fn: str) -> str | None:
     return MULTIPLE if one_of_many else source.view_note
 
 
-# -- the written tensor -------------------------------------------------------------------------------------------
-def check_writable(target: Tensor, recording: bool, may_overlap: bool = False) -> None:
-    """Refuse targets that must not be written to. ``recording``: some operand is part of a graph."""
+# -- the target ---------------------------------------------------------------------------------------------------
+def check_writable(target: Tensor, tracked: bool, others: Sequence[Any] = (), overlap: str = "partial") -> None:
+    """Refuse targets that must not be written to, before anything happens. Raises ``OpError``.
+
+    ``tracked``: some operand is part of a graph. ``others`` are the other operands, tensors or numbers; which overlap
+    with them is refused, ``overlap`` says (``Nature.overlap``).
+    """
     state = modes.current()
     if target.inference and not state.inference:
         raise OpError(INFERENCE)
     if state.grad_enabled:
-        _check_history(target, recording)
-    if not may_overlap:
-        _check_overlap(target)
+        _check_history(target, tracked)
+    if overlap == "none":
+        return
+    if overlap != "self":
+        _check_internal_overlap(target.array)
+    for other in others:
+        if isinstance(other, Tensor):
+            _check_overlap(target, other, overlap)
 
 
-def _check_history(target: Tensor, recording: bool) -> None:
-    if target.view_note is not None and (recording or target.requires_grad):
+def _check_history(target: Tensor, tracked: bool) -> None:
+    if target.view_note is not None and (tracked or target.requires_grad):
         raise OpError(target.refusal("is being"))
-    _check_leaf(target)
-
-
-def _check_leaf(target: Tensor) -> None:
     base = target.base
     if base is not None and base.requires_grad and base.is_leaf:
         raise OpError(LEAF_VIEW)
@@ -75,11 +84,27 @@ def _check_leaf(target: Tensor) -> None:
         raise OpError(LEAF)
 
 
-def _check_overlap(target: Tensor) -> None:
-    array = target.array
+def _check_internal_overlap(array: np.ndarray[Any, Any]) -> None:
+    if 0 not in array.strides:
+        return
     for extent, step in zip(array.shape, array.strides, strict=True):
         if step == 0 and extent > 1 and array.size:
             raise OpError(OVERLAP)
+
+
+def _check_overlap(target: Tensor, other: Tensor, overlap: str) -> None:
+    """Refuse an operand in part of the target's memory, as far as PyTorch sees it: where both are dense."""
+    mine, theirs = target.array, other.array
+    if target.storage.root is not other.storage.root or mine is theirs or not mine.size or not theirs.size:
+        if mine is theirs and overlap == "any":
+            raise OpError(PARTIAL_OVERLAP)
+        return
+    if not (is_dense(mine) and is_dense(theirs)):
+        return
+    begin, other_begin = target.geometry.offset * mine.itemsize, other.geometry.offset * theirs.itemsize
+    is_same = (begin, mine.nbytes, mine.strides) == (other_begin, theirs.nbytes, theirs.strides)
+    if (overlap == "any" or not is_same) and begin < other_begin + theirs.nbytes and other_begin < begin + mine.nbytes:
+        raise OpError(PARTIAL_OVERLAP)
 
 
 def assign(target: Tensor, array: np.ndarray[Any, Any]) -> None:
@@ -92,101 +117,44 @@ def assign(target: Tensor, array: np.ndarray[Any, Any]) -> None:
     target.storage.version += 1
 
 
-def fits(target: Tensor, array: np.ndarray[Any, Any]) -> bool:
-    """Whether ``array`` may be written into ``target``."""
-    return array.shape == target.array.shape and dtypes.can_cast(dtypes.of(array), target.dtype)
-
-
-def _check_result(target: Tensor, shape: tuple[int, ...], dtype: dtypes.DType) -> None:
-    if shape != target.array.shape:
-        raise OpError(f"output with shape {list(target.array.shape)} doesn't match the broadcast shape {list(shape)}")
-    if not dtypes.can_cast(dtype, target.dtype):
+def check_result(target: Tensor, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Refuse a result that does not fit into the target."""
+    array = target.array
+    if shape == array.shape and dtype is array.dtype:
+        return
+    if shape != array.shape:
+        raise OpError(f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(shape)}")
+    result = dtypes.from_numpy(dtype)
+    if not dtypes.can_cast(result, target.dtype):
         raise OpError(
-            f"result type {dtype.scalar_type} can't be cast to the desired output type {target.dtype.scalar_type}"
+            f"result type {result.scalar_type} can't be cast to the desired output type {target.dtype.scalar_type}"
         )
 
 
-def _is_recording(op: Any, values: Sequence[Any]) -> bool:
-    if not modes.current().grad_enabled:
-        return False
-    for param in op.differentiable:
-        value = values[param.index]
-        for tensor in value if param.is_list else (value,):
-            if tensor is not None and tensor.requires_grad:
-                return True
-    return False
-
-
-def write(op: Any, bound: list[Any]) -> Tensor:
-    """Run ``op`` and write its result into its first argument, which is returned.
-
-    Raises ``OpError`` where PyTorch does: a leaf that requires grad, a forbidden view, overlapping elements, a
-    result of another shape or of a dtype that does not fit. Nothing is changed then.
-    """
-    values = op.prepare(bound, op.written_signature.name)
-    target: Tensor = values[0]
-    recording = _is_recording(op, values)
-    check_writable(target, recording, op.idempotent)
-    (array,) = _evaluated(op, values, target)
-    if op.view:
-        return _reshape(op, values, target, array)
-    _check_result(target, array.shape, dtypes.of(array))
-    before = _before(op, target) if recording else None
-    assign(target, array)
-    if recording:
-        _rebase(target, _written_node(op, values, target, before))
-    return target
-
-
-def _evaluated(op: Any, values: list[Any], target: Tensor) -> Any:
-    """What ``op`` gives. Before its own refusals count that the result would not fit into the target."""
-    try:
-        return op.evaluate(values)
-    except EngineError:
-        if op.pointwise:
-            _check_result(target, op.result_shape(values), target.dtype if op.gives_mask else op.common_dtype(values))
-        raise
-
-
-def _reshape(op: Any, values: list[Any], target: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
-    """The in-place variant of a view op: the same elements, seen otherwise from now on."""
-    node = op.node(values, (spec_of(array),), written=True) if modes.current().grad_enabled else None
+def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> None:
+    """The in-place variant of a view op: ``target`` shows the same elements otherwise from now on."""
     modes.touch(target)
     modes.touch(target.storage)
     target.array = array
     target.storage.version += 1
-    _rebase(target, node)
-    return target
+    if node is not None:
+        rebase(target, node)
 
 
-def _before(op: Any, target: Tensor) -> Tensor | None:
-    """What was in the target, for rules that need it."""
-    first = op.signature.params[0].name
-    if not any(first in rule.saves for rule in op.rules):
-        return None
-    before = Tensor(copied(target.array, "C"))
-    edge = edge_of(target)
-    if edge is not None:
-        before.node, before.output_nr = edge
-    return before
-
-
-def _written_node(op: Any, values: list[Any], target: Tensor, before: Tensor | None) -> Node | None:
-    saved_as = {} if before is None else {op.signature.params[0].name: before}
-    return op.node(values, (spec_of(target.array),), (target,), saved_as, written=True)  # type: ignore[no-any-return]
+def snapshot(target: Tensor, edge: Edge | None) -> Saved:
+    """What was in the target before the write, for rules that ask for it, with its history."""
+    return save(make_tensor(copied(target.array, "C")), edge)
 
 
 def overwrite(target: Tensor, value: Tensor) -> Tensor:
     """Copy ``value`` into ``target`` as a recorded write: what a composite's in-place variant does."""
-    _check_result(target, value.array.shape, value.dtype)
+    check_result(target, value.array.shape, value.array.dtype)
     return registry.op("copy").inplace(target, value)  # type: ignore[no-any-return]
 
 
 # -- histories ----------------------------------------------------------------------------------------------------
-def _rebase(target: Tensor, node: Node | None) -> None:
+def rebase(target: Tensor, node: Node) -> None:
     """Give the target, or the base it looks into, the history of a write."""
-    if node is None:
-        return
     modes.touch(target)
     if target.base is None:
         _move_retained(target, node)
@@ -206,7 +174,7 @@ def _move_retained(target: Tensor, node: Node) -> None:
 
 def _rebase_base(base: Tensor, view: Tensor, node: Node) -> None:
     edge = edge_of(base)
-    slices = Node(
+    slices = make_node(
         COPY_SLICES,
         {"inner": node, "view": view.geometry, "base": base.geometry},
         (edge, *node.edges[1:]),
@@ -352,6 +320,3 @@ def detach_(tensor: Tensor) -> Tensor:
     modes.touch(tensor)
     tensor.node, tensor.output_nr, tensor._requires_grad = None, 0, False
     return tensor
-
-
-__all__ = ["Edge", "assign", "check_writable", "detach_", "overwrite", "view_of", "write"]

@@ -18,7 +18,7 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.errors import ArgumentTypeError, OpError
 from engine.storage import Storage
-from engine.tensor import Size, Spec, Tensor, TensorSpec, copied, forward_name, result, seen, spec_of, weak
+from engine.tensor import Size, Spec, Tensor, TensorSpec, copied, forward_name, make_tensor, spec_of, weak
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -72,16 +72,6 @@ class Saved:
     origin: Callable[[], Tensor | None]
     output_nr: int | None
 
-    def __init__(self, tensor: Tensor, edge: Edge | None, output_nr: int | None = None) -> None:
-        if tensor.inference:
-            raise OpError(INFERENCE)
-        self.array, self.weak = tensor.array, tensor.weak
-        self.storage = storage = tensor.storage
-        self.version = storage.version
-        self.edge = edge
-        self.origin = weakref.ref(tensor) if output_nr is None else _nobody
-        self.output_nr = output_nr
-
     def unpack(self, owner: Node) -> Tensor:
         """The tensor with its history. Raises ``OpError`` if it was written to since."""
         edge = self.edge if self.output_nr is None else (owner, self.output_nr)
@@ -89,13 +79,13 @@ class Saved:
         if storage.version != self.version:
             raise OpError(self._modified(edge))
         if edge is None:
-            tensor = seen(self.array, storage)
+            tensor = make_tensor(self.array, storage)
             tensor.weak = self.weak
             return tensor
         node, number = edge
         if type(node) is Node:
-            return seen(self.array, storage, node, number)
-        tensor = seen(self.array, storage)
+            return make_tensor(self.array, storage, node, number)
+        tensor = make_tensor(self.array, storage)
         tensor._requires_grad = True
         tensor.keep_accumulator(node)
         return tensor
@@ -115,8 +105,8 @@ class Saved:
         )
 
 
-def kept(tensor: Tensor, edge: Edge | None) -> Saved:
-    """``Saved(tensor, edge)``, made without the detour over ``__init__``."""
+def save(tensor: Tensor, edge: Edge | None, output_nr: int | None = None) -> Saved:
+    """``tensor`` kept as it is now; raises ``OpError`` for one of inference mode."""
     if tensor.inference:
         raise OpError(INFERENCE)
     saved = _new(Saved)
@@ -125,8 +115,8 @@ def kept(tensor: Tensor, edge: Edge | None) -> Saved:
     saved.storage = storage = tensor.storage
     saved.version = storage.version
     saved.edge = edge
-    saved.origin = weakref.ref(tensor)
-    saved.output_nr = None
+    saved.origin = weakref.ref(tensor) if output_nr is None else _nobody
+    saved.output_nr = output_nr
     return saved
 
 
@@ -139,7 +129,9 @@ class SavedNumber(Saved):
         self.value = value
 
     def __getattr__(self, name: str) -> Any:
-        super().__init__(weak(self.value), None)
+        saved = save(weak(self.value), None)
+        for slot in Saved.__slots__:
+            setattr(self, slot, getattr(saved, slot))
         self.origin = _nobody
         return getattr(self, name)
 
@@ -156,27 +148,32 @@ class Node:
     """One recorded call: an op, its static arguments, saved tensors, and an edge for each differentiable input.
 
     ``specs`` are shape and array dtype of what came out; ``counts`` says how many edges each differentiable parameter
-    has. ``saved`` is ``None`` once freed; ``written`` marks an in-place call. ``retained`` has the outputs that get
+    has. ``saved`` is ``None`` once freed; ``is_inplace`` marks an in-place call. ``retained`` has the outputs that get
     their ``grad``.
     """
 
     __slots__ = (
-        "__weakref__", "counts", "edges", "op", "retained", "saved", "sequence", "specs", "static", "written",
+        "__weakref__",
+        "counts",
+        "edges",
+        "is_inplace",
+        "op",
+        "retained",
+        "saved",
+        "sequence",
+        "specs",
+        "static",
     )  # fmt: skip
 
-    def __init__(
-        self, op: Any, static: dict[str, Any], edges: tuple[Edge | None, ...], saved: dict[str, Any] | None = None,
-        specs: tuple[Spec, ...] = (), counts: tuple[int, ...] = (),
-    ) -> None:  # fmt: skip
-        self.op = op
-        self.static = static
-        self.edges = edges
-        self.saved: dict[str, Any] | None = {} if saved is None else saved
-        self.specs = specs
-        self.counts = counts
-        self.written = False
-        self.retained: dict[int, weakref.ref[Tensor]] = {}
-        self.sequence = next(_sequence)
+    op: Any
+    static: dict[str, Any]
+    edges: tuple[Edge | None, ...]
+    saved: dict[str, Any] | None
+    specs: tuple[Spec, ...]
+    counts: tuple[int, ...]
+    is_inplace: bool
+    retained: dict[int, weakref.ref[Tensor]]
+    sequence: int
 
     @property
     def outputs(self) -> tuple[TensorSpec, ...]:
@@ -185,7 +182,7 @@ class Node:
 
     def name(self) -> str:
         """PyTorch's name of the node: ``MulBackward0``, ``torch::autograd::CopySlices``."""
-        own = self.static.get("grad_fn") or (self.op.inplace_grad_fn if self.written else self.op.grad_fn)
+        own = self.static.get("grad_fn") or (self.op.inplace_grad_fn if self.is_inplace else self.op.grad_fn)
         return str(own)
 
     @property
@@ -226,19 +223,19 @@ class Node:
         return f"<{self.label} object at {id(self):#x}>"
 
 
-def recorded(
-    op: Any, static: dict[str, Any], edges: tuple[Edge | None, ...], saved: dict[str, Any], specs: tuple[Spec, ...],
-    counts: tuple[int, ...],
+def make_node(
+    op: Any, static: dict[str, Any], edges: tuple[Edge | None, ...], saved: dict[str, Any] | None,
+    specs: tuple[Spec, ...], counts: tuple[int, ...], kind: type[Node] = Node,
 ) -> Node:  # fmt: skip
-    """``Node(...)``, made without the detour over ``__init__``."""
-    node = _new(Node)
+    """The next node of the tape."""
+    node = _new(kind)
     node.op = op
     node.static = static
     node.edges = edges
     node.saved = saved
     node.specs = specs
     node.counts = counts
-    node.written = False
+    node.is_inplace = False
     node.retained = {}
     node.sequence = next(_sequence)
     return node
@@ -263,9 +260,14 @@ class Accumulate(Node):
 
     __slots__ = ("variable",)
 
-    def __init__(self, variable: Tensor) -> None:
-        super().__init__(_AccumulateOp, {}, (), None, (spec_of(variable.array),))
-        self.variable = variable
+    variable: Tensor
+
+
+def make_accumulator(leaf: Tensor) -> Accumulate:
+    """The node that adds to the ``grad`` of ``leaf``."""
+    node = make_node(_AccumulateOp, {}, (), {}, (spec_of(leaf.array),), (), Accumulate)
+    node.variable = leaf  # type: ignore[attr-defined]
+    return node  # type: ignore[return-value]
 
 
 def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
@@ -284,7 +286,7 @@ def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
 def _own(cotangent: Tensor) -> Tensor:
     if cotangent.requires_grad:
         return registry.op("copy").inplace(registry.op("zeros_of")(cotangent.detach()), cotangent)  # type: ignore[no-any-return]
-    return result(copied(cotangent.array, "C"))
+    return make_tensor(copied(cotangent.array, "C"))
 
 
 # -- edges --------------------------------------------------------------------------------------------------------
@@ -299,7 +301,7 @@ def edge_of(tensor: Tensor) -> Edge | None:
 def _accumulator_of(leaf: Tensor) -> Node:
     node = leaf.accumulator()
     if node is None:
-        node = Accumulate(leaf)
+        node = make_accumulator(leaf)
         leaf.keep_accumulator(node)
     return node  # type: ignore[no-any-return]
 
@@ -445,7 +447,7 @@ def _implicit(tensor: Tensor) -> Tensor:
         raise OpError(f"grad can be implicitly created only for real scalar outputs but got {tensor.dtype}")
     ones = np.empty(tensor.array.shape, tensor.array.dtype)
     ones.fill(1)
-    return result(ones)
+    return make_tensor(ones)
 
 
 def _sweep(

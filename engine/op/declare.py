@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from engine import registry
 from engine.autograd import inplace
-from engine.op import dispatch
+from engine.op import calls
 from engine.op.primitive import Primitive
 from engine.op.signature import (
     Signature,
@@ -15,7 +15,7 @@ from engine.op.signature import (
 from engine.tensor import Tensor
 
 
-class Composite(dispatch.Op):
+class Composite(calls.Op):
     """A function of other ops under a public name; it has no rule of its own."""
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
@@ -25,31 +25,10 @@ class Composite(dispatch.Op):
         self.__doc__ = function.__doc__
         self.function = function
         self.signature = Signature(function, name.rpartition(".")[2])
-        self._split = sum(not param.keyword_only for param in self.signature.params)
-        self._keywords = [param for param in self.signature.params if param.keyword_only]
-        self._tensors = [param for param in self.signature.params if param.kind == "Tensor" and not param.variadic]
 
-    def write(self, general: Callable[..., Any]) -> Callable[..., Any]:
-        return dispatch.write_composite(self, general)
-
-    def general(self, *args: Any, **kwargs: Any) -> Any:
-        return self._run(self.signature, dispatch.given(args), kwargs)
-
-    def _run(self, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        values = signature.bind(args, kwargs)
-        for param in self._tensors:
-            value = values[param.index]
-            if not isinstance(value, Tensor) and not (value is None and param.optional):
-                raise param.reject(signature.name, "Tensor", value)
-        if self._keywords:
-            named = {param.name: values[param.index] for param in self._keywords}
-            return self.function(*self._spread(values[: self._split]), **named)
-        return self.function(*self._spread(values))
-
-    def _spread(self, values: list[Any]) -> list[Any]:
-        last = self.signature.params[self._split - 1] if self._split else None
-        is_spread = last is not None and last.variadic and last.kind != "Extents"
-        return [*values[:-1], *values[-1]] if is_spread else values
+    def write(self) -> Callable[..., Any]:
+        """The call as a plain function."""
+        return calls.write_composite(self, self.signature)
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """Compute, and copy the result into the first argument."""
@@ -112,7 +91,7 @@ def primitive(
         registry.add_op(op.name, op)
         if public:
             is_method = method if method is not None else "." not in own_name and bool(op.tensors)
-            in_place = writes if writes is not None else op.pointwise
+            in_place = writes if writes is not None else op.nature.pointwise
             publish(
                 op, own_name, function=function, method=is_method, writes=in_place, attribute=attribute,
                 aliases=aliases, inplace_function=inplace_function,

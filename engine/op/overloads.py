@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, overload
 
 from engine.errors import ArgumentTypeError, OpError
-from engine.op import dispatch
+from engine.op import calls
 from engine.op.declare import Composite, publish
 from engine.op.signature import Signature
 from engine.tensor import Tensor
@@ -17,18 +17,16 @@ class Overloaded(Composite):
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         super().__init__(function, name)
-        self._written_signature = Signature(function, f"{self.signature.name}_")
+        signature = Signature(function, f"{self.signature.name}_")
+        self._choose_inplace = calls.write_composite(self, signature)
 
-    def write(self, general: Callable[..., Any]) -> Callable[..., Any]:
-        return dispatch.write_composite(self, general, chooses=True)
-
-    def general(self, *args: Any, **kwargs: Any) -> Any:
-        op, chosen = super().general(*args, **kwargs)
-        return op(*chosen)
+    def write(self) -> Callable[..., Any]:
+        """The call as a plain function."""
+        return calls.write_composite(self, self.signature, "op, chosen = function({})\nreturn op(*chosen)")
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """The in-place variant of the op chosen. A target that would have to be cast first cannot hold the result."""
-        op, chosen = self._run(self._written_signature, args, kwargs)
+        op, chosen = self._choose_inplace(*args, **kwargs)
         if chosen[0] is not args[0]:
             raise OpError(
                 f"result type {chosen[0].dtype.scalar_type} can't be cast to the desired output type "

@@ -161,6 +161,11 @@ class Signature:
         self._check_complete(values)
         return values
 
+    def bind_given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
+        """``bind`` of those of ``args`` before the first that was not given."""
+        missing = next((place for place, value in enumerate(args) if value is _REQUIRED), len(args))
+        return self.bind(args[:missing], kwargs)
+
     def _gather(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Separate arguments of a variadic parameter as one tuple."""
         for param in self.params:

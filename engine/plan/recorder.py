@@ -17,6 +17,7 @@ import numpy as np
 
 from engine import modes
 from engine.errors import ArgumentValueError
+from engine.op.rules import AskedByName
 from engine.op.signature import Array
 from engine.tensor import Tensor
 
@@ -126,11 +127,12 @@ def buffer_of(array: Array, dtype: np.dtype[Any]) -> Array:
     return array.ravel(order="K").view(dtype)
 
 
-def _is_data_dependent(op: Any, arrays: list[Any]) -> bool:
+def _is_data_dependent(op: Any, arrays: Sequence[Any]) -> bool:
     """Whether values decide on the shape of the result."""
-    if isinstance(op.data_dependent, bool):
-        return op.data_dependent
-    return bool(op.data_dependent({param.name: arrays[param.index] for param in op.signature.params}))
+    depends = op.nature.data_dependent
+    if isinstance(depends, bool):
+        return depends
+    return bool(AskedByName(depends)({param.name: arrays[param.index] for param in op.signature.params}))
 
 
 class Recorder:
@@ -173,17 +175,16 @@ class Recorder:
 
     # -- what the call path reports ---------------------------------------------------------------------------------
     def ran(
-        self, op: Any, tensors: list[Any], arrays: list[Any], raw: Sequence[Array], results: Sequence[Array]
+        self, op: Any, tensors: Sequence[Any], arrays: Sequence[Any], raw: Sequence[Array], results: Sequence[Array]
     ) -> None:
         """A kernel ran on ``arrays``, made of ``tensors``, and gave ``raw``; a cast made ``results`` of it."""
         arguments = self._arguments(op, tensors, arrays)
         split = len(arguments) - len(op.keyword_only)
-        many = op.many or len(op.output_names) > 1
-        step = Step(op.kernel, tuple(arguments[:split]), (), {}, op, many, not op.is_total)
-        step.elementwise = op.pointwise and op.is_total and not op.has_lists
+        step = Step(op.kernel, tuple(arguments[:split]), (), {}, op, op.has_many, not op.is_total)
+        step.elementwise = op.nature.pointwise and op.is_total and not op.has_lists
         step.named = {param.name: arguments[param.index] for param in op.keyword_only}
         operands = list(step.operands())
-        if op.random or (any(value.depends for value in operands) and _is_data_dependent(op, arrays)):
+        if op.nature.random or (any(value.depends for value in operands) and _is_data_dependent(op, arrays)):
             self.give_up(f"{op.name}: what it gives is not a function of the shapes and values of its inputs")
             return
         step.results = tuple([self._result(op, array, arrays, operands) for array in raw])
@@ -191,7 +192,7 @@ class Recorder:
         for before, after in zip(raw, results, strict=True):
             if after is not before:
                 self._note(cast_to, (self.value_of(before), after.dtype), after)
-        if not op.view:
+        if not op.nature.view:
             self.spent += sum(result.nbytes for result in results)
 
     def copied(self, source: Array, copy: Array) -> None:
@@ -245,7 +246,7 @@ class Recorder:
         self.steps.append(Step(call, args, (value,), {}))
         self._enter(result, value)
 
-    def _result(self, op: Any, array: Array, arrays: list[Any], operands: list[Value]) -> Value:
+    def _result(self, op: Any, array: Array, arrays: Sequence[Any], operands: list[Value]) -> Value:
         value = Value.of(array, any(operand.depends for operand in operands))
         given = (item for argument in arrays for item in (argument if type(argument) is list else [argument]))
         sources = [item for item in given if isinstance(item, np.ndarray)]
@@ -255,7 +256,7 @@ class Recorder:
         self._enter(array, value)
         return value
 
-    def _arguments(self, op: Any, tensors: list[Any], arrays: list[Any]) -> list[Any]:
+    def _arguments(self, op: Any, tensors: Sequence[Any], arrays: Sequence[Any]) -> list[Any]:
         arguments = list(arrays)
         for param in op.tensors:
             tensor, array = tensors[param.index], arrays[param.index]
@@ -263,20 +264,22 @@ class Recorder:
                 arguments[param.index] = [self._operand(op, *pair) for pair in zip(tensor, array, strict=True)]
             elif array is not None:
                 arguments[param.index] = self._operand(op, tensor, array)
-        for param in op.tensors if op.layout_only else ():
-            if param.name in op.layout_only:
+        for param in op.tensors if op.arguments.layout_only else ():
+            if param.name in op.arguments.layout_only:
                 arguments[param.index] = Value.known(np.empty_like(arrays[param.index]))
         for param in op.statics:
             self._check_static(arguments[param.index])
         return arguments
 
-    def _operand(self, op: Any, tensor: Tensor, array: Array) -> Value:
+    def _operand(self, op: Any, tensor: Any, array: Array) -> Value:
         """The kernel's argument ``array``: the tensor's own, or made from it by the call path."""
+        if not isinstance(tensor, Tensor):
+            return Value.known(array)
         if array is tensor.array:
             return self.value_of(array)
         if tensor.weak:
             return Value.known(np.array(array))
-        if op.reads_storage:
+        if op.nature.reads_storage:
             source = self.value_of(tensor.storage.array)
             self._note(buffer_of, (source, array.dtype), array)
             self.value_of(array).root = source.root

@@ -81,7 +81,7 @@ class Simplifier:
 
 
 def _may_be_traced(step: Step) -> bool:
-    return step.op is not None and not step.op.view and not step.op.has_lists
+    return step.op is not None and not step.op.nature.view and not step.op.has_lists
 
 
 def _same(step: Step) -> Value | None:

@@ -15,7 +15,7 @@ from engine import dtypes, modes, registry
 from engine.autograd import inplace, tape
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError
-from engine.op import dispatch
+from engine.op.calls import Op
 from engine.op.primitive import InPlace, Primitive
 from engine.op.signature import wrap_dim
 from engine.printing import format_tensor
@@ -46,16 +46,9 @@ def _operand(value: object) -> bool:
 
 def _binary(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
     if isinstance(function, Primitive | InPlace):
-        return function.write(_checked(function.general))
+        return function.write(operator=True)
     call = _direct(function)
     return lambda self, other: call(self, other) if type(other) in OPERANDS or _operand(other) else NotImplemented
-
-
-def _checked(general: Callable[..., Any]) -> Callable[..., Any]:
-    """What the call of an op behind an operator falls back to."""
-    return lambda self, other, *more, **named: (
-        general(self, other, *more, **named) if _operand(other) else NotImplemented
-    )
 
 
 def _swapped(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
@@ -65,7 +58,7 @@ def _swapped(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
 
 def _direct(function: Callable[..., Any]) -> Callable[..., Any]:
     """The plain function behind an op: Python calls it faster than an object, and binds it to a tensor by itself."""
-    return function.direct() if isinstance(function, dispatch.Op) else function
+    return function.direct() if isinstance(function, Op) else function
 
 
 def _reflected_truediv(self: Tensor, other: Any) -> Any:

@@ -15,7 +15,7 @@ from engine.dtypes import COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
 from engine.op import Array, composite
 from engine.ops.creation.factories import checked_size, dtype_of_number, factory, filled, fits
-from engine.storage import Storage
+from engine.storage import make_storage
 from engine.tensor import Size, Tensor, from_array, read
 
 COPY_CONSTRUCT = (
@@ -201,7 +201,7 @@ def from_numpy(ndarray: Any) -> Tensor:
     owner = ndarray
     while isinstance(owner.base, np.ndarray) and not owner.flags.forc:
         owner = owner.base
-    return Tensor(ndarray, Storage(owner))
+    return Tensor(ndarray, make_storage(owner))
 
 
 def _array_dtype(array: Array) -> DType:

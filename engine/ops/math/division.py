@@ -17,8 +17,8 @@ from engine.tensor import Tensor
 def underivable(name: str) -> Callable[[bool], NoReturn]:
     """The rule of an op that PyTorch records without being able to differentiate it."""
 
-    def rule(written: bool) -> NoReturn:
-        raise OpError(f"derivative for aten::{name}{'_' * written} is not implemented")
+    def rule(is_inplace: bool) -> NoReturn:
+        raise OpError(f"derivative for aten::{name}{'_' * is_inplace} is not implemented")
 
     return rule
 

@@ -23,10 +23,10 @@ def copying(
 
     kernel.__name__ = name or f"{view.name}_copy"
     op: Primitive = primitive(
-        kernel, public=public, method=method, grad_fn=grad_fn or f"{view.grad_fn}_copy", many=view.many, linear=True,
-        reads_storage=view.reads_storage, nondifferentiable=tuple(view.nondifferentiable),
+        kernel, public=public, method=method, grad_fn=grad_fn or f"{view.grad_fn}_copy", many=view.outputs.many,
+        linear=True, reads_storage=view.nature.reads_storage, grows=view.nature.grows,
+        nondifferentiable=view.arguments.nondifferentiable,
     )  # fmt: skip
-    op.grows = view.grows
     if view.rules:
         op.vjp(input=view.rules[0].function)
     return op

@@ -16,6 +16,7 @@ from app.program.interpret import Outcome, ProgramError, check, run
 from app.program.tree import GraphError
 from app.program.values import encode_value, is_encodable, lookup
 from engine import Tensor, errors, modes, tensors
+from engine.tensor import make_tensor
 
 Namespace = dict[str, Any]
 
@@ -241,14 +242,15 @@ def test_pythons_types_are_dtypes_for_the_engine() -> None:
 def test_temporaries_do_not_outlive_their_statement() -> None:
     x = leaf(1.0, 2.0)
     alive: list[weakref.ref[Tensor]] = []
-    original = Tensor.__init__
 
-    def counting(self: Tensor, *args: Any, **kwargs: Any) -> None:
-        original(self, *args, **kwargs)
-        alive.append(weakref.ref(self))
+    def counting(*args: Any) -> Tensor:
+        tensor = make_tensor(*args)
+        alive.append(weakref.ref(tensor))
+        return tensor
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Tensor, "__init__", counting)
+        for operator in (Tensor.__mul__, Tensor.__add__):
+            patch.setitem(operator.__globals__, "make_tensor", counting)
         gc.disable()
         run_code("y = ((x.detach() * 2) + 1) * 3\ndel y", {"x": x})
         gc.enable()

@@ -1,9 +1,9 @@
-"""Written calls mean what the general path means: results, refusals, graphs; and they leave to it what they must."""
+"""Calls as written: arguments by place and by name, numbers, what is saved, budgets, what a traceback shows."""
 
 from __future__ import annotations
 
 import re
-import warnings
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,16 +14,14 @@ import engine
 from engine import modes, registry
 from engine.autograd.tape import Node
 from engine.errors import ArgumentTypeError, BudgetError, EngineError, OpError
-from engine.op import dispatch
+from engine.op import Array
+from engine.op.calls import Op
 from engine.op.primitive import Primitive
-from engine.tensor import Parameter, Tensor
-from tests.engine.checks import flat_tensors
-from tests.engine.ops.test_ops import built, inplace_cases, name_of
-from tests.engine.samples import Sample, all_samples
+from engine.op.rules import write_pull_back
+from engine.tensor import Parameter, Tensor, weak
 
 torch: Any = engine
-OPS = [op for op in {*dict(registry.functions()).values(), *registry._ops.values()} if isinstance(op, dispatch.Op)]
-WRITES = [op.inplace for op in OPS if isinstance(op, Primitive)]
+OPS = [op for op in {*dict(registry.functions()).values(), *registry._ops.values()} if isinstance(op, Op)]
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +41,7 @@ def graph(root: Node | None) -> list[Any]:
         nodes += [one for one, _ in node.next_functions if one is not None and one not in nodes]
     places = {None: None} | {node: place for place, node in enumerate(nodes)}
     return [
-        (node.name(), static(node), node.specs, node.counts, node.written, saved(node),
+        (node.name(), static(node), node.specs, node.counts, node.is_inplace, saved(node),
          [(places[one], number) for one, number in node.next_functions])
         for node in nodes
     ]  # fmt: skip
@@ -62,76 +60,40 @@ def saved(node: Node) -> list[Any]:
     return [(name, one(kept)) for name, kept in (node.saved or {}).items()]
 
 
-def outcome(case: tuple[str, int, Sample]) -> Any:
-    torch.manual_seed(5)
-    function, call = built(case)
+def attempt(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     try:
-        return [described(output) for output in flat_tensors(function(*call.args, **call.kwargs))]
+        return described(function(*args, **kwargs))
     except EngineError as error:
         return type(error), str(error)
 
 
-@pytest.mark.parametrize("case", list(all_samples()), ids=name_of)
-def test_a_written_call_gives_what_the_general_path_gives(
-    case: tuple[str, int, Sample], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    written = outcome(case)
+def positionally(signature: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` called with all that ``Signature.bind`` makes of the arguments, each in its own place."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        values = signature.bind(args, kwargs)
+        named = {param.name: values[param.index] for param in signature.params if param.keyword_only}
+        return function(*values[: len(values) - len(named)], **named)
+
+    return call
+
+
+def test_every_call_can_be_written() -> None:
     for op in OPS:
-        monkeypatch.setattr(op, "__call__", op.general)
-    assert outcome(case) == written
+        assert callable(op.direct())
+        if isinstance(op, Primitive):
+            assert callable(op.inplace.direct())
+            assert callable(write_pull_back(op))
 
 
-def test_most_ops_have_a_written_call() -> None:
-    primitives = [op for op in OPS if isinstance(op, Primitive)]
-    assert len([op for op in primitives if dispatch.is_usual(op)]) > 0.75 * len(primitives)
+def test_a_traceback_shows_the_text_of_a_call() -> None:
+    def broken(input: Array) -> Array:
+        raise KeyError("a fault of a kernel")
 
-
-def unrecorded(x: Tensor) -> Tensor:
-    with torch.no_grad():
-        return x.clone()[...]  # type: ignore[no-any-return]
-
-
-TARGETS: dict[str, Callable[[Tensor], Tensor]] = {
-    "as it is": lambda x: x, "untracked": lambda x: x.detach().clone(), "tracked": lambda x: x.clone(),
-    "view": lambda x: x.detach().clone()[None], "view of tracked": lambda x: x.clone()[None], "unrecorded": unrecorded,
-    "expanded": lambda x: x.detach()[None].expand(2, *x.shape), "transposed": lambda x: x.detach().clone().T,
-    "real": lambda x: x.detach().to(torch.float32), "whole": lambda x: x.detach().to(torch.int64),
-    "view as whole": lambda x: x.contiguous().clone().view(torch.uint8) if x.ndim else x.clone(),
-}  # fmt: skip
-
-
-def write(case: tuple[str, int, Sample], make: Callable[[Tensor], Tensor], state: modes.State) -> Any:
-    """All that a write does to its target, to the state and to the graph."""
-    torch.manual_seed(5)
-    _, call = built(case)
-    first, *rest = call.args
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of NumPy: some targets cannot hold what they are given
-        target = make(first)
-        state.journal, state.budget, state.warnings = modes.Journal(), modes.Budget(), []
-        written: Any
-        try:
-            written = registry.method(f"{case[0]}_")(target, *rest, **call.kwargs) is target  # type: ignore[misc]
-        except EngineError as error:
-            written = type(error), str(error)
-    touched = [type(one) for one, _ in state.journal.touched()]
-    spent, state.journal, state.budget = state.budget.spent, None, None
-    return written, described(target), target.storage.version, touched, spent, state.warnings
-
-
-@pytest.mark.parametrize("case", inplace_cases(), ids=name_of)
-def test_a_written_write_does_what_the_general_path_does(
-    case: tuple[str, int, Sample], monkeypatch: pytest.MonkeyPatch, state: modes.State
-) -> None:
-    def all_writes() -> list[Any]:
-        recorded = [write(case, make, state) for make in TARGETS.values()]
-        with torch.no_grad():
-            return [*recorded, *[write(case, make, state) for make in TARGETS.values()]]
-
-    expected = all_writes()
-    for op in WRITES:
-        monkeypatch.setattr(op, "__call__", op.general)
-    assert all_writes() == expected
+    op = Primitive(broken, "broken_op")
+    with pytest.raises(KeyError) as caught:
+        op(torch.ones(2))
+    assert "raw = kernel(a0)" in "".join(traceback.format_exception(caught.value))
 
 
 def test_operands_of_several_dtypes_promote() -> None:
@@ -148,7 +110,7 @@ def test_a_number_is_what_promotion_makes_of_it(value: Any) -> None:
     x = torch.ones(2, requires_grad=True)
     op = registry.op("mul")
     try:
-        expected = described(op.general(x, value))
+        expected = described(op(x, weak(value)))
     except OpError as error:
         with pytest.raises(OpError, match=str(error)):
             op(x, value)
@@ -230,13 +192,6 @@ def test_arguments_given_by_name_lead_to_the_same_node() -> None:
     assert torch.add(x, x, alpha=2).grad_fn.static == {"alpha": 2}
 
 
-def attempt(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    try:
-        return described(function(*args, **kwargs))
-    except EngineError as error:
-        return type(error), str(error)
-
-
 BY_NAME: list[tuple[str, int, dict[str, Any]]] = [
     ("add", 2, {"alpha": 2}), ("add", 2, {"alpha": True}), ("add", 2, {"alpha": "x"}), ("add", 2, {"beta": 2}),
     ("add", 1, {"alpha": 2}), ("add", 1, {"alpha": 2, "other": 3}), ("add", 3, {"alpha": 2}), ("add", 0, {"alpha": 2}),
@@ -250,14 +205,14 @@ BY_NAME: list[tuple[str, int, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("name", "count", "kwargs"), BY_NAME)
-def test_names_mean_what_they_mean_in_the_general_path(name: str, count: int, kwargs: dict[str, Any]) -> None:
+def test_names_mean_what_the_signature_says(name: str, count: int, kwargs: dict[str, Any]) -> None:
     op = registry.op(name)
     x = torch.ones(2, 2, requires_grad=True)
     args = (x, x if name == "add" else 0, 3)[:count]
-    assert attempt(op, args, kwargs) == attempt(op.general, args, kwargs)
+    assert attempt(op, args, kwargs) == attempt(positionally(op.signature, op), args, kwargs)
     with torch.no_grad():
         targets = [(x.clone(), *args[1:]) if args else () for _ in range(2)]
-        expected = attempt(op.inplace.general, targets[0], kwargs)
+        expected = attempt(positionally(op.inplace_signature, op.inplace), targets[0], kwargs)
         assert attempt(op.inplace, targets[1], kwargs) == expected
 
 
@@ -277,4 +232,4 @@ def test_names_mean_what_they_mean_in_the_general_path(name: str, count: int, kw
 def test_names_mean_the_same_in_functions_of_other_ops(name: str, args: str, kwargs: dict[str, Any]) -> None:
     op: Any = registry.function(name)
     given = tuple(torch.ones(2, 2) if letter == "x" else int(letter) for letter in args)
-    assert attempt(op, given, kwargs) == attempt(op.general, given, kwargs)
+    assert attempt(op, given, kwargs) == attempt(positionally(op.signature, op), given, kwargs)

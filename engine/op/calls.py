@@ -1,0 +1,598 @@
+"""Calls: the function behind each op, written from its declaration as straight-line Python.
+
+A call binds its arguments, checks them, asks the op's ``Decision`` for the casts, runs the kernel, wraps what it gives
+and records a node. Interpreting the declaration at each of these steps costs more than the arithmetic on small tensors
+(figures: ``bench/RESULTS.md``), so the steps are written out once, with every question that the declaration answers
+answered beforehand. There is no other path: what a call means is what is written here.
+
+``t0`` is a tensor or number as given, ``a0`` its array, ``s1`` a static argument, ``d1`` its default, ``e0`` an edge.
+The text consists of these, of parameter names of declarations, and of what stands here; an op's own objects are in a
+closure, so ops of one form share one compiled text. Tracebacks show it (``linecache``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from inspect import Parameter
+from typing import Any
+
+import numpy as np
+
+from engine import modes
+from engine.autograd import inplace
+from engine.autograd.tape import SavedNumber, edge_of, make_node, save
+from engine.errors import EngineError
+from engine.op import dispatch
+from engine.op.rules import about
+from engine.op.signature import Param
+from engine.op.text import Text, indented
+from engine.tensor import Tensor, make_tensor, weak
+
+MISSING = Parameter.empty
+# What kernels raise for operands that they cannot take.
+FAILURES = (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgError, ZeroDivisionError)
+
+_TEXT = Text({
+    name: getattr(dispatch, name)
+    for name in ("DIFFERENTIABLE", "NATIVE", "NUMBERS", "are_uniform", "array_of", "extent", "kind_of", "kinds_of",
+                 "narrowed", "owned", "tensors_of", "widened")
+} | {
+    "asarray": np.asarray, "assign": inplace.assign, "check_result": inplace.check_result,
+    "check_writable": inplace.check_writable, "current": modes.current, "edge_of": edge_of, "EngineError": EngineError,
+    "FAILURES": FAILURES, "make_node": make_node, "make_tensor": make_tensor, "MISSING": MISSING, "ndarray": np.ndarray,
+    "peek": modes.peek, "rebase": inplace.rebase, "reshape": inplace.reshape, "save": save,
+    "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor, "view_of": inplace.view_of,
+    "weak": weak,
+})  # fmt: skip
+
+
+class Op:
+    """What can be called under a name: its call is written at the first, for rules come after the op."""
+
+    # Python finds the function of an instance here, without a frame that would only pass the arguments on.
+    __slots__ = ("__call__", "__dict__")
+    __call__: Callable[..., Any]
+
+    def __init__(self) -> None:
+        self.__call__ = self._first_call
+
+    def _first_call(self, *args: Any, **kwargs: Any) -> Any:
+        return self.direct()(*args, **kwargs)
+
+    def direct(self) -> Callable[..., Any]:
+        """The call as a plain function."""
+        if self.__call__ == self._first_call:
+            self.__call__ = self.write()
+        return self.__call__
+
+    def write(self) -> Callable[..., Any]:
+        """The function that calls take."""
+        raise NotImplementedError
+
+
+def _tuple(items: Iterable[str]) -> str:
+    return f"({''.join(f'{item}, ' for item in items)})"
+
+
+class Form:
+    """How a signature is called: every parameter as a variable, and the lines that give it a value."""
+
+    def __init__(self, signature: Any) -> None:
+        self.params: list[Param] = signature.params
+        self.variable = {p.name: f"t{p.index}" if p.is_tensor else f"s{p.index}" for p in self.params}
+        self.listed = [param for param in self.params if not param.keyword_only and not param.variadic]
+        self.keywords = [param for param in self.params if param.keyword_only]
+        self.rest = next((param for param in self.params if param.variadic), None)
+        self.nameable = [p for p in (*self.listed, *self.keywords) if not p.is_tensor and p.kind != "Tensor"]
+        self.objects = {f"d{param.index}": param.default for param in self.params if param.default is not MISSING}
+        self.objects |= {"NAMES": frozenset(param.name for param in self.nameable), "signature": signature}
+
+    def header(self) -> str:
+        """Positional parameters; whatever else is given shows."""
+        positional = [f"{self.variable[param.name]}=MISSING" for param in self.listed]
+        return f"call({', '.join([*positional, '/', '*rest'] if positional else ['*rest'])}, **named)"
+
+    def lines(self) -> list[str]:
+        """A value for every parameter: static arguments by name here, what is unusual by ``Signature.bind``."""
+        positional = ", ".join([*(self.variable[param.name] for param in self.listed), "*rest"])
+        bind = f"{_tuple(self.variable.values())} = signature.bind_given(({positional},), named)"
+        if any(param.default is MISSING for param in self.keywords) or (self.rest and self.rest.kind != "Extents"):
+            return [bind]
+        defaults = [param for param in self.listed if param.default is not MISSING]
+        fill = [f"if {self.variable[p.name]} is MISSING: {self.variable[p.name]} = d{p.index}" for p in defaults]
+        fill += [f"{self.variable[param.name]} = d{param.index}" for param in self.keywords]
+        fill += self._gathered()
+        return [
+            "if named:", *indented([f"if {self._is_unusual()}:", f"    {bind}", "else:", *indented(self._named())]),
+            f"elif {self._is_surprising()}:", f"    {bind}", *(["else:", *indented(fill)] if fill else []),
+        ]  # fmt: skip
+
+    def _is_surprising(self) -> str:
+        """Whether more or less is given by position than the values without default."""
+        required = [self.variable[param.name] for param in self.listed if param.default is MISSING]
+        surprising = [f"{required[-1]} is MISSING"] if required else []  # then so are those behind it
+        if self.rest is None:
+            return " or ".join(["rest", *surprising])
+        return " or ".join([*surprising, *(["not rest"] if self.rest.default is MISSING else [])]) or "False"
+
+    def _is_unusual(self) -> str:
+        """Whether other arguments are named than static ones that were not given, or one is missing."""
+        unusual = ["rest", "not named.keys() <= NAMES"]
+        unusual += ["True"] if self.rest is not None and self.rest.default is MISSING else []
+        for param in self.listed:
+            v = self.variable[param.name]
+            if param in self.nameable:
+                unusual.append(f"{v} is not MISSING and {param.name!r} in named")
+            if param.default is MISSING:
+                unusual.append(f"{v} is MISSING" + f" and {param.name!r} not in named" * (param in self.nameable))
+        return f"({' or '.join(unusual)})"
+
+    def _named(self) -> list[str]:
+        """Static arguments by name, as variables."""
+        lines = []
+        for param in (*self.listed, *self.keywords):
+            v, default = self.variable[param.name], "MISSING" if param.default is MISSING else f"d{param.index}"
+            unless = "" if param.keyword_only else f"if {v} is MISSING: "
+            value = f"named.get({param.name!r}, {default})" if param in self.nameable else default
+            lines += [f"{unless}{v} = {value}"] if value != "MISSING" else []
+        if self.rest is not None and self.rest.default is not MISSING:
+            lines.append(f"{self.variable[self.rest.name]} = d{self.rest.index}")
+        return lines or ["pass"]
+
+    def _gathered(self) -> list[str]:
+        """Extents, which come as one sequence or separately."""
+        if self.rest is None:
+            return []
+        s = self.variable[self.rest.name]
+        gathered = "tuple(rest[0]) if len(rest) == 1 and isinstance(rest[0], (tuple, list)) else rest"
+        unless = "" if self.rest.default is MISSING else f" if rest else d{self.rest.index}"
+        return [f"{s} = ({gathered}){unless}"]
+
+
+# -- composites ---------------------------------------------------------------------------------------------------
+def write_composite(op: Any, signature: Any, call: str = "return function({})") -> Callable[..., Any]:
+    """The call of a function of other ops; ``call`` says what is done with the function and its arguments."""
+    form = Form(signature)
+    body = form.lines()
+    for param in form.params:
+        if param.kind == "Tensor" and not param.variadic:
+            t = form.variable[param.name]
+            unless = f" and {t} is not None" if param.optional else ""
+            body += [f"if not isinstance({t}, Tensor){unless}:",
+                     f"    raise p{param.index}.reject(NAME, 'Tensor', {t})"]  # fmt: skip
+    passed = [form.variable[param.name] for param in form.listed]
+    if form.rest is not None:
+        passed.append(f"{'*' if form.rest.kind != 'Extents' else ''}{form.variable[form.rest.name]}")
+    passed += [f"{param.name}={form.variable[param.name]}" for param in form.keywords]
+    objects = {"function": op.function, "NAME": signature.name, **form.objects}
+    objects |= {f"p{param.index}": param for param in form.params}
+    return _TEXT.function(form.header(), [*body, *call.format(", ".join(passed)).split("\n")], objects)
+
+
+# -- primitives ---------------------------------------------------------------------------------------------------
+def write_call(op: Any, operator: bool = False) -> Callable[..., Any]:
+    """The call of a primitive; an ``operator`` answers ``NotImplemented`` to what is neither tensor nor number."""
+    return _Call(op, op.signature).written(operator)
+
+
+def write_inplace(op: Any, operator: bool = False) -> Callable[..., Any]:
+    """The in-place call of a primitive: the result is written into the first argument, which is returned."""
+    return _InPlaceCall(op, op.inplace_signature).written(operator)
+
+
+class _Call:
+    """The text of one primitive's call."""
+
+    def __init__(self, op: Any, signature: Any) -> None:
+        self.op = op
+        self.name = signature.name
+        self.form = Form(signature)
+        self.is_promoting = op.promote is not None
+        self.has_many = op.has_many
+        self.single = [param for param in op.tensors if not param.is_list]
+        self.optional = {param.name for param in op.tensors if param.optional or param.default is None}
+        self.loose = {param.name for param in op.tensors if param.name in op.numbers}  # may be numbers
+        self.arrays = {p.name: f"a{p.index}" for p in op.tensors} | {p.name: f"s{p.index}" for p in op.statics}
+        self.sources = self._sources()
+
+    def written(self, operator: bool) -> Callable[..., Any]:
+        """The function of this text."""
+        op = self.op
+        objects = {
+            "op": op, "kernel": op.kernel, "decisions": op.decisions, "plain": op.plain, "NAME": self.name,
+            "UNIT": (1,) * len(op.differentiable), **self.form.objects,
+            **{f"p{param.index}": param for param in op.signature.params},
+        }  # fmt: skip
+        if op.outputs.result is not None:
+            objects["result"] = op.outputs.result
+        for role in ("check", "grows"):
+            if getattr(op, role) is not None:
+                objects[role] = getattr(op, role).function
+        body = [
+            *self.form.lines(),
+            *self._operator(operator),
+            "state = peek() or current()",
+            *self._operands(),
+            *self._statics(),
+        ]
+        return _TEXT.function(self.form.header(), [*body, *self._check(), *self._compute(), *self._results()], objects)
+
+    def _operator(self, operator: bool) -> list[str]:
+        if not operator:
+            return []
+        t = self.form.variable[self.form.params[1].name]
+        return [f"if not isinstance({t}, Tensor) and type({t}) not in NUMBERS:", "    return NotImplemented"]
+
+    def _sources(self) -> str:
+        """The arrays of all operands, as a list."""
+        items = [f"{'*' if param.is_list else ''}a{param.index}" for param in self.op.tensors]
+        listed = f"[{', '.join(items)}]"
+        return f"[one for one in {listed} if one is not None]" if self.optional else listed
+
+    # -- arguments --------------------------------------------------------------------------------------------------
+    def _operands(self) -> list[str]:
+        """Tensors where tensors belong, and their arrays."""
+        lines = []
+        for param in self.op.tensors:
+            a, t, p = f"a{param.index}", f"t{param.index}", f"p{param.index}"
+            if param.is_list:
+                lines += [f"{t} = tensors_of({p}, {t}, NAME)", f"{a} = [tensor.array for tensor in {t}]"]
+                continue
+            lines += [f"if isinstance({t}, Tensor):", f"    {a} = {t}.array"]
+            if param.name in self.optional:
+                lines += [f"elif {t} is None:", f"    {a} = None"]
+            if param.name in self.loose:
+                number = f"{a} = None" if self.is_promoting else f"{t} = weak({t}); {a} = {t}.array"
+                lines += [f"elif type({t}) in NUMBERS:", f"    {number}"]
+            lines += ["else:", f"    raise {p}.reject(NAME, 'Tensor', {t})"]
+        return lines
+
+    def _statics(self) -> list[str]:
+        lines = []
+        for param in self.op.statics:
+            s = f"s{param.index}"
+            convert = f"{s} = p{param.index}.static(NAME, {s}, {self._rank() if param.counts_dimensions else -1})"
+            if param.convert is not None:
+                always = param.counts_dimensions or param.default is MISSING
+                lines += [convert] if always else [f"if {s} is not d{param.index}:", f"    {convert}"]
+        return lines
+
+    def _rank(self) -> str:
+        """The rank of the first tensor that is there; of a list, the greatest."""
+        if not self.op.tensors:
+            return "-1"
+        first = self.op.tensors[0]
+        if first.is_list:
+            return f"max([array.ndim for array in a{first.index}], default=0)"
+        return f"(0 if a{first.index} is None else a{first.index}.ndim)" if first.name in self.loose else (
+            f"a{first.index}.ndim")  # fmt: skip
+
+    def _check(self) -> list[str]:
+        if self.op.check is None:
+            return []
+        return [f"check({', '.join(self._value(name) for name in self.op.check.names)})"]
+
+    def _value(self, name: str) -> str:
+        """The argument ``name``: a tensor, also where a number was given."""
+        t = self.form.variable[name]
+        if name not in self.loose or not self.is_promoting:
+            return t
+        is_right = f"isinstance({t}, Tensor)" + f" or {t} is None" * (name in self.optional)
+        return f"({t} if {is_right} else weak({t}))"
+
+    # -- the kernel -------------------------------------------------------------------------------------------------
+    def _compute(self) -> list[str]:
+        """Cast as decided, ask the budget, run the kernel: ``array``, or ``arrays`` if there may be several."""
+        casts = self._casts()
+        lines = ["narrow = grad_fn = None" if casts else "narrow = None", *casts, "budget = state.budget"]
+        reserve = self._reserve()
+        lines += ["if budget is not None:", f"    {reserve}"] if reserve else []
+        lines += [
+            "try:", f"    raw = kernel({self._passed()})", "except EngineError:", "    raise",
+            "except FAILURES as error:", f"    raise op.refusal(error, {self.sources}) from error",
+        ]  # fmt: skip
+        lines += self._arrays() if self.has_many else self._array()
+        spent = "sum([array.nbytes for array in arrays])" if self.has_many else "array.nbytes"
+        return lines if self.op.nature.view else [*lines, "if budget is not None:", f"    budget.spend({spent})"]
+
+    def _array(self) -> list[str]:
+        values = f"{_tuple(self.form.variable.values())}, {_tuple(self.arrays[p.name] for p in self.form.params)}"
+        return [
+            "if type(raw) is not ndarray:", "    raw = asarray(raw)",
+            "array = raw if narrow is None else narrowed(raw, narrow)",
+            "if state.recorder is not None:", f"    state.recorder.ran(op, {values}, (raw,), (array,))",
+        ]  # fmt: skip
+
+    def _arrays(self) -> list[str]:
+        values = f"{_tuple(self.form.variable.values())}, {_tuple(self.arrays[p.name] for p in self.form.params)}"
+        return [
+            "raw = [asarray(one) for one in raw]",
+            "arrays = raw if narrow is None else [narrowed(one, narrow) for one in raw]",
+            "if state.recorder is not None:", f"    state.recorder.ran(op, {values}, raw, arrays)",
+        ]  # fmt: skip
+
+    def _casts(self) -> list[str]:
+        """What the decision says of the operands' dtypes; nothing where they are plain."""
+        if self.op.nature.reads_storage:
+            return ["a0 = t0.storage.flat.view(a0.dtype)"]
+        if self.op.nature.view or not self.op.tensors:
+            return []
+        promoted = self.op.promoted if self.is_promoting else []
+        others = [param for param in self.op.tensors if param not in promoted]
+        lines = [line for param in others for line in self._widened(param)] if self.is_promoting else []
+        condition = self._is_not_plain(promoted) if promoted else self._is_not_native()
+        key = _tuple(["state.default_dtype", *map(self._kind, self.op.promoted)])
+        operands = _tuple(f"t{param.index}" for param in self.op.promoted)
+        decided = [f"key = {key}", f"compute, narrow, grad_fn = decisions.get(key) or op.decide(key, {operands})"]
+        for param in self.op.statics:
+            if param.name == "dtype":  # the caller said what comes out, and the kernel heeds it
+                decided += [f"if s{param.index} is not None:", "    narrow = None"]
+        for param in promoted or others:
+            decided += self._cast(param) if promoted else self._widened(param)
+        return [*lines, f"if {condition}:", *indented(decided)]
+
+    def _is_not_plain(self, promoted: Sequence[Param]) -> str:
+        """Whether operands have other dtypes than one common one that the kernel takes."""
+        anchor = next((param for param in promoted if not param.is_list), None)
+        conditions = []
+        for param in promoted:
+            a, t = f"a{param.index}", f"t{param.index}"
+            if param.is_list:
+                conditions.append(f"not are_uniform({t}, plain)")
+                continue
+            dtype = f"{a}.dtype not in plain" if param is anchor else f"{a}.dtype is not a{anchor.index}.dtype"  # type: ignore[union-attr]
+            condition = f"{a} is None or " * (param.name in self.loose) + f"{dtype} or {t}.weak"
+            conditions.append(f"({t} is not None and ({condition}))" if param.name in self.optional else condition)
+        return " or ".join(conditions)
+
+    def _is_not_native(self) -> str:
+        conditions = []
+        for param in self.op.tensors:
+            a = f"a{param.index}"
+            if param.is_list:
+                conditions.append(f"any([array.dtype not in NATIVE for array in {a}])")
+            else:
+                there = f"{a} is not None and " * (param.name in self.optional)
+                conditions.append(f"({there}{a}.dtype not in NATIVE)")
+        return " or ".join(conditions)
+
+    def _kind(self, param: Param) -> str:
+        a, t = f"a{param.index}", f"t{param.index}"
+        if param.is_list:
+            return f"kinds_of({t})"
+        if param.name in self.optional:
+            return f"kind_of({t})"
+        plain = f"({a}.dtype if {a}.ndim and not {t}.weak else kind_of({t}))"
+        return f"(type({t}) if {a} is None else {plain})" if param.name in self.loose else plain
+
+    def _cast(self, param: Param) -> list[str]:
+        a, t = f"a{param.index}", f"t{param.index}"
+        if param.is_list:
+            return [f"{a} = [array_of(tensor, compute) for tensor in {t}]"]
+        cast = f"{a} = array_of({t}, compute)"
+        if param.name in self.optional:
+            return [f"if {t} is not None:", f"    {cast}"]
+        if param.name not in self.loose:
+            return [f"if {a}.dtype is not compute:", f"    {cast}"]
+        number = f"{a} = asarray({t}, compute) if type({t}) is float else array_of({t}, compute)"
+        return [f"if {a} is None:", f"    {number}", f"elif {a}.dtype is not compute:", f"    {cast}"]
+
+    def _widened(self, param: Param) -> list[str]:
+        a = f"a{param.index}"
+        if param.is_list:
+            return [f"{a} = [widened(array) for array in {a}]"]
+        there = f"{a} is not None and " * (param.name in self.optional)
+        return [f"if {there}{a}.dtype not in NATIVE:", f"    {a} = widened({a})"]
+
+    def _passed(self) -> str:
+        """What the kernel is given."""
+        return ", ".join(f"{p.name}=" * p.keyword_only + self.arrays[p.name] for p in self.form.params)
+
+    def _reserve(self) -> str:
+        if self.op.grows is not None:
+            names = (self.arrays[name] for name in self.op.grows.names)
+            return f"budget.reserve(int(grows({', '.join(names)})), {0 if self.op.nature.view else 8})"
+        if self.op.nature.pointwise and len(self.op.tensors) > 1:
+            return f"budget.reserve(extent({self.sources}), 8)"
+        return ""
+
+    # -- results ----------------------------------------------------------------------------------------------------
+    def _results(self) -> list[str]:
+        """Tensors over the results, as outputs of a node if an input is part of a graph."""
+        lines = self._outputs() if self.has_many else self._output()
+        if self.op.differentiable:
+            lines += ["if state.grad_enabled:", *indented(self._recorded())]
+        if self.op.outputs.result is not None:
+            return [*lines, "return result(*outs)"]
+        return [*lines, "return outs" if self.has_many else "return out"]
+
+    def _output(self) -> list[str]:
+        if self.op.nature.view:
+            return ["out = view_of(t0, array, False, op.grad_fn)"]
+        same = "".join(f" or array is a{param.index}" for param in self.single)
+        return [
+            f"if array.base is not None{same}:", f"    array = owned(array, {self.sources})",
+            "out = make_tensor(array)", "if state.inference:", "    out.inference = True",
+        ]  # fmt: skip
+
+    def _outputs(self) -> list[str]:
+        if self.op.nature.view:
+            return ["outs = tuple([view_of(t0, array, True, op.grad_fn) for array in arrays])"]
+        return [
+            f"sources = {self.sources}", "outs = tuple([make_tensor(owned(array, sources)) for array in arrays])",
+            "if state.inference:", "    for out in outs:", "        out.inference = True",
+        ]  # fmt: skip
+
+    # -- recording --------------------------------------------------------------------------------------------------
+    def _recorded(self) -> list[str]:
+        """A node, if an input is part of a graph and an output can be."""
+        make = self._node(self._specs())
+        if self.has_many:
+            make += ["for number, out in enumerate(outs):", "    if out.array.dtype in DIFFERENTIABLE:",
+                     "        out.node, out.output_nr = node, number"]  # fmt: skip
+            differentiable = "any([array.dtype in DIFFERENTIABLE for array in arrays])"
+        else:
+            make += ["out.node = node"]
+            differentiable = "array.dtype in DIFFERENTIABLE"
+        condition = f"({self._is_tracked()}) and {differentiable}"
+        return [*self._edges(), f"if {condition}:", *indented(make)]
+
+    def _specs(self) -> str:
+        if self.has_many:
+            return "tuple([(out.array.shape, out.array.dtype) for out in outs])"
+        return "((array.shape, array.dtype),)"
+
+    def _edges(self) -> list[str]:
+        """Where the cotangent of each differentiable input goes."""
+        lines = []
+        for param in self.op.differentiable:
+            e, t = f"e{param.index}", f"t{param.index}"
+            if param.is_list:
+                lines.append(f"{e} = [edge_of(tensor) for tensor in {t}]")
+            else:
+                maybe = param.name in self.loose or param.name in self.optional
+                lines.append(f"{e} = edge_of({t})" + f" if isinstance({t}, Tensor) else None" * maybe)
+        return lines
+
+    def _has_edge(self, param: Param) -> str:
+        return f"any(e{param.index})" if param.is_list else f"e{param.index} is not None"
+
+    def _is_tracked(self) -> str:
+        """Whether an input has an edge, or requires grad without one: a view that was made without recording."""
+        unrecorded = []
+        for param in self.op.differentiable:
+            t = f"t{param.index}"
+            if param.is_list:
+                unrecorded.append(f"any([tensor.base is not None and tensor.requires_grad for tensor in {t}])")
+            else:
+                maybe = param.name in self.loose or param.name in self.optional
+                unrecorded.append(
+                    f"isinstance({t}, Tensor) and " * maybe + f"{t}.base is not None and {t}.requires_grad"
+                )
+        return " or ".join([*map(self._has_edge, self.op.differentiable), *unrecorded])
+
+    def _node(self, specs: str) -> list[str]:
+        """The node of the call as ``node``: it keeps what the rules of inputs that need a cotangent ask for."""
+        differentiable = self.op.differentiable
+        edges = _tuple(f"{'*' if param.is_list else ''}e{param.index}" for param in differentiable)
+        counts = "UNIT"
+        if self.op.has_lists:
+            counts = _tuple(f"len(t{param.index})" if param.is_list else "1" for param in differentiable)
+        lines = self._kept(
+            "static", [(param.name, f"s{param.index}", None) for param in self.op.statics] + self._shapes()
+        )
+        lines += self._kept("saved", self._saves())
+        if self.op.naming.number_grad_fn:
+            lines += ["if grad_fn is not None:", "    static['grad_fn'] = grad_fn"]
+        return [*lines, f"node = make_node(op, static, {edges}, saved, {specs}, {counts})"]
+
+    def _kept(self, target: str, entries: list[tuple[str, str, str | None]]) -> list[str]:
+        """A dictionary of entries, some of them on a condition."""
+        always = [f"{name!r}: {value}" for name, value, condition in entries if condition is None]
+        lines = [f"{target} = {{{', '.join(always)}}}"]
+        for name, value, condition in entries:
+            lines += [] if condition is None else [f"if {condition}:", f"    {target}[{name!r}] = {value}"]
+        return lines
+
+    def _wanted(self, kind: str) -> list[tuple[str, str | None]]:
+        """What rules ask for, each with the condition that one of them will run; in the order of the signature."""
+        asked: dict[str, list[Any]] = {}
+        for rule in self.op.rules:
+            for name in getattr(rule, kind):
+                asked.setdefault(name, []).append(rule)
+        place = {param.name: param.index for param in self.op.signature.params}
+        names = sorted(asked, key=lambda name: place.get(about(name), len(place)))
+        return [(name, self._condition(asked[name])) for name in names]
+
+    def _condition(self, rules: Sequence[Any]) -> str | None:
+        params = {param.name: param for rule in rules for param in rule.params}
+        if len(params) == len(self.op.differentiable):
+            return None  # one of them needs a cotangent, or there would be no node
+        return " or ".join(map(self._has_edge, params.values()))
+
+    def _shapes(self) -> list[tuple[str, str, str | None]]:
+        return [(name, self._shape(name), condition) for name, condition in self._wanted("shapes")]
+
+    def _shape(self, name: str) -> str:
+        tensor = about(name)
+        if name.endswith("_geometry"):
+            return f"tuple({self._value(tensor)}.geometry)"
+        if name.endswith("_dtype"):
+            return f"{self._value(tensor)}.dtype"
+        t = self.form.variable[tensor]
+        if name.endswith("_shapes"):
+            return f"[tensor.array.shape for tensor in {t}]"
+        return f"{'a' if tensor in self.loose else 't'}{t[1:]}{'' if tensor in self.loose else '.array'}.shape"
+
+    def _saves(self) -> list[tuple[str, str, str | None]]:
+        return [(name, self._saved(name), condition) for name, condition in self._wanted("saves")]
+
+    def _saved(self, name: str) -> str:
+        if name in self.op.outputs.outputs and name not in self.op.tensor_names:  # an input may be called ``out`` too
+            number = self.op.outputs.outputs.index(name)
+            return f"save({f'outs[{number}]' if self.has_many else 'out'}, None, {number})"
+        param = next(param for param in self.op.tensors if param.name == name)
+        t = f"t{param.index}"
+        if param.is_list:
+            return f"[save(tensor, edge_of(tensor)) for tensor in {t}]"
+        return self._saved_input(param, t)
+
+    def _saved_input(self, param: Param, t: str) -> str:
+        saved = f"save({t}, {f'e{param.index}' if param in self.op.differentiable else f'edge_of({t})'})"
+        if param.name in self.loose and self.is_promoting:
+            saved = f"{saved} if isinstance({t}, Tensor) else SavedNumber({t})"
+        return f"None if {t} is None else {saved}" if param.name in self.optional else saved
+
+
+class _InPlaceCall(_Call):
+    """The text of a call that writes its result into ``t0``.
+
+    The node is made before the write, so that what it saves has the version from before; the value of the target
+    itself is kept as a copy. Only a saved output has the version from after the write.
+    """
+
+    def _compute(self) -> list[str]:
+        others = _tuple(f"{'*' if param.is_list else ''}t{param.index}" for param in self.op.tensors[1:])
+        tracked = f"state.grad_enabled and ({self._requires_grad()})" if self.op.differentiable else "False"
+        lines = [f"tracked = {tracked}", f"check_writable(t0, tracked, {others}, {self.op.nature.overlap!r})"]
+        computed = super()._compute()
+        if not self.op.nature.pointwise:
+            return lines + computed
+        # Before the op's own refusals counts that the result would not fit.
+        values = _tuple(f"t{param.index}" for param in self.op.tensors)
+        return [*lines, "try:", *indented(computed), "except EngineError:", f"    op.check_fits({values}); raise"]
+
+    def _requires_grad(self) -> str:
+        conditions = []
+        for param in self.op.differentiable:
+            t = f"t{param.index}"
+            if param.is_list:
+                conditions.append(f"any([tensor.requires_grad for tensor in {t}])")
+            else:
+                maybe = param.name in self.loose or param.name in self.optional
+                conditions.append(f"isinstance({t}, Tensor) and " * maybe + f"{t}.requires_grad")
+        return " or ".join(conditions)
+
+    def _results(self) -> list[str]:
+        if self.op.nature.view:
+            record = ["if state.grad_enabled:", *indented(self._recorded())] if self.op.differentiable else []
+            return ["node = None", *record, "reshape(t0, array, node)", "return t0"]
+        lines = ["check_result(t0, array.shape, array.dtype)", "node = None"]
+        if self.op.differentiable:
+            node = [*self._edges(), *self._node("((t0.array.shape, t0.array.dtype),)"), "node.is_inplace = True"]
+            lines += ["if tracked and t0.array.dtype in DIFFERENTIABLE:", *indented(node)]
+        outputs = [name for name, _ in self._wanted("saves") if name not in self.op.tensor_names]
+        saves = [f"    node.saved[{name!r}] = save(t0, None, 0)" for name in outputs]
+        return [*lines, "assign(t0, array)", "if node is not None:", *saves, "    rebase(t0, node)", "return t0"]
+
+    def _recorded(self) -> list[str]:
+        make = [*self._node(self._specs()), "node.is_inplace = True"]
+        condition = f"({self._is_tracked()}) and array.dtype in DIFFERENTIABLE"
+        return [*self._edges(), f"if {condition}:", *indented(make)]
+
+    def _saves(self) -> list[tuple[str, str, str | None]]:
+        return [entry for entry in super()._saves() if entry[0] in self.op.tensor_names]  # outputs after the write
+
+    def _saved_input(self, param: Param, t: str) -> str:
+        return f"snapshot(t0, e{param.index})" if param.index == 0 and param in self.op.differentiable else (
+            super()._saved_input(param, t))  # fmt: skip

@@ -1,0 +1,102 @@
+"""What a declaration says of an op beside its kernel and rules: a few groups of flags, each documented here.
+
+``@primitive(pointwise=True, promote="int_to_float")`` gives flags by name; ``sort_flags`` puts each into its group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nature:
+    """What the kernel does, for whoever runs, writes or plans it."""
+
+    pointwise: bool = False
+    """Every element of the result is made of the elements at its place; operands broadcast and promote."""
+    linear: bool = False
+    """Linear in all differentiable inputs together: the jvp is the op itself. Views are."""
+    view: bool = False
+    """The result looks into the storage of the first input."""
+    reads_storage: bool = False
+    """The kernel is given the whole buffer of its first input, flat and in memory order."""
+    random: bool = False
+    """It draws from a generator: a plan cannot replay it."""
+    data_dependent: bool | Callable[..., bool] = False
+    """Values decide on the shape of the result: always, or as this function of some arguments (by name) says."""
+    total: bool = False
+    """No values make the kernel raise, so a plan may leave it out where nothing needs the result."""
+    grows: Callable[..., int] | None = None
+    """How many elements the result has, as a function of some arguments (by name), where that may be more than the
+    operands broadcast to: the budget is asked before the kernel runs."""
+    overlap: str = "partial"
+    """In place: which overlap of the target with another operand is refused, in one of three ways: ``partial`` (it may
+    be the target itself), ``any``, or ``none``; with ``self`` the target may also overlap itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dtypes:
+    """Which dtypes the kernel is given."""
+
+    promote: str | None = None
+    """``default``: operands are cast to their common dtype (pointwise ops do so anyway). ``int_to_float``: integers and
+    bools become the default dtype. ``None``: each operand keeps its own."""
+    supports: str = "bifch"
+    """Common dtypes that there is a kernel for: ``b`` bool, ``i`` integers, ``f`` floats, ``F`` floats but for 16 bits,
+    ``c`` complex, ``h`` complex of 16 bits. 16-bit floats compute as float32; no kernel knows of them."""
+    kernel_name: str | None = None
+    """What PyTorch's refusal of another dtype calls the kernel; ``<name>_cpu`` unless told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arguments:
+    """What may stand in the place of a parameter."""
+
+    numbers: tuple[str, ...] | None = None
+    """Inputs that may be Python numbers; of a pointwise op all but the first unless told."""
+    nondifferentiable: tuple[str, ...] = ()
+    """Inputs without a rule. ``Index`` and ``Mask`` parameters never have one."""
+    layout_only: tuple[str, ...] = ()
+    """Inputs of which only shape, dtype and strides count: a plan does not follow their values."""
+    check: Callable[..., None] | None = None
+    """Refuses arguments (named as its parameters) before anything happens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outputs:
+    """What comes out."""
+
+    outputs: tuple[str, ...] = ("out",)
+    """Names of the results, by which rules ask for them."""
+    many: bool = False
+    """The kernel returns a list whose length depends on its arguments."""
+    result: Callable[..., Any] | None = None
+    """What the results are put into: a named tuple."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """What PyTorch calls the op and its nodes."""
+
+    grad_fn: str | None = None
+    """The node's name where it is not made of the op's."""
+    inplace_grad_fn: str | None = None
+    """The node's name of the in-place variant, if it has another."""
+    number_grad_fn: dict[str, str] = field(default_factory=dict)
+    """The node's name where the input of this name is a Python number."""
+    shown_as: str | None = None
+    """The name in error messages, where it is not the op's."""
+
+
+GROUPS: tuple[type, ...] = (Nature, Dtypes, Arguments, Outputs, Naming)
+
+
+def sort_flags(flags: dict[str, Any]) -> list[Any]:
+    """The flags of a declaration as one of each of ``GROUPS``. Raises ``TypeError`` for a flag that none has."""
+    left = dict(flags)
+    groups = [group(**{one.name: left.pop(one.name) for one in fields(group) if one.name in left}) for group in GROUPS]
+    if left:
+        raise TypeError(f"no op has flags {sorted(left)}")
+    return groups
