@@ -31,10 +31,8 @@ class Case(NamedTuple):
     steps: list[Step]
 
     def differences(self) -> list[Difference]:
-        """All that no entry of ``known`` explains."""
-        statements = self.program.statements
-        found = differences(self.steps, execute(self.program, engine))
-        return [item for item in found if known.reason(item, statements[item.position]) is None]
+        """Those after the first statement with any that ``known`` does not explain."""
+        return known.unexplained(differences(self.steps, execute(self.program, engine)), self.program.statements)
 
 
 def _cases() -> list[Case]:

@@ -32,7 +32,7 @@ class Step:
 def execute(program: Program, torch: Any) -> list[Step]:
     """One step for every statement. Unless the program is watched, only the last one looks at the values."""
     scope: dict[str, Any] = {"torch": torch, "F": torch.nn.functional}
-    hidden = {*scope, "__builtins__"}
+    given = set(scope)
     last: dict[str, Any] = {}
     steps = []
     for position, code in enumerate(program.compiled()):
@@ -40,7 +40,7 @@ def execute(program: Program, torch: Any) -> list[Step]:
             error = _run(code, scope)
         seen = last
         if program.watched or position == len(program.statements) - 1:
-            seen = _look({name: value for name, value in scope.items() if name not in hidden}, torch)
+            seen = _look({name: scope[name] for name in scope if name not in given and name[0] != "_"}, torch)
         steps.append(Step(error, sorted(set(texts)), _changes(last, seen)))
         last = seen
     return steps

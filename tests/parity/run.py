@@ -45,13 +45,8 @@ class Finding:
 
 def examine(program: Program) -> Finding | None:
     """The first unexplained differences of a program, if it has any."""
-    every = [
-        difference
-        for difference in differences(execute(program, torch), execute(program, engine))
-        if known.reason(difference, program.statements[difference.position]) is None
-    ]
-    found = tuple(difference for difference in every if difference.position == every[0].position)
-    return Finding(program.until(found[0].position), found) if found else None
+    found = known.unexplained(differences(execute(program, torch), execute(program, engine)), program.statements)
+    return Finding(program.until(found[0].position), tuple(found)) if found else None
 
 
 def shortest(finding: Finding) -> Finding:
