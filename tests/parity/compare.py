@@ -46,7 +46,7 @@ def _is_refusal(*answers: Any) -> bool:
 
 
 def differences(expected: list[Step], found: list[Step]) -> Iterator[Difference]:
-    """In the order of the program, to where the reference itself broke.
+    """In the order of the program, to where PyTorch itself broke.
 
     A name is compared whenever it looks different to either library.
     """

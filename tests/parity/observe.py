@@ -18,7 +18,7 @@ Observation = dict[str, Any]
 
 
 def refusal(error: BaseException) -> str:
-    """Class and text of an exception; the engine's say which class of the reference they stand for."""
+    """Class and text of an exception; the engine's say which class of PyTorch's they stand for."""
     name = getattr(error, "exception", type(error).__name__).lstrip("_")
     return f"{name}: {ADDRESS.sub('0x', str(error))}"
 
