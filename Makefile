@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: setup fmt check test crash bench bench-quick openapi golden run lock
+.PHONY: setup fmt check test crash bench bench-quick parity openapi golden run lock
 
 setup: .venv/.ready
 
@@ -50,6 +50,16 @@ bench-quick: .venv/bench/.ready
 	test -x .venv/bench/bin/python || $(PYTHON) -m venv .venv/bench
 	.venv/bench/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements.lock
 	.venv/bench/bin/python -m pip --disable-pip-version-check install --quiet -r bench/requirements.txt
+	touch $@
+
+# Random programs on the engine and on PyTorch: make parity ARGS="--programs 20000 --seed 3000"
+parity: .venv/parity/.ready
+	.venv/parity/bin/python -m tests.parity.run $(ARGS)
+
+.venv/parity/.ready: requirements.lock tests/parity/requirements.txt
+	test -x .venv/parity/bin/python || $(PYTHON) -m venv .venv/parity
+	.venv/parity/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements.lock
+	.venv/parity/bin/python -m pip --disable-pip-version-check install --quiet -r tests/parity/requirements.txt
 	touch $@
 
 # Records tests/golden/ anew. The one target that needs PyTorch: make golden PYTHON=<one that has it>
