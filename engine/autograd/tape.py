@@ -454,15 +454,14 @@ def _sweep(
 ) -> dict[int, Tensor]:  # fmt: skip
     roots = _root_edges(tensors)
     sweep = _Sweep(retain_graph, wanted, [node for node, _ in roots])
-    state = modes.current()
-    outer, state.grad_enabled = state.grad_enabled, create_graph
+    outer = modes.switch(create_graph)
     try:
         for edge, cotangent in zip(roots, cotangents, strict=True):
             if cotangent is not None and (sweep.useful is None or edge[0] in sweep.useful):
                 sweep.deliver(edge, cotangent)
         sweep.run()
     finally:
-        state.grad_enabled = outer
+        modes.switch(*outer)
     return sweep.captured
 
 

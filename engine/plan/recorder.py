@@ -141,7 +141,6 @@ class Recorder:
         self.steps: list[Step] = []
         self.reason = ""
         self.spent = 0
-        self._state: modes.State | None = None
         self._kept = list(inputs)  # and constants: an identity means nothing once its object is gone
         self._values: dict[int, tuple[weakref.ref[Array], Value]] = {}
         self._sharing: dict[Value, list[weakref.ref[Array]]] = {}
@@ -151,13 +150,12 @@ class Recorder:
             self._enter(array, value)
 
     def __enter__(self) -> Recorder:
-        self._state = modes.current()
-        self._state.recorder = self
+        modes.report_to(self)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._state is not None:
-            self._state.recorder = None
+        if modes.current().recorder is self:
+            modes.report_to(None)
 
     @property
     def is_eager(self) -> bool:
