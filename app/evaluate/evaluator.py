@@ -10,7 +10,7 @@ runs that stay within a small budget. One that does not is given up, and starts 
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 from threading import Lock
@@ -39,8 +39,13 @@ _UNUSED: Final = modes.State()  # whose generator and print options no plan asks
 
 
 def _bare_state(budget: modes.Budget | None = None) -> modes.State:
-    """The state that requests are read and plans are replayed in: they look at the budget and change nothing."""
-    return modes.State(print_options=_UNUSED.print_options, generator=_UNUSED.generator, warnings=[], budget=budget)
+    """The state that requests are read and plans are replayed in: they look at the budget and change nothing.
+
+    What kernels warn of in a replay is dropped: it stands in the template, as the recorded run said it.
+    """
+    return modes.State(
+        print_options=_UNUSED.print_options, generator=_UNUSED.generator, warnings=deque(maxlen=0), budget=budget
+    )
 
 
 _BARE: Final = _bare_state()

@@ -304,3 +304,15 @@ def test_the_hot_route_is_the_documented_one(serve: Serve) -> None:
     text = client("GET", "/metrics", headers=key).text
     assert 'gradserve_requests_total{route="/v1/evaluate",method="POST",status="200"} 2' in text
     assert 'gradserve_requests_total{route="/v1/evaluate",method="POST",status="415"} 2' in text
+
+
+@pytest.mark.parametrize("function", ["sum", "cumsum"])
+def test_replays_keep_no_warning_and_answer_with_the_recorded_one(function: str) -> None:
+    one = Evaluator(Limits())
+    dim = ", 0" if function == "cumsum" else ""
+    x = {"data": [[1.0, 2.0], [3.0, 0.5]], "dtype": "complex64"}
+    request = {"inputs": {"x": x}, "code": f"y = torch.{function}(x{dim}, dtype=torch.float32)"}
+    first, *others = (one.quick(call(request)) or one.answer(call(request)) for _ in range(20))
+    assert json.loads(first.body)["warnings"] == ["Casting complex values to real discards the imaginary part"]
+    assert all(other == first for other in others)
+    assert not evaluators._BARE.warnings
