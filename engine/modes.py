@@ -53,6 +53,11 @@ class Budget:
         """Let the work end at its next step, as if its time were over; from any thread."""
         self.deadline = -inf
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody stopped the work."""
+        return self.deadline == -inf
+
     def check_time(self) -> None:
         """Stop work that has used up its time."""
         now = time.monotonic()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from graphlib import TopologicalSorter
 
 import numpy as np
@@ -33,13 +33,18 @@ class Unit:
         return self.number < other.number
 
 
-def fused(steps: list[Step], outputs: Iterable[Value]) -> list[Step]:
-    """The steps with groups of them replaced by one step each."""
+def fused(steps: list[Step], outputs: Iterable[Value], tick: Callable[[], None]) -> list[Step]:
+    """The steps with groups of them replaced by one step each. ``tick`` is called now and then, and may raise."""
     grouping = _Grouping()
     for step in steps:
+        tick()
         grouping.add(step)
     needed = _needed_outside(grouping.units, outputs)
-    return [step for unit in _in_order(grouping.units) for step in _as_steps(unit, needed)]
+    found: list[Step] = []
+    for unit in _in_order(grouping.units):
+        tick()
+        found += _as_steps(unit, needed)
+    return found
 
 
 # -- which steps run together -------------------------------------------------------------------------------------

@@ -17,8 +17,9 @@ returned beside values (shapes, dtypes, ``grad_fn`` names) is the same for every
             cache.put(key, planned(recorder, arrays))
 
 ``planned`` gives a ``Plan``, or ``Eager`` with the reason why there is none: random numbers, shapes that depend on
-values, values that Python looked at, writes to what was there before. Input arrays belong to the caller and must not be
-written to while a plan runs; a plan may run in several threads at once.
+values, values that Python looked at, writes to what was there before, or more time than a budget gives for planning.
+Input arrays belong to the caller and must not be written to while a plan runs; a plan may run in several threads at
+once.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from engine import modes
-from engine.errors import ArgumentValueError, OpError
+from engine.errors import ArgumentValueError, BudgetError, OpError
 from engine.op.signature import Array
 from engine.plan.codegen import Source, last_uses
 from engine.plan.fusion import fused
@@ -52,23 +53,34 @@ class Eager:
     nbytes: int = 100
 
 
-def planned(recorder: Recorder, outputs: Sequence[Array]) -> Plan | Eager:
-    """The plan that gives ``outputs``, arrays of the recorded run, for other inputs."""
-    values = [] if recorder.is_eager else [recorder.value_of(array) for array in outputs]
-    return Eager(recorder.reason) if recorder.is_eager else Plan(recorder, values)
-
-
 def _nothing() -> None:
     """The clock of a run without a deadline."""
+
+
+def planned(recorder: Recorder, outputs: Sequence[Array], budget: modes.Budget | None = None) -> Plan | Eager:
+    """The plan that gives ``outputs``, arrays of the recorded run, for other inputs.
+
+    ``budget`` says how long planning may take; raises ``BudgetError`` only if somebody stops it.
+    """
+    values = [] if recorder.is_eager else [recorder.value_of(array) for array in outputs]
+    if recorder.is_eager:
+        return Eager(recorder.reason)
+    try:
+        return Plan(recorder, values, _nothing if budget is None else budget.check_time)
+    except BudgetError:
+        if budget is None or budget.is_stopped:
+            raise
+        return Eager(f"planning takes longer than {budget.seconds:g} s")
 
 
 class Plan:
     """Call it with arrays of the recorded specs. ``elements`` and ``len()`` say how much work it is."""
 
-    def __init__(self, recorder: Recorder, outputs: Sequence[Value]) -> None:
+    def __init__(self, recorder: Recorder, outputs: Sequence[Value], tick: Callable[[], None] = _nothing) -> None:
         simple = Simplifier()
         with modes.use(modes.State(warnings=[])):  # what kernels say here they have said while recorded
             for step in recorder.steps:
+                tick()
                 simple.add(step)
         wanted = [simple.resolve(value) for value in outputs]
         steps = pruned(simple.steps, wanted)
@@ -76,9 +88,9 @@ class Plan:
         self._spent = recorder.spent
         self.elements = sum(value.size for step in steps for value in step.results)
         self._largest = max((value.size for step in steps for value in step.results), default=0)
-        self.steps = fused(steps, wanted)
+        self.steps = fused(steps, wanted, tick)
         writer = _Writer(recorder.inputs, self.steps)
-        self._run = writer.compiled(wanted, _not_owned(wanted, simple, set(recorder.inputs)))
+        self._run = writer.compiled(wanted, _not_owned(wanted, simple, set(recorder.inputs)), tick)
         self._lines = writer.origins
         self.nbytes = writer.constant_bytes + STEP_BYTES * len(steps)
 
@@ -159,21 +171,24 @@ class _Writer:
         self._lines = self._source.lines
         self._locals: dict[Value, str] = {}
 
-    def compiled(self, outputs: list[Value], copies: list[bool]) -> Callable[..., tuple[Array, ...]]:
+    def compiled(
+        self, outputs: list[Value], copies: list[bool], tick: Callable[[], None]
+    ) -> Callable[..., tuple[Array, ...]]:
         """The function of the clock and the inputs that returns ``outputs``."""
         for number, value in enumerate(self.inputs):
             self._locals[value] = f"x{number}"
         self._lines.append(f"def replay({', '.join(['tick', *self._locals.values()])}):")
-        self._write_steps(last_uses(self.steps, outputs))
+        self._write_steps(last_uses(self.steps, outputs), tick)
         returned = (
             f"copy_of({self._text(v)}, 'K')" if c else self._text(v) for v, c in zip(outputs, copies, strict=True)
         )
         self._lines.append(f" return ({', '.join([*returned, ''])})" if outputs else " return ()")
         return self._source.function("replay")
 
-    def _write_steps(self, dying: list[list[Value]]) -> None:
+    def _write_steps(self, dying: list[list[Value]], tick: Callable[[], None]) -> None:
         work = 0
         for step, dead in zip(self.steps, dying, strict=True):
+            tick()
             self._write(step)
             names = [self._locals[value] for value in dead if value.constant is None]
             if names:

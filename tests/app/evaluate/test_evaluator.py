@@ -11,9 +11,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from app.errors import ClientGone
 from app.evaluate import evaluator as evaluators
+from app.evaluate.cancellation import Stop
 from app.evaluate.evaluator import SEEN, Call, Compiled, Evaluator, Unplanned
 from app.limits import Limits
+from engine import plan as engine_plans
 from tests.app.conftest import Client, Serve
 from tests.app.routers.test_evaluate import TUTORIAL
 from tests.app.test_snippets import SNIPPETS
@@ -316,3 +319,39 @@ def test_replays_keep_no_warning_and_answer_with_the_recorded_one(function: str)
     assert json.loads(first.body)["warnings"] == ["Casting complex values to real discards the imaginary part"]
     assert all(other == first for other in others)
     assert not evaluators._BARE.warnings
+
+
+def test_a_program_that_planning_cannot_afford_is_answered_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[Any] = []
+    planned = engine_plans.planned
+
+    def counted(*args: Any) -> Any:
+        tried.append(planned(*args))
+        return tried[-1]
+
+    monkeypatch.setattr(engine_plans, "planned", counted)
+    monkeypatch.setattr(evaluators, "PLANNING_S", 0.0)
+    one = Evaluator(Limits())
+    replies = [one.answer(call(TUTORIAL)) for _ in range(5)]
+    assert all(reply == replies[0] for reply in replies)
+    assert [entry for entry, _ in one.plans._entries.values()] == [Unplanned()]
+    assert len(tried) == 1
+
+
+def test_a_client_that_leaves_during_planning_says_nothing_about_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, planned = Stop(), engine_plans.planned
+
+    def leaving(*args: Any) -> Any:
+        stop.tell()
+        return planned(*args)
+
+    one = Evaluator(Limits())
+    one.answer(call(TUTORIAL))
+    monkeypatch.setattr(engine_plans, "planned", leaving)
+    with pytest.raises(ClientGone):
+        stop.under(lambda: one.answer(call(TUTORIAL)))
+    monkeypatch.undo()
+    assert len(one.plans) == 0
+    for _ in range(2):
+        one.answer(call(TUTORIAL))
+    assert [type(entry) for entry, _ in one.plans._entries.values()] == [Compiled]
