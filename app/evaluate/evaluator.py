@@ -219,7 +219,8 @@ class Evaluator:
             seconds = min(PLANNING_S, PLANNING_PART * self._limits.seconds)
             plan = plans.planned(notes, slots.arrays, watch(modes.Budget(seconds=seconds)))
         template = Template(answer, slots, form)
-        self.plans.put(key, Compiled(plan, template) if isinstance(plan, plans.Plan) else Unplanned())
+        if not (isinstance(plan, plans.Plan) and self.plans.put(key, Compiled(plan, template))):
+            self.plans.put(key, Unplanned())  # nobody tries again
         return _reply(template.fill(slots.arrays), form)
 
 

@@ -321,7 +321,8 @@ def test_replays_keep_no_warning_and_answer_with_the_recorded_one(function: str)
     assert not evaluators._BARE.warnings
 
 
-def test_a_program_that_planning_cannot_afford_is_answered_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+def counted_plans(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What planning gives from now on."""
     tried: list[Any] = []
     planned = engine_plans.planned
 
@@ -330,6 +331,11 @@ def test_a_program_that_planning_cannot_afford_is_answered_and_remembered(monkey
         return tried[-1]
 
     monkeypatch.setattr(engine_plans, "planned", counted)
+    return tried
+
+
+def test_a_program_that_planning_cannot_afford_is_answered_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = counted_plans(monkeypatch)
     monkeypatch.setattr(evaluators, "PLANNING_S", 0.0)
     one = Evaluator(Limits())
     replies = [one.answer(call(TUTORIAL)) for _ in range(5)]
@@ -355,3 +361,12 @@ def test_a_client_that_leaves_during_planning_says_nothing_about_the_program(mon
     for _ in range(2):
         one.answer(call(TUTORIAL))
     assert [type(entry) for entry, _ in one.plans._entries.values()] == [Compiled]
+
+
+def test_a_plan_that_is_too_large_to_keep_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = counted_plans(monkeypatch)
+    one = Evaluator(Limits(), nbytes=2_500)
+    replies = [one.answer(call(TUTORIAL)) for _ in range(6)]
+    assert all(reply == replies[0] for reply in replies)
+    assert [entry for entry, _ in one.plans._entries.values()] == [Unplanned()]
+    assert len(tried) == 1
