@@ -1,4 +1,4 @@
-"""What the reference keeps per process and this engine per session: modes, defaults, random numbers, budget, journal.
+"""What PyTorch keeps per process and this engine per session: modes, defaults, random numbers, budget, journal.
 
 One ``State`` is current in every context (thread, task); a service makes one for each session. A context that was
 copied from another starts with its modes, and changes its own only; what else a state holds, both share.
@@ -211,7 +211,7 @@ def current() -> State:
 
 
 class use:
-    """Make ``state`` current; floating-point exceptions stay silent inside, as IEEE results do in the reference."""
+    """Make ``state`` current; floating-point exceptions stay silent inside, as IEEE results do in PyTorch."""
 
     __slots__ = ("_silence", "_state", "_token")
 
@@ -239,7 +239,7 @@ def warn(text: str) -> None:
 
 
 def warn_once(text: str) -> None:
-    """Tell the user what the reference says once a process: here once a collection of warnings."""
+    """Tell the user what PyTorch says once a process: here once a collection of warnings."""
     if text not in (current().warnings or ()):
         warn(text)
 

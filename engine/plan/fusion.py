@@ -1,4 +1,4 @@
-"""Which steps run together: elementwise ones over one shape, and sums of what they give, become blocks."""
+"""Fuse elementwise steps over one shape, and sums of what they give, into blocks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Unit:
 
 
 def fused(steps: list[Step], outputs: Iterable[Value], tick: Callable[[], None]) -> list[Step]:
-    """The steps with groups of them replaced by one step each. ``tick`` is called now and then, and may raise."""
+    """Return the steps, each group of them fused into one. ``tick`` is called now and then, and may raise."""
     grouping = _Grouping()
     for step in steps:
         tick()
@@ -58,7 +58,7 @@ class _Grouping:
         self._last_kept: Unit | None = None  # steps that may raise keep their order
 
     def add(self, step: Step) -> None:
-        """Find the unit of a step."""
+        """Put a step into its unit."""
         shape = _fusible_shape(step)
         unit = self._unit(step, shape)
         unit.steps.append(step)
@@ -127,7 +127,7 @@ def _lifted(group: Unit, needed: set[Unit]) -> bool:
 
 
 def _fusible_shape(step: Step) -> tuple[int, ...] | None:
-    """The shape over which a step can run block by block, or ``None``."""
+    """Return the shape over which a step can run block by block, or ``None``."""
     if step.call is total_of:
         value = step.args[0]
         return value.shape if value.dtype.char in "fd" and value.is_contiguous and value.nbytes >= LEAST_BYTES else None
@@ -140,14 +140,14 @@ def _fusible_shape(step: Step) -> tuple[int, ...] | None:
 
 
 def _needed_outside(units: list[Unit], outputs: Iterable[Value]) -> set[Value]:
-    """The values that leave the unit they are made in."""
+    """Return the values that leave the unit they are made in."""
     made = {value: unit for unit in units for step in unit.steps for value in step.results}
     users = ((value, unit) for unit in units for step in unit.steps for value in step.operands())
     return {value for value, unit in users if made.get(value) is not unit} | set(outputs)
 
 
 def _in_order(units: list[Unit]) -> Iterator[Unit]:
-    """Units after those they need, otherwise as they come."""
+    """Yield units in topological order, otherwise as they come."""
     sorter = TopologicalSorter({unit: unit.before for unit in units})
     sorter.prepare()
     ready: list[Unit] = []
