@@ -10,13 +10,14 @@ runs that stay within a small budget. One that does not is given up, and starts 
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Final
 
 from app.evaluate import plan_cache
+from app.evaluate.cancellation import watch
 from app.evaluate.execution import budget_of
 from app.evaluate.run import answer_to, evaluate, fresh
 from app.limits import Limits
@@ -34,13 +35,20 @@ QUICK_ELEMENTS: Final = 50_000
 SMALL_ELEMENTS: Final = 2**10  # of one tensor, bytes of all, and seconds, up to which an eager run is worth none either
 SMALL_BYTES: Final = 2**18
 SMALL_S: Final = 0.001
+PLANNING_S: Final = 10.0  # how long planning may take, and which part of the time of a request
+PLANNING_PART: Final = 0.2
 SEEN: Final = 2**14  # programs of which it is remembered that they came once
 _UNUSED: Final = modes.State()  # whose generator and print options no plan asks for
 
 
 def _bare_state(budget: modes.Budget | None = None) -> modes.State:
-    """The state that requests are read and plans are replayed in: they look at the budget and change nothing."""
-    return modes.State(print_options=_UNUSED.print_options, generator=_UNUSED.generator, warnings=[], budget=budget)
+    """The state that requests are read and plans are replayed in: they look at the budget and change nothing.
+
+    What kernels warn of in a replay is dropped: it stands in the template, as the recorded run said it.
+    """
+    return modes.State(
+        print_options=_UNUSED.print_options, generator=_UNUSED.generator, warnings=deque(maxlen=0), budget=budget
+    )
 
 
 _BARE: Final = _bare_state()
@@ -203,14 +211,16 @@ class Evaluator:
     def _recorded(
         self, request: RunRequest, parts: envelope.Parts, key: Hashable, encoding: Encoding, form: codec.Format
     ) -> Reply:
-        """Run eagerly, and keep how."""
+        """Run eagerly, and keep how. There is an answer, however long planning would take: a plan is not part of it."""
         slots = noting(encoding)
         with fresh(self._limits):
             with plans.Recorder(parts.arrays) as notes:
                 answer = answer_to(request, self._limits, slots)
-            plan = plans.planned(notes, slots.arrays)
+            seconds = min(PLANNING_S, PLANNING_PART * self._limits.seconds)
+            plan = plans.planned(notes, slots.arrays, watch(modes.Budget(seconds=seconds)))
         template = Template(answer, slots, form)
-        self.plans.put(key, Compiled(plan, template) if isinstance(plan, plans.Plan) else Unplanned())
+        if not (isinstance(plan, plans.Plan) and self.plans.put(key, Compiled(plan, template))):
+            self.plans.put(key, Unplanned())  # nobody tries again
         return _reply(template.fill(slots.arrays), form)
 
 

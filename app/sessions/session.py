@@ -28,7 +28,9 @@ class Session:
 
     def run(self, request: RunRequest, encoding: Encoding) -> dict[str, Any]:
         """Run a program; its names stay."""
-        return execute(request, self.namespace, self.limits, encoding)
+        answer = execute(request, self.namespace, self.limits, encoding)
+        modes.settle()  # what the program set for good
+        return answer
 
     def backward(self, request: BackwardRequest, encoding: Encoding) -> dict[str, Any]:
         """Sweep from one tensor; the grads of the leaves it reached, by name."""

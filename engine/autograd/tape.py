@@ -11,6 +11,7 @@ import itertools
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
+from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -45,6 +46,9 @@ INFERENCE = (
 
 _new = object.__new__
 _sequence = itertools.count()
+# PyTorch has a lock in each AccumulateGrad. Here a few serve all leaves, for an accumulator goes with its last graph.
+_grad_locks = tuple(Lock() for _ in range(64))
+_accumulator_lock = Lock()
 
 
 # Where a cotangent goes: the node, and which of its outputs. A plain tuple: one is made for every operand.
@@ -273,14 +277,15 @@ def make_accumulator(leaf: Tensor) -> Accumulate:
 def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
     """Add ``cotangent`` to ``variable.grad``; the first one is copied, for a cotangent may be shared or expanded."""
     state = modes.current()
-    if state.journal is not None:
-        state.journal.touch(variable)
-    if variable.grad is None:
-        variable.grad = _own(cotangent)
-    elif state.grad_enabled:
-        variable.grad = registry.op("add")(variable.grad, cotangent)
-    else:
-        registry.op("add").inplace(variable.grad, cotangent)
+    with _grad_locks[id(variable) // 16 % len(_grad_locks)]:  # sweeps of two threads may end at one leaf
+        if state.journal is not None:
+            state.journal.touch(variable)
+        if variable.grad is None:
+            variable.grad = _own(cotangent)
+        elif state.grad_enabled:
+            variable.grad = registry.op("add")(variable.grad, cotangent)
+        else:
+            registry.op("add").inplace(variable.grad, cotangent)
 
 
 def _own(cotangent: Tensor) -> Tensor:
@@ -301,8 +306,11 @@ def edge_of(tensor: Tensor) -> Edge | None:
 def _accumulator_of(leaf: Tensor) -> Node:
     node = leaf.accumulator()
     if node is None:
-        node = make_accumulator(leaf)
-        leaf.keep_accumulator(node)
+        with _accumulator_lock:  # two for one leaf, and `grad` would find one of them only
+            node = leaf.accumulator()
+            if node is None:
+                node = make_accumulator(leaf)
+                leaf.keep_accumulator(node)
     return node  # type: ignore[no-any-return]
 
 
@@ -456,15 +464,14 @@ def _sweep(
 ) -> dict[int, Tensor]:  # fmt: skip
     roots = _root_edges(tensors)
     sweep = _Sweep(retain_graph, wanted, [node for node, _ in roots])
-    state = modes.current()
-    outer, state.grad_enabled = state.grad_enabled, create_graph
+    outer = modes.switch(create_graph)
     try:
         for edge, cotangent in zip(roots, cotangents, strict=True):
             if cotangent is not None and (sweep.useful is None or edge[0] in sweep.useful):
                 sweep.deliver(edge, cotangent)
         sweep.run()
     finally:
-        state.grad_enabled = outer
+        modes.switch(*outer)
     return sweep.captured
 
 

@@ -321,7 +321,7 @@ class _Call:
         others = [param for param in self.op.tensors if param not in promoted]
         lines = [line for param in others for line in self._widened(param)] if self.is_promoting else []
         condition = self._is_not_plain(promoted) if promoted else self._is_not_native()
-        key = _tuple(["state.default_dtype", *map(self._kind, self.op.promoted)])
+        key = _tuple(["state.shared.default_dtype", *map(self._kind, self.op.promoted)])
         operands = _tuple(f"t{param.index}" for param in self.op.promoted)
         decided = [f"key = {key}", f"compute, narrow, grad_fn = decisions.get(key) or op.decide(key, {operands})"]
         for param in self.op.statics:

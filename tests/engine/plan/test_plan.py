@@ -371,6 +371,33 @@ def test_a_replay_spends_what_an_eager_run_spends() -> None:
     assert replayed.spent == eager.spent > 0
 
 
+def test_who_cannot_afford_planning_gets_none_and_keeps_the_run() -> None:
+    x = from_array(THREE.copy())
+    with Recorder([x.array]) as recorder:
+        y = (x * 2).exp()
+    budget = modes.Budget(seconds=0)
+    plan = planned(recorder, [y.array], budget)
+    assert isinstance(plan, Eager)
+    assert plan.reason == "planning takes longer than 0 s"
+    assert isinstance(planned(recorder, [y.array], modes.Budget(seconds=60)), Plan)
+    budget.stop()  # nobody waits for the plan any more: that says nothing about the graph
+    with pytest.raises(BudgetError):
+        planned(recorder, [y.array], budget)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 11])
+def test_every_pass_looks_at_the_clock(steps: int) -> None:
+    """One step is seen by three passes, and one more time as a unit."""
+    x = from_array(THREE.copy())
+    with Recorder([x.array]) as recorder:
+        y = x
+        for _ in range(steps):
+            y = y.cumsum(0)
+    ticks: list[None] = []
+    Plan(recorder, [recorder.value_of(y.array)], lambda: ticks.append(None))
+    assert len(ticks) == 4 * steps
+
+
 # -- blocks -------------------------------------------------------------------------------------------------------
 SHAPES = [(70_001,), (300, 257), (2, 3, 20_000), (1, 80_000)]
 
