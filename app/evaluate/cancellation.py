@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import TypeVar
 
 from app.errors import ClientGone
+from app.limits import over_budget
 from engine import errors, modes
 
 Result = TypeVar("Result")
@@ -38,10 +39,8 @@ class Stop:
         token = _current.set(self)
         try:
             return work()
-        except errors.BudgetError:
-            if self.is_told:
-                raise ClientGone from None
-            raise
+        except errors.BudgetError as error:
+            raise (ClientGone() if self.is_told else over_budget(error)) from None
         finally:
             _current.reset(token)
 

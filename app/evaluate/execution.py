@@ -12,13 +12,13 @@ from typing import Any
 
 from app.errors import CallError, InvalidRequest
 from app.evaluate.cancellation import watch
-from app.limits import Limits
+from app.limits import Limits, Place
 from app.program import graphs, interpret
 from app.program.from_code import parse_code
 from app.program.from_nodes import parse_nodes
 from app.program.tree import Program, is_name
 from app.program.values import encode_value, is_encodable, lookup
-from app.wire.arrays import Encoding, Place, decode_tensor, encode_tensor
+from app.wire.arrays import Encoding, decode_tensor, encode_tensor
 from app.wire.messages import Root, RunRequest
 from engine import Tensor, errors, modes, tape
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from app.evaluate.execution import budget_of, execute, fresh_state
-from app.limits import Limits
+from app.limits import Limits, over_budget
 from app.program import interpret
 from app.program.from_code import parse_code
 from app.wire.arrays import Encoding
 from app.wire.messages import RunRequest
-from engine import modes
+from engine import errors, modes
 
 Answer = dict[str, Any]
 
@@ -46,5 +46,8 @@ def run_code(text: str, limits: Limits | None = None) -> interpret.Outcome:
     limits = limits or Limits()
     state = fresh_state()
     state.budget = budget_of(limits)
-    with modes.use(state):
-        return interpret.run(parse_code(text, limits), {}, limits=limits)
+    try:
+        with modes.use(state):
+            return interpret.run(parse_code(text, limits), {}, limits=limits)
+    except errors.BudgetError as error:
+        raise over_budget(error) from None

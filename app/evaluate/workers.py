@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from app.errors import Overloaded
-from app.limits import LimitError
+from app.limits import OverLimit
 
 Result = TypeVar("Result")
 PATIENCE, MARGIN_S = 1.25, 1.0  # how much longer than its time a work is waited for: a factor, and seconds
@@ -74,7 +74,7 @@ class Workers:
         if waited < self._patience:
             job.timer = job.loop.call_later(self._patience - waited, self._watch, job)
         elif not job.waiter.done():
-            job.waiter.set_exception(LimitError("seconds", allowed=self._seconds, asked=self._patience))
+            job.waiter.set_exception(OverLimit("seconds", allowed=self._seconds, asked=self._patience))
 
     def _do(self, job: _Job, lock: asyncio.Lock | None) -> None:
         """In a thread of the pool."""

@@ -10,10 +10,9 @@ import numpy as np
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from app.errors import TooSlow
 from app.evaluate.cancellation import Stop
-from app.limits import Limits
-from app.wire.codec import Body, BodyTooLarge
+from app.limits import Limits, OverLimit
+from app.wire.codec import Body
 
 _NOTHING: Final[Message] = {"type": "http.request"}
 SLOWEST: Final = 1024  # bytes a second that a body has to come with, once its first moments are over
@@ -23,11 +22,10 @@ UNWATCHED_S: Final = 0.05  # work that takes no longer is not worth a watch
 async def read_body(receive: Receive, length: str | None, limits: Limits) -> Body:
     """The body, no more of it than allowed, in one buffer made for its ``length``, as the client declares it.
 
-    Raises ``BodyTooLarge``, ``TooSlow`` or ``ClientDisconnect``.
+    Raises ``OverLimit``, also for a body that comes too slowly, or ``ClientDisconnect``.
     """
     declared = int(length) if length and length.isdecimal() and len(length) < 20 else 0
-    if declared > limits.body_bytes:
-        raise BodyTooLarge("body_bytes", limits.body_bytes)
+    _check_size(declared, limits)
     first = _Begun(receive())
     if first.done:  # all has come already, as nearly always: no need of a clock
         message = _checked(first.message)
@@ -48,7 +46,7 @@ async def read_body(receive: Receive, length: str | None, limits: Limits) -> Bod
                 patience.reschedule(min(loop.time(), started + size / SLOWEST) + limits.read_seconds)
                 message = _checked(await receive())
     except TimeoutError:
-        raise TooSlow(limits.read_seconds) from None
+        raise OverLimit("read_seconds", allowed=limits.read_seconds, asked=loop.time() - started) from None
     return memoryview(body)[:size]
 
 
@@ -85,16 +83,19 @@ def _checked(message: Message) -> Message:
 
 
 def _bounded(body: bytes, limits: Limits) -> bytes:
-    if len(body) > limits.body_bytes:
-        raise BodyTooLarge("body_bytes", limits.body_bytes)
+    _check_size(len(body), limits)
     return body
+
+
+def _check_size(size: int, limits: Limits) -> None:
+    if size > limits.body_bytes:
+        raise OverLimit("body_bytes", allowed=limits.body_bytes, asked=size)
 
 
 def _put(body: bytearray | memoryview, start: int, part: bytes, limits: Limits) -> int:
     """Write ``part`` at ``start``; where it ends."""
     stop = start + len(part)
-    if stop > limits.body_bytes:
-        raise BodyTooLarge("body_bytes", limits.body_bytes)
+    _check_size(stop, limits)
     body[start:stop] = part
     return stop
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.limits import LimitError
+from app.limits import OverLimit
 from app.program.tree import Expression
 from engine import Tensor, dtypes, modes, tape, tensors
 
@@ -94,7 +94,7 @@ def bounded(value: Any) -> Any:
     while pending:
         items, depth = pending.pop()
         if depth > LIST_DEPTH:
-            raise LimitError("list_depth", allowed=LIST_DEPTH, asked=depth)
+            raise OverLimit("list_depth", allowed=LIST_DEPTH, asked=depth)
         for item in chain(items, items.values()) if isinstance(items, dict) else items:
             count += _weight(item)
             if isinstance(item, (list, tuple, dict)):
@@ -126,12 +126,12 @@ def charged(value: Any) -> Any:
 
 def _check_items(count: int) -> None:
     if count > LIST_ITEMS:
-        raise LimitError("list_items", allowed=LIST_ITEMS, asked=count)
+        raise OverLimit("list_items", allowed=LIST_ITEMS, asked=count)
 
 
 def _check_bits(bits: int) -> None:
     if bits > INTEGER_BITS:
-        raise LimitError("integer_bits", allowed=INTEGER_BITS, asked=bits)
+        raise OverLimit("integer_bits", allowed=INTEGER_BITS, asked=bits)
 
 
 def _guard_add(left: Any, right: Any) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any, Final, NoReturn
 
+from app.limits import Limits, OverLimit
 from app.program.tree import (
     MODES,
     NAME_LENGTH,
@@ -29,13 +30,11 @@ from app.program.tree import (
     For,
     GraphError,
     Lambda,
-    Limits,
     Logical,
     Mode,
     Name,
     Place,
     Program,
-    ProgramTooLarge,
     Slice,
     Statement,
     Subscript,
@@ -99,7 +98,7 @@ OUTSIDE: Final[dict[type[ast.AST], str]] = {
 def parse_code(text: str, limits: Limits) -> Program:
     """Translate Python text; raises ``GraphError`` with line and column for whatever the subset does not have."""
     if len(text) > limits.code_length:
-        raise ProgramTooLarge("code_length", allowed=limits.code_length, asked=len(text))
+        raise OverLimit("code_length", allowed=limits.code_length, asked=len(text))
     reader = _CodeReader(limits)
     return Program(reader.block(_syntax_tree(text).body, 0), "code")
 
@@ -172,7 +171,7 @@ class _CodeReader:
             self.repeated += self.repetitions
         allowed = self.limits.loop_iterations
         if self.repeated > allowed:
-            raise ProgramTooLarge("loop_iterations", allowed=allowed, asked=self.repeated, line=node.lineno)
+            raise OverLimit("loop_iterations", allowed=allowed, asked=self.repeated, line=node.lineno)
 
     def _augment(self, node: ast.AugAssign, place: Place, depth: int) -> Augment:
         target = self.target(node.target, depth)
@@ -289,9 +288,9 @@ class _CodeReader:
     def _check_depth(self, node: ast.AST, depth: int) -> None:
         self.operations += type(node) in _OPERATIONS
         if depth > self.limits.depth:
-            raise ProgramTooLarge("depth", allowed=self.limits.depth, asked=depth, line=getattr(node, "lineno", 1))
+            raise OverLimit("depth", allowed=self.limits.depth, asked=depth, line=getattr(node, "lineno", 1))
         if self.operations > self.limits.nodes:
-            raise ProgramTooLarge("nodes", allowed=self.limits.nodes, asked=self.operations)
+            raise OverLimit("nodes", allowed=self.limits.nodes, asked=self.operations)
 
 
 _OPERATIONS: Final = frozenset({ast.Call, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import Unavailable
-from app.limits import LimitError, Limits
+from app.limits import Limits, OverLimit
 from engine import Tensor, tape
 
 
@@ -71,7 +71,7 @@ def _reachable(roots: list[tape.Node], limits: Limits) -> list[tape.Node]:
         if id(node) not in found:
             found[id(node)] = node
             if len(found) > limits.graph_nodes:
-                raise LimitError("graph_nodes", allowed=limits.graph_nodes, asked=len(found))
+                raise OverLimit("graph_nodes", allowed=limits.graph_nodes, asked=len(found))
             stack.extend(other for other, _ in node.next_functions if other is not None)
     return sorted(found.values(), key=lambda node: -node.sequence)
 
@@ -175,7 +175,7 @@ def as_svg(graph: Graph, program: str, seconds: float) -> bytes:
     except FileNotFoundError:
         raise Unavailable("SVG is drawn by the graphviz program 'dot', which is not installed here") from None
     except subprocess.TimeoutExpired:
-        raise LimitError("svg_seconds", allowed=seconds, asked=seconds) from None
+        raise OverLimit("svg_seconds", allowed=seconds, asked=seconds) from None
     if done.returncode:
         raise Unavailable("the graphviz program 'dot' failed")
     return done.stdout

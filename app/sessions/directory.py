@@ -19,8 +19,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from app.errors import Gone, InvalidRequest, NotFound, Overloaded, TooMany, VersionConflict
-from app.limits import Limits
+from app.errors import Gone, InvalidRequest, NotFound, Overloaded, VersionConflict
+from app.limits import Limits, OverLimit
 from app.program.interpret import REFUSALS
 from app.program.tree import is_name
 from app.sessions import schema
@@ -86,8 +86,9 @@ class Directory:
 
     def _add(self, owner: str, live: Live, write: Callable[[Head], Reply], claim: Claim | None) -> Reply:
         draft = live.draft(modes.Journal(), live.names, self.limits.session_bytes)
-        if self.store.usage(owner, time.time()).sessions >= self.limits.sessions:
-            raise TooMany("sessions", self.limits.sessions)
+        existing = self.store.usage(owner, time.time()).sessions
+        if existing >= self.limits.sessions:
+            raise OverLimit("sessions", allowed=self.limits.sessions, asked=existing + 1)
         self._check_growth(owner, 0, draft)
         head = replace(live.head, nbytes=draft.nbytes)
         reply = write(head)
@@ -227,9 +228,10 @@ class Directory:
         return draft
 
     def _check_growth(self, owner: str, before: int, draft: Draft) -> None:
-        growth = draft.nbytes - before
-        if growth > 0 and self.store.usage(owner, time.time()).nbytes + growth > self.limits.owner_bytes:
-            raise TooMany("owner_bytes", self.limits.owner_bytes)
+        growth, allowed = draft.nbytes - before, self.limits.owner_bytes
+        asked = self.store.usage(owner, time.time()).nbytes + growth if growth > 0 else 0
+        if asked > allowed:
+            raise OverLimit("owner_bytes", allowed=allowed, asked=asked)
 
     def _check_current(self, head: Head) -> None:
         """Raise ``Conflict`` unless the session is still as it was seen: else nothing can be refused on its account."""

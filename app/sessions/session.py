@@ -8,7 +8,7 @@ from typing import Any
 
 from app.errors import InvalidRequest, NotFound
 from app.evaluate.execution import budget_of, check_name, encode_grad, execute, record_with_grad, sweep, tensor_named
-from app.limits import LimitError, Limits
+from app.limits import Limits, OverLimit
 from app.program import graphs
 from app.program.from_nodes import parse_nodes
 from app.program.interpret import ProgramError, run
@@ -147,11 +147,11 @@ def _resetting(name: str, set_to_none: bool) -> list[dict[str, Any]]:
 
 
 def check_size(limits: Limits, nbytes: int, names: int) -> None:
-    """Raise ``LimitError`` if a session of that size is too large."""
+    """Raise ``OverLimit`` if a session of that size is too large."""
     for limit, asked in (("session_bytes", nbytes), ("session_names", names)):
         allowed = getattr(limits, limit)
         if asked > allowed:
-            raise LimitError(limit, allowed=allowed, asked=asked)
+            raise OverLimit(limit, allowed=allowed, asked=asked)
 
 
 @contextmanager

@@ -10,17 +10,17 @@ import binascii
 from collections.abc import Sequence
 from itertools import chain
 from math import prod
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
 import pybase64
 
+from app.limits import Limits, OverLimit, Place
 from app.wire.nonfinite import SPECIAL, Worded
 from app.wire.numbers import Numbers
 from engine import Tensor, dtypes, modes, tensors
 
-Place = tuple[str | int, ...]
 Array = np.ndarray[Any, Any]
 
 FIELDS: Final = frozenset({"data", "dtype", "shape", "requires_grad", "encoding"})
@@ -65,30 +65,13 @@ class ArrayError(Exception):
         self.place = place
 
 
-class ArrayTooLarge(ArrayError):
-    """A tensor over a limit, found from its shape or its lists' lengths, before any array is made."""
-
-    def __init__(self, limit: str, *, allowed: int, asked: int, place: Place) -> None:
-        super().__init__(f"the tensor is over the limit {limit}: {allowed} allowed, {asked} asked", place)
-        self.limit, self.allowed, self.asked = limit, allowed, asked
-
-
-class Limits(Protocol):
-    """What this module needs to know of the limits in force."""
-
-    @property
-    def rank(self) -> int: ...
-    @property
-    def tensor_elements(self) -> int: ...
-
-
 def check_shape(shape: Sequence[int], limits: Limits, place: Place) -> int:
     """The number of elements of ``shape``, in Python integers: NumPy's would overflow in silence."""
     if len(shape) > limits.rank:
-        raise ArrayTooLarge("rank", allowed=limits.rank, asked=len(shape), place=place)
+        raise OverLimit("rank", allowed=limits.rank, asked=len(shape), place=place)
     count = prod(shape)
     if count > limits.tensor_elements:
-        raise ArrayTooLarge("tensor_elements", allowed=limits.tensor_elements, asked=count, place=place)
+        raise OverLimit("tensor_elements", allowed=limits.tensor_elements, asked=count, place=place)
     return count
 
 
@@ -99,7 +82,7 @@ def kind_of(value: object) -> str:
 
 # -- in -----------------------------------------------------------------------------------------------------------
 def decode_tensor(raw: object, limits: Limits, place: Place = ()) -> Tensor:
-    """The leaf that ``raw`` spells. Raises ``ArrayError``."""
+    """The leaf that ``raw`` spells. Raises ``ArrayError``, or ``OverLimit`` before any array is made."""
     fields = raw if isinstance(raw, dict) else {"data": raw}
     _check_fields(fields, place)
     requires_grad = fields.get("requires_grad") or False
@@ -268,7 +251,7 @@ def _flatten(data: object, limits: Limits, place: Place) -> _Leaves:
     while kinds == {list}:
         extents = (*extents, _common_length(level, extents, place))
         if len(extents) > limits.rank + 1:  # one level more than the rank: pairs of complex numbers
-            raise ArrayTooLarge("rank", allowed=limits.rank, asked=len(extents), place=place)
+            raise OverLimit("rank", allowed=limits.rank, asked=len(extents), place=place)
         level = list(chain.from_iterable(level))
         kinds = frozenset(map(type, level))
     leaves = _Leaves(level, extents, kinds, place)

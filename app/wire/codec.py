@@ -13,12 +13,13 @@ from contextlib import suppress
 from enum import Enum
 from functools import lru_cache
 from itertools import chain
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import orjson
 
+from app.limits import Limits, OverLimit
 from app.wire import numbers
 from app.wire.nonfinite import Worded
 
@@ -45,25 +46,6 @@ class UnsupportedMedia(CodecError):
 
 class NotAcceptable(CodecError):
     """An Accept that nothing written here satisfies."""
-
-
-class BodyTooLarge(CodecError):
-    """A body over a limit, which is a field of the limits in force."""
-
-    def __init__(self, limit: str, allowed: int) -> None:
-        super().__init__(f"the body is over the limit {limit}: {allowed} allowed")
-        self.limit, self.allowed = limit, allowed
-
-
-class Limits(Protocol):
-    """What this module needs to know of the limits in force."""
-
-    @property
-    def body_bytes(self) -> int: ...
-    @property
-    def json_depth(self) -> int: ...
-    @property
-    def tensor_elements(self) -> int: ...
 
 
 class Format(Enum):
@@ -166,7 +148,7 @@ def _inflate(body: Body, coding: str, allowed: int) -> bytes:
             raise MalformedBody(f"the body is not valid {coding}") from None
         size += len(part)
         if size > allowed:
-            raise BodyTooLarge("body_bytes", allowed)
+            raise OverLimit("body_bytes", allowed=allowed, asked=size)
         if not decompressor.eof:
             raise MalformedBody(f"the {coding} body is cut short")
         parts.append(part)
@@ -180,7 +162,7 @@ def decode(body: Body, form: Format, limits: Limits) -> Any:
     try:
         value = msgspec.json.decode(body) if form is JSON else msgspec.msgpack.decode(body)
     except RecursionError:
-        raise BodyTooLarge("json_depth", limits.json_depth) from None
+        raise OverLimit("json_depth", allowed=limits.json_depth, asked=limits.json_depth + 1) from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise MalformedBody(_malformed(form, error)) from None
     check_members(body, value, form, limits.json_depth)
@@ -268,7 +250,7 @@ def _check_members(value: Any, depth: int) -> None:
     while level := _containers(level):
         levels += 1
         if levels > depth:
-            raise BodyTooLarge("json_depth", depth)
+            raise OverLimit("json_depth", allowed=depth, asked=levels)
         level = list(chain.from_iterable(map(_members, level)))
 
 

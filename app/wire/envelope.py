@@ -14,6 +14,7 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, Raw, UnsetType
 
+from app.limits import Limits, OverLimit
 from app.wire import codec, numbers
 from app.wire.arrays import ArrayError, decode_tensor
 from engine import dtypes, errors
@@ -22,7 +23,9 @@ KEY_BYTES: Final = 2**17  # a program that is longer is not worth a key
 Array = np.ndarray[Any, Any]
 Leaf = tuple[Array, bool]  # and whether it requires grad
 Spec = tuple[tuple[int, ...], np.dtype[Any], tuple[int, ...], bool]  # shape, dtype, strides, and that
-_MISTAKES: Final = (msgspec.MsgspecError, codec.CodecError, ArrayError, LookupError, ValueError, RecursionError)
+_MISTAKES: Final = (
+    msgspec.MsgspecError, codec.CodecError, ArrayError, OverLimit, LookupError, ValueError, RecursionError,
+)  # fmt: skip
 
 
 class _Root(msgspec.Struct, forbid_unknown_fields=True):
@@ -78,7 +81,7 @@ class Parts:
         return (requires_grad for *_, requires_grad in self.specs)
 
 
-def read(body: codec.Body, form: codec.Format, limits: codec.Limits) -> Parts | None:
+def read(body: codec.Body, form: codec.Format, limits: Limits) -> Parts | None:
     """The parts of a request, or ``None`` where it has to be read the usual way."""
     try:
         return _read(body, form, limits)
@@ -86,7 +89,7 @@ def read(body: codec.Body, form: codec.Format, limits: codec.Limits) -> Parts | 
         return None
 
 
-def _read(body: codec.Body, form: codec.Format, limits: Any) -> Parts | None:
+def _read(body: codec.Body, form: codec.Format, limits: Limits) -> Parts | None:
     is_json = form is codec.JSON
     body = bytes(body) if is_json else body
     cut = codec.cut_out(body, form, limits)
@@ -103,7 +106,7 @@ def _read(body: codec.Body, form: codec.Format, limits: Any) -> Parts | None:
     return Parts(key, [array for array, _ in leaves], specs, envelope.encoding)
 
 
-def _all(envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Any) -> list[Leaf]:
+def _all(envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Limits) -> list[Leaf]:
     inputs = {name: codec.decode_part(raw, form) for name, raw in envelope.inputs.items()}
     roots = [{"gradient": codec.decode_part(raw, form)} for raw in envelope.cotangents()]
     whole: Any = {"inputs": inputs, "backward": roots}  # at the depth where a request has them
@@ -131,7 +134,7 @@ PLAIN_DEPTH: Final = 7  # how deep a request with a cotangent of three dimension
 _LISTS: Final = [msgspec.json.Decoder(kind) for kind in _KINDS]
 
 
-def _all_plain(envelope: _Envelope, limits: Any) -> list[Leaf] | None:
+def _all_plain(envelope: _Envelope, limits: Limits) -> list[Leaf] | None:
     """The tensors, if all are plain; they are read by type, without looking at every number."""
     leaves = []
     try:
@@ -145,7 +148,7 @@ def _all_plain(envelope: _Envelope, limits: Any) -> list[Leaf] | None:
     return leaves
 
 
-def _plain(text: bytes, limits: Any) -> Leaf | None:
+def _plain(text: bytes, limits: Limits) -> Leaf | None:
     dtype, shape, requires_grad = dtypes.float32, None, False  # the default of a program that has just started
     if text[:1] == b"{":
         record = _RECORD.decode(text)

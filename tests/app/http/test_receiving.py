@@ -18,8 +18,7 @@ import pytest
 from app.errors import ClientGone
 from app.evaluate import cancellation
 from app.evaluate.execution import budget_of
-from app.limits import Limits
-from engine.errors import BudgetError
+from app.limits import Limits, OverLimit
 
 pytestmark = pytest.mark.slow
 LONG = "y = torch.zeros(3)\nfor i in range(100000):\n    y = y + torch.ones(1000).sum()\n"
@@ -209,7 +208,7 @@ def test_work_ends_at_its_next_step_when_it_is_told(when: str) -> None:
 
 
 def test_work_that_runs_out_of_time_is_not_called_stopped() -> None:
-    with pytest.raises(BudgetError):
+    with pytest.raises(OverLimit):
         cancellation.Stop().under(lambda: budget_of(Limits(seconds=1e-9)).check_time())
 
 
