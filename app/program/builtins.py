@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from app.limits import OverLimit
+from app.program.operators import BINARY, COMPARISON, IN_PLACE
 from app.program.tree import Expression
 from engine import Tensor, dtypes, modes, tape, tensors
 
@@ -172,26 +173,6 @@ _GUARDS: Final[dict[str, Callable[[Any, Any], None]]] = {
 
 
 # -- operators ----------------------------------------------------------------------------------------------------
-BINARY: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
-    "%": operator.mod, "**": operator.pow, "@": operator.matmul, "&": operator.and_, "|": operator.or_,
-    "^": operator.xor, "<<": operator.lshift, ">>": operator.rshift,
-}  # fmt: skip
-IN_PLACE: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "+": operator.iadd, "-": operator.isub, "*": operator.imul, "/": operator.itruediv, "//": operator.ifloordiv,
-    "%": operator.imod, "**": operator.ipow, "@": operator.imatmul, "&": operator.iand, "|": operator.ior,
-    "^": operator.ixor, "<<": operator.ilshift, ">>": operator.irshift,
-}  # fmt: skip
-UNARY: Final[dict[str, Callable[[Any], Any]]] = {
-    "+": operator.pos, "-": operator.neg, "~": operator.invert, "not": operator.not_,
-}  # fmt: skip
-_COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-    "in": lambda item, container: operator.contains(container, item),
-    "not in": lambda item, container: not operator.contains(container, item),
-}  # fmt: skip
-
-
 def binary(symbol: str, left: Any, right: Any) -> Any:
     """``left symbol right``."""
     if isinstance(left, Tensor) or isinstance(right, Tensor):
@@ -219,12 +200,11 @@ def _guard(symbol: str, left: Any, right: Any) -> None:
 
 def compare(symbol: str, left: Any, right: Any) -> Any:
     """``left symbol right``; ``is`` is identity, as in Python."""
-    if symbol == "is":
-        return left is right
-    if symbol == "is not":
-        return left is not right
+    function = COMPARISON[symbol]
+    if symbol in ("is", "is not"):
+        return function(left, right)
     _refuse_arrays(left, right)
-    return _COMPARE[symbol](bounded(left), bounded(right))
+    return function(bounded(left), bounded(right))
 
 
 def _refuse_arrays(*operands: object) -> None:

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Any, Final, NoReturn
 
 from app.limits import Limits, OverLimit
+from app.program.operators import SYMBOLS
 from app.program.tree import (
     MODES,
     NAME_LENGTH,
@@ -45,34 +46,6 @@ from app.program.tree import (
     quoted,
 )
 
-BINARY: Final[dict[type[ast.operator], str]] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.Div: "/",
-    ast.FloorDiv: "//",
-    ast.Mod: "%",
-    ast.Pow: "**",
-    ast.MatMult: "@",
-    ast.BitAnd: "&",
-    ast.BitOr: "|",
-    ast.BitXor: "^",
-    ast.LShift: "<<",
-    ast.RShift: ">>",
-}
-UNARY: Final[dict[type[ast.unaryop], str]] = {ast.UAdd: "+", ast.USub: "-", ast.Invert: "~", ast.Not: "not"}
-COMPARE: Final[dict[type[ast.cmpop], str]] = {
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-    ast.Is: "is",
-    ast.IsNot: "is not",
-    ast.In: "in",
-    ast.NotIn: "not in",
-}
 OUTSIDE: Final[dict[type[ast.AST], str]] = {
     ast.Import: "import (torch is there without it)",
     ast.ImportFrom: "import (torch is there without it)",
@@ -177,7 +150,7 @@ class _CodeReader:
         target = self.target(node.target, depth)
         if isinstance(target, Display):
             refuse(node.target, "an augmented assignment has one target")
-        return Augment(BINARY[type(node.op)], target, self.expression(node.value, depth), place)
+        return Augment(SYMBOLS[type(node.op)], target, self.expression(node.value, depth), place)
 
     def target(self, node: ast.expr, depth: int) -> Target:
         self._check_depth(node, depth)
@@ -244,10 +217,10 @@ class _CodeReader:
 
     def _binary(self, node: ast.BinOp, depth: int) -> Binary:
         left, right = self.expression(node.left, depth), self.expression(node.right, depth)
-        return Binary(BINARY[type(node.op)], left, right)
+        return Binary(SYMBOLS[type(node.op)], left, right)
 
     def _unary(self, node: ast.UnaryOp, depth: int) -> Unary:
-        return Unary(UNARY[type(node.op)], self.expression(node.operand, depth))
+        return Unary(SYMBOLS[type(node.op)], self.expression(node.operand, depth))
 
     def _tuple(self, node: ast.Tuple, depth: int) -> Display:
         return Display("tuple", self._all(node.elts, depth))
@@ -260,7 +233,7 @@ class _CodeReader:
         return Slice(*[Constant(None) if part is None else self.expression(part, depth) for part in parts])
 
     def _comparison(self, node: ast.Compare, depth: int) -> Comparison:
-        names = [COMPARE[type(operator)] for operator in node.ops]
+        names = [SYMBOLS[type(operator)] for operator in node.ops]
         first, rest = self.expression(node.left, depth), self._all(node.comparators, depth)
         return Comparison(first, tuple(zip(names, rest, strict=True)))
 

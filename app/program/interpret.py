@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any, Final
 
 from app.limits import Limits, OverLimit
-from app.program import builtins, names
+from app.program import builtins, names, operators
 from app.program import tree as tree
 from app.program.builtins import FUNCTIONS, Function, Module, Routine, bounded, charged, type_name
 from app.program.from_nodes import check_references
@@ -228,7 +228,7 @@ class Interpreter:
         return {bounded(self.evaluate(key, scope)): self.evaluate(value, scope) for key, value in expression.items}
 
     def _unary(self, expression: tree.Unary, scope: Scope | None) -> Any:
-        return builtins.UNARY[expression.operator](self.evaluate(expression.operand, scope))
+        return operators.UNARY[expression.operator](self.evaluate(expression.operand, scope))
 
     def _binary(self, expression: tree.Binary, scope: Scope | None) -> Any:
         left, right = self.evaluate(expression.left, scope), self.evaluate(expression.right, scope)
