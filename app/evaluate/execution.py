@@ -7,6 +7,7 @@ it is given.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
@@ -35,7 +36,25 @@ def budget_of(limits: Limits) -> modes.Budget:
     return watch(modes.Budget(limits.tensor_elements, limits.intermediate_bytes, limits.seconds))
 
 
-def parse(request: RunRequest, limits: Limits) -> Program:
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A request whose program has been read: what every attempt begins with."""
+
+    request: RunRequest
+    program: Program
+    parse_s: float
+
+
+def prepare(request: RunRequest, limits: Limits) -> Run:
+    """Read the program of ``request`` and check its names. Raises what is wrong with it before anything runs."""
+    started = perf_counter()
+    program = _parse(request, limits)
+    for name in request.inputs:
+        check_name(name, ("inputs", name))
+    return Run(request, program, perf_counter() - started)
+
+
+def _parse(request: RunRequest, limits: Limits) -> Program:
     """The program of a request, from whichever spelling it has."""
     if request.code is not None and request.nodes is None:
         return parse_code(request.code, limits)
@@ -44,13 +63,12 @@ def parse(request: RunRequest, limits: Limits) -> Program:
     raise InvalidRequest("give either 'nodes' or 'code'", [(("nodes",), "expected exactly one of nodes and code")])
 
 
-def execute(request: RunRequest, namespace: Namespace, limits: Limits, encoding: Encoding) -> dict[str, Any]:
-    """Run ``request`` over ``namespace``; the answer, whose data may still look into the tensors."""
-    clock = _Clock()
-    program = parse(request, limits)
+def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) -> dict[str, Any]:
+    """Carry out ``run`` over ``namespace``; the answer, whose data may still look into the tensors."""
+    request, clock = run.request, _Clock()
     inputs = bind_inputs(request.inputs, namespace, limits)
-    clock.lap("parse")
-    outcome = interpret.run(program, namespace, limits=limits)
+    clock.lap("parse", run.parse_s)
+    outcome = interpret.run(run.program, namespace, limits=limits)
     clock.lap("run")
     graph = _graph(request, outcome, namespace, limits)  # before the sweep, which frees what nodes save
     sweep(request.backward, namespace, limits, request.retain_graph, request.create_graph)
@@ -117,10 +135,10 @@ def _grads(
 
 def bind_inputs(inputs: dict[str, Any], namespace: Namespace, limits: Limits) -> dict[str, Tensor]:
     """Make every input a leaf under its name."""
-    leaves = {}
-    for name, raw in inputs.items():
-        check_name(name, ("inputs", name))
-        leaves[name] = raw if isinstance(raw, Tensor) else decode_tensor(raw, limits, ("inputs", name))
+    leaves = {
+        name: raw if isinstance(raw, Tensor) else decode_tensor(raw, limits, ("inputs", name))
+        for name, raw in inputs.items()
+    }
     namespace.update(leaves)
     return leaves
 
@@ -191,7 +209,7 @@ class _Clock:
         self.seconds: dict[str, float] = {}
         self._last = perf_counter()
 
-    def lap(self, part: str) -> None:
-        """The time since the last lap was spent on ``part``."""
+    def lap(self, part: str, before: float = 0.0) -> None:
+        """Note the time since the last lap, and seconds from ``before`` the first, as spent on ``part``."""
         now = perf_counter()
-        self.seconds[part], self._last = now - self._last, now
+        self.seconds[part], self._last = before + now - self._last, now

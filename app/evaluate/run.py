@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.evaluate.execution import budget_of, execute, fresh_state
+from app.evaluate.execution import budget_of, execute, fresh_state, prepare
 from app.limits import Limits, over_budget
 from app.program import interpret
 from app.program.from_code import parse_code
@@ -33,7 +33,7 @@ def fresh(limits: Limits, budget: modes.Budget | None = None) -> modes.use:
 
 def answer_to(request: RunRequest, limits: Limits, encoding: Encoding) -> Answer:
     """The answer to ``request`` under the state in force."""
-    answer = execute(request, {}, limits, encoding)
+    answer = execute(prepare(request, limits), {}, limits, encoding)
     if request.code is None:  # what a list of nodes seldom has is there when it has it
         for name in ("values", "prints", "warnings"):
             if not answer[name]:

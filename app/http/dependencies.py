@@ -36,7 +36,9 @@ from app.wire.messages import WireEncoding
 from app.wire.reply import Reply
 
 Model = TypeVar("Model", bound=BaseModel)
+Result = TypeVar("Result")
 LOCAL_OWNER: Final = "local"
+SHORT_BYTES: Final = 2**12  # of a body that is read in no more time than the way to a thread and back takes
 LONG_BYTES: Final = 2**16  # a digest of more takes so long that others would notice
 _VERSION: Final = re.compile(r'"(\d{1,18})"')
 
@@ -159,6 +161,11 @@ class Exchange:
         if version is not None:
             headers["ETag"] = f'"{version}"'
         return Reply(status, codec.encode(value, self.answer_format), self.answer_format.value, headers)
+
+    async def prepare(self, read: Callable[[], Result]) -> Result:
+        """What ``read`` makes of the request, before any turn, claim or transaction; of a long body, in a thread."""
+        is_short = len(self.body) <= SHORT_BYTES and not self.content_encoding
+        return read() if is_short else await self.services.workers.run(read)
 
     async def compute(self, work: Callable[[], Reply], turn: str | None = None) -> Response:
         """The answer that ``work`` writes in a thread. Work whose client goes is stopped."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Path, Query, Response
 
+from app.evaluate.execution import Run, prepare
 from app.http.dependencies import ChangeDep, Exchange, ReadDep
 from app.routers.declaration import CHANGING, READING, answer, problems, request_body
 from app.sessions.session import Session
@@ -15,6 +16,7 @@ from app.wire import codec
 from app.wire.messages import BackwardRequest, RunRequest, SessionRequest, ZeroGradRequest
 from app.wire.reply import Reply
 
+Request = TypeVar("Request")
 router = APIRouter(tags=["sessions"])
 DOCUMENT: dict[str, Any] = {codec.MSGPACK.value: {"schema": {"type": "string", "format": "binary"}}}
 DOCUMENT_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": DOCUMENT}}
@@ -42,10 +44,24 @@ def opening(exchange: Exchange) -> Callable[[Head], Reply]:
     return write
 
 
-async def change(exchange: Exchange, sid: str, work: Callable[[Session, int], Reply]) -> Response:
-    """The answer to a command; commands on one session run one after another."""
+async def change(
+    exchange: Exchange, sid: str, read: Callable[[], Request], work: Callable[[Session, int, Request], Reply]
+) -> Response:
+    """The answer to a command; commands on one session run one after another.
+
+    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race.
+    """
     directory, owner = exchange.services.directory, exchange.owner
-    return await exchange.compute(lambda: directory.command(owner, sid, work, exchange.precondition), turn=sid)
+    try:
+        request = await exchange.prepare(read)
+    except Exception:
+        await exchange.services.workers.run(lambda: directory.find(owner, sid))  # that there is none comes first
+        raise
+
+    def command(session: Session, version: int) -> Reply:
+        return work(session, version, request)
+
+    return await exchange.compute(lambda: directory.command(owner, sid, command, exchange.precondition), turn=sid)
 
 
 async def look(exchange: Exchange, sid: str, work: Callable[[Session, Head], Reply]) -> Response:
@@ -64,9 +80,9 @@ async def look(exchange: Exchange, sid: str, work: Callable[[Session, Head], Rep
 async def create_session(exchange: ChangeDep) -> Response:
     """An empty namespace with an engine state of its own: grad mode, default dtype, print options, random numbers."""
     directory, owner = exchange.services.directory, exchange.owner
+    request = await exchange.prepare(lambda: exchange.parse(SessionRequest))
 
     def work() -> Reply:
-        request = exchange.parse(SessionRequest)
         return directory.create(owner, request.ttl_seconds, opening(exchange), exchange.precondition.key)
 
     return await exchange.compute(work, turn=f"sessions of {owner}")
@@ -107,10 +123,10 @@ async def import_session(
 ) -> Response:
     """A new session of yours with a new id, with everything that the exported one had."""
     directory, owner = exchange.services.directory, exchange.owner
+    live = await exchange.services.workers.run(lambda: directory.imported(owner, exchange.document(), ttl_seconds))
 
     def work() -> Reply:
-        document = exchange.document()
-        return directory.restore(owner, document, ttl_seconds, opening(exchange), exchange.precondition.key)
+        return directory.restore(live, opening(exchange), exchange.precondition.key)
 
     return await exchange.compute(work, turn=f"sessions of {owner}")
 
@@ -166,12 +182,14 @@ async def delete_session(exchange: ChangeDep, sid: SessionId) -> Response:
 async def run_in_session(exchange: ChangeDep, sid: SessionId) -> Response:
     """Names persist. A run is atomic: when anything in it fails, the session is as it was before."""
 
-    def work(session: Session, version: int) -> Reply:
-        request = exchange.parse(RunRequest)
-        result = session.run(request, exchange.data_encoding(request.encoding))
+    def read() -> Run:
+        return prepare(exchange.parse(RunRequest), exchange.limits)
+
+    def work(session: Session, version: int, run: Run) -> Reply:
+        result = session.run(run, exchange.data_encoding(run.request.encoding))
         return exchange.reply({**result, "version": version}, version=version)
 
-    return await change(exchange, sid, work)
+    return await change(exchange, sid, read, work)
 
 
 @router.post(
@@ -184,12 +202,11 @@ async def run_in_session(exchange: ChangeDep, sid: SessionId) -> Response:
 async def backward_in_session(exchange: ChangeDep, sid: SessionId) -> Response:
     """Gradients accumulate into the leaves, as `tensor.backward(gradient)` does."""
 
-    def work(session: Session, version: int) -> Reply:
-        request = exchange.parse(BackwardRequest)
+    def work(session: Session, version: int, request: BackwardRequest) -> Reply:
         result = session.backward(request, exchange.data_encoding(request.encoding))
         return exchange.reply({**result, "version": version}, version=version)
 
-    return await change(exchange, sid, work)
+    return await change(exchange, sid, lambda: exchange.parse(BackwardRequest), work)
 
 
 @router.post(
@@ -202,8 +219,7 @@ async def backward_in_session(exchange: ChangeDep, sid: SessionId) -> Response:
 async def zero_grad_in_session(exchange: ChangeDep, sid: SessionId) -> Response:
     """Of the named tensors, or of all."""
 
-    def work(session: Session, version: int) -> Reply:
-        result = session.zero_grad(exchange.parse(ZeroGradRequest))
-        return exchange.reply({**result, "version": version}, version=version)
+    def work(session: Session, version: int, request: ZeroGradRequest) -> Reply:
+        return exchange.reply({**session.zero_grad(request), "version": version}, version=version)
 
-    return await change(exchange, sid, work)
+    return await change(exchange, sid, lambda: exchange.parse(ZeroGradRequest), work)

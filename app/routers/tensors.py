@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
+from app.evaluate.execution import check_name
 from app.http.dependencies import ChangeDep, Exchange, ReadDep
 from app.program import graphs
 from app.routers.declaration import CHANGING, READING, answer, problems, request_body
@@ -33,11 +34,15 @@ GRAPH_TYPES = {"dot": "text/vnd.graphviz", "mermaid": "text/vnd.mermaid", "svg":
 async def put_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -> Response:
     """The body is a tensor in any of its spellings."""
 
-    def work(session: Session, version: int) -> Reply:
-        is_new, record = session.put(name, exchange.parse_tensor(), exchange.data_encoding())
+    def read() -> Any:
+        check_name(name, ("name",))
+        return exchange.parse_tensor()
+
+    def work(session: Session, version: int, raw: Any) -> Reply:
+        is_new, record = session.put(name, raw, exchange.data_encoding())
         return exchange.reply({**record, "version": version}, 201 if is_new else 200, version)
 
-    return await change(exchange, sid, work)
+    return await change(exchange, sid, read, work)
 
 
 @router.get(
@@ -65,11 +70,11 @@ async def get_tensor(exchange: ReadDep, sid: SessionId, name: TensorName) -> Res
 async def patch_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -> Response:
     """As the assignments `x.data = …`, `x.requires_grad = …`, `x.grad = …`, in this order."""
 
-    def work(session: Session, version: int) -> Reply:
-        record = session.patch(name, exchange.parse(TensorPatch), exchange.data_encoding())
+    def work(session: Session, version: int, changes: TensorPatch) -> Reply:
+        record = session.patch(name, changes, exchange.data_encoding())
         return exchange.reply({**record, "version": version}, version=version)
 
-    return await change(exchange, sid, work)
+    return await change(exchange, sid, lambda: exchange.parse(TensorPatch), work)
 
 
 @router.delete(
@@ -82,11 +87,11 @@ async def patch_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) ->
 async def delete_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -> Response:
     """The tensor stays alive as long as a graph needs it."""
 
-    def work(session: Session, version: int) -> Reply:
+    def work(session: Session, version: int, _: None) -> Reply:
         session.drop(name)
         return Reply(204, headers={"ETag": f'"{version}"'})
 
-    return await change(exchange, sid, work)
+    return await change(exchange, sid, lambda: None, work)
 
 
 @router.get(

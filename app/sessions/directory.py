@@ -282,17 +282,11 @@ class Directory:
             log.exception("session %s cannot be read", loaded.head.id)
             raise StoreError(f"a session that cannot be read: {error}") from error
 
-    def restore(
-        self, owner: str, document: bytes, ttl_seconds: float | None, write: Callable[[Head], Reply],
-        key: Key | None = None,
-    ) -> Reply:  # fmt: skip
-        """A new session from a document that ``export`` made, or that claims so. Raises ``InvalidRequest``."""
-        return self.replies.once(owner, key, lambda claim: self._restore(owner, document, ttl_seconds, write, claim))
+    def imported(self, owner: str, document: bytes, ttl_seconds: float | None) -> Live:
+        """A live session from a document that ``export`` made, or that claims so, for ``restore``.
 
-    def _restore(
-        self, owner: str, document: bytes, ttl_seconds: float | None, write: Callable[[Head], Reply],
-        claim: Claim | None,
-    ) -> Reply:  # fmt: skip
+        Raises ``InvalidRequest``.
+        """
         try:
             export = msgspec.msgpack.decode(document, type=Export)
             head = self._head(owner, ttl_seconds or max(export.ttl_seconds, 1.0))
@@ -300,10 +294,17 @@ class Directory:
         except (msgspec.MsgspecError, ValueError, RecursionError, Malformed, schema.SchemaError) as error:
             raise InvalidRequest("not the document of a session", [(("body",), str(error)[:200])]) from None
         _check_names(imported.names)
-        live = Live(head, self._kinds, imported.names, imported.state, imported=True)  # numbered anew
         check_size(self.limits, imported.ledger.nbytes, len(imported.names))
-        with _sound(live):
-            return self._add(owner, live, write, claim)
+        return Live(head, self._kinds, imported.names, imported.state, imported=True)  # numbered anew
+
+    def restore(self, live: Live, write: Callable[[Head], Reply], key: Key | None = None) -> Reply:
+        """Keep an imported session. Raises ``InvalidRequest``."""
+
+        def work(claim: Claim | None) -> Reply:
+            with _sound(live):
+                return self._add(live.head.owner, live, write, claim)
+
+        return self.replies.once(live.head.owner, key, work)
 
 
 class _sound:

@@ -6,16 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from app.errors import InvalidRequest, NotFound
-from app.evaluate.execution import budget_of, check_name, encode_grad, execute, record_with_grad, sweep, tensor_named
+from app.errors import NotFound
+from app.evaluate.execution import Run, budget_of, encode_grad, execute, record_with_grad, sweep, tensor_named
 from app.limits import Limits, OverLimit
-from app.program import graphs
+from app.program import graphs, interpret
 from app.program.from_nodes import parse_nodes
-from app.program.interpret import ProgramError, run
 from app.program.tree import GraphError
 from app.program.values import lookup
 from app.wire.arrays import Encoding, decode_tensor
-from app.wire.messages import BackwardRequest, Root, RunRequest, TensorPatch, ZeroGradRequest
+from app.wire.messages import BackwardRequest, Root, TensorPatch, ZeroGradRequest
 from engine import Tensor, modes
 
 
@@ -26,9 +25,9 @@ class Session:
         self.namespace = dict(names)
         self.limits = limits
 
-    def run(self, request: RunRequest, encoding: Encoding) -> dict[str, Any]:
+    def run(self, run: Run, encoding: Encoding) -> dict[str, Any]:
         """Run a program; its names stay."""
-        return execute(request, self.namespace, self.limits, encoding)
+        return execute(run, self.namespace, self.limits, encoding)
 
     def backward(self, request: BackwardRequest, encoding: Encoding) -> dict[str, Any]:
         """Sweep from one tensor; the grads of the leaves it reached, by name."""
@@ -74,14 +73,13 @@ class Session:
     def _perform(self, nodes: list[object]) -> None:
         """Run nodes that are ours, not the client's: an error names none of them."""
         try:
-            run(parse_nodes(nodes, self.limits), self.namespace, limits=self.limits)
-        except (GraphError, ProgramError) as error:
+            interpret.run(parse_nodes(nodes, self.limits), self.namespace, limits=self.limits)
+        except (GraphError, interpret.ProgramError) as error:
             error.node_id = error.node_index = None
             raise
 
     def put(self, name: str, raw: Any, encoding: Encoding) -> tuple[bool, dict[str, Any]]:
         """Bind ``name`` to a new leaf: whether the name is new, and the record."""
-        check_name(name, ("name",))
         is_new = name not in self.namespace
         tensor = self.namespace[name] = decode_tensor(raw, self.limits)
         return is_new, record_with_grad(tensor, encoding)
@@ -103,8 +101,6 @@ class Session:
     def patch(self, name: str, changes: TensorPatch, encoding: Encoding) -> dict[str, Any]:
         """Assign attributes, as the program ``x.data = …`` would."""
         self.tensor(name)
-        if not changes.model_fields_set:
-            raise InvalidRequest("nothing to change: give requires_grad, data or grad")
         fields = [field for field in ("data", "requires_grad", "grad") if field in changes.model_fields_set]
         self._perform([self._assignment(name, field, changes) for field in fields])
         return self.get(name, encoding)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from app.evaluate.execution import prepare
 from app.limits import Limits
 from app.sessions.directory import Directory, Precondition
 from app.sessions.live import Live
@@ -41,7 +42,7 @@ def run_warned(
     result: dict[str, Any] = {}
 
     def change(session: Session, version: int) -> Reply:
-        result.update(session.run(RunRequest(code=code, outputs=[]), "json"))
+        result.update(session.run(prepare(RunRequest(code=code, outputs=[]), LIMITS), "json"))
         return Reply(200, str(version).encode())
 
     directory.command(OWNER, sid, change, precondition or Precondition())
