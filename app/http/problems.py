@@ -160,6 +160,11 @@ TABLE: Final[dict[type[Exception], Kind]] = {
 }
 
 
+def status_of(slug: str) -> int:
+    """The status of problems of this type: what endpoints declare."""
+    return next(kind.status for kind in (*TABLE.values(), *BY_LIMIT.values(), INTERNAL) if kind.slug == slug)
+
+
 def kind_of(error: Exception) -> Kind:
     """The most specific entry of the table, or the bare 500."""
     if isinstance(error, OverLimit) and error.limit in BY_LIMIT:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from app.evaluate.execution import Run, prepare
 from app.http.dependencies import ChangeDep, Exchange, ReadDep
-from app.routers.declaration import CHANGING, READING, answer, problems, request_body
+from app.routers.declaration import CHANGING, ENDING, OPENING, READING, answer, problems, request_body
 from app.sessions.session import Session
 from app.stores.base import Head
 from app.wire import codec
@@ -74,7 +74,7 @@ async def look(exchange: Exchange, sid: str, work: Callable[[Session, Head], Rep
     operation_id="createSession",
     summary="Open a session",
     status_code=201,
-    responses={**answer("SessionHead", 201), **problems(400, 409, 413, 415, 422, 429)},
+    responses={**answer("SessionHead", 201), **problems(*OPENING)},
     openapi_extra=request_body("SessionRequest", required=False),
 )
 async def create_session(exchange: ChangeDep) -> Response:
@@ -92,7 +92,7 @@ async def create_session(exchange: ChangeDep) -> Response:
     "/v1/sessions",
     operation_id="listSessions",
     summary="List your sessions",
-    responses={**answer("SessionPage"), **problems(422)},
+    responses={**answer("SessionPage"), **problems("invalid-request")},
 )
 async def list_sessions(
     exchange: ReadDep,
@@ -114,7 +114,7 @@ async def list_sessions(
     operation_id="importSession",
     summary="Open a session from an exported one",
     status_code=201,
-    responses={**answer("SessionHead", 201), **problems(400, 409, 413, 415, 422, 429)},
+    responses={**answer("SessionHead", 201), **problems(*OPENING)},
     openapi_extra=DOCUMENT_BODY,
 )
 async def import_session(
@@ -164,7 +164,7 @@ async def get_session(exchange: ReadDep, sid: SessionId) -> Response:
     operation_id="deleteSession",
     summary="Close a session",
     status_code=204,
-    responses=problems(404, 409, 410, 422),
+    responses=problems(*ENDING),
 )
 async def delete_session(exchange: ChangeDep, sid: SessionId) -> Response:
     """Drops the session with all its tensors."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from app.evaluate.execution import check_name
 from app.http.dependencies import ChangeDep, Exchange, ReadDep
 from app.program import graphs
-from app.routers.declaration import CHANGING, READING, answer, problems, request_body
+from app.routers.declaration import CHANGING, DRAWING, ENDING, READING, answer, problems, request_body
 from app.routers.sessions import SessionId, change, look
 from app.sessions.session import Session
 from app.stores.base import Head
@@ -82,7 +82,7 @@ async def patch_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) ->
     operation_id="deleteTensor",
     summary="Drop a name",
     status_code=204,
-    responses=problems(404, 409, 410, 422),
+    responses=problems(*ENDING),
 )
 async def delete_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -> Response:
     """The tensor stays alive as long as a graph needs it."""
@@ -98,7 +98,7 @@ async def delete_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -
     "/v1/sessions/{sid}/graph",
     operation_id="getGraph",
     summary="Read the backward graph of a tensor",
-    responses={**answer("BackwardGraph", others=GRAPH_TYPES.values()), **problems(*READING, 413, 422, 501, 504)},
+    responses={**answer("BackwardGraph", others=GRAPH_TYPES.values()), **problems(*DRAWING)},
 )
 async def get_graph(
     exchange: ReadDep,
