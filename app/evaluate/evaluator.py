@@ -107,13 +107,11 @@ class Evaluator:
             return None
         form = codec.answer_format(call.accept)
         with modes.use(_BARE):
-            parts = self._read(call, call.body)
-            key = None if parts is None else self._key(parts, call, form)
-            found = None if key is None else self.plans.get(key)
-            if parts is None or found is None:  # seen once, it is to be recorded, which takes longer than a run
+            key, found, reply = self._look_up(call, call.body, form, at_once=True)
+            if reply is not None or isinstance(found, Compiled):
+                return reply
+            if found is None:  # seen once, it is to be recorded, which takes longer than a run
                 return None if hash(key) in self._seen else self._small(call, form, key)
-            if isinstance(found, Compiled):
-                return self._replayed(found, parts.arrays) if found.is_quick else None
             if not found.is_small:
                 return None
             reply = self._small(call, form)
@@ -147,24 +145,31 @@ class Evaluator:
         codec.request_format(call.content_type)  # refused, if it is to be, before a long body is opened
         body = codec.decompress(call.body, call.content_encoding, self._limits)
         with modes.use(_bare_state(budget_of(self._limits))):
-            parts = self._read(call, body)
-            key = None if parts is None else self._key(parts, call, form)
-            found = None if key is None else self.plans.get(key)
-            if parts is not None and isinstance(found, Compiled):
-                reply = self._replayed(found, parts.arrays)
-                if reply is not None:
-                    return reply
+            key, found, reply = self._look_up(call, body, form, at_once=False)
+            if reply is not None:
+                return reply
             request = self._request(call, body)
             encoding = call.data_encoding(request.encoding, form)
+            parts = call.parts
             if parts is not None and found is None and not request.include and self._came_before(key):
                 return self._recorded(request, parts, key, encoding, form)
             return _reply(codec.encode(evaluate(request, self._limits, encoding), form), form)
 
-    def _read(self, call: Call, body: codec.Body) -> envelope.Parts | None:
+    def _look_up(
+        self, call: Call, body: codec.Body, form: codec.Format, *, at_once: bool
+    ) -> tuple[Hashable, Compiled | Unplanned | None, Reply | None]:
+        """The key of a request, what is known of it, and its plan's answer; ``at_once``, only that of a quick plan."""
         if not call.was_read:
             call.parts = envelope.read(body, codec.request_format(call.content_type), self._limits)
             call.was_read = True
-        return call.parts
+        parts = call.parts
+        if parts is None:
+            return None, None, None
+        key = parts.key, call.data_encoding(parts.encoding, form), form is codec.JSON
+        found = self.plans.get(key)
+        if isinstance(found, Compiled) and (found.is_quick or not at_once):
+            return key, found, self._replayed(found, parts.arrays)
+        return key, found, None
 
     def _request(self, call: Call, body: codec.Body) -> RunRequest:
         """The whole request, read the usual way, but for tensors that are known already."""
@@ -173,9 +178,6 @@ class Evaluator:
         if call.parts is not None:
             _put_tensors(request, call.parts)
         return request
-
-    def _key(self, parts: envelope.Parts, call: Call, form: codec.Format) -> Hashable:
-        return parts.key, call.data_encoding(parts.encoding, form), form is codec.JSON
 
     def _came_before(self, key: Hashable) -> bool:
         """Whether a program is here for the second time. Only digests are kept: clients choose the keys."""
