@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any
 
 from app.errors import CallError, InvalidRequest
-from app.evaluate.cancellation import watch
+from app.evaluate.cancellation import cancellable
 from app.limits import Limits, Place
 from app.program import graphs, interpret
 from app.program.from_code import parse_code
@@ -33,7 +33,7 @@ def fresh_state() -> modes.State:
 
 def budget_of(limits: Limits) -> modes.Budget:
     """What one request may use, its time counted from now."""
-    return watch(modes.Budget(limits.tensor_elements, limits.intermediate_bytes, limits.seconds))
+    return cancellable(modes.Budget(limits.tensor_elements, limits.intermediate_bytes, limits.seconds))
 
 
 @dataclass(frozen=True, slots=True)

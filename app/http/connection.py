@@ -13,8 +13,7 @@ from typing import Any, Final, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.evaluate.evaluator import QUICK_BYTES
-
+HELD_BYTES: Final = 2**14  # of a body; nobody answers a longer one at once
 IN_A_ROW: Final = 8  # requests of one piece of data that are answered before others get their turn
 HOLD_S: Final = 0.05  # how long the rest of a request may take; many clients send head and body apart
 
@@ -62,7 +61,7 @@ class Connection(HttpToolsProtocol):
             super().on_body(body)
             return
         self._held += body
-        if len(self._held) > QUICK_BYTES:
+        if len(self._held) > HELD_BYTES:
             self._let_go()
 
     def on_message_complete(self) -> None:

@@ -19,12 +19,12 @@ from pydantic import BaseModel
 from starlette.types import Receive
 
 from app.errors import InvalidRequest, Unauthorized
-from app.evaluate.cancellation import Stop
+from app.evaluate.cancellation import Cancellation
 from app.evaluate.evaluator import Call, Evaluator
 from app.evaluate.workers import Workers
-from app.http.health_check import Pulse
+from app.http.health_check import HealthCheck
 from app.http.metrics import Metrics
-from app.http.receiving import Watch, read_body
+from app.http.receiving import ClientWatch, read_body
 from app.limits import Limits
 from app.sessions.directory import Directory, Precondition
 from app.sessions.idempotency import Key
@@ -53,9 +53,15 @@ class Services:
         self.workers = Workers(settings.threads, settings.queue, settings.limits.seconds)
         store = store_for(settings.store, settings.data, settings.sync, settings.threads + 2)
         self.directory = Directory(store, settings.limits, settings.cache_bytes)
-        self.pulse = Pulse(store.check)
+        self.health_check = HealthCheck(store.check)
         self.evaluator = Evaluator(settings.limits)
         self.metrics = Metrics()
+
+    async def compute(self, receive: Receive, work: Callable[[], Result], turn: str | None = None) -> Result:
+        """Return what ``work`` makes in a thread; it is cancelled when its client goes."""
+        cancellation = Cancellation()
+        with ClientWatch(receive, cancellation.cancel):
+            return await self.workers.run(lambda: cancellation.run(work), turn)
 
 
 async def services_of(request: Request) -> Services:
@@ -168,10 +174,9 @@ class Exchange:
         return read() if is_short else await self.services.workers.run(read)
 
     async def compute(self, work: Callable[[], Reply], turn: str | None = None) -> Response:
-        """The answer that ``work`` writes in a thread. Work whose client goes is stopped."""
-        stop, replies = Stop(), self.services.directory.replies
-        with replies.running(self.owner, self.precondition.key), Watch(self.receive, stop):
-            return response(await self.services.workers.run(lambda: stop.under(work), turn))
+        """Return the answer that ``work`` writes in a thread."""
+        with self.services.directory.replies.running(self.owner, self.precondition.key):
+            return response(await self.services.compute(self.receive, work, turn))
 
 
 def response(reply: Reply) -> Response:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from starlette.types import Receive, Scope, Send
 
-from app.evaluate.cancellation import Stop
 from app.evaluate.evaluator import Call
 from app.http.connection import Given, first_of
 from app.http.dependencies import Services, owner_for
 from app.http.middleware import headers_of
-from app.http.receiving import Watch, read_body
+from app.http.receiving import read_body
 from app.wire.codec import Body
 from app.wire.reply import Reply
 
@@ -45,9 +44,7 @@ class EvaluateRoute:
         reply = services.evaluator.quick(call)
         if reply is not None:
             return reply
-        stop = Stop()
-        with Watch(receive, stop):
-            return await services.workers.run(lambda: stop.under(lambda: services.evaluator.answer(call)))
+        return await services.compute(receive, lambda: services.evaluator.answer(call))
 
     def _admit(self, given: Given) -> None:
         owner_for(self._services, _text(given, b"authorization") or "")

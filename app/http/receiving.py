@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Final
 
 import numpy as np
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from app.evaluate.cancellation import Stop
 from app.limits import Limits, OverLimit
 from app.wire.codec import Body
 
@@ -100,11 +99,11 @@ def _put(body: bytearray | memoryview, start: int, part: bytes, limits: Limits) 
     return stop
 
 
-class Watch:
-    """While it is open, the client's going ends the work under ``stop``. The body must have been read."""
+class ClientWatch:
+    """While it is open, calls ``on_leave`` once the client has gone. The body must have been read."""
 
-    def __init__(self, receive: Receive, stop: Stop) -> None:
-        self._receive, self._stop = receive, stop
+    def __init__(self, receive: Receive, on_leave: Callable[[], None]) -> None:
+        self._receive, self._on_leave = receive, on_leave
         self._task: asyncio.Task[None] | None = None
 
     def __enter__(self) -> None:
@@ -121,4 +120,4 @@ class Watch:
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._stop.tell()
+        self._on_leave()

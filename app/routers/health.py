@@ -24,7 +24,7 @@ async def readiness(services: ServicesDep) -> Response:
     """Not while every thread is busy and the queue is full, while the store is away, or while it shuts down."""
     if services.workers.full:
         raise Overloaded("every thread is busy and the queue is full")
-    await services.pulse.feel()
+    await services.health_check.run()
     return Response(b'{"status":"ready"}', media_type="application/json")
 
 
