@@ -15,7 +15,7 @@ import numpy as np
 
 from app.evaluate.execution import Run, prepare
 from app.limits import Limits
-from app.sessions.directory import Directory, Precondition
+from app.sessions.directory import Description, Directory, Precondition
 from app.sessions.session import Session
 from app.stores.sqlite import SqliteStore
 from app.wire.messages import RunRequest
@@ -72,8 +72,8 @@ def reload() -> Fact:
         limits = Limits()
         made: list[str] = []
 
-        def write(head: object) -> Reply:
-            made.append(head.id)  # type: ignore[attr-defined]
+        def write(session: Description) -> Reply:
+            made.append(session["id"])
             return Reply(201)
 
         def work(run: Run, session: Session, version: int) -> Reply:

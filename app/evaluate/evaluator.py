@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import Hashable
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 from app.evaluate import plan_cache
 from app.evaluate.execution import budget_of
@@ -23,7 +23,7 @@ from app.limits import Limits
 from app.wire import codec, envelope
 from app.wire.arrays import Encoding
 from app.wire.envelope import Array
-from app.wire.messages import RunRequest
+from app.wire.messages import RunRequest, WireEncoding
 from app.wire.reply import Reply
 from app.wire.template import Template, noting
 from engine import errors, modes, tensors
@@ -54,11 +54,11 @@ class Call:
     content_type: str | None = None
     content_encoding: str | None = None
     accept: str | None = None
-    encoding: str | None = None  # of the query
+    encoding: WireEncoding | None = None  # of the query
     parts: envelope.Parts | None = None  # once read; the numbers in them are nobody else's
     was_read: bool = False
 
-    def data_encoding(self, asked: str | None, form: codec.Format) -> Any:
+    def data_encoding(self, asked: WireEncoding | None, form: codec.Format) -> Encoding:
         """How tensor data are written: as the body asks, else the query, else what suits the format."""
         return asked or self.encoding or ("raw" if form is codec.MSGPACK else "json")
 

@@ -17,18 +17,13 @@ from app.limits import Limits, Place
 from app.program import graphs, interpret
 from app.program.from_code import parse_code
 from app.program.from_nodes import parse_nodes
-from app.program.tree import Program, is_name
+from app.program.tree import GraphError, Program, is_name
 from app.program.values import encode_value, is_encodable, lookup
 from app.wire.arrays import Encoding, decode_tensor, encode_tensor
 from app.wire.messages import Root, RunRequest
 from engine import Tensor, errors, modes, tape
 
 Namespace = dict[str, Any]
-
-
-def fresh_state() -> modes.State:
-    """The engine state of a program that has just started: defaults, and random numbers nobody can foresee."""
-    return modes.State()
 
 
 def budget_of(limits: Limits) -> modes.Budget:
@@ -174,6 +169,24 @@ def sweep(
 def _gradient(root: Root, limits: Limits, place: Place) -> Tensor | None:
     raw = root.gradient
     return raw if raw is None or isinstance(raw, Tensor) else decode_tensor(raw, limits, place)
+
+
+def find_tensor(name: str, namespace: Namespace) -> Tensor | None:
+    """Return the tensor that ``name`` (also ``q.0``, ``x.grad``) stands for, or ``None``."""
+    try:
+        value = lookup(namespace, name)
+    except LookupError:
+        return None
+    return value if isinstance(value, Tensor) else None
+
+
+def perform(nodes: list[object], namespace: Namespace, limits: Limits) -> None:
+    """Run nodes that are ours, not the client's: an error names none of them."""
+    try:
+        interpret.run(parse_nodes(nodes, limits), namespace, limits=limits)
+    except (GraphError, interpret.ProgramError) as error:
+        error.node_id = error.node_index = None
+        raise
 
 
 def value_named(name: str, namespace: Namespace, place: Place) -> Any:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.evaluate.execution import budget_of, execute, fresh_state, prepare
+from app.evaluate.execution import budget_of, execute, prepare
 from app.limits import Limits, over_budget
 from app.program import interpret
-from app.program.from_code import parse_code
 from app.wire.arrays import Encoding
 from app.wire.messages import RunRequest
 from engine import errors, modes
@@ -26,9 +25,7 @@ def evaluate(request: RunRequest, limits: Limits, encoding: Encoding, budget: mo
 
 def fresh(limits: Limits, budget: modes.Budget | None = None) -> modes.use:
     """Within it, the engine is as a program finds it that has just started, with what one request may use."""
-    state = fresh_state()
-    state.warnings, state.budget = [], budget or budget_of(limits)
-    return modes.use(state)
+    return modes.use(modes.State(warnings=[], budget=budget or budget_of(limits)))
 
 
 def answer_to(request: RunRequest, limits: Limits, encoding: Encoding) -> Answer:
@@ -44,10 +41,8 @@ def answer_to(request: RunRequest, limits: Limits, encoding: Encoding) -> Answer
 def run_code(text: str, limits: Limits | None = None) -> interpret.Outcome:
     """Run a program by itself: for the command line."""
     limits = limits or Limits()
-    state = fresh_state()
-    state.budget = budget_of(limits)
     try:
-        with modes.use(state):
-            return interpret.run(parse_code(text, limits), {}, limits=limits)
+        with modes.use(modes.State(budget=budget_of(limits))):
+            return interpret.run(prepare(RunRequest(code=text), limits).program, {}, limits=limits)
     except errors.BudgetError as error:
         raise over_budget(error) from None

@@ -159,8 +159,7 @@ class Exchange:
 
     def data_encoding(self, asked: WireEncoding | None = None) -> Encoding:
         """How tensor data are written: as the body asks, else the query, else what suits the format."""
-        chosen = asked or self.encoding
-        return chosen or ("raw" if self.answer_format is codec.MSGPACK else "json")
+        return self.call().data_encoding(asked, self.answer_format)
 
     def reply(self, value: Any, status: int = 200, version: int | None = None, **headers: str) -> Reply:
         """``value`` written out."""

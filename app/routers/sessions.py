@@ -10,8 +10,8 @@ from fastapi import APIRouter, Path, Query, Response
 from app.evaluate.execution import Run, prepare
 from app.http.dependencies import ChangeDep, Exchange, ReadDep
 from app.routers.declaration import CHANGING, ENDING, OPENING, READING, answer, problems, request_body
+from app.sessions.directory import Description
 from app.sessions.session import Session
-from app.stores.base import Head
 from app.wire import codec
 from app.wire.messages import BackwardRequest, RunRequest, SessionRequest, ZeroGradRequest
 from app.wire.reply import Reply
@@ -23,23 +23,11 @@ DOCUMENT_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": DO
 SessionId = Annotated[str, Path(description="Id of the session.", max_length=64)]
 
 
-def head_as_json(head: Head) -> dict[str, Any]:
-    """What a client sees of a head."""
-    return {
-        "id": head.id,
-        "version": head.version,
-        "created_at": head.created_at,
-        "expires_at": head.expires_at,
-        "ttl_seconds": head.ttl_seconds,
-        "bytes": head.nbytes,
-    }
-
-
-def opening(exchange: Exchange) -> Callable[[Head], Reply]:
+def opening(exchange: Exchange) -> Callable[[Description], Reply]:
     """Writes the answer to who opened a session."""
 
-    def write(head: Head) -> Reply:
-        return exchange.reply(head_as_json(head), 201, head.version, Location=f"/v1/sessions/{head.id}")
+    def write(made: Description) -> Reply:
+        return exchange.reply(made, 201, made["version"], Location=f"/v1/sessions/{made['id']}")
 
     return write
 
@@ -64,7 +52,7 @@ async def change(
     return await exchange.compute(lambda: directory.command(owner, sid, command, exchange.precondition), turn=sid)
 
 
-async def look(exchange: Exchange, sid: str, work: Callable[[Session, Head], Reply]) -> Response:
+async def look(exchange: Exchange, sid: str, work: Callable[[Session, Description], Reply]) -> Response:
     """The answer to a question about a session."""
     return await exchange.compute(lambda: exchange.services.directory.read(exchange.owner, sid, work), turn=sid)
 
@@ -103,8 +91,8 @@ async def list_sessions(
 
     def work() -> Reply:
         size = min(limit, exchange.limits.page_size)
-        heads, following = exchange.services.directory.page(exchange.owner, cursor, size)
-        return exchange.reply({"sessions": [head_as_json(head) for head in heads], "next": following})
+        sessions, following = exchange.services.directory.page(exchange.owner, cursor, size)
+        return exchange.reply({"sessions": sessions, "next": following})
 
     return await exchange.compute(work)
 
@@ -153,8 +141,8 @@ async def export_session(exchange: ReadDep, sid: SessionId) -> Response:
 async def get_session(exchange: ReadDep, sid: SessionId) -> Response:
     """The session and the names in it."""
 
-    def work(session: Session, head: Head) -> Reply:
-        return exchange.reply({**head_as_json(head), "tensors": session.tensors()}, 200, head.version)
+    def work(session: Session, found: Description) -> Reply:
+        return exchange.reply({**found, "tensors": session.tensors()}, 200, found["version"])
 
     return await look(exchange, sid, work)
 

@@ -11,8 +11,8 @@ from app.http.dependencies import ChangeDep, Exchange, ReadDep
 from app.program import graphs
 from app.routers.declaration import CHANGING, DRAWING, ENDING, READING, answer, problems, request_body
 from app.routers.sessions import SessionId, change, look
+from app.sessions.directory import Description
 from app.sessions.session import Session
-from app.stores.base import Head
 from app.wire.messages import TensorPatch
 from app.wire.reply import Reply
 
@@ -54,8 +54,8 @@ async def put_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -> R
 async def get_tensor(exchange: ReadDep, sid: SessionId, name: TensorName) -> Response:
     """Value, grad and grad_fn."""
 
-    def work(session: Session, head: Head) -> Reply:
-        return exchange.reply(session.get(name, exchange.data_encoding()), 200, head.version)
+    def work(session: Session, found: Description) -> Reply:
+        return exchange.reply(session.get(name, exchange.data_encoding()), 200, found["version"])
 
     return await look(exchange, sid, work)
 
@@ -107,7 +107,7 @@ async def get_graph(
     format: Annotated[GraphFormat, Query(description="How to write it.")] = "json",
 ) -> Response:
     """Nodes, grad_fn names, next_functions, saved tensors and leaves."""
-    return await look(exchange, sid, lambda session, head: _write(exchange, session.graph(tensor), format))
+    return await look(exchange, sid, lambda session, _: _write(exchange, session.graph(tensor), format))
 
 
 def _write(exchange: Exchange, graph: graphs.Graph, form: GraphFormat) -> Reply:

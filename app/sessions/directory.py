@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
@@ -36,6 +36,7 @@ from engine import errors as engine_errors
 from engine import modes
 
 Result = TypeVar("Result")
+Description = dict[str, Any]  # of a session, for its owner
 _CURSOR: Final = re.compile(r"(\d{1,12}\.\d{1,9})_([\w-]{1,64})", re.ASCII)
 _ID: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 RENEWAL: Final = 0.05  # reading renews a session's time when this part of it is over
@@ -72,7 +73,7 @@ class Directory:
 
     # -- to begin and to end ----------------------------------------------------------------------------------------
     def create(
-        self, owner: str, ttl_seconds: float | None, write: Callable[[Head], Reply], key: Key | None = None
+        self, owner: str, ttl_seconds: float | None, write: Callable[[Description], Reply], key: Key | None = None
     ) -> Reply:
         """A new, empty session."""
         return self.replies.once(
@@ -84,14 +85,14 @@ class Directory:
         now = time.time()
         return Head(secrets.token_urlsafe(18), owner, 0, now, now + ttl, ttl)
 
-    def _add(self, owner: str, live: Live, write: Callable[[Head], Reply], claim: Claim | None) -> Reply:
+    def _add(self, owner: str, live: Live, write: Callable[[Description], Reply], claim: Claim | None) -> Reply:
         draft = live.draft(modes.Journal(), live.names, self.limits.session_bytes)
         existing = self.store.usage(owner, time.time()).sessions
         if existing >= self.limits.sessions:
             raise OverLimit("sessions", allowed=self.limits.sessions, asked=existing + 1)
         self._check_growth(owner, 0, draft)
         head = replace(live.head, nbytes=draft.nbytes)
-        reply = write(head)
+        reply = write(describe(head))
         self.store.add(head, draft.change, answer_for(claim, reply))
         live.accept(draft, head, live.names)
         self.cache.put(live)
@@ -136,22 +137,22 @@ class Directory:
             raise Gone("this session has expired")
         return head
 
-    def page(self, owner: str, cursor: str | None, size: int) -> tuple[Sequence[Head], str | None]:
-        """One page of heads, and the cursor of the next."""
+    def page(self, owner: str, cursor: str | None, size: int) -> tuple[list[Description], str | None]:
+        """One page of sessions, and the cursor of the next."""
         after = None if cursor is None else _read_cursor(cursor)
         heads = self.store.page(owner, time.time(), after, size + 1)
         if len(heads) <= size:
-            return heads, None
+            return list(map(describe, heads)), None
         last = heads[size - 1]
-        return heads[:size], f"{last.created_at:.9f}_{last.id}"
+        return list(map(describe, heads[:size])), f"{last.created_at:.9f}_{last.id}"
 
-    def read(self, owner: str, sid: str, look: Callable[[Session, Head], Result]) -> Result:
+    def read(self, owner: str, sid: str, look: Callable[[Session, Description], Result]) -> Result:
         """What ``look`` sees. Its use renews the session's time; its version stays, and nothing it does is kept."""
         live = self._current(owner, sid)
         head = live.head
         try:
             with transaction(live.state, live.names, self.limits, keep=False) as (session, _), _sound(live):
-                result = look(session, head)
+                result = look(session, describe(head))
         finally:
             self.cache.put(live)
         renewed = _used(head)
@@ -297,7 +298,7 @@ class Directory:
         check_size(self.limits, imported.ledger.nbytes, len(imported.names))
         return Live(head, self._kinds, imported.names, imported.state, imported=True)  # numbered anew
 
-    def restore(self, live: Live, write: Callable[[Head], Reply], key: Key | None = None) -> Reply:
+    def restore(self, live: Live, write: Callable[[Description], Reply], key: Key | None = None) -> Reply:
         """Keep an imported session. Raises ``InvalidRequest``."""
 
         def work(claim: Claim | None) -> Reply:
@@ -323,6 +324,18 @@ class _sound:
             return
         log.info("an imported session is unsound", exc_info=error)
         raise InvalidRequest("this session was imported from a document that does not fit together") from None
+
+
+def describe(head: Head) -> Description:
+    """Return what its owner sees of a session."""
+    return {
+        "id": head.id,
+        "version": head.version,
+        "created_at": head.created_at,
+        "expires_at": head.expires_at,
+        "ttl_seconds": head.ttl_seconds,
+        "bytes": head.nbytes,
+    }
 
 
 def _check_names(names: dict[str, Any]) -> None:

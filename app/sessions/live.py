@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
 
-from app.evaluate.execution import fresh_state
 from app.sessions import records, schema
 from app.sessions.ledger import Ledger
 from app.sessions.value_kinds import Kinds, Malformed
@@ -48,7 +47,7 @@ class Live:
     head: Head
     kinds: Kinds
     names: dict[str, Any] = field(default_factory=dict)
-    state: modes.State = field(default_factory=fresh_state)
+    state: modes.State = field(default_factory=modes.State)
     ledger: Ledger = field(default_factory=Ledger)
     settings: schema.Settings | None = None
     imported: bool = False

@@ -7,12 +7,19 @@ from contextlib import contextmanager
 from typing import Any
 
 from app.errors import NotFound
-from app.evaluate.execution import Run, budget_of, encode_grad, execute, record_with_grad, sweep, tensor_named
+from app.evaluate.execution import (
+    Run,
+    budget_of,
+    encode_grad,
+    execute,
+    find_tensor,
+    perform,
+    record_with_grad,
+    sweep,
+    tensor_named,
+)
 from app.limits import Limits, OverLimit
-from app.program import graphs, interpret
-from app.program.from_nodes import parse_nodes
-from app.program.tree import GraphError
-from app.program.values import lookup
+from app.program import graphs
 from app.wire.arrays import Encoding, decode_tensor
 from app.wire.messages import BackwardRequest, Root, TensorPatch, ZeroGradRequest
 from engine import Tensor, modes
@@ -67,16 +74,8 @@ class Session:
             }
         reset = [name for name, tensor in tensors.items() if tensor.grad is not None]
         nodes = [node for name in reset for node in _resetting(name, request.set_to_none)]
-        self._perform([{"no_grad": nodes}])
+        perform([{"no_grad": nodes}], self.namespace, self.limits)
         return {"zeroed": len(reset)}
-
-    def _perform(self, nodes: list[object]) -> None:
-        """Run nodes that are ours, not the client's: an error names none of them."""
-        try:
-            interpret.run(parse_nodes(nodes, self.limits), self.namespace, limits=self.limits)
-        except (GraphError, interpret.ProgramError) as error:
-            error.node_id = error.node_index = None
-            raise
 
     def put(self, name: str, raw: Any, encoding: Encoding) -> tuple[bool, dict[str, Any]]:
         """Bind ``name`` to a new leaf: whether the name is new, and the record."""
@@ -90,19 +89,16 @@ class Session:
 
     def tensor(self, name: str) -> Tensor:
         """The tensor of that name. Raises ``NotFound``."""
-        try:
-            value = lookup(self.namespace, name)
-        except LookupError:
-            raise NotFound("tensor") from None
-        if not isinstance(value, Tensor):
+        tensor = find_tensor(name, self.namespace)
+        if tensor is None:
             raise NotFound("tensor")
-        return value
+        return tensor
 
     def patch(self, name: str, changes: TensorPatch, encoding: Encoding) -> dict[str, Any]:
         """Assign attributes, as the program ``x.data = …`` would."""
         self.tensor(name)
         fields = [field for field in ("data", "requires_grad", "grad") if field in changes.model_fields_set]
-        self._perform([self._assignment(name, field, changes) for field in fields])
+        perform([self._assignment(name, field, changes) for field in fields], self.namespace, self.limits)
         return self.get(name, encoding)
 
     def _assignment(self, name: str, field: str, changes: TensorPatch) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from msgspec import UNSET, Raw, UnsetType
 from app.limits import Limits, OverLimit
 from app.wire import codec, numbers
 from app.wire.arrays import ArrayError, decode_tensor
+from app.wire.messages import WireEncoding
 from engine import dtypes, errors
 
 KEY_BYTES: Final = 2**17  # a program that is longer is not worth a key
@@ -45,7 +46,7 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
     create_graph: bool = False
     grads: Raw = Raw()
     include: Raw = Raw()
-    encoding: str | None = None
+    encoding: WireEncoding | None = None
 
     def program(self) -> Hashable:
         """All that says how."""
@@ -73,7 +74,7 @@ class Parts:
     key: Hashable
     arrays: list[Array]
     specs: tuple[Spec, ...]  # of the arrays; part of the key
-    encoding: str | None
+    encoding: WireEncoding | None
 
     @property
     def flags(self) -> Iterator[bool]:

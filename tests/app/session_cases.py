@@ -27,7 +27,7 @@ def directory_over(store: SessionStore, limits: Limits = LIMITS, cache_bytes: in
 
 def opened(directory: Directory) -> str:
     """The id of a new session."""
-    return directory.create(OWNER, None, lambda head: Reply(201, head.id.encode())).body.decode()
+    return directory.create(OWNER, None, lambda made: Reply(201, made["id"].encode())).body.decode()
 
 
 def run_code(directory: Directory, sid: str, code: str, precondition: Precondition | None = None) -> list[str]:
