@@ -39,7 +39,7 @@ def over_budget(error: errors.BudgetError) -> OverLimit:
 
 
 def unit_of(limit: str) -> str:
-    """What a limit counts: the last word of its name, or what that word means."""
+    """Return what a limit counts: the last word of its name, or what that word means."""
     last = limit.rpartition("_")[2]
     return UNITS.get(last, last)
 

@@ -104,5 +104,5 @@ def _split_keys(text: str) -> list[tuple[str, str]]:
 
 
 def key_digest(key: str) -> bytes:
-    """What keys are compared by."""
+    """Return what keys are compared by."""
     return sha256(key.encode()).digest()

@@ -25,7 +25,7 @@ from app.wire.arrays import Encoding
 from app.wire.envelope import Array
 from app.wire.messages import RunRequest, WireEncoding
 from app.wire.reply import Reply
-from app.wire.template import Template, noting
+from app.wire.template import Template, new_placeholders
 from engine import errors, modes, tensors
 from engine import plan as plans
 
@@ -35,15 +35,15 @@ SMALL_ELEMENTS: Final = 2**10  # of one tensor, bytes of all, and seconds, up to
 SMALL_BYTES: Final = 2**18
 SMALL_S: Final = 0.001
 SEEN: Final = 2**14  # programs of which it is remembered that they came once
-_UNUSED: Final = modes.State()  # whose generator and print options no plan asks for
+_DEFAULTS: Final = modes.State()  # whose generator and print options no plan asks for
 
 
-def _bare_state(budget: modes.Budget | None = None) -> modes.State:
-    """The state that requests are read and plans are replayed in: they look at the budget and change nothing."""
-    return modes.State(print_options=_UNUSED.print_options, generator=_UNUSED.generator, warnings=[], budget=budget)
+def _plan_state(budget: modes.Budget | None = None) -> modes.State:
+    """Return the state that requests are read and plans are replayed in: they look at the budget and change nothing."""
+    return modes.State(print_options=_DEFAULTS.print_options, generator=_DEFAULTS.generator, warnings=[], budget=budget)
 
 
-_BARE: Final = _bare_state()
+_PLAN_STATE: Final = _plan_state()
 
 
 @dataclass(slots=True)  # not frozen: one is made for every request, and that takes three times as long
@@ -55,7 +55,7 @@ class Call:
     content_encoding: str | None = None
     accept: str | None = None
     encoding: WireEncoding | None = None  # of the query
-    parts: envelope.Parts | None = None  # once read; the numbers in them are nobody else's
+    parts: envelope.SplitRequest | None = None  # once read; the numbers in them are nobody else's
     was_read: bool = False
 
     def data_encoding(self, asked: WireEncoding | None, form: codec.Format) -> Encoding:
@@ -102,25 +102,25 @@ class Evaluator:
         return {"plans": len(self.plans), "plans_bytes": self.plans.nbytes}
 
     def quick(self, call: Call) -> Reply | None:
-        """The answer, if it takes next to no time; ``None`` where it takes a thread, maybe to find that out."""
+        """Return the answer, if it takes next to no time; ``None`` where it takes a thread, maybe to find that out."""
         if len(call.body) > QUICK_BYTES or call.content_encoding:
             return None
         form = codec.answer_format(call.accept)
-        with modes.use(_BARE):
+        with modes.use(_PLAN_STATE):
             key, found, reply = self._look_up(call, call.body, form, at_once=True)
             if reply is not None or isinstance(found, Compiled):
                 return reply
             if found is None:  # seen once, it is to be recorded, which takes longer than a run
-                return None if hash(key) in self._seen else self._small(call, form, key)
+                return None if hash(key) in self._seen else self._run_small(call, form, key)
             if not found.is_small:
                 return None
-            reply = self._small(call, form)
+            reply = self._run_small(call, form)
             if reply is None:
                 self.plans.put(key, Unplanned(is_small=False))
             return reply
 
-    def _small(self, call: Call, form: codec.Format, key: Hashable = None) -> Reply | None:
-        """The answer of an eager run that turns out to be small. Nothing has happened, if it does not.
+    def _run_small(self, call: Call, form: codec.Format, key: Hashable = None) -> Reply | None:
+        """Return the answer of an eager run that turns out to be small. Nothing has happened, if it does not.
 
         A ``key`` is noted: next time there may be a plan.
         """
@@ -140,11 +140,11 @@ class Evaluator:
         return _reply(codec.encode(answer, form), form)
 
     def answer(self, call: Call) -> Reply:
-        """The answer to a call. Raises what ``app.http.problems`` knows."""
+        """Return the answer to a call. Raises what ``app.http.problems`` knows."""
         form = codec.answer_format(call.accept)
         codec.request_format(call.content_type)  # refused, if it is to be, before a long body is opened
         body = codec.decompress(call.body, call.content_encoding, self._limits)
-        with modes.use(_bare_state(budget_of(self._limits))):
+        with modes.use(_plan_state(budget_of(self._limits))):
             key, found, reply = self._look_up(call, body, form, at_once=False)
             if reply is not None:
                 return reply
@@ -158,7 +158,7 @@ class Evaluator:
     def _look_up(
         self, call: Call, body: codec.Body, form: codec.Format, *, at_once: bool
     ) -> tuple[Hashable, Compiled | Unplanned | None, Reply | None]:
-        """The key of a request, what is known of it, and its plan's answer; ``at_once``, only that of a quick plan."""
+        """Return the key of a request, what is known of it, and its plan's answer (``at_once``: a quick plan's)."""
         if not call.was_read:
             call.parts = envelope.read(body, codec.request_format(call.content_type), self._limits)
             call.was_read = True
@@ -172,7 +172,7 @@ class Evaluator:
         return key, found, None
 
     def _request(self, call: Call, body: codec.Body) -> RunRequest:
-        """The whole request, read the usual way, but for tensors that are known already."""
+        """Return the whole request, read the usual way, but for tensors that are known already."""
         form = codec.request_format(call.content_type)
         request = RunRequest.model_validate(codec.decode_request(body, form, self._limits) if body else {})
         if call.parts is not None:
@@ -180,7 +180,7 @@ class Evaluator:
         return request
 
     def _came_before(self, key: Hashable) -> bool:
-        """Whether a program is here for the second time. Only digests are kept: clients choose the keys."""
+        """Return whether a program is here for the second time. Only digests are kept: clients choose the keys."""
         digest = hash(key)
         with self._lock:
             if digest in self._seen:
@@ -192,7 +192,7 @@ class Evaluator:
             return False
 
     def _replayed(self, compiled: Compiled, arrays: list[Array]) -> Reply | None:
-        """The answer of a plan; ``None`` where it refuses: an eager run finds the node and the words."""
+        """Return the answer of a plan; ``None`` where it refuses: an eager run finds the node and the words."""
         try:  # the key tells that the arrays fit; a quick plan was within the limits when it was recorded
             results = compiled.plan.replay(arrays) if compiled.is_quick else compiled.plan(*arrays)
         except errors.BudgetError:
@@ -203,20 +203,20 @@ class Evaluator:
         return Reply(200, template.fill(results), template.media_type)
 
     def _recorded(
-        self, request: RunRequest, parts: envelope.Parts, key: Hashable, encoding: Encoding, form: codec.Format
+        self, request: RunRequest, parts: envelope.SplitRequest, key: Hashable, encoding: Encoding, form: codec.Format
     ) -> Reply:
         """Run eagerly, and keep how."""
-        slots = noting(encoding)
+        placeholders = new_placeholders(encoding)
         with fresh(self._limits):
             with plans.Recorder(parts.arrays) as notes:
-                answer = answer_to(request, self._limits, slots)
-            plan = plans.planned(notes, slots.arrays)
-        template = Template(answer, slots, form)
+                answer = answer_to(request, self._limits, placeholders)
+            plan = plans.planned(notes, placeholders.arrays)
+        template = Template(answer, placeholders, form)
         self.plans.put(key, Compiled(plan, template) if isinstance(plan, plans.Plan) else Unplanned())
-        return _reply(template.fill(slots.arrays), form)
+        return _reply(template.fill(placeholders.arrays), form)
 
 
-def _put_tensors(request: RunRequest, parts: envelope.Parts) -> None:
+def _put_tensors(request: RunRequest, parts: envelope.SplitRequest) -> None:
     """Put the tensors that were read for the key into the request: nobody reads them twice, a recorder knows them."""
     leaves = map(tensors.from_array, parts.arrays, parts.flags)
     for name in request.inputs:

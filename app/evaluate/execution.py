@@ -27,7 +27,7 @@ Namespace = dict[str, Any]
 
 
 def budget_of(limits: Limits) -> modes.Budget:
-    """What one request may use, its time counted from now."""
+    """Return what one request may use, its time counted from now."""
     return cancellable(modes.Budget(limits.tensor_elements, limits.intermediate_bytes, limits.seconds))
 
 
@@ -50,7 +50,7 @@ def prepare(request: RunRequest, limits: Limits) -> Run:
 
 
 def _parse(request: RunRequest, limits: Limits) -> Program:
-    """The program of a request, from whichever spelling it has."""
+    """Return the program of a request, from whichever spelling it has."""
     if request.code is not None and request.nodes is None:
         return parse_code(request.code, limits)
     if request.nodes is not None and request.code is None:
@@ -68,7 +68,7 @@ def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) 
     graph = _graph(request, outcome, namespace, limits)  # before the sweep, which frees what nodes save
     sweep(request.backward, namespace, limits, request.retain_graph, request.create_graph)
     clock.lap("backward")
-    answer = _results(request, _shown(request, outcome, namespace), encoding)
+    answer = _results(request, _values_to_return(request, outcome, namespace), encoding)
     answer["grads"] = _grads(request.grads, inputs, namespace, encoding)
     answer["prints"], answer["warnings"] = outcome.prints, list(modes.current().warnings or ())
     clock.lap("collect")
@@ -76,8 +76,8 @@ def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) 
     return answer | {name: extras[name] for name in request.include}
 
 
-def _shown(request: RunRequest, outcome: interpret.Outcome, namespace: Namespace) -> dict[str, Any]:
-    """The values to return, by name."""
+def _values_to_return(request: RunRequest, outcome: interpret.Outcome, namespace: Namespace) -> dict[str, Any]:
+    """Return the values that were asked for, by name."""
     if request.outputs is not None:
         return {name: value_named(name, namespace, ("outputs", i)) for i, name in enumerate(request.outputs)}
     if request.code is not None:
@@ -90,7 +90,7 @@ def _graph(
 ) -> dict[str, Any] | None:
     if "graph" not in request.include:
         return None
-    shown = _shown(request, outcome, namespace)
+    shown = _values_to_return(request, outcome, namespace)
     roots = {name: value for name, value in shown.items() if isinstance(value, Tensor)}
     return graphs.as_json(graphs.collect(roots, namespace, limits))
 
@@ -112,7 +112,7 @@ def _results(request: RunRequest, shown: dict[str, Any], encoding: Encoding) -> 
 
 
 def _is_multiple(value: object) -> bool:
-    """Whether this is a multi-output result: tensors, and ``None`` for those that do not exist."""
+    """Return whether this is a multi-output result: tensors, and ``None`` for those that do not exist."""
     if not isinstance(value, tuple | list) or not value:
         return False
     return all(part is None or isinstance(part, Tensor) for part in value)
@@ -190,7 +190,7 @@ def perform(nodes: list[object], namespace: Namespace, limits: Limits) -> None:
 
 
 def value_named(name: str, namespace: Namespace, place: Place) -> Any:
-    """What ``name`` (also ``q.0``, ``x.grad``) stands for. Raises ``InvalidRequest``."""
+    """Return what ``name`` (also ``q.0``, ``x.grad``) stands for. Raises ``InvalidRequest``."""
     try:
         return lookup(namespace, name)
     except LookupError:
@@ -198,7 +198,7 @@ def value_named(name: str, namespace: Namespace, place: Place) -> Any:
 
 
 def tensor_named(name: str, namespace: Namespace, place: Place) -> Tensor:
-    """The tensor of that name. Raises ``InvalidRequest``."""
+    """Return the tensor of that name. Raises ``InvalidRequest``."""
     value = value_named(name, namespace, place)
     if not isinstance(value, Tensor):
         raise InvalidRequest("a name that is bound to something else than a tensor", [(place, "not a tensor")])
@@ -206,12 +206,12 @@ def tensor_named(name: str, namespace: Namespace, place: Place) -> Tensor:
 
 
 def record_with_grad(tensor: Tensor, encoding: Encoding) -> dict[str, Any]:
-    """The record of a tensor, and in it that of its ``grad``."""
+    """Return the record of a tensor, and in it that of its ``grad``."""
     return {**encode_tensor(tensor, encoding, qualified=True), "grad": encode_grad(tensor, encoding)}
 
 
 def encode_grad(tensor: Tensor, encoding: Encoding) -> dict[str, Any] | None:
-    """The record of ``tensor.grad``, or ``None``."""
+    """Return the record of ``tensor.grad``, or ``None``."""
     return None if tensor.grad is None else encode_tensor(tensor.grad, encoding, qualified=True)
 
 

@@ -15,7 +15,7 @@ Answer = dict[str, Any]
 
 
 def evaluate(request: RunRequest, limits: Limits, encoding: Encoding, budget: modes.Budget | None = None) -> Answer:
-    """The answer to ``request``. Encode it at once: its data may look into tensors.
+    """Return the answer to ``request``. Encode it at once: its data may look into tensors.
 
     ``budget`` is what the run may use, where it is less than the limits allow.
     """
@@ -29,7 +29,7 @@ def fresh(limits: Limits, budget: modes.Budget | None = None) -> modes.use:
 
 
 def answer_to(request: RunRequest, limits: Limits, encoding: Encoding) -> Answer:
-    """The answer to ``request`` under the state in force."""
+    """Return the answer to ``request`` under the state in force."""
     answer = execute(prepare(request, limits), {}, limits, encoding)
     if request.code is None:  # what a list of nodes seldom has is there when it has it
         for name in ("values", "prints", "warnings"):

@@ -49,7 +49,7 @@ class Workers:
         return self.pending >= self._places
 
     async def run(self, work: Callable[[], Result], turn: str | None = None) -> Result:
-        """The result of ``work``. Works of one ``turn`` run one after another, and hold no thread while they wait."""
+        """Return what ``work`` makes. Works of one ``turn`` run one after another; those that wait hold no thread."""
         if self.full:
             raise Overloaded("every thread is busy and the queue is full; try again later")
         self.pending += 1

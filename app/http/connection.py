@@ -18,7 +18,7 @@ IN_A_ROW: Final = 8  # requests of one piece of data that are answered before ot
 HOLD_S: Final = 0.05  # how long the rest of a request may take; many clients send head and body apart
 
 Headers = list[tuple[bytes, bytes]]
-Given = dict[bytes, bytes]  # headers of a request by name
+HeadersByName = dict[bytes, bytes]  # headers of a request by name
 
 
 class Answer(NamedTuple):
@@ -32,7 +32,7 @@ class Answer(NamedTuple):
 Shortcut = Callable[[Headers, bytes], Answer | None]  # None: this request takes longer
 
 
-def first_of(headers: Headers) -> Given:
+def by_name(headers: Headers) -> HeadersByName:
     """Headers by name; of several with one name the first, as frameworks have it."""
     return dict(reversed(headers))
 
@@ -75,7 +75,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def _is_plain(self) -> bool:
-        """Whether nothing is in progress here, and nothing but an answer is asked for."""
+        """Return whether nothing is in progress here, and nothing but an answer is asked for."""
         is_free = self.cycle is None or self.cycle.response_complete
         parser = self.parser
         return (

@@ -65,7 +65,7 @@ class Services:
 
 
 async def services_of(request: Request) -> Services:
-    """The services of the application that answers ``request``."""
+    """Return the services of the application that answers ``request``."""
     services: Services = request.app.state.services
     return services
 
@@ -75,12 +75,12 @@ ServicesDep = Annotated[Services, Depends(services_of)]
 
 # -- who asks ---------------------------------------------------------------------------------------------------------
 async def owner_of(services: ServicesDep, request: Request) -> str:
-    """The owner of the key that the request names. Raises ``Unauthorized``."""
+    """Return the owner of the key that the request names. Raises ``Unauthorized``."""
     return owner_for(services, request.headers.get("authorization", ""))
 
 
 def owner_for(services: Services, authorization: str) -> str:
-    """The owner of the key in an Authorization header. Raises ``Unauthorized``."""
+    """Return the owner of the key in an Authorization header. Raises ``Unauthorized``."""
     if not services.owners:
         return LOCAL_OWNER
     owner = services.owners.get(key_digest(_key(authorization)))
@@ -131,25 +131,25 @@ class Exchange:
         return self.services.limits
 
     def call(self) -> Call:
-        """The request as it came, for the evaluator."""
+        """Return the request as it came, for the evaluator."""
         return Call(self.body, self.content_type, self.content_encoding, self.accept, self.encoding)
 
     def parse(self, model: type[Model]) -> Model:
-        """The body as ``model``; an empty one counts as an empty object."""
+        """Return the body as ``model``; an empty one counts as an empty object."""
         return model.model_validate(self.parse_tensor() if self.body else {})
 
     def parse_tensor(self) -> Any:
-        """The body of a request that is a tensor, or has some where ``app.wire.messages`` says so."""
+        """Return the body of a request that is a tensor, or has some where ``app.wire.messages`` says so."""
         form = codec.request_format(self.content_type)
         return codec.decode_request(codec.decompress(self.body, self.content_encoding, self.limits), form, self.limits)
 
     def document(self) -> bytes:
-        """The body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``."""
+        """Return the body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``."""
         codec.request_format(self.content_type, (codec.MSGPACK,))
         return bytes(codec.decompress(self.body, self.content_encoding, self.limits))
 
     async def fingerprint(self) -> bytes:
-        """The digest of this very request; that of a long body is made off the event loop."""
+        """Return the digest of this very request; that of a long body is made off the event loop."""
         digest = sha256(f"{self.request_line}\0{self.content_type}\0{self.answer_format.value}\0".encode())
         if len(self.body) > LONG_BYTES:
             await asyncio.to_thread(digest.update, self.body)
@@ -168,7 +168,7 @@ class Exchange:
         return Reply(status, codec.encode(value, self.answer_format), self.answer_format.value, headers)
 
     async def prepare(self, read: Callable[[], Result]) -> Result:
-        """What ``read`` makes of the request, before any turn, claim or transaction; of a long body, in a thread."""
+        """Return what ``read`` makes of the request, before any turn, claim or transaction; if long, in a thread."""
         is_short = len(self.body) <= SHORT_BYTES and not self.content_encoding
         return read() if is_short else await self.services.workers.run(read)
 
@@ -179,7 +179,7 @@ class Exchange:
 
 
 def response(reply: Reply) -> Response:
-    """A reply as the framework's response."""
+    """Return a reply as the framework's response."""
     return Response(reply.body, reply.status, reply.headers, reply.media_type if reply.body else None)
 
 

@@ -19,13 +19,13 @@ UNWATCHED_S: Final = 0.05  # work that takes no longer is not worth a watch
 
 
 async def read_body(receive: Receive, length: str | None, limits: Limits) -> Body:
-    """The body, no more of it than allowed, in one buffer made for its ``length``, as the client declares it.
+    """Return the body, no more of it than allowed, in one buffer made for its ``length``, as the client declares it.
 
     Raises ``OverLimit``, also for a body that comes too slowly, or ``ClientDisconnect``.
     """
     declared = int(length) if length and length.isdecimal() and len(length) < 20 else 0
     _check_size(declared, limits)
-    first = _Begun(receive())
+    first = _Started(receive())
     if first.done:  # all has come already, as nearly always: no need of a clock
         message = _checked(first.message)
         if not message.get("more_body"):
@@ -39,7 +39,7 @@ async def read_body(receive: Receive, length: str | None, limits: Limits) -> Bod
                 return _bounded(message.get("body", b""), limits)
             body, size = _buffer(declared), 0
             while True:
-                size = _put(body, size, message.get("body", b""), limits)
+                size = _append(body, size, message.get("body", b""), limits)
                 if not message.get("more_body"):
                     break
                 patience.reschedule(min(loop.time(), started + size / SLOWEST) + limits.read_seconds)
@@ -57,7 +57,7 @@ def _buffer(declared: int) -> bytearray | memoryview:
     return np.empty(declared, np.uint8).data if declared else bytearray()
 
 
-class _Begun:
+class _Started:
     """A coroutine that has run as far as it could without waiting; what it gives, if it is ``done``. Else await it."""
 
     def __init__(self, waiting: Awaitable[Message]) -> None:
@@ -91,7 +91,7 @@ def _check_size(size: int, limits: Limits) -> None:
         raise OverLimit("body_bytes", allowed=limits.body_bytes, asked=size)
 
 
-def _put(body: bytearray | memoryview, start: int, part: bytes, limits: Limits) -> int:
+def _append(body: bytearray | memoryview, start: int, part: bytes, limits: Limits) -> int:
     """Write ``part`` at ``start``; where it ends."""
     stop = start + len(part)
     _check_size(stop, limits)

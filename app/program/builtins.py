@@ -70,7 +70,7 @@ class Module:
 
 
 def type_name(value: object) -> str:
-    """The name of a value's type in Python's messages."""
+    """Return the name of a value's type in Python's messages."""
     if isinstance(value, tape.Node):
         return str(value.name())
     name = type(value).__name__
@@ -306,7 +306,7 @@ def _bound(name: str, function: Callable[..., object]) -> Getter:
 
 
 def _changing(function: Callable[..., object]) -> Callable[..., object]:
-    """A method that changes its list or dict, which a journal may have to undo."""
+    """Return a method that changes its list or dict, which a journal may have to undo."""
 
     def change(value: Any, *args: Any, **kwargs: Any) -> object:
         modes.touch(value)

@@ -323,7 +323,7 @@ def _flat(targets: list[ast.expr]) -> list[ast.expr]:
 
 
 def _mode_name(node: ast.expr) -> str | None:
-    """The mode that ``torch.<mode>``, ``torch.autograd.<mode>`` or ``torch.autograd.grad_mode.<mode>`` is."""
+    """Return the mode that ``torch.<mode>``, ``torch.autograd.<mode>`` or ``torch.autograd.grad_mode.<mode>`` is."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)

@@ -251,7 +251,7 @@ def _op_statement(
 
 
 def _index(index: Expression) -> Expression:
-    """A list of plain integers is an index array; a list that holds anything else has one entry a dimension."""
+    """Tell indices apart: a list of plain integers is one array, any other has one entry a dimension."""
     if isinstance(index, Display) and not all(
         isinstance(item, Constant) and isinstance(item.value, int) for item in index.items
     ):

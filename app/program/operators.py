@@ -26,7 +26,7 @@ _COMPARISON: Final[tuple[tuple[str, type[ast.AST], Callable[[Any, Any], Any]], .
 
 
 def _function(name: str) -> Callable[..., Any]:
-    """The special method ``__name__`` as a function of its operands."""
+    """Return the special method ``__name__`` as a function of its operands."""
     found: Callable[..., Any] = getattr(operator, f"__{name}__")
     return found
 

@@ -238,7 +238,7 @@ def quoted(text: str) -> str:
 
 
 def is_name(text: object) -> bool:
-    """Whether a node, an input or a tensor may be called so: letters, digits, ``_`` and ``-``."""
+    """Return whether a node, an input or a tensor may be called so: letters, digits, ``_`` and ``-``."""
     return isinstance(text, str) and len(text) <= NAME_LENGTH and _is_name(text)
 
 
@@ -248,5 +248,5 @@ def _is_name(text: str) -> bool:
 
 
 def is_attribute(name: str) -> bool:
-    """Whether programs may ask for this attribute: public ones, and the few private ones that PyTorch documents."""
+    """Tell whether programs may ask for this attribute: a public one, or a private one that PyTorch documents."""
     return not name.startswith("_") or _PRIVATE_ATTRIBUTE.fullmatch(name) is not None

@@ -14,18 +14,18 @@ ANYWHERE = ("unauthorized", "not-acceptable", "internal", "overloaded")
 
 
 def reference(schema: str) -> dict[str, str]:
-    """A reference to a named schema."""
+    """Return a reference to a named schema."""
     return {"$ref": f"#/components/schemas/{schema}"}
 
 
 def request_body(schema: str, required: bool = True) -> dict[str, Any]:
-    """The body of a request, in either format, for ``openapi_extra``."""
+    """Return the body of a request, in either format, for ``openapi_extra``."""
     content = {form.value: {"schema": reference(schema)} for form in Format}
     return {"requestBody": {"required": required, "content": content}}
 
 
 def problems(*types: str) -> Responses:
-    """The problems an endpoint answers, beside those that any may answer; each by the end of its type."""
+    """Return the problems an endpoint answers, beside those that any may answer; each by the end of its type."""
     content = {MEDIA_TYPE: {"schema": reference("Problem")}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": content}
@@ -34,7 +34,7 @@ def problems(*types: str) -> Responses:
 
 
 def answer(schema: str, status: int = 200, others: Iterable[str] = ()) -> Responses:
-    """A successful answer, in either format, or in ``others`` as text."""
+    """Return a successful answer, in either format, or in ``others`` as text."""
     content: dict[str, Any] = {form.value: {"schema": reference(schema)} for form in Format}
     content |= {media_type: {"schema": {"type": "string"}} for media_type in others}
     return {status: {"description": HTTPStatus(status).phrase, "content": content}}

@@ -35,7 +35,7 @@ def opening(exchange: Exchange) -> Callable[[Description], Reply]:
 async def change(
     exchange: Exchange, sid: str, read: Callable[[], Request], work: Callable[[Session, int, Request], Reply]
 ) -> Response:
-    """The answer to a command; commands on one session run one after another.
+    """Return the answer to a command; commands on one session run one after another.
 
     ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race.
     """
@@ -52,8 +52,8 @@ async def change(
     return await exchange.compute(lambda: directory.command(owner, sid, command, exchange.precondition), turn=sid)
 
 
-async def look(exchange: Exchange, sid: str, work: Callable[[Session, Description], Reply]) -> Response:
-    """The answer to a question about a session."""
+async def show(exchange: Exchange, sid: str, work: Callable[[Session, Description], Reply]) -> Response:
+    """Return the answer to a question about a session."""
     return await exchange.compute(lambda: exchange.services.directory.read(exchange.owner, sid, work), turn=sid)
 
 
@@ -144,7 +144,7 @@ async def get_session(exchange: ReadDep, sid: SessionId) -> Response:
     def work(session: Session, found: Description) -> Reply:
         return exchange.reply({**found, "tensors": session.tensors()}, 200, found["version"])
 
-    return await look(exchange, sid, work)
+    return await show(exchange, sid, work)
 
 
 @router.delete(

@@ -10,7 +10,7 @@ from app.evaluate.execution import check_name
 from app.http.dependencies import ChangeDep, Exchange, ReadDep
 from app.program import graphs
 from app.routers.declaration import CHANGING, DRAWING, ENDING, READING, answer, problems, request_body
-from app.routers.sessions import SessionId, change, look
+from app.routers.sessions import SessionId, change, show
 from app.sessions.directory import Description
 from app.sessions.session import Session
 from app.wire.messages import TensorPatch
@@ -57,7 +57,7 @@ async def get_tensor(exchange: ReadDep, sid: SessionId, name: TensorName) -> Res
     def work(session: Session, found: Description) -> Reply:
         return exchange.reply(session.get(name, exchange.data_encoding()), 200, found["version"])
 
-    return await look(exchange, sid, work)
+    return await show(exchange, sid, work)
 
 
 @router.patch(
@@ -107,7 +107,7 @@ async def get_graph(
     format: Annotated[GraphFormat, Query(description="How to write it.")] = "json",
 ) -> Response:
     """Nodes, grad_fn names, next_functions, saved tensors and leaves."""
-    return await look(exchange, sid, lambda session, _: _write(exchange, session.graph(tensor), format))
+    return await show(exchange, sid, lambda session, _: _write(exchange, session.graph(tensor), format))
 
 
 def _write(exchange: Exchange, graph: graphs.Graph, form: GraphFormat) -> Reply:

@@ -75,7 +75,7 @@ class Directory:
     def create(
         self, owner: str, ttl_seconds: float | None, write: Callable[[Description], Reply], key: Key | None = None
     ) -> Reply:
-        """A new, empty session."""
+        """Open a new, empty session."""
         return self.replies.once(
             owner, key, lambda claim: self._add(owner, Live(self._head(owner, ttl_seconds), self._kinds), write, claim)
         )
@@ -125,7 +125,7 @@ class Directory:
 
     # -- to look ----------------------------------------------------------------------------------------------------
     def find(self, owner: str, sid: str) -> Head:
-        """The session's head. Raises ``NotFound``, also for another owner's, or ``Gone``."""
+        """Return the session's head. Raises ``NotFound``, also for another owner's, or ``Gone``."""
         head = self.store.head(sid) if _ID.fullmatch(sid) else None
         if head is None:
             if _ID.fullmatch(sid) and self.store.expired(sid) == owner:
@@ -138,7 +138,7 @@ class Directory:
         return head
 
     def page(self, owner: str, cursor: str | None, size: int) -> tuple[list[Description], str | None]:
-        """One page of sessions, and the cursor of the next."""
+        """Return one page of sessions, and the cursor of the next."""
         after = None if cursor is None else _read_cursor(cursor)
         heads = self.store.page(owner, time.time(), after, size + 1)
         if len(heads) <= size:
@@ -147,11 +147,11 @@ class Directory:
         return list(map(describe, heads[:size])), f"{last.created_at:.9f}_{last.id}"
 
     def read(self, owner: str, sid: str, look: Callable[[Session, Description], Result]) -> Result:
-        """What ``look`` sees. Its use renews the session's time; its version stays, and nothing it does is kept."""
+        """Return what ``look`` sees. This renews the session's time; its version stays, nothing it does is kept."""
         live = self._current(owner, sid)
         head = live.head
         try:
-            with transaction(live.state, live.names, self.limits, keep=False) as (session, _), _sound(live):
+            with transaction(live.state, live.names, self.limits, keep=False) as (session, _), _refuse_unsound(live):
                 result = look(session, describe(head))
         finally:
             self.cache.put(live)
@@ -161,10 +161,10 @@ class Directory:
         return result
 
     def export(self, owner: str, sid: str) -> bytes:
-        """The session as a document for ``restore``."""
+        """Return the session as a document for ``restore``."""
         live = self._current(owner, sid)
         try:
-            with _sound(live):
+            with _refuse_unsound(live):
                 return msgspec.msgpack.encode(Export(live.head.ttl_seconds, live.export()))
         finally:
             self.cache.put(live)
@@ -202,7 +202,7 @@ class Directory:
             with transaction(live.state, live.names, self.limits) as (session, journal):
                 try:
                     _check_version(before, wanted)
-                    with _sound(live):
+                    with _refuse_unsound(live):
                         reply = change(session, before.version + 1)
                         draft = self._draft(live, session, journal)
                     session.check_time()  # past it the caller has been told, or will be, that nothing happened
@@ -219,7 +219,7 @@ class Directory:
         return reply
 
     def _draft(self, live: Live, session: Session, journal: modes.Journal) -> Draft:
-        """The change, if the session and its owner may have it."""
+        """Return the change, if the session and its owner may have it."""
         try:
             draft = live.draft(journal, session.namespace, self.limits.session_bytes)
         except NotStorable as error:
@@ -242,7 +242,7 @@ class Directory:
 
     # -- live sessions ----------------------------------------------------------------------------------------------
     def _at_hand(self, owner: str, sid: str) -> Live | None:
-        """The live session as this process saw it last. ``_check_current``, or the commit, finds out if it changed."""
+        """Take the live session as this process saw it last; ``_check_current``, or the commit, tells if it changed."""
         live = self.cache.take(sid)
         if live is None or (live.head.owner == owner and live.head.expires_at > time.time()):
             return live
@@ -250,7 +250,7 @@ class Directory:
         return None
 
     def _current(self, owner: str, sid: str) -> Live:
-        """The live session at the stored version. It has to be put back into the cache."""
+        """Return the live session at the stored version. It has to be put back into the cache."""
         head = self.find(owner, sid)
         live = self.cache.take(sid)
         if live is not None and live.head.version == head.version:
@@ -284,7 +284,7 @@ class Directory:
             raise StoreError(f"a session that cannot be read: {error}") from error
 
     def imported(self, owner: str, document: bytes, ttl_seconds: float | None) -> Live:
-        """A live session from a document that ``export`` made, or that claims so, for ``restore``.
+        """Return a live session from a document that ``export`` made, or that claims so, for ``restore``.
 
         Raises ``InvalidRequest``.
         """
@@ -302,13 +302,13 @@ class Directory:
         """Keep an imported session. Raises ``InvalidRequest``."""
 
         def work(claim: Claim | None) -> Reply:
-            with _sound(live):
+            with _refuse_unsound(live):
                 return self._add(live.head.owner, live, write, claim)
 
         return self.replies.once(live.head.owner, key, work)
 
 
-class _sound:
+class _refuse_unsound:
     """What goes wrong inside is our fault, but not where a session came from a document: that may be made up."""
 
     __slots__ = ("_live",)
@@ -353,7 +353,7 @@ def _used(head: Head) -> Head:
 
 
 def _changed(head: Head, nbytes: int) -> Head:
-    """The head after one more change. Spelled out: ``replace`` takes longer than all else that a head costs."""
+    """Return the head after one more change. Spelled out: ``replace`` takes longer than all else that a head costs."""
     expires_at = time.time() + head.ttl_seconds
     return Head(head.id, head.owner, head.version + 1, head.created_at, expires_at, head.ttl_seconds, nbytes)
 

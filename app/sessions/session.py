@@ -73,7 +73,7 @@ class Session:
                 name: tensor_named(name, self.namespace, ("tensors", i)) for i, name in enumerate(request.tensors)
             }
         reset = [name for name, tensor in tensors.items() if tensor.grad is not None]
-        nodes = [node for name in reset for node in _resetting(name, request.set_to_none)]
+        nodes = [node for name in reset for node in _reset_nodes(name, request.set_to_none)]
         perform([{"no_grad": nodes}], self.namespace, self.limits)
         return {"zeroed": len(reset)}
 
@@ -84,11 +84,11 @@ class Session:
         return is_new, record_with_grad(tensor, encoding)
 
     def get(self, name: str, encoding: Encoding) -> dict[str, Any]:
-        """The record of a tensor with its grad; ``q.0`` and ``x.grad`` are names too."""
+        """Return the record of a tensor with its grad; ``q.0`` and ``x.grad`` are names too."""
         return record_with_grad(self.tensor(name), encoding)
 
     def tensor(self, name: str) -> Tensor:
-        """The tensor of that name. Raises ``NotFound``."""
+        """Return the tensor of that name. Raises ``NotFound``."""
         tensor = find_tensor(name, self.namespace)
         if tensor is None:
             raise NotFound("tensor")
@@ -113,7 +113,7 @@ class Session:
         del self.namespace[name]
 
     def graph(self, name: str) -> graphs.Graph:
-        """The backward graph of a tensor."""
+        """Return the backward graph of a tensor."""
         return graphs.collect({name: self.tensor(name)}, self.namespace, self.limits)
 
     def tensors(self) -> list[dict[str, Any]]:
@@ -131,8 +131,8 @@ class Session:
             budget.check_time()
 
 
-def _resetting(name: str, set_to_none: bool) -> list[dict[str, Any]]:
-    """The nodes that reset the grad of ``name``."""
+def _reset_nodes(name: str, set_to_none: bool) -> list[dict[str, Any]]:
+    """Return the nodes that reset the grad of ``name``."""
     if set_to_none:
         return [{"op": "__setattr__", "args": [f"${name}", "grad", None]}]
     return [{"op": op, "args": [f"${name}.grad"]} for op in ("detach_", "zero_")]
@@ -169,6 +169,6 @@ def transaction(
 
 
 def _settings(state: modes.State) -> dict[str, Any]:
-    """What a program may set for the session; the generator is the journal's."""
+    """Return what a program may set for the session; the generator is the journal's."""
     names = ("grad_enabled", "inference", "default_dtype", "print_options")
     return {name: getattr(state, name) for name in names}

@@ -49,7 +49,7 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
     encoding: WireEncoding | None = None
 
     def program(self) -> Hashable:
-        """All that says how."""
+        """Return all that says how."""
         roots = tuple([(root.tensor, root.gradient is not UNSET) for root in self.backward])
         parts = (self.nodes, self.code, self.outputs, self.grads, self.include)
         return (*map(bytes, parts), roots, self.retain_graph, self.create_graph, self.encoding)
@@ -68,7 +68,7 @@ _MSGPACK: Final = msgspec.msgpack.Decoder(_Envelope)
 
 
 @dataclass(slots=True)
-class Parts:
+class SplitRequest:
     """``arrays`` are those of the inputs in their order, then of the roots' cotangents; ``key`` is all but numbers."""
 
     key: Hashable
@@ -82,15 +82,15 @@ class Parts:
         return (requires_grad for *_, requires_grad in self.specs)
 
 
-def read(body: codec.Body, form: codec.Format, limits: Limits) -> Parts | None:
-    """The parts of a request, or ``None`` where it has to be read the usual way."""
+def read(body: codec.Body, form: codec.Format, limits: Limits) -> SplitRequest | None:
+    """Return the parts of a request, or ``None`` where it has to be read the usual way."""
     try:
         return _read(body, form, limits)
     except (*_MISTAKES, numbers.Unusual):
         return None
 
 
-def _read(body: codec.Body, form: codec.Format, limits: Limits) -> Parts | None:
+def _read(body: codec.Body, form: codec.Format, limits: Limits) -> SplitRequest | None:
     is_json = form is codec.JSON
     body = bytes(body) if is_json else body
     cut = codec.cut_out(body, form, limits)
@@ -104,7 +104,7 @@ def _read(body: codec.Body, form: codec.Format, limits: Limits) -> Parts | None:
         leaves = _all(envelope, rest, cut, form, limits)
     specs = tuple([(array.shape, array.dtype, array.strides, requires_grad) for array, requires_grad in leaves])
     key = (is_json, tuple(envelope.inputs), specs, envelope.program())
-    return Parts(key, [array for array, _ in leaves], specs, envelope.encoding)
+    return SplitRequest(key, [array for array, _ in leaves], specs, envelope.encoding)
 
 
 def _all(envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Limits) -> list[Leaf]:
@@ -136,7 +136,7 @@ _LISTS: Final = [msgspec.json.Decoder(kind) for kind in _KINDS]
 
 
 def _all_plain(envelope: _Envelope, limits: Limits) -> list[Leaf] | None:
-    """The tensors, if all are plain; they are read by type, without looking at every number."""
+    """Return the tensors, if all are plain; they are read by type, without looking at every number."""
     leaves = []
     try:
         for raw in (*envelope.inputs.values(), *envelope.cotangents()):
