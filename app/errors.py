@@ -9,18 +9,18 @@
       VersionConflict       the session is no longer at the version of ``If-Match``
       KeyReused             an Idempotency-Key that came with another request before
       InProgress            the first request with this Idempotency-Key is still running
-      TooMany               more of something than one owner may have
       Overloaded            no thread and no place in the queue
       Unavailable           needs a program that is not installed here
 
-Facts are attributes; only ``app.http.problems`` knows status codes.
+What is over a limit is an ``app.limits.OverLimit``. Facts are attributes; only ``app.http.problems`` knows status
+codes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.wire.arrays import Place
+from app.limits import Place
 
 
 class ServiceError(Exception):
@@ -75,24 +75,8 @@ class InProgress(ServiceError):
     """The request that came first with this Idempotency-Key has not been answered yet."""
 
 
-class TooMany(ServiceError):
-    """One owner has as many as allowed."""
-
-    def __init__(self, limit: str, allowed: int) -> None:
-        super().__init__(f"over the limit {limit}: {allowed} allowed; delete one, or wait until one expires")
-        self.limit, self.allowed = limit, allowed
-
-
 class Overloaded(ServiceError):
     """Every thread is busy and the queue is full."""
-
-
-class TooSlow(ServiceError):
-    """A body that does not come, or comes too slowly."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"the body came too slowly: the limit read_seconds is {seconds:g}")
-        self.limit, self.allowed = "read_seconds", seconds
 
 
 class ClientGone(ServiceError):

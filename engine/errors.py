@@ -72,5 +72,10 @@ class BudgetError(EngineError, MemoryError):
     exception = "MemoryError"
 
     def __init__(self, limit: str, allowed: float, asked: float) -> None:
-        super().__init__(f"{limit}: {asked:g} asked for, {allowed:g} allowed")
+        super().__init__(f"{limit}: {_plain(asked)} asked for, {_plain(allowed)} allowed")
         self.limit, self.allowed, self.asked = limit, allowed, asked
+
+
+def _plain(number: float) -> str:
+    """``number`` without an exponent: limits are read by people."""
+    return str(number) if isinstance(number, int) else f"{number:.3f}".rstrip("0").rstrip(".")

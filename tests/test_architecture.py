@@ -46,7 +46,7 @@ APP = (
     ("settings",),
     ("stores", "wire"),
     ("errors",),
-    ("program.tree",),
+    ("program.operators", "program.tree"),
     ("program.builtins", "program.from_code", "program.from_nodes"),
     ("program.names",),
     ("program.values",),

@@ -35,7 +35,7 @@ class PlanCache(Generic[Entry]):
         return len(self._entries)
 
     def get(self, key: Hashable) -> Entry | None:
-        """What is known of ``key``."""
+        """Return what is known of ``key``."""
         with self._lock:
             found = self._entries.get(key)
             if found is None:

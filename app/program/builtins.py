@@ -16,7 +16,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.limits import LimitError
+from app.limits import OverLimit
+from app.program.operators import BINARY, COMPARISON, IN_PLACE
 from app.program.tree import Expression
 from engine import Tensor, dtypes, modes, tape, tensors
 
@@ -69,7 +70,7 @@ class Module:
 
 
 def type_name(value: object) -> str:
-    """The name of a value's type in Python's messages."""
+    """Return the name of a value's type in Python's messages."""
     if isinstance(value, tape.Node):
         return str(value.name())
     name = type(value).__name__
@@ -94,7 +95,7 @@ def bounded(value: Any) -> Any:
     while pending:
         items, depth = pending.pop()
         if depth > LIST_DEPTH:
-            raise LimitError("list_depth", allowed=LIST_DEPTH, asked=depth)
+            raise OverLimit("list_depth", allowed=LIST_DEPTH, asked=depth)
         for item in chain(items, items.values()) if isinstance(items, dict) else items:
             count += _weight(item)
             if isinstance(item, (list, tuple, dict)):
@@ -126,12 +127,12 @@ def charged(value: Any) -> Any:
 
 def _check_items(count: int) -> None:
     if count > LIST_ITEMS:
-        raise LimitError("list_items", allowed=LIST_ITEMS, asked=count)
+        raise OverLimit("list_items", allowed=LIST_ITEMS, asked=count)
 
 
 def _check_bits(bits: int) -> None:
     if bits > INTEGER_BITS:
-        raise LimitError("integer_bits", allowed=INTEGER_BITS, asked=bits)
+        raise OverLimit("integer_bits", allowed=INTEGER_BITS, asked=bits)
 
 
 def _guard_add(left: Any, right: Any) -> None:
@@ -172,26 +173,6 @@ _GUARDS: Final[dict[str, Callable[[Any, Any], None]]] = {
 
 
 # -- operators ----------------------------------------------------------------------------------------------------
-BINARY: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
-    "%": operator.mod, "**": operator.pow, "@": operator.matmul, "&": operator.and_, "|": operator.or_,
-    "^": operator.xor, "<<": operator.lshift, ">>": operator.rshift,
-}  # fmt: skip
-IN_PLACE: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "+": operator.iadd, "-": operator.isub, "*": operator.imul, "/": operator.itruediv, "//": operator.ifloordiv,
-    "%": operator.imod, "**": operator.ipow, "@": operator.imatmul, "&": operator.iand, "|": operator.ior,
-    "^": operator.ixor, "<<": operator.ilshift, ">>": operator.irshift,
-}  # fmt: skip
-UNARY: Final[dict[str, Callable[[Any], Any]]] = {
-    "+": operator.pos, "-": operator.neg, "~": operator.invert, "not": operator.not_,
-}  # fmt: skip
-_COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-    "in": lambda item, container: operator.contains(container, item),
-    "not in": lambda item, container: not operator.contains(container, item),
-}  # fmt: skip
-
-
 def binary(symbol: str, left: Any, right: Any) -> Any:
     """``left symbol right``."""
     if isinstance(left, Tensor) or isinstance(right, Tensor):
@@ -219,12 +200,11 @@ def _guard(symbol: str, left: Any, right: Any) -> None:
 
 def compare(symbol: str, left: Any, right: Any) -> Any:
     """``left symbol right``; ``is`` is identity, as in Python."""
-    if symbol == "is":
-        return left is right
-    if symbol == "is not":
-        return left is not right
+    function = COMPARISON[symbol]
+    if symbol in ("is", "is not"):
+        return function(left, right)
     _refuse_arrays(left, right)
-    return _COMPARE[symbol](bounded(left), bounded(right))
+    return function(bounded(left), bounded(right))
 
 
 def _refuse_arrays(*operands: object) -> None:
@@ -326,7 +306,7 @@ def _bound(name: str, function: Callable[..., object]) -> Getter:
 
 
 def _changing(function: Callable[..., object]) -> Callable[..., object]:
-    """A method that changes its list or dict, which a journal may have to undo."""
+    """Return a method that changes its list or dict, which a journal may have to undo."""
 
     def change(value: Any, *args: Any, **kwargs: Any) -> object:
         modes.touch(value)

@@ -11,16 +11,16 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from app.limits import LimitError
-from app.program import builtins, names
+from app.limits import Limits, OverLimit
+from app.program import builtins, names, operators
 from app.program import tree as tree
 from app.program.builtins import FUNCTIONS, Function, Module, Routine, bounded, charged, type_name
 from app.program.from_nodes import check_references
 from app.program.tree import Expression, GraphError, Place, Program, Statement, quoted
 from app.program.values import attribute, set_attribute
-from app.wire.arrays import ArrayError, ArrayTooLarge, decode_tensor
+from app.wire.arrays import ArrayError, decode_tensor
 from engine import Tensor, dtypes, errors, modes
 
 REFUSALS: Final = (
@@ -34,21 +34,6 @@ REFUSALS: Final = (
     ValueError,
 )
 Scope = dict[str, Any]
-
-
-class Limits(Protocol):
-    """What a run needs to know of the limits in force."""
-
-    @property
-    def loop_iterations(self) -> int: ...
-    @property
-    def prints(self) -> int: ...
-    @property
-    def print_chars(self) -> int: ...
-    @property
-    def rank(self) -> int: ...
-    @property
-    def tensor_elements(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +71,7 @@ def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:
     """Run ``program`` over ``namespace``, which it changes.
 
     Raises ``GraphError`` where the program is outside the language and ``ProgramError`` where PyTorch would raise;
-    limits (``LimitError``, ``BudgetError``, ``ArrayTooLarge``) pass through.
+    limits (``OverLimit``, ``BudgetError``) pass through.
     """
     check(program, namespace)
     interpreter = Interpreter(namespace, limits)
@@ -223,8 +208,6 @@ class Interpreter:
     def _tensor(self, expression: tree.TensorConstant, scope: Scope | None) -> Tensor:
         try:
             return decode_tensor(expression.raw, self.limits, ("tensor",))
-        except ArrayTooLarge:
-            raise
         except ArrayError as error:
             raise GraphError(f"{'.'.join(map(str, error.place))}: {error}") from None
 
@@ -245,7 +228,7 @@ class Interpreter:
         return {bounded(self.evaluate(key, scope)): self.evaluate(value, scope) for key, value in expression.items}
 
     def _unary(self, expression: tree.Unary, scope: Scope | None) -> Any:
-        return builtins.UNARY[expression.operator](self.evaluate(expression.operand, scope))
+        return operators.UNARY[expression.operator](self.evaluate(expression.operand, scope))
 
     def _binary(self, expression: tree.Binary, scope: Scope | None) -> Any:
         left, right = self.evaluate(expression.left, scope), self.evaluate(expression.right, scope)
@@ -315,7 +298,7 @@ class Interpreter:
         builtins.check_time()
         self.calls += 1
         if self.calls > self.limits.loop_iterations:
-            raise LimitError("loop_iterations", allowed=self.limits.loop_iterations, asked=self.calls)
+            raise OverLimit("loop_iterations", allowed=self.limits.loop_iterations, asked=self.calls)
         return self.evaluate(function.body, {**function.captured, **_parameters(function, args, kwargs)})
 
     def _op_call(self, expression: tree.OpCall, scope: Scope | None) -> Any:
@@ -343,7 +326,7 @@ class Interpreter:
         text = (" " if sep is None else sep).join(parts) + ("\n" if end is None else end)
         self.prints.append(text.removesuffix("\n"))
         if len(self.prints) > self.limits.prints:
-            raise LimitError("prints", allowed=self.limits.prints, asked=len(self.prints))
+            raise OverLimit("prints", allowed=self.limits.prints, asked=len(self.prints))
 
     def _text(self, value: Any) -> str:
         text = str(bounded(value))
@@ -353,7 +336,7 @@ class Interpreter:
     def _count(self, chars: int) -> None:
         self.printed += chars
         if self.printed > self.limits.print_chars:
-            raise LimitError("print_chars", allowed=self.limits.print_chars, asked=self.printed)
+            raise OverLimit("print_chars", allowed=self.limits.print_chars, asked=self.printed)
 
 
 def unpack(value: Any, count: int) -> list[Any]:

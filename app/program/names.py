@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from app.program.builtins import Getter, Module, Routine, binary, get_item, in_place, type_name
+from app.program.operators import SPECIAL_METHODS
 from engine import Tensor, dtypes, methods, modes, registry, tape
 
 MODULES: Final = frozenset({
@@ -52,16 +53,10 @@ def module_attribute(module: Module, name: str) -> object:
 
 
 # -- ops of JSON nodes --------------------------------------------------------------------------------------------
-_DUNDERS: Final = {
-    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "div": "/", "floordiv": "//", "mod": "%", "pow": "**",
-    "matmul": "@", "and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>",
-}  # fmt: skip
-
-
 def _operators() -> dict[str, Callable[..., Any]]:
     """Operators for operands of any kind: what a Tensor's own method does not cover."""
     table: dict[str, Callable[..., Any]] = {"__getitem__": get_item}
-    for name, symbol in _DUNDERS.items():
+    for name, symbol in SPECIAL_METHODS.items():
         table[f"__{name}__"] = lambda left, right, symbol=symbol: binary(symbol, left, right)
         table[f"__r{name}__"] = lambda left, right, symbol=symbol: binary(symbol, right, left)
         table[f"__i{name}__"] = lambda left, right, symbol=symbol: in_place(symbol, left, right)

@@ -78,7 +78,7 @@ def set_attribute(value: Any, name: str, new: Any) -> None:
 
 # -- dotted names -------------------------------------------------------------------------------------------------
 def lookup(namespace: Mapping[str, object], name: str) -> Any:
-    """What ``x``, ``x.grad`` or ``q.0`` stands for. Raises ``LookupError``."""
+    """Return what ``x``, ``x.grad`` or ``q.0`` stands for. Raises ``LookupError``."""
     if name in namespace:  # names in a namespace have no dots
         return namespace[name]
     try:
@@ -100,7 +100,7 @@ def _follow(namespace: Mapping[str, object], reference: Expression) -> Any:
 
 # -- what an answer shows -----------------------------------------------------------------------------------------
 def is_encodable(value: object) -> bool:
-    """Whether an answer has a form for ``value``: not for functions, optimisers, arrays, and what holds one."""
+    """Return whether an answer has a form for ``value``: not for functions, optimisers, arrays, and what holds one."""
     return _is_encodable(bounded(value), VALUE_DEPTH)
 
 
@@ -113,7 +113,7 @@ def _is_encodable(value: object, depth: int) -> bool:
 
 
 def encode_value(value: Any, encode_tensor: EncodeTensor) -> object:
-    """The JSON form of an encodable value; tensors and nodes are told apart from dicts by their single key."""
+    """Return the JSON form of an encodable value; tensors and nodes are told apart from dicts by their single key."""
     if isinstance(value, Tensor):
         return {"tensor": encode_tensor(value)}
     if isinstance(value, tape.Node):

@@ -13,7 +13,7 @@ import pytest
 
 from app.errors import ClientGone
 from app.evaluate import evaluator as evaluators
-from app.evaluate.cancellation import Stop
+from app.evaluate.cancellation import Cancellation
 from app.evaluate.evaluator import SEEN, Call, Compiled, Evaluator, Unplanned
 from app.limits import Limits
 from engine import plan as engine_plans
@@ -318,7 +318,7 @@ def test_replays_keep_no_warning_and_answer_with_the_recorded_one(function: str)
     first, *others = (one.quick(call(request)) or one.answer(call(request)) for _ in range(20))
     assert json.loads(first.body)["warnings"] == ["Casting complex values to real discards the imaginary part"]
     assert all(other == first for other in others)
-    assert not evaluators._BARE.warnings
+    assert not evaluators._PLAN_STATE.warnings
 
 
 def counted_plans(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -345,17 +345,17 @@ def test_a_program_that_planning_cannot_afford_is_answered_and_remembered(monkey
 
 
 def test_a_client_that_leaves_during_planning_says_nothing_about_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    stop, planned = Stop(), engine_plans.planned
+    cancellation, planned = Cancellation(), engine_plans.planned
 
     def leaving(*args: Any) -> Any:
-        stop.tell()
+        cancellation.cancel()
         return planned(*args)
 
     one = Evaluator(Limits())
     one.answer(call(TUTORIAL))
     monkeypatch.setattr(engine_plans, "planned", leaving)
     with pytest.raises(ClientGone):
-        stop.under(lambda: one.answer(call(TUTORIAL)))
+        cancellation.run(lambda: one.answer(call(TUTORIAL)))
     monkeypatch.undo()
     assert len(one.plans) == 0
     for _ in range(2):

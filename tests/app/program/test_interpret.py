@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.limits import LimitError, Limits
+from app.limits import Limits, OverLimit
 from app.program.from_code import parse_code
 from app.program.from_nodes import parse_nodes
 from app.program.interpret import Outcome, ProgramError, check, run
@@ -179,7 +179,7 @@ GROWING = [
 
 @pytest.mark.parametrize("text", GROWING, ids=[str(i) for i in range(len(GROWING))])
 def test_what_would_grow_without_bound_is_stopped(text: str) -> None:
-    with pytest.raises((LimitError, errors.BudgetError, ProgramError)) as caught:
+    with pytest.raises((OverLimit, errors.BudgetError, ProgramError)) as caught:
         run_code(text)
     assert not isinstance(caught.value, ProgramError) or caught.value.exception == "TypeError"
 
