@@ -16,6 +16,7 @@ from engine import tensor as tensors  # noqa: F401 - torch.tensor is a function,
 from engine.autograd import tape as tape
 from engine.named_results import NamedResult as NamedResult
 from engine.named_results import named_result as named_result
+from engine.surface import calls as calls
 from engine.surface import functional as functional
 from engine.surface import methods as methods
 from engine.surface import namespaces

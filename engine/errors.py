@@ -18,9 +18,13 @@ from __future__ import annotations
 
 
 class EngineError(Exception):
-    """Base of all that the engine refuses. ``exception`` is the class name PyTorch raises."""
+    """Base of all that the engine refuses.
+
+    ``exception`` is the class name PyTorch raises, ``op`` what the program called, where that is known.
+    """
 
     exception = "RuntimeError"
+    op: str | None = None
 
 
 class OpError(EngineError, RuntimeError):

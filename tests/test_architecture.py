@@ -37,7 +37,7 @@ ENGINE = (
     ("plan.plan",),
     ("plan",),
     ("forward", "ops"),
-    ("surface.functional", "surface.methods", "surface.optim"),
+    ("surface.calls", "surface.functional", "surface.methods", "surface.optim"),
     ("surface.namespaces",),
     ("__init__",),
 )
@@ -46,7 +46,7 @@ APP = (
     ("settings",),
     ("stores", "wire"),
     ("errors",),
-    ("program.tree",),
+    ("program.failures", "program.tree"),
     ("program.builtins", "program.from_code", "program.from_nodes"),
     ("program.names",),
     ("program.values",),

@@ -8,7 +8,9 @@ from typing import Any, NamedTuple
 import pytest
 
 from app.limits import Limits
+from app.program.names import find_op
 from app.settings import Settings, UnknownSetting
+from engine import registry
 from tests.app.conftest import Client, Serve
 
 X = {"x": {"data": [1.0, 2.0], "requires_grad": True}}
@@ -259,6 +261,29 @@ def test_an_unexpected_error_is_a_bare_500_with_a_request_id(
     assert "passwd" not in answer.text
     assert "r-1" in caplog.text
     assert "KeyError" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "request_", [{"code": "x = torch.ones(2)\ny = torch.sinc(x)"}, {"inputs": X, "nodes": [node("sinc", "$x")]}]
+)
+@pytest.mark.parametrize("kind", [AttributeError, TypeError, KeyError, ValueError, RuntimeError, AssertionError])
+def test_a_fault_of_the_engine_is_a_500_and_not_the_programs(
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    request_: Any,
+    kind: type[Exception],
+) -> None:
+    def broken(input: Any) -> None:
+        raise kind("of ours")
+
+    monkeypatch.setitem(registry._functions, "sinc", broken)
+    find_op.cache_clear()
+    answer = serve()("POST", "/v1/evaluate", json=request_, headers={"X-Request-Id": "r-2"})
+    find_op.cache_clear()
+    assert (answer.status_code, answer.json()["type"]) == (500, "/problems/internal")
+    assert (answer.json()["request_id"], "of ours" in answer.text) == ("r-2", False)
+    assert "of ours" in caplog.text
 
 
 def test_a_memory_error_is_a_413(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
