@@ -47,7 +47,7 @@ APP = (
     ("stores", "wire"),
     ("errors",),
     ("program.failures", "program.tree"),
-    ("program.builtins", "program.from_code", "program.from_nodes"),
+    ("program.builtins", "program.from_code", "program.from_nodes", "program.pytorch"),
     ("program.names",),
     ("program.values",),
     ("program.catalog", "program.graphs", "program.interpret"),

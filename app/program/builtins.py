@@ -19,7 +19,7 @@ import numpy as np
 from app.limits import LimitError
 from app.program.failures import PythonError, python, reraise
 from app.program.tree import Expression
-from engine import Tensor, dtypes, modes, tape, tensors
+from engine import Tensor, calls, dtypes, methods, modes, tape, tensors
 
 INTEGER_BITS: Final = 2**16
 LIST_ITEMS: Final = 10**6
@@ -188,9 +188,16 @@ UNARY: Final[dict[str, Callable[[Any], Any]]] = {
 }  # fmt: skip
 _COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
     "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-    "in": lambda item, container: python(operator.contains, container, item),
-    "not in": lambda item, container: not python(operator.contains, container, item),
+    "in": lambda item, container: _contains(container, item),
+    "not in": lambda item, container: not _contains(container, item),
 }  # fmt: skip
+
+
+def _contains(container: Any, item: Any) -> bool:
+    try:
+        return operator.contains(container, item)
+    except Exception as error:
+        reraise(error, "__contains__")
 
 
 def binary(symbol: str, left: Any, right: Any) -> Any:
@@ -201,7 +208,7 @@ def binary(symbol: str, left: Any, right: Any) -> Any:
         _guard(symbol, left, right)
         return charged(BINARY[symbol](left, right))
     except Exception as error:
-        reraise(error)
+        reraise(error, _op_of(methods.BINARY, BINARY[symbol]))
 
 
 def unary(symbol: str, operand: Any) -> Any:
@@ -209,7 +216,7 @@ def unary(symbol: str, operand: Any) -> Any:
     try:
         return UNARY[symbol](operand)
     except Exception as error:
-        reraise(error)
+        reraise(error, _op_of(methods.UNARY, UNARY[symbol]))
 
 
 def in_place(symbol: str, left: Any, right: Any) -> Any:
@@ -222,7 +229,13 @@ def in_place(symbol: str, left: Any, right: Any) -> Any:
             modes.touch(left)
         return charged(IN_PLACE[symbol](left, right))
     except Exception as error:
-        reraise(error)
+        reraise(error, f"{_op_of(methods.BINARY, BINARY[symbol])}_")
+
+
+def _op_of(table: Mapping[str, str], function: Callable[..., Any]) -> str:
+    """The op that an operator of tensors is."""
+    name = function.__name__.strip("_")
+    return table.get(name, name)
 
 
 def _guard(symbol: str, left: Any, right: Any) -> None:
@@ -239,7 +252,10 @@ def compare(symbol: str, left: Any, right: Any) -> Any:
     if symbol == "is not":
         return left is not right
     _refuse_arrays(left, right)
-    return python(_COMPARE[symbol], bounded(left), bounded(right))
+    try:
+        return _COMPARE[symbol](bounded(left), bounded(right))
+    except Exception as error:
+        reraise(error, _op_of(methods.BINARY, _COMPARE[symbol]))
 
 
 def _refuse_arrays(*operands: object) -> None:
@@ -255,7 +271,7 @@ def get_item(value: Any, index: Any) -> Any:
     if isinstance(value, (list, tuple, dict, str, range)):
         return python(operator.getitem, value, bounded(index))
     if isinstance(value, Tensor):
-        return value[bounded(index)]  # the engine attaches it
+        return calls.call(operator.getitem, (value, bounded(index)), {}, "__getitem__")
     if isinstance(value, np.ndarray) and _is_basic(index):
         return python(operator.getitem, value, index)
     raise PythonError(TypeError, f"'{type_name(value)}' object is not subscriptable")
@@ -269,7 +285,7 @@ def _is_basic(index: object) -> bool:
 def set_item(container: Any, index: Any, value: Any) -> None:
     """``container[index] = value``."""
     if isinstance(container, Tensor):
-        container[bounded(index)] = value  # the engine attaches it
+        calls.call(operator.setitem, (container, bounded(index), value), {}, "__setitem__")
     elif isinstance(container, (list, dict)):
         modes.touch(container)
         python(operator.setitem, container, bounded(index), value)

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from engine import errors
+
 
 class PythonError(Exception):
     """What Python raises in a program; ``kind`` is its class, ``exception`` the name of that."""
@@ -30,8 +32,13 @@ def python(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         reraise(error)
 
 
-def reraise(error: Exception) -> NoReturn:
-    """Raise ``error``, just caught, as a ``PythonError`` if it was raised in the very frame that caught it."""
+def reraise(error: Exception, op: str | None = None) -> NoReturn:
+    """Raise ``error``, just caught, as a ``PythonError`` if it was raised in the very frame that caught it.
+
+    ``op`` is the name of what refused, if it was the engine.
+    """
+    if isinstance(error, errors.EngineError):
+        error.op = error.op or op
     trace = error.__traceback__
     if isinstance(error, (MemoryError, PythonError, RecursionError)) or (
         trace is not None and trace.tb_next is not None

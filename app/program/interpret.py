@@ -11,10 +11,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn, Protocol
 
 from app.limits import LimitError
-from app.program import builtins, names
+from app.program import builtins, names, pytorch
 from app.program import tree as tree
 from app.program.builtins import FUNCTIONS, Function, Module, Routine, bounded, charged, type_name
 from app.program.failures import PythonError, python
@@ -52,12 +52,13 @@ class Outcome:
 
 
 class ProgramError(Exception):
-    """What PyTorch or Python would raise, with the place of the statement and what was printed before."""
+    """What PyTorch or Python would raise: with the op, the place of the statement, and what was printed before."""
 
-    def __init__(self, exception: str, detail: str, place: Place, prints: list[str]) -> None:
+    def __init__(self, exception: str, detail: str, place: Place, prints: list[str], op: str | None = None) -> None:
         super().__init__(detail)
         self.exception = exception
         self.detail = detail
+        self.op = op
         self.node_id = place.node_id
         self.node_index = place.node_index
         self.line = place.line
@@ -70,7 +71,13 @@ def check(program: Program, namespace: Scope) -> None:
     check_references(program, namespace)
     for op, place in program.ops:
         if names.find_op(op) is None:
-            raise GraphError(f"unknown op {quoted(op)}", node_id=place.node_id, node_index=place.node_index)
+            try:
+                pytorch.refuse_op(op)
+            except GraphError as error:
+                raise _placed(error, place) from None
+            unknown = GraphError(f"unknown op {quoted(op)}", node_id=place.node_id, node_index=place.node_index)
+            unknown.op = op
+            raise unknown
 
 
 def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:
@@ -111,13 +118,23 @@ class Interpreter:
             _EXECUTE[type(statement)](self, statement)
         except (errors.BudgetError, MemoryError):
             raise
+        except errors.UnexpectedArgumentError as error:
+            self._refuse_argument(error, statement.place)
         except (errors.EngineError, PythonError) as error:
             raise self._refusal(error, statement.place) from error
         except GraphError as error:
             raise _placed(error, statement.place) from None
 
+    def _refuse_argument(self, error: errors.UnexpectedArgumentError, place: Place) -> NoReturn:
+        """An argument that PyTorch takes is not available; any other is the program's mistake."""
+        try:
+            pytorch.refuse_argument(error.op or "", error.argument)
+        except GraphError as refusal:
+            raise _placed(refusal, place) from None
+        raise self._refusal(error, place) from error
+
     def _refusal(self, error: errors.EngineError | PythonError, place: Place) -> ProgramError:
-        return ProgramError(error.exception, str(error), place, self.prints)
+        return ProgramError(error.exception, str(error), place, self.prints, getattr(error, "op", None))
 
     def assign(self, statement: tree.Assign) -> None:
         value = self.evaluate(statement.value, None)

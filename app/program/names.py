@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import Any, Final
 
+from app.program import pytorch
 from app.program.builtins import Getter, Module, Routine, binary, get_item, in_place, type_name
 from app.program.failures import PythonError
 from engine import Tensor, dtypes, methods, modes, registry, tape
@@ -39,7 +40,7 @@ def function(path: str) -> Callable[..., Any] | None:
 
 
 def module_attribute(module: Module, name: str) -> object:
-    """``module.name``. Raises ``AttributeError`` in Python's words."""
+    """``module.name``. Raises ``NotAvailable``, or ``AttributeError`` in Python's words."""
     full = f"{module.name}.{name}"
     path = full.removeprefix("torch.")
     found = function(path)
@@ -49,6 +50,7 @@ def module_attribute(module: Module, name: str) -> object:
         return Module(full)
     if path in CONSTANTS:
         return CONSTANTS[path]
+    pytorch.refuse(full)
     raise PythonError(AttributeError, f"module '{module.name}' has no attribute '{name}'")
 
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+from app.program import pytorch
 from app.program.builtins import ATTRIBUTES, Module, Routine, bounded, get_item, type_name
 from app.program.failures import PythonError
 from app.program.from_nodes import parse_reference
 from app.program.names import module_attribute, object_attribute
 from app.program.tree import Attribute, Constant, Expression, GraphError, Name, Subscript
-from engine import Tensor, dtypes, errors, methods, registry, tape
+from engine import Tensor, calls, dtypes, errors, methods, registry, tape
 
 EncodeTensor = Callable[[Tensor], object]
 VALUE_DEPTH: Final = 32
@@ -21,13 +22,14 @@ _MISSING: Final = object()
 
 # -- attributes ---------------------------------------------------------------------------------------------------
 def attribute(value: Any, name: str) -> Any:
-    """``value.name``. Raises ``AttributeError`` in Python's words."""
+    """``value.name``. Raises ``NotAvailable``, or ``AttributeError`` in Python's words."""
     if isinstance(value, Tensor):
         return _tensor_attribute(value, name)
     if isinstance(value, Module):
         return module_attribute(value, name)
     found = _plain_attribute(value, name)
     if found is _MISSING:
+        pytorch.refuse_attribute(value, name)
         raise PythonError(AttributeError, f"'{type_name(value)}' object has no attribute '{name}'")
     return found
 
@@ -35,9 +37,10 @@ def attribute(value: Any, name: str) -> Any:
 def _tensor_attribute(tensor: Tensor, name: str) -> object:
     getter = registry.attribute(name)
     if getter is not None:
-        return getter(tensor)
+        return calls.call(getter, (tensor,), {}, name)
     method = registry.method(name)
     if method is None:
+        pytorch.refuse_attribute(tensor, name)
         raise PythonError(AttributeError, f"'{type_name(tensor)}' object has no attribute '{name}'")
     return Routine(name, partial(method, tensor), engine=True, owner=tensor)
 
@@ -68,12 +71,13 @@ _SETTERS: Final[dict[str, Callable[[Tensor, Any], object]]] = {
 def set_attribute(value: Any, name: str, new: Any) -> None:
     """``value.name = new``, for the few attributes of tensors that programs may set."""
     if isinstance(value, Tensor) and name in _SETTERS:
-        _SETTERS[name](value, new)
+        calls.call(_SETTERS[name], (value, new), {}, "__setattr__")
     elif isinstance(value, Tensor) and registry.attribute(name) is not None:
         raise PythonError(AttributeError, f"attribute '{name}' of 'torch._C.TensorBase' objects is not writable")
     elif isinstance(value, Tensor) and registry.method(name) is not None:
         raise PythonError(AttributeError, f"'{type_name(value)}' object attribute '{name}' is read-only")
     else:
+        pytorch.refuse_attribute(value, name)
         raise PythonError(AttributeError, f"'{type_name(value)}' object has no attribute '{name}'")
 
 

@@ -25,7 +25,7 @@ import numpy as np
 
 from engine import dtypes
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, DimensionError, OpError
+from engine.errors import ArgumentTypeError, DimensionError, OpError, UnexpectedArgumentError
 from engine.tensor import Tensor
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -191,7 +191,7 @@ class Signature:
     def _place(self, name: str, given: int) -> int:
         param = self._by_name.get(name) or self._by_name.get(_ALIASES.get(name, ""))
         if param is None:
-            raise ArgumentTypeError(f"{self.name}() got an unexpected keyword argument '{name}'")
+            raise UnexpectedArgumentError(self.name, name)
         if param.index < given and not param.keyword_only:
             raise ArgumentTypeError(f"{self.name}() got multiple values for argument '{name}'")
         return param.index
