@@ -16,11 +16,11 @@ from engine import tensor as tensors  # noqa: F401 - torch.tensor is a function,
 from engine.autograd import tape as tape
 from engine.named_results import NamedResult as NamedResult
 from engine.named_results import named_result as named_result
-from engine.surface import calls as calls
 from engine.surface import functional as functional
 from engine.surface import methods as methods
 from engine.surface import namespaces
 from engine.surface import optim as _optim  # noqa: F401 - enters the optimisers
+from engine.surface import refusals as refusals
 from engine.tensor import Tensor as Tensor
 
 if TYPE_CHECKING:

@@ -37,7 +37,7 @@ ENGINE = (
     ("plan.plan",),
     ("plan",),
     ("forward", "ops"),
-    ("surface.calls", "surface.functional", "surface.methods", "surface.optim"),
+    ("surface.functional", "surface.methods", "surface.optim", "surface.refusals"),
     ("surface.namespaces",),
     ("__init__",),
 )

@@ -19,7 +19,7 @@ import numpy as np
 from app.limits import LimitError
 from app.program.failures import PythonError, python, reraise
 from app.program.tree import Expression
-from engine import Tensor, calls, dtypes, methods, modes, tape, tensors
+from engine import Tensor, dtypes, methods, modes, refusals, tape, tensors
 
 INTEGER_BITS: Final = 2**16
 LIST_ITEMS: Final = 10**6
@@ -271,7 +271,7 @@ def get_item(value: Any, index: Any) -> Any:
     if isinstance(value, (list, tuple, dict, str, range)):
         return python(operator.getitem, value, bounded(index))
     if isinstance(value, Tensor):
-        return calls.call(operator.getitem, (value, bounded(index)), {}, "__getitem__")
+        return refusals.call(operator.getitem, (value, bounded(index)), {}, "__getitem__")
     if isinstance(value, np.ndarray) and _is_basic(index):
         return python(operator.getitem, value, index)
     raise PythonError(TypeError, f"'{type_name(value)}' object is not subscriptable")
@@ -285,7 +285,7 @@ def _is_basic(index: object) -> bool:
 def set_item(container: Any, index: Any, value: Any) -> None:
     """``container[index] = value``."""
     if isinstance(container, Tensor):
-        calls.call(operator.setitem, (container, bounded(index), value), {}, "__setitem__")
+        refusals.call(operator.setitem, (container, bounded(index), value), {}, "__setitem__")
     elif isinstance(container, (list, dict)):
         modes.touch(container)
         python(operator.setitem, container, bounded(index), value)

@@ -22,7 +22,7 @@ from app.program.from_nodes import check_references
 from app.program.tree import Expression, GraphError, Place, Program, Statement, quoted
 from app.program.values import attribute, set_attribute
 from app.wire.arrays import ArrayError, ArrayTooLarge, decode_tensor
-from engine import Tensor, calls, dtypes, errors, modes
+from engine import Tensor, dtypes, errors, modes, refusals
 
 Scope = dict[str, Any]
 
@@ -295,7 +295,7 @@ class Interpreter:
         if isinstance(function, Routine):
             if function.engine:
                 args, kwargs = self.for_engine(args, kwargs)
-                return calls.call(function.function, args, kwargs, names.path_of(function))
+                return refusals.call(function.function, args, kwargs, names.path_of(function))
             if "key" in kwargs:
                 kwargs["key"] = self._adapted(kwargs["key"])
             return charged(python(function.function, *args, **kwargs))
@@ -340,7 +340,7 @@ class Interpreter:
             for one in expression.args
         ]
         kwargs = {name: self._adapted(self.evaluate(argument, scope)) for name, argument in expression.kwargs}
-        return calls.call(function, args, kwargs, expression.op)
+        return refusals.call(function, args, kwargs, expression.op)
 
     def print(self, *values: Any, sep: Any = None, end: Any = None, **others: Any) -> None:
         """One text a call, without the newline at its end."""

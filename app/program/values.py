@@ -13,7 +13,7 @@ from app.program.failures import PythonError
 from app.program.from_nodes import parse_reference
 from app.program.names import module_attribute, object_attribute
 from app.program.tree import Attribute, Constant, Expression, GraphError, Name, Subscript
-from engine import Tensor, calls, dtypes, errors, methods, registry, tape
+from engine import Tensor, dtypes, errors, methods, refusals, registry, tape
 
 EncodeTensor = Callable[[Tensor], object]
 VALUE_DEPTH: Final = 32
@@ -37,7 +37,7 @@ def attribute(value: Any, name: str) -> Any:
 def _tensor_attribute(tensor: Tensor, name: str) -> object:
     getter = registry.attribute(name)
     if getter is not None:
-        return calls.call(getter, (tensor,), {}, name)
+        return refusals.call(getter, (tensor,), {}, name)
     method = registry.method(name)
     if method is None:
         pytorch.refuse_attribute(tensor, name)
@@ -71,7 +71,7 @@ _SETTERS: Final[dict[str, Callable[[Tensor, Any], object]]] = {
 def set_attribute(value: Any, name: str, new: Any) -> None:
     """``value.name = new``, for the few attributes of tensors that programs may set."""
     if isinstance(value, Tensor) and name in _SETTERS:
-        calls.call(_SETTERS[name], (value, new), {}, "__setattr__")
+        refusals.call(_SETTERS[name], (value, new), {}, "__setattr__")
     elif isinstance(value, Tensor) and registry.attribute(name) is not None:
         raise PythonError(AttributeError, f"attribute '{name}' of 'torch._C.TensorBase' objects is not writable")
     elif isinstance(value, Tensor) and registry.method(name) is not None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import engine
-from engine import calls, errors, registry
+from engine import errors, refusals, registry
 
 Engine: Any = engine
 
@@ -28,7 +28,7 @@ Engine: Any = engine
 def test_wrong_arguments_are_told_in_pytorchs_words(name: str, args: Any, kwargs: Any, text: str) -> None:
     given = [Engine.ones(2, 3) if value == "ones" else value for value in args]
     with pytest.raises(errors.ArgumentTypeError) as caught:
-        calls.call(registry.function(name) or print, given, kwargs, name)
+        refusals.call(registry.function(name) or print, given, kwargs, name)
     assert (str(caught.value), caught.value.op) == (text, name)
 
 
@@ -37,11 +37,11 @@ def test_what_the_arguments_do_not_explain_is_left_alone() -> None:
         raise KeyError("ours")
 
     with pytest.raises(KeyError):
-        calls.call(broken, [1], {"dim": 2}, "broken")
+        refusals.call(broken, [1], {"dim": 2}, "broken")
     with pytest.raises(
         errors.ArgumentTypeError, match=r"^broken\(\): argument 'dim' \(position 2\) must be int, not str"
     ):
-        calls.call(broken, [1], {"dim": "a"}, "broken")
+        refusals.call(broken, [1], {"dim": "a"}, "broken")
 
 
 def test_what_a_callback_raises_passes_through() -> None:
@@ -51,4 +51,4 @@ def test_what_a_callback_raises_passes_through() -> None:
         raise Stop
 
     with pytest.raises(Stop):
-        calls.call(Engine.autograd.functional.jacobian, [stop, Engine.ones(2)], {}, "autograd.functional.jacobian")
+        refusals.call(Engine.autograd.functional.jacobian, [stop, Engine.ones(2)], {}, "autograd.functional.jacobian")
