@@ -36,11 +36,14 @@ class InvalidRequest(ServiceError):
 
 
 class CallError(ServiceError):
-    """A call outside of a program that PyTorch would refuse, in its words; ``place`` is the field that asked."""
+    """A call outside of a program that PyTorch would refuse, in its words.
 
-    def __init__(self, detail: str, exception: str, place: Place) -> None:
+    ``op`` is what was called, ``place`` the field that asked.
+    """
+
+    def __init__(self, detail: str, exception: str, op: str, place: Place) -> None:
         super().__init__(detail)
-        self.exception, self.place = exception, place
+        self.exception, self.op, self.place = exception, op, place
 
 
 class Unauthorized(ServiceError):

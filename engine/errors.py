@@ -4,6 +4,7 @@
       OpError                      also RuntimeError: an op or the tape cannot do what was asked
         LinAlgError                a factorisation that does not exist (singular, not positive definite)
       ArgumentTypeError            also TypeError: an argument of the wrong kind, number or name
+        UnexpectedArgumentError    an argument by a name that the op does not know
       ArgumentValueError           also ValueError: an argument of the right kind with an impossible value
       DimensionError               also IndexError: a dimension or an index out of range
       MissingAttributeError        also AttributeError: no such attribute, or one that cannot be set
@@ -18,9 +19,13 @@ from __future__ import annotations
 
 
 class EngineError(Exception):
-    """Base of all that the engine refuses. ``exception`` is the class name PyTorch raises."""
+    """Base of all that the engine refuses.
+
+    ``exception`` is the class name PyTorch raises, ``op`` what the program called, where that is known.
+    """
 
     exception = "RuntimeError"
+    op: str | None = None
 
 
 class OpError(EngineError, RuntimeError):
@@ -37,6 +42,14 @@ class ArgumentTypeError(EngineError, TypeError):
     """An argument of the wrong kind, too many or too few of them, or an unknown name."""
 
     exception = "TypeError"
+
+
+class UnexpectedArgumentError(ArgumentTypeError):
+    """``function`` takes no argument of the name ``argument``."""
+
+    def __init__(self, function: str, argument: str) -> None:
+        super().__init__(f"{function}() got an unexpected keyword argument '{argument}'")
+        self.argument = argument
 
 
 class ArgumentValueError(EngineError, ValueError):

@@ -37,7 +37,7 @@ ENGINE = (
     ("plan.plan",),
     ("plan",),
     ("ops",),
-    ("surface.functional", "surface.methods", "surface.optim"),
+    ("surface.functional", "surface.methods", "surface.optim", "surface.refusals"),
     ("surface.namespaces",),
     ("__init__",),
 )
@@ -46,7 +46,8 @@ APP = (
     ("settings",),
     ("stores", "wire"),
     ("errors",),
-    ("program.operators", "program.tree"),
+    ("program.failures", "program.tree"),
+    ("program.operators", "program.pytorch"),
     ("program.builtins", "program.from_code", "program.from_nodes"),
     ("program.names",),
     ("program.values",),

@@ -163,7 +163,7 @@ def sweep(
     except MemoryError:
         raise
     except errors.EngineError as error:
-        raise CallError(str(error), error.exception, ("backward",)) from error
+        raise CallError(str(error), error.exception, "backward", ("backward",)) from error
 
 
 def _gradient(root: Root, limits: Limits, place: Place) -> Tensor | None:

@@ -22,6 +22,7 @@ from starlette.requests import ClientDisconnect
 from app import errors
 from app.limits import OverLimit, plain, unit_of
 from app.program.interpret import ProgramError
+from app.program.pytorch import NotAvailable
 from app.program.tree import GraphError
 from app.stores.base import StoreError
 from app.wire import arrays, codec
@@ -82,14 +83,19 @@ def _where(error: Any) -> Facts:
 
 def _program(error: Any) -> Facts:
     facts: Facts = {"detail": error.detail, **_where(error)}
-    if error.exception is not None:
-        facts["exception"] = error.exception
+    for name in ("op", "exception"):
+        if getattr(error, name) is not None:
+            facts[name] = getattr(error, name)
     prints = getattr(error, "prints", None)
     return {**facts, "prints": list(prints)} if prints else facts
 
 
 def _call(error: errors.CallError) -> Facts:
-    return {"exception": error.exception, "errors": [{"loc": list(error.place), "msg": "PyTorch refuses this"}]}
+    return {
+        "op": error.op,
+        "exception": error.exception,
+        "errors": [{"loc": list(error.place), "msg": "PyTorch refuses this"}],
+    }
 
 
 def _request(error: errors.InvalidRequest) -> Facts:
@@ -141,6 +147,7 @@ TABLE: Final[dict[type[Exception], Kind]] = {
     codec.CodecError: Kind(422, "unwritable-answer", "The answer cannot be written"),
     arrays.ArrayError: Kind(422, "invalid-tensor", "Not a tensor", _place),
     GraphError: Kind(422, "invalid-program", "Not a program of this service", _program),
+    NotAvailable: Kind(422, "not-available", "PyTorch has this, this service has not", _program),
     ProgramError: Kind(422, "refused", "PyTorch would refuse this program", _program),
     OverLimit: Kind(413, "over-limit", "Over a limit", _limit),
     MemoryError: Kind(413, "out-of-memory", "Not enough memory", lambda error: {"detail": "not enough memory"}),

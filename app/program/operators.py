@@ -7,6 +7,8 @@ import operator
 from collections.abc import Callable
 from typing import Any, Final
 
+from app.program.failures import reraise
+
 _BINARY: Final[tuple[tuple[str, str, type[ast.AST]], ...]] = (
     ("+", "add", ast.Add), ("-", "sub", ast.Sub), ("*", "mul", ast.Mult), ("/", "truediv", ast.Div),
     ("//", "floordiv", ast.FloorDiv), ("%", "mod", ast.Mod), ("**", "pow", ast.Pow), ("@", "matmul", ast.MatMult),
@@ -20,9 +22,16 @@ _COMPARISON: Final[tuple[tuple[str, type[ast.AST], Callable[[Any, Any], Any]], .
     ("==", ast.Eq, operator.eq), ("!=", ast.NotEq, operator.ne), ("<", ast.Lt, operator.lt),
     ("<=", ast.LtE, operator.le), (">", ast.Gt, operator.gt), (">=", ast.GtE, operator.ge),
     ("is", ast.Is, operator.is_), ("is not", ast.IsNot, operator.is_not),
-    ("in", ast.In, lambda item, container: operator.contains(container, item)),
-    ("not in", ast.NotIn, lambda item, container: not operator.contains(container, item)),
+    ("in", ast.In, lambda item, container: _contains(container, item)),
+    ("not in", ast.NotIn, lambda item, container: not _contains(container, item)),
 )  # fmt: skip
+
+
+def _contains(container: Any, item: Any) -> bool:
+    try:
+        return operator.contains(container, item)
+    except Exception as error:
+        reraise(error, "__contains__")
 
 
 def _function(name: str) -> Callable[..., Any]:

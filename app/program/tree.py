@@ -44,6 +44,7 @@ class GraphError(Exception):
         self.line = line
         self.column = column
         self.exception = exception
+        self.op: str | None = None  # the one that there is not
 
 
 class Place(msgspec.Struct, frozen=True):

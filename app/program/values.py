@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+from app.program import pytorch
 from app.program.builtins import ATTRIBUTES, Module, Routine, bounded, get_item, type_name
+from app.program.failures import PythonError
 from app.program.from_nodes import parse_reference
 from app.program.names import module_attribute, object_attribute
 from app.program.tree import Attribute, Constant, Expression, GraphError, Name, Subscript
-from engine import Tensor, dtypes, methods, registry, tape
+from engine import Tensor, dtypes, errors, methods, refusals, registry, tape
 
 EncodeTensor = Callable[[Tensor], object]
 VALUE_DEPTH: Final = 32
@@ -20,24 +22,26 @@ _MISSING: Final = object()
 
 # -- attributes ---------------------------------------------------------------------------------------------------
 def attribute(value: Any, name: str) -> Any:
-    """``value.name``. Raises ``AttributeError`` in Python's words."""
+    """``value.name``. Raises ``NotAvailable``, or ``AttributeError`` in Python's words."""
     if isinstance(value, Tensor):
         return _tensor_attribute(value, name)
     if isinstance(value, Module):
         return module_attribute(value, name)
     found = _plain_attribute(value, name)
     if found is _MISSING:
-        raise AttributeError(f"'{type_name(value)}' object has no attribute '{name}'")
+        pytorch.refuse_attribute(value, name)
+        raise PythonError(AttributeError, f"'{type_name(value)}' object has no attribute '{name}'")
     return found
 
 
 def _tensor_attribute(tensor: Tensor, name: str) -> object:
     getter = registry.attribute(name)
     if getter is not None:
-        return getter(tensor)
+        return refusals.call(getter, (tensor,), {}, name)
     method = registry.method(name)
     if method is None:
-        raise AttributeError(f"'{type_name(tensor)}' object has no attribute '{name}'")
+        pytorch.refuse_attribute(tensor, name)
+        raise PythonError(AttributeError, f"'{type_name(tensor)}' object has no attribute '{name}'")
     return Routine(name, partial(method, tensor), engine=True, owner=tensor)
 
 
@@ -53,7 +57,7 @@ def _plain_attribute(value: Any, name: str) -> object:
 
 def _set_requires_grad(tensor: Tensor, flag: object) -> None:
     if not isinstance(flag, bool):
-        raise RuntimeError("requires_grad must be a bool")
+        raise PythonError(RuntimeError, "requires_grad must be a bool")
     tensor.requires_grad_(flag)
 
 
@@ -67,13 +71,14 @@ _SETTERS: Final[dict[str, Callable[[Tensor, Any], object]]] = {
 def set_attribute(value: Any, name: str, new: Any) -> None:
     """``value.name = new``, for the few attributes of tensors that programs may set."""
     if isinstance(value, Tensor) and name in _SETTERS:
-        _SETTERS[name](value, new)
+        refusals.call(_SETTERS[name], (value, new), {}, "__setattr__")
     elif isinstance(value, Tensor) and registry.attribute(name) is not None:
-        raise AttributeError(f"attribute '{name}' of 'torch._C.TensorBase' objects is not writable")
+        raise PythonError(AttributeError, f"attribute '{name}' of 'torch._C.TensorBase' objects is not writable")
     elif isinstance(value, Tensor) and registry.method(name) is not None:
-        raise AttributeError(f"'{type_name(value)}' object attribute '{name}' is read-only")
+        raise PythonError(AttributeError, f"'{type_name(value)}' object attribute '{name}' is read-only")
     else:
-        raise AttributeError(f"'{type_name(value)}' object has no attribute '{name}'")
+        pytorch.refuse_attribute(value, name)
+        raise PythonError(AttributeError, f"'{type_name(value)}' object has no attribute '{name}'")
 
 
 # -- dotted names -------------------------------------------------------------------------------------------------
@@ -83,7 +88,7 @@ def lookup(namespace: Mapping[str, object], name: str) -> Any:
         return namespace[name]
     try:
         return _follow(namespace, parse_reference(name))
-    except (GraphError, AttributeError, LookupError, TypeError):
+    except (GraphError, LookupError, PythonError, errors.EngineError):
         raise LookupError(name) from None
 
 

@@ -21,7 +21,6 @@ import msgspec
 
 from app.errors import Gone, InvalidRequest, NotFound, Overloaded, VersionConflict
 from app.limits import Limits, OverLimit
-from app.program.interpret import REFUSALS
 from app.program.tree import is_name
 from app.sessions import schema
 from app.sessions.idempotency import Key, Replies, answer_for
@@ -40,7 +39,9 @@ Description = dict[str, Any]  # of a session, for its owner
 _CURSOR: Final = re.compile(r"(\d{1,12}\.\d{1,9})_([\w-]{1,64})", re.ASCII)
 _ID: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 RENEWAL: Final = 0.05  # reading renews a session's time when this part of it is over
-_UNSOUND: Final = (*REFUSALS, NotStorable)
+_UNSOUND: Final = (
+    ArithmeticError, AttributeError, LookupError, NameError, NotStorable, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 PAUSE_S: Final = 0.02  # the longest wait of a loser before it begins again, at first
 
 log = logging.getLogger("gradserve")

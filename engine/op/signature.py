@@ -25,7 +25,7 @@ import numpy as np
 
 from engine import dtypes
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, DimensionError, OpError
+from engine.errors import ArgumentTypeError, DimensionError, OpError, UnexpectedArgumentError
 from engine.tensor import Tensor
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -43,6 +43,7 @@ TENSOR_KINDS = ("Array", "Index", "Mask", "Arrays")
 _ALIASES = {"self": "input", "axis": "dim", "keepdims": "keepdim", "x": "input", "dims": "dim", "dim": "dims"}
 _INTEGERS = {int}
 _REQUIRED = inspect.Parameter.empty
+ANY_RANK = 2**31  # of a tensor whose rank is not known: every dimension is one of it
 
 
 def wrap_dim(dim: int, ndim: int) -> int:
@@ -109,6 +110,14 @@ class Param:
                 raise
             raise self._reject_static(op_name, value) from None
 
+    def check(self, op_name: str, value: Any, ndim: int) -> None:
+        """Raise if ``value`` is none that this parameter takes, for an op that has not looked at it."""
+        if value is None and self.optional:
+            return
+        if self.kind == "Tensor" and not self.variadic and not isinstance(value, Tensor):
+            raise self.reject(op_name, "Tensor", value)
+        self.static(op_name, value, ndim)
+
     def _reject_static(self, op_name: str, value: Any) -> ArgumentTypeError:
         expected = _EXPECTED.get(self.kind, self.kind)
         if not isinstance(value, list | tuple) or self.convert is not _size:
@@ -166,6 +175,14 @@ class Signature:
         missing = next((place for place, value in enumerate(args) if value is _REQUIRED), len(args))
         return self.bind(args[:missing], kwargs)
 
+    def refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise what is wrong with the number, the names or the types of these arguments, if anything is."""
+        values = self.bind(args, kwargs)
+        rank = next((value.array.ndim for value in values if isinstance(value, Tensor)), ANY_RANK)
+        for param in self.params:
+            if values[param.index] is not param.default:
+                param.check(self.name, values[param.index], rank)
+
     def _gather(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Separate arguments of a variadic parameter as one tuple."""
         for param in self.params:
@@ -179,7 +196,7 @@ class Signature:
     def _place(self, name: str, given: int) -> int:
         param = self._by_name.get(name) or self._by_name.get(_ALIASES.get(name, ""))
         if param is None:
-            raise ArgumentTypeError(f"{self.name}() got an unexpected keyword argument '{name}'")
+            raise UnexpectedArgumentError(self.name, name)
         if param.index < given and not param.keyword_only:
             raise ArgumentTypeError(f"{self.name}() got multiple values for argument '{name}'")
         return param.index

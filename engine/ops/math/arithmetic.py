@@ -116,7 +116,7 @@ def _zero_inplace(input: Tensor) -> Tensor:
     return zero.inplace(input)
 
 
-@composite
+@composite(function=False)
 def contiguous(input: Tensor) -> Tensor:
     """The tensor itself if it is C-contiguous, else a copy that is."""
     return input if input.array.flags.c_contiguous else clone_contiguous(input)

@@ -249,7 +249,7 @@ def _listed(dims: Any) -> list[int]:
     return [dims] if isinstance(dims, int) else list(dims)
 
 
-@primitive(view=True, grows=lambda input, size: prod(expanded_size(input, size)))
+@primitive(view=True, function=False, grows=lambda input, size: prod(expanded_size(input, size)))
 def expand(input: Array, size: Extents) -> Array:
     """Dimensions of extent 1 repeated to ``size`` without copying; ``-1`` keeps an extent."""
     if input.shape == size:

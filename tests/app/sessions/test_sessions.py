@@ -171,6 +171,26 @@ def test_a_change_that_pytorch_refuses_is_refused(client: Client, changes: Any, 
     assert version(client, sid) == 1
 
 
+NOT_REAL = "data set to a tensor that requires gradients must be floating point or complex dtype"
+
+
+@pytest.mark.xfail(reason="the engine's setter takes any dtype yet")
+@pytest.mark.parametrize("dtype", ["int64", "bool"])
+def test_a_leaf_that_requires_grad_takes_no_data_without_gradients(client: Client, dtype: str) -> None:
+    sid = client.open()
+    client("PUT", url(sid, "/tensors/x"), json=LEAF)
+    changes = {"data": {"data": [1, 0], "dtype": dtype}, "requires_grad": False}
+    answer = client("PATCH", url(sid, "/tensors/x"), json=changes)
+    problem = answer.json()
+    assert (answer.status_code, problem["type"], problem["detail"]) == (422, "/problems/refused", NOT_REAL)
+    assert problem["exception"] == "RuntimeError"
+    kept = client("GET", url(sid, "/tensors/x")).json()
+    assert (kept["data"], kept["dtype"], kept["requires_grad"]) == (LEAF["data"], "float32", True)
+    code = f"x.data = torch.tensor([1, 0], dtype=torch.{dtype})"
+    again = client("POST", url(sid, "/run"), json={"code": code}).json()
+    assert again["detail"] == NOT_REAL
+
+
 def test_elements_and_attributes_have_names_too(client: Client) -> None:
     sid = client.open()
     client.run(sid, inputs={"x": LEAF}, nodes=[SQUARE], backward=[{"tensor": "y", "gradient": ONES}])
