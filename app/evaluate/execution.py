@@ -212,7 +212,7 @@ def record_with_grad(tensor: Tensor, encoding: Encoding) -> dict[str, Any]:
 
 def encode_grad(tensor: Tensor, encoding: Encoding) -> dict[str, Any] | None:
     """Return the record of ``tensor.grad``, or ``None``."""
-    return None if tensor.grad is None else encode_tensor(tensor.grad, encoding, qualified=True)
+    return None if tensor._grad is None else encode_tensor(tensor._grad, encoding, qualified=True)
 
 
 class _Clock:

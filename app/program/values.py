@@ -13,7 +13,7 @@ from app.program.failures import PythonError
 from app.program.from_nodes import parse_reference
 from app.program.names import module_attribute, object_attribute
 from app.program.tree import Attribute, Constant, Expression, GraphError, Name, Subscript
-from engine import Tensor, dtypes, errors, methods, refusals, registry, tape
+from engine import Tensor, dtypes, errors, refusals, registry, tape
 
 EncodeTensor = Callable[[Tensor], object]
 VALUE_DEPTH: Final = 32
@@ -55,23 +55,13 @@ def _plain_attribute(value: Any, name: str) -> object:
     return object_attribute(value, name, _MISSING)
 
 
-def _set_requires_grad(tensor: Tensor, flag: object) -> None:
-    if not isinstance(flag, bool):
-        raise PythonError(RuntimeError, "requires_grad must be a bool")
-    tensor.requires_grad_(flag)
-
-
-_SETTERS: Final[dict[str, Callable[[Tensor, Any], object]]] = {
-    "grad": methods.set_grad,
-    "data": methods.set_data,
-    "requires_grad": _set_requires_grad,
-}
+_SETTABLE: Final = frozenset({"data", "grad", "requires_grad"})
 
 
 def set_attribute(value: Any, name: str, new: Any) -> None:
     """``value.name = new``, for the few attributes of tensors that programs may set."""
-    if isinstance(value, Tensor) and name in _SETTERS:
-        refusals.call(_SETTERS[name], (value, new), {}, "__setattr__")
+    if isinstance(value, Tensor) and name in _SETTABLE:
+        refusals.call(setattr, (value, name, new), {}, "__setattr__")
     elif isinstance(value, Tensor) and registry.attribute(name) is not None:
         raise PythonError(AttributeError, f"attribute '{name}' of 'torch._C.TensorBase' objects is not writable")
     elif isinstance(value, Tensor) and registry.method(name) is not None:

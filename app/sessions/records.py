@@ -33,7 +33,8 @@ Saved = tape.Saved
 Bytes = np.ndarray[Any, Any]
 Names = dict[str, Any]
 
-NOTES: Final = (None, tensors.MULTIPLE, tensors.AMBIGUOUS)  # by identity: the engine tells them apart so
+# By identity: the engine tells them apart so.
+NOTES: Final = (None, tensors.MULTIPLE, tensors.NO_GRAD, tensors.INFERENCE_MODE)
 PLAIN: Final = frozenset({type(None), bool, str, float, bytes})  # what msgpack has
 _MISSING: Final = object()
 
@@ -221,7 +222,7 @@ class Writer:
             tensor._requires_grad,
             self._optional(tensor.node),
             tensor.output_nr,
-            self._optional(tensor.grad),
+            self._optional(tensor._grad),
             self._optional(tensor.base),
             tensor.seen_version,
             tensor.retains_grad,
@@ -440,7 +441,7 @@ class Reader:
         tensor.array, tensor.storage = self._shown(one.layout, storage), storage
         tensor._requires_grad = one.requires_grad
         tensor.node, tensor.output_nr = self._optional(Node, one.node), one.output_nr
-        tensor.grad, tensor.base = self._optional(Tensor, one.grad), self._optional(Tensor, one.base)
+        tensor._grad, tensor.base = self._optional(Tensor, one.grad), self._optional(Tensor, one.base)
         for name in ("seen_version", "retains_grad", "inference", "weak"):
             setattr(tensor, name, getattr(one, name))
         tensor.view_note = NOTES[one.note]

@@ -42,7 +42,7 @@ class Session:
         """Sweep from one tensor; the grads of the leaves it reached, by name."""
         roots = [Root(tensor=request.tensor, gradient=request.gradient)]
         inputs = self._inputs(request.inputs)
-        before = {name: tensor.grad for name, tensor in self._tensors()}
+        before = {name: tensor._grad for name, tensor in self._tensors()}
         sweep(roots, self.namespace, self.limits, request.retain_graph, request.create_graph, inputs)
         reached = self._reached(request, before)
         grads = {name: encode_grad(tensor, encoding) for name, tensor in reached.items()}
@@ -63,7 +63,7 @@ class Session:
         return {
             name: tensor
             for name, tensor in self._tensors()
-            if tensor.grad is not None and (tensor.grad is not before[name] or tensor.requires_grad)
+            if tensor._grad is not None and (tensor._grad is not before[name] or tensor.requires_grad)
         }
 
     def zero_grad(self, request: ZeroGradRequest) -> dict[str, Any]:
@@ -74,7 +74,7 @@ class Session:
             tensors = {
                 name: tensor_named(name, self.namespace, ("tensors", i)) for i, name in enumerate(request.tensors)
             }
-        reset = [name for name, tensor in tensors.items() if tensor.grad is not None]
+        reset = [name for name, tensor in tensors.items() if tensor._grad is not None]
         nodes = [node for name in reset for node in _reset_nodes(name, request.set_to_none)]
         perform([{"no_grad": nodes}], self.namespace, self.limits)
         return {"zeroed": len(reset)}

@@ -38,6 +38,7 @@ _TEXT = Text({
                  "narrowed", "owned", "tensors_of", "widened")
 } | {
     "asarray": np.asarray, "assign": inplace.assign, "check_result": inplace.check_result,
+    "check_target": inplace.check_target,
     "check_writable": inplace.check_writable, "current": modes.current, "edge_of": edge_of, "EngineError": EngineError,
     "FAILURES": FAILURES, "make_node": make_node, "make_tensor": make_tensor, "MISSING": MISSING, "ndarray": np.ndarray,
     "peek": modes.peek, "rebase": inplace.rebase, "reshape": inplace.reshape, "save": save,
@@ -154,6 +155,8 @@ def write_composite(op: Any, signature: Any, call: str = "return function({})") 
     """The call of a function of other ops; ``call`` says what is done with the function and its arguments."""
     form = Form(signature)
     body = form.lines()
+    if form.params and signature.name.endswith("_") and not signature.name.endswith("__"):  # in place
+        body += [f"check_target({_tuple(form.variable.values())})"]
     for param in form.params:
         if param.kind == "Tensor" and not param.variadic:
             t = form.variable[param.name]
@@ -213,6 +216,7 @@ class _Call:
             *self._operator(operator),
             "state = peek() or current()",
             *self._operands(),
+            *self._target(),
             *self._statics(),
         ]
         return _TEXT.function(self.form.header(), [*body, *self._check(), *self._compute(), *self._results()], objects)
@@ -266,6 +270,10 @@ class _Call:
             return f"max([array.ndim for array in a{first.index}], default=0)"
         return f"(0 if a{first.index} is None else a{first.index}.ndim)" if first.name in self.loose else (
             f"a{first.index}.ndim")  # fmt: skip
+
+    def _target(self) -> list[str]:
+        """What an in-place call refuses about the tensor it writes to."""
+        return []
 
     def _check(self) -> list[str]:
         if self.op.check is None:
@@ -408,7 +416,7 @@ class _Call:
 
     def _output(self) -> list[str]:
         if self.op.nature.view:
-            return ["out = view_of(t0, array, False, op.grad_fn)"]
+            return ["out = view_of(t0, array, False)"]
         same = "".join(f" or array is a{param.index}" for param in self.single)
         return [
             f"if array.base is not None{same}:", f"    array = owned(array, {self.sources})",
@@ -417,7 +425,7 @@ class _Call:
 
     def _outputs(self) -> list[str]:
         if self.op.nature.view:
-            return ["outs = tuple([view_of(t0, array, True, op.grad_fn) for array in arrays])"]
+            return ["outs = tuple([view_of(t0, array, True) for array in arrays])"]
         return [
             f"sources = {self.sources}", "outs = tuple([make_tensor(owned(array, sources)) for array in arrays])",
             "if state.inference:", "    for out in outs:", "        out.inference = True",
@@ -551,16 +559,19 @@ class _InPlaceCall(_Call):
     itself is kept as a copy. Only a saved output has the version from after the write.
     """
 
-    def _compute(self) -> list[str]:
+    def _target(self) -> list[str]:
         others = _tuple(f"{'*' if param.is_list else ''}t{param.index}" for param in self.op.tensors[1:])
+        overlap = "none" if self.op.nature.view else self.op.nature.overlap
         tracked = f"state.grad_enabled and ({self._requires_grad()})" if self.op.differentiable else "False"
-        lines = [f"tracked = {tracked}", f"check_writable(t0, tracked, {others}, {self.op.nature.overlap!r})"]
+        return [f"tracked = {tracked}", f"check_writable(t0, tracked, {others}, {overlap!r})"]
+
+    def _compute(self) -> list[str]:
         computed = super()._compute()
         if not self.op.nature.pointwise:
-            return lines + computed
+            return computed
         # Before the op's own refusals counts that the result would not fit.
         values = _tuple(f"t{param.index}" for param in self.op.tensors)
-        return [*lines, "try:", *indented(computed), "except EngineError:", f"    op.check_fits({values}); raise"]
+        return ["try:", *indented(computed), "except EngineError:", f"    op.check_fits({values}); raise"]
 
     def _requires_grad(self) -> str:
         conditions = []

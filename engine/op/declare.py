@@ -32,6 +32,7 @@ class Composite(calls.Op):
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """Compute, and copy the result into the first argument."""
+        inplace.check_target((*args, *kwargs.values()))
         return inplace.overwrite(args[0], self(*args, **kwargs))
 
     def __repr__(self) -> str:

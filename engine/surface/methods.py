@@ -246,40 +246,6 @@ def _iterated(gradient: Any) -> Iterator[Any]:
         raise ArgumentTypeError(str(error)) from None
 
 
-def set_grad(self: Tensor, value: Any) -> None:
-    """Put a gradient in place, or ``None``; it must have this tensor's shape and dtype."""
-    if value is not None and not isinstance(value, Tensor):
-        raise ArgumentTypeError(
-            f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
-        )
-    if value is self:
-        raise OpError("can't assign Variable as its own grad")
-    if value is not None:
-        _check_grad(self, value)
-    modes.touch(self)
-    self.grad = value
-
-
-def _check_grad(self: Tensor, value: Tensor) -> None:
-    if value.dtype is not self.dtype:
-        raise OpError(
-            f"attempting to assign a gradient with dtype '{value.dtype.scalar_type.lower()}' to a tensor with dtype "
-            f"'{self.dtype.scalar_type.lower()}'. The gradient must match the tensor's dtype (the tensor's grad_dtype)."
-        )
-    if value.array.shape != self.array.shape:
-        raise OpError(
-            f"attempting to assign a gradient of size '{list(value.array.shape)}' to a tensor of size "
-            f"'{list(self.array.shape)}'. Please ensure that the gradient and the tensor are the same size"
-        )
-
-
-def set_data(self: Tensor, value: Any) -> None:
-    """Look at other values from now on; the place in the graph stays."""
-    if not isinstance(value, Tensor):
-        raise ArgumentTypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-    self.data = value
-
-
 def attach() -> None:
     """Give Tensor every operator, method and attribute that the registry knows."""
     for name, function in PLAIN_METHODS.items():
@@ -355,4 +321,4 @@ class Device:
         return hash("cpu")
 
 
-__all__ = ["DType", "Device", "Size", "attach", "set_data", "set_grad"]
+__all__ = ["DType", "Device", "Size", "attach"]

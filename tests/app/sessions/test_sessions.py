@@ -174,7 +174,6 @@ def test_a_change_that_pytorch_refuses_is_refused(client: Client, changes: Any, 
 NOT_REAL = "data set to a tensor that requires gradients must be floating point or complex dtype"
 
 
-@pytest.mark.xfail(reason="the engine's setter takes any dtype yet")
 @pytest.mark.parametrize("dtype", ["int64", "bool"])
 def test_a_leaf_that_requires_grad_takes_no_data_without_gradients(client: Client, dtype: str) -> None:
     sid = client.open()
