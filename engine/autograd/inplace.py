@@ -63,21 +63,24 @@ def _view_note(source: Tensor, one_of_many: bool) -> str | None:
 
 
 # -- the target ---------------------------------------------------------------------------------------------------
-def check_writable(target: Tensor, tracked: bool, others: Sequence[Any] = (), overlap: str = "partial") -> None:
+def check_writable(
+    target: Tensor, tracked: bool, others: Sequence[Any] = (), overlap: str = "partial", repeats: bool = False
+) -> None:
     """Refuse targets that must not be written to, before anything happens. Raises ``OpError``.
 
-    ``tracked``: some operand is part of a graph. ``others`` are the other operands, tensors or numbers; which overlap
-    with them is refused, ``overlap`` says (``Nature.overlap``).
+    ``tracked``: some operand is part of a graph. ``others`` are the other operands, tensors or numbers; ``overlap`` and
+    ``repeats`` say which of them, and whether the target itself, may overlap it (``engine.op.traits.Nature``).
     """
     if tracked and modes.current().grad_enabled:
         _check_history(target)
-    if overlap == "none":
+    if overlap == "same" and all(isinstance(other, Tensor) and _shows_same(target, other) for other in others):
         return
-    if overlap != "self":
+    if not repeats:
         _check_internal_overlap(target.array)
-    for other in others:
-        if isinstance(other, Tensor):
-            _check_overlap(target, other, overlap)
+    if overlap != "none":
+        for other in others:
+            if isinstance(other, Tensor):
+                _check_overlap(target, other, overlap)
 
 
 def check_target(operands: Iterable[Any]) -> None:
@@ -107,6 +110,13 @@ def _check_internal_overlap(array: np.ndarray[Any, Any]) -> None:
     for extent, step in zip(array.shape, array.strides, strict=True):
         if step == 0 and extent > 1 and array.size:
             raise OpError(OVERLAP)
+
+
+def _shows_same(target: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are the same elements of one memory."""
+    if target.storage.root is not other.storage.root or target.array.dtype is not other.array.dtype:
+        return False
+    return target.array is other.array or target.geometry == other.geometry
 
 
 def _check_overlap(target: Tensor, other: Tensor, overlap: str) -> None:

@@ -561,9 +561,10 @@ class _InPlaceCall(_Call):
 
     def _target(self) -> list[str]:
         others = _tuple(f"{'*' if param.is_list else ''}t{param.index}" for param in self.op.tensors[1:])
-        overlap = "none" if self.op.nature.view else self.op.nature.overlap
+        is_view = self.op.nature.view  # which writes nothing
+        overlap, repeats = "none" if is_view else self.op.nature.overlap, is_view or self.op.nature.repeats
         tracked = f"state.grad_enabled and ({self._requires_grad()})" if self.op.differentiable else "False"
-        return [f"tracked = {tracked}", f"check_writable(t0, tracked, {others}, {overlap!r})"]
+        return [f"tracked = {tracked}", f"check_writable(t0, tracked, {others}, {overlap!r}, {repeats})"]
 
     def _compute(self) -> list[str]:
         computed = super()._compute()

@@ -197,7 +197,7 @@ def _check_addmm(input: Tensor, mat1: Tensor, mat2: Tensor) -> None:
     _check_sum_dtypes(input, mat1, mat2)
 
 
-@primitive(total=True, check=_check_addmm, writes=True)
+@primitive(total=True, check=_check_addmm, writes=True, overlap="none")
 def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * (mat1 @ mat2)``."""
     return _plus(input, np.matmul(mat1, mat2), beta, alpha)
@@ -210,7 +210,7 @@ addmm.vjp(
 )
 
 
-@primitive(total=True, check=_check_addmv, writes=True)
+@primitive(total=True, check=_check_addmv, writes=True, overlap="none")
 def addmv(input: Array, mat: Array, vec: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * (mat @ vec)``."""
     return _plus(input, np.matmul(mat, vec), beta, alpha)
@@ -246,7 +246,7 @@ def _check_baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor) -> None:
     _check_dtypes("expected scalar type {} but found {}", batch1, batch2)
 
 
-@primitive(total=True, check=_check_baddbmm, writes=True)
+@primitive(total=True, check=_check_baddbmm, writes=True, overlap="none")
 def baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * bmm(batch1, batch2)``."""
     return _plus(input, np.matmul(batch1, batch2), beta, alpha)
@@ -264,7 +264,7 @@ def _check_addbmm(input: Tensor, batch1: Tensor, batch2: Tensor) -> None:
     _check_sum_dtypes(input, batch1, batch2)
 
 
-@primitive(total=True, check=_check_addbmm, writes=True)
+@primitive(total=True, check=_check_addbmm, writes=True, overlap="none")
 def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * bmm(batch1, batch2).sum(0)``."""
     return _plus(input, np.matmul(batch1, batch2).sum(0), beta, alpha)

@@ -58,9 +58,7 @@ def zeros_of(input: Array) -> Array:
 zeros_of.vjp(input=lambda g: g * 0)
 
 
-@primitive(
-    public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2", overlap="self", layout_only=("input",)
-)
+@primitive(public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2", repeats=True, layout_only=("input",))
 def fill_number(input: Array, value: Scalar) -> Array:
     """A number in place of every element."""
     return np.full_like(input, value)
@@ -70,7 +68,7 @@ fill_number.vjp(input=lambda g: zeros_of(g))
 
 
 @primitive(
-    public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3", overlap="self", layout_only=("input",)
+    public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3", overlap="none", layout_only=("input",)
 )
 def fill_tensor(input: Array, value: Array) -> Array:
     """The 0-d ``value`` in place of every element."""
@@ -101,7 +99,7 @@ def _fill_inplace(input: Tensor, value: Any) -> Tensor:
     return op.inplace(*chosen)
 
 
-@primitive(public=False, overlap="self", layout_only=("input",))
+@primitive(public=False, repeats=True, layout_only=("input",))
 def zero(input: Array) -> Array:
     """0 in place of every element."""
     return np.zeros_like(input)

@@ -218,7 +218,7 @@ def _check_matrices(name: str, input: Array) -> None:
         raise OpError(f"{name}: input tensor must have at least 2 dimensions")
 
 
-@primitive(linear=True, writes=True)
+@primitive(linear=True, writes=True, repeats=True)
 def tril(input: Array, diagonal: int = 0) -> Array:
     """Zeros above the given diagonal of every matrix."""
     _check_matrices("tril", input)
@@ -228,7 +228,7 @@ def tril(input: Array, diagonal: int = 0) -> Array:
 tril.vjp(input=lambda g, diagonal: ops.tril(g, diagonal))
 
 
-@primitive(linear=True, writes=True)
+@primitive(linear=True, writes=True, repeats=True)
 def triu(input: Array, diagonal: int = 0) -> Array:
     """Zeros below the given diagonal of every matrix."""
     _check_matrices("triu", input)
