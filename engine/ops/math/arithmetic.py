@@ -12,8 +12,8 @@ import numpy as np
 from engine import dtypes, ops
 from engine.dtypes import BOOL, COMPLEX, FLOATING, DType
 from engine.errors import OpError
-from engine.op import Array, Scalar, composite, overloaded, primitive
-from engine.ops.creation.factories import check_fits
+from engine.op import Array, Operand, Scalar, composite, overloaded, primitive
+from engine.ops.creation.factories import as_real, check_fits
 from engine.tensor import Tensor
 
 TWO_BOOLS = (
@@ -81,7 +81,7 @@ fill_tensor.vjp(input=lambda g: zeros_of(g), value=lambda g: g.sum())
 
 
 @overloaded(method=False, writes=False)
-def fill(input: Tensor, value: Any) -> Any:
+def fill(input: Tensor, value: Operand) -> Any:
     """``value``, a number or a 0-d tensor, in place of every element."""
     if not isinstance(value, Tensor):
         if input.dtype.opmath is input.dtype:  # 16-bit floats overflow to infinity
@@ -95,7 +95,7 @@ def fill(input: Tensor, value: Any) -> Any:
 
 
 @composite(name="fill_")
-def _fill_inplace(input: Tensor, value: Any) -> Tensor:
+def _fill_inplace(input: Tensor, value: Operand) -> Tensor:
     """Write ``value`` into every element."""
     op, chosen = fill.function(input, value)
     return op.inplace(*chosen)
@@ -232,8 +232,9 @@ def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1) 
 
 def _number(value: Any, array: Array) -> Array:
     """A number in the dtype of ``array``."""
-    check_fits(value, dtypes.of(array))
-    return np.asarray(value).astype(array.dtype)
+    dtype = dtypes.of(array)
+    check_fits(value, dtype)
+    return np.asarray(as_real(value, dtype)).astype(array.dtype)
 
 
 addcmul.vjp(

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine import dtypes, modes, ops, registry
 from engine.errors import DimensionError, OpError
-from engine.op import Array, Dim, Dims, Extents, NewDim, Size, composite, overloaded, primitive, wrap_dim
+from engine.op import Array, Dim, Dims, Extents, NewDim, Real, Size, composite, overloaded, primitive, wrap_dim
 from engine.tensor import Tensor
 
 IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
@@ -399,7 +399,7 @@ slice_dim.vjp(
 
 
 @composite
-def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+def narrow(input: Tensor, dim: int, start: Real, length: int) -> Tensor:
     """``length`` elements of dimension ``dim`` from ``start`` on."""
     shape = input.array.shape
     dim = wrap_dim(dim, len(shape)) if shape else 0
