@@ -70,7 +70,11 @@ _TYPE_NAMES = {
 def wrap_dim(dim: int, ndim: int) -> int:
     """``dim`` counted from the front. A 0-d tensor has the dimensions -1 and 0, as in PyTorch."""
     extent = max(ndim, 1)
-    if not -extent <= dim < extent:
+    try:
+        is_inside = -extent <= dim < extent
+    except TypeError:
+        raise ArgumentTypeError(f"dim must be int, not {type_name(dim)}") from None
+    if not is_inside:
         raise DimensionError(
             f"Dimension out of range (expected to be in range of [{-extent}, {extent - 1}], but got {dim})"
         )

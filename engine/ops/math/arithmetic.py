@@ -63,7 +63,7 @@ zeros_of.vjp(input=lambda g: g * 0)
 )
 def fill_number(input: Array, value: Scalar) -> Array:
     """A number in place of every element."""
-    return np.full_like(input, value)
+    return np.full_like(input, as_real(value, dtypes.of(input)))
 
 
 fill_number.vjp(input=lambda g: zeros_of(g))
@@ -74,7 +74,7 @@ fill_number.vjp(input=lambda g: zeros_of(g))
 )
 def fill_tensor(input: Array, value: Array) -> Array:
     """The 0-d ``value`` in place of every element."""
-    return np.full_like(input, value)
+    return np.full_like(input, as_real(value, dtypes.of(input)))
 
 
 fill_tensor.vjp(input=lambda g: zeros_of(g), value=lambda g: g.sum())

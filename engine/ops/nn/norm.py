@@ -417,12 +417,12 @@ def native_batch_norm(
 @composite(method=False)
 def _native_batch_norm_legit(
     input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Any, running_var: Any, training: Any,
-    momentum: Any = None, eps: Any = None,
+    momentum: float | None = None, eps: float | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """The same; without running statistics: ``(input, weight, bias, training, momentum, eps)``."""
     if momentum is None:
         running_mean, running_var, training, momentum, eps = None, None, running_mean, running_var, training
-    settings = (running_mean, running_var, training, momentum, eps)
+    settings: Any = (running_mean, running_var, training, momentum, eps)
     return _batch(batch_norm_train_legit, batch_norm_eval_legit, input, weight, bias, *settings)
 
 

@@ -531,7 +531,7 @@ def _end(geometry: Any) -> int:
 def write_strided(input: Array, src: Array, size: Size, stride: Size, storage_offset: int) -> Array:
     """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset."""
     result = np.array(input, order="C")
-    strided(result.reshape(-1), size, stride, storage_offset)[...] = src
+    strided(result.reshape(-1), size, stride, storage_offset)[...] = src.real if result.dtype.kind != "c" else src
     return result
 
 
