@@ -231,6 +231,13 @@ def as_real(value: Any, dtype: DType) -> Any:
     return value.real if isinstance(value, complex) and not dtype.is_complex else value
 
 
+def number_in(value: Any, array: Array) -> Array:
+    """A number in the dtype of ``array``; refused if it does not fit."""
+    dtype = dtypes.of(array)
+    check_fits(value, dtype)
+    return np.asarray(as_real(value, dtype)).astype(array.dtype)
+
+
 _finfo: Any = ml_dtypes.finfo  # it knows bfloat16, and has no annotations
 _LARGEST = {dtype: float(_finfo(dtype.numpy).max) for dtype in dtypes.ALL if dtype.is_floating_point}
 
@@ -451,8 +458,15 @@ def _triangle(row: int, col: int, offset: int, lower: bool) -> int:
 @primitive(public=False, grows=lambda row, col, offset, lower: 2 * _triangle(row, col, offset, lower))
 def triangle_indices(row: int, col: int, offset: int, lower: bool, dtype: DType) -> Array:
     """The places on one side of a diagonal: a row of row numbers, a row of column numbers."""
-    places = (np.tril_indices if lower else np.triu_indices)(row, offset, col)
-    return np.stack(places).astype(dtype.numpy)
+    first, last = (max(-offset, 0), row) if lower else (0, min(row, max(col - offset, 0)))
+    rows = np.arange(min(first, last), last)  # those that have any
+    edges = np.clip(rows + offset, 0, col)
+    starts, stops = (
+        (np.zeros_like(rows), np.clip(rows + offset + 1, 0, col)) if lower else (edges, np.full_like(rows, col))
+    )
+    counts = stops - starts
+    before = np.repeat(starts - (np.cumsum(counts) - counts), counts)
+    return np.stack([np.repeat(rows, counts), np.arange(len(before)) + before]).astype(dtype.numpy)
 
 
 def _checked_matrix(row: int, col: int) -> tuple[int, int]:

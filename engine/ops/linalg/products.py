@@ -10,6 +10,7 @@ import numpy as np
 from engine import dtypes, ops
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Scalar, composite, primitive, wrap_dim
+from engine.ops.creation.factories import number_in
 from engine.tensor import Tensor
 
 LENGTHS = (
@@ -167,10 +168,10 @@ def _plus(input: Array, product: Array, beta: Any, alpha: Any) -> Array:
     """``beta * input + alpha * product``; a ``beta`` of 0 leaves ``input`` out, NaN and all."""
     shape = product.shape
     _check_expands(input.shape, shape)
-    scaled = product if alpha == 1 else product * np.asarray(alpha).astype(product.dtype)
+    scaled = product if alpha == 1 else product * number_in(alpha, product)
     if beta == 0:
         return scaled
-    return np.add(input if beta == 1 else input * np.asarray(beta).astype(input.dtype), scaled)
+    return np.add(input if beta == 1 else input * number_in(beta, input), scaled)
 
 
 def _check_expands(shape: tuple[int, ...], size: tuple[int, ...]) -> None:

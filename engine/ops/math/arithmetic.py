@@ -13,7 +13,7 @@ from engine import dtypes, ops
 from engine.dtypes import BOOL, COMPLEX, FLOATING, DType
 from engine.errors import OpError
 from engine.op import Array, Operand, Scalar, composite, overloaded, primitive
-from engine.ops.creation.factories import as_real, check_fits
+from engine.ops.creation.factories import as_real, check_fits, number_in
 from engine.tensor import Tensor
 
 TWO_BOOLS = (
@@ -74,7 +74,7 @@ fill_number.vjp(input=lambda g: zeros_of(g))
 )
 def fill_tensor(input: Array, value: Array) -> Array:
     """The 0-d ``value`` in place of every element."""
-    return np.full_like(input, as_real(value, dtypes.of(input)))
+    return np.full_like(input, value if input.dtype.kind == "c" else value.real)
 
 
 fill_tensor.vjp(input=lambda g: zeros_of(g), value=lambda g: g.sum())
@@ -148,7 +148,7 @@ def _is_one(alpha: Any) -> bool:
 def _scaled(array: Array, alpha: Any) -> Array:
     """``alpha * array`` in the dtype of ``array``."""
     _check_alpha(dtypes.of(array), alpha)
-    return np.multiply(array, np.asarray(alpha).astype(array.dtype))
+    return np.multiply(array, number_in(alpha, array))
 
 
 def _check_alpha(dtype: DType, alpha: Any) -> None:
@@ -227,14 +227,7 @@ mul.vjp(input=lambda g, other: g * other.conj(), other=lambda g, input: g * inpu
 def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1) -> Array:
     """``input + value * tensor1 * tensor2``."""
     product = tensor1 * tensor2
-    return input + (product if value == 1 else _number(value, input) * product)
-
-
-def _number(value: Any, array: Array) -> Array:
-    """A number in the dtype of ``array``."""
-    dtype = dtypes.of(array)
-    check_fits(value, dtype)
-    return np.asarray(as_real(value, dtype)).astype(array.dtype)
+    return input + (product if value == 1 else number_in(value, input) * product)
 
 
 addcmul.vjp(
@@ -252,7 +245,7 @@ def _check_addcdiv(tensor1: Tensor, tensor2: Tensor) -> None:
 @primitive(pointwise=True, numbers=(), supports="bifc", kernel_name="addcdiv_cpu_out", check=_check_addcdiv)
 def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1) -> Array:
     """``input + value * tensor1 / tensor2``."""
-    return input + (tensor1 if value == 1 else _number(value, input) * tensor1) / tensor2
+    return input + (tensor1 if value == 1 else number_in(value, input) * tensor1) / tensor2
 
 
 addcdiv.vjp(
@@ -268,7 +261,7 @@ addcdiv.vjp(
 )
 def lerp_number(input: Array, end: Array, weight: Scalar) -> Array:
     """From ``input`` towards ``end`` by a number."""
-    return interpolate(input, end, _number(weight, input))
+    return interpolate(input, end, number_in(weight, input))
 
 
 lerp_number.vjp(
