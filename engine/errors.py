@@ -6,6 +6,9 @@
       ArgumentTypeError            also TypeError: an argument of the wrong kind, number or name
         UnexpectedArgumentError    an argument by a name that the op does not know
       ArgumentValueError           also ValueError: an argument of the right kind with an impossible value
+      MissingKeyError              also KeyError: a dict without an entry that is needed
+      DivisionError                also ZeroDivisionError: a number that nothing can be divided by
+      TooLargeError                also OverflowError: a number that has no integer
       DimensionError               also IndexError: a dimension or an index out of range
       MissingAttributeError        also AttributeError: no such attribute, or one that cannot be set
       UnsupportedError             also NotImplementedError: an op that does not exist for this dtype
@@ -56,6 +59,24 @@ class ArgumentValueError(EngineError, ValueError):
     """An argument of the right kind with a value that makes no sense."""
 
     exception = "ValueError"
+
+
+class MissingKeyError(EngineError, KeyError):
+    """A dict without an entry that is needed."""
+
+    exception = "KeyError"
+
+
+class DivisionError(EngineError, ZeroDivisionError):
+    """A number that nothing can be divided by."""
+
+    exception = "ZeroDivisionError"
+
+
+class TooLargeError(EngineError, OverflowError):
+    """A number that no integer is near."""
+
+    exception = "OverflowError"
 
 
 class DimensionError(EngineError, IndexError):

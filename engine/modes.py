@@ -349,7 +349,14 @@ def set_default_dtype(d: DType) -> None:
     current().default_dtype = d
 
 
-def set_printoptions(**options: Any) -> None:
-    """Change how tensors print: precision, threshold, edgeitems, linewidth, profile, sci_mode."""
+def set_printoptions(
+    precision: int | None = None, threshold: int | None = None, edgeitems: int | None = None,
+    linewidth: int | None = None, profile: str | None = None, sci_mode: bool | None = None,
+) -> None:  # fmt: skip
+    """Change how tensors print; what is not given stays, but for ``sci_mode``."""
+    for name, value in (("precision", precision), ("threshold", threshold), ("edgeitems", edgeitems),
+                        ("linewidth", linewidth)):  # fmt: skip
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ArgumentTypeError(f"set_printoptions(): {name} must be a number, not {type(value).__name__}")
     state = current()
-    state.print_options = state.print_options.updated(**options)
+    state.print_options = state.print_options.updated(precision, threshold, edgeitems, linewidth, profile, sci_mode)

@@ -67,7 +67,9 @@ class Size(tuple[int, ...]):
         return Size(part) if isinstance(index, slice) else part
 
     def __add__(self, other: Any) -> Size:
-        return Size(super().__add__(tuple(other)))
+        if not isinstance(other, tuple):
+            raise ArgumentTypeError(f"can only concatenate tuple (not {type(other).__name__}) to torch.Size")
+        return Size(super().__add__(other))
 
     def __repr__(self) -> str:
         return f"torch.Size({list(self)})"

@@ -43,11 +43,14 @@ class Routine:
     engine: bool = False
     owner: object = None
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # its owner may be a list
+
     def __repr__(self) -> str:
         return f"<built-in function {self.name.rpartition('.')[2]}>"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Function:
     """A lambda as a value: plain data, so that a session can keep it."""
 
@@ -239,6 +242,9 @@ def _refuse_arrays(*operands: object) -> None:
 # -- subscripts ---------------------------------------------------------------------------------------------------
 def get_item(value: Any, index: Any) -> Any:
     """``value[index]``."""
+    if isinstance(value, tensors.Size):
+        part = python(tuple.__getitem__, value, bounded(index))
+        return tensors.Size(part) if isinstance(index, slice) else part
     if isinstance(value, (list, tuple, str)) and isinstance(index, slice):
         return charged(python(operator.getitem, value, index))
     if isinstance(value, (list, tuple, dict, str, range)):

@@ -11,6 +11,7 @@ from engine import dtypes, registry
 TYPES: Final = {
     "Array": "Tensor", "Index": "Tensor", "Mask": "Tensor", "Arrays": "list[Tensor]", "Dim": "int", "NewDim": "int",
     "Dims": "int | list[int]", "Size": "list[int]", "Extents": "list[int]", "Scalar": "number", "DType": "dtype",
+    "Tensors": "list[Tensor]", "Operand": "Tensor | number", "Real": "Tensor | number",
 }  # fmt: skip
 KNOWN_TYPES: Final = frozenset({"int", "float", "bool", "str"})
 

@@ -299,8 +299,11 @@ class Interpreter:
             return self.print
         if isinstance(value, Routine):
             is_type = value.owner is None and value.name in builtins.PYTHON_TYPES
-            return dtypes.python_type(value.function()) if is_type else value.function
+            return dtypes.python_type(value.function()) if is_type else partial(self._called, value)
         return bounded(value)
+
+    def _called(self, routine: Routine, *args: Any, **kwargs: Any) -> Any:
+        return self.call(routine, list(args), kwargs)
 
     def apply(self, function: Function, *args: Any, **kwargs: Any) -> Any:
         """Call a lambda. Every call counts as an iteration: lambdas can call each other exponentially often."""

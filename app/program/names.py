@@ -89,7 +89,7 @@ def find_op(name: str) -> Callable[..., Any] | None:
     general = _OPERATORS.get(name)
     if method is None or general is None:
         return _on_tensor(method, name) if method is not None else general
-    return lambda *args: _operator(method, general, args)
+    return partial(_operator, method, general)
 
 
 def _on_tensor(method: Callable[..., Any], name: str) -> Callable[..., Any]:
@@ -102,9 +102,9 @@ def _on_tensor(method: Callable[..., Any], name: str) -> Callable[..., Any]:
     return call
 
 
-def _operator(method: Callable[..., Any], general: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    result = method(*args) if args and isinstance(args[0], Tensor) else NotImplemented
-    return general(*args) if result is NotImplemented else result
+def _operator(method: Callable[..., Any], general: Callable[..., Any], left: Any, right: Any) -> Any:
+    result = method(left, right) if isinstance(left, Tensor) else NotImplemented
+    return general(left, right) if result is NotImplemented else result
 
 
 # -- attributes of what the engine gives --------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
 from engine.storage import Storage
-from engine.tensor import Size, Spec, Tensor, TensorSpec, copied, forward_name, make_tensor, spec_of, weak
+from engine.tensor import Spec, Tensor, TensorSpec, copied, forward_name, make_tensor, spec_of, weak
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -596,6 +596,3 @@ def retain_grad(tensor: Tensor) -> None:
     modes.touch(tensor.grad_fn)
     tensor.retains_grad = True
     tensor.grad_fn.retained[tensor.output_nr] = weakref.ref(tensor)
-
-
-__all__ = ["Accumulate", "Edge", "Node", "Saved", "Size", "backward", "grad", "retain_grad"]

@@ -11,6 +11,12 @@ The signature of a kernel (or composite) is the schema of its op. An annotation 
     Scalar, int, float, bool, str, DType
                            static values of these types
 
+Parameters of composites, which are held against these only where a call has failed:
+
+    Tensor, Tensors        a tensor; a list of tensors, or separate ones: ``*tensors: Tensors``
+    Operand, Real          a tensor or a number; a tensor or a real number
+    Function               what can be called
+
 ``| None`` makes any of them optional. Unknown annotations are passed through as they are.
 """
 
@@ -38,6 +44,9 @@ Dims: TypeAlias = tuple[int, ...]
 Size: TypeAlias = tuple[int, ...]
 Extents: TypeAlias = tuple[int, ...]
 Scalar: TypeAlias = Any  # a Python number; which, the op says
+Tensors: TypeAlias = Any
+Operand: TypeAlias = Any
+Real: TypeAlias = Any
 
 TENSOR_KINDS = ("Array", "Index", "Mask", "Arrays")
 _ALIASES = {"self": "input", "axis": "dim", "keepdims": "keepdim", "x": "input", "dims": "dim", "dim": "dims"}
@@ -46,10 +55,26 @@ _REQUIRED = inspect.Parameter.empty
 ANY_RANK = 2**31  # of a tensor whose rank is not known: every dimension is one of it
 
 
+def type_name(value: object) -> str:
+    """The name of a value's type in PyTorch's messages."""
+    name = type(value).__name__
+    return _TYPE_NAMES.get(name, name)
+
+
+_TYPE_NAMES = {
+    "DType": "torch.dtype", "Device": "torch.device", "Generator": "torch._C.Generator", "Module": "module",
+    "Size": "torch.Size", "partial": "function",
+}  # fmt: skip
+
+
 def wrap_dim(dim: int, ndim: int) -> int:
     """``dim`` counted from the front. A 0-d tensor has the dimensions -1 and 0, as in PyTorch."""
     extent = max(ndim, 1)
-    if not -extent <= dim < extent:
+    try:
+        is_inside = -extent <= dim < extent
+    except TypeError:
+        raise ArgumentTypeError(f"dim must be int, not {type_name(dim)}") from None
+    if not is_inside:
         raise DimensionError(
             f"Dimension out of range (expected to be in range of [{-extent}, {extent - 1}], but got {dim})"
         )
@@ -94,7 +119,7 @@ class Param:
         """
         position = self.index + (not op_name.endswith("_"))
         return ArgumentTypeError(
-            f"{op_name}(): argument '{self.name}' (position {position}) must be {expected}, not {type(value).__name__}"
+            f"{op_name}(): argument '{self.name}' (position {position}) must be {expected}, not {type_name(value)}"
         )
 
     def static(self, op_name: str, value: Any, ndim: int) -> Any:
@@ -114,9 +139,26 @@ class Param:
         """Raise if ``value`` is none that this parameter takes, for an op that has not looked at it."""
         if value is None and self.optional:
             return
-        if self.kind == "Tensor" and not self.variadic and not isinstance(value, Tensor):
+        if self.kind == "Tensor" and not isinstance(value, Tensor):
             raise self.reject(op_name, "Tensor", value)
+        if self.kind == "Operand" and not isinstance(value, Tensor | int | float | complex):
+            raise self.reject(op_name, "Tensor", value)
+        if self.kind == "Real" and not isinstance(value, Tensor | int | float):
+            raise self.reject(op_name, "Tensor", value)
+        if self.kind == "Function" and not callable(value):
+            raise ArgumentTypeError(f"'{type_name(value)}' object is not callable")
+        if self.kind == "Tensors":
+            self._check_tensors(op_name, value)
         self.static(op_name, value, ndim)
+
+    def _check_tensors(self, op_name: str, value: Any) -> None:
+        if not isinstance(value, list | tuple):
+            raise self.reject(op_name, "tuple of Tensors", value)
+        for position, one in enumerate(value):
+            if not isinstance(one, Tensor):
+                raise ArgumentTypeError(
+                    f"expected Tensor as element {position} in argument {self.index}, but got {type_name(one)}"
+                )
 
     def _reject_static(self, op_name: str, value: Any) -> ArgumentTypeError:
         expected = _EXPECTED.get(self.kind, self.kind)
@@ -125,7 +167,7 @@ class Param:
         if len(value) == 1 and self.variadic:
             return self.reject(op_name, expected, value[0])
         place = next(i for i, extent in enumerate(value) if not _is_integer(extent))
-        kind = type(value[place]).__name__
+        kind = type_name(value[place])
         if place:
             return ArgumentTypeError(
                 f"{op_name}(): argument '{self.name}' failed to unpack the object at pos {place + 1} with error "

@@ -6,6 +6,7 @@ Here too the methods that are no ops: what a tensor is, its values as Python obj
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import isfinite, isnan
 from types import FunctionType
 from typing import Any
 
@@ -14,11 +15,12 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.autograd import inplace, tape
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError
+from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError, TooLargeError
 from engine.op.calls import Op
 from engine.op.primitive import InPlace, Primitive
 from engine.op.signature import wrap_dim
 from engine.printing import format_tensor
+from engine.shapes import broadcast_pair
 from engine.tensor import Parameter, Size, Tensor, read
 
 BINARY = {
@@ -158,7 +160,9 @@ def __repr__(self: Tensor) -> str:
 
 
 def __format__(self: Tensor, spec: str) -> str:
-    return format(self.item() if self.array.ndim == 0 else str(self), spec)
+    if self.array.ndim and spec:
+        raise ArgumentTypeError("unsupported format string passed to Tensor.__format__")
+    return str(self) if self.array.ndim else format(self.item(), spec)
 
 
 # -- values as Python objects -------------------------------------------------------------------------------------
@@ -207,11 +211,23 @@ def __bool__(self: Tensor) -> bool:
 
 def __float__(self: Tensor) -> float:
     _warn_of_tracked(self)
-    return float(_number(self))
+    number = _number(self)
+    if isinstance(number, complex) and number.imag:
+        raise OpError("value cannot be converted to type double without overflow")
+    return float(number.real)
 
 
 def __int__(self: Tensor) -> int:
-    return int(_number(self))
+    number = _number(self)
+    if isinstance(number, complex):
+        if number.imag:
+            raise OpError("value cannot be converted to type int64_t without overflow")
+        number = number.real
+    if isinstance(number, float) and not isfinite(number):
+        if isnan(number):
+            raise ArgumentValueError("cannot convert float NaN to integer")
+        raise TooLargeError("cannot convert float infinity to integer")
+    return int(number)
 
 
 def __complex__(self: Tensor) -> complex:
@@ -226,6 +242,10 @@ def __index__(self: Tensor) -> int:
 
 
 def __contains__(self: Tensor, element: Any) -> bool:
+    if not _operand(element):
+        raise OpError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+    if isinstance(element, Tensor):
+        broadcast_pair(self.array.shape, element.array.shape)
     return bool(np.any(read(self) == (read(element) if isinstance(element, Tensor) else element)))
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from types import MethodType
 from typing import Any, NoReturn
 
-from engine.errors import EngineError
+from engine.errors import ArgumentTypeError, ArgumentValueError, EngineError, UnexpectedArgumentError
 from engine.op.declare import Composite
 from engine.op.primitive import InPlace
 from engine.op.signature import Signature
@@ -36,6 +36,7 @@ def fail(
     try:
         if not isinstance(error, (EngineError, RecursionError)):
             _refuse(function, args, kwargs, name)
+            _refuse_itself(error)
         raise error
     except EngineError as refusal:
         refusal.op = refusal.op or name
@@ -46,7 +47,18 @@ def _refuse(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
     """Raise what is wrong with the arguments, if anything is."""
     while isinstance(function, partial):
         args, kwargs, function = (*function.args, *args), {**function.keywords, **kwargs}, function.func
-    signature_of(function, name.rpartition(".")[2]).refuse(tuple(args), dict(kwargs))
+    signature = signature_of(function, name.rpartition(".")[2])
+    signature.refuse(tuple(args), {key: value for key, value in kwargs.items() if key != "self"})
+    if "self" in kwargs:
+        raise UnexpectedArgumentError(signature.name, "self")
+
+
+def _refuse_itself(error: Exception) -> None:
+    """What the very call raised, before any code of the function ran, is about its arguments."""
+    kind = ArgumentValueError if isinstance(error, ValueError) else ArgumentTypeError
+    trace = error.__traceback__
+    if isinstance(error, TypeError | ValueError) and trace is not None and trace.tb_next is None:
+        raise kind(str(error))
 
 
 def signature_of(function: Callable[..., Any], name: str) -> Signature:

@@ -9,7 +9,7 @@ import numpy as np
 from engine import dtypes, modes, ops
 from engine.errors import OpError
 from engine.kernels.where import select
-from engine.op import Array, Mask, Scalar, composite, overloaded, primitive
+from engine.op import Array, Mask, Operand, Scalar, composite, overloaded, primitive
 from engine.ops.creation.factories import check_fits
 from engine.tensor import Tensor
 
@@ -90,7 +90,7 @@ def _check_value(value: Tensor, input: Tensor) -> None:
 
 
 @overloaded
-def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
+def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Any:
     """``input`` with ``value`` where ``mask`` holds."""
     if isinstance(value, Tensor):
         _check_value(value, input)

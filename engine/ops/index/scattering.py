@@ -11,9 +11,9 @@ import numpy as np
 
 from engine import dtypes, modes, ops, registry
 from engine.errors import ArgumentTypeError, DimensionError, OpError
-from engine.op import Array, Dim, Index, Mask, Scalar, broadcast_pair, overloaded, primitive, weak, wrap_dim
+from engine.op import Array, Dim, Index, Mask, Operand, Scalar, broadcast_pair, overloaded, primitive, weak, wrap_dim
 from engine.ops.creation.casts import converted
-from engine.ops.creation.factories import check_fits
+from engine.ops.creation.factories import check_fits, number_in
 from engine.ops.index.gathering import add_at, check_inside, flat_places, wrapped_places
 from engine.tensor import Tensor, read
 
@@ -214,7 +214,7 @@ def index_added(input: Array, dim: Dim, index: Index, source: Array, alpha: Scal
     """``input`` with ``alpha`` times the slices of ``source`` added at the positions ``index`` along ``dim``."""
     check_inside(index, dim, input.shape[dim] if input.ndim else 1)
     result = input.copy(order="K")
-    scaled = source if alpha == 1 else source * np.asarray(alpha).astype(source.dtype)
+    scaled = source if alpha == 1 else source * number_in(alpha, source)
     if input.ndim:
         np.add.at(result, slices_at(input, dim, index), scaled)
     else:
@@ -341,7 +341,7 @@ index_filled_tensor.vjp(
 
 
 @overloaded
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Any:
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand) -> Any:
     """The tensor with ``value``, a number or a 0-d tensor, in the slices at the positions ``index`` along ``dim``."""
     is_complex = value.dtype.is_complex if isinstance(value, Tensor) else isinstance(value, complex)
     if is_complex and not input.dtype.is_complex:

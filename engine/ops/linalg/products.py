@@ -9,7 +9,8 @@ import numpy as np
 
 from engine import dtypes, ops
 from engine.errors import OpError, UnsupportedError
-from engine.op import Array, Scalar, composite, primitive
+from engine.op import Array, Scalar, composite, primitive, wrap_dim
+from engine.ops.creation.factories import number_in
 from engine.tensor import Tensor
 
 LENGTHS = (
@@ -167,10 +168,10 @@ def _plus(input: Array, product: Array, beta: Any, alpha: Any) -> Array:
     """``beta * input + alpha * product``; a ``beta`` of 0 leaves ``input`` out, NaN and all."""
     shape = product.shape
     _check_expands(input.shape, shape)
-    scaled = product if alpha == 1 else product * np.asarray(alpha).astype(product.dtype)
+    scaled = product if alpha == 1 else product * number_in(alpha, product)
     if beta == 0:
         return scaled
-    return np.add(input if beta == 1 else input * np.asarray(beta).astype(input.dtype), scaled)
+    return np.add(input if beta == 1 else input * number_in(beta, input), scaled)
 
 
 def _check_expands(shape: tuple[int, ...], size: tuple[int, ...]) -> None:
@@ -358,6 +359,11 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input @ weight.T + bias``: ``(*, in), (out, in), (out,) -> (*, out)``."""
     if bias is None:
         return matmul(input, ops.t(weight))
+    if not input.array.ndim or not weight.array.ndim:
+        raise OpError(
+            "both arguments to linear need to be at least 1D, but they are "
+            f"{input.array.ndim}D and {weight.array.ndim}D"
+        )
     if input.array.ndim == 2:
         return addmm(bias, input, ops.t(weight))
     shape = input.array.shape
@@ -368,6 +374,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 @composite(name="nn.functional.bilinear")
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input1 @ weight[o] @ input2`` for every ``o``, plus ``bias``: ``(*, m), (*, n), (out, m, n) -> (*, out)``."""
+    wrap_dim(2, weight.array.ndim)
+    if weight.array.ndim != 3 or input1.array.ndim != input2.array.ndim:
+        raise OpError("number of dimensions must match")
     out, m, n = weight.array.shape
     batch = input1.array.shape[:-1]
     left = ops.reshape(input1, (prod(batch), m))

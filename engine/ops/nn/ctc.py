@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, ops
-from engine.errors import OpError, UnsupportedError
+from engine.errors import ArgumentTypeError, OpError, UnsupportedError
 from engine.kernels import ctc
-from engine.op import Array, Index, composite, primitive
+from engine.op import Array, Index, composite, primitive, type_name
 from engine.ops.nn import reduction as reductions
 from engine.tensor import Tensor, read
 
@@ -20,6 +20,14 @@ def _lengths(name: str, given: Any, batch: int) -> Tensor:
     """One length for each sample, as a tensor."""
     if isinstance(given, Tensor) and given.dtype.category > dtypes.INTEGER:
         raise OpError(f"{name} must be integral")
+    if not isinstance(given, Tensor | list | tuple):
+        raise ArgumentTypeError(f"ctc_loss(): argument '{name}' must be tuple of ints, not {type_name(given)}")
+    for position, length in enumerate(given if isinstance(given, list | tuple) else ()):
+        if not isinstance(length, int):
+            raise ArgumentTypeError(
+                f"ctc_loss(): argument '{name}' failed to unpack the object at pos {position + 1} with error "
+                f'"type must be tuple of ints,but got {type_name(length)}"'
+            )
     array = read(given) if isinstance(given, Tensor) else np.asarray(given)
     if array.size != batch:
         raise OpError(f"{name} must be of size batch_size")

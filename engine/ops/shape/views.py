@@ -9,7 +9,7 @@ import numpy as np
 
 from engine import dtypes, modes, ops, registry
 from engine.errors import DimensionError, OpError
-from engine.op import Array, Dim, Dims, Extents, NewDim, Size, composite, overloaded, primitive, wrap_dim
+from engine.op import Array, Dim, Dims, Extents, NewDim, Real, Size, composite, overloaded, primitive, wrap_dim
 from engine.tensor import Tensor
 
 IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
@@ -399,7 +399,7 @@ slice_dim.vjp(
 
 
 @composite
-def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+def narrow(input: Tensor, dim: int, start: Real, length: int) -> Tensor:
     """``length`` elements of dimension ``dim`` from ``start`` on."""
     shape = input.array.shape
     dim = wrap_dim(dim, len(shape)) if shape else 0
@@ -531,7 +531,7 @@ def _end(geometry: Any) -> int:
 def write_strided(input: Array, src: Array, size: Size, stride: Size, storage_offset: int) -> Array:
     """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset."""
     result = np.array(input, order="C")
-    strided(result.reshape(-1), size, stride, storage_offset)[...] = src
+    strided(result.reshape(-1), size, stride, storage_offset)[...] = src.real if result.dtype.kind != "c" else src
     return result
 
 

@@ -174,6 +174,8 @@ GROWING = [
     "print('a' * 999999)\nprint('a' * 999999)",
     "print('a', 'b', sep='x' * 999999, end='x' * 999999)",
     "for i in range(99999):\n    print(i)",
+    "torch.zeros(0, 2).chunk(2 ** 31)", "torch.zeros(5).tensor_split(2 ** 31)", "torch.zeros(2 ** 40, 0).unbind()",
+    "torch.zeros(2 ** 40, 0).split(1)",
 ]  # fmt: skip
 
 
