@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import dtypes, ops
 from engine.errors import ArgumentTypeError, OpError, UnsupportedError
-from engine.kernels import ctc
+from engine.kernels import label_paths
 from engine.op import Array, Index, composite, primitive, type_name
 from engine.ops.nn import reduction as reductions
 from engine.tensor import Tensor, read
@@ -70,8 +70,8 @@ def ctc_losses(
     """Minus the log-likelihood of each sample's targets."""
     if log_probs.dtype.kind != "f":
         raise UnsupportedError(f"\"ctc_loss_cpu\" not implemented for '{dtypes.of(log_probs).scalar_type}'")
-    labels = ctc.with_blanks(ctc.padded_targets(targets, target_lengths), blank)
-    return ctc.losses(ctc.forward(log_probs, labels, blank), input_lengths, target_lengths)
+    labels = label_paths.with_blanks(label_paths.padded_targets(targets, target_lengths), blank)
+    return label_paths.losses(label_paths.forward(log_probs, labels, blank), input_lengths, target_lengths)
 
 
 @primitive(public=False)
@@ -83,8 +83,8 @@ def ctc_losses_backward(
 
     As in PyTorch this is the derivative before the log_softmax that the probabilities are taken to come from.
     """
-    labels = ctc.with_blanks(ctc.padded_targets(targets, target_lengths), blank)
-    slopes, losses = ctc.gradients(log_probs, labels, input_lengths, target_lengths, blank)
+    labels = label_paths.with_blanks(label_paths.padded_targets(targets, target_lengths), blank)
+    slopes, losses = label_paths.gradients(log_probs, labels, input_lengths, target_lengths, blank)
     scaled = slopes * grad[:, None]
     return np.where(np.isinf(losses)[:, None], 0, scaled).astype(slopes.dtype) if zero_infinity else scaled
 
