@@ -8,8 +8,21 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, modes, ops, registry
-from engine.errors import DimensionError, OpError
-from engine.op import Array, Dim, Dims, Extents, NewDim, Real, Size, composite, overloaded, primitive, wrap_dim
+from engine.errors import ArgumentTypeError, DimensionError, OpError
+from engine.op import (
+    Array,
+    Dim,
+    Dims,
+    Extents,
+    NewDim,
+    Real,
+    Size,
+    composite,
+    overloaded,
+    primitive,
+    type_name,
+    wrap_dim,
+)
 from engine.tensor import Tensor
 
 IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
@@ -246,6 +259,8 @@ def movedim(input: Tensor, source: Dims, destination: Dims) -> Tensor:
 
 
 def _listed(dims: Any) -> list[int]:
+    if not isinstance(dims, int | list | tuple):
+        raise ArgumentTypeError(f"movedim(): dims must be tuple of ints, not {type_name(dims)}")
     return [dims] if isinstance(dims, int) else list(dims)
 
 
