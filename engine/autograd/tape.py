@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from engine import dtypes, modes, registry
-from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
+from engine.errors import ArgumentTypeError, ArgumentValueError, NotATensorError, OpError
 from engine.storage import Storage
 from engine.tensor import Spec, Tensor, TensorSpec, copied, forward_name, make_tensor, spec_of, weak
 
@@ -433,15 +433,15 @@ def restore(cotangent: Tensor, spec: Spec) -> Tensor:
 
 # -- what users call ----------------------------------------------------------------------------------------------
 def _as_tuple(value: Any) -> tuple[Any, ...]:
-    if isinstance(value, Tensor) or value is None:
-        return (value,)
     if not isinstance(value, Iterable):
         raise ArgumentTypeError(f"'{type(value).__name__}' object is not iterable")
-    return tuple(value)
+    return (value,) if isinstance(value, Tensor) else tuple(value)
 
 
 def _root_cotangents(tensors: tuple[Tensor, ...], given: Any) -> list[Tensor | None]:
     cotangents = list(_as_tuple(given)) if given is not None else [None] * len(tensors)
+    if not all(isinstance(tensor, Tensor) for tensor in tensors):
+        raise NotATensorError("Expected output to be a torch.Tensor")
     if len(cotangents) != len(tensors):
         raise OpError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
     return [_root_cotangent(i, t, g) for i, (t, g) in enumerate(zip(tensors, cotangents, strict=True))]
@@ -539,6 +539,8 @@ def _accumulate_captured(inputs: tuple[Tensor, ...], captured: dict[int, Tensor]
 def _wanted(inputs: tuple[Tensor, ...], refusal: str) -> dict[Edge, list[int]]:
     wanted: dict[Edge, list[int]] = {}
     for position, tensor in enumerate(inputs):
+        if not isinstance(tensor, Tensor):
+            raise OpError(f"all inputs have to be Tensors or GradientEdges, but got {type(tensor).__name__}")
         edge = edge_of(tensor)
         if edge is None:
             raise OpError(refusal)
