@@ -16,6 +16,9 @@ from engine.storage import Storage, make_storage
 
 _new = object.__new__
 
+# What makes a tensor not plain: the bits of ``Tensor.bits``.
+WEAK = 1  # a Python number given as an operand: its dtype yields to that of tensors of the same category
+
 MULTIPLE = (
     " This view is the output of a function that returns multiple views. Such functions do not allow the output views "
     "to be modified inplace. You should replace the inplace operation by an out-of-place one."
@@ -90,12 +93,12 @@ class Tensor:
     ``array`` is the view of ``storage`` that holds the values. A tensor made by a recorded op has a ``node`` and is its
     output number ``output_nr``; a leaf that requires grad has an accumulator node once it was used. ``base`` is the
     tensor whose storage a view looks into; ``seen_version`` the version of that storage when ``node`` was right.
-    ``weak`` marks a Python number given as an operand: its dtype yields to that of tensors of the same category.
+    ``bits`` say what makes a tensor not plain, so that calls have one thing to ask.
     """
 
     __slots__ = (
-        "__weakref__", "_accumulator", "_requires_grad", "array", "base", "grad", "inference", "node", "output_nr",
-        "retains_grad", "seen_version", "storage", "view_note", "weak",
+        "__weakref__", "_accumulator", "_requires_grad", "array", "base", "bits", "grad", "inference", "node",
+        "output_nr", "retains_grad", "seen_version", "storage", "view_note",
     )  # fmt: skip
     array: np.ndarray[Any, Any]
     storage: Storage
@@ -105,7 +108,7 @@ class Tensor:
     base: Tensor | None
     seen_version: int
     retains_grad: bool
-    weak: bool
+    bits: int
     inference: bool
     view_note: str | None  # why writing through this view is refused while recording
     _requires_grad: bool
@@ -184,6 +187,11 @@ class Tensor:
     @property
     def ndim(self) -> int:
         return self.array.ndim
+
+    @property
+    def is_weak(self) -> bool:
+        """Whether it stands for a Python number."""
+        return self.bits == WEAK
 
     @property
     def spec(self) -> TensorSpec:
@@ -390,8 +398,8 @@ def make_tensor(
     tensor.node = node
     tensor.output_nr = output_nr
     tensor.grad = tensor.base = tensor.view_note = tensor._accumulator = None
-    tensor.retains_grad = tensor.weak = tensor.inference = tensor._requires_grad = False
-    tensor.seen_version = 0
+    tensor.retains_grad = tensor.inference = tensor._requires_grad = False
+    tensor.seen_version = tensor.bits = 0
     return tensor
 
 
@@ -405,7 +413,7 @@ def weak(value: Any) -> Tensor:
     except OverflowError:
         raise OpError("value cannot be converted to type int64_t without overflow") from None
     tensor = make_tensor(array)
-    tensor.weak = True
+    tensor.bits = WEAK
     return tensor
 
 

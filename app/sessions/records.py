@@ -226,7 +226,7 @@ class Writer:
             tensor.seen_version,
             tensor.retains_grad,
             tensor.inference,
-            tensor.weak,
+            tensor.is_weak,
             next(place for place, note in enumerate(NOTES) if note is tensor.view_note),
             isinstance(tensor, tensors.Parameter),
         )
@@ -272,7 +272,7 @@ class Writer:
     def _kept(self, kept: Saved) -> SavedRecord:
         storage = self.number(kept.storage)
         layout, edge = self._layout(kept.array, kept.storage), self._edge(kept.edge)
-        record = SavedRecord(storage, layout, kept.version, edge, kept.output_nr, kept.weak)
+        record = SavedRecord(storage, layout, kept.version, edge, kept.output_nr, kept.bits == tensors.WEAK)
         self._late.append(lambda: setattr(record, "origin", self._number_if_reached(kept.origin())))
         return record
 
@@ -441,8 +441,9 @@ class Reader:
         tensor._requires_grad = one.requires_grad
         tensor.node, tensor.output_nr = self._optional(Node, one.node), one.output_nr
         tensor.grad, tensor.base = self._optional(Tensor, one.grad), self._optional(Tensor, one.base)
-        for name in ("seen_version", "retains_grad", "inference", "weak"):
+        for name in ("seen_version", "retains_grad", "inference"):
             setattr(tensor, name, getattr(one, name))
+        tensor.bits = tensors.WEAK if one.weak else 0
         tensor.view_note = NOTES[one.note]
         tensor._accumulator = None
         if one.accumulator is not None:
@@ -483,7 +484,7 @@ class Reader:
     def _saved(self, one: SavedRecord) -> Saved:
         storage = self._of(Storage, one.storage)
         tensor = Tensor(self._shown(one.layout, storage), storage)
-        tensor.weak = one.weak
+        tensor.bits = tensors.WEAK if one.weak else 0
         saved = tape.save(tensor, self._edge(one.edge), one.output_nr)
         saved.version = one.version
         if one.origin is not None and self._find(one.origin) is not None:

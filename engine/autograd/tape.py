@@ -67,11 +67,11 @@ class Saved:
     output of the node that saves it.
     """
 
-    __slots__ = ("array", "edge", "origin", "output_nr", "storage", "version", "weak")
+    __slots__ = ("array", "bits", "edge", "origin", "output_nr", "storage", "version")
     array: np.ndarray[Any, Any]
     storage: Storage
     version: int
-    weak: bool
+    bits: int
     edge: Edge | None
     origin: Callable[[], Tensor | None]
     output_nr: int | None
@@ -84,14 +84,13 @@ class Saved:
             raise OpError(self._modified(edge))
         if edge is None:
             tensor = make_tensor(self.array, storage)
-            tensor.weak = self.weak
-            return tensor
-        node, number = edge
-        if type(node) is Node:
-            return make_tensor(self.array, storage, node, number)
-        tensor = make_tensor(self.array, storage)
-        tensor._requires_grad = True
-        tensor.keep_accumulator(node)
+        elif type(edge[0]) is Node:
+            tensor = make_tensor(self.array, storage, *edge)
+        else:
+            tensor = make_tensor(self.array, storage)
+            tensor._requires_grad = True
+            tensor.keep_accumulator(edge[0])
+        tensor.bits = self.bits
         return tensor
 
     def _modified(self, edge: Edge | None) -> str:
@@ -115,7 +114,7 @@ def save(tensor: Tensor, edge: Edge | None, output_nr: int | None = None) -> Sav
         raise OpError(INFERENCE)
     saved = _new(Saved)
     saved.array = tensor.array
-    saved.weak = tensor.weak
+    saved.bits = tensor.bits
     saved.storage = storage = tensor.storage
     saved.version = storage.version
     saved.edge = edge

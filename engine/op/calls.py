@@ -341,7 +341,7 @@ class _Call:
                 conditions.append(f"not are_uniform({t}, plain)")
                 continue
             dtype = f"{a}.dtype not in plain" if param is anchor else f"{a}.dtype is not a{anchor.index}.dtype"  # type: ignore[union-attr]
-            condition = f"{a} is None or " * (param.name in self.loose) + f"{dtype} or {t}.weak"
+            condition = f"{a} is None or " * (param.name in self.loose) + f"{dtype} or {t}.bits"
             conditions.append(f"({t} is not None and ({condition}))" if param.name in self.optional else condition)
         return " or ".join(conditions)
 
@@ -362,7 +362,7 @@ class _Call:
             return f"kinds_of({t})"
         if param.name in self.optional:
             return f"kind_of({t})"
-        plain = f"({a}.dtype if {a}.ndim and not {t}.weak else kind_of({t}))"
+        plain = f"({a}.dtype if {a}.ndim and not {t}.bits else kind_of({t}))"
         return f"(type({t}) if {a} is None else {plain})" if param.name in self.loose else plain
 
     def _cast(self, param: Param) -> list[str]:

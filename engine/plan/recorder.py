@@ -275,7 +275,7 @@ class Recorder:
             return Value.known(array)
         if array is tensor.array:
             return self.value_of(array)
-        if tensor.weak:
+        if tensor.is_weak:
             return Value.known(np.array(array))
         if op.nature.reads_storage:
             source = self.value_of(tensor.storage.array)

@@ -68,7 +68,7 @@ def _operand(value: Any) -> Tensor:
 def result_type(tensor1: Any, tensor2: Any) -> DType:
     """The dtype that two operands, tensors or numbers, promote to."""
     operands = [_operand(value) for value in (tensor1, tensor2)]
-    ranks = tuple((one.dtype, dtypes.rank_of(one.array.ndim, one.weak)) for one in operands)
+    ranks = tuple((one.dtype, dtypes.rank_of(one.array.ndim, one.is_weak)) for one in operands)
     return dtypes.result_type(ranks, modes.current().default_dtype)
 
 
