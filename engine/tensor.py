@@ -93,12 +93,14 @@ class Tensor:
     ``array`` is the view of ``storage`` that holds the values. A tensor made by a recorded op has a ``node`` and is its
     output number ``output_nr``; a leaf that requires grad has an accumulator node once it was used. ``base`` is the
     tensor whose storage a view looks into; ``seen_version`` the version of that storage when ``node`` was right.
+    ``steps`` are the view ops (a name and static arguments each) that lead here from the base, where sizes and strides
+    alone do not: on the way there are other numbers than those of the base.
     ``bits`` say what makes a tensor not plain, so that calls have one thing to ask.
     """
 
     __slots__ = (
         "__weakref__", "_accumulator", "_requires_grad", "array", "base", "bits", "grad", "inference", "node",
-        "output_nr", "retains_grad", "seen_version", "storage", "view_note",
+        "output_nr", "retains_grad", "seen_version", "steps", "storage", "view_note",
     )  # fmt: skip
     array: np.ndarray[Any, Any]
     storage: Storage
@@ -107,6 +109,7 @@ class Tensor:
     grad: Tensor | None
     base: Tensor | None
     seen_version: int
+    steps: tuple[tuple[Any, ...], ...] | None
     retains_grad: bool
     bits: int
     inference: bool
@@ -217,8 +220,8 @@ class Tensor:
     def grad_fn(self) -> Any:
         """The node that made this tensor, or ``None``.
 
-        A view of a tensor that was written to in place since gets its history back here: it is what ``as_strided``
-        would read from its base now.
+        A view of a tensor that was written to in place since gets its history back here: it is what the same view of
+        its base would show now, mostly by ``as_strided``.
         """
         if self.base is not None and self.seen_version != self.storage.version:
             self._regenerate(self.base)
@@ -233,17 +236,22 @@ class Tensor:
             return "Invalid"
         return None if node is None else str(node.name())
 
+    def steps_from_base(self) -> tuple[tuple[Any, ...], ...]:
+        """The view ops that lead from the base to this view; none if there is no base."""
+        if self.steps is not None or self.base is None:
+            return self.steps or ()
+        return (("as_strided", *self.geometry),)
+
     def _regenerate(self, base: Tensor) -> None:
         modes.touch(self)
         if base.requires_grad:
             if self.view_note is not None:
                 raise OpError(self.refusal("its base or another view of its base has been"))
-            seen = base if self.dtype.is_complex == base.dtype.is_complex else self._reinterpreted(base)
-            if seen is not base and seen.geometry == self.geometry:
-                self.node, self.output_nr = seen.node, 0
-            else:
-                with modes.enable_grad():
-                    self.node, self.output_nr = registry.op("as_strided")(seen, *self.geometry).node, 0
+            seen = base
+            with modes.enable_grad():
+                for name, *arguments in self.steps_from_base():
+                    seen = registry.op(name)(seen, *arguments)
+            self.node, self.output_nr = seen.node, 0
         self.seen_version = self.storage.version
 
     def refusal(self, what: str) -> str:
@@ -256,15 +264,6 @@ class Tensor:
             where = f"Output {self.output_nr} of {function} is a view of a view which was created in no_grad mode and"
             return f"{where} {what} modified inplace with grad mode enabled.{self.view_note}"
         return f"Output {self.output_nr} of {function} is a view and {what} modified inplace.{self.view_note}"
-
-    def _reinterpreted(self, base: Tensor) -> Tensor:
-        """``base`` as a tensor of numbers like those that this view shows: parts of complex ones, or pairs of reals."""
-        with modes.enable_grad():
-            if base.dtype.is_complex:
-                return registry.op("view_as_real")(base)  # type: ignore[no-any-return]
-            count = base.storage.array.size // 2
-            pairs = registry.op("as_strided")(base, (count, 2), (2, 1), 0)
-            return registry.op("view_as_complex")(pairs)  # type: ignore[no-any-return]
 
     @property
     def requires_grad(self) -> bool:
@@ -397,7 +396,7 @@ def make_tensor(
     tensor.storage = make_storage(array) if storage is None else storage
     tensor.node = node
     tensor.output_nr = output_nr
-    tensor.grad = tensor.base = tensor.view_note = tensor._accumulator = None
+    tensor.grad = tensor.base = tensor.steps = tensor.view_note = tensor._accumulator = None
     tensor.retains_grad = tensor.inference = tensor._requires_grad = False
     tensor.seen_version = tensor.bits = 0
     return tensor

@@ -229,6 +229,7 @@ class Writer:
             tensor.is_weak,
             next(place for place, note in enumerate(NOTES) if note is tensor.view_note),
             isinstance(tensor, tensors.Parameter),
+            steps=self.value(tensor.steps),
         )
         accumulator = tensor.accumulator()
         if accumulator is not None:
@@ -359,6 +360,8 @@ class Reader:
                 self._fill_node(self._object(node.number), node)
         for tensor in record.tensors:
             self._fill_tensor(self._object(tensor.number), tensor)
+            if record.schema < 2:
+                _add_steps(self._object(tensor.number))
         for shared in record.shared:
             kind = self._shared[shared.kind]
             kind.fill(self._object(shared.number), [self.value(part) for part in shared.parts])
@@ -444,7 +447,7 @@ class Reader:
         for name in ("seen_version", "retains_grad", "inference"):
             setattr(tensor, name, getattr(one, name))
         tensor.bits = tensors.WEAK if one.weak else 0
-        tensor.view_note = NOTES[one.note]
+        tensor.view_note, tensor.steps = NOTES[one.note], self.value(one.steps)
         tensor._accumulator = None
         if one.accumulator is not None:
             tensor.keep_accumulator(self._of(Accumulate, one.accumulator))
@@ -525,6 +528,19 @@ class Reader:
 def _specs(one: NodeRecord) -> tuple[Any, ...]:
     """Shape and array dtype of each output."""
     return tuple((tuple(shape), dtypes.by_name(name).numpy) for shape, name in one.specs)
+
+
+def _add_steps(view: Tensor) -> None:
+    """Add what schema 1 left to be concluded from the dtypes of a view and its base."""
+    base = view.base
+    if base is None or base.dtype.is_complex == view.dtype.is_complex:
+        return
+    if base.dtype.is_complex:
+        numbers: tuple[tuple[Any, ...], ...] = (("view_as_real",),)
+    else:
+        pairs = ("as_strided", (base.storage.array.size // 2, 2), (2, 1), 0)
+        numbers = (pairs, ("view_as_complex",))
+    view.steps = (*numbers, ("as_strided", *view.geometry))
 
 
 # -- what values keep alive -----------------------------------------------------------------------------------------

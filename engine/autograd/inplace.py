@@ -43,7 +43,15 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, grad
     view.seen_version = storage.version
     view.inference = source.inference
     view.view_note = _view_note(source, one_of_many, grad_fn)
+    if source.steps is not None:
+        view.steps = (*source.steps, ("as_strided", *view.geometry))
     return view
+
+
+def reinterpret(view: Tensor, source: Tensor, op: Any) -> None:
+    """Note that ``view`` shows other numbers than ``source``: no strides describe what ``op`` made of it."""
+    if view.base is not None:
+        view.steps = (*source.steps_from_base(), (op.name,))
 
 
 def _view_note(source: Tensor, one_of_many: bool, grad_fn: str) -> str | None:
@@ -136,6 +144,8 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
     modes.touch(target)
     modes.touch(target.storage)
     target.array = array
+    if target.steps is not None:
+        target.steps = (*target.steps, ("as_strided", *target.geometry))
     target.storage.version += 1
     if node is not None:
         rebase(target, node)

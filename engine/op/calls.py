@@ -40,9 +40,9 @@ _TEXT = Text({
     "asarray": np.asarray, "assign": inplace.assign, "check_result": inplace.check_result,
     "check_writable": inplace.check_writable, "current": modes.current, "edge_of": edge_of, "EngineError": EngineError,
     "FAILURES": FAILURES, "make_node": make_node, "make_tensor": make_tensor, "MISSING": MISSING, "ndarray": np.ndarray,
-    "peek": modes.peek, "rebase": inplace.rebase, "reshape": inplace.reshape, "save": save,
-    "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor, "view_of": inplace.view_of,
-    "weak": weak,
+    "peek": modes.peek, "rebase": inplace.rebase, "reinterpret": inplace.reinterpret, "reshape": inplace.reshape,
+    "save": save, "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor,
+    "view_of": inplace.view_of, "weak": weak,
 })  # fmt: skip
 
 
@@ -408,7 +408,8 @@ class _Call:
 
     def _output(self) -> list[str]:
         if self.op.nature.view:
-            return ["out = view_of(t0, array, False, op.grad_fn)"]
+            reinterpreted = ["reinterpret(out, t0, op)"] if self.op.nature.reinterprets else []
+            return ["out = view_of(t0, array, False, op.grad_fn)", *reinterpreted]
         same = "".join(f" or array is a{param.index}" for param in self.single)
         return [
             f"if array.base is not None{same}:", f"    array = owned(array, {self.sources})",

@@ -20,6 +20,9 @@ class Nature:
     """Linear in all differentiable inputs together: the jvp is the op itself. Views are."""
     view: bool = False
     """The result looks into the storage of the first input."""
+    reinterprets: bool = False
+    """A view that shows other numbers than those of its input, so that no sizes and strides describe it; it has no
+    static arguments."""
     reads_storage: bool = False
     """The kernel is given the whole buffer of its first input, flat and in memory order."""
     random: bool = False

@@ -52,7 +52,7 @@ def resolve_conj(input: Tensor) -> Tensor:
     return input
 
 
-@primitive(view=True)
+@primitive(view=True, reinterprets=True)
 def view_as_real(input: Array) -> Array:
     """Real and imaginary parts as a last dimension of extent 2, sharing storage."""
     if not np.iscomplexobj(input):
@@ -65,7 +65,7 @@ def view_as_real(input: Array) -> Array:
 view_as_real.vjp(input=lambda g: ops.view_as_complex(ops.contiguous(g)))
 
 
-@primitive(view=True)
+@primitive(view=True, reinterprets=True)
 def view_as_complex(input: Array) -> Array:
     """Pairs along the last dimension as complex numbers, sharing storage."""
     if not dtypes.of(input).is_floating_point:
