@@ -17,7 +17,12 @@ from engine.storage import Storage, make_storage
 _new = object.__new__
 
 # What makes a tensor not plain: the bits of ``Tensor.bits``.
-WEAK = 1  # a Python number given as an operand: its dtype yields to that of tensors of the same category
+WEAK = (
+    1  # a Python number given as an operand: its dtype yields to that of tensors of the same category; it stands alone
+)
+CONJ = 2  # the values are the conjugates of what is in memory
+NEG = 4  # the values are the opposites of what is in memory
+LAZY = CONJ | NEG
 
 MULTIPLE = (
     " This view is the output of a function that returns multiple views. Such functions do not allow the output views "
@@ -90,12 +95,13 @@ class Geometry(NamedTuple):
 class Tensor:
     """A multi-dimensional array that can take part in a graph.
 
-    ``array`` is the view of ``storage`` that holds the values. A tensor made by a recorded op has a ``node`` and is its
-    output number ``output_nr``; a leaf that requires grad has an accumulator node once it was used. ``base`` is the
-    tensor whose storage a view looks into; ``seen_version`` the version of that storage when ``node`` was right.
-    ``steps`` are the view ops (a name and static arguments each) that lead here from the base, where sizes and strides
-    alone do not: on the way there are other numbers than those of the base.
-    ``bits`` say what makes a tensor not plain, so that calls have one thing to ask.
+    ``array`` is the view of ``storage`` that holds the values, or what ``values`` makes them of, as ``bits`` say.
+    A tensor made by a recorded op has a ``node`` and is its output number ``output_nr``; a leaf that requires grad has
+    an accumulator node once it was used. ``base`` is the tensor whose storage a view looks into; ``seen_version`` the
+    version of that storage when ``node`` was right. ``steps`` are the view ops (a name and static arguments each) that
+    lead here from the base, where sizes and strides alone do not: on the way there are other numbers than those of the
+    base.
+    Of a plain tensor ``bits`` are zero, so that calls have one thing to ask.
     """
 
     __slots__ = (
@@ -305,20 +311,22 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same values outside the graph; storage and version counter are shared."""
         result = Tensor(self.array, self.storage)
-        result.inference = self.inference
+        result.inference, result.bits = self.inference, self.bits & LAZY
         return result
 
     @property
     def data(self) -> Tensor:
         """The same values outside the graph; writes through it are not counted."""
-        return Tensor(self.array, self.storage.alias())
+        result = Tensor(self.array, self.storage.alias())
+        result.bits = self.bits & LAZY
+        return result
 
     @data.setter
     def data(self, value: Tensor) -> None:
         modes.touch(self)
         if spec_of(value.array) != spec_of(self.array):
             self._accumulator = None  # it adds up gradients like the old values; the next graph gets another
-        self.array, self.storage = value.array, value.storage.alias()
+        self.array, self.storage, self.bits = value.array, value.storage.alias(), value.bits & LAZY
 
     def memento(self) -> Callable[[], None]:
         """A function that gives this tensor back the metadata it has now."""
@@ -347,19 +355,36 @@ class Parameter(Tensor):
     def __new__(cls, data: Tensor, requires_grad: bool = True) -> Parameter:
         parameter = make_tensor(data.array, data.storage, kind=cls)
         parameter._check_can_require(requires_grad)
-        parameter._requires_grad = requires_grad
+        parameter._requires_grad, parameter.bits = requires_grad, data.bits & LAZY
         return parameter  # type: ignore[return-value]
 
 
 def read(tensor: Tensor) -> np.ndarray[Any, Any]:
-    """The elements, for code outside of kernels that looks at them: a plan cannot follow it there.
+    """The values, for code outside of kernels that looks at them: a plan cannot follow it there.
 
     Everything else asks ``array`` for shape, dtype and layout only.
     """
     recorder = modes.current().recorder
     if recorder is not None:
         recorder.read(tensor.array)
-    return tensor.array
+    return values(tensor)
+
+
+def values(tensor: Tensor) -> np.ndarray[Any, Any]:
+    """The values as an array: the tensor's own, or one that a plan computes, too."""
+    array = tensor.array
+    return resolved(array, tensor.bits, array.dtype) if tensor.bits & LAZY else array
+
+
+def resolved(array: np.ndarray[Any, Any], bits: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """The values that a tensor with these ``bits`` has over ``array``, or what to keep so that it has these values."""
+    recorder = modes.current().recorder
+    for bit, ufunc in ((CONJ, np.conjugate), (NEG, np.negative)):
+        if bits & bit:
+            source, array = array, np.asarray(ufunc(array, dtype=dtype))
+            if recorder is not None:
+                recorder.applied(ufunc, source, array)
+    return array
 
 
 def copied(array: np.ndarray[Any, Any], order: Any = "K") -> np.ndarray[Any, Any]:

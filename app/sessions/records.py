@@ -230,6 +230,7 @@ class Writer:
             next(place for place, note in enumerate(NOTES) if note is tensor.view_note),
             isinstance(tensor, tensors.Parameter),
             steps=self.value(tensor.steps),
+            bits=tensor.bits,
         )
         accumulator = tensor.accumulator()
         if accumulator is not None:
@@ -273,7 +274,9 @@ class Writer:
     def _kept(self, kept: Saved) -> SavedRecord:
         storage = self.number(kept.storage)
         layout, edge = self._layout(kept.array, kept.storage), self._edge(kept.edge)
-        record = SavedRecord(storage, layout, kept.version, edge, kept.output_nr, kept.bits == tensors.WEAK)
+        record = SavedRecord(
+            storage, layout, kept.version, edge, kept.output_nr, kept.bits == tensors.WEAK, bits=kept.bits
+        )
         self._late.append(lambda: setattr(record, "origin", self._number_if_reached(kept.origin())))
         return record
 
@@ -446,7 +449,7 @@ class Reader:
         tensor.grad, tensor.base = self._optional(Tensor, one.grad), self._optional(Tensor, one.base)
         for name in ("seen_version", "retains_grad", "inference"):
             setattr(tensor, name, getattr(one, name))
-        tensor.bits = tensors.WEAK if one.weak else 0
+        tensor.bits = _bits(one)
         tensor.view_note, tensor.steps = NOTES[one.note], self.value(one.steps)
         tensor._accumulator = None
         if one.accumulator is not None:
@@ -487,7 +490,7 @@ class Reader:
     def _saved(self, one: SavedRecord) -> Saved:
         storage = self._of(Storage, one.storage)
         tensor = Tensor(self._shown(one.layout, storage), storage)
-        tensor.bits = tensors.WEAK if one.weak else 0
+        tensor.bits = _bits(one)
         saved = tape.save(tensor, self._edge(one.edge), one.output_nr)
         saved.version = one.version
         if one.origin is not None and self._find(one.origin) is not None:
@@ -528,6 +531,10 @@ class Reader:
 def _specs(one: NodeRecord) -> tuple[Any, ...]:
     """Shape and array dtype of each output."""
     return tuple((tuple(shape), dtypes.by_name(name).numpy) for shape, name in one.specs)
+
+
+def _bits(one: TensorRecord | SavedRecord) -> int:
+    return tensors.WEAK if one.weak else one.bits
 
 
 def _add_steps(view: Tensor) -> None:

@@ -46,7 +46,8 @@ class StorageRecord(msgspec.Struct, array_like=True):
 class TensorRecord(msgspec.Struct, array_like=True):
     """A tensor; ``layout`` is ``None`` where it shows its whole storage. ``note`` says why writes are refused.
 
-    ``steps`` lead to it from its base where its layout alone does not.
+    ``steps`` lead to it from its base where its layout alone does not; ``bits`` tell it from a plain one (in schema 1
+    only ``weak`` did).
     """
 
     number: int
@@ -64,7 +65,8 @@ class TensorRecord(msgspec.Struct, array_like=True):
     note: int
     parameter: bool
     accumulator: int | None = None
-    steps: Value = None  # of schema 2
+    steps: Value = None
+    bits: int = 0
 
 
 class SavedRecord(msgspec.Struct, array_like=True):
@@ -77,6 +79,7 @@ class SavedRecord(msgspec.Struct, array_like=True):
     output_nr: int | None
     weak: bool
     origin: int | None = None
+    bits: int = 0
 
 
 Spec = tuple[list[int], str]

@@ -19,7 +19,20 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.errors import ArgumentTypeError, OpError
 from engine.storage import Storage
-from engine.tensor import Size, Spec, Tensor, TensorSpec, copied, forward_name, make_tensor, spec_of, weak
+from engine.tensor import (
+    LAZY,
+    Size,
+    Spec,
+    Tensor,
+    TensorSpec,
+    copied,
+    forward_name,
+    is_dense,
+    make_tensor,
+    spec_of,
+    values,
+    weak,
+)
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -84,12 +97,15 @@ class Saved:
             raise OpError(self._modified(edge))
         if edge is None:
             tensor = make_tensor(self.array, storage)
-        elif type(edge[0]) is Node:
-            tensor = make_tensor(self.array, storage, *edge)
+            tensor.bits = self.bits
+            return tensor
+        node, number = edge
+        if type(node) is Node:
+            tensor = make_tensor(self.array, storage, node, number)
         else:
             tensor = make_tensor(self.array, storage)
             tensor._requires_grad = True
-            tensor.keep_accumulator(edge[0])
+            tensor.keep_accumulator(node)
         tensor.bits = self.bits
         return tensor
 
@@ -290,7 +306,10 @@ def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
 def _own(cotangent: Tensor) -> Tensor:
     if cotangent.requires_grad:
         return registry.op("copy").inplace(registry.op("zeros_of")(cotangent.detach()), cotangent)  # type: ignore[no-any-return]
-    return make_tensor(copied(cotangent.array, "C"))
+    bits = cotangent.bits & LAZY if is_dense(cotangent.array) else 0  # PyTorch takes what is dense as it is
+    own = make_tensor(copied(cotangent.array if bits else values(cotangent), "C"))
+    own.bits = bits
+    return own
 
 
 # -- edges --------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from engine.op import dispatch
 from engine.op.rules import about
 from engine.op.signature import Param
 from engine.op.text import Text, indented
-from engine.tensor import Tensor, make_tensor, weak
+from engine.tensor import WEAK, Tensor, make_tensor, weak
 
 MISSING = Parameter.empty
 # What kernels raise for operands that they cannot take.
@@ -348,13 +348,17 @@ class _Call:
     def _is_not_native(self) -> str:
         conditions = []
         for param in self.op.tensors:
-            a = f"a{param.index}"
+            a, t = f"a{param.index}", f"t{param.index}"
             if param.is_list:
-                conditions.append(f"any([array.dtype not in NATIVE for array in {a}])")
+                conditions.append(f"any([{self._is_not_taken('tensor.array', 'tensor')} for tensor in {t}])")
             else:
                 there = f"{a} is not None and " * (param.name in self.optional)
-                conditions.append(f"({there}{a}.dtype not in NATIVE)")
+                conditions.append(f"{there}({self._is_not_taken(a, t)})")
         return " or ".join(conditions)
+
+    def _is_not_taken(self, a: str, t: str) -> str:
+        """Whether kernels do not take the array of a tensor as it is."""
+        return f"{a}.dtype not in NATIVE or {t}.bits > {WEAK}"
 
     def _kind(self, param: Param) -> str:
         a, t = f"a{param.index}", f"t{param.index}"
@@ -372,17 +376,18 @@ class _Call:
         cast = f"{a} = array_of({t}, compute)"
         if param.name in self.optional:
             return [f"if {t} is not None:", f"    {cast}"]
+        condition = f"if {a}.dtype is not compute or {t}.bits > {WEAK}:"
         if param.name not in self.loose:
-            return [f"if {a}.dtype is not compute:", f"    {cast}"]
+            return [condition, f"    {cast}"]
         number = f"{a} = asarray({t}, compute) if type({t}) is float else array_of({t}, compute)"
-        return [f"if {a} is None:", f"    {number}", f"elif {a}.dtype is not compute:", f"    {cast}"]
+        return [f"if {a} is None:", f"    {number}", f"el{condition}", f"    {cast}"]
 
     def _widened(self, param: Param) -> list[str]:
-        a = f"a{param.index}"
+        a, t = f"a{param.index}", f"t{param.index}"
         if param.is_list:
-            return [f"{a} = [widened(array) for array in {a}]"]
+            return [f"{a} = [widened(tensor) for tensor in {t}]"]
         there = f"{a} is not None and " * (param.name in self.optional)
-        return [f"if {there}{a}.dtype not in NATIVE:", f"    {a} = widened({a})"]
+        return [f"if {there}({self._is_not_taken(a, t)}):", f"    {a} = widened({t})"]
 
     def _passed(self) -> str:
         """What the kernel is given."""

@@ -18,7 +18,7 @@ from engine.dtypes import DType
 from engine.errors import ArgumentTypeError
 from engine.op.signature import Param
 from engine.shapes import check_broadcast
-from engine.tensor import WEAK, Tensor, copied, weak
+from engine.tensor import WEAK, Tensor, copied, values, weak
 
 EXACT = 2**53  # integers up to this are floats, too
 NUMBERS = frozenset({bool, int, float, complex})
@@ -96,15 +96,16 @@ def are_uniform(tensors: Sequence[Tensor], plain: Container[np.dtype[Any]]) -> b
 def array_of(operand: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """The elements of a tensor, or a Python number, as ``dtype``."""
     if isinstance(operand, Tensor):
-        array = operand.array
+        array = values(operand)
         return array if array.dtype is dtype else array.astype(dtype)
     if type(operand) is int and (dtype.kind in "iu" or not -EXACT <= operand <= EXACT):
         return weak(operand).array.astype(dtype)  # an int64 first, as in PyTorch
     return np.array(operand, dtype)
 
 
-def widened(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """``array`` in the dtype that kernels compute in: 16-bit floats as float32."""
+def widened(operand: Tensor) -> np.ndarray[Any, Any]:
+    """The values of a tensor in the dtype that kernels compute in: 16-bit floats as float32."""
+    array = values(operand)
     return array if array.dtype in NATIVE else array.astype(dtypes.of(array).opmath.numpy)
 
 

@@ -19,7 +19,7 @@ from engine.op.calls import Op
 from engine.op.primitive import InPlace, Primitive
 from engine.op.signature import wrap_dim
 from engine.printing import format_tensor
-from engine.tensor import Parameter, Size, Tensor, read
+from engine.tensor import CONJ, NEG, Parameter, Size, Tensor, read
 
 BINARY = {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder",
@@ -183,6 +183,11 @@ def numpy(self: Tensor) -> np.ndarray[Any, Any]:
     """The array itself: memory is shared."""
     if self.requires_grad:
         raise OpError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    for bit, name, resolve in ((CONJ, "conjugate", "resolve_conj"), (NEG, "negative", "resolve_neg")):
+        if self.bits & bit:
+            raise OpError(
+                f"Can't call numpy() on Tensor that has {name} bit set. Use tensor.{resolve}().numpy() instead."
+            )
     return read(self)
 
 

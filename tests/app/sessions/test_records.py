@@ -47,6 +47,14 @@ CASES = {
         LEAF + "y = x * 1j\nv = torch.view_as_real(y[1:])\nw = v[0]",
         "y.mul_(2)\nprint(w.grad_fn.next_functions[0][0].name())\n(w * w).sum().backward()\nprint(x.grad)",
     ),
+    "a conjugate": (
+        LEAF + "y = x * (1 + 2j)\nv = y.conj()\nw = v.imag\nz = (v * v).sum() + w.sum()\nd = v.detach()",
+        "z.backward(torch.tensor(1j))\nprint(x.grad, v, w, d, v._base is y)\nd[0] = 5j\nprint(y, v, w)",
+    ),
+    "a write through a conjugate": (
+        LEAF + "y = x * (1 + 2j)\nv = y.conj().imag\nv.mul_(x)",
+        "print(y, v.is_neg())\ny.mul_(2)\nprint(v)\n(v * v).sum().backward()\nprint(x.grad)",
+    ),
     "second order": (
         LEAF + "y = (x ** 3).sum()\ng, = torch.autograd.grad(y, x, create_graph=True)",
         "g.sum().backward()\nprint(x.grad)",
