@@ -33,13 +33,22 @@ def opposite(input: Array) -> Array:
 opposite.vjp(input=lambda g: ops.neg(g))
 
 
-@primitive(public=False, grad_fn="ConjPhysicalBackward0")
+@primitive(public=False, grad_fn="ConjPhysicalBackward0", inplace_grad_fn="ConjPhysicalBackward1")
 def conjugated(input: Array) -> Array:
     """The complex conjugate, computed on the spot."""
     return np.conjugate(input)
 
 
 conjugated.vjp(input=lambda g: ops.conj_physical(g))
+
+
+@primitive(public=False, inplace_grad_fn="ConjPhysicalBackward1", overlap="none")
+def unchanged(input: Array) -> Array:
+    """What conjugating real numbers on the spot gives; it counts as a write all the same."""
+    return input
+
+
+unchanged.vjp(input=lambda g: g)
 
 
 @composite
@@ -51,7 +60,7 @@ def conj_physical(input: Tensor) -> Tensor:
 @composite(function=False)
 def conj_physical_(input: Tensor) -> Tensor:
     """Conjugate the tensor itself."""
-    return conjugated.inplace(input) if input.dtype.is_complex else input
+    return (conjugated if input.dtype.is_complex else unchanged).inplace(input)
 
 
 @composite

@@ -167,6 +167,12 @@ def test_views_of_conjugates_are_made_again_step_by_step() -> None:
     assert part.tolist() == [2 - 4j, 6 + 2j]
 
 
+def test_conjugating_real_numbers_on_the_spot_is_a_write() -> None:
+    y = torch.ones(2, requires_grad=True) * 1
+    y.conj_physical_()
+    assert (y._version, y.grad_fn.name(), y.tolist()) == (1, "ConjPhysicalBackward1", [1.0, 1.0])
+
+
 # -- the graph ----------------------------------------------------------------------------------------------------
 def test_a_rule_gets_the_bit_with_a_saved_tensor() -> None:
     x, y = conjugate(requires_grad=True)
