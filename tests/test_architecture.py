@@ -26,7 +26,7 @@ ENGINE = (
     ("modes", "registry"),
     ("tensor",),
     ("op.signature", "autograd.tape"),
-    ("autograd.inplace", "op.binding", "op.dispatch", "op.rules"),
+    ("autograd.inplace", "autograd.sweep", "op.binding", "op.dispatch", "op.rules"),
     ("op.calls",),
     ("op.primitive",),
     ("op.declare", "plan.recorder"),

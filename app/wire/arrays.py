@@ -371,7 +371,7 @@ def encode_tensor(tensor: Tensor, encoding: Encoding = "json", *, qualified: boo
     if node is not None and not qualified:
         node = node.rpartition("::")[2]
     return {
-        "data": encode_array(tensor.array, encoding),
+        "data": encode_array(tensors.values(tensor), encoding),
         "dtype": tensor.dtype.name,
         "shape": list(tensor.array.shape),
         "requires_grad": tensor.requires_grad,

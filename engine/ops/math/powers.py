@@ -133,7 +133,7 @@ def _check_has_tensor(name: str, *operands: Any) -> None:
 
 def common_dtype(*tensors: Tensor) -> DType:
     """The dtype that an elementwise op on ``tensors`` computes in."""
-    operands = tuple((t.dtype, dtypes.rank_of(t.array.ndim, t.weak)) for t in tensors)
+    operands = tuple((t.dtype, dtypes.rank_of(t.array.ndim, t.is_weak)) for t in tensors)
     return dtypes.result_type(operands, modes.current().default_dtype)
 
 

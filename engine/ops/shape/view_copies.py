@@ -58,7 +58,11 @@ def squeeze_copy(input: Tensor, dim: Any = None) -> Any:
 @overloaded(method=False, writes=False)
 def as_strided_copy(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
     """A copy of elements of the storage by sizes, strides and offset, in elements."""
-    return _as_strided, (input, size, stride, views.offset_in(input, storage_offset))
+    offset = views.offset_in(input, storage_offset)
+    if input.bits:  # the copy is of what is in memory
+        whole = ops.as_strided(input, (input.storage.array.nbytes // input.array.itemsize,), (1,), 0)
+        input = ops.clone(whole)
+    return _as_strided, (input, size, stride, offset)
 
 
 @overloaded(method=False, writes=False)

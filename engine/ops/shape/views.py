@@ -220,12 +220,16 @@ def conjugate_transpose(input: Tensor) -> Tensor:
 @composite(name="mH", function=False, attribute=True)
 def adjoint_matrix(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, and every element conjugated."""
+    return _adjoint(input, "mH")
+
+
+def _adjoint(input: Tensor, name: str) -> Tensor:
     if input.array.ndim == 0:
-        modes.warn_once(CONJUGATED.format("mH"))
+        modes.warn_once(CONJUGATED.format(name))
         return ops.conj(input)
     if input.array.ndim < 2:
         raise OpError(
-            f"tensor.mH is only supported on matrices or batches of matrices. Got {input.array.ndim}-D tensor."
+            f"tensor.{name} is only supported on matrices or batches of matrices. Got {input.array.ndim}-D tensor."
         )
     transposed = ops.transpose(input, -2, -1)
     return ops.conj(transposed) if input.dtype.is_complex else transposed
@@ -234,7 +238,7 @@ def adjoint_matrix(input: Tensor) -> Tensor:
 @composite
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, and every element conjugated."""
-    return adjoint_matrix(input)
+    return _adjoint(input, "adjoint()")
 
 
 @composite(aliases=("moveaxis",))

@@ -183,6 +183,12 @@ def test_data_of_every_kind_are_written(array: Any, data: object) -> None:
     assert through_json(tensors.from_array(np.asarray(array)))["data"] == data
 
 
+def test_the_values_of_a_lazy_conjugate_are_written() -> None:
+    tensor = tensors.from_array(np.array([1 + 2j, 3 - 1j])).conj()
+    assert through_json(tensor)["data"] == [[1.0, -2.0], [3.0, 1.0]]
+    assert through_json(tensor.imag)["data"] == [-2.0, 1.0]
+
+
 def test_a_record_has_the_fields_of_the_contract() -> None:
     record = through_json(decode({"data": [1.0], "requires_grad": True}))
     assert record == {
