@@ -284,7 +284,7 @@ class _Call:
     def _compute(self) -> list[str]:
         """Cast as decided, ask the budget, run the kernel: ``array``, or ``arrays`` if there may be several."""
         casts = self._casts()
-        lines = ["narrow = grad_fn = None" if casts else "narrow = None", *casts, "budget = state.budget"]
+        lines = ["narrow = overload = None" if casts else "narrow = None", *casts, "budget = state.budget"]
         reserve = self._reserve()
         lines += ["if budget is not None:", f"    {reserve}"] if reserve else []
         lines += [
@@ -323,7 +323,7 @@ class _Call:
         condition = self._is_not_plain(promoted) if promoted else self._is_not_native()
         key = _tuple(["state.default_dtype", *map(self._kind, self.op.promoted)])
         operands = _tuple(f"t{param.index}" for param in self.op.promoted)
-        decided = [f"key = {key}", f"compute, narrow, grad_fn = decisions.get(key) or op.decide(key, {operands})"]
+        decided = [f"key = {key}", f"compute, narrow, overload = decisions.get(key) or op.decide(key, {operands})"]
         for param in self.op.statics:
             if param.name == "dtype":  # the caller said what comes out, and the kernel heeds it
                 decided += [f"if s{param.index} is not None:", "    narrow = None"]
@@ -482,9 +482,12 @@ class _Call:
             "static", [(param.name, f"s{param.index}", None) for param in self.op.statics] + self._shapes()
         )
         lines += self._kept("saved", self._saves())
-        if self.op.naming.number_grad_fn:
-            lines += ["if grad_fn is not None:", "    static['grad_fn'] = grad_fn"]
-        return [*lines, f"node = make_node(op, static, {edges}, saved, {specs}, {counts})"]
+        if self.op.nature.underivable:
+            edges = f"tuple([edge for edge in {edges} if edge is not None])"
+        lines.append(f"node = make_node(op, static, {edges}, saved, {specs}, {counts})")
+        if self.op.overloads:
+            lines += ["if overload is not None:", "    node.op, node.edges = overload, overload.edges(node.edges)"]
+        return lines
 
     def _kept(self, target: str, entries: list[tuple[str, str, str | None]]) -> list[str]:
         """A dictionary of entries, some of them on a condition."""

@@ -89,6 +89,8 @@ def primitive(
         own_name = name or kernel.__name__
         op = Primitive(kernel, own_name if public else kernel.__name__, **flags)
         registry.add_op(op.name, op)
+        for one in dict.fromkeys(op.overloads.values()):
+            registry.add_op(one.name, one)
         if public:
             is_method = method if method is not None else "." not in own_name and bool(op.tensors)
             in_place = writes if writes is not None else op.nature.pointwise

@@ -104,11 +104,7 @@ def scatter_number(input: Array, dim: Dim, index: Index, value: Scalar) -> Array
 scatter_number.vjp(input=lambda g, dim, index: scatter_number(g, dim, index, 0))
 
 
-def _not_implemented(g: Tensor) -> Any:
-    raise OpError("derivative for aten::scatter is not implemented")
-
-
-@primitive(public=False, grad_fn="torch::autograd::NotImplemented")
+@primitive(public=False, underivable=True, shown_as="scatter")
 def scatter_reduced(input: Array, dim: Dim, index: Index, src: Array, reduce: str) -> Array:
     """``input`` with ``src`` added to, or multiplied into, the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
@@ -116,9 +112,6 @@ def scatter_reduced(input: Array, dim: Dim, index: Index, src: Array, reduce: st
     ufunc = np.add if reduce == "add" else np.multiply
     ufunc.at(result.reshape(-1), places, covered(src, index).reshape(-1))
     return result
-
-
-scatter_reduced.vjp(input=_not_implemented, src=_not_implemented)
 
 
 @overloaded

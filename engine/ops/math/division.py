@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -12,15 +11,6 @@ from engine.errors import OpError
 from engine.op import Array, overloaded, primitive
 from engine.ops.math.comparison import nothing
 from engine.tensor import Tensor
-
-
-def underivable(name: str) -> Callable[[bool], NoReturn]:
-    """The rule of an op that PyTorch records without being able to differentiate it."""
-
-    def rule(is_inplace: bool) -> NoReturn:
-        raise OpError(f"derivative for aten::{name}{'_' * is_inplace} is not implemented")
-
-    return rule
 
 
 # -- quotients ----------------------------------------------------------------------------------------------------
@@ -95,16 +85,10 @@ def true_divide(input: Any, other: Any) -> Any:
     return true_div, (input, other)
 
 
-@primitive(
-    pointwise=True, grad_fn="torch::autograd::NotImplemented", numbers=("input", "other"), supports="if",
-    kernel_name="div_floor_cpu",
-)  # fmt: skip
+@primitive(pointwise=True, underivable=True, numbers=("input", "other"), supports="if", kernel_name="div_floor_cpu")
 def floor_divide(input: Array, other: Array) -> Array:
     """The quotient rounded down; recorded, but not differentiable."""
     return floor_quotient(input, other)
-
-
-floor_divide.vjp(input=underivable("floor_divide"), other=underivable("floor_divide"))
 
 
 @primitive(pointwise=True, promote="int_to_float", inplace_function=True)
@@ -133,15 +117,12 @@ remainder_of_tensor.vjp(
 
 
 @primitive(
-    pointwise=True, public=False, supports="if", kernel_name="remainder_cpu", numbers=("input",),
-    grad_fn="torch::autograd::NotImplemented",
+    pointwise=True, public=False, underivable=True, supports="if", kernel_name="remainder_cpu", numbers=("input",),
+    shown_as="remainder",
 )  # fmt: skip
 def remainder_of_number(input: Array, other: Array) -> Array:
     """What a division of a number rounded down leaves; recorded, but not differentiable."""
     return _modulo(input, other)
-
-
-remainder_of_number.vjp(input=underivable("remainder"), other=underivable("remainder"))
 
 
 def _modulo(input: Array, other: Array) -> Array:
