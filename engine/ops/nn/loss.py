@@ -347,14 +347,14 @@ def _poisson_nll_loss(
     """
     chosen = reductions.chosen(reduction, size_average, reduce)
     expected = ops.exp(input) if log_input else input
-    losses = expected - target * (input if log_input else ops.log(input + eps))
+    losses = expected - target * (input if log_input else ops.log(ops.add_number(input, eps)))
     if full:
         losses = losses + _stirling(target)
     return reductions.apply(losses, chosen)
 
 
 def _stirling(target: Any) -> Any:
-    approximation = target * ops.log(target) - target + ops.log(target * (2 * pi)) * 0.5
+    approximation = target * ops.log(target) - target + ops.mul_number(ops.log(target * (2 * pi)), 0.5)
     return ops.masked_fill(approximation, target <= 1, 0)
 
 

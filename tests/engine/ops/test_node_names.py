@@ -88,3 +88,27 @@ def test_what_cannot_be_differentiated_has_edges_that_lead_somewhere(code: str, 
     total = eval(code, {"torch": torch, "x": x, "y": x, "c": x.detach(), "i": torch.tensor([0])}).sum()
     with pytest.raises(OpError, match=f"derivative for aten::{name} is not implemented"):
         total.backward()
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("F.pairwise_distance(m, m)", "NormBackward1(AddBackward1(SubBackward0(x, x)))"),
+        ("F.margin_ranking_loss(x, y, c)", "MeanBackward0(ClampMinBackward0(AddBackward1(MulBackward0)))"),
+        ("F.rms_norm(x, (2,))", "MulBackward0(x, RsqrtBackward0(AddBackward1(MeanBackward1)))"),
+        (
+            "torch.gradient(x)[0]",
+            "CatBackward0(DivBackward1(SubBackward0(SliceBackward0, SliceBackward0)), "
+            "DivBackward1(DivBackward1(SubBackward0)), DivBackward1(SubBackward0(SliceBackward0, SliceBackward0)))",
+        ),
+        ("torch.kron(m, x)", "UnsafeViewBackward0(MulBackward0(UnsafeViewBackward0(x), UnsafeViewBackward0(x)))"),
+    ],
+)  # fmt: skip
+def test_composites_use_the_number_overloads_of_pytorchs_own(code: str, expected: str) -> None:
+    assert made(code) == expected
+
+
+def test_kron_refuses_memory_that_allows_no_view() -> None:
+    m = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(OpError, match="view size is not compatible with input tensor's size and stride"):
+        torch.kron(m.t(), m)
