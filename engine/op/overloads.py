@@ -18,11 +18,11 @@ class Overloaded(Composite):
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         super().__init__(function, name)
         signature = Signature(function, f"{self.signature.name}_")
-        self._choose_inplace = calls.write_composite(self, signature)
+        self._choose_inplace = calls.write_composite(self, signature, converts=False)
 
     def write(self) -> Callable[..., Any]:
         """The call as a plain function."""
-        return calls.write_composite(self, self.signature, "op, chosen = function({})\nreturn op(*chosen)")
+        return calls.write_composite(self, self.signature, "op, chosen = function({})\nreturn op(*chosen)", False)
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """The in-place variant of the op chosen. A target that would have to be cast first cannot hold the result."""

@@ -64,6 +64,7 @@ class Param:
         "default",
         "index",
         "is_list",
+        "is_starred",
         "is_tensor",
         "keyword_only",
         "kind",
@@ -82,7 +83,8 @@ class Param:
         self.is_list = self.kind == "Arrays"
         self.default = parameter.default
         self.keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        self.variadic = parameter.kind is inspect.Parameter.VAR_POSITIONAL or self.kind == "Extents"
+        self.is_starred = parameter.kind is inspect.Parameter.VAR_POSITIONAL
+        self.variadic = self.is_starred or self.kind == "Extents"
         self.counts_dimensions = self.kind in ("Dim", "NewDim", "Dims")
         self.convert: Callable[..., Any] | None = _CONVERTERS.get(self.kind)
 

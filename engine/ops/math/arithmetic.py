@@ -101,6 +101,23 @@ def _fill_inplace(input: Tensor, value: Any) -> Tensor:
     return op.inplace(*chosen)
 
 
+@composite(name="fill_diagonal_", function=False)
+def _fill_diagonal_inplace(input: Tensor, fill_value: Scalar, wrap: bool = False) -> Tensor:
+    """Write a number where all indices are equal; with ``wrap``, in a tall matrix again after each full diagonal."""
+    shape = input.array.shape
+    if len(shape) < 2:
+        raise OpError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise OpError("all dimensions of input must be of equal length")
+    height, width = shape[:2]
+    length, stride, offset = min(height, width), input.geometry.stride, input.geometry.offset
+    ops.fill_(ops.as_strided(input, (length,), (sum(stride),), offset), fill_value)
+    if wrap and len(shape) == 2 and height > width + 1:
+        rest = -(-input.array.size // (width + 1)) - length
+        ops.fill_(ops.as_strided(input, (rest,), (sum(stride),), offset + stride[0] * (width + 1)), fill_value)
+    return input
+
+
 @primitive(public=False, overlap="self", layout_only=("input",))
 def zero(input: Array) -> Array:
     """0 in place of every element."""

@@ -19,7 +19,7 @@ def conj_copy(input: Array) -> Array:
 conj_copy.vjp(input=lambda g: ops.conj(g))
 
 
-@primitive(public=False, grad_fn="ConjPhysicalBackward0")
+@primitive(public=False, grad_fn="ConjPhysicalBackward0", inplace_grad_fn="ConjPhysicalBackward1")
 def conjugated(input: Array) -> Array:
     """The complex conjugate, computed on the spot."""
     return np.conjugate(input)
@@ -34,10 +34,10 @@ def conj_physical(input: Tensor) -> Tensor:
     return conjugated(input) if input.dtype.is_complex else input
 
 
-@composite(function=False)
+@composite
 def conj_physical_(input: Tensor) -> Tensor:
     """Conjugate the tensor itself."""
-    return conjugated.inplace(input) if input.dtype.is_complex else input
+    return conjugated.inplace(input)
 
 
 @composite

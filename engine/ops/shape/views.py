@@ -148,7 +148,7 @@ def _unpermute(g: Tensor, dims: tuple[int, ...]) -> Any:
 permute.vjp(input=_unpermute)
 
 
-@primitive(view=True, aliases=("swapaxes", "swapdims"), writes=True)
+@primitive(view=True, aliases=("swapaxes", "swapdims"), writes=True, inplace_grad_fn="TransposeBackward1")
 def transpose(input: Array, dim0: Dim, dim1: Dim) -> Array:
     """The dimensions ``dim0`` and ``dim1`` exchanged."""
     return np.swapaxes(input, dim0, dim1) if input.ndim else input
@@ -157,12 +157,22 @@ def transpose(input: Array, dim0: Dim, dim1: Dim) -> Array:
 transpose.vjp(input=lambda g, dim0, dim1: ops.transpose(g, dim0, dim1))
 
 
-@primitive(view=True, grad_fn="TBackward0", writes=True, inplace_grad_fn="TBackward1")
+def _check_matrix(name: str, input: Tensor) -> None:
+    if input.array.ndim > 2:
+        raise OpError(f"{name}() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D")
+
+
+@primitive(view=True, grad_fn="TBackward0", inplace_grad_fn="TBackward1", check=lambda input: _check_matrix("t", input))
 def t(input: Array) -> Array:
     """The transpose of a matrix; a vector or number is itself."""
-    if input.ndim > 2:
-        raise OpError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
     return input.T
+
+
+@composite(name="t_", function=False)
+def _t_inplace(input: Tensor) -> Tensor:
+    """``t`` of the tensor itself."""
+    _check_matrix("t_", input)
+    return t.inplace(input)
 
 
 t.vjp(input=lambda g: ops.t(g))
@@ -314,7 +324,7 @@ def sum_to(input: Array, size: Size) -> Array:
 sum_to.vjp(input=lambda g, input_shape: ops.expand(g, input_shape))
 
 
-@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward0")
+@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward0", inplace_grad_fn="SqueezeBackward3")
 def squeeze_all(input: Array) -> Array:
     """Without the dimensions of extent 1."""
     return np.squeeze(input)
@@ -332,7 +342,7 @@ def squeeze_dim(input: Array, dim: Dim) -> Array:
 squeeze_dim.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
 
 
-@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward2")
+@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward2", inplace_grad_fn="SqueezeBackward5")
 def squeeze_dims(input: Array, dim: Dims) -> Array:
     """Without those of the dimensions ``dim`` whose extent is 1."""
     return np.squeeze(input, axis=tuple(d for d in dim if input.ndim and input.shape[d] == 1))
@@ -359,7 +369,7 @@ def squeeze_(input: Tensor, dim: Any = None) -> Tensor:
     return _squeezer(dim).inplace(input) if dim is None else _squeezer(dim).inplace(input, dim)
 
 
-@primitive(view=True, writes=True)
+@primitive(view=True, writes=True, inplace_grad_fn="UnsqueezeBackward1")
 def unsqueeze(input: Array, dim: NewDim) -> Array:
     """With a dimension of extent 1 at ``dim``."""
     return np.expand_dims(input, dim)
@@ -473,7 +483,9 @@ def strided(flat: Array, size: tuple[int, ...], stride: tuple[int, ...], offset:
     return np.lib.stride_tricks.as_strided(flat[offset:], size, steps)
 
 
-@primitive(public=False, view=True, reads_storage=True, grows=lambda size: prod(size))
+@primitive(
+    public=False, view=True, reads_storage=True, grows=lambda size: prod(size), inplace_grad_fn="AsStridedBackward1"
+)
 def as_strided(input: Array, size: Size, stride: Size, storage_offset: int) -> Array:
     """The elements of the storage of ``input`` at the given sizes, strides and offset, in elements."""
     return strided(input, size, stride, storage_offset)
@@ -486,7 +498,7 @@ as_strided.vjp(
 )
 
 
-@overloaded(name="as_strided", writes=False)
+@overloaded(name="as_strided", inplace_function=True)
 def as_strided_here(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
     """A view by sizes, strides and offset, in elements of the storage; without an offset, from its own."""
     return as_strided, (input, size, stride, offset_in(input, storage_offset))
