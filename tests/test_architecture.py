@@ -25,7 +25,7 @@ ENGINE = (
     ("printing", "random", "storage"),
     ("modes", "registry"),
     ("tensor",),
-    ("op.signature", "autograd.tape"),
+    ("op.refusals", "op.signature", "autograd.tape"),
     ("autograd.inplace", "op.dispatch", "op.forms", "op.rules"),
     ("op.calls",),
     ("op.primitive",),

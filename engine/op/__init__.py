@@ -6,7 +6,7 @@
 
 from engine.dtypes import DType
 from engine.op.declare import Composite, composite, primitive, publish
-from engine.op.overloads import invalid_combination, overloaded
+from engine.op.overloads import overloaded
 from engine.op.primitive import Primitive
 from engine.op.signature import Array, Arrays, Dim, Dims, Extents, Index, Mask, NewDim, Scalar, Size, wrap_dim
 from engine.shapes import broadcast_pair, check_broadcast
@@ -14,6 +14,6 @@ from engine.tensor import weak
 
 __all__ = [
     "Array", "Arrays", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Mask", "NewDim", "Primitive",
-    "Scalar", "Size", "broadcast_pair", "check_broadcast", "composite", "invalid_combination", "overloaded",
+    "Scalar", "Size", "broadcast_pair", "check_broadcast", "composite", "overloaded",
     "primitive", "publish", "weak", "wrap_dim",
 ]  # fmt: skip

@@ -22,7 +22,8 @@ from engine.autograd import inplace
 from engine.autograd.tape import SavedNumber, edge_of, make_node, save
 from engine.errors import EngineError
 from engine.op import dispatch
-from engine.op.forms import MISSING, Form, listed
+from engine.op.forms import MISSING, Form, as_method, listed
+from engine.op.refusals import Overloads
 from engine.op.rules import about
 from engine.op.signature import Param
 from engine.op.text import Text, indented
@@ -68,6 +69,46 @@ class Op:
         """The function that calls take."""
         raise NotImplementedError
 
+    def write_method(self) -> Callable[..., Any]:
+        """The function that calls of the method take."""
+        return as_method(self.direct())
+
+    @property
+    def method(self) -> Op:
+        """The op as a method of tensors."""
+        return Method(self)
+
+
+class Method(Op):
+    """An op as a method: the same, but for the places of arguments in refusals."""
+
+    def __init__(self, op: Any) -> None:
+        super().__init__()
+        self.op = op
+        self.name = self.__name__ = op.name
+        self.__doc__ = op.__doc__
+
+    def write(self) -> Callable[..., Any]:
+        """The call as a plain function."""
+        return self.op.write_method()  # type: ignore[no-any-return]
+
+    @property
+    def method(self) -> Op:
+        """The op itself."""
+        return self
+
+
+def refusing(overloads: Overloads | None, form: Form, body: list[str], objects: dict[str, Any]) -> list[str]:
+    """The lines, with refusals that list the overloads, if there are several."""
+    if overloads is None:
+        return body
+    objects["overloads"] = overloads
+    given = listed([*[form.variable[param.name] for param in form.listed], "*rest"])
+    return [
+        f"given = {given}", "try:", *indented(body), "except TypeError as error:",
+        "    raise overloads.refusal([one for one in given if one is not MISSING], named) from error",
+    ]  # fmt: skip
+
 
 # -- composites ---------------------------------------------------------------------------------------------------
 def write_composite(
@@ -95,7 +136,8 @@ def write_composite(
     passed += [f"{param.name}={form.variable[param.name]}" for param in form.keywords]
     objects = {"function": op.function, "NAME": signature.name, **form.objects}
     objects |= {f"p{param.index}": param for param in form.params}
-    return _TEXT.function(form.header(), [*body, *call.format(", ".join(passed)).split("\n")], objects)
+    body += call.format(", ".join(passed)).split("\n")
+    return _TEXT.function(form.header(), refusing(op.listed, form, body, objects), objects)
 
 
 # -- primitives ---------------------------------------------------------------------------------------------------
@@ -115,6 +157,7 @@ class _Call:
     def __init__(self, op: Any, signature: Any) -> None:
         self.op = op
         self.name = signature.name
+        self.listed: Overloads | None = op.listed
         self.form = Form(signature)
         self.is_promoting = op.promote is not None
         self.has_many = op.has_many
@@ -144,7 +187,9 @@ class _Call:
             *self._operands(),
             *self._statics(),
         ]
-        return _TEXT.function(self.form.header(), [*body, *self._check(), *self._compute(), *self._results()], objects)
+        body += [*self._check(), *self._compute(), *self._results()]
+        shown = None if operator else self.listed
+        return _TEXT.function(self.form.header(), refusing(shown, self.form, body, objects), objects)
 
     def _operator(self, operator: bool) -> list[str]:
         if not operator:
@@ -482,6 +527,10 @@ class _InPlaceCall(_Call):
     The node is made before the write, so that what it saves has the version from before; the value of the target
     itself is kept as a copy. Only a saved output has the version from after the write.
     """
+
+    def __init__(self, op: Any, signature: Any) -> None:
+        super().__init__(op, signature)
+        self.listed = op.listed and op.listed.in_place()
 
     def _compute(self) -> list[str]:
         others = listed(f"{'*' if param.is_list else ''}t{param.index}" for param in self.op.tensors[1:])

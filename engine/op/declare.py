@@ -9,9 +9,8 @@ from engine import registry
 from engine.autograd import inplace
 from engine.op import calls
 from engine.op.primitive import Primitive
-from engine.op.signature import (
-    Signature,
-)
+from engine.op.refusals import overloads_of
+from engine.op.signature import Signature
 from engine.tensor import Tensor
 
 
@@ -25,6 +24,7 @@ class Composite(calls.Op):
         self.__doc__ = function.__doc__
         self.function = function
         self.signature = Signature(function, name.rpartition(".")[2])
+        self.listed = overloads_of(name)
 
     def write(self) -> Callable[..., Any]:
         """The call as a plain function."""
@@ -52,7 +52,7 @@ def publish(
         if function or "." in one:
             registry.add_function(one, op)
         if method and "." not in one:
-            registry.add_method(one, op)
+            registry.add_method(one, op.method)
             if writes:
                 registry.add_method(f"{one}_", op.inplace)
                 if inplace_function:

@@ -14,6 +14,7 @@ from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import OpError, UnsupportedError
 from engine.op import calls
 from engine.op.dispatch import NUMBERS, Decision, Kind, NumberOverload, kind_of, promotable
+from engine.op.refusals import overloads_of
 from engine.op.rules import AskedByName, Rule, underivable, write_pull_back
 from engine.op.signature import Signature
 from engine.op.traits import sort_flags
@@ -42,6 +43,7 @@ class Primitive(calls.Op):
         self.inplace_signature = Signature(kernel, f"{self.signature.name}_")
         self.grad_fn = NOT_IMPLEMENTED if self.nature.underivable else self.naming.grad_fn or derived_grad_fn(name)
         self.inplace_grad_fn = self.naming.inplace_grad_fn or self.grad_fn
+        self.listed = overloads_of(self.name)
         self.gives_mask = kernel.__annotations__.get("return") == "Mask"
         self.has_many = self.outputs.many or len(self.outputs.outputs) > 1
         self.check, self.grows = _asked(self.arguments.check), _asked(self.nature.grows)

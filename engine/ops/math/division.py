@@ -16,7 +16,7 @@ from engine.tensor import Tensor
 # -- quotients ----------------------------------------------------------------------------------------------------
 @primitive(
     pointwise=True, public=False, promote="int_to_float", grad_fn="DivBackward0", numbers=("input", "other"),
-    supports="bifc", kernel_name="div_cpu",
+    supports="bifc", shown_as="div", kernel_name="div_cpu",
 )  # fmt: skip
 def true_div(input: Array, other: Array) -> Array:
     """Elementwise quotient, in floating point."""
@@ -102,7 +102,8 @@ reciprocal.vjp(input=lambda g, out: -g * (out * out).conj())
 
 # -- remainders ---------------------------------------------------------------------------------------------------
 @primitive(
-    pointwise=True, public=False, supports="if", kernel_name="remainder_cpu", grad_fn="RemainderBackward1",
+    pointwise=True, public=False, supports="if", kernel_name="remainder_cpu", shown_as="remainder",
+    grad_fn="RemainderBackward1",
     number_grad_fn={"other": "RemainderBackward0"},
 )  # fmt: skip
 def remainder_of_tensor(input: Array, other: Array) -> Array:
