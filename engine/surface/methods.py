@@ -34,7 +34,10 @@ REFLECTED_SWAPPED = {
 }  # fmt: skip
 UNARY = {"neg": "neg", "pos": "positive", "abs": "abs", "invert": "bitwise_not"}
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
-SCALAR = "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior."
+SCALAR = (
+    "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\nConsider using "
+    "tensor.detach() first."
+)
 NUMBERS = (bool, int, float, complex)
 OPERANDS = frozenset((Tensor, *NUMBERS))
 
@@ -216,11 +219,20 @@ def __bool__(self: Tensor) -> bool:
 
 def __float__(self: Tensor) -> float:
     _warn_of_tracked(self)
-    return float(_number(self))
+    return float(_real(_number(self), "double"))
+
+
+def _real(number: Any, kind: str) -> Any:
+    """A number without imaginary part."""
+    if isinstance(number, complex):
+        if number.imag:
+            raise OpError(f"value cannot be converted to type {kind} without overflow")
+        return number.real
+    return number
 
 
 def __int__(self: Tensor) -> int:
-    return int(_number(self))
+    return int(_real(_number(self), "int64_t"))
 
 
 def __complex__(self: Tensor) -> complex:

@@ -43,8 +43,8 @@ def copy(input: Array, src: Array) -> Array:
 copy.vjp(input=lambda g: ops.zeros_of(g), src=lambda g: g)
 
 
-def _warn_of_discarding(source: DType, target: DType) -> None:
-    if source.is_complex and not target.is_complex and target is not dtypes.bool_:
+def _warn_of_discarding(source: Tensor, target: DType) -> None:
+    if source.array.size and source.dtype.is_complex and not target.is_complex and target is not dtypes.bool_:
         modes.warn_once(DISCARDED)
 
 
@@ -52,7 +52,7 @@ def _cast_to(input: Tensor, dtype: DType, copy: bool = False) -> Tensor:
     """``input`` itself if it has that dtype already."""
     if input.dtype is dtype and not copy:
         return input
-    _warn_of_discarding(input.dtype, dtype)
+    _warn_of_discarding(input, dtype)
     return cast(input, dtype)
 
 
@@ -63,7 +63,7 @@ def copy_(input: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
         other = _number_operand(other)
     elif other.array.shape != input.array.shape:
         _check_copy(input.array, other.array)
-    _warn_of_discarding(other.dtype, input.dtype)
+    _warn_of_discarding(other, input.dtype)
     return copy.inplace(input, other)
 
 

@@ -12,7 +12,6 @@ from engine.dtypes import BOOL, COMPLEX, INTEGER, can_cast
 from engine.errors import ArgumentTypeError, OpError, UnsupportedError
 from engine.op import Array, composite, overloaded, primitive, weak
 from engine.ops.creation.factories import check_fits
-from engine.ops.math.arithmetic import TYPE_NAMES
 from engine.ops.math.powers import common_dtype
 from engine.tensor import Tensor
 
@@ -99,9 +98,7 @@ def _check_target(input: Tensor, bounds: list[Any]) -> None:
         return
     result = common_dtype(input, *[weak(bound) for bound in bounds])
     if not result.is_complex and not can_cast(result, input.dtype):
-        raise OpError(
-            f"result type {result.scalar_type} can't be cast to the desired output type {TYPE_NAMES[input.dtype.name]}"
-        )
+        raise OpError(f"result type {result.scalar_type} can't be cast to the desired output type {input.dtype.c_name}")
 
 
 @primitive(

@@ -137,7 +137,7 @@ def common_dtype(*tensors: Tensor) -> DType:
 @overloaded(inplace_function=True)
 def square(input: Tensor) -> Any:
     """``input ** 2``."""
-    return pow_number, (input, 2)
+    return pow.function(input, 2)
 
 
 @overloaded(writes=False)

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine import dtypes, ops, registry
 from engine.dtypes import DType
-from engine.errors import OpError, UnsupportedError
+from engine.errors import DimensionError, OpError, UnsupportedError
 from engine.op import Array, Dim, Extents, NewDim, Scalar, Size, composite, overloaded, primitive, wrap_dim
 from engine.ops.index.gathering import add_at
 from engine.ops.shape.views import infer_size
@@ -160,7 +160,9 @@ def roll(input: Array, shifts: Size, dims: Size = ()) -> Array:
         raise OpError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
     if not dims:
         return np.roll(input, shifts[0])
-    return np.roll(input, shifts, [wrap_dim(dim, input.ndim) for dim in dims]) if input.ndim else input.copy()
+    if not input.ndim:
+        raise DimensionError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
+    return np.roll(input, shifts, [wrap_dim(dim, input.ndim) for dim in dims])
 
 
 roll.vjp(input=lambda g, shifts, dims: ops.roll(g, tuple(-shift for shift in shifts), dims))

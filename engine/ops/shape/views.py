@@ -231,6 +231,11 @@ def adjoint_matrix(input: Tensor) -> Tensor:
 @composite
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, and every element conjugated."""
+    if input.array.ndim == 1:
+        raise OpError("tensor.adjoint() is only supported on matrices or batches of matrices. Got 1-D tensor.")
+    if not input.array.ndim:
+        modes.warn_once("adjoint() is deprecated on 0-D tensors. Consider using x.conj().")
+        return ops.conj(input)
     return adjoint_matrix(input)
 
 
