@@ -20,6 +20,7 @@ from engine.surface import functional as functional
 from engine.surface import methods as methods
 from engine.surface import namespaces
 from engine.surface import optim as _optim  # noqa: F401 - enters the optimisers
+from engine.surface import refusals as refusals
 from engine.tensor import Tensor as Tensor
 
 if TYPE_CHECKING:

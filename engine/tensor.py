@@ -22,12 +22,26 @@ MULTIPLE = (
 )
 AMBIGUOUS = (
     " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
-    "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or "
-    "both outside (if you want the inplace to be tracked)."
+    "the view and the inplace either both inside the {0} block (if you don't want the inplace to be tracked) or both "
+    "outside (if you want the inplace to be tracked)."
 )
-NOT_A_LEAF = (
-    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
-    "that doesn't require differentiation use var_no_grad = var.detach()."
+NO_GRAD, INFERENCE_MODE = AMBIGUOUS.format("no_grad"), AMBIGUOUS.format("inference_mode")
+NOT_A_LEAF = "you can only change requires_grad flags of leaf variables."
+DETACH_IT = (
+    " If you want to use a computed variable in a subgraph that doesn't require differentiation use var_no_grad = "
+    "var.detach()."
+)
+GRAD_OF_NON_LEAF = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
+    "populated during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, "
+    "use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you access the "
+    "leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more information."
+)
+GRAD_DTYPE = (
+    "attempting to assign a gradient with dtype '{}' to a tensor with grad_dtype '{}'. The gradient must match the "
+    "tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype attribute with a "
+    "specific dtype, or None to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its "
+    "gradient may break downstream systems that assume they match."
 )
 
 
@@ -53,7 +67,9 @@ class Size(tuple[int, ...]):
         return Size(part) if isinstance(index, slice) else part
 
     def __add__(self, other: Any) -> Size:
-        return Size(super().__add__(tuple(other)))
+        if not isinstance(other, tuple):
+            raise ArgumentTypeError(f"can only concatenate tuple (not {type(other).__name__}) to torch.Size")
+        return Size(super().__add__(other))
 
     def __repr__(self) -> str:
         return f"torch.Size({list(self)})"
@@ -94,14 +110,26 @@ class Tensor:
     """
 
     __slots__ = (
-        "__weakref__", "_accumulator", "_requires_grad", "array", "base", "grad", "inference", "node", "output_nr",
-        "retains_grad", "seen_version", "storage", "view_note", "weak",
+        "__weakref__",
+        "_accumulator",
+        "_grad",
+        "_requires_grad",
+        "array",
+        "base",
+        "inference",
+        "node",
+        "output_nr",
+        "retains_grad",
+        "seen_version",
+        "storage",
+        "view_note",
+        "weak",
     )  # fmt: skip
     array: np.ndarray[Any, Any]
     storage: Storage
     node: Any
     output_nr: int
-    grad: Tensor | None
+    _grad: Tensor | None
     base: Tensor | None
     seen_version: int
     retains_grad: bool
@@ -114,52 +142,17 @@ class Tensor:
     if TYPE_CHECKING:  # engine.surface.methods attaches these, and every op, from the registry
 
         def __getattr__(self, name: str) -> Any: ...
-        def __add__(self, other: Any) -> Any: ...
-        def __radd__(self, other: Any) -> Any: ...
-        def __iadd__(self, other: Any) -> Any: ...
-        def __sub__(self, other: Any) -> Any: ...
-        def __rsub__(self, other: Any) -> Any: ...
-        def __isub__(self, other: Any) -> Any: ...
-        def __mul__(self, other: Any) -> Any: ...
-        def __rmul__(self, other: Any) -> Any: ...
-        def __imul__(self, other: Any) -> Any: ...
-        def __truediv__(self, other: Any) -> Any: ...
-        def __rtruediv__(self, other: Any) -> Any: ...
-        def __itruediv__(self, other: Any) -> Any: ...
-        def __floordiv__(self, other: Any) -> Any: ...
-        def __rfloordiv__(self, other: Any) -> Any: ...
-        def __ifloordiv__(self, other: Any) -> Any: ...
-        def __mod__(self, other: Any) -> Any: ...
-        def __rmod__(self, other: Any) -> Any: ...
-        def __imod__(self, other: Any) -> Any: ...
-        def __pow__(self, other: Any) -> Any: ...
-        def __rpow__(self, other: Any) -> Any: ...
-        def __ipow__(self, other: Any) -> Any: ...
-        def __matmul__(self, other: Any) -> Any: ...
-        def __rmatmul__(self, other: Any) -> Any: ...
-        def __imatmul__(self, other: Any) -> Any: ...
-        def __and__(self, other: Any) -> Any: ...
-        def __rand__(self, other: Any) -> Any: ...
-        def __iand__(self, other: Any) -> Any: ...
-        def __or__(self, other: Any) -> Any: ...
-        def __ror__(self, other: Any) -> Any: ...
-        def __ior__(self, other: Any) -> Any: ...
-        def __xor__(self, other: Any) -> Any: ...
-        def __rxor__(self, other: Any) -> Any: ...
-        def __ixor__(self, other: Any) -> Any: ...
-        def __lshift__(self, other: Any) -> Any: ...
-        def __rlshift__(self, other: Any) -> Any: ...
-        def __rshift__(self, other: Any) -> Any: ...
-        def __rrshift__(self, other: Any) -> Any: ...
-        def __lt__(self, other: Any) -> Any: ...
-        def __le__(self, other: Any) -> Any: ...
-        def __gt__(self, other: Any) -> Any: ...
-        def __ge__(self, other: Any) -> Any: ...
-        def __getitem__(self, other: Any) -> Any: ...
-        def __neg__(self) -> Any: ...
-        def __pos__(self) -> Any: ...
-        def __abs__(self) -> Any: ...
-        def __invert__(self) -> Any: ...
+        def _unary(self) -> Any: ...
+        def _binary(self, other: Any) -> Any: ...
+
+        __neg__ = __pos__ = __abs__ = __invert__ = _unary
+        __add__ = __radd__ = __iadd__ = __sub__ = __rsub__ = __isub__ = __mul__ = __rmul__ = __imul__ = _binary
+        __truediv__ = __rtruediv__ = __itruediv__ = __floordiv__ = __rfloordiv__ = __ifloordiv__ = _binary
+        __mod__ = __rmod__ = __imod__ = __pow__ = __rpow__ = __ipow__ = _binary
+        __matmul__ = __rmatmul__ = __imatmul__ = __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _binary
+        __and__ = __rand__ = __iand__ = __or__ = __ror__ = __ior__ = __xor__ = __rxor__ = __ixor__ = _binary
+        __lt__ = __le__ = __gt__ = __ge__ = __getitem__ = _binary
+
         def __len__(self) -> int: ...
         def __iter__(self) -> Iterator[Any]: ...
         def __float__(self) -> float: ...
@@ -227,27 +220,35 @@ class Tensor:
 
     def _regenerate(self, base: Tensor) -> None:
         modes.touch(self)
-        if base.requires_grad:
+        if base.requires_grad or self.node is not None:
             if self.view_note is not None:
                 raise OpError(self.refusal("its base or another view of its base has been"))
-            seen = base if self.dtype.is_complex == base.dtype.is_complex else self._reinterpreted(base)
-            if seen is not base and seen.geometry == self.geometry:
-                self.node, self.output_nr = seen.node, 0
-            else:
-                with modes.enable_grad():
-                    self.node, self.output_nr = registry.op("as_strided")(seen, *self.geometry).node, 0
+            self.node, self.output_nr = self._as_strided_node(base), 0
         self.seen_version = self.storage.version
+
+    def _as_strided_node(self, base: Tensor) -> Any:
+        """The node that reading this view from its base would record; without an edge where the base needs none."""
+        source = base if self.dtype.is_complex == base.dtype.is_complex else self._reinterpreted(base)
+        if source is not base and source.geometry == self.geometry:
+            return source.node
+        if not source.requires_grad:
+            source = source.detach()
+            source._requires_grad = True
+        with modes.enable_grad():
+            node = registry.op("as_strided")(source, *self.geometry).node
+        if not base.requires_grad:
+            node.edges = (None,)
+        return node
 
     def refusal(self, what: str) -> str:
         """Why a write that concerns this view is refused; ``what`` is being modified."""
-        if self.node is None:
-            where = "A view was created in no_grad mode and"
-            return f"{where} {what} modified inplace with grad mode enabled.{self.view_note}"
-        function = forward_name(self.node.name())
-        if self.view_note is AMBIGUOUS:
-            where = f"Output {self.output_nr} of {function} is a view of a view which was created in no_grad mode and"
-            return f"{where} {what} modified inplace with grad mode enabled.{self.view_note}"
-        return f"Output {self.output_nr} of {function} is a view and {what} modified inplace.{self.view_note}"
+        output = "" if self.node is None else f"Output {self.output_nr} of {forward_name(self.node.name())} is a view"
+        if self.node is not None and self.view_note is MULTIPLE:
+            return f"{output} and {what} modified inplace.{self.view_note}"
+        where = f"{output} of a view which was created in" if output else "A view was created in"
+        if self.view_note is INFERENCE_MODE:
+            return f"{where} inference mode and {what} modified inplace in normal mode.{self.view_note}"
+        return f"{where} no_grad mode and {what} modified inplace with grad mode enabled.{self.view_note}"
 
     def _reinterpreted(self, base: Tensor) -> Tensor:
         """``base`` as a tensor of numbers like those that this view shows: parts of complex ones, or pairs of reals."""
@@ -267,26 +268,35 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
-        self.requires_grad_(flag)
+        if not isinstance(flag, bool):
+            raise OpError("requires_grad must be a bool")
+        if self.grad_fn is not None:
+            raise OpError(NOT_A_LEAF if flag else NOT_A_LEAF + DETACH_IT)
+        self._check_can_require(flag, "floating point and complex")
+        modes.touch(self)
+        self._requires_grad = flag
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Start or stop recording operations on this leaf."""
         if not isinstance(requires_grad, bool):
-            raise ArgumentTypeError("requires_grad must be a bool")
+            raise ArgumentTypeError(
+                "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
+                f"{type(requires_grad).__name__}"
+            )
         if self.grad_fn is not None:
             if not requires_grad:
-                raise OpError(NOT_A_LEAF)
+                raise OpError(NOT_A_LEAF + DETACH_IT)
             return self
         self._check_can_require(requires_grad)
         modes.touch(self)
         self._requires_grad = requires_grad
         return self
 
-    def _check_can_require(self, requires_grad: bool) -> None:
+    def _check_can_require(self, requires_grad: bool, dtypes_allowed: str = "floating point") -> None:
         if not requires_grad:
             return
         if not self.dtype.is_differentiable:
-            raise OpError("only Tensors of floating point dtype can require gradients")
+            raise OpError(f"only Tensors of {dtypes_allowed} dtype can require gradients")
         if self.inference and not modes.current().inference:
             raise OpError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
 
@@ -307,11 +317,51 @@ class Tensor:
         return Tensor(self.array, self.storage.alias())
 
     @data.setter
-    def data(self, value: Tensor) -> None:
+    def data(self, value: Any) -> None:
+        if not isinstance(value, Tensor):
+            raise ArgumentTypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self.requires_grad and not value.dtype.is_differentiable:
+            raise OpError("data set to a tensor that requires gradients must be floating point or complex dtype")
         modes.touch(self)
-        if spec_of(value.array) != spec_of(self.array):
+        if value.array.dtype is not self.array.dtype:
             self._accumulator = None  # it adds up gradients like the old values; the next graph gets another
-        self.array, self.storage = value.array, value.storage.alias()
+        version = self.storage.version
+        self.array, self.storage, self.inference = value.array, value.storage.alias(), value.inference
+        self.storage.version = version  # the counter is the tensor's, not the values'
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that ``backward`` has added up, or ``None``."""
+        grad = self._grad
+        if grad is None and self.node is not None and not self.retains_grad:
+            modes.warn(GRAD_OF_NON_LEAF)
+        return grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            self._check_grad(value)
+        modes.touch(self)
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
+    def _check_grad(self, value: Any) -> None:
+        if not isinstance(value, Tensor):
+            raise ArgumentTypeError(
+                f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+            )
+        if value is self:
+            raise OpError("can't assign Variable as its own grad")
+        if value.dtype is not self.dtype:
+            raise OpError(GRAD_DTYPE.format(value.dtype.c_name, self.dtype.scalar_type))
+        if value.array.shape != self.array.shape:
+            raise OpError(
+                f"attempting to assign a gradient of size '{list(value.array.shape)}' to a tensor of size "
+                f"'{list(self.array.shape)}'. Please ensure that the gradient and the tensor are the same size"
+            )
 
     def memento(self) -> Callable[[], None]:
         """A function that gives this tensor back the metadata it has now."""
@@ -389,7 +439,7 @@ def make_tensor(
     tensor.storage = make_storage(array) if storage is None else storage
     tensor.node = node
     tensor.output_nr = output_nr
-    tensor.grad = tensor.base = tensor.view_note = tensor._accumulator = None
+    tensor._grad = tensor.base = tensor.view_note = tensor._accumulator = None
     tensor.retains_grad = tensor.weak = tensor.inference = tensor._requires_grad = False
     tensor.seen_version = 0
     return tensor

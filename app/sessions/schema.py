@@ -144,7 +144,7 @@ def encode(record: Record) -> bytes:
 
 
 def decode(raw: bytes | memoryview) -> Record:
-    """The record that ``raw`` holds. Raises ``SchemaError``."""
+    """Return the record that ``raw`` holds. Raises ``SchemaError``."""
     try:
         record = _DECODER.decode(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: text that is no UTF-8

@@ -7,15 +7,15 @@ Other views of the base get their history back when it is next asked for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from engine import dtypes, modes, registry
-from engine.autograd.tape import Edge, Node, Saved, edge_of, make_node, save
+from engine.autograd.tape import FREED, Edge, Node, Saved, edge_of, make_node, save
 from engine.errors import OpError
-from engine.tensor import AMBIGUOUS, MULTIPLE, Geometry, Tensor, copied, is_dense, make_tensor, spec_of
+from engine.tensor import INFERENCE_MODE, MULTIPLE, NO_GRAD, Geometry, Tensor, copied, is_dense, make_tensor, spec_of
 
 LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
 LEAF_VIEW = "a view of a leaf Variable that requires grad is being used in an in-place operation."
@@ -33,55 +33,75 @@ INFERENCE = (
 )
 
 
-def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, grad_fn: str) -> Tensor:
+def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool) -> Tensor:
     """A tensor over ``array``, which looks into the storage of ``source``."""
     storage = source.storage
     if array.base is not storage.array and not np.may_share_memory(array, storage.array) and array.size:
-        return Tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
+        return make_tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
     view = make_tensor(array, storage)
+    view.inference = source.inference
+    if source.inference or (array.dtype is not source.array.dtype and not _both_differentiable(source, view)):
+        return view  # of the same memory, but not of the tensor: a write through it is nobody's history
     view.base = source if source.base is None else source.base
     view.seen_version = storage.version
-    view.inference = source.inference
-    view.view_note = _view_note(source, one_of_many, grad_fn)
+    view.view_note = _view_note(source, one_of_many)
     return view
 
 
-def _view_note(source: Tensor, one_of_many: bool, grad_fn: str) -> str | None:
+def _both_differentiable(source: Tensor, view: Tensor) -> bool:
+    return source.dtype.is_differentiable and view.dtype.is_differentiable
+
+
+def _view_note(source: Tensor, one_of_many: bool) -> str | None:
     """Why a later write through the view is refused while recording, if it is."""
-    if not modes.current().grad_enabled:
-        return AMBIGUOUS
+    state = modes.current()
+    if state.inference:
+        return INFERENCE_MODE
+    if not state.grad_enabled:
+        return NO_GRAD
     return MULTIPLE if one_of_many else source.view_note
 
 
 # -- the target ---------------------------------------------------------------------------------------------------
-def check_writable(target: Tensor, tracked: bool, others: Sequence[Any] = (), overlap: str = "partial") -> None:
+def check_writable(
+    target: Tensor, tracked: bool, others: Sequence[Any] = (), overlap: str = "partial", repeats: bool = False
+) -> None:
     """Refuse targets that must not be written to, before anything happens. Raises ``OpError``.
 
-    ``tracked``: some operand is part of a graph. ``others`` are the other operands, tensors or numbers; which overlap
-    with them is refused, ``overlap`` says (``Nature.overlap``).
+    ``tracked``: some operand is part of a graph. ``others`` are the other operands, tensors or numbers; ``overlap`` and
+    ``repeats`` say which of them, and whether the target itself, may overlap it (``engine.op.traits.Nature``).
     """
-    state = modes.current()
-    if target.inference and not state.inference:
-        raise OpError(INFERENCE)
-    if state.grad_enabled:
-        _check_history(target, tracked)
-    if overlap == "none":
+    if tracked and modes.current().grad_enabled:
+        _check_history(target)
+    if overlap == "same" and all(isinstance(other, Tensor) and _shows_same(target, other) for other in others):
         return
-    if overlap != "self":
+    if not repeats:
         _check_internal_overlap(target.array)
-    for other in others:
-        if isinstance(other, Tensor):
-            _check_overlap(target, other, overlap)
+    if overlap != "none":
+        for other in others:
+            if isinstance(other, Tensor):
+                _check_overlap(target, other, overlap)
 
 
-def _check_history(target: Tensor, tracked: bool) -> None:
-    if target.view_note is not None and (tracked or target.requires_grad):
+def check_target(operands: Iterable[Any]) -> None:
+    """Refuse a target (the first operand) whose history forbids the write, before other arguments are looked at."""
+    tensors = [operand for operand in operands if isinstance(operand, Tensor)]
+    if tensors and modes.current().grad_enabled and any(tensor.requires_grad for tensor in tensors):
+        _check_history(tensors[0])
+
+
+def _check_history(target: Tensor) -> None:
+    if target.view_note is not None:
         raise OpError(target.refusal("is being"))
-    base = target.base
-    if base is not None and base.requires_grad and base.is_leaf:
+    if target.base is not None and target.base.is_leaf and target.requires_grad:
         raise OpError(LEAF_VIEW)
     if target.requires_grad and target.node is None:
         raise OpError(LEAF)
+
+
+def _check_inference(target: Tensor) -> None:
+    if target.inference and not modes.current().inference:
+        raise OpError(INFERENCE)
 
 
 def _check_internal_overlap(array: np.ndarray[Any, Any]) -> None:
@@ -90,6 +110,13 @@ def _check_internal_overlap(array: np.ndarray[Any, Any]) -> None:
     for extent, step in zip(array.shape, array.strides, strict=True):
         if step == 0 and extent > 1 and array.size:
             raise OpError(OVERLAP)
+
+
+def _shows_same(target: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are the same elements of one memory."""
+    if target.storage.root is not other.storage.root or target.array.dtype is not other.array.dtype:
+        return False
+    return target.array is other.array or target.geometry == other.geometry
 
 
 def _check_overlap(target: Tensor, other: Tensor, overlap: str) -> None:
@@ -120,19 +147,19 @@ def assign(target: Tensor, array: np.ndarray[Any, Any]) -> None:
 def check_result(target: Tensor, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Refuse a result that does not fit into the target."""
     array = target.array
-    if shape == array.shape and dtype is array.dtype:
-        return
     if shape != array.shape:
         raise OpError(f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(shape)}")
     result = dtypes.from_numpy(dtype)
-    if not dtypes.can_cast(result, target.dtype):
+    if dtype is not array.dtype and not dtypes.can_cast(result, target.dtype):
         raise OpError(
             f"result type {result.scalar_type} can't be cast to the desired output type {target.dtype.scalar_type}"
         )
+    _check_inference(target)
 
 
 def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> None:
     """The in-place variant of a view op: ``target`` shows the same elements otherwise from now on."""
+    _check_inference(target)
     modes.touch(target)
     modes.touch(target.storage)
     target.array = array
@@ -174,11 +201,13 @@ def _move_retained(target: Tensor, node: Node) -> None:
 
 def _rebase_base(base: Tensor, view: Tensor, node: Node) -> None:
     edge = edge_of(base)
+    # One record of what the write saved, freed with the outer node; never empty, for an empty one cannot be freed.
+    saved = node.saved = node.saved or {COPY_SLICES.name: None}
     slices = make_node(
         COPY_SLICES,
         {"inner": node, "view": view.geometry, "base": base.geometry},
         (edge, *node.edges[1:]),
-        node.saved,  # one record of what the write saved; freed with the outer node
+        saved,
         (spec_of(base.array),),
         (1,) * len(node.edges),
     )
@@ -202,7 +231,7 @@ class CopySlices:
         """Cotangents of the base before the write, then of the other inputs of the write."""
         inner: Node = node.static["inner"]
         if node.saved is None:
-            inner.free()
+            raise OpError(FREED)
         written = _Region(node, inner)
         g = written.spread(_contiguous(cotangents[0]))
         region = written.cut(g)
@@ -309,7 +338,7 @@ registry.add_op(CopySlices.name, COPY_SLICES)
 
 
 def detach_(tensor: Tensor) -> Tensor:
-    """Take ``tensor`` out of its graph, in place. Raises ``OpError`` for views."""
+    """Take ``tensor`` out of its graph, in place; in inference mode nothing happens. Raises ``OpError`` for views."""
     if tensor.base is not None:
         raise OpError(
             "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
@@ -317,6 +346,8 @@ def detach_(tensor: Tensor) -> Tensor:
             "detach_() cannot be called on these gradients. To fix this error, please refer to the "
             "Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution."
         )
+    if modes.current().inference:
+        return tensor
     modes.touch(tensor)
     tensor.node, tensor.output_nr, tensor._requires_grad = None, 0, False
     return tensor

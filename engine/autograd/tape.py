@@ -11,14 +11,15 @@ import itertools
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from heapq import heappop, heappush
+from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from engine import dtypes, modes, registry
-from engine.errors import ArgumentTypeError, OpError
+from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
 from engine.storage import Storage
-from engine.tensor import Size, Spec, Tensor, TensorSpec, copied, forward_name, make_tensor, spec_of, weak
+from engine.tensor import Spec, Tensor, TensorSpec, copied, forward_name, make_tensor, spec_of, weak
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -28,9 +29,12 @@ FREED = (
 )
 NO_GRAPH = "element {} of tensors does not require grad and does not have a grad_fn"
 UNUSED = (
-    "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "
-    "the desired behavior."
+    "The differentiated Tensor at index {} appears to not have been used in the graph. Set allow_unused=True if this "
+    "is the desired behavior."
 )
+NOT_DIFFERENTIABLE = "One of the differentiated Tensors does not require grad"
+NO_RETAIN = "can't retain_grad on Tensor that has requires_grad=False"
+INVALID = "Function {} returned an invalid gradient at index {} - got {} but expected shape compatible with {}"
 CYCLE = (
     "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient "
     "which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you "
@@ -45,6 +49,9 @@ INFERENCE = (
 
 _new = object.__new__
 _sequence = itertools.count()
+# PyTorch has a lock in each AccumulateGrad. Here a few serve all leaves, for an accumulator goes with its last graph.
+_grad_locks = tuple(Lock() for _ in range(64))
+_accumulator_lock = Lock()
 
 
 # Where a cotangent goes: the node, and which of its outputs. A plain tuple: one is made for every operand.
@@ -271,16 +278,17 @@ def make_accumulator(leaf: Tensor) -> Accumulate:
 
 
 def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
-    """Add ``cotangent`` to ``variable.grad``; the first one is copied, for a cotangent may be shared or expanded."""
+    """Add ``cotangent`` to ``variable._grad``; the first one is copied, for a cotangent may be shared or expanded."""
     state = modes.current()
-    if state.journal is not None:
-        state.journal.touch(variable)
-    if variable.grad is None:
-        variable.grad = _own(cotangent)
-    elif state.grad_enabled:
-        variable.grad = registry.op("add")(variable.grad, cotangent)
-    else:
-        registry.op("add").inplace(variable.grad, cotangent)
+    with _grad_locks[id(variable) // 16 % len(_grad_locks)]:  # sweeps of two threads may end at one leaf
+        if state.journal is not None:
+            state.journal.touch(variable)
+        if variable._grad is None:
+            variable._grad = _own(cotangent)
+        elif state.grad_enabled:
+            variable._grad = registry.op("add")(variable._grad, cotangent)
+        else:
+            registry.op("add").inplace(variable._grad, cotangent)
 
 
 def _own(cotangent: Tensor) -> Tensor:
@@ -301,8 +309,11 @@ def edge_of(tensor: Tensor) -> Edge | None:
 def _accumulator_of(leaf: Tensor) -> Node:
     node = leaf.accumulator()
     if node is None:
-        node = make_accumulator(leaf)
-        leaf.keep_accumulator(node)
+        with _accumulator_lock:  # two for one leaf, and `grad` would find one of them only
+            node = leaf.accumulator()
+            if node is None:
+                node = make_accumulator(leaf)
+                leaf.keep_accumulator(node)
     return node  # type: ignore[no-any-return]
 
 
@@ -318,11 +329,18 @@ class _Sweep:
         self.captured: dict[int, Tensor] = {}
         self.useful = None if wanted is None else _ancestors_of({node for node, _ in wanted}, roots)
 
-    def deliver(self, edge: Edge, cotangent: Tensor) -> None:
-        """Add a cotangent to those that wait at the end of ``edge``, once it is like what the edge leads to."""
+    def deliver(self, edge: Edge, cotangent: Tensor, source: Node | None, place: int) -> None:
+        """Add a cotangent to those that wait at the end of ``edge``, once it is like what the edge leads to.
+
+        ``source`` gave it, as that of its input number ``place``.
+        """
         node, number = edge
         array = cotangent.array
         if (array.shape, array.dtype) != node.specs[number]:
+            shape = node.specs[number][0]
+            if array.shape != shape and not _is_expanded(array.shape, shape):
+                name = "torch::autograd::GraphRoot" if source is None else source.name()
+                raise OpError(INVALID.format(name, place, list(array.shape), list(shape)))
             cotangent = restore(cotangent, node.specs[number])
         row = self.waiting.get(node)
         if row is None:
@@ -346,9 +364,10 @@ class _Sweep:
             needs = node.edges if self.useful is None else self._needs(node)
             if needs is None:
                 continue
-            for edge, cotangent in zip(needs, node.op.pull_back(node, cotangents, needs), strict=False):
+            for place, cotangent in enumerate(node.op.pull_back(node, cotangents, needs)):
+                edge = needs[place]
                 if edge is not None and cotangent is not None:
-                    deliver(edge, cotangent)
+                    deliver(edge, cotangent, node, place)
             if node.saved and not self.retain_graph:
                 if journal is not None:
                     journal.touch(node)
@@ -391,6 +410,13 @@ def _ancestors_of(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
     return useful
 
 
+def _is_expanded(shape: tuple[int, ...], original: tuple[int, ...]) -> bool:
+    """Whether ``original`` broadcasts to ``shape``."""
+    count = len(original)
+    pairs = zip(shape[len(shape) - count :], original, strict=False)
+    return len(shape) >= count and all(own in (1, extent) for extent, own in pairs)
+
+
 def restore(cotangent: Tensor, spec: Spec) -> Tensor:
     """The chores of an edge: undo broadcasting, and go back to the dtype of the input."""
     shape, kind = spec
@@ -407,7 +433,11 @@ def restore(cotangent: Tensor, spec: Spec) -> Tensor:
 
 # -- what users call ----------------------------------------------------------------------------------------------
 def _as_tuple(value: Any) -> tuple[Any, ...]:
-    return (value,) if isinstance(value, Tensor) or value is None else tuple(value)
+    if isinstance(value, Tensor) or value is None:
+        return (value,)
+    if not isinstance(value, Iterable):
+        raise ArgumentTypeError(f"'{type(value).__name__}' object is not iterable")
+    return tuple(value)
 
 
 def _root_cotangents(tensors: tuple[Tensor, ...], given: Any) -> list[Tensor | None]:
@@ -452,19 +482,22 @@ def _implicit(tensor: Tensor) -> Tensor:
 
 def _sweep(
     tensors: tuple[Tensor, ...], cotangents: list[Tensor | None], retain_graph: bool, create_graph: bool,
-    wanted: dict[Edge, list[int]] | None,
+    inputs: tuple[Tensor, ...] | None, accumulate: bool,
 ) -> dict[int, Tensor]:  # fmt: skip
+    """Carry the cotangents of ``tensors`` back; those that reach ``inputs``, by position, if there are any."""
     roots = _root_edges(tensors)
+    wanted = None if inputs is None else _wanted(inputs, NO_RETAIN if accumulate else NOT_DIFFERENTIABLE)
+    if accumulate and create_graph:
+        modes.warn(CYCLE)
     sweep = _Sweep(retain_graph, wanted, [node for node, _ in roots])
-    state = modes.current()
-    outer, state.grad_enabled = state.grad_enabled, create_graph
+    outer = modes.switch(create_graph)
     try:
-        for edge, cotangent in zip(roots, cotangents, strict=True):
+        for place, (edge, cotangent) in enumerate(zip(roots, cotangents, strict=True)):
             if cotangent is not None and (sweep.useful is None or edge[0] in sweep.useful):
-                sweep.deliver(edge, cotangent)
+                sweep.deliver(edge, cotangent, None, place)
         sweep.run()
     finally:
-        state.grad_enabled = outer
+        modes.switch(*outer)
     return sweep.captured
 
 
@@ -491,12 +524,10 @@ def backward(
     if inputs is not None and not isinstance(inputs, Tensor) and len(inputs) == 0:
         raise OpError("`inputs` argument to `backward()` cannot be empty.")
     keep = create_graph if retain_graph is None else retain_graph
-    if create_graph:
-        modes.warn(CYCLE)
-    wanted = None if inputs is None else _wanted(_as_tuple(inputs))
-    captured = _sweep(roots, _root_cotangents(roots, grad_tensors), keep, create_graph, wanted)
-    if inputs is not None:
-        _accumulate_captured(_as_tuple(inputs), captured, create_graph)
+    targets = None if inputs is None else _as_tuple(inputs)
+    captured = _sweep(roots, _root_cotangents(roots, grad_tensors), keep, create_graph, targets, accumulate=True)
+    if targets is not None:
+        _accumulate_captured(targets, captured, create_graph)
 
 
 def _accumulate_captured(inputs: tuple[Tensor, ...], captured: dict[int, Tensor], create_graph: bool) -> None:
@@ -505,12 +536,12 @@ def _accumulate_captured(inputs: tuple[Tensor, ...], captured: dict[int, Tensor]
             add_to_grad(inputs[position], cotangent)
 
 
-def _wanted(inputs: tuple[Tensor, ...]) -> dict[Edge, list[int]]:
+def _wanted(inputs: tuple[Tensor, ...], refusal: str) -> dict[Edge, list[int]]:
     wanted: dict[Edge, list[int]] = {}
     for position, tensor in enumerate(inputs):
         edge = edge_of(tensor)
         if edge is None:
-            raise OpError("One of the differentiated Tensors does not require grad")
+            raise OpError(refusal)
         wanted.setdefault(edge, []).append(position)
     return wanted
 
@@ -530,34 +561,38 @@ def grad(
     (zeros).
     """
     roots, targets = _as_tuple(outputs), _as_tuple(inputs)
+    if not targets:
+        raise OpError("`inputs` argument to `grad()` cannot be empty.")
     if materialize_grads and allow_unused is False:
-        raise OpError(
+        raise ArgumentValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
     keep = create_graph if retain_graph is None else retain_graph
-    captured = _sweep(roots, _root_cotangents(roots, grad_outputs), keep, create_graph, _wanted(targets))
+    cotangents = _root_cotangents(roots, grad_outputs)
+    captured = _sweep(roots, cotangents, keep, create_graph, targets, accumulate=False)
     results = tuple(captured.get(position) for position in range(len(targets)))
     if materialize_grads:
-        return tuple(_zeros(t) if g is None else g for t, g in zip(targets, results, strict=True))
-    if not allow_unused and any(g is None for g in results):
-        raise OpError(UNUSED)
+        return tuple(_zeros(t, create_graph) if g is None else g for t, g in zip(targets, results, strict=True))
+    if not allow_unused:
+        for position, gradient in enumerate(results):
+            if gradient is None:
+                raise OpError(UNUSED.format(position))
     return results
 
 
-def _zeros(tensor: Tensor) -> Tensor:
-    return Tensor(np.zeros_like(tensor.array, order="C", subok=False))
+def _zeros(tensor: Tensor, requires_grad: bool) -> Tensor:
+    zeros = make_tensor(np.zeros_like(tensor.array, order="C", subok=False))
+    zeros._requires_grad = requires_grad
+    return zeros
 
 
 def retain_grad(tensor: Tensor) -> None:
     """Let ``backward`` fill ``tensor.grad`` although it is not a leaf."""
     if not tensor.requires_grad:
-        raise OpError("can't retain_grad on Tensor that has requires_grad=False")
+        raise OpError(NO_RETAIN)
     if tensor.is_leaf or tensor.retains_grad:
         return
     modes.touch(tensor)
     modes.touch(tensor.grad_fn)
     tensor.retains_grad = True
     tensor.grad_fn.retained[tensor.output_nr] = weakref.ref(tensor)
-
-
-__all__ = ["Accumulate", "Edge", "Node", "Saved", "Size", "backward", "grad", "retain_grad"]

@@ -22,11 +22,11 @@ from engine.autograd import inplace
 from engine.autograd.tape import SavedNumber, edge_of, make_node, save
 from engine.errors import EngineError
 from engine.op import dispatch
-from engine.op.forms import MISSING, Form, as_method, listed
-from engine.op.refusals import Overloads
+from engine.op.alternatives import Overloads
+from engine.op.binding import MISSING, Form, as_method
 from engine.op.rules import about
 from engine.op.signature import Param
-from engine.op.text import Text, indented
+from engine.op.text import Text, indented, tuple_of
 from engine.tensor import Tensor, make_tensor, weak
 
 # What kernels raise for operands that they cannot take.
@@ -38,6 +38,7 @@ _TEXT = Text({
                  "narrowed", "owned", "tensors_of", "widened")
 } | {
     "asarray": np.asarray, "assign": inplace.assign, "check_result": inplace.check_result,
+    "check_target": inplace.check_target,
     "check_writable": inplace.check_writable, "current": modes.current, "edge_of": edge_of, "EngineError": EngineError,
     "FAILURES": FAILURES, "make_node": make_node, "make_tensor": make_tensor, "MISSING": MISSING, "ndarray": np.ndarray,
     "peek": modes.peek, "rebase": inplace.rebase, "reshape": inplace.reshape, "save": save,
@@ -87,6 +88,7 @@ class Method(Op):
         self.op = op
         self.name = self.__name__ = op.name
         self.__doc__ = op.__doc__
+        self.signature = op.signature.as_method()
 
     def write(self) -> Callable[..., Any]:
         """The call as a plain function."""
@@ -103,7 +105,7 @@ def refusing(overloads: Overloads | None, form: Form, body: list[str], objects: 
     if overloads is None:
         return body
     objects["overloads"] = overloads
-    given = listed([*[form.variable[param.name] for param in form.listed], "*rest"])
+    given = tuple_of([*[form.variable[param.name] for param in form.listed], "*rest"])
     return [
         f"given = {given}", "try:", *indented(body), "except TypeError as error:",
         "    raise overloads.refusal([one for one in given if one is not MISSING], named) from error",
@@ -120,6 +122,9 @@ def write_composite(
     """
     form = Form(signature)
     body = form.lines()
+    in_place = signature.name.endswith("_") and not signature.name.endswith("__")
+    if form.params and in_place and op.checks_history:
+        body += [f"check_target({tuple_of(form.variable.values())})"]
     for param in form.params:
         if param.kind == "Tensor" and not param.variadic:
             t = form.variable[param.name]
@@ -185,6 +190,7 @@ class _Call:
             *self._operator(operator),
             "state = peek() or current()",
             *self._operands(),
+            *self._target(),
             *self._statics(),
         ]
         body += [*self._check(), *self._compute(), *self._results()]
@@ -241,6 +247,10 @@ class _Call:
         return f"(0 if a{first.index} is None else a{first.index}.ndim)" if first.name in self.loose else (
             f"a{first.index}.ndim")  # fmt: skip
 
+    def _target(self) -> list[str]:
+        """What an in-place call refuses about the tensor it writes to."""
+        return []
+
     def _check(self) -> list[str]:
         if self.op.check is None:
             return []
@@ -270,7 +280,7 @@ class _Call:
         return lines if self.op.nature.view else [*lines, "if budget is not None:", f"    budget.spend({spent})"]
 
     def _array(self) -> list[str]:
-        values = f"{listed(self.form.variable.values())}, {listed(self.arrays[p.name] for p in self.form.params)}"
+        values = f"{tuple_of(self.form.variable.values())}, {tuple_of(self.arrays[p.name] for p in self.form.params)}"
         return [
             "if type(raw) is not ndarray:", "    raw = asarray(raw)",
             "array = raw if narrow is None else narrowed(raw, narrow)",
@@ -278,7 +288,7 @@ class _Call:
         ]  # fmt: skip
 
     def _arrays(self) -> list[str]:
-        values = f"{listed(self.form.variable.values())}, {listed(self.arrays[p.name] for p in self.form.params)}"
+        values = f"{tuple_of(self.form.variable.values())}, {tuple_of(self.arrays[p.name] for p in self.form.params)}"
         return [
             "raw = [asarray(one) for one in raw]",
             "arrays = raw if narrow is None else [narrowed(one, narrow) for one in raw]",
@@ -295,8 +305,8 @@ class _Call:
         others = [param for param in self.op.tensors if param not in promoted]
         lines = [line for param in others for line in self._widened(param)] if self.is_promoting else []
         condition = self._is_not_plain(promoted) if promoted else self._is_not_native()
-        key = listed(["state.default_dtype", *map(self._kind, self.op.promoted)])
-        operands = listed(f"t{param.index}" for param in self.op.promoted)
+        key = tuple_of(["state.shared.default_dtype", *map(self._kind, self.op.promoted)])
+        operands = tuple_of(f"t{param.index}" for param in self.op.promoted)
         decided = [f"key = {key}", f"compute, narrow, overload = decisions.get(key) or op.decide(key, {operands})"]
         for param in self.op.statics:
             if param.name == "dtype":  # the caller said what comes out, and the kernel heeds it
@@ -382,7 +392,7 @@ class _Call:
 
     def _output(self) -> list[str]:
         if self.op.nature.view:
-            return ["out = view_of(t0, array, False, op.grad_fn)"]
+            return ["out = view_of(t0, array, False)"]
         same = "".join(f" or array is a{param.index}" for param in self.single)
         return [
             f"if array.base is not None{same}:", f"    array = owned(array, {self.sources})",
@@ -391,7 +401,7 @@ class _Call:
 
     def _outputs(self) -> list[str]:
         if self.op.nature.view:
-            return ["outs = tuple([view_of(t0, array, True, op.grad_fn) for array in arrays])"]
+            return ["outs = tuple([view_of(t0, array, True) for array in arrays])"]
         return [
             f"sources = {self.sources}", "outs = tuple([make_tensor(owned(array, sources)) for array in arrays])",
             "if state.inference:", "    for out in outs:", "        out.inference = True",
@@ -448,10 +458,10 @@ class _Call:
     def _node(self, specs: str) -> list[str]:
         """The node of the call as ``node``: it keeps what the rules of inputs that need a cotangent ask for."""
         differentiable = self.op.differentiable
-        edges = listed(f"{'*' if param.is_list else ''}e{param.index}" for param in differentiable)
+        edges = tuple_of(f"{'*' if param.is_list else ''}e{param.index}" for param in differentiable)
         counts = "UNIT"
         if self.op.has_lists:
-            counts = listed(f"len(t{param.index})" if param.is_list else "1" for param in differentiable)
+            counts = tuple_of(f"len(t{param.index})" if param.is_list else "1" for param in differentiable)
         lines = self._kept(
             "static", [(param.name, f"s{param.index}", None) for param in self.op.statics] + self._shapes()
         )
@@ -531,17 +541,22 @@ class _InPlaceCall(_Call):
     def __init__(self, op: Any, signature: Any) -> None:
         super().__init__(op, signature)
         self.listed = op.listed and op.listed.in_place()
+        self.loose = self.loose - {op.tensors[0].name} if op.tensors else self.loose  # nothing is written to a number
+
+    def _target(self) -> list[str]:
+        others = tuple_of(f"{'*' if param.is_list else ''}t{param.index}" for param in self.op.tensors[1:])
+        is_view = self.op.nature.view  # which writes nothing
+        overlap, repeats = "none" if is_view else self.op.nature.overlap, is_view or self.op.nature.repeats
+        tracked = f"state.grad_enabled and ({self._requires_grad()})" if self.op.differentiable else "False"
+        return [f"tracked = {tracked}", f"check_writable(t0, tracked, {others}, {overlap!r}, {repeats})"]
 
     def _compute(self) -> list[str]:
-        others = listed(f"{'*' if param.is_list else ''}t{param.index}" for param in self.op.tensors[1:])
-        tracked = f"state.grad_enabled and ({self._requires_grad()})" if self.op.differentiable else "False"
-        lines = [f"tracked = {tracked}", f"check_writable(t0, tracked, {others}, {self.op.nature.overlap!r})"]
         computed = super()._compute()
         if not self.op.nature.pointwise:
-            return lines + computed
+            return computed
         # Before the op's own refusals counts that the result would not fit.
-        values = listed(f"t{param.index}" for param in self.op.tensors)
-        return [*lines, "try:", *indented(computed), "except EngineError:", f"    op.check_fits({values}); raise"]
+        values = tuple_of(f"t{param.index}" for param in self.op.tensors)
+        return ["try:", *indented(computed), "except EngineError:", f"    op.check_fits({values}); raise"]
 
     def _requires_grad(self) -> str:
         conditions = []

@@ -8,14 +8,17 @@ from typing import Any, overload
 from engine import registry
 from engine.autograd import inplace
 from engine.op import calls
+from engine.op.alternatives import overloads_of
 from engine.op.primitive import Primitive
-from engine.op.refusals import overloads_of
 from engine.op.signature import Signature
 from engine.tensor import Tensor
 
 
 class Composite(calls.Op):
     """A function of other ops under a public name; it has no rule of its own."""
+
+    checks_history = True
+    """In place: a target whose history forbids writes is refused before other arguments are looked at."""
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         super().__init__()
@@ -32,6 +35,7 @@ class Composite(calls.Op):
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """Compute, and copy the result into the first argument."""
+        inplace.check_target((*args, *kwargs.values()))
         return inplace.overwrite(args[0], self(*args, **kwargs))
 
     def __repr__(self) -> str:
@@ -113,19 +117,21 @@ def composite(
 @overload
 def composite(
     *, name: str | None = ..., function: bool = ..., method: bool | None = ..., writes: bool = ...,
-    attribute: bool = ..., aliases: tuple[str, ...] = ...,
+    attribute: bool = ..., aliases: tuple[str, ...] = ..., checks_history: bool = ...,
 ) -> Callable[[Callable[..., Any]], Any]: ...  # fmt: skip
 
 
 def composite(
     body: Callable[..., Any] | None = None, /, *, name: str | None = None, function: bool = True,
     method: bool | None = None, writes: bool = False, attribute: bool = False, aliases: tuple[str, ...] = (),
+    checks_history: bool = True,
 ) -> Any:  # fmt: skip
     """Declare a public op as a function of other ops; the flags are those of ``primitive``."""
 
     def declare(body: Callable[..., Any]) -> Composite:
         own_name = name or body.__name__
         op = Composite(body, own_name)
+        op.checks_history = checks_history
         first = op.signature.params[0].name if op.signature.params else ""
         is_method = method if method is not None else "." not in own_name and first in ("input", "self")
         publish(op, own_name, function=function, method=is_method, writes=writes, attribute=attribute, aliases=aliases)

@@ -105,7 +105,8 @@ def tensors_of(param: Param, value: Any, name: str) -> list[Tensor]:
     for position, element in enumerate(value):
         if not isinstance(element, Tensor):
             raise ArgumentTypeError(
-                f"expected Tensor as element {position} in argument {param.index}, but got {type(element).__name__}"
+                f"expected Tensor as element {position} in argument {param.position - 1}, but got "
+                f"{type(element).__name__}"
             )
     return list(value)
 

@@ -7,8 +7,8 @@ from typing import Any, overload
 
 from engine.errors import OpError
 from engine.op import calls
+from engine.op.binding import as_method
 from engine.op.declare import Composite, publish
-from engine.op.forms import as_method
 from engine.op.signature import Signature
 from engine.tensor import Tensor
 

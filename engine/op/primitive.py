@@ -13,8 +13,8 @@ from engine.autograd import inplace
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import OpError, UnsupportedError
 from engine.op import calls
+from engine.op.alternatives import overloads_of
 from engine.op.dispatch import NUMBERS, Decision, Kind, NumberOverload, kind_of, promotable
-from engine.op.refusals import overloads_of
 from engine.op.rules import AskedByName, Rule, underivable, write_pull_back
 from engine.op.signature import Signature
 from engine.op.traits import sort_flags

@@ -35,8 +35,10 @@ class Nature:
     """How many elements the result has, as a function of some arguments (by name), where that may be more than the
     operands broadcast to: the budget is asked before the kernel runs."""
     overlap: str = "partial"
-    """In place: which overlap of the target with another operand is refused, in one of three ways: ``partial`` (it may
-    be the target itself), ``any``, or ``none``; with ``self`` the target may also overlap itself."""
+    """In place: which overlap of the target with another operand is refused: ``partial`` (it may be the target itself),
+    ``any``, or ``none``; ``same``: partial, and to read just what is written is no overlap at all."""
+    repeats: bool = False
+    """In place: the target may overlap itself, so that one element is written several times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Recorder: notes the kernel runs of a program, so that they can be replayed on other values.
+"""Record the kernel runs of a program as steps over values, so that they can be replayed on other arrays.
 
 While a recorder is active (``modes.State.recorder``), the call path reports every kernel run, every copy made beside
 one and every write. Arrays are told apart by identity: what no step made and no input is does not depend on the
@@ -42,12 +42,12 @@ class Value:
 
     @classmethod
     def of(cls, array: Array, depends: bool = True) -> Value:
-        """What is known of ``array``."""
+        """Return what is known of ``array``."""
         return cls(array.shape, array.dtype, array.strides, depends)
 
     @classmethod
     def known(cls, array: Array) -> Value:
-        """A constant over ``array``, which it owns from now on."""
+        """Return a constant over ``array``, which it owns from now on."""
         value = cls.of(array, False)
         value.constant = array
         return value
@@ -96,7 +96,7 @@ class Step:
     elementwise: bool = False
 
     def operands(self) -> Iterator[Value]:
-        """The values that go in."""
+        """Yield the values that go in."""
         for argument in (*self.args, *self.named.values()):
             if isinstance(argument, Value):
                 yield argument
@@ -106,24 +106,24 @@ class Step:
 
 # -- what is done beside kernels ----------------------------------------------------------------------------------
 def cast_to(array: Array, dtype: np.dtype[Any]) -> Array:
-    """The elements in another dtype."""
+    """Return the elements in another dtype."""
     return array.astype(dtype)
 
 
 def copy_of(array: Array, order: Any) -> Array:
-    """A copy, in memory ``order``."""
+    """Return a copy, in memory ``order``."""
     return np.array(array, order=order)
 
 
 def written(array: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """What a buffer of that shape and dtype holds once ``array`` was written to all of it."""
+    """Return what a buffer of that shape and dtype holds once ``array`` was written to all of it."""
     buffer = np.empty(shape, dtype)
     np.copyto(buffer, array, casting="unsafe")
     return buffer
 
 
 def buffer_of(array: Array, dtype: np.dtype[Any]) -> Array:
-    """The whole buffer as a 1-d view in memory order; what ``Storage.flat`` gives."""
+    """Return the whole buffer as a 1-d view in memory order, as ``Storage.flat`` gives it."""
     return array.ravel(order="K").view(dtype)
 
 
@@ -143,7 +143,6 @@ class Recorder:
         self.steps: list[Step] = []
         self.reason = ""
         self.spent = 0
-        self._state: modes.State | None = None
         self._kept = list(inputs)  # and constants: an identity means nothing once its object is gone
         self._values: dict[int, tuple[weakref.ref[Array], Value]] = {}
         self._sharing: dict[Value, list[weakref.ref[Array]]] = {}
@@ -153,13 +152,12 @@ class Recorder:
             self._enter(array, value)
 
     def __enter__(self) -> Recorder:
-        self._state = modes.current()
-        self._state.recorder = self
+        modes.report_to(self)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._state is not None:
-            self._state.recorder = None
+        if modes.current().recorder is self:
+            modes.report_to(None)
 
     @property
     def is_eager(self) -> bool:
@@ -177,7 +175,7 @@ class Recorder:
     def ran(
         self, op: Any, tensors: Sequence[Any], arrays: Sequence[Any], raw: Sequence[Array], results: Sequence[Array]
     ) -> None:
-        """A kernel ran on ``arrays``, made of ``tensors``, and gave ``raw``; a cast made ``results`` of it."""
+        """Record a run of a kernel on ``arrays``, made of ``tensors``, that gave ``raw``, cast to ``results``."""
         arguments = self._arguments(op, tensors, arrays)
         split = len(arguments) - len(op.keyword_only)
         step = Step(op.kernel, tuple(arguments[:split]), (), {}, op, op.has_many, not op.is_total)
@@ -196,12 +194,12 @@ class Recorder:
             self.spent += sum(result.nbytes for result in results)
 
     def copied(self, source: Array, copy: Array) -> None:
-        """Beside a kernel a copy was made."""
+        """Record a copy that was made beside a kernel."""
         order = "C" if copy.flags.c_contiguous else "K"
         self._note(copy_of, (self.value_of(source), order), copy)
 
     def wrote(self, target: Array, source: Array) -> None:
-        """All of ``target`` is about to be overwritten by ``source``, broadcast and cast."""
+        """Record that all of ``target`` is about to be overwritten by ``source``, broadcast and cast."""
         value = self._find(target)
         if value is None or value.constant is not None or value in self.inputs:
             self.give_up("a write to a tensor from outside")
@@ -211,14 +209,14 @@ class Recorder:
             self._note(written, (self.value_of(source), target.shape, target.dtype), target)
 
     def read(self, array: Array) -> None:
-        """Python looks at the elements of ``array``."""
+        """Give up if ``array``, whose elements Python looks at, depends on an input."""
         value = self._find(array)
         if value is not None and value.depends:
             self.give_up("values were read outside of a kernel")
 
     # -- values -----------------------------------------------------------------------------------------------------
     def value_of(self, array: Array) -> Value:
-        """What stands for ``array``; a constant if it is not of this run."""
+        """Return the value that stands for ``array``; a constant if it is not of this run."""
         value = self._find(array)
         if value is None:
             value = Value.known(array.copy(order="K"))
@@ -272,7 +270,7 @@ class Recorder:
         return arguments
 
     def _operand(self, op: Any, tensor: Any, array: Array) -> Value:
-        """The kernel's argument ``array``: the tensor's own, or made from it by the call path."""
+        """Return the value of the kernel's argument ``array``: the tensor's own, or made from it by the call path."""
         if not isinstance(tensor, Tensor):
             return Value.known(array)
         if array is tensor.array:

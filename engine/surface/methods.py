@@ -6,6 +6,7 @@ Here too the methods that are no ops: what a tensor is, its values as Python obj
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import isfinite, isnan
 from types import FunctionType
 from typing import Any
 
@@ -14,11 +15,19 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.autograd import inplace, tape
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, ArgumentValueError, DimensionError, MissingAttributeError, OpError
+from engine.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    DimensionError,
+    MissingAttributeError,
+    OpError,
+    TooLargeError,
+)
 from engine.op.calls import Op
 from engine.op.primitive import InPlace, Primitive
 from engine.op.signature import wrap_dim
 from engine.printing import format_tensor
+from engine.shapes import broadcast_pair
 from engine.tensor import Parameter, Size, Tensor, read
 
 BINARY = {
@@ -34,10 +43,7 @@ REFLECTED_SWAPPED = {
 }  # fmt: skip
 UNARY = {"neg": "neg", "pos": "positive", "abs": "abs", "invert": "bitwise_not"}
 COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
-SCALAR = (
-    "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior.\nConsider using "
-    "tensor.detach() first."
-)
+SCALAR = "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior."
 NUMBERS = (bool, int, float, complex)
 OPERANDS = frozenset((Tensor, *NUMBERS))
 
@@ -170,7 +176,9 @@ def __repr__(self: Tensor) -> str:
 
 
 def __format__(self: Tensor, spec: str) -> str:
-    return format(self.item() if self.array.ndim == 0 else str(self), spec)
+    if self.array.ndim and spec:
+        raise ArgumentTypeError("unsupported format string passed to Tensor.__format__")
+    return str(self) if self.array.ndim else format(self.item(), spec)
 
 
 # -- values as Python objects -------------------------------------------------------------------------------------
@@ -219,20 +227,23 @@ def __bool__(self: Tensor) -> bool:
 
 def __float__(self: Tensor) -> float:
     _warn_of_tracked(self)
-    return float(_real(_number(self), "double"))
-
-
-def _real(number: Any, kind: str) -> Any:
-    """A number without imaginary part."""
-    if isinstance(number, complex):
-        if number.imag:
-            raise OpError(f"value cannot be converted to type {kind} without overflow")
-        return number.real
-    return number
+    number = _number(self)
+    if isinstance(number, complex) and number.imag:
+        raise OpError("value cannot be converted to type double without overflow")
+    return float(number.real)
 
 
 def __int__(self: Tensor) -> int:
-    return int(_real(_number(self), "int64_t"))
+    number = _number(self)
+    if isinstance(number, complex):
+        if number.imag:
+            raise OpError("value cannot be converted to type int64_t without overflow")
+        number = number.real
+    if isinstance(number, float) and not isfinite(number):
+        if isnan(number):
+            raise ArgumentValueError("cannot convert float NaN to integer")
+        raise TooLargeError("cannot convert float infinity to integer")
+    return int(number)
 
 
 def __complex__(self: Tensor) -> complex:
@@ -247,6 +258,10 @@ def __index__(self: Tensor) -> int:
 
 
 def __contains__(self: Tensor, element: Any) -> bool:
+    if not _operand(element):
+        raise OpError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+    if isinstance(element, Tensor):
+        broadcast_pair(self.array.shape, element.array.shape)
     return bool(np.any(read(self) == (read(element) if isinstance(element, Tensor) else element)))
 
 
@@ -265,40 +280,6 @@ def _iterated(gradient: Any) -> Iterator[Any]:
         return iter(gradient)
     except TypeError as error:
         raise ArgumentTypeError(str(error)) from None
-
-
-def set_grad(self: Tensor, value: Any) -> None:
-    """Put a gradient in place, or ``None``; it must have this tensor's shape and dtype."""
-    if value is not None and not isinstance(value, Tensor):
-        raise ArgumentTypeError(
-            f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
-        )
-    if value is self:
-        raise OpError("can't assign Variable as its own grad")
-    if value is not None:
-        _check_grad(self, value)
-    modes.touch(self)
-    self.grad = value
-
-
-def _check_grad(self: Tensor, value: Tensor) -> None:
-    if value.dtype is not self.dtype:
-        raise OpError(
-            f"attempting to assign a gradient with dtype '{value.dtype.scalar_type.lower()}' to a tensor with dtype "
-            f"'{self.dtype.scalar_type.lower()}'. The gradient must match the tensor's dtype (the tensor's grad_dtype)."
-        )
-    if value.array.shape != self.array.shape:
-        raise OpError(
-            f"attempting to assign a gradient of size '{list(value.array.shape)}' to a tensor of size "
-            f"'{list(self.array.shape)}'. Please ensure that the gradient and the tensor are the same size"
-        )
-
-
-def set_data(self: Tensor, value: Any) -> None:
-    """Look at other values from now on; the place in the graph stays."""
-    if not isinstance(value, Tensor):
-        raise ArgumentTypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-    self.data = value
 
 
 def attach() -> None:
@@ -376,4 +357,4 @@ class Device:
         return hash("cpu")
 
 
-__all__ = ["DType", "Device", "Size", "attach", "set_data", "set_grad"]
+__all__ = ["DType", "Device", "Size", "attach"]

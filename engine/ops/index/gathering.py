@@ -167,7 +167,7 @@ take.vjp(input=lambda g, index, input_shape: ops.put(_zeros(input_shape, g.dtype
 
 
 # -- behind a mask ------------------------------------------------------------------------------------------------
-@primitive(data_dependent=True, grows=lambda input, mask: prod(np.broadcast_shapes(input.shape, mask.shape)))
+@primitive(data_dependent=True, grows=lambda input, mask: prod(broadcast_pair(mask.shape, input.shape)))
 def masked_select(input: Array, mask: Mask) -> Array:
     """The elements where ``mask`` is true, as a vector; both broadcast."""
     if mask.dtype != np.bool_:

@@ -123,7 +123,7 @@ def _add_at(target: Array, key: tuple[Any, ...], values: Array, indices: list[Ar
 added_at.vjp(input=lambda g, indices, places: index(g, indices, places))
 
 
-@primitive(public=False, nondifferentiable=("indices",), grad_fn="IndexPutBackward0")
+@primitive(public=False, nondifferentiable=("indices",), grad_fn="IndexPutBackward0", overlap="any", repeats=True)
 def put_at(input: Array, values: Array, indices: Arrays, places: Size, accumulate: bool) -> Array:
     """``input`` with ``values`` written, or added, at ``indices``."""
     result = input.copy(order="K")

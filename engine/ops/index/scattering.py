@@ -11,9 +11,9 @@ import numpy as np
 
 from engine import dtypes, modes, ops, registry
 from engine.errors import ArgumentTypeError, DimensionError, OpError
-from engine.op import Array, Dim, Index, Mask, Scalar, broadcast_pair, overloaded, primitive, weak, wrap_dim
+from engine.op import Array, Dim, Index, Mask, Operand, Scalar, broadcast_pair, overloaded, primitive, weak, wrap_dim
 from engine.ops.creation.casts import converted
-from engine.ops.creation.factories import check_fits
+from engine.ops.creation.factories import check_fits, number_in
 from engine.ops.index.gathering import add_at, check_inside, flat_places, wrapped_places
 from engine.tensor import Tensor, read
 
@@ -68,7 +68,7 @@ def places_of(input: Array, dim: int, index: Array, src: Array | None = None) ->
     return flat_places(input.shape, index, dim).reshape(-1)
 
 
-@primitive(public=False, grad_fn="ScatterBackward0")
+@primitive(public=False, grad_fn="ScatterBackward0", overlap="any")
 def scatter_src(input: Array, dim: Dim, index: Index, src: Array) -> Array:
     """``input`` with the elements of ``src`` at the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
@@ -93,7 +93,7 @@ def gathered(g: Tensor, dim: int, index: Tensor, src_shape: Any, node: str, posi
     return ops.gather(g, dim, index) if shape == src_shape else ops.filled(src_shape, 0, g.dtype)
 
 
-@primitive(public=False, grad_fn="ScatterBackward1")
+@primitive(public=False, grad_fn="ScatterBackward1", overlap="any")
 def scatter_number(input: Array, dim: Dim, index: Index, value: Scalar) -> Array:
     """``input`` with a number at the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
@@ -104,7 +104,7 @@ def scatter_number(input: Array, dim: Dim, index: Index, value: Scalar) -> Array
 scatter_number.vjp(input=lambda g, dim, index: scatter_number(g, dim, index, 0))
 
 
-@primitive(public=False, underivable=True, shown_as="scatter")
+@primitive(public=False, underivable=True, shown_as="scatter", overlap="any")
 def scatter_reduced(input: Array, dim: Dim, index: Index, src: Array, reduce: str) -> Array:
     """``input`` with ``src`` added to, or multiplied into, the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
@@ -141,7 +141,7 @@ def _scatter_reducing(input: Tensor, dim: int, index: Tensor, given: Any, reduce
     return scatter_reduced, (input, dim, index, given, reduce)
 
 
-@primitive(public=False, grad_fn="ScatterAddBackward0")
+@primitive(public=False, grad_fn="ScatterAddBackward0", overlap="any")
 def scatter_added(input: Array, dim: Dim, index: Index, src: Array) -> Array:
     """``input`` with ``src`` added at the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
@@ -202,12 +202,12 @@ def slices_at(array: Array, dim: int, index: Array) -> Any:
     return (slice(None),) * dim + (index.reshape(-1),) if array.ndim else ...
 
 
-@primitive(public=False, grad_fn="IndexAddBackward0")
+@primitive(public=False, grad_fn="IndexAddBackward0", overlap="any")
 def index_added(input: Array, dim: Dim, index: Index, source: Array, alpha: Scalar = 1) -> Array:
     """``input`` with ``alpha`` times the slices of ``source`` added at the positions ``index`` along ``dim``."""
     check_inside(index, dim, input.shape[dim] if input.ndim else 1)
     result = input.copy(order="K")
-    scaled = source if alpha == 1 else source * np.asarray(alpha).astype(source.dtype)
+    scaled = source if alpha == 1 else source * number_in(alpha, source)
     if input.ndim:
         np.add.at(result, slices_at(input, dim, index), scaled)
     else:
@@ -231,7 +231,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     return index_added, (input, dim, index, source, alpha)
 
 
-@primitive(public=False, grad_fn="IndexCopyBackward0")
+@primitive(public=False, grad_fn="IndexCopyBackward0", overlap="any")
 def index_copied(input: Array, dim: Dim, index: Index, source: Array) -> Array:
     """``input`` with the slices of ``source`` at the positions ``index`` along ``dim``."""
     result = input.copy(order="K")
@@ -312,7 +312,7 @@ def _filled_slices(input: Array, dim: int, index: Array, value: Any) -> Array:
     return result
 
 
-@primitive(public=False, grad_fn="IndexFillBackward0")
+@primitive(public=False, grad_fn="IndexFillBackward0", overlap="none", repeats=True)
 def index_filled(input: Array, dim: Dim, index: Index, value: Scalar) -> Array:
     """``input`` with a number in the slices at the positions ``index`` along ``dim``."""
     return _filled_slices(input, dim, index, value)
@@ -321,7 +321,7 @@ def index_filled(input: Array, dim: Dim, index: Index, value: Scalar) -> Array:
 index_filled.vjp(input=lambda g, dim, index: index_filled(g, dim, index, 0))
 
 
-@primitive(public=False, grad_fn="IndexFillBackward1")
+@primitive(public=False, grad_fn="IndexFillBackward1", overlap="none", repeats=True)
 def index_filled_tensor(input: Array, dim: Dim, index: Index, value: Array) -> Array:
     """``input`` with the 0-d ``value`` in the slices at the positions ``index`` along ``dim``."""
     if value.ndim:
@@ -338,7 +338,7 @@ index_filled_tensor.vjp(
 
 
 @overloaded
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Any:
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand) -> Any:
     """The tensor with ``value``, a number or a 0-d tensor, in the slices at the positions ``index`` along ``dim``."""
     is_complex = value.dtype.is_complex if isinstance(value, Tensor) else isinstance(value, complex)
     if is_complex and not input.dtype.is_complex:
@@ -352,7 +352,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Any:
 
 
 # -- into the flattened tensor ------------------------------------------------------------------------------------
-@primitive(public=False, grad_fn="PutBackward0")
+@primitive(public=False, grad_fn="PutBackward0", overlap="any")
 def put_flat(input: Array, index: Index, source: Array, accumulate: bool = False) -> Array:
     """``input`` with ``source`` written, or added, at the positions ``index`` of the flattened tensor."""
     if index.size != source.size:
@@ -395,7 +395,7 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
 
 
 # -- behind a mask ------------------------------------------------------------------------------------------------
-@primitive(public=False, grad_fn="MaskedScatterBackward0")
+@primitive(public=False, grad_fn="MaskedScatterBackward0", overlap="none")
 def masked_scattered(input: Array, mask: Mask, source: Array) -> Array:
     """``input`` with the elements of ``source``, in order, where ``mask`` is true."""
     shape = broadcast_pair(input.shape, mask.shape)

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine import dtypes, ops
-from engine.errors import OpError, UnsupportedError
-from engine.op import Array, Dim, composite, primitive, wrap_dim
+from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
+from engine.op import Array, Dim, Tensors, composite, primitive, type_name, wrap_dim
 from engine.tensor import Tensor
 
 LETTERS = string.ascii_letters
@@ -86,22 +86,36 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
 
 
 def _equation_and_operands(equation: Any, operands: tuple[Any, ...]) -> tuple[str, list[Tensor]]:
+    if not isinstance(equation, str | Tensor):
+        raise ArgumentTypeError(f"einsum(): argument 'equation' (position 1) must be str, not {type_name(equation)}")
     if not isinstance(equation, str):
         return _from_sublists((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
+    _check_operands(operands)
     if not operands:
         raise OpError("einsum(): must provide at least one operand")
     return equation, list(operands)
+
+
+def _check_operands(operands: tuple[Any, ...]) -> None:
+    for position, one in enumerate(operands):
+        if not isinstance(one, Tensor):
+            raise ArgumentTypeError(f"expected Tensor as element {position} in argument 1, but got {type_name(one)}")
 
 
 def _from_sublists(parts: tuple[Any, ...]) -> tuple[str, list[Tensor]]:
     """``x, [0, 1], y, [1, 2], [0, 2]`` as an equation."""
 
     def spell(labels: Any) -> str:
+        if not isinstance(labels, list | tuple):
+            raise ArgumentTypeError(f"'{type_name(labels)}' object is not iterable")
+        if not all(label is Ellipsis or (isinstance(label, int) and 0 <= label < 52) for label in labels):
+            raise ArgumentValueError("einsum(): subscript in subscript list is not within the valid range [0, 52)")
         return "".join(ELLIPSIS if label is Ellipsis else LETTERS[label] for label in labels)
 
     pairs = len(parts) // 2
+    _check_operands(parts[: 2 * pairs : 2])
     text = ",".join(spell(parts[2 * i + 1]) for i in range(pairs))
     return (text + "->" + spell(parts[-1]) if len(parts) % 2 else text), [parts[2 * i] for i in range(pairs)]
 
@@ -282,6 +296,11 @@ def _tensordot_dims(a: Tensor, b: Tensor, dims: Any) -> tuple[list[int], list[in
         if dims > min(a.array.ndim, b.array.ndim):
             raise OpError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
         return list(range(a.array.ndim - dims, a.array.ndim)), list(range(dims))
+    if not isinstance(dims, list | tuple) or len(dims) != 2:
+        raise OpError(
+            "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] containing two lists, "
+            f"but got dims={dims}"
+        )
     over_a, over_b = ([d] if isinstance(d, int) else list(d) for d in dims)
     if len(over_a) != len(over_b):
         raise OpError("both dimension lists should have same length")
@@ -371,7 +390,7 @@ def cross(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
 
 
 @composite(name="linalg.multi_dot", aliases=("chain_matmul",))
-def multi_dot(tensors: Any) -> Tensor:
+def multi_dot(tensors: Tensors) -> Tensor:
     """The product of a chain of matrices in the cheapest order; the first and the last may be vectors."""
     if len(tensors) < 2:
         raise OpError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")

@@ -12,8 +12,8 @@ import numpy as np
 from engine import dtypes, ops
 from engine.dtypes import BOOL, COMPLEX, FLOATING, DType
 from engine.errors import OpError
-from engine.op import Array, Scalar, composite, overloaded, primitive
-from engine.ops.creation.factories import check_fits
+from engine.op import Array, Operand, Scalar, composite, overloaded, primitive
+from engine.ops.creation.factories import as_real, check_fits, number_in
 from engine.tensor import Tensor
 
 TWO_BOOLS = (
@@ -52,30 +52,28 @@ def zeros_of(input: Array) -> Array:
 zeros_of.vjp(input=lambda g: g * 0)
 
 
-@primitive(
-    public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2", overlap="self", layout_only=("input",)
-)
+@primitive(public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2", repeats=True, layout_only=("input",))
 def fill_number(input: Array, value: Scalar) -> Array:
     """A number in place of every element."""
-    return np.full_like(input, value)
+    return np.full_like(input, as_real(value, dtypes.of(input)))
 
 
 fill_number.vjp(input=lambda g: zeros_of(g))
 
 
 @primitive(
-    public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3", overlap="self", layout_only=("input",)
+    public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3", overlap="none", layout_only=("input",)
 )
 def fill_tensor(input: Array, value: Array) -> Array:
     """The 0-d ``value`` in place of every element."""
-    return np.full_like(input, value)
+    return np.full_like(input, value if input.dtype.kind == "c" else value.real)
 
 
 fill_tensor.vjp(input=lambda g: zeros_of(g), value=lambda g: g.sum())
 
 
 @overloaded(method=False, writes=False)
-def fill(input: Tensor, value: Any) -> Any:
+def fill(input: Tensor, value: Operand) -> Any:
     """``value``, a number or a 0-d tensor, in place of every element."""
     if not isinstance(value, Tensor):
         if input.dtype.opmath is input.dtype:  # 16-bit floats overflow to infinity
@@ -89,7 +87,7 @@ def fill(input: Tensor, value: Any) -> Any:
 
 
 @composite(name="fill_")
-def _fill_inplace(input: Tensor, value: Any) -> Tensor:
+def _fill_inplace(input: Tensor, value: Operand) -> Tensor:
     """Write ``value`` into every element."""
     op, chosen = fill.function(input, value)
     return op.inplace(*chosen)
@@ -112,7 +110,7 @@ def _fill_diagonal_inplace(input: Tensor, fill_value: Scalar, wrap: bool = False
     return input
 
 
-@primitive(public=False, overlap="self", layout_only=("input",))
+@primitive(public=False, repeats=True, layout_only=("input",))
 def zero(input: Array) -> Array:
     """0 in place of every element."""
     return np.zeros_like(input)
@@ -127,7 +125,7 @@ def _zero_inplace(input: Tensor) -> Tensor:
     return zero.inplace(input)
 
 
-@composite
+@composite(function=False)
 def contiguous(input: Tensor) -> Tensor:
     """The tensor itself if it is C-contiguous, else a copy that is."""
     return input if input.array.flags.c_contiguous else clone_contiguous(input)
@@ -159,7 +157,7 @@ def _is_one(alpha: Any) -> bool:
 def _scaled(array: Array, alpha: Any) -> Array:
     """``alpha * array`` in the dtype of ``array``."""
     _check_alpha(dtypes.of(array), alpha)
-    return np.multiply(array, np.asarray(alpha).astype(array.dtype))
+    return np.multiply(array, number_in(alpha, array))
 
 
 def _check_alpha(dtype: DType, alpha: Any) -> None:
@@ -238,13 +236,7 @@ mul.vjp(input=lambda g, other: g * other.conj(), other=lambda g, input: g * inpu
 def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1) -> Array:
     """``input + value * tensor1 * tensor2``."""
     product = tensor1 * tensor2
-    return input + (product if value == 1 else _number(value, input) * product)
-
-
-def _number(value: Any, array: Array) -> Array:
-    """A number in the dtype of ``array``."""
-    check_fits(value, dtypes.of(array))
-    return np.asarray(value).astype(array.dtype)
+    return input + (product if value == 1 else number_in(value, input) * product)
 
 
 addcmul.vjp(
@@ -262,7 +254,7 @@ def _check_addcdiv(tensor1: Tensor, tensor2: Tensor) -> None:
 @primitive(pointwise=True, numbers=(), supports="bifc", kernel_name="addcdiv_cpu_out", check=_check_addcdiv)
 def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1) -> Array:
     """``input + value * tensor1 / tensor2``."""
-    return input + (tensor1 if value == 1 else _number(value, input) * tensor1) / tensor2
+    return input + (tensor1 if value == 1 else number_in(value, input) * tensor1) / tensor2
 
 
 addcdiv.vjp(
@@ -278,7 +270,7 @@ addcdiv.vjp(
 )
 def lerp_number(input: Array, end: Array, weight: Scalar) -> Array:
     """From ``input`` towards ``end`` by a number."""
-    return interpolate(input, end, _number(weight, input))
+    return interpolate(input, end, number_in(weight, input))
 
 
 lerp_number.vjp(

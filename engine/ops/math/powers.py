@@ -11,7 +11,7 @@ import numpy as np
 from engine import dtypes, modes, ops
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
-from engine.op import Array, Scalar, composite, overloaded, primitive, weak
+from engine.op import Array, Operand, Scalar, composite, overloaded, primitive, weak
 from engine.tensor import Tensor
 
 NEGATIVE_INTEGER = "Integers to negative integer powers are not allowed."
@@ -141,7 +141,7 @@ def square(input: Tensor) -> Any:
 
 
 @overloaded(writes=False)
-def float_power(input: Any, exponent: Any) -> Any:
+def float_power(input: Operand, exponent: Operand) -> Any:
     """``input ** exponent`` in double precision."""
     _check_has_tensor("float_power", input, exponent)
     target = _double(input, exponent)
@@ -163,7 +163,7 @@ def _in_dtype(value: Any, dtype: DType) -> Any:
 
 
 @composite(name="float_power_", function=False)
-def _float_power_inplace(input: Tensor, exponent: Any) -> Tensor:
+def _float_power_inplace(input: Tensor, exponent: Operand) -> Tensor:
     """``float_power`` of the tensor itself, which must have the result's dtype."""
     target = _double(input, exponent)
     if input.dtype is not target:

@@ -16,6 +16,7 @@ from engine import dtypes, modes, ops, registry
 from engine.errors import ArgumentValueError, OpError, UnsupportedError
 from engine.kernels.where import select
 from engine.op import Array, Dim, Mask, Scalar, composite, primitive
+from engine.ops.creation.factories import number_in
 from engine.tensor import Tensor
 
 SELU_ALPHA = 1.6732632423543772  # Klambauer et al., Self-Normalizing Neural Networks, 2017, eq. 14
@@ -82,7 +83,7 @@ def hardtanh(input: Array, min_val: Scalar = -1.0, max_val: Scalar = 1.0) -> Arr
     _refuse_complex_clamp(input)
     if input.dtype.kind == "u" and min(min_val, max_val) < 0:
         raise OpError("cannot do hardtanh on an unsigned type with negative limits")
-    low, high = (np.asarray(limit).astype(input.dtype) for limit in (min_val, max_val))
+    low, high = (number_in(limit, input) for limit in (min_val, max_val))
     return np.minimum(np.maximum(input, low), high)
 
 
@@ -113,7 +114,7 @@ def _relu6(input: Tensor, inplace: bool = False) -> Tensor:
 )
 def leaky_relu(input: Array, negative_slope: Scalar = 0.01) -> Array:
     """``input`` above 0, ``negative_slope * input`` below."""
-    return np.where(input > 0, input, input * np.asarray(negative_slope).astype(input.dtype))
+    return np.where(input > 0, input, input * number_in(negative_slope, input))
 
 
 # The subgradient at 0 is ``negative_slope``.

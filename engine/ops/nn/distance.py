@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import ops
 from engine.errors import OpError
-from engine.op import Array, Dim, Scalar, composite, primitive
+from engine.op import Array, Dim, Scalar, broadcast_pair, composite, primitive
 from engine.ops.math.powers import common_dtype
 from engine.ops.reduce.norms import norm_input, norm_of
 from engine.tensor import Tensor
@@ -41,7 +41,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     target = common_dtype(x1, x2)
     if not target.is_floating_point:
         raise OpError(f"expected common dtype to be floating point, yet common dtype is {target.scalar_type}")
-    shape = np.broadcast_shapes(x1.array.shape, x2.array.shape)
+    shape = broadcast_pair(x1.array.shape, x2.array.shape)
     first, second = (_unit(x, shape, target, dim, eps) for x in (x1, x2))
     return ops.sum(first * second, (dim,))
 

@@ -285,6 +285,9 @@ def _binary_cross_entropy_with_logits(
 def soft_margin_loss(input: Array, target: Array, reduction: str) -> Array:
     """``log(1 + exp(-target * input))`` for targets 1 and -1."""
     losses = np.log1p(np.exp(-input * target))
+    if losses.dtype.kind == "c" and input.dtype.kind != "c":
+        found, wanted = of(losses).scalar_type, of(input).scalar_type
+        raise OpError(f"result type {found} can't be cast to the desired output type {wanted}")
     return reduced(losses.astype(input.dtype, copy=False), reduction)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, ops
-from engine.errors import ArgumentValueError, OpError, UnsupportedError
+from engine.errors import ArgumentValueError, DimensionError, OpError, UnsupportedError
 from engine.op import Array, Index, composite, primitive
 from engine.ops.nn import reduction as reductions
 from engine.ops.nn.reduction import reduced, refuse_grad, share
@@ -159,6 +159,8 @@ def _multilabel_soft_margin_loss(
     reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """The mean over classes of ``binary_cross_entropy_with_logits``."""
+    if not input.array.ndim:
+        raise DimensionError("Dimension specified as -1 but tensor has no dimensions")
     losses: Any = -(target * ops.log_sigmoid(input) + (1 - target) * ops.log_sigmoid(-input))
     if weight is not None:
         losses = losses * weight
@@ -186,7 +188,7 @@ def _margin_ranking_loss(
 
 @composite(name="nn.functional.hinge_embedding_loss")
 def _hinge_embedding_loss(
-    input: Any, target: Any, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None,
+    input: Tensor, target: Tensor, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """The distance ``input`` itself where ``target`` is 1, what it misses of ``margin`` where it is -1."""
@@ -209,7 +211,7 @@ def _check_cosine(input1: Tensor, input2: Tensor, target: Tensor) -> None:
 
 @composite(name="nn.functional.cosine_embedding_loss")
 def _cosine_embedding_loss(
-    input1: Any, input2: Any, target: Any, margin: float = 0, size_average: bool | None = None,
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """1 minus the cosine between the inputs where ``target`` is 1, what it is above ``margin`` where it is -1."""

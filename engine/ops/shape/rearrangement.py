@@ -10,8 +10,21 @@ import numpy as np
 
 from engine import dtypes, ops, registry
 from engine.dtypes import DType
-from engine.errors import DimensionError, OpError, UnsupportedError
-from engine.op import Array, Dim, Extents, NewDim, Scalar, Size, composite, overloaded, primitive, wrap_dim
+from engine.errors import ArgumentTypeError, DimensionError, OpError, UnsupportedError
+from engine.op import (
+    Array,
+    Dim,
+    Extents,
+    NewDim,
+    Scalar,
+    Size,
+    Tensors,
+    composite,
+    overloaded,
+    primitive,
+    type_name,
+    wrap_dim,
+)
 from engine.ops.index.gathering import add_at
 from engine.ops.shape.views import infer_size
 from engine.tensor import Tensor
@@ -33,10 +46,14 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 @composite
-def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
+def unflatten(input: Tensor, dim: int, sizes: Size) -> Tensor:
     """Dimension ``dim`` as several; one extent may be ``-1``. A view."""
     shape = input.array.shape
     dim = wrap_dim(dim, len(shape))
+    if not isinstance(sizes, list | tuple):
+        raise ArgumentTypeError(
+            f"unflatten(): argument 'sizes' (position 3) must be tuple of ints, not {type_name(sizes)}"
+        )
     sizes = tuple(sizes)
     if not sizes:
         raise OpError("unflatten: sizes must be non-empty")
@@ -79,7 +96,7 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
 
 
 @composite
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
+def broadcast_to(input: Tensor, size: Size) -> Tensor:
     """Expanded to the shape ``size``."""
     return ops.expand(input, size)
 
@@ -90,13 +107,13 @@ def _each(function: Callable[[Tensor], Tensor], tensors: tuple[Tensor, ...]) -> 
 
 
 @composite(method=False)
-def atleast_1d(*tensors: Any) -> Any:
+def atleast_1d(*tensors: Tensors) -> Any:
     """With at least one dimension."""
     return _each(lambda one: one if one.array.ndim else ops.reshape(one, (1,)), tensors)
 
 
 @composite(method=False)
-def atleast_2d(*tensors: Any) -> Any:
+def atleast_2d(*tensors: Tensors) -> Any:
     """With at least two dimensions; new ones come first."""
     return _each(_with_two_dims, tensors)
 
@@ -108,7 +125,7 @@ def _with_two_dims(one: Tensor) -> Any:
 
 
 @composite(method=False)
-def atleast_3d(*tensors: Any) -> Any:
+def atleast_3d(*tensors: Tensors) -> Any:
     """With at least three dimensions; a vector lies along the second, a matrix along the first two."""
     return _each(_with_three_dims, tensors)
 
@@ -220,7 +237,7 @@ def _check_matrices(name: str, input: Array) -> None:
         raise OpError(f"{name}: input tensor must have at least 2 dimensions")
 
 
-@primitive(linear=True, writes=True)
+@primitive(linear=True, writes=True, repeats=True)
 def tril(input: Array, diagonal: int = 0) -> Array:
     """Zeros above the given diagonal of every matrix."""
     _check_matrices("tril", input)
@@ -230,7 +247,7 @@ def tril(input: Array, diagonal: int = 0) -> Array:
 tril.vjp(input=lambda g, diagonal: ops.tril(g, diagonal))
 
 
-@primitive(linear=True, writes=True)
+@primitive(linear=True, writes=True, repeats=True)
 def triu(input: Array, diagonal: int = 0) -> Array:
     """Zeros below the given diagonal of every matrix."""
     _check_matrices("triu", input)

@@ -25,7 +25,7 @@ def _contiguous_stride(size: tuple[int, ...]) -> tuple[int, ...]:
     return tuple([prod([max(extent, 1) for extent in size[dim + 1 :]]) for dim in range(len(size))])
 
 
-@composite(name="resize_", function=False)
+@composite(name="resize_", function=False, checks_history=False)
 def resize_(input: Tensor, size: Extents, *, memory_format: None = None) -> Tensor:
     """Show the first elements of the storage from the tensor's own on, in C order, with another size.
 
@@ -52,7 +52,7 @@ def _move(input: Tensor, larger: Tensor) -> None:
     input.storage, input.array, input.base = larger.storage, larger.array, None
 
 
-@composite(name="resize_as_")
+@composite(name="resize_as_", checks_history=False)
 def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: None = None) -> Tensor:
     """``resize_`` to the size of another tensor."""
     return resize_(input, the_template.array.shape)

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine import dtypes, modes, ops, registry
 from engine.errors import DimensionError, OpError
-from engine.op import Array, Dim, Dims, Extents, NewDim, Size, composite, overloaded, primitive, wrap_dim
+from engine.op import Array, Dim, Dims, Extents, NewDim, Real, Size, composite, overloaded, primitive, wrap_dim
 from engine.tensor import Tensor
 
 IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
@@ -264,7 +264,7 @@ def _listed(dims: Any) -> list[int]:
     return [dims] if isinstance(dims, int) else list(dims)
 
 
-@primitive(view=True, grows=lambda input, size: prod(expanded_size(input, size)))
+@primitive(view=True, function=False, grows=lambda input, size: prod(expanded_size(input, size)))
 def expand(input: Array, size: Extents) -> Array:
     """Dimensions of extent 1 repeated to ``size`` without copying; ``-1`` keeps an extent."""
     if input.shape == size:
@@ -414,7 +414,7 @@ slice_dim.vjp(
 
 
 @composite
-def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+def narrow(input: Tensor, dim: int, start: Real, length: int) -> Tensor:
     """``length`` elements of dimension ``dim`` from ``start`` on."""
     shape = input.array.shape
     dim = wrap_dim(dim, len(shape)) if shape else 0
@@ -548,7 +548,7 @@ def _end(geometry: Any) -> int:
 def write_strided(input: Array, src: Array, size: Size, stride: Size, storage_offset: int) -> Array:
     """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset."""
     result = np.array(input, order="C")
-    strided(result.reshape(-1), size, stride, storage_offset)[...] = src
+    strided(result.reshape(-1), size, stride, storage_offset)[...] = src.real if result.dtype.kind != "c" else src
     return result
 
 

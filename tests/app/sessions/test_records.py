@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.errors import InvalidRequest, TooMany
-from app.limits import Limits
+from app.errors import InvalidRequest
+from app.limits import Limits, OverLimit
 from app.program.interpret import ProgramError
 from app.sessions import schema
 from app.stores.base import Block, Change
@@ -273,7 +273,7 @@ def test_an_owner_is_held_to_its_bytes() -> None:
     directory = directory_over(MemoryStore(), Limits(owner_bytes=1_500_000))
     first, second = opened(directory), opened(directory)
     run_code(directory, first, "x = torch.zeros(250_000)")
-    with pytest.raises(TooMany, match="owner_bytes"):
+    with pytest.raises(OverLimit, match="owner_bytes"):
         run_code(directory, second, "x = torch.zeros(250_000)")
     run_code(directory, first, "del x")
     run_code(directory, first, "")  # now it is seen that the tensor is gone

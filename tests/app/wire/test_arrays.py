@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from app.limits import Limits
+from app.limits import Limits, OverLimit
 from app.wire import codec
-from app.wire.arrays import ArrayError, ArrayTooLarge, Encoding, decode_tensor, encode_tensor
+from app.wire.arrays import ArrayError, Encoding, decode_tensor, encode_tensor
 from engine import Tensor, dtypes, tensors
 
 LIMITS = Limits()
@@ -136,7 +136,7 @@ def test_what_is_no_tensor_is_refused_with_its_place(raw: object, words: str, pl
     ],
 )
 def test_what_is_too_large_is_refused_before_it_is_made(raw: object, limit: str) -> None:
-    with pytest.raises(ArrayTooLarge) as caught:
+    with pytest.raises(OverLimit) as caught:
         decode_tensor(raw, Limits(tensor_elements=1000))
     assert caught.value.limit == limit
 
@@ -145,7 +145,7 @@ def test_lists_that_nest_too_deep_are_refused() -> None:
     raw: Any = 1.0
     for _ in range(70):
         raw = [raw]
-    with pytest.raises(ArrayTooLarge, match="rank"):
+    with pytest.raises(OverLimit, match="rank"):
         decode(raw)
 
 

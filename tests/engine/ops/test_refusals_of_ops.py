@@ -88,9 +88,3 @@ def test_a_cast_of_no_elements_discards_no_imaginary_parts(state: modes.State) -
     torch.ones(0, dtype=torch.complex64).float()
     torch.zeros(0).copy_(torch.ones(0, dtype=torch.complex64))
     assert state.warnings == []
-
-
-def test_the_warning_of_a_tracked_number_says_what_to_do(state: modes.State) -> None:
-    float(torch.ones(1, requires_grad=True).sum())
-    assert state.warnings is not None
-    assert state.warnings[0].endswith("\nConsider using tensor.detach() first.")

@@ -158,8 +158,8 @@ MACHINERY = {
     "tensor",
 }  # hand arrays on without looking
 LAYOUT_ONLY = {
-    "_check_copied", "_check_ctc", "_divided", "_fill", "_move", "_pdist_input", "_region", "_vector_norm_input",
-    "bernoulli", "check_slices", "copy_", "data_ptr", "index_fill", "reshape",
+    "_check_copied_shape", "_check_ctc", "_divided", "_fill", "_move", "_pdist_input", "_region", "_vector_norm_input",
+    "bernoulli", "check_slices", "data_ptr", "index_fill", "reshape",
 }  # fmt: skip
 
 
@@ -369,6 +369,33 @@ def test_a_replay_spends_what_an_eager_run_spends() -> None:
     with modes.use(modes.State(budget=eager)):
         function(from_array(THREE.copy(), True))
     assert replayed.spent == eager.spent > 0
+
+
+def test_who_cannot_afford_planning_gets_none_and_keeps_the_run() -> None:
+    x = from_array(THREE.copy())
+    with Recorder([x.array]) as recorder:
+        y = (x * 2).exp()
+    budget = modes.Budget(seconds=0)
+    plan = planned(recorder, [y.array], budget)
+    assert isinstance(plan, Eager)
+    assert plan.reason == "planning takes longer than 0 s"
+    assert isinstance(planned(recorder, [y.array], modes.Budget(seconds=60)), Plan)
+    budget.stop()  # nobody waits for the plan any more: that says nothing about the graph
+    with pytest.raises(BudgetError):
+        planned(recorder, [y.array], budget)
+
+
+@pytest.mark.parametrize("steps", [1, 5, 11])
+def test_every_pass_looks_at_the_clock(steps: int) -> None:
+    """One step is seen by three passes, and one more time as a unit."""
+    x = from_array(THREE.copy())
+    with Recorder([x.array]) as recorder:
+        y = x
+        for _ in range(steps):
+            y = y.cumsum(0)
+    ticks: list[None] = []
+    Plan(recorder, [recorder.value_of(y.array)], lambda: ticks.append(None))
+    assert len(ticks) == 4 * steps
 
 
 # -- blocks -------------------------------------------------------------------------------------------------------

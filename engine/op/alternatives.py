@@ -8,6 +8,7 @@ from copy import copy
 from typing import Any
 
 from engine.errors import ArgumentTypeError
+from engine.op.signature import type_name
 from engine.tensor import Tensor
 
 _OF_METHOD = {"where": ("Tensor condition, Tensor other", "Tensor condition, Number other")}
@@ -186,11 +187,6 @@ def overloads_of(name: str) -> Overloads | None:
     """Those of the function (or the in-place method) of this name, if it has several."""
     listed = _BY_NAME.get(name.removesuffix("_"))
     return None if listed is None else Overloads(name, listed)
-
-
-def type_name(value: Any) -> str:
-    """The name of a type, as PyTorch shows it."""
-    return "Tensor" if isinstance(value, Tensor) else type(value).__name__
 
 
 def _reason(overload: str, given: Sequence[Any], named: Mapping[str, Any]) -> str:

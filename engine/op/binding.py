@@ -1,22 +1,17 @@
-"""Forms: how a signature is called, as the lines of text that give every parameter a value."""
+"""The text that binds arguments: every parameter of a signature as a variable, given by place, name or default."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from inspect import Parameter
 from types import CellType, FunctionType
 from typing import Any
 
-from engine.op.refusals import Overloads
+from engine.op.alternatives import Overloads
 from engine.op.signature import Param, Signature
-from engine.op.text import indented
+from engine.op.text import indented, tuple_of
 
 MISSING = Parameter.empty
-
-
-def listed(items: Iterable[str]) -> str:
-    """The text of a tuple."""
-    return f"({''.join(f'{item}, ' for item in items)})"
 
 
 def as_method(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,7 +46,7 @@ class Form:
     def lines(self) -> list[str]:
         """A value for every parameter: static arguments by name here, what is unusual by ``Signature.bind``."""
         positional = ", ".join([*(self.variable[param.name] for param in self.listed), "*rest"])
-        bind = f"{listed(self.variable.values())} = signature.bind_given(({positional},), named)"
+        bind = f"{tuple_of(self.variable.values())} = signature.bind_given(({positional},), named)"
         if any(param.default is MISSING for param in self.keywords) or (self.rest and self.rest.kind != "Extents"):
             return [bind]
         defaults = [param for param in self.listed if param.default is not MISSING]

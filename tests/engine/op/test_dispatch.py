@@ -1,0 +1,81 @@
+"""Decisions: what the kinds of operands decide, once, and what is refused instead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import engine
+from engine import modes, registry
+from engine.dtypes import float16, float32
+from engine.errors import OpError, UnsupportedError
+from engine.op.dispatch import Decision, array_of, kind_of, kinds_of
+from engine.op.primitive import MOST_DECISIONS
+
+torch: Any = engine
+HALF, SINGLE, DOUBLE, WHOLE = (torch.ones(2, dtype=name) for name in ("float16", "float32", "float64", "int64"))
+
+
+def decided(name: str, *operands: Any) -> Decision:
+    op = registry.op(name)
+    decision: Decision = op.decide((modes.current().default_dtype, *map(kind_of, operands)), operands)
+    return decision
+
+
+@pytest.mark.parametrize(
+    ("operands", "compute", "narrow"),
+    [
+        ((SINGLE, DOUBLE), np.float64, None), ((SINGLE, torch.ones((), dtype=torch.float64)), np.float32, None),
+        ((SINGLE, 2), np.float32, None), ((WHOLE, 2), np.int64, None), ((WHOLE, 2.5), np.float32, None),
+        ((HALF, 2.5), np.float32, float16), ((HALF, HALF), np.float32, float16), ((HALF, SINGLE), np.float32, None),
+        ((SINGLE, 1j), np.complex64, None), ((WHOLE, True), np.int64, None),
+    ],
+)  # fmt: skip
+def test_kinds_decide_the_dtype_of_the_kernel_and_of_its_results(operands: Any, compute: Any, narrow: Any) -> None:
+    decision = decided("mul", *operands)
+    assert (decision.compute, decision.narrow) == (np.dtype(compute), narrow)
+
+
+def test_integers_become_the_default_dtype_where_the_op_says_so() -> None:
+    assert decided("sin", WHOLE).compute == float32.numpy
+
+
+def test_a_number_among_the_operands_may_be_another_overload() -> None:
+    overload = decided("eq", SINGLE, 2).overload
+    assert overload is not None
+    assert (overload.grad_fn, overload.edges(("first", "second"))) == ("EqBackward0", ("first",))
+    assert decided("eq", SINGLE, SINGLE).overload is None
+    assert decided("mul", SINGLE, 2).overload is None
+
+
+def test_a_dtype_without_a_kernel_is_refused_after_shapes_that_do_not_broadcast() -> None:
+    complex_ones = torch.ones(2, dtype=torch.complex64)
+    with pytest.raises(UnsupportedError, match="not implemented for 'ComplexFloat'"):
+        decided("lt", SINGLE, complex_ones)
+    with pytest.raises(OpError, match="must match the size of tensor b"):
+        decided("lt", torch.ones(3), complex_ones)
+
+
+def test_a_decision_is_kept_and_their_number_is_bounded() -> None:
+    op = registry.op("atan2")
+    torch.atan2(SINGLE, DOUBLE)
+    key = (modes.current().default_dtype, kind_of(SINGLE), kind_of(DOUBLE))
+    kept = op.decisions[key]
+    torch.atan2(SINGLE, DOUBLE)
+    assert op.decisions[key] is kept
+    assert len(op.decisions) < MOST_DECISIONS
+
+
+def test_a_list_has_the_set_of_its_kinds() -> None:
+    assert kinds_of([SINGLE, DOUBLE, SINGLE]) == {np.dtype(np.float32), np.dtype(np.float64)}
+
+
+@pytest.mark.parametrize(("number", "dtype"), [(-4, np.uint8), (2**53 + 1, np.float64), (2.5, np.float32)])
+def test_a_number_is_cast_as_pytorch_casts_it(number: Any, dtype: Any) -> None:
+    wanted = np.array(number).astype(dtype)
+    array = array_of(number, np.dtype(dtype))
+    assert (array.dtype, array.tolist()) == (wanted.dtype, wanted.tolist())
+    with pytest.raises(OpError, match="cannot be converted to type int64_t without overflow"):
+        array_of(2**64, np.dtype(dtype))
