@@ -26,6 +26,7 @@ ENGINE = (
     ("modes", "registry"),
     ("tensor",),
     ("op.signature", "autograd.tape"),
+    ("op.alternatives",),
     ("autograd.inplace", "autograd.sweep", "op.binding", "op.dispatch", "op.rules"),
     ("op.calls",),
     ("op.primitive",),

@@ -6,7 +6,7 @@
 
 from engine.dtypes import DType
 from engine.op.declare import Composite, composite, primitive, publish
-from engine.op.overloads import invalid_combination, overloaded
+from engine.op.overloads import overloaded
 from engine.op.primitive import Primitive
 from engine.op.signature import (
     Array,
@@ -31,5 +31,5 @@ from engine.tensor import weak
 __all__ = [
     "Array", "Arrays", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Mask", "NewDim", "Operand",
     "Primitive", "Real", "Scalar", "Size", "Tensors", "broadcast_pair", "check_broadcast", "composite",
-    "invalid_combination", "overloaded", "primitive", "publish", "type_name", "weak", "wrap_dim",
+    "overloaded", "primitive", "publish", "type_name", "weak", "wrap_dim",
 ]  # fmt: skip

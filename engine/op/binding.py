@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from inspect import Parameter
+from types import CellType, FunctionType
 from typing import Any
 
-from engine.op.signature import Param
+from engine.op.alternatives import Overloads
+from engine.op.signature import Param, Signature
 from engine.op.text import indented, tuple_of
 
 MISSING = Parameter.empty
+
+
+def as_method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A written call for a method: its refusals do not count the tensor among the arguments."""
+    cells = []
+    for cell in function.__closure__ or ():
+        content = cell.cell_contents
+        counts = isinstance(content, Param | Signature | Overloads)
+        cells.append(CellType(content.as_method()) if counts else cell)
+    written: Any = function
+    return FunctionType(written.__code__, written.__globals__, written.__name__, written.__defaults__, tuple(cells))
 
 
 class Form:

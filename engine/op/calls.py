@@ -22,7 +22,8 @@ from engine.autograd import inplace
 from engine.autograd.tape import SavedNumber, edge_of, make_node, save
 from engine.errors import EngineError
 from engine.op import dispatch
-from engine.op.binding import MISSING, Form
+from engine.op.alternatives import Overloads
+from engine.op.binding import MISSING, Form, as_method
 from engine.op.rules import about
 from engine.op.signature import Param
 from engine.op.text import Text, indented, tuple_of
@@ -69,13 +70,60 @@ class Op:
         """The function that calls take."""
         raise NotImplementedError
 
+    def write_method(self) -> Callable[..., Any]:
+        """The function that calls of the method take."""
+        return as_method(self.direct())
+
+    @property
+    def method(self) -> Op:
+        """The op as a method of tensors."""
+        return Method(self)
+
+
+class Method(Op):
+    """An op as a method: the same, but for the places of arguments in refusals."""
+
+    def __init__(self, op: Any) -> None:
+        super().__init__()
+        self.op = op
+        self.name = self.__name__ = op.name
+        self.__doc__ = op.__doc__
+        self.signature = op.signature.as_method()
+
+    def write(self) -> Callable[..., Any]:
+        """The call as a plain function."""
+        return self.op.write_method()  # type: ignore[no-any-return]
+
+    @property
+    def method(self) -> Op:
+        """The op itself."""
+        return self
+
+
+def refusing(overloads: Overloads | None, form: Form, body: list[str], objects: dict[str, Any]) -> list[str]:
+    """The lines, with refusals that list the overloads, if there are several."""
+    if overloads is None:
+        return body
+    objects["overloads"] = overloads
+    given = tuple_of([*[form.variable[param.name] for param in form.listed], "*rest"])
+    return [
+        f"given = {given}", "try:", *indented(body), "except TypeError as error:",
+        "    raise overloads.refusal([one for one in given if one is not MISSING], named) from error",
+    ]  # fmt: skip
+
 
 # -- composites ---------------------------------------------------------------------------------------------------
-def write_composite(op: Any, signature: Any, call: str = "return function({})") -> Callable[..., Any]:
-    """The call of a function of other ops; ``call`` says what is done with the function and its arguments."""
+def write_composite(
+    op: Any, signature: Any, call: str = "return function({})", converts: bool = True
+) -> Callable[..., Any]:
+    """The call of a function of other ops; ``call`` says what is done with the function and its arguments.
+
+    Unless it ``converts`` static arguments, another op will.
+    """
     form = Form(signature)
     body = form.lines()
-    if form.params and signature.name.endswith("_") and not signature.name.endswith("__"):  # in place
+    in_place = signature.name.endswith("_") and not signature.name.endswith("__")
+    if form.params and in_place and op.checks_history:
         body += [f"check_target({tuple_of(form.variable.values())})"]
     for param in form.params:
         if param.kind == "Tensor" and not param.variadic:
@@ -83,13 +131,18 @@ def write_composite(op: Any, signature: Any, call: str = "return function({})") 
             unless = f" and {t} is not None" if param.optional else ""
             body += [f"if not isinstance({t}, Tensor){unless}:",
                      f"    raise p{param.index}.reject(NAME, 'Tensor', {t})"]  # fmt: skip
+        elif converts and param.convert is not None and not param.counts_dimensions and not param.is_starred:
+            s, converted = form.variable[param.name], f"p{param.index}.static(NAME, {form.variable[param.name]}, -1)"
+            unless = "" if param.default is MISSING else f"if {s} is not d{param.index}: "
+            body.append(f"{unless}{s} = {converted}")
     passed = [form.variable[param.name] for param in form.listed]
     if form.rest is not None:
         passed.append(f"{'*' if form.rest.kind != 'Extents' else ''}{form.variable[form.rest.name]}")
     passed += [f"{param.name}={form.variable[param.name]}" for param in form.keywords]
     objects = {"function": op.function, "NAME": signature.name, **form.objects}
     objects |= {f"p{param.index}": param for param in form.params}
-    return _TEXT.function(form.header(), [*body, *call.format(", ".join(passed)).split("\n")], objects)
+    body += call.format(", ".join(passed)).split("\n")
+    return _TEXT.function(form.header(), refusing(op.listed, form, body, objects), objects)
 
 
 # -- primitives ---------------------------------------------------------------------------------------------------
@@ -109,6 +162,7 @@ class _Call:
     def __init__(self, op: Any, signature: Any) -> None:
         self.op = op
         self.name = signature.name
+        self.listed: Overloads | None = op.listed
         self.form = Form(signature)
         self.is_promoting = op.promote is not None
         self.has_many = op.has_many
@@ -139,7 +193,9 @@ class _Call:
             *self._target(),
             *self._statics(),
         ]
-        return _TEXT.function(self.form.header(), [*body, *self._check(), *self._compute(), *self._results()], objects)
+        body += [*self._check(), *self._compute(), *self._results()]
+        shown = None if operator else self.listed
+        return _TEXT.function(self.form.header(), refusing(shown, self.form, body, objects), objects)
 
     def _operator(self, operator: bool) -> list[str]:
         if not operator:
@@ -212,7 +268,7 @@ class _Call:
     def _compute(self) -> list[str]:
         """Cast as decided, ask the budget, run the kernel: ``array``, or ``arrays`` if there may be several."""
         casts = self._casts()
-        lines = ["narrow = grad_fn = None" if casts else "narrow = None", *casts, "budget = state.budget"]
+        lines = ["narrow = overload = None" if casts else "narrow = None", *casts, "budget = state.budget"]
         reserve = self._reserve()
         lines += ["if budget is not None:", f"    {reserve}"] if reserve else []
         lines += [
@@ -251,7 +307,7 @@ class _Call:
         condition = self._is_not_plain(promoted) if promoted else self._is_not_native()
         key = tuple_of(["state.shared.default_dtype", *map(self._kind, self.op.promoted)])
         operands = tuple_of(f"t{param.index}" for param in self.op.promoted)
-        decided = [f"key = {key}", f"compute, narrow, grad_fn = decisions.get(key) or op.decide(key, {operands})"]
+        decided = [f"key = {key}", f"compute, narrow, overload = decisions.get(key) or op.decide(key, {operands})"]
         for param in self.op.statics:
             if param.name == "dtype":  # the caller said what comes out, and the kernel heeds it
                 decided += [f"if s{param.index} is not None:", "    narrow = None"]
@@ -416,9 +472,12 @@ class _Call:
             "static", [(param.name, f"s{param.index}", None) for param in self.op.statics] + self._shapes()
         )
         lines += self._kept("saved", self._saves())
-        if self.op.naming.number_grad_fn:
-            lines += ["if grad_fn is not None:", "    static['grad_fn'] = grad_fn"]
-        return [*lines, f"node = make_node(op, static, {edges}, saved, {specs}, {counts})"]
+        if self.op.nature.underivable:
+            edges = f"tuple([edge for edge in {edges} if edge is not None])"
+        lines.append(f"node = make_node(op, static, {edges}, saved, {specs}, {counts})")
+        if self.op.overloads:
+            lines += ["if overload is not None:", "    node.op, node.edges = overload, overload.edges(node.edges)"]
+        return lines
 
     def _kept(self, target: str, entries: list[tuple[str, str, str | None]]) -> list[str]:
         """A dictionary of entries, some of them on a condition."""
@@ -484,6 +543,11 @@ class _InPlaceCall(_Call):
     The node is made before the write, so that what it saves has the version from before; the value of the target
     itself is kept as a copy. Only a saved output has the version from after the write.
     """
+
+    def __init__(self, op: Any, signature: Any) -> None:
+        super().__init__(op, signature)
+        self.listed = op.listed and op.listed.in_place()
+        self.loose = self.loose - {op.tensors[0].name} if op.tensors else self.loose  # nothing is written to a number
 
     def _target(self) -> list[str]:
         others = tuple_of(f"{'*' if param.is_list else ''}t{param.index}" for param in self.op.tensors[1:])

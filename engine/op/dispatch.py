@@ -1,4 +1,4 @@
-"""What the kinds of a call's operands decide, as data: the dtype of the kernel, that of its results, the node's name.
+"""What the kinds of a call's operands decide, as data: the dtype of the kernel, that of its results, the overload.
 
 An op decides once for every combination of kinds (``Primitive.decide``) and keeps the ``Decision``. The text of calls
 (``engine.op.calls``) follows it; so do in-place variants, and a recorder sees what was cast. Here too the small
@@ -35,12 +35,36 @@ class Decision(NamedTuple):
 
     ``compute`` is the dtype that promoted operands are cast to (``None``: they stay as they are, but for 16-bit floats,
     which every kernel is given as float32); ``narrow`` the 16-bit dtype that floating results go back to;
-    ``grad_fn`` the node's name where a number among the operands changes it.
+    ``overload`` what is recorded in place of the op where an operand is a Python number.
     """
 
     compute: np.dtype[Any] | None
     narrow: DType | None
-    grad_fn: str | None
+    overload: NumberOverload | None
+
+
+class NumberOverload:
+    """What nodes call their op where operands are Python numbers: another name, and no edges for these numbers.
+
+    ``kept`` are the places, among the differentiable inputs, of those that have an edge.
+    """
+
+    def __init__(self, op: Any, grad_fn: str, numbers: Sequence[str]) -> None:
+        self.op = op
+        self.name = f"{op.name}:{','.join(numbers)}"
+        self.grad_fn = self.inplace_grad_fn = grad_fn
+        self.kept = [place for place, param in enumerate(op.differentiable) if param.name not in numbers]
+
+    def edges(self, edges: Sequence[Any]) -> tuple[Any, ...]:
+        """Those of the node, of one for each differentiable input."""
+        return tuple([edges[place] for place in self.kept])
+
+    def pull_back(self, node: Any, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Sequence[Tensor | None]:
+        """The op's own rules, for the inputs that have edges."""
+        spread: list[Any] = [None] * len(self.op.differentiable)
+        for place, need in zip(self.kept, needs, strict=True):
+            spread[place] = need
+        return self.edges(self.op.pull_back(node, cotangents, spread))
 
 
 def kind_of(operand: Any) -> Kind:
@@ -82,7 +106,8 @@ def tensors_of(param: Param, value: Any, name: str) -> list[Tensor]:
     for position, element in enumerate(value):
         if not isinstance(element, Tensor):
             raise ArgumentTypeError(
-                f"expected Tensor as element {position} in argument {param.index}, but got {type(element).__name__}"
+                f"expected Tensor as element {position} in argument {param.position - 1}, but got "
+                f"{type(element).__name__}"
             )
     return list(value)
 

@@ -13,8 +13,9 @@ from engine.autograd import inplace
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import OpError, UnsupportedError
 from engine.op import calls
-from engine.op.dispatch import NUMBERS, Decision, Kind, kind_of, promotable
-from engine.op.rules import AskedByName, Rule, write_pull_back
+from engine.op.alternatives import overloads_of
+from engine.op.dispatch import NUMBERS, Decision, Kind, NumberOverload, kind_of, promotable
+from engine.op.rules import AskedByName, Rule, underivable, write_pull_back
 from engine.op.signature import Signature
 from engine.op.traits import sort_flags
 from engine.shapes import check_broadcast
@@ -23,6 +24,7 @@ from engine.tensor import Tensor
 MOST_DECISIONS = 4096  # of one op; clients choose the dtypes
 _CATEGORIES = {"b": BOOL, "i": INTEGER, "f": FLOATING, "c": COMPLEX}
 _NUMBER = dtypes.rank_of(0, True)
+NOT_IMPLEMENTED = "torch::autograd::NotImplemented"
 
 
 class Primitive(calls.Op):
@@ -39,8 +41,9 @@ class Primitive(calls.Op):
         self.kernel = kernel
         self.signature = Signature(kernel, self.naming.shown_as or name.rpartition(".")[2])
         self.inplace_signature = Signature(kernel, f"{self.signature.name}_")
-        self.grad_fn = self.naming.grad_fn or derived_grad_fn(name)
+        self.grad_fn = NOT_IMPLEMENTED if self.nature.underivable else self.naming.grad_fn or derived_grad_fn(name)
         self.inplace_grad_fn = self.naming.inplace_grad_fn or self.grad_fn
+        self.listed = overloads_of(self.name)
         self.gives_mask = kernel.__annotations__.get("return") == "Mask"
         self.has_many = self.outputs.many or len(self.outputs.outputs) > 1
         self.check, self.grows = _asked(self.arguments.check), _asked(self.nature.grows)
@@ -49,6 +52,9 @@ class Primitive(calls.Op):
         self.is_linear = self.nature.linear or self.nature.view
         self.is_total = self.nature.total or (self.is_linear and len(self.differentiable) == len(self.tensors))
         self.rules: list[Rule] = []
+        if self.nature.underivable:
+            self.vjp_joint(underivable(self.signature.name))
+        self.overloads = self._number_overloads()
         self.inplace = InPlace(self)
         self.pull_back: Callable[..., Sequence[Tensor | None]] = self._first_pull_back
 
@@ -81,6 +87,14 @@ class Primitive(calls.Op):
             if dtype.opmath is dtype and dtype.category >= lowest and dtype.category in self._categories
         )  # fmt: skip
         self.decisions: dict[tuple[Any, ...], Decision] = {}
+
+    def _number_overloads(self) -> dict[str, NumberOverload]:
+        """By the inputs that are numbers then."""
+        numbers: dict[str, list[str]] = {}
+        for name, grad_fn in self.naming.number_grad_fn.items():
+            numbers.setdefault(grad_fn, []).append(name)
+        made = [(names, NumberOverload(self, grad_fn, names)) for grad_fn, names in numbers.items()]
+        return {name: overload for names, overload in made for name in names}
 
     # -- declaration ----------------------------------------------------------------------------------------------
     def vjp(self, **rules: Callable[..., Any]) -> None:
@@ -122,7 +136,7 @@ class Primitive(calls.Op):
         elif not self.nature.view:
             common = next((dtype for dtype, _ in promotable(kinds) if dtype.is_floating_point), None)
         narrow = common if common is not None and common.opmath is not common else None
-        decision = Decision(compute, narrow, self._grad_fn_of(kinds))
+        decision = Decision(compute, narrow, self._overload_of(kinds))
         if len(self.decisions) < MOST_DECISIONS:
             self.decisions[key] = decision
         return decision
@@ -132,13 +146,13 @@ class Primitive(calls.Op):
         common = dtypes.result_type(tuple(promotable(kinds)), default)
         return default if self.promote == "int_to_float" and common.category < FLOATING else common
 
-    def _grad_fn_of(self, kinds: Sequence[Kind]) -> str | None:
-        """The node's name where a number among the operands changes it; of several the last."""
-        name = None
+    def _overload_of(self, kinds: Sequence[Kind]) -> NumberOverload | None:
+        """What is recorded where a number is among the operands; of several overloads the last."""
+        overload = None
         for param, kind in zip(self.promoted, kinds, strict=True):
             if kind in NUMBERS or (isinstance(kind, tuple) and kind[1] == _NUMBER):
-                name = self.naming.number_grad_fn.get(param.name, name)
-        return name
+                overload = self.overloads.get(param.name, overload)
+        return overload
 
     # -- refusals -------------------------------------------------------------------------------------------------
     def supports(self, dtype: DType) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -138,6 +138,15 @@ def all_cotangents(node: Node, cotangents: list[Tensor | None]) -> list[Tensor]:
 
 def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Tensor:
     return make_tensor(np.zeros(shape, dtype))
+
+
+def underivable(name: str) -> Callable[[bool], NoReturn]:
+    """The rule of an op that PyTorch records without being able to differentiate it."""
+
+    def rule(is_inplace: bool) -> NoReturn:
+        raise OpError(f"derivative for aten::{name}{'_' * is_inplace} is not implemented")
+
+    return rule
 
 
 class AskedByName:

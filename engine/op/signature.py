@@ -24,6 +24,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from copy import copy
 from operator import index as as_index
 from typing import Any, TypeAlias
 
@@ -90,10 +91,12 @@ class Param:
         "default",
         "index",
         "is_list",
+        "is_starred",
         "is_tensor",
         "keyword_only",
         "kind",
         "name",
+        "of_method",
         "optional",
         "variadic",
     )
@@ -108,16 +111,26 @@ class Param:
         self.is_list = self.kind == "Arrays"
         self.default = parameter.default
         self.keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        self.variadic = parameter.kind is inspect.Parameter.VAR_POSITIONAL or self.kind == "Extents"
+        self.is_starred = parameter.kind is inspect.Parameter.VAR_POSITIONAL
+        self.variadic = self.is_starred or self.kind == "Extents"
         self.counts_dimensions = self.kind in ("Dim", "NewDim", "Dims")
         self.convert: Callable[..., Any] | None = _CONVERTERS.get(self.kind)
+        self.of_method = False
+
+    def as_method(self) -> Param:
+        """The same parameter of a method, which does not count its tensor."""
+        method = copy(self)
+        method.of_method = True
+        return method
+
+    @property
+    def position(self) -> int:
+        """The place in refusals."""
+        return self.index + (not self.of_method)
 
     def reject(self, op_name: str, expected: str, value: object) -> ArgumentTypeError:
-        """The error for a value of the wrong type, in PyTorch's words.
-
-        In-place variants are methods, which do not count their tensor.
-        """
-        position = self.index + (not op_name.endswith("_"))
+        """The error for a value of the wrong type, in PyTorch's words. In-place variants are methods."""
+        position = self.index if op_name.endswith("_") else self.position
         return ArgumentTypeError(
             f"{op_name}(): argument '{self.name}' (position {position}) must be {expected}, not {type_name(value)}"
         )
@@ -157,7 +170,7 @@ class Param:
         for position, one in enumerate(value):
             if not isinstance(one, Tensor):
                 raise ArgumentTypeError(
-                    f"expected Tensor as element {position} in argument {self.index}, but got {type_name(one)}"
+                    f"expected Tensor as element {position} in argument {self.position - 1}, but got {type_name(one)}"
                 )
 
     def _reject_static(self, op_name: str, value: Any) -> ArgumentTypeError:
@@ -174,7 +187,7 @@ class Param:
                 f'"type must be {expected},but got {kind}"'
             )
         return ArgumentTypeError(
-            f"{op_name}(): argument '{self.name}' (position {self.index + 1}) must be {expected}, but found element of "
+            f"{op_name}(): argument '{self.name}' (position {self.position}) must be {expected}, but found element of "
             f"type {kind} at pos 0"
         )
 
@@ -185,6 +198,7 @@ class Signature:
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         self.name = name
         self.params = [Param(i, p) for i, p in enumerate(inspect.signature(function).parameters.values())]
+        self.of_method = False
         self._by_name = {param.name: param for param in self.params}
         self._plain = not any(param.variadic or param.keyword_only for param in self.params)
         self._count = len(self.params)
@@ -193,6 +207,13 @@ class Signature:
         self._positional = sum(not param.keyword_only for param in self.params)
         self._has_variadic = any(param.variadic for param in self.params)
         self._fixed = next((i for i, default in enumerate(self._defaults) if default is not _REQUIRED), self._count)
+
+    def as_method(self) -> Signature:
+        """The same of a method, which does not count its tensor."""
+        method = copy(self)
+        method.of_method = True
+        method.params = [param.as_method() for param in self.params]
+        return method
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """The value of every parameter. Raises ``ArgumentTypeError`` in PyTorch's words."""
@@ -245,6 +266,10 @@ class Signature:
 
     def _too_many(self, given: int) -> ArgumentTypeError:
         count = self._positional
+        if self.of_method:
+            count, given = count - 1, given - 1
+            if self._count == 1:
+                return ArgumentTypeError(f"TensorBase.{self.name}() takes no arguments ({given} given)")
         plural, verb = ("" if count == 1 else "s"), ("was" if given == 1 else "were")
         return ArgumentTypeError(f"{self.name}() takes {count} positional argument{plural} but {given} {verb} given")
 

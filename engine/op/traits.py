@@ -27,6 +27,9 @@ class Nature:
     """The bits of the first input that a view has not, and the other way round."""
     reads_storage: bool = False
     """The kernel is given the whole buffer of its first input, flat and in memory order."""
+    underivable: bool = False
+    """PyTorch records it without being able to differentiate it: the node has only edges that lead somewhere, and it
+    refuses."""
     random: bool = False
     """It draws from a generator: a plan cannot replay it."""
     data_dependent: bool | Callable[..., bool] = False
@@ -92,7 +95,7 @@ class Naming:
     inplace_grad_fn: str | None = None
     """The node's name of the in-place variant, if it has another."""
     number_grad_fn: dict[str, str] = field(default_factory=dict)
-    """The node's name where the input of this name is a Python number."""
+    """The node's name where the input of this name is a Python number: it has no edge then."""
     shown_as: str | None = None
     """The name in error messages, where it is not the op's."""
 

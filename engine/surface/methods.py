@@ -15,7 +15,14 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.autograd import inplace, sweep
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError, TooLargeError
+from engine.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    DimensionError,
+    MissingAttributeError,
+    OpError,
+    TooLargeError,
+)
 from engine.op.calls import Op
 from engine.op.primitive import InPlace, Primitive
 from engine.op.signature import wrap_dim
@@ -110,13 +117,22 @@ def _unary(function: Callable[..., Any]) -> Callable[[Tensor], Any]:
 # -- what a tensor is ---------------------------------------------------------------------------------------------
 def size(self: Tensor, dim: int | None = None) -> Any:
     """The shape, or the extent of one dimension."""
-    return self.shape if dim is None else self.array.shape[wrap_dim(dim, self.array.ndim)]
+    return self.shape if dim is None else self.array.shape[_own_dim("size", dim, self.array.ndim)]
 
 
 def stride(self: Tensor, dim: int | None = None) -> Any:
     """The strides in elements, or that of one dimension."""
     steps = self.geometry.stride
-    return steps if dim is None else steps[wrap_dim(dim, self.array.ndim)]
+    return steps if dim is None else steps[_own_dim("stride", dim, self.array.ndim)]
+
+
+def _own_dim(name: str, dim: Any, ndim: int) -> int:
+    """A dimension that is there; not, as elsewhere, the first of a 0-d tensor."""
+    if not isinstance(dim, int) or isinstance(dim, bool):
+        raise ArgumentTypeError(f"{name}(): argument 'dim' (position 1) must be int, not {type(dim).__name__}")
+    if not ndim:
+        raise DimensionError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return wrap_dim(dim, ndim)
 
 
 def numel(self: Tensor) -> int:

@@ -55,8 +55,8 @@ def copy(input: Array, src: Array) -> Array:
 copy.vjp(input=lambda g: ops.zeros_of(g), src=lambda g: g)
 
 
-def _warn_of_discarding(source: DType, target: DType) -> None:
-    if source.is_complex and not target.is_complex and target is not dtypes.bool_:
+def _warn_of_discarding(source: Tensor, target: DType) -> None:
+    if source.array.size and source.dtype.is_complex and not target.is_complex and target is not dtypes.bool_:
         modes.warn_once(DISCARDED)
 
 
@@ -64,7 +64,7 @@ def _cast_to(input: Tensor, dtype: DType, copy: bool = False) -> Tensor:
     """``input`` itself if it has that dtype already."""
     if input.dtype is dtype and not copy:
         return input
-    _warn_of_discarding(input.dtype, dtype)
+    _warn_of_discarding(input, dtype)
     return cast(input, dtype)
 
 
@@ -73,7 +73,7 @@ def copy_(input: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Write the elements of ``other``, broadcast and cast."""
     if not isinstance(other, Tensor):
         other = _number_operand(other)
-    _warn_of_discarding(other.dtype, input.dtype)
+    _warn_of_discarding(other, input.dtype)
     return copy.inplace(input, other)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from engine import dtypes, modes, ops, registry
 from engine.autograd import inplace
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, ArgumentValueError, EngineError, OpError, TooLargeError
+from engine.errors import ArgumentTypeError, ArgumentValueError, EngineError, TooLargeError
 from engine.op import Array, Extents, Index, Primitive, Real, Size, broadcast_pair, composite, primitive
 from engine.ops.creation.factories import check_fits, checked_size, factory
 from engine.random import Generator, in_memory_order
@@ -198,20 +198,20 @@ def _zero_rules(op: Primitive) -> Primitive:
 
 def _like_input(name: str, grad_fn: str) -> Primitive:
     """Declare the op that records one kind of draw: ``samples`` in place of ``input``."""
-    return _zero_rules(_recorder(name, grad_fn))
+    return _zero_rules(_recorder(name, grad_fn=grad_fn))
 
 
-def _recorder(name: str, grad_fn: str) -> Primitive:
+def _recorder(name: str, **flags: Any) -> Primitive:
     def kernel(input: Array, samples: Index) -> Array:
         return samples
 
     kernel.__name__ = name
     kernel.__doc__ = "Samples drawn in place of ``input``."
-    return primitive(kernel, public=False, random=True, grad_fn=grad_fn)
+    return primitive(kernel, public=False, random=True, **flags)
 
 
 _bernoulli = _like_input("bernoulli_samples", "BernoulliBackward0")
-_bernoulli_number = _recorder("bernoulli_number_samples", "torch::autograd::NotImplemented")
+_bernoulli_number = _recorder("bernoulli_number_samples", underivable=True, shown_as="bernoulli")
 _poisson = _like_input("poisson_samples", "PoissonBackward0")
 _normal_mean = _like_input("normal_samples_mean", "NormalBackward1")
 _normal_std = _like_input("normal_samples_std", "NormalBackward2")
@@ -222,13 +222,6 @@ _normal_std = _like_input("normal_samples_std", "NormalBackward2")
 def normal_samples(mean: Array, std: Array, samples: Index) -> Array:
     """Samples drawn with a mean and a deviation each."""
     return samples
-
-
-def _refuse_derivative(g: Tensor) -> Any:
-    raise OpError("derivative for aten::bernoulli is not implemented")
-
-
-_bernoulli_number.vjp(input=_refuse_derivative)
 
 
 @composite

@@ -31,7 +31,7 @@ def check_scatter(input: Array, dim: int, index: Array, src: Array | None = None
     if src is not None and max(index.ndim, 1) != max(src.ndim, 1):
         raise OpError("Index tensor must have the same number of dimensions as src tensor")
     too_large = any(index.shape[axis] > input.shape[axis] for axis in range(input.ndim) if axis != dim)
-    beyond_src = src is not None and any(n > m for n, m in zip(index.shape, src.shape, strict=False))
+    beyond_src = src is not None and any(n > m for n, m in zip(index.shape, src.shape or (1,), strict=False))
     if too_large or beyond_src:
         beyond = "" if src is None else f" and to be no larger size than src {list(src.shape)}"
         raise OpError(
@@ -57,7 +57,7 @@ def check_operands(op_name: str, input: Tensor, dim: int, index: Tensor, src: Te
 
 def covered(src: Array, index: Array) -> Array:
     """The part of ``src`` that an ``index`` smaller than it reaches."""
-    return src[tuple(slice(extent) for extent in index.shape)] if src.ndim else src
+    return src[tuple(slice(extent) for extent in index.shape or (1,) * src.ndim)] if src.ndim else src
 
 
 def places_of(input: Array, dim: int, index: Array, src: Array | None = None) -> Array:
@@ -104,11 +104,7 @@ def scatter_number(input: Array, dim: Dim, index: Index, value: Scalar) -> Array
 scatter_number.vjp(input=lambda g, dim, index: scatter_number(g, dim, index, 0))
 
 
-def _not_implemented(g: Tensor) -> Any:
-    raise OpError("derivative for aten::scatter is not implemented")
-
-
-@primitive(public=False, grad_fn="torch::autograd::NotImplemented", overlap="any")
+@primitive(public=False, underivable=True, shown_as="scatter", overlap="any")
 def scatter_reduced(input: Array, dim: Dim, index: Index, src: Array, reduce: str) -> Array:
     """``input`` with ``src`` added to, or multiplied into, the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
@@ -116,9 +112,6 @@ def scatter_reduced(input: Array, dim: Dim, index: Index, src: Array, reduce: st
     ufunc = np.add if reduce == "add" else np.multiply
     ufunc.at(result.reshape(-1), places, covered(src, index).reshape(-1))
     return result
-
-
-scatter_reduced.vjp(input=_not_implemented, src=_not_implemented)
 
 
 @overloaded
@@ -264,6 +257,15 @@ def _check_copied(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Non
     ours, theirs = input.array.shape, source.array.shape
     if index.array.ndim > 1:
         raise DimensionError(f"index_copy_(): Index should have dimension 1 or 0 (got {index.array.ndim})")
+    if not theirs and index.array.size != 1:
+        raise DimensionError(
+            f"index_copy_(): When source is scalar, index should have one element (got {index.array.size})"
+        )
+    if ours and theirs and len(ours) != len(theirs):
+        raise DimensionError(
+            "index_copy_(): When source and destination are not scalars, their dimensionality must match. Source "
+            f"dimensionality ({len(theirs)}), destination dimensionality ({len(ours)})"
+        )
     if index.dtype is not dtypes.int64:
         raise OpError(f"index_copy_(): Expected a long tensor for index, but got {index.dtype.scalar_type}")
     if source.dtype is not input.dtype:
@@ -271,17 +273,12 @@ def _check_copied(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Non
             "index_copy_(): self and source expected to have the same dtype, but got (self) "
             f"{input.dtype.scalar_type} and (source) {source.dtype.scalar_type}"
         )
-    if ours and theirs and len(ours) != len(theirs):
-        raise DimensionError(
-            "index_copy_(): When source and destination are not scalars, their dimensionality must match. Source "
-            f"dimensionality ({len(theirs)}), destination dimensionality ({len(ours)})"
-        )
     _check_copied_extents(ours, theirs, dim, read(index))
 
 
 def _check_copied_extents(ours: tuple[int, ...], theirs: tuple[int, ...], dim: int, index: Array) -> None:
     slices = [shape[:dim] + shape[dim + 1 :] for shape in (ours, theirs)]
-    if theirs and slices[0] != slices[1]:
+    if slices[0] != slices[1]:
         mine, other = (" ".join(map(str, shape)) for shape in slices)
         raise OpError(
             f"index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: {mine} at "
@@ -392,6 +389,8 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
             "put_(): self and source expected to have the same dtype, but got self.dtype = "
             f"{input.dtype.scalar_type} and source.dtype = {source.dtype.scalar_type}"
         )
+    if not input.array.size and index.array.size:
+        raise DimensionError("put_(): Tried to put elements into an empty tensor")
     return put_flat, (input, index, source, accumulate)
 
 

@@ -333,9 +333,14 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     ndim = max(input.array.ndim, other.array.ndim)
     left = (1,) * (ndim - input.array.ndim) + input.array.shape
     right = (1,) * (ndim - other.array.ndim) + other.array.shape
-    spread = ops.reshape(input, [extent for a in left for extent in (a, 1)])
-    tiled = ops.reshape(other, [extent for b in right for extent in (1, b)])
-    return ops.unsafe_view(spread * tiled, tuple(a * b for a, b in zip(left, right, strict=True)))
+    spread = _unsafe_view(input, tuple([extent for a in left for extent in (a, 1)]))
+    tiled = _unsafe_view(other, tuple([extent for b in right for extent in (1, b)]))
+    return _unsafe_view(spread * tiled, tuple(a * b for a, b in zip(left, right, strict=True)))
+
+
+def _unsafe_view(input: Tensor, size: tuple[int, ...]) -> Any:
+    ops.view(input, size)  # PyTorch refuses where the memory does not allow a view, although it makes none
+    return ops.unsafe_view(input, size)
 
 
 @composite(name="linalg.vecdot")

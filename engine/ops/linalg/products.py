@@ -41,6 +41,7 @@ def _check_vectors(input: Tensor, other: Tensor) -> None:
     _check_dtypes("dot : expected both vectors to have same dtype, but found {} and {}", input, other)
     if input.shape != other.shape:
         raise OpError(LENGTHS.format(*input.shape, *other.shape))
+    _check_not_bool("dot", input)
 
 
 @primitive(total=True, check=lambda input, tensor: _check_vectors(input, tensor))
@@ -86,7 +87,8 @@ def _check_mm(input: Tensor, mat2: Tensor) -> None:
         raise OpError(
             f"expected m1 and m2 to have the same dtype, but got: {input.dtype.c_name} != {mat2.dtype.c_name}"
         )
-    _check_not_bool("addmm_impl_cpu_", input)
+    if input.array.size:
+        _check_not_bool("addmm_impl_cpu_", input)
 
 
 @primitive(total=True, check=_check_mm, grows=lambda input, mat2: input.shape[0] * mat2.shape[1])
@@ -123,6 +125,8 @@ def _check_addmv(input: Tensor, mat: Tensor, vec: Tensor) -> None:
     names = [tensor.dtype.scalar_type for tensor in (input, mat, vec)]
     if len(set(names)) > 1:
         raise OpError("addmv input tensors must have the same dtype, but got {}, {}, and {}".format(*names))
+    if mat.array.size:
+        _check_not_bool("addmv_impl_cpu", mat)
 
 
 @primitive(total=True, check=_check_mv)
@@ -148,6 +152,8 @@ def _check_batches(batch1: Tensor, batch2: Tensor) -> None:
 def _check_bmm(input: Tensor, mat2: Tensor) -> None:
     _check_batches(input, mat2)
     _check_dtypes("expected scalar type {} but found {}", input, mat2)
+    if input.array.size:
+        _check_not_bool("bmm", input)
 
 
 @primitive(total=True, check=_check_bmm, grows=lambda input, mat2: prod(input.shape[:-1]) * mat2.shape[-1])
@@ -196,6 +202,9 @@ def _check_addmm(input: Tensor, mat1: Tensor, mat2: Tensor) -> None:
             raise OpError(f"{name} must be a matrix, got {tensor.ndim}-D tensor")
     _check_shapes(mat1, mat2)
     _check_sum_dtypes(input, mat1, mat2)
+    _check_expands(input.array.shape, (mat1.array.shape[0], mat2.array.shape[1]))
+    if mat1.array.size:
+        _check_not_bool("addmm_impl_cpu_", mat1)
 
 
 @primitive(total=True, check=_check_addmm, writes=True, overlap="none")
@@ -245,6 +254,8 @@ def _check_baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor) -> None:
             f"{batch2.dtype.c_name}"
         )
     _check_dtypes("expected scalar type {} but found {}", batch1, batch2)
+    if batch1.array.size:
+        _check_not_bool("baddbmm", batch1)
 
 
 @primitive(total=True, check=_check_baddbmm, writes=True, overlap="none")
@@ -263,6 +274,8 @@ baddbmm.vjp(
 def _check_addbmm(input: Tensor, batch1: Tensor, batch2: Tensor) -> None:
     _check_batches(batch1, batch2)
     _check_sum_dtypes(input, batch1, batch2)
+    if batch1.array.size:
+        _check_not_bool("addmm_impl_cpu_", batch1)
 
 
 @primitive(total=True, check=_check_addbmm, writes=True, overlap="none")

@@ -24,12 +24,6 @@ A_BOOL = (
     "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the "
     "`~` or `logical_not()` operator instead."
 )
-# How PyTorch's messages name a dtype where they do not call it ``Float`` or ``Long``.
-TYPE_NAMES = {
-    "uint8": "unsigned char", "int8": "signed char", "int16": "short int", "int32": "int", "int64": "long int",
-    "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double",
-    "complex64": "c10::complex<float>", "complex128": "c10::complex<double>", "bool": "bool",
-}  # fmt: skip
 INTEGER_ADDCDIV = (
     "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true "
     "division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
@@ -97,6 +91,23 @@ def _fill_inplace(input: Tensor, value: Operand) -> Tensor:
     """Write ``value`` into every element."""
     op, chosen = fill.function(input, value)
     return op.inplace(*chosen)
+
+
+@composite(name="fill_diagonal_", function=False)
+def _fill_diagonal_inplace(input: Tensor, fill_value: Scalar, wrap: bool = False) -> Tensor:
+    """Write a number where all indices are equal; with ``wrap``, in a tall matrix again after each full diagonal."""
+    shape = input.array.shape
+    if len(shape) < 2:
+        raise OpError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise OpError("all dimensions of input must be of equal length")
+    height, width = shape[:2]
+    length, stride, offset = min(height, width), input.geometry.stride, input.geometry.offset
+    ops.fill_(ops.as_strided(input, (length,), (sum(stride),), offset), fill_value)
+    if wrap and len(shape) == 2 and height > width + 1:
+        rest = -(-input.array.size // (width + 1)) - length
+        ops.fill_(ops.as_strided(input, (rest,), (sum(stride),), offset + stride[0] * (width + 1)), fill_value)
+    return input
 
 
 @primitive(public=False, repeats=True, layout_only=("input",))
@@ -294,6 +305,5 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Any:
     """``input + weight * (end - input)``; operands of one dtype."""
     for name, operand in (("end", end), ("weight", weight)):
         if isinstance(operand, Tensor) and operand.dtype is not input.dtype:
-            own, other = TYPE_NAMES[input.dtype.name], TYPE_NAMES[operand.dtype.name]
-            raise OpError(f"expected dtype {own} for `{name}` but got dtype {other}")
+            raise OpError(f"expected dtype {input.dtype.c_name} for `{name}` but got dtype {operand.dtype.c_name}")
     return lerp_tensor if isinstance(weight, Tensor) else lerp_number, (input, end, weight)

@@ -9,18 +9,13 @@ import numpy as np
 
 from engine import ops
 from engine.dtypes import BOOL, COMPLEX, INTEGER, can_cast
-from engine.errors import OpError, UnsupportedError
-from engine.op import Array, composite, invalid_combination, overloaded, primitive, weak
+from engine.errors import ArgumentTypeError, OpError, UnsupportedError
+from engine.op import Array, composite, overloaded, primitive, weak
 from engine.ops.creation.factories import check_fits
-from engine.ops.math.arithmetic import TYPE_NAMES
 from engine.ops.math.powers import common_dtype
 from engine.tensor import Tensor
 
 COMPLEX_CLAMP = "clamp is not supported for complex types"
-CLAMP_OVERLOADS = (
-    "Tensor input, Tensor min = None, Tensor max = None, *, Tensor out = None",
-    "Tensor input, Number min = None, Number max = None, *, Tensor out = None",
-)
 
 
 # -- bounds -------------------------------------------------------------------------------------------------------
@@ -84,7 +79,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Any:
     if min is None and max is None:
         raise OpError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if min is not None and max is not None and isinstance(min, Tensor) != isinstance(max, Tensor):
-        raise invalid_combination("clamp", (input, min, max), *CLAMP_OVERLOADS)
+        raise ArgumentTypeError("clamp(): one bound is a number, the other a tensor")  # shown as all overloads
     return clamp_between, (input, min, max)
 
 
@@ -103,9 +98,7 @@ def _check_target(input: Tensor, bounds: list[Any]) -> None:
         return
     result = common_dtype(input, *[weak(bound) for bound in bounds])
     if not result.is_complex and not can_cast(result, input.dtype):
-        raise OpError(
-            f"result type {result.scalar_type} can't be cast to the desired output type {TYPE_NAMES[input.dtype.name]}"
-        )
+        raise OpError(f"result type {result.scalar_type} can't be cast to the desired output type {input.dtype.c_name}")
 
 
 @primitive(

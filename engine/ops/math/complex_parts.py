@@ -57,7 +57,7 @@ def conj_physical(input: Tensor) -> Tensor:
     return conjugated(input) if input.dtype.is_complex else input
 
 
-@composite(function=False)
+@composite
 def conj_physical_(input: Tensor) -> Tensor:
     """Conjugate the tensor itself."""
     return (conjugated if input.dtype.is_complex else unchanged).inplace(input)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
@@ -14,19 +13,10 @@ from engine.ops.math.comparison import nothing
 from engine.tensor import Tensor
 
 
-def underivable(name: str) -> Callable[[bool], NoReturn]:
-    """The rule of an op that PyTorch records without being able to differentiate it."""
-
-    def rule(is_inplace: bool) -> NoReturn:
-        raise OpError(f"derivative for aten::{name}{'_' * is_inplace} is not implemented")
-
-    return rule
-
-
 # -- quotients ----------------------------------------------------------------------------------------------------
 @primitive(
     pointwise=True, public=False, promote="int_to_float", grad_fn="DivBackward0", numbers=("input", "other"),
-    supports="bifc", kernel_name="div_cpu",
+    supports="bifc", shown_as="div", kernel_name="div_cpu",
 )  # fmt: skip
 def true_div(input: Array, other: Array) -> Array:
     """Elementwise quotient, in floating point."""
@@ -95,16 +85,10 @@ def true_divide(input: Any, other: Any) -> Any:
     return true_div, (input, other)
 
 
-@primitive(
-    pointwise=True, grad_fn="torch::autograd::NotImplemented", numbers=("input", "other"), supports="if",
-    kernel_name="div_floor_cpu",
-)  # fmt: skip
+@primitive(pointwise=True, underivable=True, numbers=("input", "other"), supports="if", kernel_name="div_floor_cpu")
 def floor_divide(input: Array, other: Array) -> Array:
     """The quotient rounded down; recorded, but not differentiable."""
     return floor_quotient(input, other)
-
-
-floor_divide.vjp(input=underivable("floor_divide"), other=underivable("floor_divide"))
 
 
 @primitive(pointwise=True, promote="int_to_float", inplace_function=True)
@@ -118,7 +102,8 @@ reciprocal.vjp(input=lambda g, out: -g * (out * out).conj())
 
 # -- remainders ---------------------------------------------------------------------------------------------------
 @primitive(
-    pointwise=True, public=False, supports="if", kernel_name="remainder_cpu", grad_fn="RemainderBackward1",
+    pointwise=True, public=False, supports="if", kernel_name="remainder_cpu", shown_as="remainder",
+    grad_fn="RemainderBackward1",
     number_grad_fn={"other": "RemainderBackward0"},
 )  # fmt: skip
 def remainder_of_tensor(input: Array, other: Array) -> Array:
@@ -133,15 +118,12 @@ remainder_of_tensor.vjp(
 
 
 @primitive(
-    pointwise=True, public=False, supports="if", kernel_name="remainder_cpu", numbers=("input",),
-    grad_fn="torch::autograd::NotImplemented",
+    pointwise=True, public=False, underivable=True, supports="if", kernel_name="remainder_cpu", numbers=("input",),
+    shown_as="remainder",
 )  # fmt: skip
 def remainder_of_number(input: Array, other: Array) -> Array:
     """What a division of a number rounded down leaves; recorded, but not differentiable."""
     return _modulo(input, other)
-
-
-remainder_of_number.vjp(input=underivable("remainder"), other=underivable("remainder"))
 
 
 def _modulo(input: Array, other: Array) -> Array:

@@ -10,8 +10,8 @@ import numpy as np
 
 from engine import dtypes, modes, ops
 from engine.dtypes import DType
-from engine.errors import OpError
-from engine.op import Array, Operand, Scalar, composite, invalid_combination, overloaded, primitive, weak
+from engine.errors import ArgumentTypeError, OpError
+from engine.op import Array, Operand, Scalar, composite, overloaded, primitive, weak
 from engine.tensor import Tensor
 
 NEGATIVE_INTEGER = "Integers to negative integer powers are not allowed."
@@ -125,10 +125,7 @@ def pow(input: Any, exponent: Any) -> Any:
 
 def _check_has_tensor(name: str, *operands: Any) -> None:
     if not any(isinstance(operand, Tensor) for operand in operands):
-        raise invalid_combination(
-            name, operands, "Tensor input, Tensor exponent, *, Tensor out = None",
-            "Number self, Tensor exponent, *, Tensor out = None", "Tensor input, Number exponent, *, Tensor out = None",
-        )  # fmt: skip
+        raise ArgumentTypeError(f"{name}(): one operand must be Tensor")  # shown as all overloads
 
 
 def common_dtype(*tensors: Tensor) -> DType:
@@ -140,7 +137,7 @@ def common_dtype(*tensors: Tensor) -> DType:
 @overloaded(inplace_function=True)
 def square(input: Tensor) -> Any:
     """``input ** 2``."""
-    return pow_number, (input, 2)
+    return pow.function(input, 2)
 
 
 @overloaded(writes=False)

@@ -14,7 +14,6 @@ from engine.dtypes import FLOATING, DType
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Mask, composite, overloaded, primitive
 from engine.ops.math.comparison import nothing
-from engine.ops.math.division import underivable
 from engine.tensor import Tensor
 
 
@@ -218,13 +217,10 @@ def _check_heaviside(input: Tensor, values: Tensor) -> None:
         raise OpError("heaviside is not yet implemented for tensors with different dtypes.")
 
 
-@primitive(pointwise=True, numbers=(), check=_check_heaviside, grad_fn="torch::autograd::NotImplemented")
+@primitive(pointwise=True, numbers=(), check=_check_heaviside, underivable=True)
 def heaviside(input: Array, values: Array) -> Array:
     """0 below zero, 1 above, ``values`` at zero."""
     return np.where(input == 0, values, (input > 0).astype(input.dtype))
-
-
-heaviside.vjp(input=underivable("heaviside"), values=underivable("heaviside"))
 
 
 _finfo: Any = ml_dtypes.finfo  # it knows bfloat16, and has no annotations
@@ -253,7 +249,7 @@ def nextafter(input: Tensor, other: Tensor) -> Any:
     return next_number, (input, other, ops.result_type(input, other))
 
 
-@primitive(public=False, pointwise=True, grad_fn="NanToNumBackward0")
+@primitive(public=False, pointwise=True, shown_as="nan_to_num", grad_fn="NanToNumBackward0")
 def replace_nan(input: Array, nan: float, posinf: float, neginf: float) -> Array:
     """``input`` with these in place of NaN and the infinities."""
     return np.nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf)

@@ -32,7 +32,7 @@ norm_along.vjp(input=_norm_along_input)
 @composite(name="pairwise_distance", aliases=("nn.functional.pairwise_distance",), method=False)
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """The ``p``-norm of ``x1 - x2 + eps`` along the last dimension."""
-    return norm_along(x1 - x2 + eps, p, -1, keepdim)
+    return norm_along(ops.add_number(x1 - x2, eps), p, -1, keepdim)
 
 
 @composite(name="cosine_similarity", aliases=("nn.functional.cosine_similarity",), method=False)

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine import modes, ops
 from engine.dtypes import COMPLEX, FLOATING, DType, of
-from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
+from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError, UnsupportedError
 from engine.op import Array, Scalar, composite, primitive
 from engine.ops.nn import reduction as reductions
 from engine.ops.nn.reduction import reduced, refuse_grad, refuse_mixed, share
@@ -20,8 +20,10 @@ LEAST_VARIANCE = 1e-12  # of a Bernoulli variable, in the derivative of binary_c
 
 
 # -- what they share ----------------------------------------------------------------------------------------------
-def _broadcast(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def _broadcast(input: Tensor, target: Any) -> tuple[Tensor, Tensor]:
     """Both with one shape; other than equal shapes are probably a mistake, of which the user is told."""
+    if not isinstance(target, Tensor):
+        raise MissingAttributeError(f"'{type(target).__name__}' object has no attribute 'size'")
     if input.array.shape == target.array.shape:
         return input, target
     modes.warn(
@@ -66,7 +68,7 @@ mse_loss.vjp(
 
 @composite(name="nn.functional.mse_loss")
 def _mse_loss(
-    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+    input: Tensor, target: Any, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", weight: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Squared differences; weighted, their mean is divided by the sum of the weights."""
@@ -79,7 +81,7 @@ def _mse_loss(
 
 @composite(name="nn.functional.l1_loss")
 def _l1_loss(
-    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+    input: Tensor, target: Any, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", weight: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Absolute differences; weighted, their mean is divided by the sum of the weights."""
@@ -111,7 +113,7 @@ smooth_l1_loss.vjp(
 
 @composite(name="nn.functional.smooth_l1_loss")
 def _smooth_l1_loss(
-    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+    input: Tensor, target: Any, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", beta: float = 1.0,
 ) -> Tensor:  # fmt: skip
     """Absolute differences, rounded off to a parabola below ``beta``."""
@@ -153,7 +155,7 @@ huber_loss.vjp(input=_huber_input, target=_huber_target)
 
 @composite(name="nn.functional.huber_loss")
 def _huber_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+    input: Tensor, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
     """Half the squared difference up to ``delta``, linear beyond."""
     first, second = _broadcast(input, target)
@@ -350,14 +352,14 @@ def _poisson_nll_loss(
     """
     chosen = reductions.chosen(reduction, size_average, reduce)
     expected = ops.exp(input) if log_input else input
-    losses = expected - target * (input if log_input else ops.log(input + eps))
+    losses = expected - target * (input if log_input else ops.log(ops.add_number(input, eps)))
     if full:
         losses = losses + _stirling(target)
     return reductions.apply(losses, chosen)
 
 
 def _stirling(target: Any) -> Any:
-    approximation = target * ops.log(target) - target + ops.log(target * (2 * pi)) * 0.5
+    approximation = target * ops.log(target) - target + ops.mul_number(ops.log(target * (2 * pi)), 0.5)
     return ops.masked_fill(approximation, target <= 1, 0)
 
 

@@ -184,7 +184,7 @@ def _margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
-    return reductions.apply(ops.clamp_min(-target * (input1 - input2) + margin, 0), chosen)
+    return reductions.apply(ops.clamp_min(ops.add_number(-target * (input1 - input2), margin), 0), chosen)
 
 
 @composite(name="nn.functional.hinge_embedding_loss")
@@ -194,7 +194,7 @@ def _hinge_embedding_loss(
 ) -> Tensor:  # fmt: skip
     """The distance ``input`` itself where ``target`` is 1, what it misses of ``margin`` where it is -1."""
     chosen = reductions.chosen(reduction, size_average, reduce)
-    apart = ops.where(target != 1, ops.clamp_min(margin - input, 0), 0)
+    apart = ops.where(target != 1, ops.clamp_min(ops.sub(margin, input), 0), 0)
     return reductions.apply(apart + ops.where(target != -1, input, 0), chosen)
 
 
@@ -220,8 +220,9 @@ def _cosine_embedding_loss(
     _check_cosine(input1, input2, target)
     squares = ((input1 * input1).sum(-1) + SQUARES_FLOOR) * ((input2 * input2).sum(-1) + SQUARES_FLOOR)
     cosine = (input1 * input2).sum(-1) / ops.sqrt(squares)
-    alike = ops.where(target == 1, 1 - cosine, 0)
-    return reductions.apply(alike + ops.where(target == -1, ops.clamp_min(cosine - margin, 0), 0), chosen)
+    alike = ops.where(target == 1, ops.sub(1, cosine), 0)
+    apart = ops.where(target == -1, ops.clamp_min(ops.sub_number(cosine, margin), 0), 0)
+    return reductions.apply(alike + apart, chosen)
 
 
 @composite(name="nn.functional.triplet_margin_loss")
@@ -233,7 +234,10 @@ def _triplet_margin_loss(
     chosen = reductions.chosen(reduction, size_average, reduce)
     _check_margin(margin)
     _check_triplet(anchor, positive, negative)
-    return _triplet(anchor, positive, negative, lambda a, b: ops.pairwise_distance(a, b, p, eps), margin, swap, chosen)
+    return _triplet(
+        anchor, positive, negative, lambda a, b: ops.pairwise_distance(a, b, p, eps),
+        lambda near: ops.add_number(near, margin), swap, chosen,
+    )  # fmt: skip
 
 
 @composite(name="nn.functional.triplet_margin_with_distance_loss")
@@ -245,17 +249,27 @@ def _triplet_margin_with_distance_loss(
     chosen = reductions.chosen(reduction)
     _check_margin(margin)
     _check_triplet(anchor, positive, negative)
-    return _triplet(anchor, positive, negative, distance_function or ops.pairwise_distance, margin, swap, chosen)
+    distance = distance_function or ops.pairwise_distance
+    return _triplet(anchor, positive, negative, distance, lambda near: margin + near, swap, chosen)
 
 
 def _triplet(
-    anchor: Any, positive: Any, negative: Any, distance: Callable[..., Any], margin: float, swap: bool, reduction: str
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    distance: Callable[..., Any],
+    behind: Callable[..., Any],
+    swap: bool,
+    reduction: str,
 ) -> Tensor:
-    """``swap`` takes the smaller of the distances of ``negative`` from the two others (Balntas et al., 2016)."""
+    """``swap`` takes the smaller of the distances of ``negative`` from the two others (Balntas et al., 2016).
+
+    ``behind`` adds the margin to the distance that it is a margin behind.
+    """
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = ops.minimum(far, distance(positive, negative))
-    return reductions.apply(ops.clamp_min(margin + near - far, 0), reduction)
+    return reductions.apply(ops.clamp_min(behind(near) - far, 0), reduction)
 
 
 def _check_margin(margin: float) -> None:

@@ -179,7 +179,7 @@ def _rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None
     if eps is None:
         eps = float(np.finfo(dtypes.to_real(input.dtype.opmath).numpy).eps)
     squares = ops.mean(ops.pow(wide, 2), _layer_dims(input.array.shape, normalized), True)
-    result = wide * ops.rsqrt(squares + eps)
+    result = wide * ops.rsqrt(ops.add_number(squares, eps))
     if weight is not None:
         result = result * _cast(weight, input.dtype.opmath)
     return _cast(result, input.dtype)

@@ -76,6 +76,8 @@ def repeat_interleave(
     input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
     """Every element (slice along ``dim``) as often as ``repeats`` says; alone, positions as often as ``input`` does."""
+    if repeats is not None and not isinstance(repeats, Tensor | int):
+        raise ArgumentTypeError("repeat_interleave(): argument 'repeats' must be Tensor or int")
     if repeats is None:
         return _places(input, output_size)
     if dim is None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine import dtypes, ops, registry
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, OpError, UnsupportedError
+from engine.errors import ArgumentTypeError, DimensionError, OpError, UnsupportedError
 from engine.op import (
     Array,
     Dim,
@@ -177,7 +177,9 @@ def roll(input: Array, shifts: Size, dims: Size = ()) -> Array:
         raise OpError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
     if not dims:
         return np.roll(input, shifts[0])
-    return np.roll(input, shifts, [wrap_dim(dim, input.ndim) for dim in dims]) if input.ndim else input.copy()
+    if not input.ndim:
+        raise DimensionError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
+    return np.roll(input, shifts, [wrap_dim(dim, input.ndim) for dim in dims])
 
 
 roll.vjp(input=lambda g, shifts, dims: ops.roll(g, tuple(-shift for shift in shifts), dims))

@@ -26,7 +26,7 @@ from engine.op import (
 from engine.tensor import Tensor
 
 IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
-CONJUGATED = "Tensor.{} is deprecated on 0-D tensors. Consider using x.conj()."
+CONJUGATED = "{} is deprecated on 0-D tensors. Consider using x.conj()."
 REVERSED = (
     "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an "
     "error in a future release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - "
@@ -161,7 +161,7 @@ def _unpermute(g: Tensor, dims: tuple[int, ...]) -> Any:
 permute.vjp(input=_unpermute)
 
 
-@primitive(view=True, aliases=("swapaxes", "swapdims"), writes=True)
+@primitive(view=True, aliases=("swapaxes", "swapdims"), writes=True, inplace_grad_fn="TransposeBackward1")
 def transpose(input: Array, dim0: Dim, dim1: Dim) -> Array:
     """The dimensions ``dim0`` and ``dim1`` exchanged."""
     return np.swapaxes(input, dim0, dim1) if input.ndim else input
@@ -170,12 +170,22 @@ def transpose(input: Array, dim0: Dim, dim1: Dim) -> Array:
 transpose.vjp(input=lambda g, dim0, dim1: ops.transpose(g, dim0, dim1))
 
 
-@primitive(view=True, grad_fn="TBackward0", writes=True, inplace_grad_fn="TBackward1")
+def _check_matrix(name: str, input: Tensor) -> None:
+    if input.array.ndim > 2:
+        raise OpError(f"{name}() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D")
+
+
+@primitive(view=True, grad_fn="TBackward0", inplace_grad_fn="TBackward1", check=lambda input: _check_matrix("t", input))
 def t(input: Array) -> Array:
     """The transpose of a matrix; a vector or number is itself."""
-    if input.ndim > 2:
-        raise OpError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
     return input.T
+
+
+@composite(name="t_", function=False)
+def _t_inplace(input: Tensor) -> Tensor:
+    """``t`` of the tensor itself."""
+    _check_matrix("t_", input)
+    return t.inplace(input)
 
 
 t.vjp(input=lambda g: ops.t(g))
@@ -212,7 +222,7 @@ def conjugate_transpose(input: Tensor) -> Tensor:
         batches = " For batches of matrices, consider using tensor.mH" if ndim > 2 else ""
         raise OpError(f"tensor.H is only supported on matrices (2-D tensors). Got {ndim}-D tensor.{batches}")
     if ndim == 0:
-        modes.warn_once(CONJUGATED.format("H"))
+        modes.warn_once(CONJUGATED.format("Tensor.H"))
         return ops.conj(input)
     return adjoint_matrix(input)
 
@@ -220,17 +230,15 @@ def conjugate_transpose(input: Tensor) -> Tensor:
 @composite(name="mH", function=False, attribute=True)
 def adjoint_matrix(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, and every element conjugated."""
-    return _adjoint(input, "mH")
+    return _adjoint(input, "tensor.mH", "Tensor.mH")
 
 
-def _adjoint(input: Tensor, name: str) -> Tensor:
+def _adjoint(input: Tensor, name: str, warned_as: str) -> Tensor:
     if input.array.ndim == 0:
-        modes.warn_once(CONJUGATED.format(name))
+        modes.warn_once(CONJUGATED.format(warned_as))
         return ops.conj(input)
     if input.array.ndim < 2:
-        raise OpError(
-            f"tensor.{name} is only supported on matrices or batches of matrices. Got {input.array.ndim}-D tensor."
-        )
+        raise OpError(f"{name} is only supported on matrices or batches of matrices. Got {input.array.ndim}-D tensor.")
     transposed = ops.transpose(input, -2, -1)
     return ops.conj(transposed) if input.dtype.is_complex else transposed
 
@@ -238,7 +246,7 @@ def _adjoint(input: Tensor, name: str) -> Tensor:
 @composite
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, and every element conjugated."""
-    return _adjoint(input, "adjoint()")
+    return _adjoint(input, "tensor.adjoint()", "adjoint()")
 
 
 @composite(aliases=("moveaxis",))
@@ -333,7 +341,7 @@ def sum_to(input: Array, size: Size) -> Array:
 sum_to.vjp(input=lambda g, input_shape: ops.expand(g, input_shape))
 
 
-@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward0")
+@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward0", inplace_grad_fn="SqueezeBackward3")
 def squeeze_all(input: Array) -> Array:
     """Without the dimensions of extent 1."""
     return np.squeeze(input)
@@ -351,7 +359,7 @@ def squeeze_dim(input: Array, dim: Dim) -> Array:
 squeeze_dim.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
 
 
-@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward2")
+@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward2", inplace_grad_fn="SqueezeBackward5")
 def squeeze_dims(input: Array, dim: Dims) -> Array:
     """Without those of the dimensions ``dim`` whose extent is 1."""
     return np.squeeze(input, axis=tuple(d for d in dim if input.ndim and input.shape[d] == 1))
@@ -378,7 +386,7 @@ def squeeze_(input: Tensor, dim: Any = None) -> Tensor:
     return _squeezer(dim).inplace(input) if dim is None else _squeezer(dim).inplace(input, dim)
 
 
-@primitive(view=True, writes=True)
+@primitive(view=True, writes=True, inplace_grad_fn="UnsqueezeBackward1")
 def unsqueeze(input: Array, dim: NewDim) -> Array:
     """With a dimension of extent 1 at ``dim``."""
     return np.expand_dims(input, dim)
@@ -492,7 +500,9 @@ def strided(flat: Array, size: tuple[int, ...], stride: tuple[int, ...], offset:
     return np.lib.stride_tricks.as_strided(flat[offset:], size, steps)
 
 
-@primitive(public=False, view=True, reads_storage=True, grows=lambda size: prod(size))
+@primitive(
+    public=False, view=True, reads_storage=True, grows=lambda size: prod(size), inplace_grad_fn="AsStridedBackward1"
+)
 def as_strided(input: Array, size: Size, stride: Size, storage_offset: int) -> Array:
     """The elements of the storage of ``input`` at the given sizes, strides and offset, in elements."""
     return strided(input, size, stride, storage_offset)
@@ -505,7 +515,7 @@ as_strided.vjp(
 )
 
 
-@overloaded(name="as_strided", writes=False)
+@overloaded(name="as_strided", inplace_function=True)
 def as_strided_here(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
     """A view by sizes, strides and offset, in elements of the storage; without an offset, from its own."""
     return as_strided, (input, size, stride, offset_in(input, storage_offset))

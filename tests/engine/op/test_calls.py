@@ -67,11 +67,15 @@ def attempt(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
         return type(error), str(error)
 
 
-def positionally(signature: Any, function: Callable[..., Any]) -> Callable[..., Any]:
+def positionally(signature: Any, function: Any) -> Callable[..., Any]:
     """``function`` called with all that ``Signature.bind`` makes of the arguments, each in its own place."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        values = signature.bind(args, kwargs)
+        try:
+            values = signature.bind(args, kwargs)
+        except ArgumentTypeError as error:
+            listed = getattr(function, "listed", None)
+            raise (error if listed is None else listed.refusal(args, kwargs)) from None
         named = {param.name: values[param.index] for param in signature.params if param.keyword_only}
         return function(*values[: len(values) - len(named)], **named)
 

@@ -42,9 +42,12 @@ def test_integers_become_the_default_dtype_where_the_op_says_so() -> None:
     assert decided("sin", WHOLE).compute == float32.numpy
 
 
-def test_a_number_among_the_operands_changes_the_name_of_the_node() -> None:
-    assert decided("eq", SINGLE, 2).grad_fn == "EqBackward0"
-    assert decided("eq", SINGLE, SINGLE).grad_fn is None
+def test_a_number_among_the_operands_may_be_another_overload() -> None:
+    overload = decided("eq", SINGLE, 2).overload
+    assert overload is not None
+    assert (overload.grad_fn, overload.edges(("first", "second"))) == ("EqBackward0", ("first",))
+    assert decided("eq", SINGLE, SINGLE).overload is None
+    assert decided("mul", SINGLE, 2).overload is None
 
 
 def test_a_dtype_without_a_kernel_is_refused_after_shapes_that_do_not_broadcast() -> None:

@@ -102,7 +102,7 @@ WRITING_TO_INPUTS = {
     "__setitem__", "abs_", "clamp_", "clamp_max_", "clamp_min_", "conj_physical_", "copy_", "cumprod_", "cumsum_",
     "fill_", "float_power_", "nn.functional.celu_", "nn.functional.selu_", "zero_",
 }  # fmt: skip
-WRITING_THROUGH_VIEWS = {"__setitem__", "nn.functional.pad"}
+WRITING_THROUGH_VIEWS = {"__setitem__", "fill_diagonal_", "nn.functional.pad"}
 REASONS = {
     "random numbers": RANDOM,
     "not a function of": SHAPED_BY_VALUES,
@@ -152,13 +152,14 @@ MACHINERY = {
     "dispatch",
     "inplace",
     "primitive",
+    "sweep",
     "recorder",
     "storage",
     "tape",
     "tensor",
 }  # hand arrays on without looking
 LAYOUT_ONLY = {
-    "_check_copied_shape", "_check_ctc", "_divided", "_fill", "_pdist_input", "_region", "_vector_norm_input",
+    "_check_copied_shape", "_check_ctc", "_divided", "_fill", "_move", "_pdist_input", "_region", "_vector_norm_input",
     "bernoulli", "check_slices", "data_ptr", "index_fill", "reshape",
 }  # fmt: skip
 

@@ -21,7 +21,7 @@ Engine: Any = engine
             {},
             "dropout(): argument 'p' (position 2) must be float, not NoneType",
         ),
-        ("std", ("ones",), {"bogus": 1}, "std() got an unexpected keyword argument 'bogus'"),
+        ("exp", ("ones",), {"bogus": 1}, "exp() got an unexpected keyword argument 'bogus'"),
         ("full", ((2,), "a"), {}, "full(): argument 'fill_value' (position 2) must be Number, not str"),
     ],
 )
