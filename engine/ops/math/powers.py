@@ -93,7 +93,7 @@ def _pow_tensor_input(g: Any, input: Any, exponent: Any) -> Any:
 def _pow_exponent(g: Any, input: Any, exponent: Any, out: Any) -> Any:
     """``out * log(input)``, with 0 where the base is 0 and the exponent is not negative, as the limit is."""
     at_zero = ops.logical_and(input == 0, ops.ge(ops.real(exponent), 0))
-    base = input.to(out.dtype) if out.is_complex() else input
+    base = input.to(out.dtype) if out.is_complex() or input.is_weak else input
     return g * ops.choose(at_zero, 0, (out * ops.log(base)).conj())
 
 
