@@ -5,7 +5,7 @@
 """
 
 from engine.dtypes import DType
-from engine.op.declare import Composite, composite, primitive, publish
+from engine.op.declare import Composite, composite, float_valued, pointwise, primitive, publish
 from engine.op.overloads import overloaded
 from engine.op.primitive import Primitive
 from engine.op.signature import (
@@ -31,5 +31,5 @@ from engine.tensor import weak
 __all__ = [
     "Array", "Arrays", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Mask", "NewDim", "Operand",
     "Primitive", "Real", "Scalar", "Size", "Tensors", "broadcast_pair", "check_broadcast", "composite",
-    "overloaded", "primitive", "publish", "type_name", "weak", "wrap_dim",
+    "float_valued", "overloaded", "pointwise", "primitive", "publish", "type_name", "weak", "wrap_dim",
 ]  # fmt: skip

@@ -27,7 +27,7 @@ from engine.op.binding import MISSING, Form, as_method
 from engine.op.rules import about
 from engine.op.signature import Param
 from engine.op.text import Text, indented, tuple_of
-from engine.tensor import WEAK, Tensor, make_tensor, weak
+from engine.tensor import WEAK, Tensor, make_tensor
 
 # What kernels raise for operands that they cannot take.
 FAILURES = (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgError, ZeroDivisionError)
@@ -43,7 +43,7 @@ _TEXT = Text({
     "FAILURES": FAILURES, "make_node": make_node, "make_tensor": make_tensor, "MISSING": MISSING, "ndarray": np.ndarray,
     "peek": modes.peek, "rebase": inplace.rebase, "reinterpret": inplace.reinterpret, "reshape": inplace.reshape,
     "save": save, "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor,
-    "view_of": inplace.view_of, "weak": weak,
+    "view_of": inplace.view_of, "weak": dispatch.as_operand,
 })  # fmt: skip
 
 

@@ -107,6 +107,27 @@ def primitive(
     return declare if kernel is None else declare(kernel)
 
 
+class Family:
+    """``primitive`` for the ops of a family, with the flags that all of them have."""
+
+    def __init__(self, **traits: Any) -> None:
+        self.traits = traits
+
+    @overload
+    def __call__(self, kernel: Callable[..., Any], /) -> Any: ...
+
+    @overload
+    def __call__(self, /, **flags: Any) -> Callable[[Callable[..., Any]], Any]: ...
+
+    def __call__(self, kernel: Callable[..., Any] | None = None, /, **flags: Any) -> Any:
+        declare = primitive(**self.traits, **flags)
+        return declare if kernel is None else declare(kernel)
+
+
+pointwise = Family(pointwise=True)
+float_valued = Family(pointwise=True, promote="int_to_float")  # of integers, too
+
+
 @overload
 def composite(
     body: Callable[..., Any], /, *, name: str | None = ..., function: bool = ..., method: bool | None = ...,

@@ -15,12 +15,13 @@ import numpy as np
 
 from engine import dtypes
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError
+from engine.errors import ArgumentTypeError, TooLargeError
 from engine.op.signature import Param
 from engine.shapes import check_broadcast
 from engine.tensor import WEAK, Tensor, copied, values, weak
 
 EXACT = 2**53  # integers up to this are floats, too
+LARGEST = 2**63 - 1  # of int64
 NUMBERS = frozenset({bool, int, float, complex})
 NATIVE = frozenset(dtype.numpy for dtype in dtypes.ALL if dtype.opmath is dtype)
 DIFFERENTIABLE = frozenset(dtype.numpy for dtype in dtypes.ALL if dtype.is_differentiable)
@@ -124,8 +125,22 @@ def array_of(operand: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
         array = values(operand)
         return array if array.dtype is dtype else array.astype(dtype)
     if type(operand) is int and (dtype.kind in "iu" or not -EXACT <= operand <= EXACT):
-        return weak(operand).array.astype(dtype)  # an int64 first, as in PyTorch
+        return integer(operand).astype(dtype)  # an int64 first, as in PyTorch
     return np.array(operand, dtype)
+
+
+def integer(value: int) -> np.ndarray[Any, Any]:
+    """A Python integer as int64, or as uint64 where only that has it. Raises ``TooLargeError`` beyond."""
+    try:
+        return np.array(value, np.uint64 if value > LARGEST else np.int64)
+    except OverflowError:
+        text = "can't convert negative int to unsigned" if value < 0 else "int too big to convert"
+        raise TooLargeError(text) from None
+
+
+def as_operand(value: Any) -> Tensor:
+    """A Python number as a 0-d operand: ``weak``, with integers of uint64 wrapped."""
+    return weak(integer(value).astype(np.int64).item() if type(value) is int else value)
 
 
 def widened(operand: Tensor) -> np.ndarray[Any, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine import dtypes, modes
+from engine import dtypes, modes, registry
 from engine.autograd import inplace
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import OpError, UnsupportedError
@@ -54,6 +54,8 @@ class Primitive(calls.Op):
         self.rules: list[Rule] = []
         if self.nature.underivable:
             self.vjp_joint(underivable(self.signature.name))
+        if self.nature.steps:
+            self.vjp(**{param.name: _zeros for param in self.differentiable})
         self.overloads = self._number_overloads()
         self.inplace = InPlace(self)
         self.pull_back: Callable[..., Sequence[Tensor | None]] = self._first_pull_back
@@ -210,6 +212,11 @@ def result_shape(operands: Sequence[Any]) -> tuple[int, ...]:
 
 def _asked(function: Callable[..., Any] | None) -> AskedByName | None:
     return None if function is None else AskedByName(function)
+
+
+def _zeros(g: Tensor) -> Any:
+    """The cotangent of an input that the result does not change with."""
+    return registry.op("zeros_of")(g)
 
 
 def derived_grad_fn(name: str) -> str:

@@ -27,6 +27,8 @@ class Nature:
     """The bits of the first input that a view has not, and the other way round."""
     reads_storage: bool = False
     """The kernel is given the whole buffer of its first input, flat and in memory order."""
+    steps: bool = False
+    """The result moves in steps, or not at all with its inputs: their cotangents are zeros, no rule says so."""
     underivable: bool = False
     """PyTorch records it without being able to differentiate it: the node has only edges that lead somewhere, and it
     refuses."""

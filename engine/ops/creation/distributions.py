@@ -190,15 +190,9 @@ def randperm(n: int, *, generator: Any = None, dtype: DType | None = None) -> Te
 
 
 # -- of probabilities, means and rates ----------------------------------------------------------------------------
-def _zero_rules(op: Primitive) -> Primitive:
-    """Samples do not depend on what they replace, nor on the parameters they were drawn with."""
-    op.vjp(**{param.name: lambda g: ops.zeros_of(g) for param in op.differentiable})
-    return op
-
-
 def _like_input(name: str, grad_fn: str) -> Primitive:
     """Declare the op that records one kind of draw: ``samples`` in place of ``input``."""
-    return _zero_rules(_recorder(name, grad_fn=grad_fn))
+    return _recorder(name, grad_fn=grad_fn, steps=True)
 
 
 def _recorder(name: str, **flags: Any) -> Primitive:
@@ -217,8 +211,7 @@ _normal_mean = _like_input("normal_samples_mean", "NormalBackward1")
 _normal_std = _like_input("normal_samples_std", "NormalBackward2")
 
 
-@_zero_rules
-@primitive(public=False, random=True, grad_fn="NormalBackward3")
+@primitive(public=False, random=True, steps=True, grad_fn="NormalBackward3")
 def normal_samples(mean: Array, std: Array, samples: Index) -> Array:
     """Samples drawn with a mean and a deviation each."""
     return samples

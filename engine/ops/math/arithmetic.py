@@ -12,7 +12,7 @@ import numpy as np
 from engine import dtypes, ops
 from engine.dtypes import BOOL, COMPLEX, FLOATING, DType
 from engine.errors import OpError
-from engine.op import Array, Operand, Scalar, composite, overloaded, primitive
+from engine.op import Array, Operand, Scalar, composite, overloaded, pointwise, primitive
 from engine.ops.creation.factories import as_real, check_fits, number_in
 from engine.tensor import Tensor
 
@@ -141,7 +141,7 @@ clone_contiguous.vjp(input=lambda g: g)
 
 
 # -- sums ---------------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, numbers=("input", "other"))
+@pointwise(numbers=("input", "other"))
 def add(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
     """``input + alpha * other``."""
     return np.add(input, other if _is_one(alpha) else _scaled(other, alpha))
@@ -179,7 +179,7 @@ def _check_minus(input: Tensor, other: Tensor) -> None:
         raise OpError(TWO_BOOLS if is_bool and other_is_bool else A_BOOL)
 
 
-@primitive(pointwise=True, numbers=("input", "other"), check=_check_minus, aliases=("subtract",))
+@pointwise(numbers=("input", "other"), check=_check_minus, aliases=("subtract",))
 def sub(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
     """``input - alpha * other``."""
     return np.subtract(input, other if _is_one(alpha) else _scaled(other, alpha))
@@ -188,8 +188,8 @@ def sub(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
 sub.vjp(input=lambda g: g, other=lambda g, alpha: ops.neg(_times(g, alpha)))
 
 
-@primitive(
-    pointwise=True, method=False, writes=False, grad_fn="RsubBackward0", number_grad_fn={"other": "RsubBackward1"},
+@pointwise(
+    method=False, writes=False, grad_fn="RsubBackward0", number_grad_fn={"other": "RsubBackward1"},
     check=_check_minus,
 )  # fmt: skip
 def rsub(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
@@ -200,7 +200,7 @@ def rsub(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
 rsub.vjp(input=lambda g, alpha: ops.neg(_times(g, alpha)), other=lambda g: g)
 
 
-@primitive(pointwise=True, linear=True, aliases=("negative",), inplace_function=True)
+@pointwise(linear=True, aliases=("negative",), inplace_function=True)
 def neg(input: Array) -> Array:
     """``-input``."""
     if input.dtype == np.bool_:
@@ -223,7 +223,7 @@ def positive(input: Tensor) -> Tensor:
 
 
 # -- products -----------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, numbers=("input", "other"), aliases=("multiply",))
+@pointwise(numbers=("input", "other"), aliases=("multiply",))
 def mul(input: Array, other: Array) -> Array:
     """Elementwise product."""
     return np.multiply(input, other)
@@ -232,7 +232,7 @@ def mul(input: Array, other: Array) -> Array:
 mul.vjp(input=lambda g, other: g * other.conj(), other=lambda g, input: g * input.conj())
 
 
-@primitive(pointwise=True, numbers=(), supports="ifch", kernel_name="addcmul_cpu_out")
+@pointwise(numbers=(), supports="ifch", kernel_name="addcmul_cpu_out")
 def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1) -> Array:
     """``input + value * tensor1 * tensor2``."""
     product = tensor1 * tensor2
@@ -251,7 +251,7 @@ def _check_addcdiv(tensor1: Tensor, tensor2: Tensor) -> None:
         raise OpError(INTEGER_ADDCDIV)
 
 
-@primitive(pointwise=True, numbers=(), supports="bifc", kernel_name="addcdiv_cpu_out", check=_check_addcdiv)
+@pointwise(numbers=(), supports="bifc", kernel_name="addcdiv_cpu_out", check=_check_addcdiv)
 def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1) -> Array:
     """``input + value * tensor1 / tensor2``."""
     return input + (tensor1 if value == 1 else number_in(value, input) * tensor1) / tensor2
@@ -265,9 +265,7 @@ addcdiv.vjp(
 
 
 # -- interpolation ------------------------------------------------------------------------------------------------
-@primitive(
-    public=False, pointwise=True, grad_fn="LerpBackward0", numbers=(), supports="fc", kernel_name="lerp_kernel_scalar"
-)
+@pointwise(public=False, grad_fn="LerpBackward0", numbers=(), supports="fc", kernel_name="lerp_kernel_scalar")
 def lerp_number(input: Array, end: Array, weight: Scalar) -> Array:
     """From ``input`` towards ``end`` by a number."""
     return interpolate(input, end, number_in(weight, input))
@@ -279,9 +277,7 @@ lerp_number.vjp(
 )
 
 
-@primitive(
-    public=False, pointwise=True, grad_fn="LerpBackward1", numbers=(), supports="fc", kernel_name="lerp_kernel_tensor"
-)
+@pointwise(public=False, grad_fn="LerpBackward1", numbers=(), supports="fc", kernel_name="lerp_kernel_tensor")
 def lerp_tensor(input: Array, end: Array, weight: Array) -> Array:
     """From ``input`` towards ``end`` by ``weight``."""
     return interpolate(input, end, weight)

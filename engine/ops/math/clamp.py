@@ -10,7 +10,7 @@ import numpy as np
 from engine import ops
 from engine.dtypes import BOOL, COMPLEX, INTEGER, can_cast
 from engine.errors import ArgumentTypeError, OpError, UnsupportedError
-from engine.op import Array, composite, overloaded, primitive, weak
+from engine.op import Array, composite, overloaded, pointwise, weak
 from engine.ops.creation.factories import check_fits
 from engine.ops.math.powers import common_dtype
 from engine.tensor import Tensor
@@ -43,8 +43,8 @@ def _refuse_bools(bounds: list[Tensor], name: str) -> None:
         raise UnsupportedError(f"\"{kernel}\" not implemented for 'Bool'")
 
 
-@primitive(
-    public=False, pointwise=True, grad_fn="ClampBackward0", check=_check_bounds,
+@pointwise(
+    public=False, grad_fn="ClampBackward0", check=_check_bounds,
     number_grad_fn={"min": "ClampBackward1", "max": "ClampBackward1"},
 )  # fmt: skip
 def clamp_between(input: Array, min: Array | None, max: Array | None) -> Array:
@@ -101,8 +101,8 @@ def _check_target(input: Tensor, bounds: list[Any]) -> None:
         raise OpError(f"result type {result.scalar_type} can't be cast to the desired output type {input.dtype.c_name}")
 
 
-@primitive(
-    pointwise=True, writes=False, supports="bif", kernel_name="maximum_cpu", grad_fn="ClampMinBackward1",
+@pointwise(
+    writes=False, supports="bif", kernel_name="maximum_cpu", grad_fn="ClampMinBackward1",
     number_grad_fn={"min": "ClampMinBackward0"},
     check=lambda input, min: _check_one_bound(input, min, "min"),
 )  # fmt: skip
@@ -124,8 +124,8 @@ clamp_min.vjp(
 )
 
 
-@primitive(
-    pointwise=True, writes=False, supports="bif", kernel_name="minimum_cpu", grad_fn="ClampMaxBackward1",
+@pointwise(
+    writes=False, supports="bif", kernel_name="minimum_cpu", grad_fn="ClampMaxBackward1",
     number_grad_fn={"max": "ClampMaxBackward0"},
     check=lambda input, max: _check_one_bound(input, max, "max"),
 )  # fmt: skip
@@ -161,7 +161,7 @@ def _real_operands(name: str) -> Callable[[Tensor, Tensor], None]:
     return check
 
 
-@primitive(pointwise=True, writes=False, numbers=(), check=_real_operands("maximum"))
+@pointwise(writes=False, numbers=(), check=_real_operands("maximum"))
 def maximum(input: Array, other: Array) -> Array:
     """The larger of two; NaN if one is."""
     return np.maximum(input, other)
@@ -173,7 +173,7 @@ maximum.vjp(
 )
 
 
-@primitive(pointwise=True, writes=False, numbers=(), check=_real_operands("minimum"))
+@pointwise(writes=False, numbers=(), check=_real_operands("minimum"))
 def minimum(input: Array, other: Array) -> Array:
     """The smaller of two; NaN if one is."""
     return np.minimum(input, other)
@@ -190,13 +190,13 @@ def _shared(g: Any, one: Any, other: Any, loses: Any) -> Any:
     return ops.choose(ops.eq(one, other), g / 2, g).masked_fill(loses(one, other), 0)
 
 
-@primitive(pointwise=True, writes=False, numbers=(), check=_real_operands("fmax"))
+@pointwise(writes=False, numbers=(), check=_real_operands("fmax"))
 def fmax(input: Array, other: Array) -> Array:
     """The larger of two; a NaN yields to a number."""
     return np.fmax(input, other)
 
 
-@primitive(pointwise=True, writes=False, numbers=(), check=_real_operands("fmin"))
+@pointwise(writes=False, numbers=(), check=_real_operands("fmin"))
 def fmin(input: Array, other: Array) -> Array:
     """The smaller of two; a NaN yields to a number."""
     return np.fmin(input, other)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine.op import Array, primitive
+from engine.op import Array, float_valued, pointwise
 
 
-@primitive(public=False, pointwise=True, nondifferentiable=("number",), grad_fn="AddBackward1")
+@pointwise(public=False, nondifferentiable=("number",), grad_fn="AddBackward1")
 def add_number(input: Array, number: Array) -> Array:
     """``input + number``."""
     return np.add(input, number)
@@ -19,7 +19,7 @@ def add_number(input: Array, number: Array) -> Array:
 add_number.vjp(input=lambda g: g)
 
 
-@primitive(public=False, pointwise=True, nondifferentiable=("number",), grad_fn="SubBackward1")
+@pointwise(public=False, nondifferentiable=("number",), grad_fn="SubBackward1")
 def sub_number(input: Array, number: Array) -> Array:
     """``input - number``."""
     return np.subtract(input, number)
@@ -28,7 +28,7 @@ def sub_number(input: Array, number: Array) -> Array:
 sub_number.vjp(input=lambda g: g)
 
 
-@primitive(public=False, pointwise=True, nondifferentiable=("number",), grad_fn="MulBackward1")
+@pointwise(public=False, nondifferentiable=("number",), grad_fn="MulBackward1")
 def mul_number(input: Array, number: Array) -> Array:
     """``input * number``."""
     return np.multiply(input, number)
@@ -37,7 +37,7 @@ def mul_number(input: Array, number: Array) -> Array:
 mul_number.vjp(input=lambda g, number: g * number.conj())
 
 
-@primitive(public=False, pointwise=True, nondifferentiable=("number",), promote="int_to_float", grad_fn="DivBackward1")
+@float_valued(public=False, nondifferentiable=("number",), grad_fn="DivBackward1")
 def div_number(input: Array, number: Array) -> Array:
     """``input / number``, in floating point."""
     return np.divide(input, number)

@@ -11,7 +11,7 @@ import numpy as np
 from engine import dtypes, modes, ops
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
-from engine.op import Array, Operand, Scalar, composite, overloaded, primitive, weak
+from engine.op import Array, Operand, Scalar, composite, float_valued, overloaded, pointwise, primitive, weak
 from engine.tensor import Tensor
 
 NEGATIVE_INTEGER = "Integers to negative integer powers are not allowed."
@@ -19,7 +19,7 @@ LOG_2 = natural_log(2)
 
 
 # -- roots --------------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
+@float_valued(inplace_function=True)
 def sqrt(input: Array) -> Array:
     """Square root; NaN below zero."""
     return np.sqrt(input)
@@ -28,7 +28,7 @@ def sqrt(input: Array) -> Array:
 sqrt.vjp(input=lambda g, out: g / (2 * out.conj()))
 
 
-@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
+@float_valued(inplace_function=True)
 def rsqrt(input: Array) -> Array:
     """``1 / sqrt(input)``."""
     return np.divide(np.ones((), input.dtype), np.sqrt(input))
@@ -57,7 +57,7 @@ _SHORT_CUTS: dict[Any, Callable[[Array], Array]] = {
 }  # fmt: skip
 
 
-@primitive(pointwise=True, public=False, grad_fn="PowBackward0", supports="ifc", shown_as="pow", kernel_name="pow")
+@pointwise(public=False, grad_fn="PowBackward0", supports="ifc", shown_as="pow", kernel_name="pow")
 def pow_number(input: Array, exponent: Scalar) -> Array:
     """Elementwise power with a number as exponent."""
     is_integral = input.dtype.kind in "iu"
@@ -78,7 +78,7 @@ def _pow_number_input(g: Any, input: Any, exponent: Any) -> Any:
 pow_number.vjp(input=_pow_number_input)
 
 
-@primitive(pointwise=True, public=False, grad_fn="PowBackward1", numbers=(), supports="ifc", kernel_name="pow")
+@pointwise(public=False, grad_fn="PowBackward1", numbers=(), supports="ifc", kernel_name="pow")
 def pow_tensor(input: Array, exponent: Array) -> Array:
     """Elementwise power."""
     return raise_to(input, exponent)
@@ -100,8 +100,8 @@ def _pow_exponent(g: Any, input: Any, exponent: Any, out: Any) -> Any:
 pow_tensor.vjp(input=_pow_tensor_input, exponent=_pow_exponent)
 
 
-@primitive(
-    pointwise=True, public=False, grad_fn="PowBackward2", numbers=("input",), supports="ifc", kernel_name="pow",
+@pointwise(
+    public=False, grad_fn="PowBackward2", numbers=("input",), supports="ifc", kernel_name="pow",
     nondifferentiable=("input",),
 )  # fmt: skip
 def number_pow(input: Array, exponent: Array) -> Array:
@@ -176,7 +176,7 @@ def _float_power_inplace(input: Tensor, exponent: Operand) -> Tensor:
 
 
 # -- powers of two ------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float", numbers=(), inplace_function=True)
+@float_valued(numbers=(), inplace_function=True)
 def ldexp(input: Array, other: Array) -> Array:
     """``input * 2 ** other``."""
     return input * np.exp2(other)

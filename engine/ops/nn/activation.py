@@ -15,7 +15,7 @@ from scipy import special
 from engine import dtypes, modes, ops, registry
 from engine.errors import ArgumentValueError, OpError, UnsupportedError
 from engine.kernels.where import select
-from engine.op import Array, Dim, Mask, Scalar, composite, primitive
+from engine.op import Array, Dim, Mask, Scalar, composite, pointwise, primitive
 from engine.ops.creation.factories import number_in
 from engine.tensor import Tensor
 
@@ -29,7 +29,7 @@ def _run(op: Any, inplace: bool, *args: Any) -> Any:
 
 
 # -- piecewise linear ---------------------------------------------------------------------------------------------
-@primitive(public=False, pointwise=True, total=True, numbers=())
+@pointwise(public=False, total=True, numbers=())
 def slope_backward(grad: Array, input: Array, mask: Mask, inside: Scalar, outside: Scalar) -> Array:
     """``grad`` times a slope that is ``inside`` where ``mask`` holds and ``outside`` elsewhere.
 
@@ -56,7 +56,7 @@ def _refuse_complex_clamp(input: Array) -> None:
         raise UnsupportedError("clamp is not supported for complex types")
 
 
-@primitive(pointwise=True)
+@pointwise
 def relu(input: Array) -> Array:
     """The larger of ``input`` and 0."""
     if input.dtype == np.bool_:
@@ -75,7 +75,7 @@ def _relu(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(relu, inplace, input)
 
 
-@primitive(public=False, pointwise=True)
+@pointwise(public=False)
 def hardtanh(input: Array, min_val: Scalar = -1.0, max_val: Scalar = 1.0) -> Array:
     """``input`` clamped to an interval."""
     if input.dtype == np.bool_:
@@ -109,9 +109,7 @@ def _relu6(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(hardtanh, inplace, input, 0, 6)
 
 
-@primitive(
-    public=False, pointwise=True, supports="f", kernel_name="leaky_relu_cpu", inplace_grad_fn="LeakyReluBackward1"
-)
+@pointwise(public=False, supports="f", kernel_name="leaky_relu_cpu", inplace_grad_fn="LeakyReluBackward1")
 def leaky_relu(input: Array, negative_slope: Scalar = 0.01) -> Array:
     """``input`` above 0, ``negative_slope * input`` below."""
     return np.where(input > 0, input, input * number_in(negative_slope, input))
@@ -127,9 +125,7 @@ def _leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fal
     return _run(leaky_relu, inplace, input, negative_slope)
 
 
-@primitive(
-    method=False, pointwise=True, supports="if", kernel_name="threshold_cpu", inplace_grad_fn="ThresholdBackward1"
-)
+@pointwise(method=False, supports="if", kernel_name="threshold_cpu", inplace_grad_fn="ThresholdBackward1")
 def threshold(input: Array, threshold: Scalar, value: Scalar) -> Array:
     """``input`` above ``threshold``, ``value`` elsewhere."""
     return np.where(input <= threshold, np.asarray(value, input.dtype), input)
@@ -144,7 +140,7 @@ def _threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fa
     return _run(registry.op("threshold"), inplace, input, threshold, value)
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="hardsigmoid_cpu")
+@pointwise(public=False, supports="f", kernel_name="hardsigmoid_cpu")
 def hardsigmoid(input: Array) -> Array:
     """``input / 6 + 1 / 2`` clamped to ``[0, 1]``."""
     return np.minimum(np.maximum(input + 3, 0), 6) / 6
@@ -159,7 +155,7 @@ def _hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(hardsigmoid, inplace, input)
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="hardswish_cpu")
+@pointwise(public=False, supports="f", kernel_name="hardswish_cpu")
 def hardswish(input: Array) -> Array:
     """``input`` times its ``hardsigmoid``."""
     return input * np.minimum(np.maximum(input + 3, 0), 6) / 6
@@ -184,9 +180,7 @@ def _within(input: Any, lambd: Any) -> Any:
     return (input >= -lambd).logical_and(input <= lambd)
 
 
-@primitive(
-    pointwise=True, writes=False, supports="f", kernel_name="hardshrink_cpu", aliases=("nn.functional.hardshrink",)
-)
+@pointwise(writes=False, supports="f", kernel_name="hardshrink_cpu", aliases=("nn.functional.hardshrink",))
 def hardshrink(input: Array, lambd: Scalar = 0.5) -> Array:
     """0 within ``[-lambd, lambd]``, ``input`` elsewhere."""
     return np.where((input >= -lambd) & (input <= lambd), np.zeros((), input.dtype), input)
@@ -195,7 +189,7 @@ def hardshrink(input: Array, lambd: Scalar = 0.5) -> Array:
 hardshrink.vjp(input=lambda g, input, lambd: slope_backward(g, input, _within(input, lambd), 0, 1))
 
 
-@primitive(name="nn.functional.softshrink", pointwise=True, supports="f", kernel_name="softshrink_check")
+@pointwise(name="nn.functional.softshrink", supports="f", kernel_name="softshrink_check")
 def softshrink(input: Array, lambd: Scalar = 0.5) -> Array:
     """``input`` moved towards 0 by ``lambd``, and 0 where that would change its sign."""
     limits = np.finfo(input.dtype)
@@ -236,7 +230,7 @@ def _elu_input(g: Any, input: Any, alpha: Any, scale: Any, input_scale: Any) -> 
     return ops.where(input <= 0, bent, g * scale)
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="elu_cpu", inplace_grad_fn="EluBackward1")
+@pointwise(public=False, supports="f", kernel_name="elu_cpu", inplace_grad_fn="EluBackward1")
 def elu(input: Array, alpha: Scalar = 1.0, scale: Scalar = 1.0) -> Array:
     """``scale * input`` above 0, ``scale * alpha * (exp(input) - 1)`` below."""
     return _elu_kernel(input, alpha, scale, 1)
@@ -245,7 +239,7 @@ def elu(input: Array, alpha: Scalar = 1.0, scale: Scalar = 1.0) -> Array:
 elu.vjp(input=lambda g, input, alpha, scale: _elu_input(g, input, alpha, scale, 1))
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="elu_cpu", inplace_grad_fn="CeluBackward1")
+@pointwise(public=False, supports="f", kernel_name="elu_cpu", inplace_grad_fn="CeluBackward1")
 def celu(input: Array, alpha: Scalar = 1.0) -> Array:
     """``input`` above 0, ``alpha * (exp(input / alpha) - 1)`` below."""
     return _elu_kernel(input, alpha, 1, 1 / alpha)
@@ -279,7 +273,7 @@ def _selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 # -- smooth -------------------------------------------------------------------------------------------------------
-@primitive(name="nn.functional.softplus", pointwise=True, supports="f", kernel_name="softplus_cpu")
+@pointwise(name="nn.functional.softplus", supports="f", kernel_name="softplus_cpu")
 def softplus(input: Array, beta: Scalar = 1, threshold: Scalar = 20) -> Array:
     """``log(1 + exp(beta * input)) / beta``, and ``input`` itself where ``beta * input`` is above ``threshold``."""
     scaled = input * np.asarray(beta).astype(input.dtype)
@@ -295,7 +289,7 @@ def _softplus_input(g: Any, input: Any, beta: Any, threshold: Any) -> Any:
 softplus.vjp(input=_softplus_input)
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="log_sigmoid_cpu")
+@pointwise(public=False, supports="f", kernel_name="log_sigmoid_cpu")
 def log_sigmoid(input: Array) -> Array:
     """``log(sigmoid(input))``."""
     return np.minimum(input, 0) - np.log1p(np.exp(-np.abs(input)))
@@ -310,7 +304,7 @@ def _logsigmoid(input: Tensor) -> Tensor:
     return log_sigmoid(input)
 
 
-@primitive(public=False, pointwise=True, supports="fc", kernel_name="silu_cpu")
+@pointwise(public=False, supports="fc", kernel_name="silu_cpu")
 def silu(input: Array) -> Array:
     """``input * sigmoid(input)``."""
     return input / (1 + np.exp(-input)) if input.dtype.kind == "c" else input * special.expit(input)
@@ -332,7 +326,7 @@ def _silu(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(silu, inplace, input)
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="mish_cpu")
+@pointwise(public=False, supports="f", kernel_name="mish_cpu")
 def mish(input: Array) -> Array:
     """``input * tanh(softplus(input))``."""
     return input * np.tanh(np.logaddexp(input, 0))
@@ -352,7 +346,7 @@ def _mish(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(mish, inplace, input)
 
 
-@primitive(name="nn.functional.gelu", pointwise=True, supports="f", kernel_name="GeluKernelImpl")
+@pointwise(name="nn.functional.gelu", supports="f", kernel_name="GeluKernelImpl")
 def gelu(input: Array, *, approximate: str = "none") -> Array:
     """``input`` times the standard normal distribution function of it, or its approximation by ``"tanh"``."""
     if approximate not in ("none", "tanh"):
@@ -402,7 +396,7 @@ def _glu_input(g: Any, input: Any, dim: int) -> Any:
 glu.vjp(input=_glu_input)
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="prelu_cpu", numbers=())
+@pointwise(public=False, supports="f", kernel_name="prelu_cpu", numbers=())
 def prelu_kernel(input: Array, weight: Array) -> Array:
     """``input`` above 0, ``weight * input`` below."""
     return np.where(input > 0, input, input * weight)
@@ -414,7 +408,7 @@ prelu_kernel.vjp(
 )
 
 
-@primitive(public=False, pointwise=True, numbers=())
+@pointwise(public=False, numbers=())
 def prelu_backward(grad: Array, input: Array, weight: Array) -> Array:
     """``grad`` pulled back through ``prelu`` to its input."""
     return np.where(input > 0, grad, grad * weight)

@@ -10,7 +10,7 @@ import numpy as np
 from engine import modes, ops
 from engine.dtypes import COMPLEX, FLOATING, DType, of
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError, UnsupportedError
-from engine.op import Array, Scalar, composite, primitive
+from engine.op import Array, Scalar, composite, pointwise, primitive
 from engine.ops.nn import reduction as reductions
 from engine.ops.nn.reduction import reduced, refuse_grad, refuse_mixed, share
 from engine.tensor import Tensor, read
@@ -376,7 +376,7 @@ def _gaussian_nll_loss(
     return reductions.apply(losses + 0.5 * log(2 * pi) if full else losses, reduction)
 
 
-@primitive(public=False, pointwise=True, grad_fn="CloneBackward0")
+@pointwise(public=False, grad_fn="CloneBackward0")
 def floored(input: Array, least: Scalar) -> Array:
     """``input``, at least ``least``; the derivative passes as if nothing had been cut off."""
     return np.maximum(input, np.asarray(least).astype(input.dtype))

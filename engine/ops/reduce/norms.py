@@ -87,7 +87,7 @@ def _signs(g: Any, input: Any, norm: Any, axes: Any) -> Any:
 
 
 def _directions(g: Any, input: Any, norm: Any, axes: Any) -> Any:
-    return input * (g / norm).masked_fill(norm == 0, 0)
+    return g * (input / norm).masked_fill(norm == 0, 0)
 
 
 def _largest(g: Any, input: Any, norm: Any, axes: Any) -> Any:

@@ -109,17 +109,11 @@ def test_operands_of_several_dtypes_promote() -> None:
     assert (x * (1 + 2j)).dtype is torch.complex64
 
 
-@pytest.mark.parametrize("value", [-0.0, 0.0, float("nan"), 2**53 + 1, True, 10**30, 1e300])
+@pytest.mark.parametrize("value", [-0.0, 0.0, float("nan"), 2**53 + 1, True, 1e300])
 def test_a_number_is_what_promotion_makes_of_it(value: Any) -> None:
     x = torch.ones(2, requires_grad=True)
     op = registry.op("mul")
-    try:
-        expected = described(op(x, weak(value)))
-    except OpError as error:
-        with pytest.raises(OpError, match=str(error)):
-            op(x, value)
-    else:
-        assert described(op(x, value)) == expected
+    assert described(op(x, value)) == described(op(x, weak(value)))
 
 
 def test_an_operator_leaves_what_is_no_operand_to_python() -> None:
@@ -237,3 +231,16 @@ def test_names_mean_the_same_in_functions_of_other_ops(name: str, args: str, kwa
     op: Any = registry.function(name)
     given = tuple(torch.ones(2, 2) if letter == "x" else int(letter) for letter in args)
     assert attempt(op, given, kwargs) == attempt(positionally(op.signature, op), given, kwargs)
+
+
+def test_what_moves_in_steps_gives_zeros_without_a_rule() -> None:
+    def stairs(input: Array) -> Array:
+        return np.floor(input)
+
+    stairs.__annotations__ = {"input": "Array", "return": "Array"}
+    op = Primitive(stairs, "stairs", pointwise=True, steps=True)
+    x = torch.ones(2, requires_grad=True)
+    op(x).sum().backward()
+    assert x.grad.tolist() == [0, 0]
+    with pytest.raises(TypeError, match="no op has flags"):
+        Primitive(stairs, "stairs", leaps=True)

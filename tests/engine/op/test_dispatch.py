@@ -10,7 +10,7 @@ import pytest
 import engine
 from engine import modes, registry
 from engine.dtypes import float16, float32
-from engine.errors import OpError, UnsupportedError
+from engine.errors import OpError, TooLargeError, UnsupportedError
 from engine.op.dispatch import Decision, array_of, kind_of, kinds_of
 from engine.op.primitive import MOST_DECISIONS
 
@@ -77,5 +77,30 @@ def test_a_number_is_cast_as_pytorch_casts_it(number: Any, dtype: Any) -> None:
     wanted = np.array(number).astype(dtype)
     array = array_of(number, np.dtype(dtype))
     assert (array.dtype, array.tolist()) == (wanted.dtype, wanted.tolist())
-    with pytest.raises(OpError, match="cannot be converted to type int64_t without overflow"):
+    with pytest.raises(TooLargeError, match="int too big to convert"):
         array_of(2**64, np.dtype(dtype))
+
+
+BORDER = [2**63 - 1, -(2**63), 5]
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("a + 1", [-(2**63), -(2**63) + 1, 6]), ("a + 2**63", [-1, 0, -(2**63) + 5]),
+        ("a * 2**63", [-(2**63), 0, -(2**63)]),
+        ("a.add(1, alpha=2**62)", [-(2**63) + 2**62 - 1, -(2**63) + 2**62, 2**62 + 5]),
+        ("2**63 - a", [1, 0, 2**63 - 5]), ("a == 2**63", [False, True, False]),
+        ("torch.tensor([1.0]) + 2**63", [2.0**63]), ("torch.tensor([250], dtype=torch.uint8) + 2**63", [250]),
+    ],
+)  # fmt: skip
+def test_integers_wrap_as_they_do_in_64_bits(code: str, expected: Any) -> None:
+    assert eval(code, {"torch": torch, "a": torch.tensor(BORDER)}).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [(2**64, "int too big to convert"), (-(2**63) - 1, "can't convert negative int to unsigned")]
+)
+def test_integers_that_no_64_bits_hold_are_refused(number: int, text: str) -> None:
+    with pytest.raises(TooLargeError, match=text):
+        torch.ones(2) + number

@@ -122,3 +122,13 @@ def test_kron_refuses_memory_that_allows_no_view() -> None:
 )  # fmt: skip
 def test_in_place_shape_ops_have_nodes_of_their_own(code: str, expected: str) -> None:
     assert made(f"m.clone().{code}") == f"{expected}(CloneBackward0(x))"
+
+
+@pytest.mark.parametrize(
+    "norm", ["torch.linalg.norm(x)", "x.norm()", "torch.linalg.vector_norm(x)", "torch.dist(x, 0 * x)"]
+)
+def test_the_curvature_of_a_euclidean_norm_at_zero_is_not_a_number(norm: str) -> None:
+    x = torch.zeros(2, requires_grad=True)
+    (slope,) = torch.autograd.grad(eval(norm, {"torch": torch, "x": x}), x, create_graph=True)
+    assert slope.tolist() == [0, 0]
+    assert torch.autograd.grad(slope.sum(), x)[0].isnan().all()
