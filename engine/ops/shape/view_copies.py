@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import wraps
 from typing import Any
 
-from engine import ops
 from engine.op import Array, Dim, Primitive, composite, overloaded, primitive
 from engine.ops.math import complex_parts
 from engine.ops.shape import joining, rearrangement, views
@@ -77,7 +76,7 @@ def narrow_copy(input: Array, dim: Dim, start: int, length: int) -> Array:
 
 
 narrow_copy.vjp(
-    input=lambda g, input_shape, dim, start, length: ops.scatter_view(
+    input=lambda g, input_shape, dim, start, length: views.unviewed(
         g, "slice_dim", input_shape, (dim, *views.narrowed(input_shape, dim, start, length), 1)
     )
 )

@@ -27,7 +27,7 @@ INCOMPATIBLE = (
 
 # -- the adjoint of a view ----------------------------------------------------------------------------------------
 @primitive(public=False, linear=True)
-def scatter_view(input: Array, view: str, size: Size, arguments: Any) -> Array:
+def scatter_view(input: Array, view: str, size: Size, arguments: Any, grad_fn: str) -> Array:
     """Zeros of shape ``size`` with ``input`` written through the view op called ``view``: the adjoint of that view."""
     base = np.zeros(size, input.dtype)
     registry.op(view).kernel(base, *arguments)[...] = input
@@ -35,6 +35,12 @@ def scatter_view(input: Array, view: str, size: Size, arguments: Any) -> Array:
 
 
 scatter_view.vjp(input=lambda g, view, arguments: registry.op(view)(g, *arguments))
+
+
+def unviewed(g: Tensor, view: str, size: tuple[int, ...], arguments: Any) -> Any:
+    """The cotangent of what the view op called ``view`` was taken of."""
+    grad_fn = registry.op(view).grad_fn.replace("Backward0", "BackwardBackward0")
+    return scatter_view(g, view, size, arguments, grad_fn)
 
 
 @primitive(public=False)
@@ -314,19 +320,39 @@ def _check_expansion(
         )
 
 
-expand.vjp(input=lambda g, input_shape: ops.sum_to(g, input_shape))
+expand.vjp(input=lambda g, input_shape: sum_to(g, input_shape))
+
+
+def sum_to(input: Tensor, size: tuple[int, ...]) -> Any:
+    """The sum over what broadcasting added to ``size``: the adjoint of ``expand``.
+
+    One kernel, unless the steps that PyTorch takes are recorded.
+    """
+    if not (modes.current().grad_enabled and input.requires_grad):
+        return summed_to(input, size)
+    if not size:
+        return ops.sum(input)
+    lead = input.array.ndim - len(size)
+    spread = [
+        dim for dim, extent in enumerate(input.array.shape) if dim < lead or (extent != 1 and size[dim - lead] == 1)
+    ]
+    summed = ops.sum(input, spread, True) if spread else input
+    return ops.view(summed, size) if lead else summed
+
+
+registry.add_op("sum_to", sum_to)
 
 
 @primitive(public=False, linear=True, grad_fn="SumBackward1")
-def sum_to(input: Array, size: Size) -> Array:
-    """The sum over what broadcasting added to ``size``: the adjoint of ``expand``."""
+def summed_to(input: Array, size: Size) -> Array:
+    """``sum_to`` at once."""
     lead = input.ndim - len(size)
     kept = tuple(lead + dim for dim, extent in enumerate(size) if extent == 1 and input.shape[lead + dim] != 1)
     total = np.sum(input, axis=tuple(range(lead)) + kept, keepdims=True, dtype=input.dtype)
     return total.reshape(size)
 
 
-sum_to.vjp(input=lambda g, input_shape: ops.expand(g, input_shape))
+summed_to.vjp(input=lambda g, input_shape: ops.expand(g, input_shape))
 
 
 @primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward0", inplace_grad_fn="SqueezeBackward3")
@@ -397,7 +423,7 @@ def select(input: Array, dim: int, index: int) -> Array:
     return input[(slice(None),) * axis + (index, ...)]
 
 
-select.vjp(input=lambda g, input_shape, dim, index: scatter_view(g, "select", input_shape, (dim, index)))
+select.vjp(input=lambda g, input_shape, dim, index: unviewed(g, "select", input_shape, (dim, index)))
 
 
 @primitive(view=True, public=False, grad_fn="SliceBackward0")
@@ -407,9 +433,7 @@ def slice_dim(input: Array, dim: Dim, start: int | None, end: int | None, step: 
 
 
 slice_dim.vjp(
-    input=lambda g, input_shape, dim, start, end, step: scatter_view(
-        g, "slice_dim", input_shape, (dim, start, end, step)
-    )
+    input=lambda g, input_shape, dim, start, end, step: unviewed(g, "slice_dim", input_shape, (dim, start, end, step))
 )
 
 
@@ -453,7 +477,7 @@ def diagonal(input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Arr
 
 
 diagonal.vjp(
-    input=lambda g, input_shape, offset, dim1, dim2: scatter_view(g, "diagonal", input_shape, (offset, dim1, dim2))
+    input=lambda g, input_shape, offset, dim1, dim2: unviewed(g, "diagonal", input_shape, (offset, dim1, dim2))
 )
 
 
