@@ -90,7 +90,7 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """What PyTorch calls the op and its nodes."""
+    """What PyTorch calls the op and its nodes. A static argument ``grad_fn`` of an op is the name of the node."""
 
     grad_fn: str | None = None
     """The node's name where it is not made of the op's."""

@@ -19,6 +19,7 @@ from engine.op import Array, Dim, Mask, Scalar, composite, pointwise, primitive
 from engine.ops.creation.factories import number_in
 from engine.tensor import Tensor
 
+THRESHOLD = "ThresholdBackwardBackward0"
 SELU_ALPHA = 1.6732632423543772  # Klambauer et al., Self-Normalizing Neural Networks, 2017, eq. 14
 SELU_SCALE = 1.0507009873554805
 GELU_CUBIC = 0.044715  # Hendrycks and Gimpel, Gaussian Error Linear Units, 2016, sec. 2
@@ -30,7 +31,7 @@ def _run(op: Any, inplace: bool, *args: Any) -> Any:
 
 # -- piecewise linear ---------------------------------------------------------------------------------------------
 @pointwise(public=False, total=True, numbers=())
-def slope_backward(grad: Array, input: Array, mask: Mask, inside: Scalar, outside: Scalar) -> Array:
+def slope_backward(grad: Array, input: Array, mask: Mask, inside: Scalar, outside: Scalar, grad_fn: str) -> Array:
     """``grad`` times a slope that is ``inside`` where ``mask`` holds and ``outside`` elsewhere.
 
     The slope is a step function of ``input``, whose own derivative is therefore zero.
@@ -46,7 +47,7 @@ def _times(grad: Array, slope: Any) -> Array:
 
 
 slope_backward.vjp(
-    grad=lambda g, input, mask, inside, outside: slope_backward(g, input, mask, inside, outside),
+    grad=lambda g, input, mask, inside, outside, grad_fn: slope_backward(g, input, mask, inside, outside, grad_fn),
     input=lambda g: ops.zeros_of(g),
 )
 
@@ -66,7 +67,7 @@ def relu(input: Array) -> Array:
 
 
 # The subgradient at 0 is 0: what is not above the threshold does not pass.
-relu.vjp(input=lambda g, out: slope_backward(g, out, out <= 0, 0, 1))
+relu.vjp(input=lambda g, out: slope_backward(g, out, out <= 0, 0, 1, THRESHOLD))
 
 
 @composite(name="nn.functional.relu")
@@ -90,7 +91,7 @@ def hardtanh(input: Array, min_val: Scalar = -1.0, max_val: Scalar = 1.0) -> Arr
 # The subgradient at the limits is 0.
 hardtanh.vjp(
     input=lambda g, input, min_val, max_val: slope_backward(
-        g, input, (input <= min_val).logical_or(input >= max_val), 0, 1
+        g, input, (input <= min_val).logical_or(input >= max_val), 0, 1, "HardtanhBackwardBackward0"
     )
 )
 
@@ -116,7 +117,11 @@ def leaky_relu(input: Array, negative_slope: Scalar = 0.01) -> Array:
 
 
 # The subgradient at 0 is ``negative_slope``.
-leaky_relu.vjp(input=lambda g, input, negative_slope: slope_backward(g, input, input > 0, 1, negative_slope))
+leaky_relu.vjp(
+    input=lambda g, input, negative_slope: slope_backward(
+        g, input, input > 0, 1, negative_slope, "LeakyReluBackwardBackward0"
+    )
+)
 
 
 @composite(name="nn.functional.leaky_relu")
@@ -131,7 +136,7 @@ def threshold(input: Array, threshold: Scalar, value: Scalar) -> Array:
     return np.where(input <= threshold, np.asarray(value, input.dtype), input)
 
 
-threshold.vjp(input=lambda g, input, threshold: slope_backward(g, input, input <= threshold, 0, 1))
+threshold.vjp(input=lambda g, input, threshold: slope_backward(g, input, input <= threshold, 0, 1, THRESHOLD))
 
 
 @composite(name="nn.functional.threshold")
@@ -146,7 +151,11 @@ def hardsigmoid(input: Array) -> Array:
     return np.minimum(np.maximum(input + 3, 0), 6) / 6
 
 
-hardsigmoid.vjp(input=lambda g, input: slope_backward(g, input, (input > -3).logical_and(input < 3), 1 / 6, 0))
+hardsigmoid.vjp(
+    input=lambda g, input: slope_backward(
+        g, input, (input > -3).logical_and(input < 3), 1 / 6, 0, "HardsigmoidBackwardBackward0"
+    )
+)
 
 
 @composite(name="nn.functional.hardsigmoid")
@@ -186,7 +195,9 @@ def hardshrink(input: Array, lambd: Scalar = 0.5) -> Array:
     return np.where((input >= -lambd) & (input <= lambd), np.zeros((), input.dtype), input)
 
 
-hardshrink.vjp(input=lambda g, input, lambd: slope_backward(g, input, _within(input, lambd), 0, 1))
+hardshrink.vjp(
+    input=lambda g, input, lambd: slope_backward(g, input, _within(input, lambd), 0, 1, "HardshrinkBackwardBackward0")
+)
 
 
 @pointwise(name="nn.functional.softshrink", supports="f", kernel_name="softshrink_check")
@@ -202,7 +213,9 @@ def softshrink(input: Array, lambd: Scalar = 0.5) -> Array:
     return np.where(input > step, input - step, np.where(input < -step, input + step, input * 0))
 
 
-softshrink.vjp(input=lambda g, input, lambd: slope_backward(g, input, _within(input, lambd), 0, 1))
+softshrink.vjp(
+    input=lambda g, input, lambd: slope_backward(g, input, _within(input, lambd), 0, 1, "SoftshrinkBackwardBackward0")
+)
 
 
 @composite(name="nn.functional.tanhshrink")

@@ -26,7 +26,7 @@ from engine.op import (
     wrap_dim,
 )
 from engine.ops.index.gathering import add_at
-from engine.ops.shape.views import infer_size
+from engine.ops.shape.views import infer_size, unviewed
 from engine.tensor import CONJ, LAZY, Tensor
 
 
@@ -267,11 +267,7 @@ def trace(input: Array) -> Array:
     return np.trace(input, dtype=np.int64 if input.dtype.kind in "iu" else input.dtype)
 
 
-trace.vjp(
-    input=lambda g, input_shape: ops.scatter_view(
-        ops.expand(g, (min(input_shape),)), "diagonal", input_shape, (0, 0, 1)
-    )
-)
+trace.vjp(input=lambda g, input_shape: unviewed(ops.expand(g, (min(input_shape),)), "diagonal", input_shape, (0, 0, 1)))
 
 
 # -- windows ------------------------------------------------------------------------------------------------------

@@ -18,7 +18,6 @@ from engine.op import (
     Real,
     Size,
     composite,
-    overloaded,
     primitive,
     type_name,
     wrap_dim,
@@ -40,7 +39,7 @@ INCOMPATIBLE = (
 
 # -- the adjoint of a view ----------------------------------------------------------------------------------------
 @primitive(public=False, linear=True)
-def scatter_view(input: Array, view: str, size: Size, arguments: Any) -> Array:
+def scatter_view(input: Array, view: str, size: Size, arguments: Any, grad_fn: str) -> Array:
     """Zeros of shape ``size`` with ``input`` written through the view op called ``view``: the adjoint of that view."""
     base = np.zeros(size, input.dtype)
     registry.op(view).kernel(base, *arguments)[...] = input
@@ -48,6 +47,12 @@ def scatter_view(input: Array, view: str, size: Size, arguments: Any) -> Array:
 
 
 scatter_view.vjp(input=lambda g, view, arguments: registry.op(view)(g, *arguments))
+
+
+def unviewed(g: Tensor, view: str, size: tuple[int, ...], arguments: Any) -> Any:
+    """The cotangent of what the view op called ``view`` was taken of."""
+    grad_fn = registry.op(view).grad_fn.replace("Backward0", "BackwardBackward0")
+    return scatter_view(g, view, size, arguments, grad_fn)
 
 
 @primitive(public=False)
@@ -326,19 +331,39 @@ def _check_expansion(
         )
 
 
-expand.vjp(input=lambda g, input_shape: ops.sum_to(g, input_shape))
+expand.vjp(input=lambda g, input_shape: sum_to(g, input_shape))
+
+
+def sum_to(input: Tensor, size: tuple[int, ...]) -> Any:
+    """The sum over what broadcasting added to ``size``: the adjoint of ``expand``.
+
+    One kernel, unless the steps that PyTorch takes are recorded.
+    """
+    if not (modes.current().grad_enabled and input.requires_grad):
+        return summed_to(input, size)
+    if not size:
+        return ops.sum(input)
+    lead = input.array.ndim - len(size)
+    spread = [
+        dim for dim, extent in enumerate(input.array.shape) if dim < lead or (extent != 1 and size[dim - lead] == 1)
+    ]
+    summed = ops.sum(input, spread, True) if spread else input
+    return ops.view(summed, size) if lead else summed
+
+
+registry.add_op("sum_to", sum_to)
 
 
 @primitive(public=False, linear=True, grad_fn="SumBackward1")
-def sum_to(input: Array, size: Size) -> Array:
-    """The sum over what broadcasting added to ``size``: the adjoint of ``expand``."""
+def summed_to(input: Array, size: Size) -> Array:
+    """``sum_to`` at once."""
     lead = input.ndim - len(size)
     kept = tuple(lead + dim for dim, extent in enumerate(size) if extent == 1 and input.shape[lead + dim] != 1)
     total = np.sum(input, axis=tuple(range(lead)) + kept, keepdims=True, dtype=input.dtype)
     return total.reshape(size)
 
 
-sum_to.vjp(input=lambda g, input_shape: ops.expand(g, input_shape))
+summed_to.vjp(input=lambda g, input_shape: ops.expand(g, input_shape))
 
 
 @primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward0", inplace_grad_fn="SqueezeBackward3")
@@ -409,7 +434,7 @@ def select(input: Array, dim: int, index: int) -> Array:
     return input[(slice(None),) * axis + (index, ...)]
 
 
-select.vjp(input=lambda g, input_shape, dim, index: scatter_view(g, "select", input_shape, (dim, index)))
+select.vjp(input=lambda g, input_shape, dim, index: unviewed(g, "select", input_shape, (dim, index)))
 
 
 @primitive(view=True, public=False, grad_fn="SliceBackward0")
@@ -419,9 +444,7 @@ def slice_dim(input: Array, dim: Dim, start: int | None, end: int | None, step: 
 
 
 slice_dim.vjp(
-    input=lambda g, input_shape, dim, start, end, step: scatter_view(
-        g, "slice_dim", input_shape, (dim, start, end, step)
-    )
+    input=lambda g, input_shape, dim, start, end, step: unviewed(g, "slice_dim", input_shape, (dim, start, end, step))
 )
 
 
@@ -465,7 +488,7 @@ def diagonal(input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Arr
 
 
 diagonal.vjp(
-    input=lambda g, input_shape, offset, dim1, dim2: scatter_view(g, "diagonal", input_shape, (offset, dim1, dim2))
+    input=lambda g, input_shape, offset, dim1, dim2: unviewed(g, "diagonal", input_shape, (offset, dim1, dim2))
 )
 
 
@@ -476,119 +499,3 @@ def alias(input: Array) -> Array:
 
 
 alias.vjp(input=lambda g: g)
-
-
-# -- strides ------------------------------------------------------------------------------------------------------
-def strided(flat: Array, size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Array:
-    """A view of a 1-d array by sizes, strides and offset in elements. Raises ``OpError`` beyond its end."""
-    if len(size) != len(stride):
-        raise OpError("mismatch in length of strides and shape")
-    if any(step < 0 for step in stride):
-        raise OpError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
-    if any(extent < 0 for extent in size):
-        raise OpError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
-    last = offset + sum((extent - 1) * step for extent, step in zip(size, stride, strict=True))
-    if 0 not in size and (offset < 0 or last >= flat.size):
-        raise OpError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
-            f"{flat.itemsize} requiring a storage size of {(last + 1) * flat.itemsize} are out of bounds for storage "
-            f"of size {flat.nbytes}"
-        )
-    if 0 in size:
-        return np.empty(size, flat.dtype)
-    steps = tuple(step * flat.itemsize for step in stride)
-    return np.lib.stride_tricks.as_strided(flat[offset:], size, steps)
-
-
-@primitive(
-    public=False, view=True, reads_storage=True, grows=lambda size: prod(size), inplace_grad_fn="AsStridedBackward1"
-)
-def as_strided(input: Array, size: Size, stride: Size, storage_offset: int) -> Array:
-    """The elements of the storage of ``input`` at the given sizes, strides and offset, in elements."""
-    return strided(input, size, stride, storage_offset)
-
-
-as_strided.vjp(
-    input=lambda g, input_geometry, size, stride, storage_offset: ops.restride(
-        g, (size, stride, storage_offset), input_geometry
-    )
-)
-
-
-@overloaded(name="as_strided", inplace_function=True)
-def as_strided_here(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
-    """A view by sizes, strides and offset, in elements of the storage; without an offset, from its own."""
-    return as_strided, (input, size, stride, offset_in(input, storage_offset))
-
-
-def offset_in(input: Tensor, storage_offset: int | None) -> int:
-    """The given offset, or that of ``input``."""
-    return input.geometry.offset if storage_offset is None else storage_offset
-
-
-@primitive(public=False, linear=True)
-def restride(input: Array, source: Any, target: Any) -> Array:
-    """``input`` added into zeros at the geometry ``source``, read back at ``target``: the adjoint of ``as_strided``.
-
-    Both are ``(size, stride, offset)``. Where ``target`` sees an element more than once, each sees its share.
-    """
-    lowest = min(source[2], target[2])
-    length = max(_end(source), _end(target)) - lowest
-    buffer = np.zeros(max(length, 0), input.dtype)
-    if input.size:
-        places = strided(np.arange(length), source[0], source[1], source[2] - lowest)
-        np.add.at(buffer, places, input)
-    if 0 in target[0]:
-        return np.zeros(target[0], input.dtype)
-    seen = strided(np.arange(length), target[0], target[1], target[2] - lowest)
-    if any(step == 0 and extent > 1 for extent, step in zip(target[0], target[1], strict=True)):
-        buffer = buffer / np.maximum(np.bincount(seen.ravel(), minlength=length), 1)
-    return buffer[seen].astype(input.dtype, copy=False)
-
-
-restride.vjp(input=lambda g, source, target: restride(g, target, source))
-
-
-def _end(geometry: Any) -> int:
-    size, stride, offset = geometry
-    if 0 in size:
-        return int(offset)
-    return int(offset + sum((extent - 1) * step for extent, step in zip(size, stride, strict=True)) + 1)
-
-
-@primitive(public=False)
-def write_strided(input: Array, src: Array, size: Size, stride: Size, storage_offset: int) -> Array:
-    """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset."""
-    result = np.array(input, order="C")
-    strided(result.reshape(-1), size, stride, storage_offset)[...] = src.real if result.dtype.kind != "c" else src
-    return result
-
-
-def _region(g: Tensor, size: Any, stride: Any, storage_offset: int | None) -> Any:
-    whole = g.storage.array is g.array and g.array.flags.c_contiguous
-    return ops.as_strided(g if whole else ops.clone_contiguous(g), size, stride, storage_offset or 0)
-
-
-write_strided.vjp(
-    input=lambda g, src_shape, size, stride, storage_offset: write_strided(
-        g, ops.filled(src_shape, 0, g.dtype), size, stride, storage_offset
-    ),
-    src=_region,
-)
-
-
-@primitive
-def as_strided_scatter(input: Array, src: Array, size: Size, stride: Size, storage_offset: int | None = None) -> Array:
-    """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset.
-
-    The cotangent of ``input`` is PyTorch's, which is that of the region written, not of the rest.
-    """
-    return write_strided.kernel(input, src, size, stride, storage_offset or 0)
-
-
-def _region_alone(g: Tensor, input_shape: Any, size: Any, stride: Any, storage_offset: int | None) -> Any:
-    zeros = ops.filled(input_shape, 0, g.dtype)
-    return write_strided(zeros, _region(g, size, stride, storage_offset), size, stride, storage_offset or 0)
-
-
-as_strided_scatter.vjp(input=_region_alone, src=_region)

@@ -132,3 +132,25 @@ def test_the_curvature_of_a_euclidean_norm_at_zero_is_not_a_number(norm: str) ->
     (slope,) = torch.autograd.grad(eval(norm, {"torch": torch, "x": x}), x, create_graph=True)
     assert slope.tolist() == [0, 0]
     assert torch.autograd.grad(slope.sum(), x)[0].isnan().all()
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("x.relu()", "ThresholdBackwardBackward0(x, ReluBackward0(x))"),
+        ("F.leaky_relu(x)", "LeakyReluBackwardBackward0(x, x)"), ("x[0]", "SelectBackwardBackward0(x)"),
+        ("x[1:]", "SliceBackwardBackward0(x)"), ("m.diagonal()", "DiagonalBackwardBackward0(x)"),
+        ("x.expand(3, 2)", "ViewBackward0(SumBackward1(x))"), ("x[:1].squeeze().expand(2)", "SumBackward0(x)"),
+        ("m.sum(0)", "ExpandBackward0(UnsqueezeBackward0(x))"), ("x.sum()", "ExpandBackward0(x)"),
+        ("torch.linalg.vector_norm(m, 1, 0)", "MulBackward0(SgnBackward0(x), UnsqueezeBackward0(x))"),
+    ],
+)  # fmt: skip
+def test_cotangents_have_the_nodes_of_pytorchs_formulas(code: str, expected: str) -> None:
+    leaves = {"x": torch.tensor([1.0, 2.0], requires_grad=True), "m": torch.ones(2, 2, requires_grad=True)}
+    out = eval(code, {"torch": torch, "F": F, **leaves})
+    leaf = leaves["m" if "m." in code or "(m" in code else "x"]
+    (slope,) = torch.autograd.grad(out, leaf, torch.ones_like(out, requires_grad=True), create_graph=True)
+    node = slope.grad_fn
+    if "squeeze" in code:
+        node = node.next_functions[0][0].next_functions[0][0]  # behind the views
+    assert graph(node) == expected
