@@ -21,12 +21,12 @@ ROOT = Path(__file__).parent.parent
 # listed package may. The longest listed name holds, so that one module of a package can have a row of its own.
 ENGINE = (
     ("errors", "kernels", "autograd", "surface", "named_results", "op.text", "op.traits"),
-    ("dtypes", "shapes"),
+    ("dtypes", "shapes", "strides"),
     ("printing", "random", "storage"),
     ("modes", "registry"),
     ("tensor",),
     ("op.signature", "autograd.tape"),
-    ("autograd.inplace", "op.dispatch", "op.rules"),
+    ("autograd.inplace", "op.dispatch", "op.form", "op.rules"),
     ("op.calls",),
     ("op.primitive",),
     ("op.declare", "plan.recorder"),

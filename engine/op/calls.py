@@ -12,8 +12,7 @@ closure, so ops of one form share one compiled text. Tracebacks show it (``linec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from inspect import Parameter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,19 +22,19 @@ from engine.autograd import inplace
 from engine.autograd.tape import SavedNumber, edge_of, make_node, save
 from engine.errors import EngineError
 from engine.op import dispatch
+from engine.op.form import MISSING, Form, tuple_of
 from engine.op.rules import about
 from engine.op.signature import Param
 from engine.op.text import Text, indented
 from engine.tensor import Tensor, make_tensor, weak
 
-MISSING = Parameter.empty
 # What kernels raise for operands that they cannot take.
 FAILURES = (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgError, ZeroDivisionError)
 
 _TEXT = Text({
     name: getattr(dispatch, name)
-    for name in ("DIFFERENTIABLE", "NATIVE", "NUMBERS", "are_uniform", "array_of", "extent", "kind_of", "kinds_of",
-                 "narrowed", "owned", "tensors_of", "widened")
+    for name in ("DIFFERENTIABLE", "NATIVE", "NUMBERS", "all_laid_out", "are_uniform", "array_of", "extent", "kind_of",
+                 "kinds_of", "laid_out", "narrowed", "owned", "tensors_of", "widened")
 } | {
     "asarray": np.asarray, "assign": inplace.assign, "check_result": inplace.check_result,
     "check_writable": inplace.check_writable, "current": modes.current, "edge_of": edge_of, "EngineError": EngineError,
@@ -68,85 +67,6 @@ class Op:
     def write(self) -> Callable[..., Any]:
         """The function that calls take."""
         raise NotImplementedError
-
-
-def _tuple(items: Iterable[str]) -> str:
-    return f"({''.join(f'{item}, ' for item in items)})"
-
-
-class Form:
-    """How a signature is called: every parameter as a variable, and the lines that give it a value."""
-
-    def __init__(self, signature: Any) -> None:
-        self.params: list[Param] = signature.params
-        self.variable = {p.name: f"t{p.index}" if p.is_tensor else f"s{p.index}" for p in self.params}
-        self.listed = [param for param in self.params if not param.keyword_only and not param.variadic]
-        self.keywords = [param for param in self.params if param.keyword_only]
-        self.rest = next((param for param in self.params if param.variadic), None)
-        self.nameable = [p for p in (*self.listed, *self.keywords) if not p.is_tensor and p.kind != "Tensor"]
-        self.objects = {f"d{param.index}": param.default for param in self.params if param.default is not MISSING}
-        self.objects |= {"NAMES": frozenset(param.name for param in self.nameable), "signature": signature}
-
-    def header(self) -> str:
-        """Positional parameters; whatever else is given shows."""
-        positional = [f"{self.variable[param.name]}=MISSING" for param in self.listed]
-        return f"call({', '.join([*positional, '/', '*rest'] if positional else ['*rest'])}, **named)"
-
-    def lines(self) -> list[str]:
-        """A value for every parameter: static arguments by name here, what is unusual by ``Signature.bind``."""
-        positional = ", ".join([*(self.variable[param.name] for param in self.listed), "*rest"])
-        bind = f"{_tuple(self.variable.values())} = signature.bind_given(({positional},), named)"
-        if any(param.default is MISSING for param in self.keywords) or (self.rest and self.rest.kind != "Extents"):
-            return [bind]
-        defaults = [param for param in self.listed if param.default is not MISSING]
-        fill = [f"if {self.variable[p.name]} is MISSING: {self.variable[p.name]} = d{p.index}" for p in defaults]
-        fill += [f"{self.variable[param.name]} = d{param.index}" for param in self.keywords]
-        fill += self._gathered()
-        return [
-            "if named:", *indented([f"if {self._is_unusual()}:", f"    {bind}", "else:", *indented(self._named())]),
-            f"elif {self._is_surprising()}:", f"    {bind}", *(["else:", *indented(fill)] if fill else []),
-        ]  # fmt: skip
-
-    def _is_surprising(self) -> str:
-        """Whether more or less is given by position than the values without default."""
-        required = [self.variable[param.name] for param in self.listed if param.default is MISSING]
-        surprising = [f"{required[-1]} is MISSING"] if required else []  # then so are those behind it
-        if self.rest is None:
-            return " or ".join(["rest", *surprising])
-        return " or ".join([*surprising, *(["not rest"] if self.rest.default is MISSING else [])]) or "False"
-
-    def _is_unusual(self) -> str:
-        """Whether other arguments are named than static ones that were not given, or one is missing."""
-        unusual = ["rest", "not named.keys() <= NAMES"]
-        unusual += ["True"] if self.rest is not None and self.rest.default is MISSING else []
-        for param in self.listed:
-            v = self.variable[param.name]
-            if param in self.nameable:
-                unusual.append(f"{v} is not MISSING and {param.name!r} in named")
-            if param.default is MISSING:
-                unusual.append(f"{v} is MISSING" + f" and {param.name!r} not in named" * (param in self.nameable))
-        return f"({' or '.join(unusual)})"
-
-    def _named(self) -> list[str]:
-        """Static arguments by name, as variables."""
-        lines = []
-        for param in (*self.listed, *self.keywords):
-            v, default = self.variable[param.name], "MISSING" if param.default is MISSING else f"d{param.index}"
-            unless = "" if param.keyword_only else f"if {v} is MISSING: "
-            value = f"named.get({param.name!r}, {default})" if param in self.nameable else default
-            lines += [f"{unless}{v} = {value}"] if value != "MISSING" else []
-        if self.rest is not None and self.rest.default is not MISSING:
-            lines.append(f"{self.variable[self.rest.name]} = d{self.rest.index}")
-        return lines or ["pass"]
-
-    def _gathered(self) -> list[str]:
-        """Extents, which come as one sequence or separately."""
-        if self.rest is None:
-            return []
-        s = self.variable[self.rest.name]
-        gathered = "tuple(rest[0]) if len(rest) == 1 and isinstance(rest[0], (tuple, list)) else rest"
-        unless = "" if self.rest.default is MISSING else f" if rest else d{self.rest.index}"
-        return [f"{s} = ({gathered}){unless}"]
 
 
 # -- composites ---------------------------------------------------------------------------------------------------
@@ -233,18 +153,23 @@ class _Call:
     def _operands(self) -> list[str]:
         """Tensors where tensors belong, and their arrays."""
         lines = []
+        looks = "odd = " if self.op.follows_operands else ""
         for param in self.op.tensors:
             a, t, p = f"a{param.index}", f"t{param.index}", f"p{param.index}"
             if param.is_list:
                 lines += [f"{t} = tensors_of({p}, {t}, NAME)", f"{a} = [tensor.array for tensor in {t}]"]
+                lines += ["odd = True"] if looks else []
                 continue
             lines += [f"if isinstance({t}, Tensor):", f"    {a} = {t}.array"]
+            lines += [f"    {looks}{t}.odd"] if looks else []
+            unseen = "odd = False; " if looks == "odd = " else ""
             if param.name in self.optional:
-                lines += [f"elif {t} is None:", f"    {a} = None"]
+                lines += [f"elif {t} is None:", f"    {unseen}{a} = None"]
             if param.name in self.loose:
                 number = f"{a} = None" if self.is_promoting else f"{t} = weak({t}); {a} = {t}.array"
-                lines += [f"elif type({t}) in NUMBERS:", f"    {number}"]
+                lines += [f"elif type({t}) in NUMBERS:", f"    {unseen}{number}"]
             lines += ["else:", f"    raise {p}.reject(NAME, 'Tensor', {t})"]
+            looks = looks and "odd = odd or "
         return lines
 
     def _statics(self) -> list[str]:
@@ -296,7 +221,7 @@ class _Call:
         return lines if self.op.nature.view else [*lines, "if budget is not None:", f"    budget.spend({spent})"]
 
     def _array(self) -> list[str]:
-        values = f"{_tuple(self.form.variable.values())}, {_tuple(self.arrays[p.name] for p in self.form.params)}"
+        values = f"{tuple_of(self.form.variable.values())}, {tuple_of(self.arrays[p.name] for p in self.form.params)}"
         return [
             "if type(raw) is not ndarray:", "    raw = asarray(raw)",
             "array = raw if narrow is None else narrowed(raw, narrow)",
@@ -304,7 +229,7 @@ class _Call:
         ]  # fmt: skip
 
     def _arrays(self) -> list[str]:
-        values = f"{_tuple(self.form.variable.values())}, {_tuple(self.arrays[p.name] for p in self.form.params)}"
+        values = f"{tuple_of(self.form.variable.values())}, {tuple_of(self.arrays[p.name] for p in self.form.params)}"
         return [
             "raw = [asarray(one) for one in raw]",
             "arrays = raw if narrow is None else [narrowed(one, narrow) for one in raw]",
@@ -321,8 +246,8 @@ class _Call:
         others = [param for param in self.op.tensors if param not in promoted]
         lines = [line for param in others for line in self._widened(param)] if self.is_promoting else []
         condition = self._is_not_plain(promoted) if promoted else self._is_not_native()
-        key = _tuple(["state.default_dtype", *map(self._kind, self.op.promoted)])
-        operands = _tuple(f"t{param.index}" for param in self.op.promoted)
+        key = tuple_of(["state.default_dtype", *map(self._kind, self.op.promoted)])
+        operands = tuple_of(f"t{param.index}" for param in self.op.promoted)
         decided = [f"key = {key}", f"compute, narrow, grad_fn = decisions.get(key) or op.decide(key, {operands})"]
         for param in self.op.statics:
             if param.name == "dtype":  # the caller said what comes out, and the kernel heeds it
@@ -411,17 +336,34 @@ class _Call:
             return ["out = view_of(t0, array, False, op.grad_fn)"]
         same = "".join(f" or array is a{param.index}" for param in self.single)
         return [
-            f"if array.base is not None{same}:", f"    array = owned(array, {self.sources})",
-            "out = make_tensor(array)", "if state.inference:", "    out.inference = True",
+            f"if array.base is not None{same}:", f"    array = owned(array, {self.sources})", *self._layout(),
+            "if state.inference:", "    out.inference = True",
         ]  # fmt: skip
 
     def _outputs(self) -> list[str]:
         if self.op.nature.view:
             return ["outs = tuple([view_of(t0, array, True, op.grad_fn) for array in arrays])"]
         return [
-            f"sources = {self.sources}", "outs = tuple([make_tensor(owned(array, sources)) for array in arrays])",
+            f"sources = {self.sources}", "arrays = [owned(array, sources) for array in arrays]",
+            f"outs = all_laid_out(op, arrays, {self._given()})", "arrays = [out.array for out in outs]",
             "if state.inference:", "    for out in outs:", "        out.inference = True",
         ]  # fmt: skip
+
+    def _layout(self) -> list[str]:
+        """``out`` over ``array``, once that lies in memory as PyTorch has it; unless something is odd, it does."""
+        laid_out = f"out = laid_out(op, array, {self._given()}); array = out.array"
+        if self.op.layout in ("columns", "kernel"):
+            return [laid_out]
+        unless = ["odd"] if self.op.follows_operands else ["1 in array.shape", "not array.size"]
+        unless += [] if self.op.nature.pointwise and self.op.follows_operands else ["not array.flags.c_contiguous"]
+        return [f"if {' or '.join(unless)}:", f"    {laid_out}", "else:", "    out = make_tensor(array)"]
+
+    def _given(self) -> str:
+        """All operands, and their arrays."""
+        return ", ".join(
+            tuple_of(f"{'*' if param.is_list else ''}{letter}{param.index}" for param in self.op.tensors)
+            for letter in "ta"
+        )
 
     # -- recording --------------------------------------------------------------------------------------------------
     def _recorded(self) -> list[str]:
@@ -443,7 +385,7 @@ class _Call:
         return "((array.shape, array.dtype),)"
 
     def _edges(self) -> list[str]:
-        """Where the cotangent of each differentiable input goes."""
+        """Where the cotangent of each differentiable input goes; of what a node made and is no view, without a call."""
         lines = []
         for param in self.op.differentiable:
             e, t = f"e{param.index}", f"t{param.index}"
@@ -451,7 +393,8 @@ class _Call:
                 lines.append(f"{e} = [edge_of(tensor) for tensor in {t}]")
             else:
                 maybe = param.name in self.loose or param.name in self.optional
-                lines.append(f"{e} = edge_of({t})" + f" if isinstance({t}, Tensor) else None" * maybe)
+                edge = f"({t}.node, {t}.output_nr) if {t}.node is not None and {t}.base is None else edge_of({t})"
+                lines.append(f"{e} = {edge}" if not maybe else f"{e} = ({edge}) if isinstance({t}, Tensor) else None")
         return lines
 
     def _has_edge(self, param: Param) -> str:
@@ -474,10 +417,10 @@ class _Call:
     def _node(self, specs: str) -> list[str]:
         """The node of the call as ``node``: it keeps what the rules of inputs that need a cotangent ask for."""
         differentiable = self.op.differentiable
-        edges = _tuple(f"{'*' if param.is_list else ''}e{param.index}" for param in differentiable)
+        edges = tuple_of(f"{'*' if param.is_list else ''}e{param.index}" for param in differentiable)
         counts = "UNIT"
         if self.op.has_lists:
-            counts = _tuple(f"len(t{param.index})" if param.is_list else "1" for param in differentiable)
+            counts = tuple_of(f"len(t{param.index})" if param.is_list else "1" for param in differentiable)
         lines = self._kept(
             "static", [(param.name, f"s{param.index}", None) for param in self.op.statics] + self._shapes()
         )
@@ -552,14 +495,14 @@ class _InPlaceCall(_Call):
     """
 
     def _compute(self) -> list[str]:
-        others = _tuple(f"{'*' if param.is_list else ''}t{param.index}" for param in self.op.tensors[1:])
+        others = tuple_of(f"{'*' if param.is_list else ''}t{param.index}" for param in self.op.tensors[1:])
         tracked = f"state.grad_enabled and ({self._requires_grad()})" if self.op.differentiable else "False"
         lines = [f"tracked = {tracked}", f"check_writable(t0, tracked, {others}, {self.op.nature.overlap!r})"]
         computed = super()._compute()
         if not self.op.nature.pointwise:
             return lines + computed
         # Before the op's own refusals counts that the result would not fit.
-        values = _tuple(f"t{param.index}" for param in self.op.tensors)
+        values = tuple_of(f"t{param.index}" for param in self.op.tensors)
         return [*lines, "try:", *indented(computed), "except EngineError:", f"    op.check_fits({values}); raise"]
 
     def _requires_grad(self) -> str:
