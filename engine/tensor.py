@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from engine import dtypes, modes, registry
+from engine import dtypes, modes, registry, strides
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
-from engine.storage import Storage, make_storage
+from engine.storage import Storage
 
 _new = object.__new__
 
@@ -117,11 +117,12 @@ class Tensor:
     version of that storage when ``node`` was right. ``steps`` are the view ops (a name and static arguments each) that
     lead here from the base, where sizes and strides alone do not: on the way there are other numbers than those of the
     base.
+    ``odd``: results made from ``array`` may lie otherwise than in C order (``strides.is_odd``).
     Of a plain tensor ``bits`` are zero, so that calls have one thing to ask.
     """
 
     __slots__ = (
-        "__weakref__", "_accumulator", "_grad", "_requires_grad", "array", "base", "bits", "inference", "node",
+        "__weakref__", "_accumulator", "_grad", "_requires_grad", "array", "base", "bits", "inference", "node", "odd",
         "output_nr", "retains_grad", "seen_version", "steps", "storage", "view_note",
     )  # fmt: skip
     array: np.ndarray[Any, Any]
@@ -135,6 +136,7 @@ class Tensor:
     retains_grad: bool
     bits: int
     inference: bool
+    odd: bool
     view_note: str | None  # why writing through this view is refused while recording
     _requires_grad: bool
     _accumulator: Any  # weak reference to the accumulator of a leaf
@@ -163,7 +165,9 @@ class Tensor:
         def __ne__(self, other: object) -> Any: ...
 
     def __new__(cls, array: np.ndarray[Any, Any], storage: Storage | None = None) -> Tensor:
-        return make_tensor(array, storage, kind=cls)
+        tensor = make_tensor(array, storage, kind=cls)
+        tensor.odd = True
+        return tensor
 
     # -- what it is -----------------------------------------------------------------------------------------------
     @property
@@ -193,7 +197,7 @@ class Tensor:
     def geometry(self) -> Geometry:
         """Sizes, strides and offset in elements of the storage."""
         array, itemsize = self.array, self.array.itemsize
-        offset = (array.__array_interface__["data"][0] - self.storage.address) // itemsize if array.size else 0
+        offset = (array.__array_interface__["data"][0] - self.storage.address) // itemsize
         return Geometry(array.shape, tuple(step // itemsize for step in array.strides), offset)
 
     @property
@@ -332,6 +336,7 @@ class Tensor:
             self._accumulator = None  # it adds up gradients like the old values; the next graph gets another
         version = self.storage.version
         self.array, self.storage, self.inference = value.array, value.storage.alias(), value.inference
+        self.odd = True
         self.bits = value.bits & LAZY
         self.storage.version = version  # the counter is the tensor's, not the values'
 
@@ -394,7 +399,7 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __new__(cls, data: Tensor, requires_grad: bool = True) -> Parameter:
-        parameter = make_tensor(data.array, data.storage, kind=cls)
+        parameter = super().__new__(cls, data.array, data.storage)
         parameter._check_can_require(requires_grad)
         parameter._requires_grad, parameter.bits = requires_grad, data.bits & LAZY
         return parameter  # type: ignore[return-value]
@@ -428,25 +433,36 @@ def resolved(array: np.ndarray[Any, Any], bits: int, dtype: np.dtype[Any]) -> np
     return array
 
 
-def copied(array: np.ndarray[Any, Any], order: Any = "K") -> np.ndarray[Any, Any]:
-    """A copy made outside of a kernel, which a plan repeats."""
-    copy = np.array(array, order=order)
+def copied(array: np.ndarray[Any, Any], stride: tuple[int, ...] | None = None) -> np.ndarray[Any, Any]:
+    """A copy made outside of a kernel, which a plan repeats: at the given strides, or in C order."""
+    copy = np.array(array, order="C") if stride is None else strides.copied(array, stride)
     recorder = modes.current().recorder
     if recorder is not None:
         recorder.copied(array, copy)
     return copy
 
 
+def relaid(array: np.ndarray[Any, Any], stride: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """The elements of ``array``, which nobody else has, at the given strides; a plan does the same."""
+    result = strides.relaid(array, stride)
+    if result is not array:
+        recorder = modes.current().recorder
+        if recorder is not None:
+            recorder.relaid(array, result)
+    return result
+
+
 def is_dense(array: np.ndarray[Any, Any]) -> bool:
     """Whether the elements lie in memory without gaps or overlaps, in the order of some permutation of the axes."""
-    if array.flags.forc:
-        return True
-    expected = array.itemsize
-    for step, extent in sorted((s, n) for s, n in zip(array.strides, array.shape, strict=True) if n != 1):
-        if step != expected:
-            return array.size == 0
-        expected *= extent
-    return True
+    return array.flags.forc or strides.is_dense(array.shape, strides.steps_of(array))
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Whether what is made from the tensor lies as new tensors do; notes it."""
+    if tensor.odd:
+        array = tensor.array
+        tensor.odd = strides.is_odd(array.shape, array.strides, array.itemsize)
+    return not tensor.odd
 
 
 def make_tensor(
@@ -455,15 +471,18 @@ def make_tensor(
 ) -> Tensor:  # fmt: skip
     """A tensor over part of a storage, by default over one of its own: what every tensor is made by.
 
-    Every attribute is set: defaults on the class would be read much more slowly.
+    Every attribute is set: defaults on the class would be read much more slowly. ``odd`` is left to the caller.
     """
     tensor = _new(kind)
     tensor.array = array
-    tensor.storage = make_storage(array) if storage is None else storage
+    if storage is None:  # what ``make_storage`` does, without a call
+        storage = _new(Storage)
+        storage.array, storage._aliased, storage.version = array, None, 0
+    tensor.storage = storage
     tensor.node = node
     tensor.output_nr = output_nr
     tensor._grad = tensor.base = tensor.steps = tensor.view_note = tensor._accumulator = None
-    tensor.retains_grad = tensor.inference = tensor._requires_grad = False
+    tensor.retains_grad = tensor.inference = tensor._requires_grad = tensor.odd = False
     tensor.seen_version = tensor.bits = 0
     return tensor
 
@@ -484,7 +503,7 @@ def weak(value: Any) -> Tensor:
 
 def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tensor:
     """A leaf over ``array``, which it owns from now on. Raises ``OpError`` for integers that require grad."""
-    result = Tensor(array)
+    result = Tensor(array if array.size else strides.relaid(array, strides.contiguous(array.shape)))
     if requires_grad:
         if not result.dtype.is_differentiable:
             raise OpError("Only Tensors of floating point and complex dtype can require gradients")

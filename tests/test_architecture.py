@@ -21,14 +21,14 @@ ROOT = Path(__file__).parent.parent
 # listed package may. The longest listed name holds, so that one module of a package can have a row of its own.
 ENGINE = (
     ("errors", "kernels", "autograd", "surface", "named_results", "op.text", "op.traits"),
-    ("dtypes", "shapes"),
+    ("dtypes", "shapes", "strides"),
     ("printing", "random", "storage"),
     ("modes", "registry"),
     ("tensor",),
     ("op.signature", "autograd.tape"),
     ("op.alternatives",),
     ("autograd.inplace", "autograd.sweep", "op.binding", "op.dispatch", "op.rules"),
-    ("op.calls",),
+    ("op.callables", "op.calls"),
     ("op.primitive",),
     ("op.declare", "plan.recorder"),
     ("op.overloads", "plan.codegen", "plan.tracing"),

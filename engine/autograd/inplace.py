@@ -55,6 +55,7 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool) -> T
         view.bits = source.bits & LAZY
         return view
     view = make_tensor(array, storage)
+    view.odd = any(array.strides) or (array.size < 2 and array.ndim > 0)
     view.inference = source.inference
     if source.bits:
         view.bits = source.bits & LAZY
@@ -191,7 +192,7 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
     _check_inference(target)
     modes.touch(target)
     modes.touch(target.storage)
-    target.array = array
+    target.array, target.odd = array, True
     if target.steps is not None:
         target.steps = (*target.steps, ("as_strided", *target.geometry))
     target.storage.version += 1
@@ -201,7 +202,7 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
 
 def snapshot(target: Tensor, edge: Edge | None) -> Saved:
     """What was in the target before the write, for rules that ask for it, with its history."""
-    before = make_tensor(copied(target.array, "C"))
+    before = make_tensor(copied(target.array))
     before.bits = target.bits
     return save(before, edge)
 

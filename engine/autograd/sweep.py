@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, modes, registry
+from engine import dtypes, modes, registry, strides
 from engine.autograd.tape import Accumulate, Edge, Node, add_to_grad, edge_of
 from engine.errors import ArgumentTypeError, ArgumentValueError, NotATensorError, OpError
-from engine.tensor import Spec, Tensor, make_tensor
+from engine.tensor import Spec, Tensor, from_array, make_tensor
 
 NO_GRAPH = "element {} of tensors does not require grad and does not have a grad_fn"
 UNUSED = (
@@ -102,7 +102,7 @@ class _Sweep:
         for number, tensor in list(node.retained.items()):
             output, cotangent = tensor(), cotangents[number]
             if output is not None and cotangent is not None:
-                add_to_grad(output, cotangent)
+                add_to_grad(output, cotangent, None)
         if self.wanted is not None:
             for number, cotangent in enumerate(cotangents):
                 for position in self.wanted.get((node, number), ()):
@@ -249,7 +249,7 @@ def backward(
 def _accumulate_captured(inputs: tuple[Tensor, ...], captured: dict[int, Tensor], create_graph: bool) -> None:
     with modes.enable_grad() if create_graph else modes.no_grad():
         for position, cotangent in captured.items():
-            add_to_grad(inputs[position], cotangent)
+            add_to_grad(inputs[position], cotangent, inputs[position])
 
 
 def _wanted(inputs: tuple[Tensor, ...], refusal: str) -> dict[Edge, list[int]]:
@@ -299,7 +299,10 @@ def grad(
 
 
 def _zeros(tensor: Tensor, requires_grad: bool) -> Tensor:
-    zeros = make_tensor(np.zeros_like(tensor.array, order="C", subok=False))
+    array = tensor.array
+    filled = strides.new(array.shape, array.dtype, strides.preserved(array.shape, strides.steps_of(array)))
+    filled.fill(0)
+    zeros = from_array(filled)
     zeros._requires_grad = requires_grad
     return zeros
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from engine import dtypes, modes, registry
+from engine import dtypes, modes, registry, strides
 from engine.errors import OpError
 from engine.storage import Storage
 from engine.tensor import (
@@ -25,6 +25,7 @@ from engine.tensor import (
     copied,
     forward_name,
     is_dense,
+    is_plain,
     make_tensor,
     spec_of,
     values,
@@ -66,11 +67,12 @@ class Saved:
     output of the node that saves it.
     """
 
-    __slots__ = ("array", "bits", "edge", "origin", "output_nr", "storage", "version")
+    __slots__ = ("array", "bits", "edge", "odd", "origin", "output_nr", "storage", "version")
     array: np.ndarray[Any, Any]
     storage: Storage
     version: int
     bits: int
+    odd: bool
     edge: Edge | None
     origin: Callable[[], Tensor | None]
     output_nr: int | None
@@ -83,7 +85,7 @@ class Saved:
             raise OpError(self._modified(edge))
         if edge is None:
             tensor = make_tensor(self.array, storage)
-            tensor.bits = self.bits
+            tensor.bits, tensor.odd = self.bits, self.odd
             return tensor
         node, number = edge
         if type(node) is Node:
@@ -92,7 +94,7 @@ class Saved:
             tensor = make_tensor(self.array, storage)
             tensor._requires_grad = True
             tensor.keep_accumulator(node)
-        tensor.bits = self.bits
+        tensor.bits, tensor.odd = self.bits, self.odd
         return tensor
 
     def _modified(self, edge: Edge | None) -> str:
@@ -117,6 +119,7 @@ def save(tensor: Tensor, edge: Edge | None, output_nr: int | None = None) -> Sav
     saved = _new(Saved)
     saved.array = tensor.array
     saved.bits = tensor.bits
+    saved.odd = tensor.odd
     saved.storage = storage = tensor.storage
     saved.version = storage.version
     saved.edge = edge
@@ -256,7 +259,7 @@ class _AccumulateOp:
     def pull_back(node: Accumulate, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Sequence[Tensor | None]:
         """Add to ``grad`` in place, or, while a graph of the gradient is recorded, by a recorded sum."""
         if node.variable.requires_grad and cotangents[0] is not None:
-            add_to_grad(node.variable, cotangents[0])
+            add_to_grad(node.variable, cotangents[0], node.variable)
         return ()
 
 
@@ -275,26 +278,35 @@ def make_accumulator(leaf: Tensor) -> Accumulate:
     return node  # type: ignore[return-value]
 
 
-def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
-    """Add ``cotangent`` to ``variable._grad``; the first one is copied, for a cotangent may be shared or expanded."""
+def add_to_grad(variable: Tensor, cotangent: Tensor, like: Tensor | None) -> None:
+    """Add ``cotangent`` to ``variable._grad``; the first one is copied, for a cotangent may be shared or expanded.
+
+    The copy lies as ``like`` does where that leaves no gaps, else in C order.
+    """
     state = modes.current()
     with _grad_locks[id(variable) // 16 % len(_grad_locks)]:  # sweeps of two threads may end at one leaf
         if state.journal is not None:
             state.journal.touch(variable)
         if variable._grad is None:
-            variable._grad = _own(cotangent)
+            variable._grad = _own(cotangent, like)
         elif state.grad_enabled:
             variable._grad = registry.op("add")(variable._grad, cotangent)
         else:
             registry.op("add").inplace(variable._grad, cotangent)
 
 
-def _own(cotangent: Tensor) -> Tensor:
+def _own(cotangent: Tensor, like: Tensor | None) -> Tensor:
+    array, stride = cotangent.array, None
+    if like is None or not is_plain(like):
+        place = None if like is None else (like.array.shape, strides.steps_of(like.array))
+        stride = strides.of_gradient(array.shape, strides.steps_of(array), place)
     if cotangent.requires_grad:
-        return registry.op("copy").inplace(registry.op("zeros_of")(cotangent.detach()), cotangent)  # type: ignore[no-any-return]
-    bits = cotangent.bits & LAZY if is_dense(cotangent.array) else 0  # PyTorch takes what is dense as it is
-    own = make_tensor(copied(cotangent.array if bits else values(cotangent), "C"))
-    own.bits = bits
+        shape = array.shape
+        target = registry.op("filled_strided")(shape, stride or strides.contiguous(shape), 0, cotangent.dtype)
+        return registry.op("copy").inplace(target, cotangent)  # type: ignore[no-any-return]
+    bits = cotangent.bits & LAZY if is_dense(array) else 0  # PyTorch takes what is dense as it is
+    own = make_tensor(copied(array if bits else values(cotangent), stride))
+    own.bits, own.odd = bits, stride is not None
     return own
 
 

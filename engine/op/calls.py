@@ -23,7 +23,7 @@ from engine.autograd.tape import SavedNumber, edge_of, make_node, save
 from engine.errors import EngineError
 from engine.op import dispatch
 from engine.op.alternatives import Overloads
-from engine.op.binding import MISSING, Form, as_method
+from engine.op.binding import MISSING, Form
 from engine.op.rules import about
 from engine.op.signature import Param
 from engine.op.text import Text, indented, tuple_of
@@ -34,8 +34,8 @@ FAILURES = (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgEr
 
 _TEXT = Text({
     name: getattr(dispatch, name)
-    for name in ("DIFFERENTIABLE", "NATIVE", "NUMBERS", "are_uniform", "array_of", "extent", "kind_of", "kinds_of",
-                 "narrowed", "owned", "tensors_of", "widened")
+    for name in ("DIFFERENTIABLE", "NATIVE", "NUMBERS", "all_laid_out", "are_uniform", "array_of", "extent", "kind_of",
+                 "kinds_of", "laid_out", "narrowed", "owned", "tensors_of", "widened")
 } | {
     "asarray": np.asarray, "assign": inplace.assign, "check_result": inplace.check_result,
     "check_target": inplace.check_target,
@@ -45,59 +45,6 @@ _TEXT = Text({
     "save": save, "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor,
     "view_of": inplace.view_of, "weak": dispatch.as_operand,
 })  # fmt: skip
-
-
-class Op:
-    """What can be called under a name: its call is written at the first, for rules come after the op."""
-
-    # Python finds the function of an instance here, without a frame that would only pass the arguments on.
-    __slots__ = ("__call__", "__dict__")
-    __call__: Callable[..., Any]
-
-    def __init__(self) -> None:
-        self.__call__ = self._first_call
-
-    def _first_call(self, *args: Any, **kwargs: Any) -> Any:
-        return self.direct()(*args, **kwargs)
-
-    def direct(self) -> Callable[..., Any]:
-        """The call as a plain function."""
-        if self.__call__ == self._first_call:
-            self.__call__ = self.write()
-        return self.__call__
-
-    def write(self) -> Callable[..., Any]:
-        """The function that calls take."""
-        raise NotImplementedError
-
-    def write_method(self) -> Callable[..., Any]:
-        """The function that calls of the method take."""
-        return as_method(self.direct())
-
-    @property
-    def method(self) -> Op:
-        """The op as a method of tensors."""
-        return Method(self)
-
-
-class Method(Op):
-    """An op as a method: the same, but for the places of arguments in refusals."""
-
-    def __init__(self, op: Any) -> None:
-        super().__init__()
-        self.op = op
-        self.name = self.__name__ = op.name
-        self.__doc__ = op.__doc__
-        self.signature = op.signature.as_method()
-
-    def write(self) -> Callable[..., Any]:
-        """The call as a plain function."""
-        return self.op.write_method()  # type: ignore[no-any-return]
-
-    @property
-    def method(self) -> Op:
-        """The op itself."""
-        return self
 
 
 def refusing(overloads: Overloads | None, form: Form, body: list[str], objects: dict[str, Any]) -> list[str]:
@@ -213,18 +160,23 @@ class _Call:
     def _operands(self) -> list[str]:
         """Tensors where tensors belong, and their arrays."""
         lines = []
+        looks = "odd = " if self.op.follows_operands else ""
         for param in self.op.tensors:
             a, t, p = f"a{param.index}", f"t{param.index}", f"p{param.index}"
             if param.is_list:
                 lines += [f"{t} = tensors_of({p}, {t}, NAME)", f"{a} = [tensor.array for tensor in {t}]"]
+                lines += ["odd = True"] if looks else []
                 continue
             lines += [f"if isinstance({t}, Tensor):", f"    {a} = {t}.array"]
+            lines += [f"    {looks}{t}.odd"] if looks else []
+            unseen = "odd = False; " if looks == "odd = " else ""
             if param.name in self.optional:
-                lines += [f"elif {t} is None:", f"    {a} = None"]
+                lines += [f"elif {t} is None:", f"    {unseen}{a} = None"]
             if param.name in self.loose:
                 number = f"{a} = None" if self.is_promoting else f"{t} = weak({t}); {a} = {t}.array"
-                lines += [f"elif type({t}) in NUMBERS:", f"    {number}"]
+                lines += [f"elif type({t}) in NUMBERS:", f"    {unseen}{number}"]
             lines += ["else:", f"    raise {p}.reject(NAME, 'Tensor', {t})"]
+            looks = looks and "odd = odd or "
         return lines
 
     def _statics(self) -> list[str]:
@@ -401,17 +353,34 @@ class _Call:
             return ["out = view_of(t0, array, False)", *reinterpreted]
         same = "".join(f" or array is a{param.index}" for param in self.single)
         return [
-            f"if array.base is not None{same}:", f"    array = owned(array, {self.sources})",
-            "out = make_tensor(array)", "if state.inference:", "    out.inference = True",
+            f"if array.base is not None{same}:", f"    array = owned(array, {self.sources})", *self._layout(),
+            "if state.inference:", "    out.inference = True",
         ]  # fmt: skip
 
     def _outputs(self) -> list[str]:
         if self.op.nature.view:
             return ["outs = tuple([view_of(t0, array, True) for array in arrays])"]
         return [
-            f"sources = {self.sources}", "outs = tuple([make_tensor(owned(array, sources)) for array in arrays])",
+            f"sources = {self.sources}", "arrays = [owned(array, sources) for array in arrays]",
+            f"outs = all_laid_out(op, arrays, {self._given()})", "arrays = [out.array for out in outs]",
             "if state.inference:", "    for out in outs:", "        out.inference = True",
         ]  # fmt: skip
+
+    def _layout(self) -> list[str]:
+        """``out`` over ``array``, once that lies in memory as PyTorch has it; unless something is odd, it does."""
+        laid_out = f"out = laid_out(op, array, {self._given()}); array = out.array"
+        if self.op.layout in ("columns", "kernel"):
+            return [laid_out]
+        unless = ["odd"] if self.op.follows_operands else ["1 in array.shape", "not array.size"]
+        unless += [] if self.op.nature.pointwise and self.op.follows_operands else ["not array.flags.c_contiguous"]
+        return [f"if {' or '.join(unless)}:", f"    {laid_out}", "else:", "    out = make_tensor(array)"]
+
+    def _given(self) -> str:
+        """All operands, and their arrays."""
+        return ", ".join(
+            tuple_of(f"{'*' if param.is_list else ''}{letter}{param.index}" for param in self.op.tensors)
+            for letter in "ta"
+        )
 
     # -- recording --------------------------------------------------------------------------------------------------
     def _recorded(self) -> list[str]:
@@ -433,7 +402,7 @@ class _Call:
         return "((array.shape, array.dtype),)"
 
     def _edges(self) -> list[str]:
-        """Where the cotangent of each differentiable input goes."""
+        """Where the cotangent of each differentiable input goes; of what a node made and is no view, without a call."""
         lines = []
         for param in self.op.differentiable:
             e, t = f"e{param.index}", f"t{param.index}"
@@ -441,7 +410,8 @@ class _Call:
                 lines.append(f"{e} = [edge_of(tensor) for tensor in {t}]")
             else:
                 maybe = param.name in self.loose or param.name in self.optional
-                lines.append(f"{e} = edge_of({t})" + f" if isinstance({t}, Tensor) else None" * maybe)
+                edge = f"({t}.node, {t}.output_nr) if {t}.node is not None and {t}.base is None else edge_of({t})"
+                lines.append(f"{e} = {edge}" if not maybe else f"{e} = ({edge}) if isinstance({t}, Tensor) else None")
         return lines
 
     def _has_edge(self, param: Param) -> str:

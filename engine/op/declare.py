@@ -7,14 +7,14 @@ from typing import Any, overload
 
 from engine import registry
 from engine.autograd import inplace
-from engine.op import calls
+from engine.op import callables, calls
 from engine.op.alternatives import overloads_of
 from engine.op.primitive import Primitive
 from engine.op.signature import Signature
 from engine.tensor import Tensor
 
 
-class Composite(calls.Op):
+class Composite(callables.Op):
     """A function of other ops under a public name; it has no rule of its own."""
 
     checks_history = True

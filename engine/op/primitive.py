@@ -12,7 +12,7 @@ from engine import dtypes, modes, registry
 from engine.autograd import inplace
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import OpError, UnsupportedError
-from engine.op import calls
+from engine.op import callables, calls
 from engine.op.alternatives import overloads_of
 from engine.op.dispatch import NUMBERS, Decision, Kind, NumberOverload, kind_of, promotable
 from engine.op.rules import AskedByName, Rule, underivable, write_pull_back
@@ -27,7 +27,7 @@ _NUMBER = dtypes.rank_of(0, True)
 NOT_IMPLEMENTED = "torch::autograd::NotImplemented"
 
 
-class Primitive(calls.Op):
+class Primitive(callables.Op):
     """An op with a kernel of its own. Call it with tensors; declare its rules with ``vjp``.
 
     ``flags`` are the fields of the groups in ``engine.op.traits``.
@@ -49,6 +49,8 @@ class Primitive(calls.Op):
         self.check, self.grows = _asked(self.arguments.check), _asked(self.nature.grows)
         self._sort_parameters()
         self._sort_dtypes()
+        self.layout = self.nature.layout or ("operands" if self.nature.pointwise else "contiguous")
+        self.follows_operands = self.layout in ("operands", "tensors", "input") and not self.has_many
         self.is_linear = self.nature.linear or self.nature.view
         self.is_total = self.nature.total or (self.is_linear and len(self.differentiable) == len(self.tensors))
         self.rules: list[Rule] = []
@@ -193,7 +195,7 @@ class Primitive(calls.Op):
         return f"<op {self.name}>"
 
 
-class InPlace(calls.Op):
+class InPlace(callables.Op):
     """The in-place variant of a primitive: computes, and writes the result into the first argument."""
 
     def __init__(self, op: Primitive) -> None:

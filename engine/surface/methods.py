@@ -23,7 +23,7 @@ from engine.errors import (
     OpError,
     TooLargeError,
 )
-from engine.op.calls import Op
+from engine.op.callables import Op
 from engine.op.primitive import InPlace, Primitive
 from engine.op.signature import wrap_dim
 from engine.printing import format_tensor

@@ -312,7 +312,7 @@ def _filled_slices(input: Array, dim: int, index: Array, value: Any) -> Array:
     return result
 
 
-@primitive(public=False, grad_fn="IndexFillBackward0", overlap="none", repeats=True)
+@primitive(public=False, grad_fn="IndexFillBackward0", overlap="none", repeats=True, layout="input")
 def index_filled(input: Array, dim: Dim, index: Index, value: Scalar) -> Array:
     """``input`` with a number in the slices at the positions ``index`` along ``dim``."""
     return _filled_slices(input, dim, index, value)
@@ -321,7 +321,7 @@ def index_filled(input: Array, dim: Dim, index: Index, value: Scalar) -> Array:
 index_filled.vjp(input=lambda g, dim, index: index_filled(g, dim, index, 0))
 
 
-@primitive(public=False, grad_fn="IndexFillBackward1", overlap="none", repeats=True)
+@primitive(public=False, grad_fn="IndexFillBackward1", overlap="none", repeats=True, layout="input")
 def index_filled_tensor(input: Array, dim: Dim, index: Index, value: Array) -> Array:
     """``input`` with the 0-d ``value`` in the slices at the positions ``index`` along ``dim``."""
     if value.ndim:
@@ -352,7 +352,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand) -> Any:
 
 
 # -- into the flattened tensor ------------------------------------------------------------------------------------
-@primitive(public=False, grad_fn="PutBackward0", overlap="any")
+@primitive(public=False, grad_fn="PutBackward0", overlap="any", layout="input")
 def put_flat(input: Array, index: Index, source: Array, accumulate: bool = False) -> Array:
     """``input`` with ``source`` written, or added, at the positions ``index`` of the flattened tensor."""
     if index.size != source.size:
@@ -445,7 +445,7 @@ def _written(input: Array, src: Array, view: str, *arguments: Any) -> Array:
     return result
 
 
-@primitive
+@primitive(layout="input")
 def select_scatter(input: Array, src: Array, dim: Dim, index: int) -> Array:
     """``input`` with ``src`` as the slice at ``index`` of dimension ``dim``."""
     return _written(input, src, "select", dim, index)
@@ -461,7 +461,7 @@ def _blank(g: Tensor, shape: Any) -> Any:
     return ops.filled(shape, 0, g.dtype)
 
 
-@primitive
+@primitive(layout="input")
 def slice_scatter(
     input: Array, src: Array, dim: Dim = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Array:
@@ -477,7 +477,7 @@ slice_scatter.vjp(
 )
 
 
-@primitive
+@primitive(layout="input")
 def diagonal_scatter(input: Array, src: Array, offset: int = 0, dim1: Dim = 0, dim2: Dim = 1) -> Array:
     """``input`` with ``src`` as its diagonals in the matrices spanned by ``dim1`` and ``dim2``."""
     return _written(input, src, "diagonal", offset, dim1, dim2)

@@ -86,10 +86,14 @@ def _check_svd(A: Tensor) -> None:
 
 
 @primitive(
-    name="linalg.svd", grad_fn="LinalgSvdBackward0", outputs=("U", "S", "Vh"), check=_check_svd,
+    name="linalg.svd",
+    grad_fn="LinalgSvdBackward0",
+    outputs=("U", "S", "Vh"),
+    check=_check_svd,
     result=named_result("linalg_svd", "U", "S", "Vh"),
-    grows=lambda A, full_matrices: (A.size + (max(A.shape[-2:]) * A.size if full_matrices else 0)),
-)  # fmt: skip
+    grows=lambda A, full_matrices: A.size + (max(A.shape[-2:]) * A.size if full_matrices else 0),
+    layout=("columns", "contiguous", "columns"),
+)
 def linalg_svd(A: Array, full_matrices: bool = True) -> tuple[Array, ...]:
     """``A = U diag(S) Vh``, singular values descending: ``(m, n) -> (m, k), (k,), (k, n)``; ``k`` is ``min(m, n)``.
 
@@ -209,7 +213,13 @@ def _check_cholesky(input: Tensor) -> None:
     check_kernel("cholesky_cpu", input)
 
 
-@primitive(public=False, grad_fn="LinalgCholeskyExBackward0", outputs=("L", "info"), check=_check_cholesky)
+@primitive(
+    public=False,
+    grad_fn="LinalgCholeskyExBackward0",
+    outputs=("L", "info"),
+    check=_check_cholesky,
+    layout=("columns", "contiguous"),
+)
 def cholesky_and_info(input: Array, upper: bool, refused_as: str | None) -> tuple[Array, ...]:
     """``cholesky_ex``, which refuses indefinite matrices in the name of ``refused_as``."""
     factor, info = cholesky_of(input, upper)
@@ -251,7 +261,7 @@ def _check_plain_cholesky(input: Tensor) -> None:
     check_kernel("cholesky_cpu", input)
 
 
-@primitive(check=_check_plain_cholesky)
+@primitive(check=_check_plain_cholesky, layout="columns")
 def cholesky(input: Array, upper: bool = False) -> Array:
     """The triangular ``L`` with ``input = L L^H``, or ``U = L^H``."""
     factor, info = cholesky_of(input, upper)
@@ -274,10 +284,14 @@ def _check_qr(A: Tensor, mode: str) -> None:
 
 
 @primitive(
-    name="linalg.qr", grad_fn="LinalgQrBackward0", outputs=("Q", "R"), check=_check_qr,
+    name="linalg.qr",
+    grad_fn="LinalgQrBackward0",
+    outputs=("Q", "R"),
+    check=_check_qr,
     result=named_result("linalg_qr", "Q", "R"),
     grows=lambda A, mode: A.size * (A.shape[-2] if mode == "complete" else 1) + A.size,
-)  # fmt: skip
+    layout=("columns", "columns"),
+)
 def linalg_qr(A: Array, mode: str = "reduced") -> tuple[Array, ...]:
     """``A = Q R``, columns of ``Q`` orthonormal, ``R`` upper triangular; in mode ``"r"`` ``Q`` is left out."""
     if mode == "r":
@@ -342,9 +356,13 @@ def _check_eigh(A: Tensor, UPLO: str) -> None:
 
 
 @primitive(
-    name="linalg.eigh", grad_fn="LinalgEighBackward0", outputs=("eigenvalues", "eigenvectors"), check=_check_eigh,
+    name="linalg.eigh",
+    grad_fn="LinalgEighBackward0",
+    outputs=("eigenvalues", "eigenvectors"),
+    check=_check_eigh,
     result=named_result("linalg_eigh", "eigenvalues", "eigenvectors"),
-)  # fmt: skip
+    layout=("contiguous", "columns"),
+)
 def linalg_eigh(A: Array, UPLO: str = "L") -> tuple[Array, ...]:
     """Eigenvalues, ascending, and eigenvectors of the Hermitian matrix of which one triangle is read."""
     return tuple(np.linalg.eigh(A, "U" if UPLO in "Uu" else "L"))

@@ -34,7 +34,7 @@ INTEGER_ADDCDIV = (
 
 
 # -- copies and casts ---------------------------------------------------------------------------------------------
-@primitive(linear=True)
+@primitive(linear=True, layout="input")
 def clone(input: Array) -> Array:
     """A copy; the graph goes through it."""
     return input.copy(order="K")
@@ -52,7 +52,10 @@ def zeros_of(input: Array) -> Array:
 zeros_of.vjp(input=lambda g: g * 0)
 
 
-@primitive(public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2", repeats=True, layout_only=("input",))
+@primitive(
+    public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2", repeats=True, layout_only=("input",),
+    layout="input",
+)  # fmt: skip
 def fill_number(input: Array, value: Scalar) -> Array:
     """A number in place of every element."""
     return np.full_like(input, as_real(value, dtypes.of(input)))
@@ -62,8 +65,9 @@ fill_number.vjp(input=lambda g: zeros_of(g))
 
 
 @primitive(
-    public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3", overlap="none", layout_only=("input",)
-)
+    public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3", overlap="none", layout_only=("input",),
+    layout="input",
+)  # fmt: skip
 def fill_tensor(input: Array, value: Array) -> Array:
     """The 0-d ``value`` in place of every element."""
     return np.full_like(input, value if input.dtype.kind == "c" else value.real)

@@ -44,7 +44,7 @@ def _refuse_bools(bounds: list[Tensor], name: str) -> None:
 
 
 @pointwise(
-    public=False, grad_fn="ClampBackward0", check=_check_bounds,
+    public=False, grad_fn="ClampBackward0", check=_check_bounds, layout="tensors",
     number_grad_fn={"min": "ClampBackward1", "max": "ClampBackward1"},
 )  # fmt: skip
 def clamp_between(input: Array, min: Array | None, max: Array | None) -> Array:
@@ -103,7 +103,7 @@ def _check_target(input: Tensor, bounds: list[Any]) -> None:
 
 @pointwise(
     writes=False, supports="bif", kernel_name="maximum_cpu", grad_fn="ClampMinBackward1",
-    number_grad_fn={"min": "ClampMinBackward0"},
+    number_grad_fn={"min": "ClampMinBackward0"}, layout="tensors",
     check=lambda input, min: _check_one_bound(input, min, "min"),
 )  # fmt: skip
 def clamp_min(input: Array, min: Array) -> Array:
@@ -126,7 +126,7 @@ clamp_min.vjp(
 
 @pointwise(
     writes=False, supports="bif", kernel_name="minimum_cpu", grad_fn="ClampMaxBackward1",
-    number_grad_fn={"max": "ClampMaxBackward0"},
+    number_grad_fn={"max": "ClampMaxBackward0"}, layout="tensors",
     check=lambda input, max: _check_one_bound(input, max, "max"),
 )  # fmt: skip
 def clamp_max(input: Array, max: Array) -> Array:

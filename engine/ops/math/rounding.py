@@ -231,7 +231,7 @@ def nextafter(input: Tensor, other: Tensor) -> Any:
     return next_number, (input, other, ops.result_type(input, other))
 
 
-@pointwise(public=False, shown_as="nan_to_num", grad_fn="NanToNumBackward0")
+@pointwise(public=False, shown_as="nan_to_num", grad_fn="NanToNumBackward0", layout="input")
 def replace_nan(input: Array, nan: float, posinf: float, neginf: float) -> Array:
     """``input`` with these in place of NaN and the infinities."""
     return np.nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf)

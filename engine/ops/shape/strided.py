@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import ops
+from engine import ops, strides
 from engine.errors import OpError
 from engine.op import Array, Size, overloaded, primitive
 from engine.tensor import Tensor
@@ -28,10 +28,7 @@ def strided(flat: Array, size: tuple[int, ...], stride: tuple[int, ...], offset:
             f"{flat.itemsize} requiring a storage size of {(last + 1) * flat.itemsize} are out of bounds for storage "
             f"of size {flat.nbytes}"
         )
-    if 0 in size:
-        return np.empty(size, flat.dtype)
-    steps = tuple(step * flat.itemsize for step in stride)
-    return np.lib.stride_tricks.as_strided(flat[offset:], size, steps)
+    return strides.placed(flat, size, stride, offset)
 
 
 @primitive(
@@ -111,7 +108,7 @@ write_strided.vjp(
 )
 
 
-@primitive
+@primitive(layout="input")
 def as_strided_scatter(input: Array, src: Array, size: Size, stride: Size, storage_offset: int | None = None) -> Array:
     """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset.
 

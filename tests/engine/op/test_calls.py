@@ -15,7 +15,7 @@ from engine import modes, registry
 from engine.autograd.tape import Node
 from engine.errors import ArgumentTypeError, BudgetError, EngineError, OpError
 from engine.op import Array
-from engine.op.calls import Op
+from engine.op.callables import Op
 from engine.op.primitive import Primitive
 from engine.op.rules import write_pull_back
 from engine.tensor import WEAK, Parameter, Tensor, weak
