@@ -470,7 +470,11 @@ class _Call:
             edges = f"tuple([edge for edge in {edges} if edge is not None])"
         lines.append(f"node = make_node(op, static, {edges}, saved, {specs}, {counts})")
         if self.op.overloads:
-            lines += ["if overload is not None:", "    node.op, node.edges = overload, overload.edges(node.edges)"]
+            where = " and state.in_rule" if self.op.naming.rule_grad_fn else ""
+            lines += [
+                f"if overload is not None{where}:",
+                "    node.op, node.edges = overload, overload.edges(node.edges)",
+            ]
         return lines
 
     def _kept(self, target: str, entries: list[tuple[str, str, str | None]]) -> list[str]:
