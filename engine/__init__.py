@@ -13,6 +13,7 @@ from engine import plan as plan
 from engine import registry as registry
 from engine import storage as storage
 from engine import tensor as tensors  # noqa: F401 - torch.tensor is a function, so the module goes by the plural
+from engine.autograd import sweep as sweep
 from engine.autograd import tape as tape
 from engine.named_results import NamedResult as NamedResult
 from engine.named_results import named_result as named_result

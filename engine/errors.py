@@ -5,6 +5,7 @@
         LinAlgError                a factorisation that does not exist (singular, not positive definite)
       ArgumentTypeError            also TypeError: an argument of the wrong kind, number or name
         UnexpectedArgumentError    an argument by a name that the op does not know
+      NotATensorError              also AssertionError: something else than a tensor
       ArgumentValueError           also ValueError: an argument of the right kind with an impossible value
       MissingKeyError              also KeyError: a dict without an entry that is needed
       DivisionError                also ZeroDivisionError: a number that nothing can be divided by
@@ -45,6 +46,12 @@ class ArgumentTypeError(EngineError, TypeError):
     """An argument of the wrong kind, too many or too few of them, or an unknown name."""
 
     exception = "TypeError"
+
+
+class NotATensorError(EngineError, AssertionError):
+    """Something else than a tensor where PyTorch asserts one."""
+
+    exception = "AssertionError"
 
 
 class UnexpectedArgumentError(ArgumentTypeError):

@@ -16,6 +16,14 @@ from engine.storage import Storage, make_storage
 
 _new = object.__new__
 
+# What makes a tensor not plain: the bits of ``Tensor.bits``.
+WEAK = (
+    1  # a Python number given as an operand: its dtype yields to that of tensors of the same category; it stands alone
+)
+CONJ = 2  # the values are the conjugates of what is in memory
+NEG = 4  # the values are the opposites of what is in memory
+LAZY = CONJ | NEG
+
 MULTIPLE = (
     " This view is the output of a function that returns multiple views. Such functions do not allow the output views "
     "to be modified inplace. You should replace the inplace operation by an out-of-place one."
@@ -103,27 +111,18 @@ class Geometry(NamedTuple):
 class Tensor:
     """A multi-dimensional array that can take part in a graph.
 
-    ``array`` is the view of ``storage`` that holds the values. A tensor made by a recorded op has a ``node`` and is its
-    output number ``output_nr``; a leaf that requires grad has an accumulator node once it was used. ``base`` is the
-    tensor whose storage a view looks into; ``seen_version`` the version of that storage when ``node`` was right.
-    ``weak`` marks a Python number given as an operand: its dtype yields to that of tensors of the same category.
+    ``array`` is the view of ``storage`` that holds the values, or what ``values`` makes them of, as ``bits`` say.
+    A tensor made by a recorded op has a ``node`` and is its output number ``output_nr``; a leaf that requires grad has
+    an accumulator node once it was used. ``base`` is the tensor whose storage a view looks into; ``seen_version`` the
+    version of that storage when ``node`` was right. ``steps`` are the view ops (a name and static arguments each) that
+    lead here from the base, where sizes and strides alone do not: on the way there are other numbers than those of the
+    base.
+    Of a plain tensor ``bits`` are zero, so that calls have one thing to ask.
     """
 
     __slots__ = (
-        "__weakref__",
-        "_accumulator",
-        "_grad",
-        "_requires_grad",
-        "array",
-        "base",
-        "inference",
-        "node",
-        "output_nr",
-        "retains_grad",
-        "seen_version",
-        "storage",
-        "view_note",
-        "weak",
+        "__weakref__", "_accumulator", "_grad", "_requires_grad", "array", "base", "bits", "inference", "node",
+        "output_nr", "retains_grad", "seen_version", "steps", "storage", "view_note",
     )  # fmt: skip
     array: np.ndarray[Any, Any]
     storage: Storage
@@ -132,8 +131,9 @@ class Tensor:
     _grad: Tensor | None
     base: Tensor | None
     seen_version: int
+    steps: tuple[tuple[Any, ...], ...] | None
     retains_grad: bool
-    weak: bool
+    bits: int
     inference: bool
     view_note: str | None  # why writing through this view is refused while recording
     _requires_grad: bool
@@ -179,6 +179,11 @@ class Tensor:
         return self.array.ndim
 
     @property
+    def is_weak(self) -> bool:
+        """Whether it stands for a Python number."""
+        return self.bits == WEAK
+
+    @property
     def spec(self) -> TensorSpec:
         """Shape and dtype."""
         array = self.array
@@ -202,8 +207,8 @@ class Tensor:
     def grad_fn(self) -> Any:
         """The node that made this tensor, or ``None``.
 
-        A view of a tensor that was written to in place since gets its history back here: it is what ``as_strided``
-        would read from its base now.
+        A view of a tensor that was written to in place since gets its history back here: it is what the same view of
+        its base would show now, mostly by ``as_strided``.
         """
         if self.base is not None and self.seen_version != self.storage.version:
             self._regenerate(self.base)
@@ -218,27 +223,34 @@ class Tensor:
             return "Invalid"
         return None if node is None else str(node.name())
 
+    def steps_from_base(self) -> tuple[tuple[Any, ...], ...]:
+        """The view ops that lead from the base to this view; none if there is no base."""
+        if self.steps is not None or self.base is None:
+            return self.steps or ()
+        return (("as_strided", *self.geometry),)
+
     def _regenerate(self, base: Tensor) -> None:
         modes.touch(self)
         if base.requires_grad or self.node is not None:
             if self.view_note is not None:
                 raise OpError(self.refusal("its base or another view of its base has been"))
-            self.node, self.output_nr = self._as_strided_node(base), 0
+            self.node, self.output_nr = self._node_from_base(base), 0
         self.seen_version = self.storage.version
 
-    def _as_strided_node(self, base: Tensor) -> Any:
-        """The node that reading this view from its base would record; without an edge where the base needs none."""
-        source = base if self.dtype.is_complex == base.dtype.is_complex else self._reinterpreted(base)
-        if source is not base and source.geometry == self.geometry:
-            return source.node
-        if not source.requires_grad:
-            source = source.detach()
-            source._requires_grad = True
-        with modes.enable_grad():
-            node = registry.op("as_strided")(source, *self.geometry).node
+    def _node_from_base(self, base: Tensor) -> Any:
+        """The node that reading this view from its base would record; the way ends where the base needs none."""
+        source = base
         if not base.requires_grad:
-            node.edges = (None,)
-        return node
+            source = base.detach()
+            source._requires_grad = True
+        first = None
+        with modes.enable_grad():
+            for name, *arguments in self.steps_from_base():
+                source = registry.op(name)(source, *arguments)
+                first = first or source.node
+        if first is not None and not base.requires_grad:
+            first.edges = (None,)
+        return source.node
 
     def refusal(self, what: str) -> str:
         """Why a write that concerns this view is refused; ``what`` is being modified."""
@@ -249,15 +261,6 @@ class Tensor:
         if self.view_note is INFERENCE_MODE:
             return f"{where} inference mode and {what} modified inplace in normal mode.{self.view_note}"
         return f"{where} no_grad mode and {what} modified inplace with grad mode enabled.{self.view_note}"
-
-    def _reinterpreted(self, base: Tensor) -> Tensor:
-        """``base`` as a tensor of numbers like those that this view shows: parts of complex ones, or pairs of reals."""
-        with modes.enable_grad():
-            if base.dtype.is_complex:
-                return registry.op("view_as_real")(base)  # type: ignore[no-any-return]
-            count = base.storage.array.size // 2
-            pairs = registry.op("as_strided")(base, (count, 2), (2, 1), 0)
-            return registry.op("view_as_complex")(pairs)  # type: ignore[no-any-return]
 
     @property
     def requires_grad(self) -> bool:
@@ -308,13 +311,15 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same values outside the graph; storage and version counter are shared."""
         result = Tensor(self.array, self.storage)
-        result.inference = self.inference
+        result.inference, result.bits = self.inference, self.bits & LAZY
         return result
 
     @property
     def data(self) -> Tensor:
         """The same values outside the graph; writes through it are not counted."""
-        return Tensor(self.array, self.storage.alias())
+        result = Tensor(self.array, self.storage.alias())
+        result.bits = self.bits & LAZY
+        return result
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -327,6 +332,7 @@ class Tensor:
             self._accumulator = None  # it adds up gradients like the old values; the next graph gets another
         version = self.storage.version
         self.array, self.storage, self.inference = value.array, value.storage.alias(), value.inference
+        self.bits = value.bits & LAZY
         self.storage.version = version  # the counter is the tensor's, not the values'
 
     @property
@@ -390,19 +396,36 @@ class Parameter(Tensor):
     def __new__(cls, data: Tensor, requires_grad: bool = True) -> Parameter:
         parameter = make_tensor(data.array, data.storage, kind=cls)
         parameter._check_can_require(requires_grad)
-        parameter._requires_grad = requires_grad
+        parameter._requires_grad, parameter.bits = requires_grad, data.bits & LAZY
         return parameter  # type: ignore[return-value]
 
 
 def read(tensor: Tensor) -> np.ndarray[Any, Any]:
-    """The elements, for code outside of kernels that looks at them: a plan cannot follow it there.
+    """The values, for code outside of kernels that looks at them: a plan cannot follow it there.
 
     Everything else asks ``array`` for shape, dtype and layout only.
     """
     recorder = modes.current().recorder
     if recorder is not None:
         recorder.read(tensor.array)
-    return tensor.array
+    return values(tensor)
+
+
+def values(tensor: Tensor) -> np.ndarray[Any, Any]:
+    """The values as an array: the tensor's own, or one that a plan computes, too."""
+    array = tensor.array
+    return resolved(array, tensor.bits, array.dtype) if tensor.bits & LAZY else array
+
+
+def resolved(array: np.ndarray[Any, Any], bits: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """The values that a tensor with these ``bits`` has over ``array``, or what to keep so that it has these values."""
+    recorder = modes.current().recorder
+    for bit, ufunc in ((CONJ, np.conjugate), (NEG, np.negative)):
+        if bits & bit:
+            source, array = array, np.asarray(ufunc(array, dtype=dtype))
+            if recorder is not None:
+                recorder.applied(ufunc, source, array)
+    return array
 
 
 def copied(array: np.ndarray[Any, Any], order: Any = "K") -> np.ndarray[Any, Any]:
@@ -439,9 +462,9 @@ def make_tensor(
     tensor.storage = make_storage(array) if storage is None else storage
     tensor.node = node
     tensor.output_nr = output_nr
-    tensor._grad = tensor.base = tensor.view_note = tensor._accumulator = None
-    tensor.retains_grad = tensor.weak = tensor.inference = tensor._requires_grad = False
-    tensor.seen_version = 0
+    tensor._grad = tensor.base = tensor.steps = tensor.view_note = tensor._accumulator = None
+    tensor.retains_grad = tensor.inference = tensor._requires_grad = False
+    tensor.seen_version = tensor.bits = 0
     return tensor
 
 
@@ -455,7 +478,7 @@ def weak(value: Any) -> Tensor:
     except OverflowError:
         raise OpError("value cannot be converted to type int64_t without overflow") from None
     tensor = make_tensor(array)
-    tensor.weak = True
+    tensor.bits = WEAK
     return tensor
 
 

@@ -27,7 +27,7 @@ ENGINE = (
     ("tensor",),
     ("op.signature", "autograd.tape"),
     ("op.alternatives",),
-    ("autograd.inplace", "op.binding", "op.dispatch", "op.rules"),
+    ("autograd.inplace", "autograd.sweep", "op.binding", "op.dispatch", "op.rules"),
     ("op.calls",),
     ("op.primitive",),
     ("op.declare", "plan.recorder"),

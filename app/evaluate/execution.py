@@ -21,7 +21,8 @@ from app.program.tree import GraphError, Program, is_name
 from app.program.values import encode_value, is_encodable, lookup
 from app.wire.arrays import Encoding, decode_tensor, encode_tensor
 from app.wire.messages import Root, RunRequest
-from engine import Tensor, errors, modes, tape
+from engine import Tensor, errors, modes
+from engine import sweep as tape_sweep
 
 Namespace = dict[str, Any]
 
@@ -159,7 +160,7 @@ def sweep(
     tensors = [tensor_named(root.tensor, namespace, ("backward", i, "tensor")) for i, root in enumerate(roots)]
     gradients = [_gradient(root, limits, ("backward", i, "gradient")) for i, root in enumerate(roots)]
     try:
-        tape.backward(tensors, gradients, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
+        tape_sweep.backward(tensors, gradients, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
     except MemoryError:
         raise
     except errors.EngineError as error:

@@ -227,9 +227,11 @@ class Writer:
             tensor.seen_version,
             tensor.retains_grad,
             tensor.inference,
-            tensor.weak,
+            tensor.is_weak,
             next(place for place, note in enumerate(NOTES) if note is tensor.view_note),
             isinstance(tensor, tensors.Parameter),
+            steps=self.value(tensor.steps),
+            bits=tensor.bits,
         )
         accumulator = tensor.accumulator()
         if accumulator is not None:
@@ -273,7 +275,9 @@ class Writer:
     def _kept(self, kept: Saved) -> SavedRecord:
         storage = self.number(kept.storage)
         layout, edge = self._layout(kept.array, kept.storage), self._edge(kept.edge)
-        record = SavedRecord(storage, layout, kept.version, edge, kept.output_nr, kept.weak)
+        record = SavedRecord(
+            storage, layout, kept.version, edge, kept.output_nr, kept.bits == tensors.WEAK, bits=kept.bits
+        )
         self._late.append(lambda: setattr(record, "origin", self._number_if_reached(kept.origin())))
         return record
 
@@ -360,6 +364,8 @@ class Reader:
                 self._fill_node(self._object(node.number), node)
         for tensor in record.tensors:
             self._fill_tensor(self._object(tensor.number), tensor)
+            if record.schema < 2:
+                _add_steps(self._object(tensor.number))
         for shared in record.shared:
             kind = self._shared[shared.kind]
             kind.fill(self._object(shared.number), [self.value(part) for part in shared.parts])
@@ -442,9 +448,10 @@ class Reader:
         tensor._requires_grad = one.requires_grad
         tensor.node, tensor.output_nr = self._optional(Node, one.node), one.output_nr
         tensor._grad, tensor.base = self._optional(Tensor, one.grad), self._optional(Tensor, one.base)
-        for name in ("seen_version", "retains_grad", "inference", "weak"):
+        for name in ("seen_version", "retains_grad", "inference"):
             setattr(tensor, name, getattr(one, name))
-        tensor.view_note = NOTES[one.note]
+        tensor.bits = _bits(one)
+        tensor.view_note, tensor.steps = NOTES[one.note], self.value(one.steps)
         tensor._accumulator = None
         if one.accumulator is not None:
             tensor.keep_accumulator(self._of(Accumulate, one.accumulator))
@@ -484,7 +491,7 @@ class Reader:
     def _saved(self, one: SavedRecord) -> Saved:
         storage = self._of(Storage, one.storage)
         tensor = Tensor(self._shown(one.layout, storage), storage)
-        tensor.weak = one.weak
+        tensor.bits = _bits(one)
         saved = tape.save(tensor, self._edge(one.edge), one.output_nr)
         saved.version = one.version
         if one.origin is not None and self._find(one.origin) is not None:
@@ -525,6 +532,23 @@ class Reader:
 def _specs(one: NodeRecord) -> tuple[Any, ...]:
     """Shape and array dtype of each output."""
     return tuple((tuple(shape), dtypes.by_name(name).numpy) for shape, name in one.specs)
+
+
+def _bits(one: TensorRecord | SavedRecord) -> int:
+    return tensors.WEAK if one.weak else one.bits
+
+
+def _add_steps(view: Tensor) -> None:
+    """Add what schema 1 left to be concluded from the dtypes of a view and its base."""
+    base = view.base
+    if base is None or base.dtype.is_complex == view.dtype.is_complex:
+        return
+    if base.dtype.is_complex:
+        numbers: tuple[tuple[Any, ...], ...] = (("view_as_real",),)
+    else:
+        pairs = ("as_strided", (base.storage.array.size // 2, 2), (2, 1), 0)
+        numbers = (pairs, ("view_as_complex",))
+    view.steps = (*numbers, ("as_strided", *view.geometry))
 
 
 # -- what values keep alive -----------------------------------------------------------------------------------------

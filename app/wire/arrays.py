@@ -82,7 +82,10 @@ def kind_of(value: object) -> str:
 
 # -- in -----------------------------------------------------------------------------------------------------------
 def decode_tensor(raw: object, limits: Limits, place: Place = ()) -> Tensor:
-    """Return the leaf that ``raw`` spells. Raises ``ArrayError``, or ``OverLimit`` before any array is made."""
+    """Return the leaf that ``raw`` spells. Raises ``ArrayError``, or ``OverLimit`` before any array is made.
+
+    Whole numbers without a dtype are int64, or float32 where the leaf requires grad.
+    """
     fields = raw if isinstance(raw, dict) else {"data": raw}
     _check_fields(fields, place)
     requires_grad = fields.get("requires_grad") or False
@@ -92,6 +95,8 @@ def decode_tensor(raw: object, limits: Limits, place: Place = ()) -> Tensor:
     if requires_grad and dtype is not None and not dtype.is_differentiable:
         raise _integer_leaf(place)
     array = _array(fields, dtype, limits, place)
+    if requires_grad and dtype is None and dtypes.of(array) is dtypes.int64:
+        array = array.astype(dtypes.float32.numpy)  # many languages write 1.0 as 1
     if requires_grad and not dtypes.of(array).is_differentiable:
         raise _integer_leaf(place)
     return tensors.from_array(array, requires_grad)
@@ -366,7 +371,7 @@ def encode_tensor(tensor: Tensor, encoding: Encoding = "json", *, qualified: boo
     if node is not None and not qualified:
         node = node.rpartition("::")[2]
     return {
-        "data": encode_array(tensor.array, encoding),
+        "data": encode_array(tensors.values(tensor), encoding),
         "dtype": tensor.dtype.name,
         "shape": list(tensor.array.shape),
         "requires_grad": tensor.requires_grad,

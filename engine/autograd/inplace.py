@@ -15,7 +15,21 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.autograd.tape import FREED, Edge, Node, Saved, edge_of, make_node, save
 from engine.errors import OpError
-from engine.tensor import INFERENCE_MODE, MULTIPLE, NO_GRAD, Geometry, Tensor, copied, is_dense, make_tensor, spec_of
+from engine.tensor import (
+    CONJ,
+    INFERENCE_MODE,
+    LAZY,
+    MULTIPLE,
+    NEG,
+    NO_GRAD,
+    Geometry,
+    Tensor,
+    copied,
+    is_dense,
+    make_tensor,
+    resolved,
+    spec_of,
+)  # fmt: skip
 
 LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
 LEAF_VIEW = "a view of a leaf Variable that requires grad is being used in an in-place operation."
@@ -37,15 +51,28 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool) -> T
     """A tensor over ``array``, which looks into the storage of ``source``."""
     storage = source.storage
     if array.base is not storage.array and not np.may_share_memory(array, storage.array) and array.size:
-        return make_tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
+        view = make_tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
+        view.bits = source.bits & LAZY
+        return view
     view = make_tensor(array, storage)
     view.inference = source.inference
+    if source.bits:
+        view.bits = source.bits & LAZY
     if source.inference or (array.dtype is not source.array.dtype and not _both_differentiable(source, view)):
         return view  # of the same memory, but not of the tensor: a write through it is nobody's history
     view.base = source if source.base is None else source.base
     view.seen_version = storage.version
     view.view_note = _view_note(source, one_of_many)
+    if source.steps is not None:
+        view.steps = (*source.steps, ("as_strided", *view.geometry))
     return view
+
+
+def reinterpret(view: Tensor, source: Tensor, op: Any) -> None:
+    """Let ``view`` show other numbers than ``source``, and note the step, for no strides describe it."""
+    view.bits ^= op.nature.flips
+    if view.base is not None:
+        view.steps = (*source.steps_from_base(), (op.name,))
 
 
 def _both_differentiable(source: Tensor, view: Tensor) -> bool:
@@ -136,6 +163,8 @@ def _check_overlap(target: Tensor, other: Tensor, overlap: str) -> None:
 
 def assign(target: Tensor, array: np.ndarray[Any, Any]) -> None:
     """Write ``array`` into ``target`` (broadcast, cast) and count the write."""
+    if target.bits:
+        array = resolved(array, target.bits, target.array.dtype)
     recorder = modes.current().recorder
     if recorder is not None:
         recorder.wrote(target.array, array)
@@ -163,6 +192,8 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
     modes.touch(target)
     modes.touch(target.storage)
     target.array = array
+    if target.steps is not None:
+        target.steps = (*target.steps, ("as_strided", *target.geometry))
     target.storage.version += 1
     if node is not None:
         rebase(target, node)
@@ -170,7 +201,9 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
 
 def snapshot(target: Tensor, edge: Edge | None) -> Saved:
     """What was in the target before the write, for rules that ask for it, with its history."""
-    return save(make_tensor(copied(target.array, "C")), edge)
+    before = make_tensor(copied(target.array, "C"))
+    before.bits = target.bits
+    return save(before, edge)
 
 
 def overwrite(target: Tensor, value: Tensor) -> Tensor:
@@ -203,9 +236,10 @@ def _rebase_base(base: Tensor, view: Tensor, node: Node) -> None:
     edge = edge_of(base)
     # One record of what the write saved, freed with the outer node; never empty, for an empty one cannot be freed.
     saved = node.saved = node.saved or {COPY_SLICES.name: None}
+    bits = {"bits": (view.bits, base.bits)} if view.bits or base.bits else {}
     slices = make_node(
         COPY_SLICES,
-        {"inner": node, "view": view.geometry, "base": base.geometry},
+        {"inner": node, "view": view.geometry, "base": base.geometry, **bits},
         (edge, *node.edges[1:]),
         saved,
         (spec_of(base.array),),
@@ -220,7 +254,7 @@ class CopySlices:
     """The op of a write through a view: the inner node's rules on the region written, the rest passed through.
 
     Static arguments: ``inner``, the node of the write as if the view had owned its storage, and the ``Geometry`` of
-    view and base.
+    view and base; their ``bits``, if there are any.
     """
 
     name = "copy_slices"
@@ -246,12 +280,14 @@ class _Region:
     """Where a write through a view took place, in a C-contiguous tensor of the shape of the base.
 
     A real view of a complex base (or the other way round) shows the parts of its numbers: both are then taken as real.
+    What is a conjugate or an opposite is taken as what lies in memory.
     """
 
     def __init__(self, node: Node, inner: Node) -> None:
         self.base_is_complex = node.outputs[0].dtype.is_complex
         self.view_is_complex = inner.outputs[0].dtype.is_complex
         view, base = node.static["view"], node.static["base"]
+        self.view_bits, self.base_bits = node.static.get("bits", (0, 0))
         if self.base_is_complex and not self.view_is_complex:
             base = _in_parts(base)
         if self.view_is_complex and not self.base_is_complex:
@@ -263,27 +299,36 @@ class _Region:
 
     def spread(self, g: Tensor) -> Tensor:
         """A cotangent of the base as the view sees it."""
+        g = _flipped(g, self.base_bits)
         split = self.base_is_complex and not self.view_is_complex
-        return registry.op("view_as_real")(g) if split else g
+        return registry.op("view_as_real")(_contiguous(g)) if split else g
 
     def gather(self, g: Tensor) -> Tensor:
         """The inverse of ``spread``."""
         split = self.base_is_complex and not self.view_is_complex
-        return registry.op("view_as_complex")(g) if split else g
+        return _flipped(registry.op("view_as_complex")(g) if split else g, self.base_bits)
 
     def cut(self, g: Tensor) -> Tensor:
         """The cotangent of the view."""
         region = registry.op("as_strided")(g, *self.place)
         joined = self.view_is_complex and not self.base_is_complex
-        return registry.op("view_as_complex")(region) if joined else region  # type: ignore[no-any-return]
+        return _flipped(registry.op("view_as_complex")(region) if joined else region, self.view_bits)
 
     def patch(self, g: Tensor, replacement: Tensor | None, region: Tensor) -> Tensor:
         """``g`` with the region replaced by what the write let through."""
         if replacement is None:
             replacement = registry.op("zeros_of")(region)
+        replacement = _flipped(replacement, self.view_bits)
         if self.view_is_complex and not self.base_is_complex:
-            replacement = registry.op("view_as_real")(replacement)
+            replacement = registry.op("view_as_real")(registry.call("resolve_conj", replacement))
         return registry.op("write_strided")(g, replacement, *self.place)  # type: ignore[no-any-return]
+
+
+def _flipped(g: Tensor, bits: int) -> Tensor:
+    """``g`` as the cotangent of a conjugate or an opposite, if ``bits`` say so."""
+    if bits & CONJ:
+        g = registry.call("conj", g)
+    return registry.op("neg")(g) if bits & NEG else g
 
 
 def _in_parts(place: Geometry) -> Geometry:
@@ -292,7 +337,7 @@ def _in_parts(place: Geometry) -> Geometry:
 
 
 def _contiguous(g: Any) -> Tensor:
-    whole = g.storage.array is g.array and g.array.flags.c_contiguous
+    whole = g.storage.array is g.array and g.array.flags.c_contiguous and not g.bits
     return g if whole else registry.op("clone_contiguous")(g)  # type: ignore[no-any-return]
 
 

@@ -27,7 +27,7 @@ from engine.op.binding import MISSING, Form, as_method
 from engine.op.rules import about
 from engine.op.signature import Param
 from engine.op.text import Text, indented, tuple_of
-from engine.tensor import Tensor, make_tensor
+from engine.tensor import WEAK, Tensor, make_tensor
 
 # What kernels raise for operands that they cannot take.
 FAILURES = (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgError, ZeroDivisionError)
@@ -41,9 +41,9 @@ _TEXT = Text({
     "check_target": inplace.check_target,
     "check_writable": inplace.check_writable, "current": modes.current, "edge_of": edge_of, "EngineError": EngineError,
     "FAILURES": FAILURES, "make_node": make_node, "make_tensor": make_tensor, "MISSING": MISSING, "ndarray": np.ndarray,
-    "peek": modes.peek, "rebase": inplace.rebase, "reshape": inplace.reshape, "save": save,
-    "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor, "view_of": inplace.view_of,
-    "weak": dispatch.as_operand,
+    "peek": modes.peek, "rebase": inplace.rebase, "reinterpret": inplace.reinterpret, "reshape": inplace.reshape,
+    "save": save, "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor,
+    "view_of": inplace.view_of, "weak": dispatch.as_operand,
 })  # fmt: skip
 
 
@@ -325,20 +325,24 @@ class _Call:
                 conditions.append(f"not are_uniform({t}, plain)")
                 continue
             dtype = f"{a}.dtype not in plain" if param is anchor else f"{a}.dtype is not a{anchor.index}.dtype"  # type: ignore[union-attr]
-            condition = f"{a} is None or " * (param.name in self.loose) + f"{dtype} or {t}.weak"
+            condition = f"{a} is None or " * (param.name in self.loose) + f"{dtype} or {t}.bits"
             conditions.append(f"({t} is not None and ({condition}))" if param.name in self.optional else condition)
         return " or ".join(conditions)
 
     def _is_not_native(self) -> str:
         conditions = []
         for param in self.op.tensors:
-            a = f"a{param.index}"
+            a, t = f"a{param.index}", f"t{param.index}"
             if param.is_list:
-                conditions.append(f"any([array.dtype not in NATIVE for array in {a}])")
+                conditions.append(f"any([{self._is_not_taken('tensor.array', 'tensor')} for tensor in {t}])")
             else:
                 there = f"{a} is not None and " * (param.name in self.optional)
-                conditions.append(f"({there}{a}.dtype not in NATIVE)")
+                conditions.append(f"{there}({self._is_not_taken(a, t)})")
         return " or ".join(conditions)
+
+    def _is_not_taken(self, a: str, t: str) -> str:
+        """Whether kernels do not take the array of a tensor as it is."""
+        return f"{a}.dtype not in NATIVE or {t}.bits > {WEAK}"
 
     def _kind(self, param: Param) -> str:
         a, t = f"a{param.index}", f"t{param.index}"
@@ -346,7 +350,7 @@ class _Call:
             return f"kinds_of({t})"
         if param.name in self.optional:
             return f"kind_of({t})"
-        plain = f"({a}.dtype if {a}.ndim and not {t}.weak else kind_of({t}))"
+        plain = f"({a}.dtype if {a}.ndim and not {t}.bits else kind_of({t}))"
         return f"(type({t}) if {a} is None else {plain})" if param.name in self.loose else plain
 
     def _cast(self, param: Param) -> list[str]:
@@ -356,17 +360,18 @@ class _Call:
         cast = f"{a} = array_of({t}, compute)"
         if param.name in self.optional:
             return [f"if {t} is not None:", f"    {cast}"]
+        condition = f"if {a}.dtype is not compute or {t}.bits > {WEAK}:"
         if param.name not in self.loose:
-            return [f"if {a}.dtype is not compute:", f"    {cast}"]
+            return [condition, f"    {cast}"]
         number = f"{a} = asarray({t}, compute) if type({t}) is float else array_of({t}, compute)"
-        return [f"if {a} is None:", f"    {number}", f"elif {a}.dtype is not compute:", f"    {cast}"]
+        return [f"if {a} is None:", f"    {number}", f"el{condition}", f"    {cast}"]
 
     def _widened(self, param: Param) -> list[str]:
-        a = f"a{param.index}"
+        a, t = f"a{param.index}", f"t{param.index}"
         if param.is_list:
-            return [f"{a} = [widened(array) for array in {a}]"]
+            return [f"{a} = [widened(tensor) for tensor in {t}]"]
         there = f"{a} is not None and " * (param.name in self.optional)
-        return [f"if {there}{a}.dtype not in NATIVE:", f"    {a} = widened({a})"]
+        return [f"if {there}({self._is_not_taken(a, t)}):", f"    {a} = widened({t})"]
 
     def _passed(self) -> str:
         """What the kernel is given."""
@@ -392,7 +397,8 @@ class _Call:
 
     def _output(self) -> list[str]:
         if self.op.nature.view:
-            return ["out = view_of(t0, array, False)"]
+            reinterpreted = ["reinterpret(out, t0, op)"] if self.op.nature.reinterprets else []
+            return ["out = view_of(t0, array, False)", *reinterpreted]
         same = "".join(f" or array is a{param.index}" for param in self.single)
         return [
             f"if array.base is not None{same}:", f"    array = owned(array, {self.sources})",

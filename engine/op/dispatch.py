@@ -18,7 +18,7 @@ from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, TooLargeError
 from engine.op.signature import Param
 from engine.shapes import check_broadcast
-from engine.tensor import Tensor, copied, weak
+from engine.tensor import WEAK, Tensor, copied, values, weak
 
 EXACT = 2**53  # integers up to this are floats, too
 LARGEST = 2**63 - 1  # of int64
@@ -74,9 +74,10 @@ def kind_of(operand: Any) -> Kind:
     if not isinstance(operand, Tensor):
         return type(operand)
     array = operand.array
-    if array.ndim and not operand.weak:
+    is_weak = operand.bits == WEAK
+    if array.ndim and not is_weak:
         return array.dtype
-    return array.dtype, dtypes.rank_of(array.ndim, operand.weak)
+    return array.dtype, dtypes.rank_of(array.ndim, is_weak)
 
 
 def kinds_of(operands: Iterable[Tensor]) -> Kind:
@@ -116,13 +117,13 @@ def tensors_of(param: Param, value: Any, name: str) -> list[Tensor]:
 def are_uniform(tensors: Sequence[Tensor], plain: Container[np.dtype[Any]]) -> bool:
     """Whether all have one dtype, and that is among ``plain``."""
     kinds = {tensor.array.dtype for tensor in tensors}
-    return len(kinds) == 1 and kinds <= plain and not any(tensor.weak for tensor in tensors)  # type: ignore[operator]
+    return len(kinds) == 1 and kinds <= plain and not any(tensor.bits for tensor in tensors)  # type: ignore[operator]
 
 
 def array_of(operand: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """The elements of a tensor, or a Python number, as ``dtype``."""
     if isinstance(operand, Tensor):
-        array = operand.array
+        array = values(operand)
         return array if array.dtype is dtype else array.astype(dtype)
     if type(operand) is int and (dtype.kind in "iu" or not -EXACT <= operand <= EXACT):
         return integer(operand).astype(dtype)  # an int64 first, as in PyTorch
@@ -143,8 +144,9 @@ def as_operand(value: Any) -> Tensor:
     return weak(integer(value).astype(np.int64).item() if type(value) is int else value)
 
 
-def widened(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """``array`` in the dtype that kernels compute in: 16-bit floats as float32."""
+def widened(operand: Tensor) -> np.ndarray[Any, Any]:
+    """The values of a tensor in the dtype that kernels compute in: 16-bit floats as float32."""
+    array = values(operand)
     return array if array.dtype in NATIVE else array.astype(dtypes.of(array).opmath.numpy)
 
 

@@ -34,17 +34,20 @@ class Overloaded(Composite):
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """The in-place variant of the op chosen. A target that would have to be cast first cannot hold the result."""
         try:
-            return self._written(args, *self._choose_inplace(*args, **kwargs))
+            return self._written(args, kwargs, *self._choose_inplace(*args, **kwargs))
         except TypeError as error:
             if self.listed is None:
                 raise
             raise self.listed.in_place().refusal(args, kwargs) from error
 
-    def _written(self, args: tuple[Any, ...], op: Any, chosen: tuple[Any, ...]) -> Tensor:
-        if chosen[0] is not args[0]:
+    def _written(self, args: tuple[Any, ...], kwargs: dict[str, Any], op: Any, chosen: tuple[Any, ...]) -> Tensor:
+        target = args[0] if args else kwargs["input"]
+        if not isinstance(target, Tensor):
+            raise self.signature.params[0].reject(f"{self.signature.name}_", "Tensor", target)
+        if chosen[0] is not target:
             raise OpError(
                 f"result type {chosen[0].dtype.scalar_type} can't be cast to the desired output type "
-                f"{args[0].dtype.scalar_type}"
+                f"{target.dtype.scalar_type}"
             )
         return op.inplace(*chosen)  # type: ignore[no-any-return]
 

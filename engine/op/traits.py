@@ -20,6 +20,11 @@ class Nature:
     """Linear in all differentiable inputs together: the jvp is the op itself. Views are."""
     view: bool = False
     """The result looks into the storage of the first input."""
+    reinterprets: bool = False
+    """A view that shows other numbers than those of its input, so that no sizes and strides describe it; it has no
+    static arguments."""
+    flips: int = 0
+    """The bits of the first input that a view has not, and the other way round."""
     reads_storage: bool = False
     """The kernel is given the whole buffer of its first input, flat and in memory order."""
     steps: bool = False

@@ -19,7 +19,7 @@ from engine import modes
 from engine.errors import ArgumentValueError
 from engine.op.rules import AskedByName
 from engine.op.signature import Array
-from engine.tensor import Tensor
+from engine.tensor import Tensor, values
 
 CLOCK = object()  # stands for the clock of a replay among the arguments of a step
 
@@ -198,6 +198,15 @@ class Recorder:
         order = "C" if copy.flags.c_contiguous else "K"
         self._note(copy_of, (self.value_of(source), order), copy)
 
+    def applied(self, ufunc: np.ufunc, source: Array, result: Array) -> None:
+        """Record that a ufunc was applied beside a kernel."""
+        value = self.value_of(source)
+        self._note(ufunc, (value,), result)
+        step = self.steps[-1]
+        step.elementwise = value.is_contiguous
+        if source.dtype != result.dtype:
+            step.named = {"dtype": result.dtype}
+
     def wrote(self, target: Array, source: Array) -> None:
         """Record that all of ``target`` is about to be overwritten by ``source``, broadcast and cast."""
         value = self._find(target)
@@ -273,16 +282,16 @@ class Recorder:
         """Return the value of the kernel's argument ``array``: the tensor's own, or made from it by the call path."""
         if not isinstance(tensor, Tensor):
             return Value.known(array)
-        if array is tensor.array:
+        if array is tensor.array or self._find(array) is not None:
             return self.value_of(array)
-        if tensor.weak:
+        if tensor.is_weak:
             return Value.known(np.array(array))
         if op.nature.reads_storage:
             source = self.value_of(tensor.storage.array)
             self._note(buffer_of, (source, array.dtype), array)
             self.value_of(array).root = source.root
         else:
-            self._note(cast_to, (self.value_of(tensor.array), array.dtype), array)
+            self._note(cast_to, (self.value_of(values(tensor)), array.dtype), array)
         return self.value_of(array)
 
     def _check_static(self, argument: Any) -> None:

@@ -93,11 +93,16 @@ def _is_decomposable(step: Step) -> bool:
 
 
 def _identity(step: Step) -> Value | None:
-    """Return the operand that a step gives back as it is: it copies what nobody writes to, or multiplies by one."""
+    """Return the operand that a step gives back as it is.
+
+    It copies what nobody writes to, multiplies by one, or calls the same memory something else.
+    """
     if step.call in COPIES:
         source = step.args[0]
     elif step.call is np.multiply and not step.named:
         source = _other_factor(*step.args)
+    elif step.op is not None and step.op.nature.reinterprets:
+        source = step.args[0]
     else:
         return None
     return source if isinstance(source, Value) and _looks_like(source, step.results[0]) else None

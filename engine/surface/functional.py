@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import modes, ops, registry
-from engine.autograd import tape
+from engine.autograd import sweep
 from engine.errors import ArgumentTypeError, OpError
 from engine.op.signature import type_name
 from engine.tensor import Tensor
@@ -99,7 +99,7 @@ def _gradients(
     if not pairs:
         return (None,) * len(inputs)
     roots, cotangents = [o for o, _ in pairs], [v for _, v in pairs]
-    return tape.grad(roots, inputs, cotangents, create_graph=create_graph, retain_graph=True, allow_unused=True)
+    return sweep.grad(roots, inputs, cotangents, create_graph=create_graph, retain_graph=True, allow_unused=True)
 
 
 def _filled(

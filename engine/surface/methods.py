@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, modes, registry
-from engine.autograd import inplace, tape
+from engine.autograd import inplace, sweep
 from engine.dtypes import DType
 from engine.errors import (
     ArgumentTypeError,
@@ -28,7 +28,7 @@ from engine.op.primitive import InPlace, Primitive
 from engine.op.signature import wrap_dim
 from engine.printing import format_tensor
 from engine.shapes import broadcast_pair
-from engine.tensor import Parameter, Size, Tensor, read
+from engine.tensor import CONJ, NEG, Parameter, Size, Tensor, read
 
 BINARY = {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder",
@@ -203,6 +203,11 @@ def numpy(self: Tensor) -> np.ndarray[Any, Any]:
     """The array itself: memory is shared."""
     if self.requires_grad:
         raise OpError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    for bit, name, resolve in ((CONJ, "conjugate", "resolve_conj"), (NEG, "negative", "resolve_neg")):
+        if self.bits & bit:
+            raise OpError(
+                f"Can't call numpy() on Tensor that has {name} bit set. Use tensor.{resolve}().numpy() instead."
+            )
     return read(self)
 
 
@@ -272,7 +277,7 @@ def backward(
     """Add the gradient of this tensor, weighted by ``gradient``, to the ``grad`` of the leaves it came from."""
     if gradient is not None and not isinstance(gradient, Tensor):
         gradient = tuple(_iterated(gradient))
-    tape.backward(self, gradient, retain_graph, create_graph, inputs)
+    sweep.backward(self, gradient, retain_graph, create_graph, inputs)
 
 
 def _iterated(gradient: Any) -> Iterator[Any]:
@@ -324,7 +329,7 @@ PLAIN_METHODS: dict[str, Callable[..., Any]] = {
     "element_size": lambda self: self.array.itemsize, "storage_offset": lambda self: self.geometry.offset,
     "is_floating_point": lambda self: self.dtype.is_floating_point, "is_complex": lambda self: self.dtype.is_complex,
     "is_inference": lambda self: self.inference, "_is_view": lambda self: self.base is not None,
-    "detach": lambda self: self.detach(), "detach_": inplace.detach_, "retain_grad": tape.retain_grad,
+    "detach": lambda self: self.detach(), "detach_": inplace.detach_, "retain_grad": sweep.retain_grad,
     "requires_grad_": lambda self, requires_grad=True: self.requires_grad_(requires_grad),
     "__len__": __len__, "cpu": lambda self: self,
 }  # fmt: skip

@@ -17,6 +17,7 @@ from engine.errors import ArgumentTypeError, ArgumentValueError, EngineError, Un
 from engine.op.declare import Composite
 from engine.op.primitive import InPlace
 from engine.op.signature import Signature
+from engine.tensor import Tensor
 
 ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
 
@@ -49,6 +50,8 @@ def _refuse(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
         args, kwargs, function = (*function.args, *args), {**function.keywords, **kwargs}, function.func
     signature = signature_of(function, name.rpartition(".")[2])
     signature.refuse(tuple(args), {key: value for key, value in kwargs.items() if key != "self"})
+    if isinstance(function, InPlace) and args and not isinstance(args[0], Tensor):
+        raise signature.params[0].reject(signature.name, "Tensor", args[0])  # out of place it may be a number
     if "self" in kwargs:
         raise UnexpectedArgumentError(signature.name, "self")
 

@@ -301,6 +301,11 @@ def _tensordot_dims(a: Tensor, b: Tensor, dims: Any) -> tuple[list[int], list[in
             "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] containing two lists, "
             f"but got dims={dims}"
         )
+    for name, position, side in (("dims_self", 3, dims[0]), ("dims_other", 4, dims[1])):
+        if not isinstance(side, int | list | tuple):
+            raise ArgumentTypeError(
+                f"tensordot(): argument '{name}' (position {position}) must be tuple of ints, not {type_name(side)}"
+            )
     over_a, over_b = ([d] if isinstance(d, int) else list(d) for d in dims)
     if len(over_a) != len(over_b):
         raise OpError("both dimension lists should have same length")
@@ -395,6 +400,7 @@ def multi_dot(tensors: Tensors) -> Tensor:
     if len(tensors) < 2:
         raise OpError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
     first, last = tensors[0], tensors[-1]
+    _check_chain([t.array.ndim for t in tensors])
     chain = list(tensors)
     chain[0] = ops.unsqueeze(first, 0) if first.array.ndim == 1 else first
     chain[-1] = ops.unsqueeze(last, -1) if last.array.ndim == 1 else last
@@ -402,6 +408,15 @@ def multi_dot(tensors: Tensors) -> Tensor:
     rows = () if first.array.ndim == 1 else product.array.shape[:1]
     columns = () if last.array.ndim == 1 else product.array.shape[1:]
     return ops.view(product, rows + columns)
+
+
+def _check_chain(ranks: list[int]) -> None:
+    for name, rank in (("first", ranks[0]), ("last", ranks[-1])):
+        if rank not in (1, 2):
+            raise OpError(f"multi_dot(): the {name} tensor must be 1D or 2D but got {rank}D")
+    for position, rank in enumerate(ranks[1:-1], 1):
+        if rank != 2:
+            raise OpError(f"multi_dot(): tensor {position} must be 2D but got {rank}D")
 
 
 def _chain_splits(shapes: list[tuple[int, ...]]) -> tuple[dict[tuple[int, int], int], int, int]:

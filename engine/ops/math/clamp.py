@@ -24,22 +24,22 @@ def _check_bounds(input: Tensor, min: Tensor | None, max: Tensor | None) -> None
     if any(tensor.dtype.is_complex for tensor in (input, *bounds)):
         raise UnsupportedError(_refused_complex(input, bounds, min is None))
     for bound in bounds:
-        if bound.weak and bound.dtype.category == input.dtype.category == INTEGER:
+        if bound.is_weak and bound.dtype.category == input.dtype.category == INTEGER:
             check_fits(bound.item(), input.dtype)
     if all(tensor.dtype.category == BOOL for tensor in (input, *bounds)):
         _refuse_bools(bounds, "min" if max is None else "max" if min is None else "")
 
 
 def _refused_complex(input: Tensor, bounds: list[Tensor], is_upper: bool) -> str:
-    if not is_upper or bounds[0].weak:
+    if not is_upper or bounds[0].is_weak:
         return COMPLEX_CLAMP
     return f"\"minimum_cpu\" not implemented for '{common_dtype(input, *bounds).scalar_type}'"
 
 
 def _refuse_bools(bounds: list[Tensor], name: str) -> None:
     """PyTorch clamps bools by one tensor only."""
-    if bounds[0].weak or len(bounds) == 2:
-        kernel = f"clamp_{name}_scalar_cpu" if name else "clamp_scalar_cpu" if bounds[0].weak else "clamp_cpu"
+    if bounds[0].is_weak or len(bounds) == 2:
+        kernel = f"clamp_{name}_scalar_cpu" if name else "clamp_scalar_cpu" if bounds[0].is_weak else "clamp_cpu"
         raise UnsupportedError(f"\"{kernel}\" not implemented for 'Bool'")
 
 
@@ -148,7 +148,7 @@ clamp_max.vjp(
 
 
 def _check_one_bound(input: Tensor, bound: Tensor, name: str) -> None:
-    if bound.weak:
+    if bound.is_weak:
         _check_bounds(input, bound, None) if name == "min" else _check_bounds(input, None, bound)
 
 

@@ -93,7 +93,7 @@ def _pow_tensor_input(g: Any, input: Any, exponent: Any) -> Any:
 def _pow_exponent(g: Any, input: Any, exponent: Any, out: Any) -> Any:
     """``out * log(input)``, with 0 where the base is 0 and the exponent is not negative, as the limit is."""
     at_zero = ops.logical_and(input == 0, ops.ge(ops.real(exponent), 0))
-    base = input.to(out.dtype) if out.is_complex() else input
+    base = input.to(out.dtype) if out.is_complex() or input.is_weak else input
     return g * ops.choose(at_zero, 0, (out * ops.log(base)).conj())
 
 
@@ -130,7 +130,7 @@ def _check_has_tensor(name: str, *operands: Any) -> None:
 
 def common_dtype(*tensors: Tensor) -> DType:
     """The dtype that an elementwise op on ``tensors`` computes in."""
-    operands = tuple((t.dtype, dtypes.rank_of(t.array.ndim, t.weak)) for t in tensors)
+    operands = tuple((t.dtype, dtypes.rank_of(t.array.ndim, t.is_weak)) for t in tensors)
     return dtypes.result_type(operands, modes.current().default_dtype)
 
 

@@ -28,8 +28,9 @@ def _check_multi_margin(input: Tensor, target: Tensor, weight: Tensor | None) ->
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch "
             f"size). Expected target size [{count}], but got {list(own)}. Input has shape {list(shape)}."
         )
-    if weight is not None and weight.array.size != shape[-1]:
-        raise OpError(f"inconsistent weight size, expected {shape[-1]} but got {list(weight.array.shape)}")
+    classes = shape[-1] if shape else 1
+    if weight is not None and weight.array.size != classes:
+        raise OpError(f"inconsistent weight size, expected {classes} but got {list(weight.array.shape)}")
 
 
 def _listed(input: Tensor) -> Tensor:

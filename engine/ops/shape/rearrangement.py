@@ -27,7 +27,7 @@ from engine.op import (
 )
 from engine.ops.index.gathering import add_at
 from engine.ops.shape.views import infer_size, unviewed
-from engine.tensor import Tensor
+from engine.tensor import CONJ, LAZY, Tensor
 
 
 # -- other shapes -------------------------------------------------------------------------------------------------
@@ -347,7 +347,13 @@ constant_pad_nd.vjp(input=lambda g, pad: ops.constant_pad_nd(g, tuple(-amount fo
 
 
 # -- the same bytes -----------------------------------------------------------------------------------------------
-@primitive(public=False, view=True, nondifferentiable=("input",))
+def _check_resolved(input: Tensor, dtype: DType) -> None:
+    if input.bits & LAZY and input.dtype is not dtype:
+        kind = "conjugate view tensors" if input.bits & CONJ else "tensors with negative bit set"
+        raise OpError(f"torch.Tensor.view is not supported for {kind} when converting to a different dtype.")
+
+
+@primitive(public=False, view=True, nondifferentiable=("input",), check=_check_resolved)
 def view_dtype(input: Array, dtype: DType) -> Array:
     """The same bytes read as elements of another dtype; the last dimension grows or shrinks where sizes differ."""
     source, target = dtypes.of(input), dtype

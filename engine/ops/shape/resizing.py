@@ -9,7 +9,7 @@ import numpy as np
 from engine import modes
 from engine.errors import OpError
 from engine.op import Array, Extents, composite, primitive
-from engine.ops.shape.views import as_strided
+from engine.ops.shape.strided import as_strided
 from engine.tensor import Tensor
 
 

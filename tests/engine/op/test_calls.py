@@ -18,7 +18,7 @@ from engine.op import Array
 from engine.op.calls import Op
 from engine.op.primitive import Primitive
 from engine.op.rules import write_pull_back
-from engine.tensor import Parameter, Tensor, weak
+from engine.tensor import WEAK, Parameter, Tensor, weak
 
 torch: Any = engine
 OPS = [op for op in {*dict(registry.functions()).values(), *registry._ops.values()} if isinstance(op, Op)]
@@ -55,7 +55,7 @@ def saved(node: Node) -> list[Any]:
     def one(kept: Any) -> Any:
         if kept is None or isinstance(kept, list):
             return [one(part) for part in kept or ()]
-        return kept.array.tobytes(), kept.array.dtype, kept.weak, kept.edge is None, kept.output_nr
+        return kept.array.tobytes(), kept.array.dtype, kept.bits, kept.edge is None, kept.output_nr
 
     return [(name, one(kept)) for name, kept in (node.saved or {}).items()]
 
@@ -142,7 +142,7 @@ def test_a_number_is_saved_for_its_rule() -> None:
     x = torch.ones(2, requires_grad=True)
     node = (x * 3).grad_fn
     assert node.fetch("other").item() == 3
-    assert (node.saved["other"].weak, node.saved["other"].array.dtype) == (True, np.int64)
+    assert (node.saved["other"].bits, node.saved["other"].array.dtype) == (WEAK, np.int64)
 
 
 def test_inference_tensors_are_refused_where_they_would_be_saved() -> None:

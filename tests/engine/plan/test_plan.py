@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 import engine
 from engine import modes
-from engine.autograd import tape
+from engine.autograd import sweep
 from engine.errors import ArgumentValueError, BudgetError, EngineError, OpError
 from engine.op.primitive import Primitive
 from engine.plan import Eager, Plan, fusion, planned
 from engine.plan.recorder import Recorder
-from engine.tensor import Tensor, from_array
+from engine.tensor import Tensor, from_array, values
 from tests.engine.checks import differentiable, flat_tensors
 from tests.engine.ops.test_ops import function_of, make, name_of
 from tests.engine.samples import Sample, all_samples
@@ -44,10 +44,10 @@ def arrays_of(function: Callable[..., Any], call: Sample, second_order: bool) ->
             break
         weights = [from_array(weights_like(tensor.array)) for tensor in tracked]
         again = second_order and not order
-        gradients = tape.grad(tracked, leaves, weights, create_graph=again, allow_unused=True)
+        gradients = sweep.grad(tracked, leaves, weights, create_graph=again, allow_unused=True)
         level = [gradient for gradient in gradients if gradient is not None]
         found += level
-    return [tensor.array for tensor in found]
+    return [values(tensor) for tensor in found]
 
 
 def weights_like(array: Array) -> Array:
@@ -152,6 +152,7 @@ MACHINERY = {
     "dispatch",
     "inplace",
     "primitive",
+    "sweep",
     "recorder",
     "storage",
     "tape",
@@ -197,7 +198,7 @@ def with_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
 
     def both(*leaves: Tensor) -> Any:
         out = function(*leaves)
-        return out, *tape.grad(out, leaves, torch.ones_like(out.detach()))
+        return out, *sweep.grad(out, leaves, torch.ones_like(out.detach()))
 
     return both
 
@@ -252,6 +253,52 @@ def test_what_depends_on_no_value_is_planned(function: Callable[..., Any]) -> No
     plan = plan_of(function, THREE)
     assert isinstance(plan, Plan)
     assert_identical(plan(THREE + 1), [function(from_array(THREE + 1)).array])
+
+
+LAZY: dict[str, Callable[..., Any]] = {
+    "an output": lambda x: x.conj(),
+    "an operand": lambda x: x.conj() * x + x.conj().imag,
+    "an operand that is cast": lambda x: x.conj() * torch.tensor([1.0], dtype=torch.complex64) + x.imag.conj().half(),
+    "an operand that is not promoted": lambda x: x.conj().cumsum(0),
+    "operands in a list": lambda x: torch.cat([x.conj(), x, x[None].mH[:, 0]]),
+    "a view": lambda x: torch.stack([x, x]).mH[1:].conj().imag,
+    "a copy of strided elements": lambda x: torch.as_strided_copy(x.conj(), (2,), (2,)),
+    "a source of a write": lambda x: torch.zeros(3, dtype=torch.complex128).copy_(x.conj()),
+    "saved": lambda x: x.conj() * (x.conj().exp() / x.conj().sum()),
+}
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_what_is_lazy_is_computed_in_a_replay(name: str) -> None:
+    def function(x: Tensor) -> Any:
+        out = LAZY[name](x)
+        (gradient,) = torch.autograd.grad(out, x, torch.ones_like(out))
+        return out, gradient
+
+    one, other = np.array([1 + 2j, 3 - 1j, -2j]), np.array([0.5 - 1j, 2 + 0.25j, -1 - 3j])
+    x = from_array(one.copy(), True)
+    with Recorder([x.array]) as recorder:
+        arrays = [values(tensor) for tensor in function(x)]
+    plan = planned(recorder, arrays)
+    assert isinstance(plan, Plan), plan
+    assert_identical(plan(other), [values(tensor) for tensor in function(from_array(other.copy(), True))])
+
+
+def test_a_write_through_a_lazy_conjugate_has_no_plan() -> None:
+    """It is one to memory that is seen otherwise, too."""
+    assert isinstance(plan_of(lambda x: (x * 2).conj().add_(x), np.array([1 + 2j, 3 - 1j])), Eager)
+
+
+def test_conjugates_run_in_the_blocks_of_their_neighbours() -> None:
+    def function(x: Tensor) -> Any:
+        return (x * x).conj() * x + 1
+
+    rng = np.random.default_rng(4)
+    one, other = (rng.standard_normal(50_000) + 1j * rng.standard_normal(50_000) for _ in range(2))
+    plan = plan_of(function, one)
+    assert isinstance(plan, Plan)
+    assert len(plan.steps) == 1
+    assert_identical(plan(other), [function(from_array(other)).array])
 
 
 def test_gradients_add_up_in_place() -> None:
@@ -523,7 +570,7 @@ def test_random_expressions(program: list[tuple[str, int, int]], shape: tuple[in
             first, second = found[left % len(found)], found[right % len(found)]
             found.append(getattr(torch, name)(first) if name in UNARY else getattr(torch, name)(first, second))
         out = found[-1] * x + found[len(found) // 2] * y
-        return out, *tape.grad(out.mean(), (x, y))
+        return out, *sweep.grad(out.mean(), (x, y))
 
     rng = np.random.default_rng(6)
     plan = plan_of(function, rng.standard_normal(shape).astype(dtype), rng.standard_normal(shape[-1:]).astype(dtype))
