@@ -23,7 +23,7 @@ from engine.autograd.tape import SavedNumber, edge_of, make_node, save
 from engine.errors import EngineError
 from engine.op import dispatch
 from engine.op.alternatives import Overloads
-from engine.op.binding import MISSING, Form, as_method
+from engine.op.binding import MISSING, Form, as_method, refusing
 from engine.op.rules import about
 from engine.op.signature import Param
 from engine.op.text import Text, indented, tuple_of
@@ -98,18 +98,6 @@ class Method(Op):
     def method(self) -> Op:
         """The op itself."""
         return self
-
-
-def refusing(overloads: Overloads | None, form: Form, body: list[str], objects: dict[str, Any]) -> list[str]:
-    """The lines, with refusals that list the overloads, if there are several."""
-    if overloads is None:
-        return body
-    objects["overloads"] = overloads
-    given = tuple_of([*[form.variable[param.name] for param in form.listed], "*rest"])
-    return [
-        f"given = {given}", "try:", *indented(body), "except TypeError as error:",
-        "    raise overloads.refusal([one for one in given if one is not MISSING], named) from error",
-    ]  # fmt: skip
 
 
 # -- composites ---------------------------------------------------------------------------------------------------
