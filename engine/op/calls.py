@@ -111,8 +111,6 @@ def write_composite(
     form = Form(signature)
     body = form.lines()
     in_place = signature.name.endswith("_") and not signature.name.endswith("__")
-    if form.params and in_place and op.checks_history:
-        body += [f"check_target({tuple_of(form.variable.values())})"]
     for param in form.params:
         if param.kind == "Tensor" and not param.variadic:
             t = form.variable[param.name]
@@ -123,6 +121,8 @@ def write_composite(
             s, converted = form.variable[param.name], f"p{param.index}.static(NAME, {form.variable[param.name]}, -1)"
             unless = "" if param.default is MISSING else f"if {s} is not d{param.index}: "
             body.append(f"{unless}{s} = {converted}")
+    if form.params and in_place and op.checks_history:  # before values are looked at, but not their types
+        body.append(f"check_target({tuple_of(form.variable.values())})")
     passed = [form.variable[param.name] for param in form.listed]
     if form.rest is not None:
         passed.append(f"{'*' if form.rest.kind != 'Extents' else ''}{form.variable[form.rest.name]}")
