@@ -134,7 +134,7 @@ class State:
     kernels run on, while a plan is made.
     """
 
-    __slots__ = ("budget", "grad_enabled", "inference", "journal", "origin", "recorder", "shared")
+    __slots__ = ("budget", "grad_enabled", "in_rule", "inference", "journal", "origin", "recorder", "shared")
 
     def __init__(
         self, *, default_dtype: DType = dtypes.float32, print_options: PrintOptions = _PRINTING,
@@ -142,6 +142,7 @@ class State:
         journal: Journal | None = None,
     ) -> None:  # fmt: skip
         self.grad_enabled, self.inference = True, False
+        self.in_rule = False  # whether a rule runs that is recorded: what PyTorch has in C++
         self.budget, self.journal = budget, journal
         self.recorder: Any = None
         self.origin = self  # the state that ``use`` made current; the others of this context were made from it
@@ -155,6 +156,7 @@ class State:
         state = _new(State)
         state.grad_enabled, state.inference, state.recorder = grad_enabled, inference, recorder
         state.budget, state.journal = self.budget, self.journal
+        state.in_rule = self.in_rule
         state.origin, state.shared = origin, self.shared
         return state
 

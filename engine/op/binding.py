@@ -98,3 +98,15 @@ class Form:
         gathered = "tuple(rest[0]) if len(rest) == 1 and isinstance(rest[0], (tuple, list)) else rest"
         unless = "" if self.rest.default is MISSING else f" if rest else d{self.rest.index}"
         return [f"{s} = ({gathered}){unless}"]
+
+
+def refusing(overloads: Overloads | None, form: Form, body: list[str], objects: dict[str, Any]) -> list[str]:
+    """The lines, with refusals that list the overloads, if there are several."""
+    if overloads is None:
+        return body
+    objects["overloads"] = overloads
+    given = tuple_of([*[form.variable[param.name] for param in form.listed], "*rest"])
+    return [
+        f"given = {given}", "try:", *indented(body), "except TypeError as error:",
+        "    raise overloads.refusal([one for one in given if one is not MISSING], named) from error",
+    ]  # fmt: skip

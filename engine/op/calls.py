@@ -23,7 +23,7 @@ from engine.autograd.tape import SavedNumber, edge_of, make_node, save
 from engine.errors import EngineError
 from engine.op import dispatch
 from engine.op.alternatives import Overloads
-from engine.op.binding import MISSING, Form
+from engine.op.binding import MISSING, Form, refusing
 from engine.op.rules import about
 from engine.op.signature import Param
 from engine.op.text import Text, indented, tuple_of
@@ -47,18 +47,6 @@ _TEXT = Text({
 })  # fmt: skip
 
 
-def refusing(overloads: Overloads | None, form: Form, body: list[str], objects: dict[str, Any]) -> list[str]:
-    """The lines, with refusals that list the overloads, if there are several."""
-    if overloads is None:
-        return body
-    objects["overloads"] = overloads
-    given = tuple_of([*[form.variable[param.name] for param in form.listed], "*rest"])
-    return [
-        f"given = {given}", "try:", *indented(body), "except TypeError as error:",
-        "    raise overloads.refusal([one for one in given if one is not MISSING], named) from error",
-    ]  # fmt: skip
-
-
 # -- composites ---------------------------------------------------------------------------------------------------
 def write_composite(
     op: Any, signature: Any, call: str = "return function({})", converts: bool = True
@@ -70,8 +58,6 @@ def write_composite(
     form = Form(signature)
     body = form.lines()
     in_place = signature.name.endswith("_") and not signature.name.endswith("__")
-    if form.params and in_place and op.checks_history:
-        body += [f"check_target({tuple_of(form.variable.values())})"]
     for param in form.params:
         if param.kind == "Tensor" and not param.variadic:
             t = form.variable[param.name]
@@ -82,6 +68,8 @@ def write_composite(
             s, converted = form.variable[param.name], f"p{param.index}.static(NAME, {form.variable[param.name]}, -1)"
             unless = "" if param.default is MISSING else f"if {s} is not d{param.index}: "
             body.append(f"{unless}{s} = {converted}")
+    if form.params and in_place and op.checks_history:  # before values are looked at, but not their types
+        body.append(f"check_target({tuple_of(form.variable.values())})")
     passed = [form.variable[param.name] for param in form.listed]
     if form.rest is not None:
         passed.append(f"{'*' if form.rest.kind != 'Extents' else ''}{form.variable[form.rest.name]}")
@@ -446,7 +434,11 @@ class _Call:
             edges = f"tuple([edge for edge in {edges} if edge is not None])"
         lines.append(f"node = make_node(op, static, {edges}, saved, {specs}, {counts})")
         if self.op.overloads:
-            lines += ["if overload is not None:", "    node.op, node.edges = overload, overload.edges(node.edges)"]
+            where = " and state.in_rule" if self.op.naming.rule_grad_fn else ""
+            lines += [
+                f"if overload is not None{where}:",
+                "    node.op, node.edges = overload, overload.edges(node.edges)",
+            ]
         return lines
 
     def _kept(self, target: str, entries: list[tuple[str, str, str | None]]) -> list[str]:

@@ -48,11 +48,12 @@ class Decision(NamedTuple):
 class NumberOverload:
     """What nodes call their op where operands are Python numbers: another name, and no edges for these numbers.
 
-    ``kept`` are the places, among the differentiable inputs, of those that have an edge.
+    ``kept`` are the places, among the differentiable inputs, of those that have an edge; ``in_rules`` says that the
+    overload counts only there.
     """
 
-    def __init__(self, op: Any, grad_fn: str, numbers: Sequence[str]) -> None:
-        self.op = op
+    def __init__(self, op: Any, grad_fn: str, numbers: Sequence[str], in_rules: bool) -> None:
+        self.op, self.in_rules = op, in_rules
         self.name = f"{op.name}:{','.join(numbers)}"
         self.grad_fn = self.inplace_grad_fn = grad_fn
         self.kept = [place for place, param in enumerate(op.differentiable) if param.name not in numbers]

@@ -93,12 +93,15 @@ class Primitive(callables.Op):
         self.decisions: dict[tuple[Any, ...], Decision] = {}
 
     def _number_overloads(self) -> dict[str, NumberOverload]:
-        """By the inputs that are numbers then."""
-        numbers: dict[str, list[str]] = {}
-        for name, grad_fn in self.naming.number_grad_fn.items():
-            numbers.setdefault(grad_fn, []).append(name)
-        made = [(names, NumberOverload(self, grad_fn, names)) for grad_fn, names in numbers.items()]
-        return {name: overload for names, overload in made for name in names}
+        """By the inputs that are numbers then: all of one name together, unless these are all inputs there are."""
+        names = self.naming.rule_grad_fn or self.naming.number_grad_fn
+        made: dict[str, NumberOverload] = {}
+        for name, grad_fn in names.items():
+            together = [other for other in names if names[other] == grad_fn]
+            numbers = together if len(together) < len(self.differentiable) else [name]
+            same = made.get(numbers[0])
+            made[name] = same or NumberOverload(self, grad_fn, numbers, bool(self.naming.rule_grad_fn))
+        return made
 
     # -- declaration ----------------------------------------------------------------------------------------------
     def vjp(self, **rules: Callable[..., Any]) -> None:
@@ -154,7 +157,8 @@ class Primitive(callables.Op):
         """What is recorded where a number is among the operands; of several overloads the last."""
         overload = None
         for param, kind in zip(self.promoted, kinds, strict=True):
-            if kind in NUMBERS or (isinstance(kind, tuple) and kind[1] == _NUMBER):
+            is_wrapped = not self.naming.rule_grad_fn and isinstance(kind, tuple) and kind[1] == _NUMBER
+            if kind in NUMBERS or is_wrapped:
                 overload = self.overloads.get(param.name, overload)
         return overload
 

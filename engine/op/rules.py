@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from engine import dtypes
+from engine import dtypes, modes
 from engine.autograd.tape import FREED, Node
 from engine.errors import OpError
 from engine.op.signature import Param
@@ -67,6 +67,12 @@ def write_pull_back(op: Any) -> Callable[..., Any]:
     lines += _unpacked(op)
     objects: dict[str, Any] = {f"rule{i}": rule.function for i, rule in enumerate(op.rules)}
     lines += _joint(op) if op.rules and op.rules[0].is_joint else _listed(op) if op.has_lists else _single(op)
+    if op.rules:
+        lines = [
+            "state = peek() or current()", "if state.grad_enabled and not state.in_rule:", "    state.in_rule = True",
+            "    try:", "        return pull_back(node, cotangents, needs)", "    finally:",
+            "        state.in_rule = False", *lines,
+        ]  # fmt: skip
     return _TEXT.function("pull_back(node, cotangents, needs)", lines, objects)
 
 
@@ -161,4 +167,7 @@ class AskedByName:
         return self.function(*[named[name] for name in self.names])
 
 
-_TEXT = Text({"FREED": FREED, "OpError": OpError, "all_cotangents": all_cotangents, "first_cotangent": first_cotangent})
+_TEXT = Text({
+    "FREED": FREED, "OpError": OpError, "all_cotangents": all_cotangents, "current": modes.current,
+    "first_cotangent": first_cotangent, "peek": modes.peek,
+})  # fmt: skip

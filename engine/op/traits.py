@@ -103,6 +103,8 @@ class Naming:
     """The node's name of the in-place variant, if it has another."""
     number_grad_fn: dict[str, str] = field(default_factory=dict)
     """The node's name where the input of this name is a Python number: it has no edge then."""
+    rule_grad_fn: dict[str, str] = field(default_factory=dict)
+    """The same, in rules only: what C++ takes for numbers are tensors in Python."""
     shown_as: str | None = None
     """The name in error messages, where it is not the op's."""
 

@@ -235,7 +235,7 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 def index_copied(input: Array, dim: Dim, index: Index, source: Array) -> Array:
     """``input`` with the slices of ``source`` at the positions ``index`` along ``dim``."""
     result = input.copy(order="K")
-    result[slices_at(input, dim, index)] = source
+    result[slices_at(input, dim, index)] = source if input.ndim else source.reshape(())
     return result
 
 

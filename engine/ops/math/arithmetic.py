@@ -145,7 +145,7 @@ clone_contiguous.vjp(input=lambda g: g)
 
 
 # -- sums ---------------------------------------------------------------------------------------------------------
-@pointwise(numbers=("input", "other"))
+@pointwise(rule_grad_fn={"input": "AddBackward1", "other": "AddBackward1"}, numbers=("input", "other"))
 def add(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
     """``input + alpha * other``."""
     return np.add(input, other if _is_one(alpha) else _scaled(other, alpha))
@@ -183,7 +183,9 @@ def _check_minus(input: Tensor, other: Tensor) -> None:
         raise OpError(TWO_BOOLS if is_bool and other_is_bool else A_BOOL)
 
 
-@pointwise(numbers=("input", "other"), check=_check_minus, aliases=("subtract",))
+@pointwise(
+    rule_grad_fn={"other": "SubBackward1"}, numbers=("input", "other"), check=_check_minus, aliases=("subtract",)
+)
 def sub(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
     """``input - alpha * other``."""
     return np.subtract(input, other if _is_one(alpha) else _scaled(other, alpha))
@@ -227,7 +229,9 @@ def positive(input: Tensor) -> Tensor:
 
 
 # -- products -----------------------------------------------------------------------------------------------------
-@pointwise(numbers=("input", "other"), aliases=("multiply",))
+@pointwise(
+    rule_grad_fn={"input": "MulBackward1", "other": "MulBackward1"}, numbers=("input", "other"), aliases=("multiply",)
+)
 def mul(input: Array, other: Array) -> Array:
     """Elementwise product."""
     return np.multiply(input, other)

@@ -14,7 +14,7 @@ from engine.tensor import Tensor
 
 # -- quotients ----------------------------------------------------------------------------------------------------
 @float_valued(
-    public=False, grad_fn="DivBackward0", numbers=("input", "other"),
+    public=False, grad_fn="DivBackward0", rule_grad_fn={"other": "DivBackward1"}, numbers=("input", "other"),
     supports="bifc", shown_as="div", kernel_name="div_cpu",
 )  # fmt: skip
 def true_div(input: Array, other: Array) -> Array:

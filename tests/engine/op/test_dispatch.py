@@ -47,7 +47,9 @@ def test_a_number_among_the_operands_may_be_another_overload() -> None:
     assert overload is not None
     assert (overload.grad_fn, overload.edges(("first", "second"))) == ("EqBackward0", ("first",))
     assert decided("eq", SINGLE, SINGLE).overload is None
-    assert decided("mul", SINGLE, 2).overload is None
+    in_rules = decided("mul", SINGLE, 2).overload
+    assert in_rules is not None
+    assert in_rules.in_rules
 
 
 def test_a_dtype_without_a_kernel_is_refused_after_shapes_that_do_not_broadcast() -> None:

@@ -154,3 +154,21 @@ def test_cotangents_have_the_nodes_of_pytorchs_formulas(code: str, expected: str
     if "squeeze" in code:
         node = node.next_functions[0][0].next_functions[0][0]  # behind the views
     assert graph(node) == expected
+
+
+def test_numbers_in_rules_are_those_of_c_and_have_no_edge() -> None:
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    g = torch.ones(2, requires_grad=True)
+    (slope,) = torch.autograd.grad(x**2, x, g, create_graph=True)
+    assert graph(slope.grad_fn) == "MulBackward0(x, MulBackward1(x))"
+    (slope,) = torch.autograd.grad(x * 2, x, g, create_graph=True)
+    assert graph(slope.grad_fn) == "MulBackward0(x, -)"  # the number was an operand of Python's
+    assert graph((x * 2).grad_fn) == "MulBackward0(x, -)"
+
+
+def test_every_number_overload_pulls_back_to_the_operand_that_is_left() -> None:
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    (slope,) = torch.autograd.grad((x**3).sum(), x, create_graph=True)
+    (slope,) = torch.autograd.grad(slope.sum(), x, create_graph=True)
+    assert slope.tolist() == [6, 12]
+    assert torch.autograd.grad(slope.sum(), x)[0].tolist() == [6, 6]

@@ -52,6 +52,10 @@ def names() -> dict[str, Any]:
         ("x.index_copy_(0, i, z)", "IndexError", TWO),
         ("x.byte().index_copy_(0, i, z.double())", "IndexError", TWO),
         ("x.index_copy_(0, one, z)", "RuntimeError", SLICES),
+        ("x.requires_grad_().index_add_(0, i, 1)", "TypeError",
+         "index_add_(): argument 'source' (position 3) must be Tensor, not int"),
+        ("x.requires_grad_().index_put_((i,), 1)", "TypeError",
+         "index_put_(): argument 'values' (position 2) must be Tensor, not int"),
         ("z.roll(1, 0)", "IndexError", "Dimension specified as 0 but tensor has no dimensions"),
         ("z.scatter(0, i, z)", "RuntimeError", SMALLER),
         ("x.index_select(0, torch.tensor([5]))", "IndexError", "index out of range in self"),
@@ -76,7 +80,8 @@ def test_refusals_are_pytorchs(code: str, exception: str, text: str) -> None:
     [
         ("b.square()", [[1, 1], [1, 1]]), ("torch.ones(0, 2, dtype=torch.bool).mv(v)", []),
         ("torch.ones(2).scatter(0, torch.tensor(0), torch.ones(2) * 5)", [5.0, 1.0]),
-        ("torch.ones(3).index_copy_(0, torch.tensor([1]), z)", [1.0, 3.0, 1.0]), ("z.roll(1)", 3.0),
+        ("torch.ones(3).index_copy_(0, torch.tensor([1]), z)", [1.0, 3.0, 1.0]),
+        ("z.index_copy_(0, one, torch.tensor([5.0]))", 5.0), ("z.roll(1)", 3.0),
         ("torch.tensor(float(torch.tensor(3 + 0j)))", 3.0), ("torch.tensor(int(torch.tensor(3 + 0j)))", 3),
     ],
 )  # fmt: skip
