@@ -47,8 +47,11 @@ INFERENCE = (
 )
 
 
-def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool) -> Tensor:
-    """A tensor over ``array``, which looks into the storage of ``source``."""
+def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, reinterprets: bool = False) -> Tensor:
+    """A tensor over ``array``, which looks into the storage of ``source``.
+
+    It is a view of ``source``; of another dtype, only where the op ``reinterprets`` (``engine.op.traits.Nature``).
+    """
     storage = source.storage
     if array.base is not storage.array and not np.may_share_memory(array, storage.array) and array.size:
         view = make_tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
@@ -58,7 +61,7 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool) -> T
     view.inference = source.inference
     if source.bits:
         view.bits = source.bits & LAZY
-    if source.inference or (array.dtype is not source.array.dtype and not _both_differentiable(source, view)):
+    if source.inference or (array.dtype is not source.array.dtype and not reinterprets):
         return view  # of the same memory, but not of the tensor: a write through it is nobody's history
     view.base = source if source.base is None else source.base
     view.seen_version = storage.version
@@ -73,10 +76,6 @@ def reinterpret(view: Tensor, source: Tensor, op: Any) -> None:
     view.bits ^= op.nature.flips
     if view.base is not None:
         view.steps = (*source.steps_from_base(), (op.name,))
-
-
-def _both_differentiable(source: Tensor, view: Tensor) -> bool:
-    return source.dtype.is_differentiable and view.dtype.is_differentiable
 
 
 def _view_note(source: Tensor, one_of_many: bool) -> str | None:
