@@ -17,9 +17,7 @@ from engine.storage import Storage, make_storage
 _new = object.__new__
 
 # What makes a tensor not plain: the bits of ``Tensor.bits``.
-WEAK = (
-    1  # a Python number given as an operand: its dtype yields to that of tensors of the same category; it stands alone
-)
+WEAK = 1  # a Python number given as an operand: its dtype yields to that of tensors of its category; the only bit set
 CONJ = 2  # the values are the conjugates of what is in memory
 NEG = 4  # the values are the opposites of what is in memory
 LAZY = CONJ | NEG
@@ -434,6 +432,14 @@ def copied(array: np.ndarray[Any, Any], order: Any = "K") -> np.ndarray[Any, Any
     recorder = modes.current().recorder
     if recorder is not None:
         recorder.copied(array, copy)
+    return copy
+
+
+def owned_copy(tensor: Tensor) -> Tensor:
+    """The same values in memory of their own, in C order; lazy where ``tensor`` is, unless it has gaps or overlaps."""
+    bits = tensor.bits & LAZY if is_dense(tensor.array) else 0
+    copy = make_tensor(copied(tensor.array if bits else values(tensor), "C"))
+    copy.bits = bits
     return copy
 
 

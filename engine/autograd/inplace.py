@@ -24,9 +24,9 @@ from engine.tensor import (
     NO_GRAD,
     Geometry,
     Tensor,
-    copied,
     is_dense,
     make_tensor,
+    owned_copy,
     resolved,
     spec_of,
 )  # fmt: skip
@@ -200,9 +200,7 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
 
 def snapshot(target: Tensor, edge: Edge | None) -> Saved:
     """What was in the target before the write, for rules that ask for it, with its history."""
-    before = make_tensor(copied(target.array, "C"))
-    before.bits = target.bits
-    return save(before, edge)
+    return save(owned_copy(target), edge)
 
 
 def overwrite(target: Tensor, value: Tensor) -> Tensor:

@@ -17,19 +17,7 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.errors import OpError
 from engine.storage import Storage
-from engine.tensor import (
-    LAZY,
-    Spec,
-    Tensor,
-    TensorSpec,
-    copied,
-    forward_name,
-    is_dense,
-    make_tensor,
-    spec_of,
-    values,
-    weak,
-)  # fmt: skip
+from engine.tensor import Spec, Tensor, TensorSpec, forward_name, make_tensor, owned_copy, spec_of, weak
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -292,10 +280,7 @@ def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
 def _own(cotangent: Tensor) -> Tensor:
     if cotangent.requires_grad:
         return registry.op("copy").inplace(registry.op("zeros_of")(cotangent.detach()), cotangent)  # type: ignore[no-any-return]
-    bits = cotangent.bits & LAZY if is_dense(cotangent.array) else 0  # PyTorch takes what is dense as it is
-    own = make_tensor(copied(cotangent.array if bits else values(cotangent), "C"))
-    own.bits = bits
-    return own
+    return owned_copy(cotangent)
 
 
 # -- edges --------------------------------------------------------------------------------------------------------
