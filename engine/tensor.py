@@ -17,9 +17,7 @@ from engine.storage import Storage
 _new = object.__new__
 
 # What makes a tensor not plain: the bits of ``Tensor.bits``.
-WEAK = (
-    1  # a Python number given as an operand: its dtype yields to that of tensors of the same category; it stands alone
-)
+WEAK = 1  # a Python number given as an operand: its dtype yields to that of tensors of its category; the only bit set
 CONJ = 2  # the values are the conjugates of what is in memory
 NEG = 4  # the values are the opposites of what is in memory
 LAZY = CONJ | NEG
@@ -450,6 +448,14 @@ def relaid(array: np.ndarray[Any, Any], stride: tuple[int, ...]) -> np.ndarray[A
         if recorder is not None:
             recorder.relaid(array, result)
     return result
+
+
+def owned_copy(tensor: Tensor, stride: tuple[int, ...] | None = None) -> Tensor:
+    """The same values in memory of their own, at the given strides or in C order; lazy where a dense ``tensor`` is."""
+    bits = tensor.bits & LAZY if is_dense(tensor.array) else 0
+    copy = make_tensor(copied(tensor.array if bits else values(tensor), stride))
+    copy.bits, copy.odd = bits, stride is not None
+    return copy
 
 
 def is_dense(array: np.ndarray[Any, Any]) -> bool:

@@ -24,9 +24,9 @@ from engine.tensor import (
     NO_GRAD,
     Geometry,
     Tensor,
-    copied,
     is_dense,
     make_tensor,
+    owned_copy,
     resolved,
     spec_of,
 )  # fmt: skip
@@ -47,8 +47,11 @@ INFERENCE = (
 )
 
 
-def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool) -> Tensor:
-    """A tensor over ``array``, which looks into the storage of ``source``."""
+def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, reinterprets: bool = False) -> Tensor:
+    """A tensor over ``array``, which looks into the storage of ``source``.
+
+    It is a view of ``source``; of another dtype, only where the op ``reinterprets`` (``engine.op.traits.Nature``).
+    """
     storage = source.storage
     if array.base is not storage.array and not np.may_share_memory(array, storage.array) and array.size:
         view = make_tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
@@ -59,7 +62,7 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool) -> T
     view.inference = source.inference
     if source.bits:
         view.bits = source.bits & LAZY
-    if source.inference or (array.dtype is not source.array.dtype and not _both_differentiable(source, view)):
+    if source.inference or (array.dtype is not source.array.dtype and not reinterprets):
         return view  # of the same memory, but not of the tensor: a write through it is nobody's history
     view.base = source if source.base is None else source.base
     view.seen_version = storage.version
@@ -74,10 +77,6 @@ def reinterpret(view: Tensor, source: Tensor, op: Any) -> None:
     view.bits ^= op.nature.flips
     if view.base is not None:
         view.steps = (*source.steps_from_base(), (op.name,))
-
-
-def _both_differentiable(source: Tensor, view: Tensor) -> bool:
-    return source.dtype.is_differentiable and view.dtype.is_differentiable
 
 
 def _view_note(source: Tensor, one_of_many: bool) -> str | None:
@@ -202,9 +201,7 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
 
 def snapshot(target: Tensor, edge: Edge | None) -> Saved:
     """What was in the target before the write, for rules that ask for it, with its history."""
-    before = make_tensor(copied(target.array))
-    before.bits = target.bits
-    return save(before, edge)
+    return save(owned_copy(target), edge)
 
 
 def overwrite(target: Tensor, value: Tensor) -> Tensor:

@@ -17,20 +17,7 @@ import numpy as np
 from engine import dtypes, modes, registry, strides
 from engine.errors import OpError
 from engine.storage import Storage
-from engine.tensor import (
-    LAZY,
-    Spec,
-    Tensor,
-    TensorSpec,
-    copied,
-    forward_name,
-    is_dense,
-    is_plain,
-    make_tensor,
-    spec_of,
-    values,
-    weak,
-)  # fmt: skip
+from engine.tensor import Spec, Tensor, TensorSpec, forward_name, is_plain, make_tensor, owned_copy, spec_of, weak
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -304,10 +291,7 @@ def _own(cotangent: Tensor, like: Tensor | None) -> Tensor:
         shape = array.shape
         target = registry.op("filled_strided")(shape, stride or strides.contiguous(shape), 0, cotangent.dtype)
         return registry.op("copy").inplace(target, cotangent)  # type: ignore[no-any-return]
-    bits = cotangent.bits & LAZY if is_dense(array) else 0  # PyTorch takes what is dense as it is
-    own = make_tensor(copied(array if bits else values(cotangent), stride))
-    own.bits, own.odd = bits, stride is not None
-    return own
+    return owned_copy(cotangent, stride)
 
 
 # -- edges --------------------------------------------------------------------------------------------------------

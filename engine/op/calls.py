@@ -338,7 +338,7 @@ class _Call:
     def _output(self) -> list[str]:
         if self.op.nature.view:
             reinterpreted = ["reinterpret(out, t0, op)"] if self.op.nature.reinterprets else []
-            return ["out = view_of(t0, array, False)", *reinterpreted]
+            return [f"out = view_of(t0, array, False, {self.op.nature.reinterprets})", *reinterpreted]
         same = "".join(f" or array is a{param.index}" for param in self.single)
         return [
             f"if array.base is not None{same}:", f"    array = owned(array, {self.sources})", *self._layout(),

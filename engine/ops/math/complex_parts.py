@@ -42,7 +42,7 @@ def conjugated(input: Array) -> Array:
 conjugated.vjp(input=lambda g: ops.conj_physical(g))
 
 
-@primitive(public=False, inplace_grad_fn="ConjPhysicalBackward1", overlap="none")
+@primitive(public=False, inplace_grad_fn="ConjPhysicalBackward1", repeats=True)
 def unchanged(input: Array) -> Array:
     """What conjugating real numbers on the spot gives; it counts as a write all the same."""
     return input

@@ -171,6 +171,7 @@ def test_conjugating_real_numbers_on_the_spot_is_a_write() -> None:
     y = torch.ones(2, requires_grad=True) * 1
     y.conj_physical_()
     assert (y._version, y.grad_fn.name(), y.tolist()) == (1, "ConjPhysicalBackward1", [1.0, 1.0])
+    assert torch.ones(1).expand(3).conj_physical_()._version == 1
 
 
 # -- the graph ----------------------------------------------------------------------------------------------------

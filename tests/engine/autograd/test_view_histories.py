@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 import engine
 from engine import Tensor
 
@@ -39,3 +41,15 @@ def test_views_of_pairs_are_made_again_step_by_step() -> None:
     y.mul_(2)
     assert names(whole, 3) == "ViewAsComplex Mul Mul"
     assert names(part, 4) == "AsStrided ViewAsComplex AsStrided Mul"
+
+
+@pytest.mark.parametrize(
+    ("source", "target"), [("complex64", "float32"), ("float32", "float64"), ("float32", "complex64")]
+)
+def test_the_same_bytes_as_another_dtype_are_no_view(source: str, target: str) -> None:
+    y = torch.ones(4, dtype=getattr(torch, source), requires_grad=True) * 1
+    v = y.view(getattr(torch, target))
+    assert (v._is_view(), v.requires_grad, v[:1]._base is v) == (False, False, True)
+    y.mul_(2)
+    v.zero_()
+    assert (v.grad_fn, v._version, y.grad_fn.name(), y.tolist()) == (None, 2, "MulBackward0", [0] * 4)
