@@ -37,6 +37,10 @@ OVERLAP = (
     "unsupported operation: more than one element of the written-to tensor refers to a single memory location. Please "
     "clone() the tensor before performing the operation."
 )
+EXPANDED = (
+    "Use of {} on expanded tensors is deprecated. Please clone() the tensor before performing this operation. This "
+    "also applies to advanced indexing e.g. {}"
+)
 PARTIAL_OVERLAP = (
     "unsupported operation: some elements of the input tensor and the written-to tensor refer to a single memory "
     "location. Please clone() the tensor before performing the operation."
@@ -91,7 +95,7 @@ def _view_note(source: Tensor, one_of_many: bool) -> str | None:
 
 # -- the target ---------------------------------------------------------------------------------------------------
 def check_writable(
-    target: Tensor, tracked: bool, others: Sequence[Any] = (), overlap: str = "partial", repeats: bool = False
+    target: Tensor, tracked: bool, others: Sequence[Any] = (), overlap: str = "partial", repeats: bool | str = False
 ) -> None:
     """Refuse targets that must not be written to, before anything happens. Raises ``OpError``.
 
@@ -102,8 +106,10 @@ def check_writable(
         _check_history(target)
     if overlap == "same" and all(isinstance(other, Tensor) and _shows_same(target, other) for other in others):
         return
-    if not repeats:
-        _check_internal_overlap(target.array)
+    if repeats is not True and _overlaps_itself(target.array):
+        if not repeats:
+            raise OpError(OVERLAP)
+        modes.warn(EXPANDED.format(repeats, "tensor[indices] = tensor" if "put" in repeats else "tensor[mask] = scalar"))
     if overlap != "none":
         for other in others:
             if isinstance(other, Tensor):
@@ -131,12 +137,11 @@ def _check_inference(target: Tensor) -> None:
         raise OpError(INFERENCE)
 
 
-def _check_internal_overlap(array: np.ndarray[Any, Any]) -> None:
-    if 0 not in array.strides:
-        return
-    for extent, step in zip(array.shape, array.strides, strict=True):
-        if step == 0 and extent > 1 and array.size:
-            raise OpError(OVERLAP)
+def _overlaps_itself(array: np.ndarray[Any, Any]) -> bool:
+    """Whether PyTorch sees that one place of memory is several elements."""
+    if 0 not in array.strides or not array.size:
+        return False
+    return any(step == 0 and extent > 1 for extent, step in zip(array.shape, array.strides, strict=True))
 
 
 def _shows_same(target: Tensor, other: Tensor) -> bool:
@@ -195,8 +200,10 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
     if target.steps is not None:
         target.steps = (*target.steps, ("as_strided", *target.geometry))
     target.storage.version += 1
-    if node is not None:
-        rebase(target, node)
+    if node is not None:  # nothing was written: the history of a view is its own
+        _move_retained(target, node)
+        target.node, target.output_nr, target._requires_grad = node, 0, False
+    target.seen_version = target.storage.version
 
 
 def snapshot(target: Tensor, edge: Edge | None) -> Saved:

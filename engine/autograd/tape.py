@@ -17,7 +17,18 @@ import numpy as np
 from engine import dtypes, modes, registry, strides
 from engine.errors import OpError
 from engine.storage import Storage
-from engine.tensor import Spec, Tensor, TensorSpec, forward_name, is_plain, make_tensor, owned_copy, spec_of, weak
+from engine.tensor import (
+    Spec,
+    Tensor,
+    TensorSpec,
+    forward_name,
+    is_dense,
+    is_plain,
+    make_tensor,
+    owned_copy,
+    spec_of,
+    weak,
+)
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -288,6 +299,8 @@ def _own(cotangent: Tensor, like: Tensor | None) -> Tensor:
         place = None if like is None else (like.array.shape, strides.steps_of(like.array))
         stride = strides.of_gradient(array.shape, strides.steps_of(array), place)
     if cotangent.requires_grad:
+        if like is not None and not is_dense(like.array):
+            return registry.op("clone")(cotangent)  # type: ignore[no-any-return]
         shape = array.shape
         target = registry.op("filled_strided")(shape, stride or strides.contiguous(shape), 0, cotangent.dtype)
         return registry.op("copy").inplace(target, cotangent)  # type: ignore[no-any-return]

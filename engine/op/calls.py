@@ -516,7 +516,7 @@ class _InPlaceCall(_Call):
         is_view = self.op.nature.view  # which writes nothing
         overlap, repeats = "none" if is_view else self.op.nature.overlap, is_view or self.op.nature.repeats
         tracked = f"state.grad_enabled and ({self._requires_grad()})" if self.op.differentiable else "False"
-        return [f"tracked = {tracked}", f"check_writable(t0, tracked, {others}, {overlap!r}, {repeats})"]
+        return [f"tracked = {tracked}", f"check_writable(t0, tracked, {others}, {overlap!r}, {repeats!r})"]
 
     def _compute(self) -> list[str]:
         computed = super()._compute()

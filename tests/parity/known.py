@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tests.parity.compare import Difference
 from tests.parity.programs import Program
 
-IN_PLACE = r"^(?:with [^:]*: )?[\w.\[\](),: \"'-]*?\.\w+[a-z0-9]_\(|^\w+\[.*\] [-+*/]?= "
+IN_PLACE = r"^(?:with [^:]*: )?[\w.\[\](),: \"'-]*?\.\w+[a-z0-9]_\(|^\w+(?:\[.*\])? [-+*/%&|]+= |^\w+\[.*\] = "
 MAKES = r"^(?:with [^:]*: )?[\w, ]+ = |backward\("
 
 
@@ -90,6 +90,33 @@ KNOWN: tuple[Known, ...] = (
         r"^(item\.)?values$", r"\.(type|to)\(torch\.float64\)|\.double\(\)",
         "Numbers computed in float32, whose last digits differ, seen as float64.",
         lambda place: any("float32" in statement for statement in place.before),
+    ),
+    Known(r"values$", r"resize_", "Elements that `resize_` adds are whatever memory holds in PyTorch; here they are 0."),
+    Known(
+        "unallocated storage", "",
+        "PyTorch has tensors of zeros without memory for gradients that vanish, and refuses to show them.",
+    ),
+    Known(
+        r"^(item\.)?values$", r"\.view\(torch\.u?int",
+        "The bits of computed numbers, whose last digit differs.",
+        lambda place: any("float" in statement for statement in place.before),
+    ),
+    Known(
+        r"'out'|functions with out=|got an unexpected keyword argument|cannot resize", r"out=",
+        "Results are not written into tensors given as `out=`.",
+    ),
+    Known(r"error: None \| TypeError|error: RuntimeError.*\| TypeError", r"out=", "The same: `out=` is not taken."),
+    Known(
+        r"^warnings", r"float\(|int\(|complex\(|\.item\(",
+        "The second line of this warning; programs recorded from PyTorch have its first line only.",
+    ),
+    Known(
+        r"^(item\.)?(view|base)$", r"grad\(|view\(",
+        "A gradient that PyTorch makes by a view of a sum is a tensor of its own here.",
+    ),
+    Known(
+        r"version", "", "A tensor given the data of one made in inference mode has no version in PyTorch.",
+        lambda place: any("inference_mode" in statement for statement in place.before),
     ),
     Known(
         r"^(item\.)?values$", r"logical_|sign|eq\(|ne\(|floor|ceil|trunc|round|argm|sort|> |< ",

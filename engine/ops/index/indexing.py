@@ -124,7 +124,7 @@ added_at.vjp(input=lambda g, indices, places: index(g, indices, places))
 
 
 @primitive(
-    public=False, nondifferentiable=("indices",), grad_fn="IndexPutBackward0", overlap="any", repeats=True,
+    public=False, nondifferentiable=("indices",), grad_fn="IndexPutBackward0", overlap="any", repeats="index_put_",
     layout="input",
 )  # fmt: skip
 def put_at(input: Array, values: Array, indices: Arrays, places: Size, accumulate: bool) -> Array:
@@ -287,6 +287,8 @@ class _Walk:
         self.tensors: list[Tensor] = []
         self.places: list[int] = []
         skipped = input.array.ndim - sum(_covered(entry) for entry in entries)
+        if skipped < 0 and len(entries) == 1 and isinstance(entries[0], slice):
+            raise DimensionError("slice() cannot be applied to a 0-dim tensor.")
         if skipped < 0:
             raise DimensionError(f"too many indices for tensor of dimension {input.array.ndim}")
         for position, entry in enumerate(entries):

@@ -312,7 +312,7 @@ def _filled_slices(input: Array, dim: int, index: Array, value: Any) -> Array:
     return result
 
 
-@primitive(public=False, grad_fn="IndexFillBackward0", overlap="none", repeats=True, layout="input")
+@primitive(public=False, grad_fn="IndexFillBackward0", overlap="none", repeats="index_fill_", layout="input")
 def index_filled(input: Array, dim: Dim, index: Index, value: Scalar) -> Array:
     """``input`` with a number in the slices at the positions ``index`` along ``dim``."""
     return _filled_slices(input, dim, index, value)
@@ -321,7 +321,7 @@ def index_filled(input: Array, dim: Dim, index: Index, value: Scalar) -> Array:
 index_filled.vjp(input=lambda g, dim, index: index_filled(g, dim, index, 0))
 
 
-@primitive(public=False, grad_fn="IndexFillBackward1", overlap="none", repeats=True, layout="input")
+@primitive(public=False, grad_fn="IndexFillBackward1", overlap="none", repeats="index_fill_", layout="input")
 def index_filled_tensor(input: Array, dim: Dim, index: Index, value: Array) -> Array:
     """``input`` with the 0-d ``value`` in the slices at the positions ``index`` along ``dim``."""
     if value.ndim:

@@ -13,6 +13,7 @@ from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, DimensionError, OpError, UnsupportedError
 from engine.op import (
     Array,
+    Composite,
     Dim,
     Extents,
     NewDim,
@@ -382,9 +383,21 @@ def _check_reinterpreted(input: Array, source: DType, target: DType) -> None:
             raise OpError(f"self.stride({dim}) must be divisible by {ratio} {names}, but got {step}")
 
 
+def _same_bytes(input: Tensor) -> Tensor:
+    """The same elements outside the graph: what PyTorch makes of a view as the dtype that is there."""
+    return input.detach()
+
+
+_SAME_BYTES = Composite(_same_bytes, "view")
+
+
 @overloaded(name="view", function=False, writes=False)
 def view_as_asked(input: Tensor, size: Extents = (), *, dtype: Any = None) -> Any:
     """A view of another shape, or of the same bytes as another dtype."""
     first: Any = size[0] if len(size) == 1 else None
     asked = first if isinstance(first, DType | str) else dtype
-    return (registry.op("view"), (input, size)) if asked is None else (view_dtype, (input, asked))
+    if asked is None:
+        return registry.op("view"), (input, size)
+    if str(asked).removeprefix("torch.") == input.dtype.name:
+        return _SAME_BYTES, (input,)
+    return view_dtype, (input, asked)

@@ -245,3 +245,35 @@ def test_a_view_across_differentiability_is_nobodys_view() -> None:
     assert not seen.requires_grad
     with pytest.raises(ArgumentTypeError):
         x.data = 3
+
+
+# -- what a write leaves as it was --------------------------------------------------------------------------------
+def test_another_shape_of_a_view_is_no_write_to_its_base() -> None:
+    base = leaf(1.0, 2.0) * 1
+    view = base[:1]
+    view.unsqueeze_(0)
+    assert (base.grad_fn.name(), view.grad_fn.name()) == ("MulBackward0", "UnsqueezeBackward1")
+    view.sum().backward()
+
+
+def test_masks_and_indices_are_written_to_expanded_tensors_with_a_warning() -> None:
+    with modes.use(modes.State(warnings=[])) as state:
+        torch.ones(1).expand(3).masked_fill_(torch.tensor([True, False, True]), 0.0)
+        torch.ones(1).expand(3).index_put_((torch.tensor([1]),), torch.zeros(1))
+        assert [text.split(" on ")[0] for text in state.warnings or ()] == ["Use of masked_fill_", "Use of index_put_"]
+
+
+def test_a_slice_of_a_number_is_refused_by_its_own_words() -> None:
+    with pytest.raises(EngineError, match=r"slice\(\) cannot be applied to a 0-dim tensor\."):
+        torch.tensor(1.0)[1:]
+
+
+def test_a_view_as_the_dtype_that_is_there_is_no_view() -> None:
+    x = leaf(1.0)
+    assert (x.view(torch.float64)._is_view(), x.view(torch.float64).grad_fn) == (False, None)
+
+
+def test_the_recorded_gradient_of_an_expanded_leaf_is_a_clone() -> None:
+    x = torch.tensor([2.0]).expand(3).requires_grad_()
+    (x * x).sum().backward(create_graph=True)
+    assert x.grad.grad_fn.name() == "CloneBackward0"
