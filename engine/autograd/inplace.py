@@ -109,7 +109,8 @@ def check_writable(
     if repeats is not True and _overlaps_itself(target.array):
         if not repeats:
             raise OpError(OVERLAP)
-        modes.warn(EXPANDED.format(repeats, "tensor[indices] = tensor" if "put" in repeats else "tensor[mask] = scalar"))
+        example = "tensor[indices] = tensor" if "put" in repeats else "tensor[mask] = scalar"
+        modes.warn(EXPANDED.format(repeats, example))
     if overlap != "none":
         for other in others:
             if isinstance(other, Tensor):

@@ -50,8 +50,8 @@ class Nature:
     """In place: which overlap of the target with another operand is refused: ``partial`` (it may be the target itself),
     ``any``, or ``none``; ``same``: partial, and to read just what is written is no overlap at all."""
     repeats: bool | str = False
-    """In place: the target may overlap itself, so that one element is written several times; with PyTorch's warning about
-    the op of this name, if it is a name."""
+    """In place: the target may overlap itself, so that one element is written several times; if it is a name, with
+    PyTorch's warning about the op of this name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,7 +91,7 @@ KNOWN: tuple[Known, ...] = (
         "Numbers computed in float32, whose last digits differ, seen as float64.",
         lambda place: any("float32" in statement for statement in place.before),
     ),
-    Known(r"values$", r"resize_", "Elements that `resize_` adds are whatever memory holds in PyTorch; here they are 0."),
+    Known(r"values$", r"resize_", "Elements that `resize_` adds are whatever memory holds in PyTorch; here 0."),
     Known(
         "unallocated storage", "",
         "PyTorch has tensors of zeros without memory for gradients that vanish, and refuses to show them.",

@@ -67,7 +67,10 @@ def masked_fill_number(input: Array, mask: Mask, value: Scalar) -> Array:
 masked_fill_number.vjp(input=lambda g, mask: g.masked_fill(mask, 0))
 
 
-@pointwise(public=False, grad_fn="MaskedFillBackward1", numbers=(), overlap="none", repeats="masked_fill_", layout="contiguous")
+@pointwise(
+    public=False, grad_fn="MaskedFillBackward1", numbers=(), overlap="none", repeats="masked_fill_",
+    layout="contiguous",
+)  # fmt: skip
 def masked_fill_tensor(input: Array, mask: Mask, value: Array) -> Array:
     """``input`` with the 0-d ``value`` where ``mask`` holds."""
     _check_mask(mask)
