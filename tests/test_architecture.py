@@ -26,7 +26,7 @@ ENGINE = (
     ("modes", "registry"),
     ("tensor",),
     ("op.signature", "autograd.tape"),
-    ("autograd.inplace", "op.dispatch", "op.rules"),
+    ("autograd.inplace", "op.dispatch", "op.form", "op.rules"),
     ("op.calls",),
     ("op.primitive",),
     ("op.declare", "plan.recorder"),

@@ -12,8 +12,7 @@ closure, so ops of one form share one compiled text. Tracebacks show it (``linec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from inspect import Parameter
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,12 +22,12 @@ from engine.autograd import inplace
 from engine.autograd.tape import SavedNumber, edge_of, make_node, save
 from engine.errors import EngineError
 from engine.op import dispatch
+from engine.op.form import MISSING, Form, tuple_of
 from engine.op.rules import about
 from engine.op.signature import Param
 from engine.op.text import Text, indented
 from engine.tensor import Tensor, make_tensor, weak
 
-MISSING = Parameter.empty
 # What kernels raise for operands that they cannot take.
 FAILURES = (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgError, ZeroDivisionError)
 
@@ -68,85 +67,6 @@ class Op:
     def write(self) -> Callable[..., Any]:
         """The function that calls take."""
         raise NotImplementedError
-
-
-def _tuple(items: Iterable[str]) -> str:
-    return f"({''.join(f'{item}, ' for item in items)})"
-
-
-class Form:
-    """How a signature is called: every parameter as a variable, and the lines that give it a value."""
-
-    def __init__(self, signature: Any) -> None:
-        self.params: list[Param] = signature.params
-        self.variable = {p.name: f"t{p.index}" if p.is_tensor else f"s{p.index}" for p in self.params}
-        self.listed = [param for param in self.params if not param.keyword_only and not param.variadic]
-        self.keywords = [param for param in self.params if param.keyword_only]
-        self.rest = next((param for param in self.params if param.variadic), None)
-        self.nameable = [p for p in (*self.listed, *self.keywords) if not p.is_tensor and p.kind != "Tensor"]
-        self.objects = {f"d{param.index}": param.default for param in self.params if param.default is not MISSING}
-        self.objects |= {"NAMES": frozenset(param.name for param in self.nameable), "signature": signature}
-
-    def header(self) -> str:
-        """Positional parameters; whatever else is given shows."""
-        positional = [f"{self.variable[param.name]}=MISSING" for param in self.listed]
-        return f"call({', '.join([*positional, '/', '*rest'] if positional else ['*rest'])}, **named)"
-
-    def lines(self) -> list[str]:
-        """A value for every parameter: static arguments by name here, what is unusual by ``Signature.bind``."""
-        positional = ", ".join([*(self.variable[param.name] for param in self.listed), "*rest"])
-        bind = f"{_tuple(self.variable.values())} = signature.bind_given(({positional},), named)"
-        if any(param.default is MISSING for param in self.keywords) or (self.rest and self.rest.kind != "Extents"):
-            return [bind]
-        defaults = [param for param in self.listed if param.default is not MISSING]
-        fill = [f"if {self.variable[p.name]} is MISSING: {self.variable[p.name]} = d{p.index}" for p in defaults]
-        fill += [f"{self.variable[param.name]} = d{param.index}" for param in self.keywords]
-        fill += self._gathered()
-        return [
-            "if named:", *indented([f"if {self._is_unusual()}:", f"    {bind}", "else:", *indented(self._named())]),
-            f"elif {self._is_surprising()}:", f"    {bind}", *(["else:", *indented(fill)] if fill else []),
-        ]  # fmt: skip
-
-    def _is_surprising(self) -> str:
-        """Whether more or less is given by position than the values without default."""
-        required = [self.variable[param.name] for param in self.listed if param.default is MISSING]
-        surprising = [f"{required[-1]} is MISSING"] if required else []  # then so are those behind it
-        if self.rest is None:
-            return " or ".join(["rest", *surprising])
-        return " or ".join([*surprising, *(["not rest"] if self.rest.default is MISSING else [])]) or "False"
-
-    def _is_unusual(self) -> str:
-        """Whether other arguments are named than static ones that were not given, or one is missing."""
-        unusual = ["rest", "not named.keys() <= NAMES"]
-        unusual += ["True"] if self.rest is not None and self.rest.default is MISSING else []
-        for param in self.listed:
-            v = self.variable[param.name]
-            if param in self.nameable:
-                unusual.append(f"{v} is not MISSING and {param.name!r} in named")
-            if param.default is MISSING:
-                unusual.append(f"{v} is MISSING" + f" and {param.name!r} not in named" * (param in self.nameable))
-        return f"({' or '.join(unusual)})"
-
-    def _named(self) -> list[str]:
-        """Static arguments by name, as variables."""
-        lines = []
-        for param in (*self.listed, *self.keywords):
-            v, default = self.variable[param.name], "MISSING" if param.default is MISSING else f"d{param.index}"
-            unless = "" if param.keyword_only else f"if {v} is MISSING: "
-            value = f"named.get({param.name!r}, {default})" if param in self.nameable else default
-            lines += [f"{unless}{v} = {value}"] if value != "MISSING" else []
-        if self.rest is not None and self.rest.default is not MISSING:
-            lines.append(f"{self.variable[self.rest.name]} = d{self.rest.index}")
-        return lines or ["pass"]
-
-    def _gathered(self) -> list[str]:
-        """Extents, which come as one sequence or separately."""
-        if self.rest is None:
-            return []
-        s = self.variable[self.rest.name]
-        gathered = "tuple(rest[0]) if len(rest) == 1 and isinstance(rest[0], (tuple, list)) else rest"
-        unless = "" if self.rest.default is MISSING else f" if rest else d{self.rest.index}"
-        return [f"{s} = ({gathered}){unless}"]
 
 
 # -- composites ---------------------------------------------------------------------------------------------------
@@ -296,7 +216,7 @@ class _Call:
         return lines if self.op.nature.view else [*lines, "if budget is not None:", f"    budget.spend({spent})"]
 
     def _array(self) -> list[str]:
-        values = f"{_tuple(self.form.variable.values())}, {_tuple(self.arrays[p.name] for p in self.form.params)}"
+        values = f"{tuple_of(self.form.variable.values())}, {tuple_of(self.arrays[p.name] for p in self.form.params)}"
         return [
             "if type(raw) is not ndarray:", "    raw = asarray(raw)",
             "array = raw if narrow is None else narrowed(raw, narrow)",
@@ -304,7 +224,7 @@ class _Call:
         ]  # fmt: skip
 
     def _arrays(self) -> list[str]:
-        values = f"{_tuple(self.form.variable.values())}, {_tuple(self.arrays[p.name] for p in self.form.params)}"
+        values = f"{tuple_of(self.form.variable.values())}, {tuple_of(self.arrays[p.name] for p in self.form.params)}"
         return [
             "raw = [asarray(one) for one in raw]",
             "arrays = raw if narrow is None else [narrowed(one, narrow) for one in raw]",
@@ -321,8 +241,8 @@ class _Call:
         others = [param for param in self.op.tensors if param not in promoted]
         lines = [line for param in others for line in self._widened(param)] if self.is_promoting else []
         condition = self._is_not_plain(promoted) if promoted else self._is_not_native()
-        key = _tuple(["state.default_dtype", *map(self._kind, self.op.promoted)])
-        operands = _tuple(f"t{param.index}" for param in self.op.promoted)
+        key = tuple_of(["state.default_dtype", *map(self._kind, self.op.promoted)])
+        operands = tuple_of(f"t{param.index}" for param in self.op.promoted)
         decided = [f"key = {key}", f"compute, narrow, grad_fn = decisions.get(key) or op.decide(key, {operands})"]
         for param in self.op.statics:
             if param.name == "dtype":  # the caller said what comes out, and the kernel heeds it
@@ -474,10 +394,10 @@ class _Call:
     def _node(self, specs: str) -> list[str]:
         """The node of the call as ``node``: it keeps what the rules of inputs that need a cotangent ask for."""
         differentiable = self.op.differentiable
-        edges = _tuple(f"{'*' if param.is_list else ''}e{param.index}" for param in differentiable)
+        edges = tuple_of(f"{'*' if param.is_list else ''}e{param.index}" for param in differentiable)
         counts = "UNIT"
         if self.op.has_lists:
-            counts = _tuple(f"len(t{param.index})" if param.is_list else "1" for param in differentiable)
+            counts = tuple_of(f"len(t{param.index})" if param.is_list else "1" for param in differentiable)
         lines = self._kept(
             "static", [(param.name, f"s{param.index}", None) for param in self.op.statics] + self._shapes()
         )
@@ -552,14 +472,14 @@ class _InPlaceCall(_Call):
     """
 
     def _compute(self) -> list[str]:
-        others = _tuple(f"{'*' if param.is_list else ''}t{param.index}" for param in self.op.tensors[1:])
+        others = tuple_of(f"{'*' if param.is_list else ''}t{param.index}" for param in self.op.tensors[1:])
         tracked = f"state.grad_enabled and ({self._requires_grad()})" if self.op.differentiable else "False"
         lines = [f"tracked = {tracked}", f"check_writable(t0, tracked, {others}, {self.op.nature.overlap!r})"]
         computed = super()._compute()
         if not self.op.nature.pointwise:
             return lines + computed
         # Before the op's own refusals counts that the result would not fit.
-        values = _tuple(f"t{param.index}" for param in self.op.tensors)
+        values = tuple_of(f"t{param.index}" for param in self.op.tensors)
         return [*lines, "try:", *indented(computed), "except EngineError:", f"    op.check_fits({values}); raise"]
 
     def _requires_grad(self) -> str:
