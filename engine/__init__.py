@@ -12,6 +12,7 @@ from engine import ops as ops  # the families declare themselves before anything
 from engine import plan as plan
 from engine import registry as registry
 from engine import storage as storage
+from engine import strides as strides
 from engine import tensor as tensors  # noqa: F401 - torch.tensor is a function, so the module goes by the plural
 from engine.autograd import tape as tape
 from engine.named_results import NamedResult as NamedResult

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from engine import dtypes, modes, registry
+from engine import dtypes, modes, registry, strides
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
 from engine.storage import Storage, make_storage
@@ -91,11 +91,12 @@ class Tensor:
     output number ``output_nr``; a leaf that requires grad has an accumulator node once it was used. ``base`` is the
     tensor whose storage a view looks into; ``seen_version`` the version of that storage when ``node`` was right.
     ``weak`` marks a Python number given as an operand: its dtype yields to that of tensors of the same category.
+    ``odd``: results made from ``array`` may lie otherwise than in C order (``strides.is_odd``).
     """
 
     __slots__ = (
-        "__weakref__", "_accumulator", "_requires_grad", "array", "base", "grad", "inference", "node", "output_nr",
-        "retains_grad", "seen_version", "storage", "view_note", "weak",
+        "__weakref__", "_accumulator", "_requires_grad", "array", "base", "grad", "inference", "node", "odd",
+        "output_nr", "retains_grad", "seen_version", "storage", "view_note", "weak",
     )  # fmt: skip
     array: np.ndarray[Any, Any]
     storage: Storage
@@ -107,6 +108,7 @@ class Tensor:
     retains_grad: bool
     weak: bool
     inference: bool
+    odd: bool
     view_note: str | None  # why writing through this view is refused while recording
     _requires_grad: bool
     _accumulator: Any  # weak reference to the accumulator of a leaf
@@ -170,7 +172,9 @@ class Tensor:
         def __ne__(self, other: object) -> Any: ...
 
     def __new__(cls, array: np.ndarray[Any, Any], storage: Storage | None = None) -> Tensor:
-        return make_tensor(array, storage, kind=cls)
+        tensor = make_tensor(array, storage, kind=cls)
+        tensor.odd = True
+        return tensor
 
     # -- what it is -----------------------------------------------------------------------------------------------
     @property
@@ -195,7 +199,7 @@ class Tensor:
     def geometry(self) -> Geometry:
         """Sizes, strides and offset in elements of the storage."""
         array, itemsize = self.array, self.array.itemsize
-        offset = (array.__array_interface__["data"][0] - self.storage.address) // itemsize if array.size else 0
+        offset = (array.__array_interface__["data"][0] - self.storage.address) // itemsize
         return Geometry(array.shape, tuple(step // itemsize for step in array.strides), offset)
 
     @property
@@ -311,7 +315,7 @@ class Tensor:
         modes.touch(self)
         if spec_of(value.array) != spec_of(self.array):
             self._accumulator = None  # it adds up gradients like the old values; the next graph gets another
-        self.array, self.storage = value.array, value.storage.alias()
+        self.array, self.storage, self.odd = value.array, value.storage.alias(), True
 
     def memento(self) -> Callable[[], None]:
         """A function that gives this tensor back the metadata it has now."""
@@ -338,7 +342,7 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __new__(cls, data: Tensor, requires_grad: bool = True) -> Parameter:
-        parameter = make_tensor(data.array, data.storage, kind=cls)
+        parameter = super().__new__(cls, data.array, data.storage)
         parameter._check_can_require(requires_grad)
         parameter._requires_grad = requires_grad
         return parameter  # type: ignore[return-value]
@@ -355,25 +359,36 @@ def read(tensor: Tensor) -> np.ndarray[Any, Any]:
     return tensor.array
 
 
-def copied(array: np.ndarray[Any, Any], order: Any = "K") -> np.ndarray[Any, Any]:
-    """A copy made outside of a kernel, which a plan repeats."""
-    copy = np.array(array, order=order)
+def copied(array: np.ndarray[Any, Any], stride: tuple[int, ...] | None = None) -> np.ndarray[Any, Any]:
+    """A copy made outside of a kernel, which a plan repeats: at the given strides, or in C order."""
+    copy = np.array(array, order="C") if stride is None else strides.copied(array, stride)
     recorder = modes.current().recorder
     if recorder is not None:
         recorder.copied(array, copy)
     return copy
 
 
+def relaid(array: np.ndarray[Any, Any], stride: tuple[int, ...]) -> np.ndarray[Any, Any]:
+    """The elements of ``array``, which nobody else has, at the given strides; a plan does the same."""
+    result = strides.relaid(array, stride)
+    if result is not array:
+        recorder = modes.current().recorder
+        if recorder is not None:
+            recorder.relaid(array, result)
+    return result
+
+
 def is_dense(array: np.ndarray[Any, Any]) -> bool:
     """Whether the elements lie in memory without gaps or overlaps, in the order of some permutation of the axes."""
-    if array.flags.forc:
-        return True
-    expected = array.itemsize
-    for step, extent in sorted((s, n) for s, n in zip(array.strides, array.shape, strict=True) if n != 1):
-        if step != expected:
-            return array.size == 0
-        expected *= extent
-    return True
+    return array.flags.forc or strides.is_dense(array.shape, strides.steps_of(array))
+
+
+def is_plain(tensor: Tensor) -> bool:
+    """Whether what is made from the tensor lies as new tensors do; notes it."""
+    if tensor.odd:
+        array = tensor.array
+        tensor.odd = strides.is_odd(array.shape, array.strides, array.itemsize)
+    return not tensor.odd
 
 
 def make_tensor(
@@ -382,7 +397,7 @@ def make_tensor(
 ) -> Tensor:  # fmt: skip
     """A tensor over part of a storage, by default over one of its own: what every tensor is made by.
 
-    Every attribute is set: defaults on the class would be read much more slowly.
+    Every attribute is set: defaults on the class would be read much more slowly. ``odd`` is left to the caller.
     """
     tensor = _new(kind)
     tensor.array = array
@@ -390,7 +405,7 @@ def make_tensor(
     tensor.node = node
     tensor.output_nr = output_nr
     tensor.grad = tensor.base = tensor.view_note = tensor._accumulator = None
-    tensor.retains_grad = tensor.weak = tensor.inference = tensor._requires_grad = False
+    tensor.retains_grad = tensor.weak = tensor.inference = tensor._requires_grad = tensor.odd = False
     tensor.seen_version = 0
     return tensor
 
@@ -411,7 +426,7 @@ def weak(value: Any) -> Tensor:
 
 def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tensor:
     """A leaf over ``array``, which it owns from now on. Raises ``OpError`` for integers that require grad."""
-    result = Tensor(array)
+    result = Tensor(array if array.size else strides.relaid(array, strides.contiguous(array.shape)))
     if requires_grad:
         if not result.dtype.is_differentiable:
             raise OpError("Only Tensors of floating point and complex dtype can require gradients")

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 # listed package may. The longest listed name holds, so that one module of a package can have a row of its own.
 ENGINE = (
     ("errors", "kernels", "autograd", "surface", "named_results", "op.text", "op.traits"),
-    ("dtypes", "shapes"),
+    ("dtypes", "shapes", "strides"),
     ("printing", "random", "storage"),
     ("modes", "registry"),
     ("tensor",),

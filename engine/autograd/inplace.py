@@ -39,6 +39,7 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, grad
     if array.base is not storage.array and not np.may_share_memory(array, storage.array) and array.size:
         return Tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
     view = make_tensor(array, storage)
+    view.odd = any(array.strides) or (array.size < 2 and array.ndim > 0)
     view.base = source if source.base is None else source.base
     view.seen_version = storage.version
     view.inference = source.inference
@@ -135,7 +136,7 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
     """The in-place variant of a view op: ``target`` shows the same elements otherwise from now on."""
     modes.touch(target)
     modes.touch(target.storage)
-    target.array = array
+    target.array, target.odd = array, True
     target.storage.version += 1
     if node is not None:
         rebase(target, node)
@@ -143,7 +144,7 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
 
 def snapshot(target: Tensor, edge: Edge | None) -> Saved:
     """What was in the target before the write, for rules that ask for it, with its history."""
-    return save(make_tensor(copied(target.array, "C")), edge)
+    return save(Tensor(copied(target.array)), edge)
 
 
 def overwrite(target: Tensor, value: Tensor) -> Tensor:

@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from engine import dtypes, modes, registry
+from engine import dtypes, modes, registry, strides
 from engine.errors import ArgumentTypeError, OpError
 from engine.storage import Storage
-from engine.tensor import Size, Spec, Tensor, TensorSpec, copied, forward_name, make_tensor, spec_of, weak
+from engine.tensor import Size, Spec, Tensor, TensorSpec, copied, forward_name, is_plain, make_tensor, spec_of, weak
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
@@ -63,11 +63,12 @@ class Saved:
     output of the node that saves it.
     """
 
-    __slots__ = ("array", "edge", "origin", "output_nr", "storage", "version", "weak")
+    __slots__ = ("array", "edge", "odd", "origin", "output_nr", "storage", "version", "weak")
     array: np.ndarray[Any, Any]
     storage: Storage
     version: int
     weak: bool
+    odd: bool
     edge: Edge | None
     origin: Callable[[], Tensor | None]
     output_nr: int | None
@@ -81,13 +82,13 @@ class Saved:
         if edge is None:
             tensor = make_tensor(self.array, storage)
             tensor.weak = self.weak
-            return tensor
-        node, number = edge
-        if type(node) is Node:
-            return make_tensor(self.array, storage, node, number)
-        tensor = make_tensor(self.array, storage)
-        tensor._requires_grad = True
-        tensor.keep_accumulator(node)
+        elif type(edge[0]) is Node:
+            tensor = make_tensor(self.array, storage, edge[0], edge[1])
+        else:
+            tensor = make_tensor(self.array, storage)
+            tensor._requires_grad = True
+            tensor.keep_accumulator(edge[0])
+        tensor.odd = self.odd
         return tensor
 
     def _modified(self, edge: Edge | None) -> str:
@@ -112,6 +113,7 @@ def save(tensor: Tensor, edge: Edge | None, output_nr: int | None = None) -> Sav
     saved = _new(Saved)
     saved.array = tensor.array
     saved.weak = tensor.weak
+    saved.odd = tensor.odd
     saved.storage = storage = tensor.storage
     saved.version = storage.version
     saved.edge = edge
@@ -251,7 +253,7 @@ class _AccumulateOp:
     def pull_back(node: Accumulate, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Sequence[Tensor | None]:
         """Add to ``grad`` in place, or, while a graph of the gradient is recorded, by a recorded sum."""
         if node.variable.requires_grad and cotangents[0] is not None:
-            add_to_grad(node.variable, cotangents[0])
+            add_to_grad(node.variable, cotangents[0], node.variable)
         return ()
 
 
@@ -270,23 +272,34 @@ def make_accumulator(leaf: Tensor) -> Accumulate:
     return node  # type: ignore[return-value]
 
 
-def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
-    """Add ``cotangent`` to ``variable.grad``; the first one is copied, for a cotangent may be shared or expanded."""
+def add_to_grad(variable: Tensor, cotangent: Tensor, like: Tensor | None) -> None:
+    """Add ``cotangent`` to ``variable.grad``; the first one is copied, for a cotangent may be shared or expanded.
+
+    The copy lies as ``like`` does where that leaves no gaps, else in C order.
+    """
     state = modes.current()
     if state.journal is not None:
         state.journal.touch(variable)
     if variable.grad is None:
-        variable.grad = _own(cotangent)
+        variable.grad = _own(cotangent, like)
     elif state.grad_enabled:
         variable.grad = registry.op("add")(variable.grad, cotangent)
     else:
         registry.op("add").inplace(variable.grad, cotangent)
 
 
-def _own(cotangent: Tensor) -> Tensor:
+def _own(cotangent: Tensor, like: Tensor | None) -> Tensor:
+    array, stride = cotangent.array, None
+    if like is None or not is_plain(like):
+        place = None if like is None else (like.array.shape, strides.steps_of(like.array))
+        stride = strides.of_gradient(array.shape, strides.steps_of(array), place)
     if cotangent.requires_grad:
-        return registry.op("copy").inplace(registry.op("zeros_of")(cotangent.detach()), cotangent)  # type: ignore[no-any-return]
-    return make_tensor(copied(cotangent.array, "C"))
+        shape = array.shape
+        target = registry.op("filled_strided")(shape, stride or strides.contiguous(shape), 0, cotangent.dtype)
+        return registry.op("copy").inplace(target, cotangent)  # type: ignore[no-any-return]
+    owned = make_tensor(copied(array, stride))
+    owned.odd = stride is not None
+    return owned
 
 
 # -- edges --------------------------------------------------------------------------------------------------------
@@ -367,7 +380,7 @@ class _Sweep:
         for number, tensor in list(node.retained.items()):
             output, cotangent = tensor(), cotangents[number]
             if output is not None and cotangent is not None:
-                add_to_grad(output, cotangent)
+                add_to_grad(output, cotangent, None)
         if self.wanted is not None:
             for number, cotangent in enumerate(cotangents):
                 for position in self.wanted.get((node, number), ()):
@@ -502,7 +515,7 @@ def backward(
 def _accumulate_captured(inputs: tuple[Tensor, ...], captured: dict[int, Tensor], create_graph: bool) -> None:
     with modes.enable_grad() if create_graph else modes.no_grad():
         for position, cotangent in captured.items():
-            add_to_grad(inputs[position], cotangent)
+            add_to_grad(inputs[position], cotangent, inputs[position])
 
 
 def _wanted(inputs: tuple[Tensor, ...]) -> dict[Edge, list[int]]:
@@ -545,7 +558,10 @@ def grad(
 
 
 def _zeros(tensor: Tensor) -> Tensor:
-    return Tensor(np.zeros_like(tensor.array, order="C", subok=False))
+    array = tensor.array
+    zeros = strides.new(array.shape, array.dtype, strides.preserved(array.shape, strides.steps_of(array)))
+    zeros.fill(0)
+    return Tensor(zeros)
 
 
 def retain_grad(tensor: Tensor) -> None:

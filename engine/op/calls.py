@@ -33,8 +33,8 @@ FAILURES = (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgEr
 
 _TEXT = Text({
     name: getattr(dispatch, name)
-    for name in ("DIFFERENTIABLE", "NATIVE", "NUMBERS", "are_uniform", "array_of", "extent", "kind_of", "kinds_of",
-                 "narrowed", "owned", "tensors_of", "widened")
+    for name in ("DIFFERENTIABLE", "NATIVE", "NUMBERS", "all_laid_out", "are_uniform", "array_of", "extent", "kind_of",
+                 "kinds_of", "laid_out", "narrowed", "owned", "tensors_of", "widened")
 } | {
     "asarray": np.asarray, "assign": inplace.assign, "check_result": inplace.check_result,
     "check_writable": inplace.check_writable, "current": modes.current, "edge_of": edge_of, "EngineError": EngineError,
@@ -153,18 +153,23 @@ class _Call:
     def _operands(self) -> list[str]:
         """Tensors where tensors belong, and their arrays."""
         lines = []
+        looks = "odd = " if self.op.follows_operands else ""
         for param in self.op.tensors:
             a, t, p = f"a{param.index}", f"t{param.index}", f"p{param.index}"
             if param.is_list:
                 lines += [f"{t} = tensors_of({p}, {t}, NAME)", f"{a} = [tensor.array for tensor in {t}]"]
+                lines += ["odd = True"] if looks else []
                 continue
             lines += [f"if isinstance({t}, Tensor):", f"    {a} = {t}.array"]
+            lines += [f"    {looks}{t}.odd"] if looks else []
+            unseen = "odd = False; " if looks == "odd = " else ""
             if param.name in self.optional:
-                lines += [f"elif {t} is None:", f"    {a} = None"]
+                lines += [f"elif {t} is None:", f"    {unseen}{a} = None"]
             if param.name in self.loose:
                 number = f"{a} = None" if self.is_promoting else f"{t} = weak({t}); {a} = {t}.array"
-                lines += [f"elif type({t}) in NUMBERS:", f"    {number}"]
+                lines += [f"elif type({t}) in NUMBERS:", f"    {unseen}{number}"]
             lines += ["else:", f"    raise {p}.reject(NAME, 'Tensor', {t})"]
+            looks = looks and "odd = odd or "
         return lines
 
     def _statics(self) -> list[str]:
@@ -331,17 +336,34 @@ class _Call:
             return ["out = view_of(t0, array, False, op.grad_fn)"]
         same = "".join(f" or array is a{param.index}" for param in self.single)
         return [
-            f"if array.base is not None{same}:", f"    array = owned(array, {self.sources})",
-            "out = make_tensor(array)", "if state.inference:", "    out.inference = True",
+            f"if array.base is not None{same}:", f"    array = owned(array, {self.sources})", *self._layout(),
+            "if state.inference:", "    out.inference = True",
         ]  # fmt: skip
 
     def _outputs(self) -> list[str]:
         if self.op.nature.view:
             return ["outs = tuple([view_of(t0, array, True, op.grad_fn) for array in arrays])"]
         return [
-            f"sources = {self.sources}", "outs = tuple([make_tensor(owned(array, sources)) for array in arrays])",
+            f"sources = {self.sources}", "arrays = [owned(array, sources) for array in arrays]",
+            f"outs = all_laid_out(op, arrays, {self._given()})", "arrays = [out.array for out in outs]",
             "if state.inference:", "    for out in outs:", "        out.inference = True",
         ]  # fmt: skip
+
+    def _layout(self) -> list[str]:
+        """``out`` over ``array``, once that lies in memory as PyTorch has it; unless something is odd, it does."""
+        laid_out = f"out = laid_out(op, array, {self._given()}); array = out.array"
+        if self.op.layout in ("columns", "kernel"):
+            return [laid_out]
+        unless = ["odd"] if self.op.follows_operands else ["1 in array.shape", "not array.size"]
+        unless += [] if self.op.nature.pointwise and self.op.follows_operands else ["not array.flags.c_contiguous"]
+        return [f"if {' or '.join(unless)}:", f"    {laid_out}", "else:", "    out = make_tensor(array)"]
+
+    def _given(self) -> str:
+        """All operands, and their arrays."""
+        return ", ".join(
+            tuple_of(f"{'*' if param.is_list else ''}{letter}{param.index}" for param in self.op.tensors)
+            for letter in "ta"
+        )
 
     # -- recording --------------------------------------------------------------------------------------------------
     def _recorded(self) -> list[str]:

@@ -13,15 +13,16 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from engine import dtypes
+from engine import dtypes, modes, strides
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError
 from engine.op.signature import Param
 from engine.shapes import check_broadcast
-from engine.tensor import Tensor, copied, weak
+from engine.tensor import Tensor, copied, make_tensor, relaid, weak
 
 EXACT = 2**53  # integers up to this are floats, too
 NUMBERS = frozenset({bool, int, float, complex})
+NOWHERE: strides.Place = (), (), 1  # where a number lies
 NATIVE = frozenset(dtype.numpy for dtype in dtypes.ALL if dtype.opmath is dtype)
 DIFFERENTIABLE = frozenset(dtype.numpy for dtype in dtypes.ALL if dtype.is_differentiable)
 
@@ -127,3 +128,62 @@ def owned(array: Any, sources: Sequence[Any]) -> np.ndarray[Any, Any]:
     if any(np.may_share_memory(dense, source) for source in sources) or not dense.flags.forc:
         return copied(dense)
     return dense
+
+
+def laid_out(op: Any, array: np.ndarray[Any, Any], operands: Sequence[Any], sources: Sequence[Any]) -> Tensor:
+    """A result of ``op`` as a tensor, laid out in memory as PyTorch has it (``Nature.layout``).
+
+    ``sources`` are the arrays that the kernel was given for the operands.
+    """
+    return _laid_out(op.layout, array, _places(op, operands, sources))
+
+
+def all_laid_out(
+    op: Any, arrays: Sequence[np.ndarray[Any, Any]], operands: Sequence[Any], sources: Sequence[Any]
+) -> tuple[Tensor, ...]:
+    """All results of ``op``."""
+    layouts = (op.layout,) * len(arrays) if isinstance(op.layout, str) else op.layout
+    places = _places(op, operands, sources)
+    return tuple([_laid_out(layout, array, places) for layout, array in zip(layouts, arrays, strict=True)])
+
+
+def _laid_out(layout: str, array: np.ndarray[Any, Any], places: tuple[strides.Place, ...]) -> Tensor:
+    steps, is_odd = strides.of_result(layout, array.shape, array.strides, array.itemsize, places)
+    tensor = make_tensor(array if steps is None else relaid(array, steps))
+    tensor.odd = is_odd
+    return tensor
+
+
+def _places(op: Any, operands: Sequence[Any], sources: Sequence[Any]) -> tuple[strides.Place, ...]:
+    """Where the operands lie that decide on the layout."""
+    if op.layout in ("operands", "tensors"):
+        counted = [one for one in zip(op.tensors, operands, sources, strict=True) if one[1] is not None]
+        places = [_place_of(operand) for _, operand, _ in counted]
+        if op.promote is not None and any(_was_cast(operand, source) for _, operand, source in counted):
+            places = _cast_places(op, counted, places)
+        return tuple([place for place in places if place is not NOWHERE or op.layout == "operands"])
+    return (_place_of(operands[0]),) if "input" in op.layout else ()
+
+
+def _place_of(operand: Any) -> strides.Place:
+    if not isinstance(operand, Tensor):
+        return NOWHERE
+    array = operand.array
+    place = array.shape, array.strides, array.itemsize
+    if operand.odd:
+        operand.odd = strides.is_odd(*place)
+    return place
+
+
+def _was_cast(operand: Any, source: np.ndarray[Any, Any]) -> bool:
+    return isinstance(operand, Tensor) and operand.array is not source
+
+
+def _cast_places(op: Any, counted: Sequence[Any], places: Sequence[strides.Place]) -> list[strides.Place]:
+    """Where the operands lie once they were cast to their common dtype; PyTorch does that first."""
+    kinds = [kind_of(operand) for param, operand, _ in counted if param in op.promoted]
+    common = op.common_dtype(kinds, modes.current().default_dtype)
+    return [
+        place if place is NOWHERE or param not in op.promoted or operand.dtype is common else strides.of_copy(*place)
+        for (param, operand, _), place in zip(counted, places, strict=True)
+    ]

@@ -46,6 +46,8 @@ class Primitive(calls.Op):
         self.check, self.grows = _asked(self.arguments.check), _asked(self.nature.grows)
         self._sort_parameters()
         self._sort_dtypes()
+        self.layout = self.nature.layout or ("operands" if self.nature.pointwise else "contiguous")
+        self.follows_operands = self.layout in ("operands", "tensors", "input") and not self.has_many
         self.is_linear = self.nature.linear or self.nature.view
         self.is_total = self.nature.total or (self.is_linear and len(self.differentiable) == len(self.tensors))
         self.rules: list[Rule] = []

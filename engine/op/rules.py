@@ -13,7 +13,7 @@ from engine.autograd.tape import FREED, Node
 from engine.errors import OpError
 from engine.op.signature import Param
 from engine.op.text import Text
-from engine.tensor import Tensor, make_tensor
+from engine.tensor import Tensor, from_array
 
 
 class Rule:
@@ -137,7 +137,7 @@ def all_cotangents(node: Node, cotangents: list[Tensor | None]) -> list[Tensor]:
 
 
 def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Tensor:
-    return make_tensor(np.zeros(shape, dtype))
+    return from_array(np.zeros(shape, dtype))
 
 
 class AskedByName:

@@ -31,6 +31,11 @@ class Nature:
     grows: Callable[..., int] | None = None
     """How many elements the result has, as a function of some arguments (by name), where that may be more than the
     operands broadcast to: the budget is asked before the kernel runs."""
+    layout: str | tuple[str, ...] = ""
+    """How the result (each of several) lies in memory: ``contiguous``; as follows from the ``operands`` of a pointwise
+    op, or from the ``tensors`` among them, if numbers do not count; as a copy of the first ``input`` does; in
+    ``columns``, as LAPACK leaves matrices; or as the ``kernel`` left it. Unless told, that of pointwise ops follows
+    from the operands, and all others are contiguous."""
     overlap: str = "partial"
     """In place: which overlap of the target with another operand is refused, in one of three ways: ``partial`` (it may
     be the target itself), ``any``, or ``none``; with ``self`` the target may also overlap itself."""

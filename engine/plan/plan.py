@@ -109,7 +109,7 @@ class Plan:
         shape, dtype, strides = spec
         if array.shape != shape or array.dtype != dtype:
             raise ArgumentValueError(f"a plan for {dtype}{list(shape)} got {array.dtype}{list(array.shape)}")
-        if array.strides == strides or not array.size:
+        if array.strides == strides:
             return array
         laid_out: Array = np.ndarray(shape, dtype, np.empty(_reach(shape, strides, dtype), np.uint8), strides=strides)
         laid_out[...] = array
@@ -125,7 +125,11 @@ class Plan:
 
 def _reach(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     """How many bytes an array of that layout spans."""
-    return dtype.itemsize + sum((extent - 1) * step for extent, step in zip(shape, strides, strict=True))
+    return (
+        0
+        if 0 in shape
+        else dtype.itemsize + sum((extent - 1) * step for extent, step in zip(shape, strides, strict=True))
+    )
 
 
 def _line_of(traceback: TracebackType | None) -> int:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import modes
+from engine import modes, strides
 from engine.errors import ArgumentValueError
 from engine.op.rules import AskedByName
 from engine.op.signature import Array
@@ -115,6 +115,16 @@ def copy_of(array: Array, order: Any) -> Array:
     return np.array(array, order=order)
 
 
+def copy_at(array: Array, stride: tuple[int, ...]) -> Array:
+    """A copy, at strides in elements."""
+    return strides.copied(array, stride)
+
+
+def laid_at(array: Array, stride: tuple[int, ...]) -> Array:
+    """The elements at other strides: a copy if it must be."""
+    return strides.relaid(array, stride)
+
+
 def written(array: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     """What a buffer of that shape and dtype holds once ``array`` was written to all of it."""
     buffer = np.empty(shape, dtype)
@@ -197,8 +207,16 @@ class Recorder:
 
     def copied(self, source: Array, copy: Array) -> None:
         """Beside a kernel a copy was made."""
-        order = "C" if copy.flags.c_contiguous else "K"
-        self._note(copy_of, (self.value_of(source), order), copy)
+        if not strides.is_odd(copy.shape, copy.strides, copy.itemsize):
+            self._note(copy_of, (self.value_of(source), "C"), copy)
+        else:
+            self._note(copy_at, (self.value_of(source), strides.steps_of(copy)), copy)
+
+    def relaid(self, source: Array, result: Array) -> None:
+        """The elements of ``source``, which nobody has any more, were laid out otherwise."""
+        value = self.value_of(source)
+        shares = np.may_share_memory(source, result)
+        self._note(laid_at, (value, strides.steps_of(result)), result, value.root if shares else None)
 
     def wrote(self, target: Array, source: Array) -> None:
         """All of ``target`` is about to be overwritten by ``source``, broadcast and cast."""
@@ -221,7 +239,7 @@ class Recorder:
         """What stands for ``array``; a constant if it is not of this run."""
         value = self._find(array)
         if value is None:
-            value = Value.known(array.copy(order="K"))
+            value = Value.known(strides.relaid(array.copy(order="K"), strides.steps_of(array)))
             if not array.flags.forc:
                 self.give_up("a constant with gaps or overlaps in memory")
             self._kept.append(array)
@@ -241,8 +259,9 @@ class Recorder:
         others = (reference() for reference in self._sharing[value.root])
         return any(other is not None and other is not target for other in others)
 
-    def _note(self, call: Callable[..., Any], args: tuple[Any, ...], result: Array) -> None:
+    def _note(self, call: Callable[..., Any], args: tuple[Any, ...], result: Array, root: Value | None = None) -> None:
         value = Value.of(result, args[0].depends)
+        value.root = root or value
         self.steps.append(Step(call, args, (value,), {}))
         self._enter(result, value)
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from engine.plan.recorder import Step, Value, cast_to, copy_of, written
+from engine.plan.recorder import Step, Value, cast_to, copy_at, copy_of, laid_at, written
 from engine.plan.tracing import traced
 
 SMALL_BYTES = 64  # constants up to this size are told apart by what they hold
-COPIES = (cast_to, copy_of, written)
+COPIES = (cast_to, copy_at, copy_of, laid_at, written)
 
 
 class Simplifier:

@@ -25,7 +25,7 @@ def converted(array: Array, dtype: np.dtype[Any]) -> Array:
     return array.astype(dtype)
 
 
-@primitive(public=False, linear=True, grad_fn="ToCopyBackward0")
+@primitive(public=False, linear=True, grad_fn="ToCopyBackward0", layout="input")
 def cast(input: Array, dtype: DType) -> Array:
     """A copy with elements of ``dtype``."""
     return converted(input, dtype.numpy)

@@ -78,7 +78,7 @@ def drawn(size: Size, dtype: DType, draw: Any, generator: Any) -> Array:
     return draw(generator, size, dtype.numpy)
 
 
-@primitive(public=False, random=True)
+@primitive(public=False, random=True, layout="input")
 def drawn_like(input: Index, dtype: DType, draw: Any, generator: Any) -> Array:
     """What ``draw`` gives, in the shape of ``input`` and the order of its memory."""
     return in_order(input, dtype.numpy, draw, generator)

@@ -15,7 +15,7 @@ from typing import Any, overload
 import ml_dtypes
 import numpy as np
 
-from engine import dtypes, modes
+from engine import dtypes, modes, strides
 from engine.dtypes import FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, OpError, UnsupportedError
 from engine.op import Array, Extents, Index, Scalar, Size, composite, primitive
@@ -161,12 +161,12 @@ def full(size: Size, fill_value: Scalar, *, dtype: DType | None = None) -> Tenso
     return filled(checked_size(size), fill_value, target)
 
 
-@primitive(public=False, grows=lambda size: prod(size))
+@primitive(public=False, layout="kernel", grows=lambda size: prod(size))
 def filled_strided(size: Size, stride: Size, value: Scalar, dtype: DType) -> Array:
-    """``value`` everywhere, with the dimensions laid out in memory in the order of ``stride``."""
-    order = sorted(range(len(size)), key=lambda dim: -stride[dim])
-    dense = np.full([size[dim] for dim in order], value, dtype.numpy)
-    return dense.transpose(sorted(range(len(size)), key=order.__getitem__))
+    """``value`` everywhere, with the dimensions laid out at ``stride``, or in that order if it has gaps."""
+    array = strides.new(size, dtype.numpy, strides.preserved(size, stride))
+    array.fill(value)
+    return array
 
 
 @factory
@@ -229,7 +229,7 @@ _LARGEST = {dtype: float(_finfo(dtype.numpy).max) for dtype in dtypes.ALL if dty
 
 
 # -- as large as another ------------------------------------------------------------------------------------------
-@primitive(public=False, layout_only=("input",))
+@primitive(public=False, layout_only=("input",), layout="input")
 def filled_like(input: Index, value: Scalar, dtype: DType) -> Array:
     """``value`` everywhere, in the shape of ``input`` and the order of its memory."""
     return np.full_like(input, value, dtype.numpy)

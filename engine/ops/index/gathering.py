@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, ops
+from engine import dtypes, ops, strides
 from engine.dtypes import DType
 from engine.errors import DimensionError, OpError
 from engine.op import Array, Dim, Index, Mask, Size, broadcast_pair, composite, primitive, wrap_dim
@@ -185,12 +185,14 @@ masked_select.vjp(input=_unmasked)
 
 
 # -- where they are -----------------------------------------------------------------------------------------------
-@primitive(public=False, data_dependent=True, nondifferentiable=("input",), grows=lambda input: input.size * input.ndim)
+@primitive(
+    public=False, data_dependent=True, nondifferentiable=("input",), grows=lambda input: input.size * input.ndim,
+    layout="kernel",
+)  # fmt: skip
 def nonzero_places(input: Array) -> Array:
     """The positions of the elements that are not zero, one a row."""
-    if input.ndim == 0:
-        return np.zeros((int(input != 0), 0), np.int64)
-    return np.stack(np.nonzero(input), axis=1)
+    found = np.stack(np.nonzero(input)) if input.ndim else np.zeros((0, int(input != 0)), np.int64)
+    return strides.placed(found, found.shape[::-1], (1, found.shape[1]))
 
 
 @composite

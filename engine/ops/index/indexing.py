@@ -123,7 +123,7 @@ def _add_at(target: Array, key: tuple[Any, ...], values: Array, indices: list[Ar
 added_at.vjp(input=lambda g, indices, places: index(g, indices, places))
 
 
-@primitive(public=False, nondifferentiable=("indices",), grad_fn="IndexPutBackward0")
+@primitive(public=False, nondifferentiable=("indices",), grad_fn="IndexPutBackward0", layout="input")
 def put_at(input: Array, values: Array, indices: Arrays, places: Size, accumulate: bool) -> Array:
     """``input`` with ``values`` written, or added, at ``indices``."""
     result = input.copy(order="K")
@@ -243,7 +243,9 @@ def _unmasked(g: Tensor, mask: Tensor, indices: Any, input_shape: Any) -> Any:
 _unsafe_masked_index.vjp(input=_unmasked)
 
 
-@primitive(nondifferentiable=("indices",), method=False, grad_fn="UnsafeMaskedIndexPutAccumulateBackward0")
+@primitive(
+    nondifferentiable=("indices",), method=False, grad_fn="UnsafeMaskedIndexPutAccumulateBackward0", layout="input",
+)  # fmt: skip
 def _unsafe_masked_index_put_accumulate(input: Array, mask: Mask, indices: Arrays, values: Array) -> Array:
     """``input`` with ``values`` added at ``indices`` where ``mask`` is true; elsewhere these may point outside."""
     result = input.copy(order="K")

@@ -57,7 +57,7 @@ def _check_mask(mask: Array) -> None:
         raise OpError(f"masked_fill_ only supports boolean masks, but got mask with dtype {name}")
 
 
-@primitive(public=False, pointwise=True, grad_fn="MaskedFillBackward0")
+@primitive(public=False, pointwise=True, grad_fn="MaskedFillBackward0", layout="contiguous")
 def masked_fill_number(input: Array, mask: Mask, value: Scalar) -> Array:
     """``input`` with a number where ``mask`` holds."""
     _check_mask(mask)
@@ -67,7 +67,7 @@ def masked_fill_number(input: Array, mask: Mask, value: Scalar) -> Array:
 masked_fill_number.vjp(input=lambda g, mask: g.masked_fill(mask, 0))
 
 
-@primitive(public=False, pointwise=True, grad_fn="MaskedFillBackward1", numbers=())
+@primitive(public=False, pointwise=True, grad_fn="MaskedFillBackward1", numbers=(), layout="contiguous")
 def masked_fill_tensor(input: Array, mask: Mask, value: Array) -> Array:
     """``input`` with the 0-d ``value`` where ``mask`` holds."""
     _check_mask(mask)

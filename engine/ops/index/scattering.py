@@ -315,7 +315,7 @@ def _filled_slices(input: Array, dim: int, index: Array, value: Any) -> Array:
     return result
 
 
-@primitive(public=False, grad_fn="IndexFillBackward0")
+@primitive(public=False, grad_fn="IndexFillBackward0", layout="input")
 def index_filled(input: Array, dim: Dim, index: Index, value: Scalar) -> Array:
     """``input`` with a number in the slices at the positions ``index`` along ``dim``."""
     return _filled_slices(input, dim, index, value)
@@ -324,7 +324,7 @@ def index_filled(input: Array, dim: Dim, index: Index, value: Scalar) -> Array:
 index_filled.vjp(input=lambda g, dim, index: index_filled(g, dim, index, 0))
 
 
-@primitive(public=False, grad_fn="IndexFillBackward1")
+@primitive(public=False, grad_fn="IndexFillBackward1", layout="input")
 def index_filled_tensor(input: Array, dim: Dim, index: Index, value: Array) -> Array:
     """``input`` with the 0-d ``value`` in the slices at the positions ``index`` along ``dim``."""
     if value.ndim:
@@ -355,7 +355,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Any:
 
 
 # -- into the flattened tensor ------------------------------------------------------------------------------------
-@primitive(public=False, grad_fn="PutBackward0")
+@primitive(public=False, grad_fn="PutBackward0", layout="input")
 def put_flat(input: Array, index: Index, source: Array, accumulate: bool = False) -> Array:
     """``input`` with ``source`` written, or added, at the positions ``index`` of the flattened tensor."""
     if index.size != source.size:
@@ -446,7 +446,7 @@ def _written(input: Array, src: Array, view: str, *arguments: Any) -> Array:
     return result
 
 
-@primitive
+@primitive(layout="input")
 def select_scatter(input: Array, src: Array, dim: Dim, index: int) -> Array:
     """``input`` with ``src`` as the slice at ``index`` of dimension ``dim``."""
     return _written(input, src, "select", dim, index)
@@ -462,7 +462,7 @@ def _blank(g: Tensor, shape: Any) -> Any:
     return ops.filled(shape, 0, g.dtype)
 
 
-@primitive
+@primitive(layout="input")
 def slice_scatter(
     input: Array, src: Array, dim: Dim = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Array:
@@ -478,7 +478,7 @@ slice_scatter.vjp(
 )
 
 
-@primitive
+@primitive(layout="input")
 def diagonal_scatter(input: Array, src: Array, offset: int = 0, dim1: Dim = 0, dim2: Dim = 1) -> Array:
     """``input`` with ``src`` as its diagonals in the matrices spanned by ``dim1`` and ``dim2``."""
     return _written(input, src, "diagonal", offset, dim1, dim2)

@@ -41,13 +41,19 @@ def _sort(input: Array, dim: int, descending: bool) -> tuple[Array, Array]:
 SORTED = named_result("sort", "values", "indices")
 
 
-@primitive(public=False, shown_as="sort", outputs=("values", "indices"), result=SORTED, grad_fn="SortBackward0")
+@primitive(
+    public=False, shown_as="sort", outputs=("values", "indices"), result=SORTED, grad_fn="SortBackward0",
+    layout=("input", "input"),
+)  # fmt: skip
 def sort_plain(input: Array, dim: Dim, descending: bool) -> tuple[Array, Array]:
     """``input`` sorted along ``dim``, and where its elements were."""
     return _sort(input, dim, descending)
 
 
-@primitive(public=False, shown_as="sort", outputs=("values", "indices"), result=SORTED, grad_fn="SortBackward1")
+@primitive(
+    public=False, shown_as="sort", outputs=("values", "indices"), result=SORTED, grad_fn="SortBackward1",
+    layout=("input", "input"),
+)  # fmt: skip
 def sort_stable(input: Array, dim: Dim, descending: bool) -> tuple[Array, Array]:
     """The same, recorded as the overload that was told whether to be stable."""
     return _sort(input, dim, descending)
@@ -63,7 +69,7 @@ def sort(input: Tensor, dim: Dim = -1, descending: bool = False, *, stable: bool
     return (sort_plain if is_unset(stable) else sort_stable)(input, dim, descending)
 
 
-@primitive(nondifferentiable=("input",))
+@primitive(nondifferentiable=("input",), layout="input")
 def argsort(input: Array, dim: Dim = -1, descending: bool = False, *, stable: bool = False) -> Array:
     """Where the elements of the sorted ``input`` are."""
     return _sort(input, dim, descending)[1]

@@ -87,7 +87,7 @@ def _check_svd(A: Tensor) -> None:
 
 @primitive(
     name="linalg.svd", grad_fn="LinalgSvdBackward0", outputs=("U", "S", "Vh"), check=_check_svd,
-    result=named_result("linalg_svd", "U", "S", "Vh"),
+    result=named_result("linalg_svd", "U", "S", "Vh"), layout=("columns", "contiguous", "columns"),
     grows=lambda A, full_matrices: (A.size + (max(A.shape[-2:]) * A.size if full_matrices else 0)),
 )  # fmt: skip
 def linalg_svd(A: Array, full_matrices: bool = True) -> tuple[Array, ...]:
@@ -209,7 +209,10 @@ def _check_cholesky(input: Tensor) -> None:
     check_kernel("cholesky_cpu", input)
 
 
-@primitive(public=False, grad_fn="LinalgCholeskyExBackward0", outputs=("L", "info"), check=_check_cholesky)
+@primitive(
+    public=False, grad_fn="LinalgCholeskyExBackward0", outputs=("L", "info"), check=_check_cholesky,
+    layout=("columns", "contiguous"),
+)  # fmt: skip
 def cholesky_and_info(input: Array, upper: bool, refused_as: str | None) -> tuple[Array, ...]:
     """``cholesky_ex``, which refuses indefinite matrices in the name of ``refused_as``."""
     factor, info = cholesky_of(input, upper)
@@ -251,7 +254,7 @@ def _check_plain_cholesky(input: Tensor) -> None:
     check_kernel("cholesky_cpu", input)
 
 
-@primitive(check=_check_plain_cholesky)
+@primitive(check=_check_plain_cholesky, layout="columns")
 def cholesky(input: Array, upper: bool = False) -> Array:
     """The triangular ``L`` with ``input = L L^H``, or ``U = L^H``."""
     factor, info = cholesky_of(input, upper)
@@ -275,7 +278,7 @@ def _check_qr(A: Tensor, mode: str) -> None:
 
 @primitive(
     name="linalg.qr", grad_fn="LinalgQrBackward0", outputs=("Q", "R"), check=_check_qr,
-    result=named_result("linalg_qr", "Q", "R"),
+    result=named_result("linalg_qr", "Q", "R"), layout=("columns", "columns"),
     grows=lambda A, mode: A.size * (A.shape[-2] if mode == "complete" else 1) + A.size,
 )  # fmt: skip
 def linalg_qr(A: Array, mode: str = "reduced") -> tuple[Array, ...]:
@@ -343,7 +346,7 @@ def _check_eigh(A: Tensor, UPLO: str) -> None:
 
 @primitive(
     name="linalg.eigh", grad_fn="LinalgEighBackward0", outputs=("eigenvalues", "eigenvectors"), check=_check_eigh,
-    result=named_result("linalg_eigh", "eigenvalues", "eigenvectors"),
+    result=named_result("linalg_eigh", "eigenvalues", "eigenvectors"), layout=("contiguous", "columns"),
 )  # fmt: skip
 def linalg_eigh(A: Array, UPLO: str = "L") -> tuple[Array, ...]:
     """Eigenvalues, ascending, and eigenvectors of the Hermitian matrix of which one triangle is read."""

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import linalg
 from scipy.linalg import lapack
 
-from engine import ops
+from engine import ops, strides
 from engine.errors import OpError
 from engine.named_results import named_result
 from engine.op import Array, broadcast_pair, composite, primitive
@@ -50,7 +50,10 @@ def _check_inverse(A: Tensor) -> None:
     check_precision("linalg.inv", A)
 
 
-@primitive(public=False, grad_fn="LinalgInvExBackward0", outputs=("inverse", "info"), check=_check_inverse)
+@primitive(
+    public=False, grad_fn="LinalgInvExBackward0", outputs=("inverse", "info"), check=_check_inverse,
+    layout=("columns", "contiguous"),
+)  # fmt: skip
 def inverse_and_info(A: Array, refused_as: str | None = None) -> tuple[Array, ...]:
     """``inv_ex``, which refuses singular matrices in the name of ``refused_as``."""
     inverse, info = _inverses(A)
@@ -225,7 +228,7 @@ def _system_size(A: Array, B: Array) -> int:
 
 @primitive(
     public=False, grad_fn="LinalgSolveExBackward0", outputs=("result", "info"), check=_check_solve,
-    grows=lambda A, B: _system_size(A, B),
+    grows=lambda A, B: _system_size(A, B), layout=("kernel", "contiguous"),
 )  # fmt: skip
 def solution_and_info(A: Array, B: Array, left: bool, refused_as: str | None) -> tuple[Array, ...]:
     """``solve_ex``, which refuses singular matrices in the name of ``refused_as``."""
@@ -240,6 +243,7 @@ def solution_and_info(A: Array, B: Array, left: bool, refused_as: str | None) ->
         if refused_as is not None:
             refuse(info, refused_as, NO_SOLUTION)
         result = np.matmul(inverses, given)
+    result = strides.relaid(result, strides.columns(result.shape))
     result = result if left else _transposed(result)
     return (result[..., 0] if vectors else result), info
 
@@ -287,7 +291,7 @@ def _check_triangular(A: Tensor, B: Tensor, left: bool) -> None:
 
 @primitive(
     name="linalg.solve_triangular", grad_fn="LinalgSolveTriangularBackward0", check=_check_triangular,
-    grows=lambda A, B: _system_size(A, B),
+    grows=lambda A, B: _system_size(A, B), layout="columns",
 )  # fmt: skip
 def solve_triangular(
     A: Array, B: Array, *, upper: bool, left: bool = True, unitriangular: bool = False

@@ -40,7 +40,7 @@ INTEGER_ADDCDIV = (
 
 
 # -- copies and casts ---------------------------------------------------------------------------------------------
-@primitive(linear=True)
+@primitive(linear=True, layout="input")
 def clone(input: Array) -> Array:
     """A copy; the graph goes through it."""
     return input.copy(order="K")
@@ -59,8 +59,9 @@ zeros_of.vjp(input=lambda g: g * 0)
 
 
 @primitive(
-    public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2", overlap="self", layout_only=("input",)
-)
+    public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2", overlap="self", layout_only=("input",),
+    layout="input",
+)  # fmt: skip
 def fill_number(input: Array, value: Scalar) -> Array:
     """A number in place of every element."""
     return np.full_like(input, value)
@@ -70,8 +71,9 @@ fill_number.vjp(input=lambda g: zeros_of(g))
 
 
 @primitive(
-    public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3", overlap="self", layout_only=("input",)
-)
+    public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3", overlap="self", layout_only=("input",),
+    layout="input",
+)  # fmt: skip
 def fill_tensor(input: Array, value: Array) -> Array:
     """The 0-d ``value`` in place of every element."""
     return np.full_like(input, value)

@@ -49,7 +49,7 @@ def _refuse_bools(bounds: list[Tensor], name: str) -> None:
 
 
 @primitive(
-    public=False, pointwise=True, grad_fn="ClampBackward0", check=_check_bounds,
+    public=False, pointwise=True, grad_fn="ClampBackward0", check=_check_bounds, layout="tensors",
     number_grad_fn={"min": "ClampBackward1", "max": "ClampBackward1"},
 )  # fmt: skip
 def clamp_between(input: Array, min: Array | None, max: Array | None) -> Array:
@@ -110,7 +110,7 @@ def _check_target(input: Tensor, bounds: list[Any]) -> None:
 
 @primitive(
     pointwise=True, writes=False, supports="bif", kernel_name="maximum_cpu", grad_fn="ClampMinBackward1",
-    number_grad_fn={"min": "ClampMinBackward0"},
+    number_grad_fn={"min": "ClampMinBackward0"}, layout="tensors",
     check=lambda input, min: _check_one_bound(input, min, "min"),
 )  # fmt: skip
 def clamp_min(input: Array, min: Array) -> Array:
@@ -133,7 +133,7 @@ clamp_min.vjp(
 
 @primitive(
     pointwise=True, writes=False, supports="bif", kernel_name="minimum_cpu", grad_fn="ClampMaxBackward1",
-    number_grad_fn={"max": "ClampMaxBackward0"},
+    number_grad_fn={"max": "ClampMaxBackward0"}, layout="tensors",
     check=lambda input, max: _check_one_bound(input, max, "max"),
 )  # fmt: skip
 def clamp_max(input: Array, max: Array) -> Array:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from engine import dtypes, ops
+from engine import dtypes, ops, strides
 from engine.errors import OpError
 from engine.op import Array, check_broadcast, composite, primitive
 from engine.tensor import Tensor
@@ -19,7 +19,7 @@ def conj_copy(input: Array) -> Array:
 conj_copy.vjp(input=lambda g: ops.conj(g))
 
 
-@primitive(public=False, grad_fn="ConjPhysicalBackward0")
+@primitive(public=False, grad_fn="ConjPhysicalBackward0", layout="operands")
 def conjugated(input: Array) -> Array:
     """The complex conjugate, computed on the spot."""
     return np.conjugate(input)
@@ -57,9 +57,8 @@ def view_as_real(input: Array) -> Array:
     """Real and imaginary parts as a last dimension of extent 2, sharing storage."""
     if not np.iscomplexobj(input):
         raise OpError("view_as_real is only supported for complex tensors")
-    part = input.real
-    steps = (*part.strides, part.itemsize)
-    return np.lib.stride_tricks.as_strided(part, (*part.shape, 2), steps)
+    steps = [2 * step for step in strides.steps_of(input)]
+    return strides.placed(input.real, (*input.shape, 2), (*steps, 1))
 
 
 view_as_real.vjp(input=lambda g: ops.view_as_complex(ops.contiguous(g)))
@@ -76,10 +75,11 @@ def view_as_complex(input: Array) -> Array:
     if input.ndim == 0 or input.shape[-1] != 2:
         raise OpError("Tensor must have a last dimension of size 2")
     target = dtypes.to_complex(dtypes.of(input)).numpy
-    if input.size == 0:
-        return np.empty(input.shape[:-1], target)
-    if input.strides[-1] != input.itemsize:
+    *steps, last = strides.steps_of(input)
+    if last != 1:
         raise OpError("Tensor must have a last dimension with stride 1")
+    if input.size == 0:
+        return strides.placed(input[..., :0].view(target), input.shape[:-1], tuple([step // 2 for step in steps]))
     return input.view(target)[..., 0]
 
 
@@ -123,7 +123,10 @@ def _joined(real: Array, imag: Array) -> Array:
     return result
 
 
-@primitive(name="complex", method=False, check=lambda real, imag: _check_parts(real, imag), grad_fn="ComplexBackward0")
+@primitive(
+    name="complex", method=False, check=lambda real, imag: _check_parts(real, imag), grad_fn="ComplexBackward0",
+    layout="operands",
+)  # fmt: skip
 def complex_of(real: Array, imag: Array) -> Array:
     """Complex numbers of these real and imaginary parts."""
     return _joined(real, imag)
@@ -132,7 +135,7 @@ def complex_of(real: Array, imag: Array) -> Array:
 complex_of.vjp(real=lambda g: ops.real(g), imag=lambda g: ops.imag(g))
 
 
-@primitive(method=False, check=lambda abs, angle: _check_parts(abs, angle))
+@primitive(method=False, check=lambda abs, angle: _check_parts(abs, angle), layout="operands")
 def polar(abs: Array, angle: Array) -> Array:
     """Complex numbers of these absolute values and angles."""
     return _joined(abs * np.cos(angle), abs * np.sin(angle))

@@ -102,7 +102,7 @@ pow_tensor.vjp(input=_pow_tensor_input, exponent=_pow_exponent)
 
 @primitive(
     pointwise=True, public=False, grad_fn="PowBackward2", numbers=("input",), supports="ifc", kernel_name="pow",
-    nondifferentiable=("input",),
+    nondifferentiable=("input",), layout="contiguous",
 )  # fmt: skip
 def number_pow(input: Array, exponent: Array) -> Array:
     """A number to an elementwise power."""

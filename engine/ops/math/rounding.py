@@ -253,7 +253,7 @@ def nextafter(input: Tensor, other: Tensor) -> Any:
     return next_number, (input, other, ops.result_type(input, other))
 
 
-@primitive(public=False, pointwise=True, grad_fn="NanToNumBackward0")
+@primitive(public=False, pointwise=True, grad_fn="NanToNumBackward0", layout="input")
 def replace_nan(input: Array, nan: float, posinf: float, neginf: float) -> Array:
     """``input`` with these in place of NaN and the infinities."""
     return np.nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf)

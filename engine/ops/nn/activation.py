@@ -74,7 +74,7 @@ def _relu(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(relu, inplace, input)
 
 
-@primitive(public=False, pointwise=True)
+@primitive(public=False, pointwise=True, layout="input")
 def hardtanh(input: Array, min_val: Scalar = -1.0, max_val: Scalar = 1.0) -> Array:
     """``input`` clamped to an interval."""
     if input.dtype == np.bool_:
@@ -294,7 +294,7 @@ def _softplus_input(g: Any, input: Any, beta: Any, threshold: Any) -> Any:
 softplus.vjp(input=_softplus_input)
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="log_sigmoid_cpu")
+@primitive(public=False, pointwise=True, supports="f", kernel_name="log_sigmoid_cpu", layout="contiguous")
 def log_sigmoid(input: Array) -> Array:
     """``log(sigmoid(input))``."""
     return np.minimum(input, 0) - np.log1p(np.exp(-np.abs(input)))

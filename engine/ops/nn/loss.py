@@ -48,7 +48,7 @@ def _check_weight(input: Tensor, weight: Tensor) -> None:
 
 
 # -- distances between input and target ---------------------------------------------------------------------------
-@primitive(public=False, promote="default", supports="f", kernel_name="mse_cpu")
+@primitive(public=False, promote="default", supports="f", kernel_name="mse_cpu", layout="operands")
 def mse_loss(input: Array, target: Array, reduction: str) -> Array:
     """Squared differences."""
     return reduced(np.square(input - target), reduction)
@@ -90,7 +90,10 @@ def _l1_loss(
     return reductions.apply(ops.abs(first - second), reductions.chosen(reduction, size_average, reduce))
 
 
-@primitive(public=False, promote="default", supports="f", kernel_name="smooth_l1_cpu", grad_fn="SmoothL1LossBackward0")
+@primitive(
+    public=False, promote="default", supports="f", kernel_name="smooth_l1_cpu", grad_fn="SmoothL1LossBackward0",
+    layout="operands",
+)  # fmt: skip
 def smooth_l1_loss(input: Array, target: Array, reduction: str, beta: float) -> Array:
     """Absolute differences, rounded off to a parabola below ``beta`` (Girshick, Fast R-CNN, 2015, eq. 3)."""
     distance = np.abs(input - target)
@@ -124,7 +127,7 @@ def _smooth_l1_loss(
     return smooth_l1_loss(first, second, chosen, beta)
 
 
-@primitive(public=False, promote="default", supports="f", kernel_name="huber_cpu")
+@primitive(public=False, promote="default", supports="f", kernel_name="huber_cpu", layout="input")
 def huber_loss(input: Array, target: Array, reduction: str, delta: float) -> Array:
     """Half the squared difference up to ``delta``, linear beyond (Huber, 1964)."""
     distance = np.abs(input - target)
@@ -167,7 +170,7 @@ def _huber_loss(
 
 
 # -- two classes --------------------------------------------------------------------------------------------------
-@primitive(public=False, nondifferentiable=("weight",))
+@primitive(public=False, nondifferentiable=("weight",), layout="input")
 def binary_cross_entropy(input: Array, target: Array, weight: Array | None, reduction: str) -> Array:
     """``-weight * (target * log(input) + (1 - target) * log(1 - input))``; a logarithm is never below -100."""
     if input.dtype.kind != "f":
@@ -221,7 +224,7 @@ def _spread_weight(input: Tensor, weight: Tensor | None) -> Tensor | None:
     return ops.expand(weight, input.array.shape)
 
 
-@primitive(public=False, nondifferentiable=("weight", "pos_weight"))
+@primitive(public=False, nondifferentiable=("weight", "pos_weight"), layout="operands")
 def binary_cross_entropy_with_logits(
     input: Array, target: Array, weight: Array | None, pos_weight: Array | None, reduction: str
 ) -> Array:
@@ -279,7 +282,7 @@ def _binary_cross_entropy_with_logits(
     return binary_cross_entropy_with_logits(input, target, weight, pos_weight, chosen)
 
 
-@primitive(public=False, nondifferentiable=("target",))
+@primitive(public=False, nondifferentiable=("target",), layout="operands")
 def soft_margin_loss(input: Array, target: Array, reduction: str) -> Array:
     """``log(1 + exp(-target * input))`` for targets 1 and -1."""
     losses = np.log1p(np.exp(-input * target))

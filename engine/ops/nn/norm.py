@@ -14,7 +14,7 @@ from engine import dtypes, modes, ops
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
 from engine.op import Array, Dims, Size, composite, primitive
 from engine.ops.nn.reduction import refuse_grad
-from engine.tensor import Tensor
+from engine.tensor import Tensor, from_array
 
 
 # -- standardisation ----------------------------------------------------------------------------------------------
@@ -381,8 +381,8 @@ def _batch(
     _check_running(input, mean, variance, weight, bias, training)
     refuse_grad("native_batch_norm", running_mean=mean, running_var=variance)
     if not training:
-        nothing = Tensor(np.empty(0, input.array.dtype))
-        return evaluate(input, weight, bias, mean, variance, eps), nothing, Tensor(np.empty(0, input.array.dtype))
+        nothing = [from_array(np.empty(0, input.array.dtype)) for _ in range(2)]
+        return evaluate(input, weight, bias, mean, variance, eps), *nothing
     out, own_mean, rstd = (t if i == 0 else t.detach() for i, t in enumerate(train(input, weight, bias, eps)))
     _update_running(mean, lambda: own_mean, momentum)
     _update_running(variance, lambda: ops.var(input, _batch_dims(input.ndim), correction=1), momentum)

@@ -19,6 +19,7 @@ from engine.op import (
     primitive,
     wrap_dim,
 )  # fmt: skip
+from engine.ops.shape.views import sliced
 from engine.tensor import Tensor, read
 
 
@@ -117,8 +118,7 @@ unbind.vjp(input=lambda gs, dim: ops.stack(gs, dim))
 def _pieces(input: Array, sizes: tuple[int, ...], dim: int) -> Any:
     """Slices of the given extents along ``dim``, as views."""
     ends = list(accumulate(sizes))
-    lead = (slice(None),) * dim
-    return tuple(input[(*lead, slice(end - size, end))] for size, end in zip(sizes, ends, strict=True))
+    return tuple(sliced(input, dim, slice(end - size, end)) for size, end in zip(sizes, ends, strict=True))
 
 
 @primitive(public=False, view=True, many=True, grad_fn="SplitBackward0")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, ops, registry
+from engine import dtypes, ops, registry, strides
 from engine.dtypes import DType
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Dim, Extents, NewDim, Scalar, Size, composite, overloaded, primitive, wrap_dim
@@ -122,7 +122,7 @@ def _with_three_dims(one: Tensor) -> Any:
 
 
 # -- flips and rolls ----------------------------------------------------------------------------------------------
-@primitive(linear=True)
+@primitive(linear=True, layout="input")
 def flip(input: Array, dims: Extents) -> Array:
     """Reversed along ``dims``."""
     wrapped = tuple(wrap_dim(dim, input.ndim) for dim in dims)
@@ -166,7 +166,7 @@ def roll(input: Array, shifts: Size, dims: Size = ()) -> Array:
 roll.vjp(input=lambda g, shifts, dims: ops.roll(g, tuple(-shift for shift in shifts), dims))
 
 
-@primitive(linear=True)
+@primitive(linear=True, layout="kernel")
 def rot90(input: Array, k: int = 1, dims: Size = (0, 1)) -> Array:
     """Turned ``k`` times by 90 degrees, from the first of ``dims`` towards the second."""
     if len(dims) != 2:
@@ -176,7 +176,11 @@ def rot90(input: Array, k: int = 1, dims: Size = (0, 1)) -> Array:
     first, second = (wrap_dim(dim, input.ndim) for dim in dims)
     if first == second:
         raise OpError(f"expected rotation dims to be different, but got dim0 = {dims[0]} and dim1 = {dims[1]}")
-    return np.rot90(input, k, (first, second))
+    steps = list(strides.preserved(input.shape, strides.steps_of(input)))
+    if k % 2:
+        steps[first], steps[second] = steps[second], steps[first]
+    turned = np.rot90(input, k, (first, second))
+    return strides.copied(turned, tuple(steps) if k % 4 else strides.contiguous(turned.shape))
 
 
 rot90.vjp(input=lambda g, k, dims: ops.rot90(g, -k, dims))
@@ -272,11 +276,12 @@ def unfold(input: Array, dimension: Dim, size: int, step: int) -> Array:
     if step < 1:
         raise OpError(f"step is {step} but must be > 0")
     if input.ndim == 0:
-        return input[None][:size]
-    shape, strides = list(input.shape), list(input.strides)
+        return strides.placed(input, (size,), (1,))
+    shape, steps = list(input.shape), list(strides.steps_of(input))
+    apart = steps[dimension]
     shape[dimension] = (extent - size) // step + 1
-    strides[dimension] *= step
-    return np.lib.stride_tricks.as_strided(input, (*shape, size), (*strides, input.strides[dimension]))
+    steps[dimension] *= step
+    return strides.placed(input, (*shape, size), (*steps, apart))
 
 
 unfold.vjp(input=lambda g, input_shape, dimension, size, step: ops.windows_added(g, input_shape, dimension, size, step))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, modes, ops, registry
+from engine import dtypes, modes, ops, registry, strides
 from engine.errors import DimensionError, OpError
 from engine.op import Array, Dim, Dims, Extents, NewDim, Size, composite, overloaded, primitive, wrap_dim
 from engine.tensor import Tensor
@@ -76,10 +76,21 @@ def infer_size(size: tuple[int, ...], count: int) -> tuple[int, ...]:
 @primitive(view=True, public=False)
 def view(input: Array, size: Extents) -> Array:
     """The same elements in the same order with shape ``size``; one extent may be ``-1``."""
-    try:
-        return input.reshape(infer_size(size, input.size), copy=False)
-    except ValueError:
-        raise OpError(INCOMPATIBLE) from None
+    found = reshaped(input, infer_size(size, input.size))
+    if found is None:
+        raise OpError(INCOMPATIBLE)
+    return found
+
+
+def reshaped(array: Array, size: tuple[int, ...]) -> Array | None:
+    """A view of that shape, or ``None`` where the strides allow none."""
+    if array.size and 1 not in array.shape and 1 not in size:
+        try:
+            return array.reshape(size, copy=False)
+        except ValueError:
+            return None
+    stride = strides.of_view(array.shape, strides.steps_of(array), size)
+    return None if stride is None else strides.placed(array, size, stride)
 
 
 view.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
@@ -97,18 +108,13 @@ unsafe_view.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
 @primitive(public=False, view=True)
 def reshape_alias(input: Array, size: Size) -> Array:
     """``view`` of a tensor that is not contiguous, where its strides allow one."""
-    return np.reshape(input, size, copy=False)
+    found = reshaped(input, size)
+    if found is None:
+        raise OpError(INCOMPATIBLE)
+    return found
 
 
 reshape_alias.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
-
-
-def _can_view(array: Array, size: tuple[int, ...]) -> bool:
-    try:
-        np.reshape(array, size, copy=False)
-    except ValueError:
-        return False
-    return True
 
 
 @composite
@@ -117,7 +123,7 @@ def reshape(input: Tensor, shape: Extents) -> Tensor:
     size = infer_size(reshape.signature.params[1].static("reshape", shape, 0), input.array.size)
     if input.array.flags.c_contiguous:
         return ops.view(input, size)
-    if _can_view(input.array, size):
+    if reshaped(input.array, size) is not None:
         return reshape_alias(input, size)
     return ops.unsafe_view(ops.clone(input), size)
 
@@ -257,10 +263,12 @@ def expand(input: Array, size: Extents) -> Array:
     size = expanded_size(input, size)
     lead = len(size) - input.ndim
     own = zip(size[lead:], input.shape, input.strides, strict=True)
-    strides = (0,) * lead + tuple([step if extent == had else 0 for extent, had, step in own])
+    steps = [step if extent == had else 0 for extent, had, step in own]
+    for extent in reversed(size[:lead]):
+        steps.insert(0, size[-len(steps)] * steps[0] if extent == 1 and steps else 0)
     if input.flags.c_contiguous:
-        return np.ndarray(size, input.dtype, input, 0, strides)
-    return np.lib.stride_tricks.as_strided(input, size, strides)  # takes ten times as long
+        return np.ndarray(size, input.dtype, input, 0, tuple(steps))
+    return strides.placed(input, size, tuple([step // input.itemsize for step in steps]))  # takes ten times as long
 
 
 def expanded_size(input: Array, size: tuple[int, ...]) -> tuple[int, ...]:
@@ -362,7 +370,12 @@ def squeeze_(input: Tensor, dim: Any = None) -> Tensor:
 @primitive(view=True, writes=True)
 def unsqueeze(input: Array, dim: NewDim) -> Array:
     """With a dimension of extent 1 at ``dim``."""
-    return np.expand_dims(input, dim)
+    if input.size and input.flags.c_contiguous and 1 not in input.shape:
+        return input.reshape((*input.shape[:dim], 1, *input.shape[dim:]))
+    size, steps = list(input.shape), list(strides.steps_of(input))
+    steps.insert(dim, size[dim] * steps[dim] if dim < len(size) else 1)
+    size.insert(dim, 1)
+    return strides.placed(input, tuple(size), tuple(steps))
 
 
 unsqueeze.vjp(input=lambda g, dim: ops.squeeze(g, dim))
@@ -388,7 +401,19 @@ select.vjp(input=lambda g, input_shape, dim, index: scatter_view(g, "select", in
 @primitive(view=True, public=False, grad_fn="SliceBackward0")
 def slice_dim(input: Array, dim: Dim, start: int | None, end: int | None, step: int) -> Array:
     """The elements ``start`` to ``end`` (exclusive) of dimension ``dim``, every ``step``-th."""
-    return input[(slice(None),) * dim + (slice(start, end, step),)]
+    return sliced(input, dim, slice(start, end, step))
+
+
+def sliced(array: Array, dim: int, part: slice) -> Array:
+    """A slice of dimension ``dim``."""
+    view = array[(slice(None),) * dim + (part,)]
+    if view.size or view.shape[dim]:
+        return view
+    start, _, step = part.indices(array.shape[dim])  # NumPy forgets where a slice without elements begins
+    steps = list(strides.steps_of(array))
+    offset = start * steps[dim]
+    steps[dim] *= step
+    return strides.placed(array, view.shape, tuple(steps), offset)
 
 
 slice_dim.vjp(
@@ -430,11 +455,10 @@ def diagonal(input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Arr
         raise OpError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     row, column = max(-offset, 0), max(offset, 0)
     planes = np.moveaxis(input, (first, second), (-2, -1))
-    planes = planes[..., min(row, planes.shape[-2]) :, min(column, planes.shape[-1]) :]
-    size = (*planes.shape[:-2], min(planes.shape[-2:]))
-    if 0 in size:
-        return np.empty(size, input.dtype)
-    return np.lib.stride_tricks.as_strided(planes, size, (*planes.strides[:-2], sum(planes.strides[-2:])))
+    *steps, down, right = strides.steps_of(planes)
+    count = max(min(planes.shape[-2] - row, planes.shape[-1] - column), 0)
+    begin = row * down + column * right if count else 0
+    return strides.placed(planes, (*planes.shape[:-2], count), (*steps, down + right), begin)
 
 
 diagonal.vjp(
@@ -467,10 +491,7 @@ def strided(flat: Array, size: tuple[int, ...], stride: tuple[int, ...], offset:
             f"{flat.itemsize} requiring a storage size of {(last + 1) * flat.itemsize} are out of bounds for storage "
             f"of size {flat.nbytes}"
         )
-    if 0 in size:
-        return np.empty(size, flat.dtype)
-    steps = tuple(step * flat.itemsize for step in stride)
-    return np.lib.stride_tricks.as_strided(flat[offset:], size, steps)
+    return strides.placed(flat, size, stride, offset)
 
 
 @primitive(public=False, view=True, reads_storage=True, grows=lambda size: prod(size))
@@ -548,7 +569,7 @@ write_strided.vjp(
 )
 
 
-@primitive
+@primitive(layout="input")
 def as_strided_scatter(input: Array, src: Array, size: Size, stride: Size, storage_offset: int | None = None) -> Array:
     """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset.
 
