@@ -120,6 +120,11 @@ def test_as_strided_goes_on_from_the_place_of_a_view_without_elements() -> None:
         matrix()[2:].as_strided((2,), (1,))
 
 
+def test_a_reinterpreted_view_needs_strides_that_divide() -> None:
+    with pytest.raises(OpError, match=r"self\.stride\(0\) must be divisible by 2 to view Bool as Short"):
+        torch.zeros(2, 3, dtype=torch.bool)[:, :2].view(torch.int16)
+
+
 # -- gradients ----------------------------------------------------------------------------------------------------
 def test_a_gradient_lies_as_its_leaf_does() -> None:
     leaf = matrix().t().requires_grad_()

@@ -356,6 +356,9 @@ def _check_reinterpreted(input: Array, source: DType, target: DType) -> None:
     ratio = target.itemsize // source.itemsize
     if ratio > 1 and input.shape[-1] % ratio:
         raise OpError(f"self.size(-1) must be divisible by {ratio} {names}, but got {input.shape[-1]}")
+    for dim, step in enumerate(strides.steps_of(input)[:-1]):
+        if ratio > 1 and step % ratio:
+            raise OpError(f"self.stride({dim}) must be divisible by {ratio} {names}, but got {step}")
 
 
 @overloaded(name="view", function=False, writes=False)
