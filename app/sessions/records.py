@@ -21,7 +21,7 @@ from app.sessions.ledger import Ledger, in_blocks, weight
 from app.sessions.schema import BLOCK_BYTES, Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
 from app.sessions.value_kinds import Kinds, Malformed, NotStorable
 from app.stores.base import Block, Change
-from engine import Tensor, dtypes, modes, registry, tape, tensors
+from engine import Tensor, dtypes, modes, registry, strides, tape, tensors
 from engine import storage as engine_storage
 
 Storage = engine_storage.Storage
@@ -210,7 +210,7 @@ class Writer:
         """Where ``array`` lies in the storage; ``None`` if it is all of it."""
         if array is storage.array:
             return None
-        offset = array.__array_interface__["data"][0] - storage.address if array.size else 0
+        offset = array.__array_interface__["data"][0] - storage.address
         return Layout(dtypes.of(array).name, list(array.shape), list(array.strides), offset)
 
     def _tensor(self, tensor: Tensor, number: int) -> TensorRecord:
@@ -315,6 +315,12 @@ def _fields(layout: Layout | None) -> list[Any]:
     return [] if layout is None else [layout.dtype, layout.shape, layout.strides, layout.offset]
 
 
+def _nothing(place: Bytes, dtype: np.dtype[Any], like: Layout | StorageRecord) -> np.ndarray[Any, Any]:
+    """An array without elements at ``place``."""
+    steps = tuple([step // dtype.itemsize for step in like.strides])
+    return strides.placed(place.view(dtype), tuple(like.shape), steps)
+
+
 # -- and back -------------------------------------------------------------------------------------------------------
 class Reader:
     """Applies records, oldest first; ``finish`` when all are applied. Leaves ``names`` and ``settings``."""
@@ -403,7 +409,7 @@ class Reader:
             raise Malformed("a memory of another size than its storage")
         memory = bytearray(nbytes) if one.data is None else bytearray(one.data)
         if not nbytes:
-            return engine_storage.make_storage(np.empty(one.shape, dtype))
+            return engine_storage.make_storage(_nothing(np.empty(0, np.uint8), dtype, one))
         storage = engine_storage.make_storage(np.ndarray(one.shape, dtype, memory, 0, one.strides))
         if storage.flat.base is None:
             raise Malformed("a storage with gaps")
@@ -425,8 +431,8 @@ class Reader:
         if layout is None:
             return storage.array
         dtype = dtypes.by_name(layout.dtype).numpy
-        if 0 in layout.shape:
-            return np.empty(layout.shape, dtype)
+        if 0 in layout.shape:  # its place may be anywhere
+            return _nothing(strides.placed(memory_of(storage), (0,), (1,), layout.offset), dtype, layout)
         return np.ndarray(layout.shape, dtype, memory_of(storage), layout.offset, layout.strides)
 
     # -- tensors and nodes ------------------------------------------------------------------------------------------
@@ -437,7 +443,7 @@ class Reader:
 
     def _fill_tensor(self, tensor: Tensor, one: TensorRecord) -> None:
         storage = self._of(Storage, one.storage)
-        tensor.array, tensor.storage = self._shown(one.layout, storage), storage
+        tensor.array, tensor.storage, tensor.odd = self._shown(one.layout, storage), storage, True
         tensor._requires_grad = one.requires_grad
         tensor.node, tensor.output_nr = self._optional(Node, one.node), one.output_nr
         tensor.grad, tensor.base = self._optional(Tensor, one.grad), self._optional(Tensor, one.base)

@@ -40,6 +40,10 @@ CASES = {
         LEAF + "y = x * 2\nv = y[0:2]\nw = v[1:]\nw.mul_(3)",
         "print(v.grad_fn.name())\n(v * v).sum().backward()\nprint(x.grad)",
     ),
+    "places of views without elements": (
+        "a = torch.zeros(3, 2)\nb = a[3:].t()\nc = torch.zeros(0, 2).t()\nd = torch.zeros(1, 3).t().long()",
+        "print(b.stride(), b.storage_offset(), c.stride(), c[1:].storage_offset(), d.stride())",
+    ),
     "why a view is not writable": (
         LEAF + "y = x * 1\nwith torch.no_grad():\n    v = y.view(3, 1)\nw = y.unbind()[0]", "w.mul_(2)"
     ),
