@@ -12,7 +12,7 @@ import numpy as np
 from engine import dtypes, modes, registry, strides
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
-from engine.storage import Storage, make_storage
+from engine.storage import Storage
 
 _new = object.__new__
 
@@ -401,7 +401,10 @@ def make_tensor(
     """
     tensor = _new(kind)
     tensor.array = array
-    tensor.storage = make_storage(array) if storage is None else storage
+    if storage is None:  # what ``make_storage`` does, without a call
+        storage = _new(Storage)
+        storage.array, storage._aliased, storage.version = array, None, 0
+    tensor.storage = storage
     tensor.node = node
     tensor.output_nr = output_nr
     tensor.grad = tensor.base = tensor.view_note = tensor._accumulator = None

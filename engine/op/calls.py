@@ -385,7 +385,7 @@ class _Call:
         return "((array.shape, array.dtype),)"
 
     def _edges(self) -> list[str]:
-        """Where the cotangent of each differentiable input goes."""
+        """Where the cotangent of each differentiable input goes; of what a node made and is no view, without a call."""
         lines = []
         for param in self.op.differentiable:
             e, t = f"e{param.index}", f"t{param.index}"
@@ -393,7 +393,8 @@ class _Call:
                 lines.append(f"{e} = [edge_of(tensor) for tensor in {t}]")
             else:
                 maybe = param.name in self.loose or param.name in self.optional
-                lines.append(f"{e} = edge_of({t})" + f" if isinstance({t}, Tensor) else None" * maybe)
+                edge = f"({t}.node, {t}.output_nr) if {t}.node is not None and {t}.base is None else edge_of({t})"
+                lines.append(f"{e} = {edge}" if not maybe else f"{e} = ({edge}) if isinstance({t}, Tensor) else None")
         return lines
 
     def _has_edge(self, param: Param) -> str:
