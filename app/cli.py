@@ -16,14 +16,13 @@ from pydantic import ValidationError
 from app.evaluate.run import run_code
 from app.http import probe
 from app.http.connection import Connection
-from app.limits import LimitError
+from app.limits import OverLimit
 from app.program import catalog
 from app.program.interpret import ProgramError
 from app.program.tree import GraphError
 from app.settings import PREFIX, Settings
 from app.stores.base import StoreError
 from app.stores.factory import store_for
-from engine import errors
 
 # What makes a program ours or PyTorch's. It is blanked out and not removed: line numbers stay.
 IMPORT = re.compile(r"^import (?:torch|engine as torch)[ \t]*(?:#.*)?$", re.MULTILINE)
@@ -121,7 +120,7 @@ def _run(arguments: Namespace) -> int:
         return _fail(f"{file}:{error.line}: {error.exception}: {error}")
     except GraphError as error:
         return _fail(f"{file}:{error.line or 1}: {error.exception or 'SyntaxError'}: {error}")
-    except (errors.BudgetError, LimitError, UnicodeDecodeError) as error:
+    except (OverLimit, UnicodeDecodeError) as error:
         return _fail(f"{file}: {error}")
     except OSError as error:
         return _fail(f"{file}: {error.strerror}")

@@ -9,18 +9,18 @@
       VersionConflict       the session is no longer at the version of ``If-Match``
       KeyReused             an Idempotency-Key that came with another request before
       InProgress            the first request with this Idempotency-Key is still running
-      TooMany               more of something than one owner may have
       Overloaded            no thread and no place in the queue
       Unavailable           needs a program that is not installed here
 
-Facts are attributes; only ``app.http.problems`` knows status codes.
+What is over a limit is an ``app.limits.OverLimit``. Facts are attributes; only ``app.http.problems`` knows status
+codes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.wire.arrays import Place
+from app.limits import Place
 
 
 class ServiceError(Exception):
@@ -36,11 +36,14 @@ class InvalidRequest(ServiceError):
 
 
 class CallError(ServiceError):
-    """A call outside of a program that PyTorch would refuse, in its words; ``place`` is the field that asked."""
+    """A call outside of a program that PyTorch would refuse, in its words.
 
-    def __init__(self, detail: str, exception: str, place: Place) -> None:
+    ``op`` is what was called, ``place`` the field that asked.
+    """
+
+    def __init__(self, detail: str, exception: str, op: str, place: Place) -> None:
         super().__init__(detail)
-        self.exception, self.place = exception, place
+        self.exception, self.op, self.place = exception, op, place
 
 
 class Unauthorized(ServiceError):
@@ -75,24 +78,8 @@ class InProgress(ServiceError):
     """The request that came first with this Idempotency-Key has not been answered yet."""
 
 
-class TooMany(ServiceError):
-    """One owner has as many as allowed."""
-
-    def __init__(self, limit: str, allowed: int) -> None:
-        super().__init__(f"over the limit {limit}: {allowed} allowed; delete one, or wait until one expires")
-        self.limit, self.allowed = limit, allowed
-
-
 class Overloaded(ServiceError):
     """Every thread is busy and the queue is full."""
-
-
-class TooSlow(ServiceError):
-    """A body that does not come, or comes too slowly."""
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"the body came too slowly: the limit read_seconds is {seconds:g}")
-        self.limit, self.allowed = "read_seconds", seconds
 
 
 class ClientGone(ServiceError):

@@ -2,15 +2,55 @@
 
 from __future__ import annotations
 
+import math
+from decimal import Decimal
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict, Field
 
+from engine import errors
 
-class LimitError(Exception):
-    """Over a limit. ``limit`` is a field of ``Limits``; both numbers are in its unit."""
+Place = tuple[str | int, ...]  # the path to a part of a request
+BUDGETS: Final = {"elements": "tensor_elements", "bytes": "intermediate_bytes"}  # what the engine calls otherwise
+UNITS: Final = {
+    "chars": "characters", "depth": "levels", "length": "characters", "rank": "dimensions", "size": "entries",
+}  # fmt: skip
+LONGEST: Final = 256  # bits of a number that is written with all its digits
 
-    def __init__(self, limit: str, *, allowed: float, asked: float) -> None:
-        super().__init__(f"over the limit {limit}: {allowed:g} allowed, {asked:g} asked")
-        self.limit, self.allowed, self.asked = limit, allowed, asked
+
+class OverLimit(Exception):
+    """Over a limit, which nearly always is a field of ``Limits``; ``allowed`` and ``asked`` are in its unit.
+
+    ``place`` is the part of the request that is too large, where one is. Readers of programs add node or line.
+    """
+
+    line: int | None
+    node_id: str | None = None
+    node_index: int | None = None
+
+    def __init__(self, limit: str, *, allowed: float, asked: float, place: Place = (), line: int | None = None) -> None:
+        super().__init__(f"over the limit {limit}: {plain(allowed)} {unit_of(limit)} allowed, {plain(asked)} asked")
+        self.limit, self.allowed, self.asked, self.place, self.line = limit, allowed, asked, place, line
+
+
+def over_budget(error: errors.BudgetError) -> OverLimit:
+    """Translate the engine's refusal: its budget is made of the limits of one request."""
+    return OverLimit(BUDGETS.get(error.limit, error.limit), allowed=error.allowed, asked=error.asked)
+
+
+def unit_of(limit: str) -> str:
+    """Return what a limit counts: the last word of its name, or what that word means."""
+    last = limit.rpartition("_")[2]
+    return UNITS.get(last, last)
+
+
+def plain(number: float) -> str:
+    """``number`` without an exponent, and in full; times to the millisecond."""
+    if isinstance(number, int):
+        return str(number) if number.bit_length() <= LONGEST else f"more than 2**{number.bit_length() - 1}"
+    if number.is_integer() or not math.isfinite(number):
+        return f"{number:.0f}"
+    return format(Decimal(repr(round(number, 3) or number)), "f")
 
 
 class Limits(BaseModel):

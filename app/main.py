@@ -48,7 +48,7 @@ class Application(FastAPI):
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """A new application; what it holds lives from its startup to its shutdown."""
+    """Return a new application; what it holds lives from its startup to its shutdown."""
     services = Services(settings or Settings())
 
     @asynccontextmanager

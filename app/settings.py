@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     blas_threads: int = Field(
         0, ge=0, description="Threads of each process for matrix products; 0: the processors, shared among the workers."
     )
-    queue: int = Field(64, ge=0, description="Requests that may wait for a thread; more are refused with 503.")
+    queue: int = Field(64, ge=0, description="Requests that may wait for a thread; more are refused.")
     api_keys: str = Field("", description="Comma-separated keys, each 'owner:key' or 'key'; none: one local owner.")
     dot: str = Field("dot", description="The graphviz program that draws graphs as SVG.")
     log_level: str = Field("info", description="Level of the service's log.")
@@ -104,5 +104,5 @@ def _split_keys(text: str) -> list[tuple[str, str]]:
 
 
 def key_digest(key: str) -> bytes:
-    """What keys are compared by."""
+    """Return what keys are compared by."""
     return sha256(key.encode()).digest()

@@ -13,12 +13,13 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from app.evaluate.execution import Run, prepare
 from app.limits import Limits
-from app.sessions.directory import Directory, Precondition
-from app.sessions.idempotency import Reply
+from app.sessions.directory import Description, Directory, Precondition
 from app.sessions.session import Session
 from app.stores.sqlite import SqliteStore
 from app.wire.messages import RunRequest
+from app.wire.reply import Reply
 from bench.measure import OURS, Comparison, Fact, compare
 from bench.serving import MSGPACK, OURS_SERVER, Client, server
 
@@ -71,17 +72,17 @@ def reload() -> Fact:
         limits = Limits()
         made: list[str] = []
 
-        def write(head: object) -> Reply:
-            made.append(head.id)  # type: ignore[attr-defined]
+        def write(session: Description) -> Reply:
+            made.append(session["id"])
             return Reply(201)
 
-        def work(request: RunRequest, session: Session, version: int) -> Reply:
-            session.run(request, "raw")
+        def work(run: Run, session: Session, version: int) -> Reply:
+            session.run(run, "raw")
             return Reply(200)
 
         inputs = {f"x{i}": [float(i)] * 16 for i in range(TENSORS)}
-        first = partial(work, RunRequest(inputs=inputs, nodes=[], outputs=[]))
-        look = partial(work, RunRequest(nodes=[], outputs=["x0"]))
+        first = partial(work, prepare(RunRequest(inputs=inputs, nodes=[], outputs=[]), limits))
+        look = partial(work, prepare(RunRequest(nodes=[], outputs=["x0"]), limits))
         Directory(store, limits).create("bench", None, write)
         Directory(store, limits).command("bench", made[0], first, Precondition())
         seconds = []

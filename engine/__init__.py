@@ -14,6 +14,7 @@ from engine import registry as registry
 from engine import storage as storage
 from engine import strides as strides
 from engine import tensor as tensors  # noqa: F401 - torch.tensor is a function, so the module goes by the plural
+from engine.autograd import sweep as sweep
 from engine.autograd import tape as tape
 from engine.named_results import NamedResult as NamedResult
 from engine.named_results import named_result as named_result
@@ -21,6 +22,7 @@ from engine.surface import functional as functional
 from engine.surface import methods as methods
 from engine.surface import namespaces
 from engine.surface import optim as _optim  # noqa: F401 - enters the optimisers
+from engine.surface import refusals as refusals
 from engine.tensor import Tensor as Tensor
 
 if TYPE_CHECKING:

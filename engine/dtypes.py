@@ -195,8 +195,8 @@ def python_dtype(kind: type) -> DType:
 
 
 _C_NAMES = {
-    "uint8": "unsigned char", "int8": "signed char", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
-    "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+    "uint8": "unsigned char", "int8": "signed char", "int16": "short int", "int64": "long int", "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16", "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
 }  # fmt: skip
 _PYTHON: dict[type, DType] = {bool: bool_, int: int64, float: float64, complex: complex128}
 

@@ -4,7 +4,12 @@
       OpError                      also RuntimeError: an op or the tape cannot do what was asked
         LinAlgError                a factorisation that does not exist (singular, not positive definite)
       ArgumentTypeError            also TypeError: an argument of the wrong kind, number or name
+        UnexpectedArgumentError    an argument by a name that the op does not know
+      NotATensorError              also AssertionError: something else than a tensor
       ArgumentValueError           also ValueError: an argument of the right kind with an impossible value
+      MissingKeyError              also KeyError: a dict without an entry that is needed
+      DivisionError                also ZeroDivisionError: a number that nothing can be divided by
+      TooLargeError                also OverflowError: a number that has no integer
       DimensionError               also IndexError: a dimension or an index out of range
       MissingAttributeError        also AttributeError: no such attribute, or one that cannot be set
       UnsupportedError             also NotImplementedError: an op that does not exist for this dtype
@@ -18,9 +23,13 @@ from __future__ import annotations
 
 
 class EngineError(Exception):
-    """Base of all that the engine refuses. ``exception`` is the class name PyTorch raises."""
+    """Base of all that the engine refuses.
+
+    ``exception`` is the class name PyTorch raises, ``op`` what the program called, where that is known.
+    """
 
     exception = "RuntimeError"
+    op: str | None = None
 
 
 class OpError(EngineError, RuntimeError):
@@ -39,10 +48,42 @@ class ArgumentTypeError(EngineError, TypeError):
     exception = "TypeError"
 
 
+class NotATensorError(EngineError, AssertionError):
+    """Something else than a tensor where PyTorch asserts one."""
+
+    exception = "AssertionError"
+
+
+class UnexpectedArgumentError(ArgumentTypeError):
+    """``function`` takes no argument of the name ``argument``."""
+
+    def __init__(self, function: str, argument: str) -> None:
+        super().__init__(f"{function}() got an unexpected keyword argument '{argument}'")
+        self.argument = argument
+
+
 class ArgumentValueError(EngineError, ValueError):
     """An argument of the right kind with a value that makes no sense."""
 
     exception = "ValueError"
+
+
+class MissingKeyError(EngineError, KeyError):
+    """A dict without an entry that is needed."""
+
+    exception = "KeyError"
+
+
+class DivisionError(EngineError, ZeroDivisionError):
+    """A number that nothing can be divided by."""
+
+    exception = "ZeroDivisionError"
+
+
+class TooLargeError(EngineError, OverflowError):
+    """A number that no integer is near."""
+
+    exception = "OverflowError"
 
 
 class DimensionError(EngineError, IndexError):
@@ -72,5 +113,10 @@ class BudgetError(EngineError, MemoryError):
     exception = "MemoryError"
 
     def __init__(self, limit: str, allowed: float, asked: float) -> None:
-        super().__init__(f"{limit}: {asked:g} asked for, {allowed:g} allowed")
+        super().__init__(f"{limit}: {_plain(asked)} asked for, {_plain(allowed)} allowed")
         self.limit, self.allowed, self.asked = limit, allowed, asked
+
+
+def _plain(number: float) -> str:
+    """``number`` without an exponent: limits are read by people."""
+    return str(number) if isinstance(number, int) else f"{number:.3f}".rstrip("0").rstrip(".")

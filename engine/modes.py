@@ -1,18 +1,17 @@
-"""What the reference keeps per process and this engine per session: modes, defaults, random numbers, budget, journal.
+"""What PyTorch keeps per process and this engine per session: modes, defaults, random numbers, budget, journal.
 
-One ``State`` is current in every context (thread, task); a service makes one for each session. Modes are changed by
-context managers and restored in ``finally``.
+One ``State`` is current in every context (thread, task); a service makes one for each session. A context that was
+copied from another starts with its modes, and changes its own only; what else a state holds, both share.
 """
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableSequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from math import inf
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -53,6 +52,11 @@ class Budget:
     def stop(self) -> None:
         """Let the work end at its next step, as if its time were over; from any thread."""
         self.deadline = -inf
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody stopped the work."""
+        return self.deadline == -inf
 
     def check_time(self) -> None:
         """Stop work that has used up its time."""
@@ -105,21 +109,92 @@ def _refill(target: dict[Any, Any], entries: dict[Any, Any]) -> None:
 
 
 _PRINTING = PrintOptions()
+_new = object.__new__
+Warnings: TypeAlias = MutableSequence[str]
 
 
-@dataclass(slots=True)
+class Shared:
+    """What all contexts of a session have in common: the defaults, the random numbers, the warnings."""
+
+    __slots__ = ("default_dtype", "generator", "print_options", "warnings")
+
+    def __init__(
+        self, default_dtype: DType, print_options: PrintOptions, generator: Generator, warnings: Warnings | None
+    ) -> None:
+        self.default_dtype, self.print_options = default_dtype, print_options
+        self.generator, self.warnings = generator, warnings
+
+
 class State:
-    """Everything that outlives a call and is not a tensor."""
+    """Everything that outlives a call and is not a tensor, as one context sees it.
 
-    grad_enabled: bool = True
-    inference: bool = False
-    default_dtype: DType = dtypes.float32
-    print_options: PrintOptions = _PRINTING
-    generator: Generator = field(default_factory=Generator.from_entropy)
-    warnings: list[str] | None = None
-    budget: Budget | None = None
-    journal: Journal | None = None
-    recorder: Any = None  # notes what kernels run on, while a plan is made
+    Grad modes belong to the context: entering one makes another state current, and leaves this one, which other
+    contexts may hold, as it is. ``budget``, ``journal`` and ``recorder`` are those of one run; assign the first two
+    before the state is made current. The rest is shared by all states that were made from one. ``recorder`` notes what
+    kernels run on, while a plan is made.
+    """
+
+    __slots__ = ("budget", "grad_enabled", "in_rule", "inference", "journal", "origin", "recorder", "shared")
+
+    def __init__(
+        self, *, default_dtype: DType = dtypes.float32, print_options: PrintOptions = _PRINTING,
+        generator: Generator | None = None, warnings: Warnings | None = None, budget: Budget | None = None,
+        journal: Journal | None = None,
+    ) -> None:  # fmt: skip
+        self.grad_enabled, self.inference = True, False
+        self.in_rule = False  # whether a rule runs that is recorded: what PyTorch has in C++
+        self.budget, self.journal = budget, journal
+        self.recorder: Any = None
+        self.origin = self  # the state that ``use`` made current; the others of this context were made from it
+        self.shared = Shared(default_dtype, print_options, generator or Generator.from_entropy(), warnings)
+
+    def but(self, grad_enabled: bool, inference: bool, recorder: Any) -> State:
+        """This state with other modes and another recorder; the origin itself, where that is the same."""
+        origin = self.origin
+        if origin.grad_enabled is grad_enabled and origin.inference is inference and origin.recorder is recorder:
+            return origin
+        state = _new(State)
+        state.grad_enabled, state.inference, state.recorder = grad_enabled, inference, recorder
+        state.budget, state.journal = self.budget, self.journal
+        state.in_rule = self.in_rule
+        state.origin, state.shared = origin, self.shared
+        return state
+
+    @property
+    def default_dtype(self) -> DType:
+        """The dtype that Python floats become."""
+        return self.shared.default_dtype
+
+    @default_dtype.setter
+    def default_dtype(self, dtype: DType) -> None:
+        self.shared.default_dtype = dtype
+
+    @property
+    def print_options(self) -> PrintOptions:
+        """How tensors print."""
+        return self.shared.print_options
+
+    @print_options.setter
+    def print_options(self, options: PrintOptions) -> None:
+        self.shared.print_options = options
+
+    @property
+    def generator(self) -> Generator:
+        """Where random numbers come from, unless a call names another generator."""
+        return self.shared.generator
+
+    @generator.setter
+    def generator(self, generator: Generator) -> None:
+        self.shared.generator = generator
+
+    @property
+    def warnings(self) -> Warnings | None:
+        """Where warnings are collected, if they are."""
+        return self.shared.warnings
+
+    @warnings.setter
+    def warnings(self, warnings: Warnings | None) -> None:
+        self.shared.warnings = warnings
 
 
 _state: ContextVar[State | None] = ContextVar("gradserve_state", default=None)
@@ -138,7 +213,7 @@ def current() -> State:
 
 
 class use:
-    """Make ``state`` current; floating-point exceptions stay silent inside, as IEEE results do in the reference."""
+    """Make ``state`` current; floating-point exceptions stay silent inside, as IEEE results do in PyTorch."""
 
     __slots__ = ("_silence", "_state", "_token")
 
@@ -166,7 +241,7 @@ def warn(text: str) -> None:
 
 
 def warn_once(text: str) -> None:
-    """Tell the user what the reference says once a process: here once a collection of warnings."""
+    """Tell the user what PyTorch says once a process: here once a collection of warnings."""
     if text not in (current().warnings or ()):
         warn(text)
 
@@ -178,6 +253,29 @@ def touch(target: Any) -> None:
         journal.touch(target)
 
 
+def switch(grad_enabled: bool, inference: bool | None = None) -> tuple[bool, bool]:
+    """Record from here on or not, in this context alone; returns the modes that were in force, to switch back to."""
+    state = current()
+    outer = state.grad_enabled, state.inference
+    if inference is None:
+        inference = state.inference
+    if outer != (grad_enabled, inference):
+        _state.set(state.but(grad_enabled, inference, state.recorder))
+    return outer
+
+
+def report_to(recorder: Any) -> None:
+    """Let ``recorder`` note what kernels run on in this context; ``None`` ends that."""
+    state = current()
+    _state.set(state.but(state.grad_enabled, state.inference, recorder))
+
+
+def settle() -> None:
+    """Let the modes in force here be those of the state that ``use`` made current: its next use begins with them."""
+    state = current()
+    state.origin.grad_enabled, state.origin.inference = state.grad_enabled, state.inference
+
+
 class _Mode:
     """A context manager over one grad mode setting; it may be entered again, also nested."""
 
@@ -186,16 +284,10 @@ class _Mode:
         self._outer: list[tuple[bool, bool]] = []
 
     def __enter__(self) -> None:
-        state = current()
-        self._outer.append((state.grad_enabled, state.inference))
-        grad_enabled, inference = self._setting
-        state.grad_enabled = grad_enabled
-        if inference is not None:
-            state.inference = inference
+        self._outer.append(switch(*self._setting))
 
     def __exit__(self, *exc_info: object) -> None:
-        state = current()
-        state.grad_enabled, state.inference = self._outer.pop()
+        switch(*self._outer.pop())
 
 
 class no_grad(_Mode):
@@ -228,9 +320,7 @@ class set_grad_enabled(_Mode):
                 f"set_grad_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}"
             )
         super().__init__(mode)
-        state = current()
-        self._before = (state.grad_enabled, state.inference)
-        state.grad_enabled = mode
+        self._before = switch(mode)
 
     def __enter__(self) -> None:
         super().__enter__()
@@ -261,7 +351,14 @@ def set_default_dtype(d: DType) -> None:
     current().default_dtype = d
 
 
-def set_printoptions(**options: Any) -> None:
-    """Change how tensors print: precision, threshold, edgeitems, linewidth, profile, sci_mode."""
+def set_printoptions(
+    precision: int | None = None, threshold: int | None = None, edgeitems: int | None = None,
+    linewidth: int | None = None, profile: str | None = None, sci_mode: bool | None = None,
+) -> None:  # fmt: skip
+    """Change how tensors print; what is not given stays, but for ``sci_mode``."""
+    for name, value in (("precision", precision), ("threshold", threshold), ("edgeitems", edgeitems),
+                        ("linewidth", linewidth)):  # fmt: skip
+        if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+            raise ArgumentTypeError(f"set_printoptions(): {name} must be a number, not {type(value).__name__}")
     state = current()
-    state.print_options = state.print_options.updated(**options)
+    state.print_options = state.print_options.updated(precision, threshold, edgeitems, linewidth, profile, sci_mode)

@@ -1,4 +1,4 @@
-"""The text of a tensor, as the reference prints it.
+"""The text of a tensor, as PyTorch prints it.
 
 One pass decides how numbers are written (plain, as integers, or in scientific notation) from the elements that will be
 shown; a second lays them out in lines. Both see only the shown elements: a large tensor is summarised first.
@@ -102,7 +102,7 @@ def _shape_and_dtype(array: Array, options: PrintOptions, dtype: str, default_dt
 def _with_suffixes(text: str, suffixes: Iterable[str], linewidth: int) -> str:
     """Append suffixes and the closing parenthesis, each suffix on a new line if it does not fit."""
     parts = [text]
-    # The newline counts as a column and one more is kept free: where the reference breaks lines, to the character.
+    # The newline counts as a column and one more is kept free: where PyTorch breaks lines, to the character.
     column = len(text) - text.rfind("\n") + 1
     for suffix in suffixes:
         if column + len(suffix) + 2 > linewidth:

@@ -1,16 +1,16 @@
 """Random numbers: the stream of PyTorch 2.13 on a CPU, seed for seed and bit for bit.
 
-The core is MT19937 as NumPy has it; what is here turns its 32-bit words into samples in the reference's order. Samples
-come in C order of ``shape``. An in-place method of the reference fills a tensor in the order of its memory: write to
+The core is MT19937 as NumPy has it; what is here turns its 32-bit words into samples in PyTorch's order. Samples
+come in C order of ``shape``. An in-place method of PyTorch fills a tensor in the order of its memory: write to
 ``in_memory_order(target)``.
 
-The streams differ from the reference's here:
+The streams differ from PyTorch's here:
 
 - Where PyTorch runs without AVX2 (``ATEN_CPU_CAPABILITY=default``, other processors), the last bits of its own normals
   and uniforms differ from those it gives on x86, which are the ones given here.
 - ``multinomial`` without replacement orders equally likely outcomes by index; only zero probabilities that must be
   drawn and 16-bit probabilities tie.
-- ``randperm`` uses 32-bit words for any length, the reference 64-bit ones from 214 748 364 on.
+- ``randperm`` uses 32-bit words for any length, PyTorch 64-bit ones from 214 748 364 on.
 - Gamma, binomial and Dirichlet samples are not offered.
 """
 
@@ -35,11 +35,11 @@ from engine.kernels.sampling import libm
 Array = np.ndarray[Any, Any]
 Shape = Sequence[int]
 
-DEFAULT_SEED = 67280421310721  # of the reference's generators that nobody seeded
+DEFAULT_SEED = 67280421310721  # of PyTorch's generators that nobody seeded
 _STATE_WORDS = 624
 _WIDE_RANGE = 2**28  # integer ranges from here on take 64-bit draws
 
-# The layout of the reference's generator state: what `torch.get_rng_state()` returns.
+# The layout of PyTorch's generator state: what `torch.get_rng_state()` returns.
 _RNG_STATE = np.dtype([
     ("seed", "<u8"), ("left", "<i4"), ("seeded", "<i4"), ("next", "<u8"), ("key", "<u8", _STATE_WORDS),
     ("normal_x", "<f8"), ("normal_y", "<f8"), ("normal_rho", "<f8"), ("normal_is_valid", "<i8"),
@@ -65,7 +65,7 @@ class GeneratorState(TypedDict):
 class Generator:
     """A source of random numbers with its seed.
 
-    Without a seed it has the reference's constant one; ``from_entropy`` makes one that nobody can predict.
+    Without a seed it has PyTorch's constant one; ``from_entropy`` makes one that nobody can predict.
     """
 
     __slots__ = ("_bits", "_seed", "_spare")
@@ -127,7 +127,7 @@ class Generator:
         self._bits = _core(np.frombuffer(state["key"], "<u4"), state["position"]) if state["key"] else None
 
     def rng_state(self) -> Array:
-        """The reference's own form of the state: 5056 bytes as uint8."""
+        """PyTorch's own form of the state: 5056 bytes as uint8."""
         record = np.zeros((), _RNG_STATE)
         record["seed"], record["seeded"], record["left"] = self.initial_seed(), 1, 1
         core: Any = (self._bits or _seeded_core(self.initial_seed())).state["state"]
@@ -139,7 +139,7 @@ class Generator:
         return np.frombuffer(record.tobytes(), np.uint8).copy()
 
     def set_rng_state(self, state: Array) -> None:
-        """Continue where ``rng_state``, here or in the reference, was called.
+        """Continue where ``rng_state``, here or in PyTorch, was called.
 
         Position 0 is only ever seen before the first draw, where the seed says it all.
         """
@@ -199,7 +199,7 @@ class Generator:
         whole = count - count % sampling.BLOCK
         if whole == count:
             return sampling.box_muller(draw(count))
-        # For 16-bit dtypes the reference works block by block and leaves out the draws it would not use.
+        # For 16-bit dtypes PyTorch works block by block and leaves out the draws it would not use.
         first = draw(whole if kind.itemsize == 2 else count)[:whole]
         normals = sampling.box_muller(np.concatenate([first, draw(sampling.BLOCK)]))
         return np.concatenate([normals[: count - sampling.BLOCK], normals[whole:]])
@@ -432,7 +432,7 @@ def _core(key: Array, position: int) -> np.random.MT19937:
 
 def _seeded_core(seed: int) -> np.random.MT19937:
     core = _blank_core()
-    np.random.RandomState(core).seed(seed % 2**32)  # the legacy seeding is the reference's
+    np.random.RandomState(core).seed(seed % 2**32)  # the legacy seeding is PyTorch's
     return core
 
 
@@ -445,7 +445,7 @@ def _kind(dtype: np.dtype[Any]) -> DType:
 
 
 def _cast(samples: Array, kind: DType) -> Array:
-    """To ``kind``, through single precision if it has 16 bits: the reference rounds twice too."""
+    """To ``kind``, through single precision if it has 16 bits: PyTorch rounds twice too."""
     with np.errstate(over="ignore"):  # infinity is the answer
         if kind.opmath is dtypes.float32:
             samples = samples.astype(np.float32)

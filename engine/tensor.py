@@ -16,18 +16,38 @@ from engine.storage import Storage
 
 _new = object.__new__
 
+# What makes a tensor not plain: the bits of ``Tensor.bits``.
+WEAK = 1  # a Python number given as an operand: its dtype yields to that of tensors of its category; the only bit set
+CONJ = 2  # the values are the conjugates of what is in memory
+NEG = 4  # the values are the opposites of what is in memory
+LAZY = CONJ | NEG
+
 MULTIPLE = (
     " This view is the output of a function that returns multiple views. Such functions do not allow the output views "
     "to be modified inplace. You should replace the inplace operation by an out-of-place one."
 )
 AMBIGUOUS = (
     " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
-    "the view and the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or "
-    "both outside (if you want the inplace to be tracked)."
+    "the view and the inplace either both inside the {0} block (if you don't want the inplace to be tracked) or both "
+    "outside (if you want the inplace to be tracked)."
 )
-NOT_A_LEAF = (
-    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
-    "that doesn't require differentiation use var_no_grad = var.detach()."
+NO_GRAD, INFERENCE_MODE = AMBIGUOUS.format("no_grad"), AMBIGUOUS.format("inference_mode")
+NOT_A_LEAF = "you can only change requires_grad flags of leaf variables."
+DETACH_IT = (
+    " If you want to use a computed variable in a subgraph that doesn't require differentiation use var_no_grad = "
+    "var.detach()."
+)
+GRAD_OF_NON_LEAF = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
+    "populated during autograd.backward(). If you indeed want the .grad field to be populated for a non-leaf Tensor, "
+    "use .retain_grad() on the non-leaf Tensor. If you access the non-leaf Tensor by mistake, make sure you access the "
+    "leaf Tensor instead. See github.com/pytorch/pytorch/pull/30531 for more information."
+)
+GRAD_DTYPE = (
+    "attempting to assign a gradient with dtype '{}' to a tensor with grad_dtype '{}'. The gradient must match the "
+    "tensor's grad_dtype (defaults to the tensor's dtype). You can set the tensor's grad_dtype attribute with a "
+    "specific dtype, or None to allow any dtype. Set grad_dtype with caution. Diverging the dtypes of a tensor and its "
+    "gradient may break downstream systems that assume they match."
 )
 
 
@@ -53,7 +73,9 @@ class Size(tuple[int, ...]):
         return Size(part) if isinstance(index, slice) else part
 
     def __add__(self, other: Any) -> Size:
-        return Size(super().__add__(tuple(other)))
+        if not isinstance(other, tuple):
+            raise ArgumentTypeError(f"can only concatenate tuple (not {type(other).__name__}) to torch.Size")
+        return Size(super().__add__(other))
 
     def __repr__(self) -> str:
         return f"torch.Size({list(self)})"
@@ -87,26 +109,30 @@ class Geometry(NamedTuple):
 class Tensor:
     """A multi-dimensional array that can take part in a graph.
 
-    ``array`` is the view of ``storage`` that holds the values. A tensor made by a recorded op has a ``node`` and is its
-    output number ``output_nr``; a leaf that requires grad has an accumulator node once it was used. ``base`` is the
-    tensor whose storage a view looks into; ``seen_version`` the version of that storage when ``node`` was right.
-    ``weak`` marks a Python number given as an operand: its dtype yields to that of tensors of the same category.
+    ``array`` is the view of ``storage`` that holds the values, or what ``values`` makes them of, as ``bits`` say.
+    A tensor made by a recorded op has a ``node`` and is its output number ``output_nr``; a leaf that requires grad has
+    an accumulator node once it was used. ``base`` is the tensor whose storage a view looks into; ``seen_version`` the
+    version of that storage when ``node`` was right. ``steps`` are the view ops (a name and static arguments each) that
+    lead here from the base, where sizes and strides alone do not: on the way there are other numbers than those of the
+    base.
     ``odd``: results made from ``array`` may lie otherwise than in C order (``strides.is_odd``).
+    Of a plain tensor ``bits`` are zero, so that calls have one thing to ask.
     """
 
     __slots__ = (
-        "__weakref__", "_accumulator", "_requires_grad", "array", "base", "grad", "inference", "node", "odd",
-        "output_nr", "retains_grad", "seen_version", "storage", "view_note", "weak",
+        "__weakref__", "_accumulator", "_grad", "_requires_grad", "array", "base", "bits", "inference", "node", "odd",
+        "output_nr", "retains_grad", "seen_version", "steps", "storage", "view_note",
     )  # fmt: skip
     array: np.ndarray[Any, Any]
     storage: Storage
     node: Any
     output_nr: int
-    grad: Tensor | None
+    _grad: Tensor | None
     base: Tensor | None
     seen_version: int
+    steps: tuple[tuple[Any, ...], ...] | None
     retains_grad: bool
-    weak: bool
+    bits: int
     inference: bool
     odd: bool
     view_note: str | None  # why writing through this view is refused while recording
@@ -116,52 +142,17 @@ class Tensor:
     if TYPE_CHECKING:  # engine.surface.methods attaches these, and every op, from the registry
 
         def __getattr__(self, name: str) -> Any: ...
-        def __add__(self, other: Any) -> Any: ...
-        def __radd__(self, other: Any) -> Any: ...
-        def __iadd__(self, other: Any) -> Any: ...
-        def __sub__(self, other: Any) -> Any: ...
-        def __rsub__(self, other: Any) -> Any: ...
-        def __isub__(self, other: Any) -> Any: ...
-        def __mul__(self, other: Any) -> Any: ...
-        def __rmul__(self, other: Any) -> Any: ...
-        def __imul__(self, other: Any) -> Any: ...
-        def __truediv__(self, other: Any) -> Any: ...
-        def __rtruediv__(self, other: Any) -> Any: ...
-        def __itruediv__(self, other: Any) -> Any: ...
-        def __floordiv__(self, other: Any) -> Any: ...
-        def __rfloordiv__(self, other: Any) -> Any: ...
-        def __ifloordiv__(self, other: Any) -> Any: ...
-        def __mod__(self, other: Any) -> Any: ...
-        def __rmod__(self, other: Any) -> Any: ...
-        def __imod__(self, other: Any) -> Any: ...
-        def __pow__(self, other: Any) -> Any: ...
-        def __rpow__(self, other: Any) -> Any: ...
-        def __ipow__(self, other: Any) -> Any: ...
-        def __matmul__(self, other: Any) -> Any: ...
-        def __rmatmul__(self, other: Any) -> Any: ...
-        def __imatmul__(self, other: Any) -> Any: ...
-        def __and__(self, other: Any) -> Any: ...
-        def __rand__(self, other: Any) -> Any: ...
-        def __iand__(self, other: Any) -> Any: ...
-        def __or__(self, other: Any) -> Any: ...
-        def __ror__(self, other: Any) -> Any: ...
-        def __ior__(self, other: Any) -> Any: ...
-        def __xor__(self, other: Any) -> Any: ...
-        def __rxor__(self, other: Any) -> Any: ...
-        def __ixor__(self, other: Any) -> Any: ...
-        def __lshift__(self, other: Any) -> Any: ...
-        def __rlshift__(self, other: Any) -> Any: ...
-        def __rshift__(self, other: Any) -> Any: ...
-        def __rrshift__(self, other: Any) -> Any: ...
-        def __lt__(self, other: Any) -> Any: ...
-        def __le__(self, other: Any) -> Any: ...
-        def __gt__(self, other: Any) -> Any: ...
-        def __ge__(self, other: Any) -> Any: ...
-        def __getitem__(self, other: Any) -> Any: ...
-        def __neg__(self) -> Any: ...
-        def __pos__(self) -> Any: ...
-        def __abs__(self) -> Any: ...
-        def __invert__(self) -> Any: ...
+        def _unary(self) -> Any: ...
+        def _binary(self, other: Any) -> Any: ...
+
+        __neg__ = __pos__ = __abs__ = __invert__ = _unary
+        __add__ = __radd__ = __iadd__ = __sub__ = __rsub__ = __isub__ = __mul__ = __rmul__ = __imul__ = _binary
+        __truediv__ = __rtruediv__ = __itruediv__ = __floordiv__ = __rfloordiv__ = __ifloordiv__ = _binary
+        __mod__ = __rmod__ = __imod__ = __pow__ = __rpow__ = __ipow__ = _binary
+        __matmul__ = __rmatmul__ = __imatmul__ = __lshift__ = __rlshift__ = __rshift__ = __rrshift__ = _binary
+        __and__ = __rand__ = __iand__ = __or__ = __ror__ = __ior__ = __xor__ = __rxor__ = __ixor__ = _binary
+        __lt__ = __le__ = __gt__ = __ge__ = __getitem__ = _binary
+
         def __len__(self) -> int: ...
         def __iter__(self) -> Iterator[Any]: ...
         def __float__(self) -> float: ...
@@ -190,6 +181,11 @@ class Tensor:
         return self.array.ndim
 
     @property
+    def is_weak(self) -> bool:
+        """Whether it stands for a Python number."""
+        return self.bits == WEAK
+
+    @property
     def spec(self) -> TensorSpec:
         """Shape and dtype."""
         array = self.array
@@ -213,8 +209,8 @@ class Tensor:
     def grad_fn(self) -> Any:
         """The node that made this tensor, or ``None``.
 
-        A view of a tensor that was written to in place since gets its history back here: it is what ``as_strided``
-        would read from its base now.
+        A view of a tensor that was written to in place since gets its history back here: it is what the same view of
+        its base would show now, mostly by ``as_strided``.
         """
         if self.base is not None and self.seen_version != self.storage.version:
             self._regenerate(self.base)
@@ -229,38 +225,44 @@ class Tensor:
             return "Invalid"
         return None if node is None else str(node.name())
 
+    def steps_from_base(self) -> tuple[tuple[Any, ...], ...]:
+        """The view ops that lead from the base to this view; none if there is no base."""
+        if self.steps is not None or self.base is None:
+            return self.steps or ()
+        return (("as_strided", *self.geometry),)
+
     def _regenerate(self, base: Tensor) -> None:
         modes.touch(self)
-        if base.requires_grad:
+        if base.requires_grad or self.node is not None:
             if self.view_note is not None:
                 raise OpError(self.refusal("its base or another view of its base has been"))
-            seen = base if self.dtype.is_complex == base.dtype.is_complex else self._reinterpreted(base)
-            if seen is not base and seen.geometry == self.geometry:
-                self.node, self.output_nr = seen.node, 0
-            else:
-                with modes.enable_grad():
-                    self.node, self.output_nr = registry.op("as_strided")(seen, *self.geometry).node, 0
+            self.node, self.output_nr = self._node_from_base(base), 0
         self.seen_version = self.storage.version
+
+    def _node_from_base(self, base: Tensor) -> Any:
+        """The node that reading this view from its base would record; the way ends where the base needs none."""
+        source = base
+        if not base.requires_grad:
+            source = base.detach()
+            source._requires_grad = True
+        first = None
+        with modes.enable_grad():
+            for name, *arguments in self.steps_from_base():
+                source = registry.op(name)(source, *arguments)
+                first = first or source.node
+        if first is not None and not base.requires_grad:
+            first.edges = (None,)
+        return source.node
 
     def refusal(self, what: str) -> str:
         """Why a write that concerns this view is refused; ``what`` is being modified."""
-        if self.node is None:
-            where = "A view was created in no_grad mode and"
-            return f"{where} {what} modified inplace with grad mode enabled.{self.view_note}"
-        function = forward_name(self.node.name())
-        if self.view_note is AMBIGUOUS:
-            where = f"Output {self.output_nr} of {function} is a view of a view which was created in no_grad mode and"
-            return f"{where} {what} modified inplace with grad mode enabled.{self.view_note}"
-        return f"Output {self.output_nr} of {function} is a view and {what} modified inplace.{self.view_note}"
-
-    def _reinterpreted(self, base: Tensor) -> Tensor:
-        """``base`` as a tensor of numbers like those that this view shows: parts of complex ones, or pairs of reals."""
-        with modes.enable_grad():
-            if base.dtype.is_complex:
-                return registry.op("view_as_real")(base)  # type: ignore[no-any-return]
-            count = base.storage.array.size // 2
-            pairs = registry.op("as_strided")(base, (count, 2), (2, 1), 0)
-            return registry.op("view_as_complex")(pairs)  # type: ignore[no-any-return]
+        output = "" if self.node is None else f"Output {self.output_nr} of {forward_name(self.node.name())} is a view"
+        if self.node is not None and self.view_note is MULTIPLE:
+            return f"{output} and {what} modified inplace.{self.view_note}"
+        where = f"{output} of a view which was created in" if output else "A view was created in"
+        if self.view_note is INFERENCE_MODE:
+            return f"{where} inference mode and {what} modified inplace in normal mode.{self.view_note}"
+        return f"{where} no_grad mode and {what} modified inplace with grad mode enabled.{self.view_note}"
 
     @property
     def requires_grad(self) -> bool:
@@ -271,26 +273,35 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, flag: bool) -> None:
-        self.requires_grad_(flag)
+        if not isinstance(flag, bool):
+            raise OpError("requires_grad must be a bool")
+        if self.grad_fn is not None:
+            raise OpError(NOT_A_LEAF if flag else NOT_A_LEAF + DETACH_IT)
+        self._check_can_require(flag, "floating point and complex")
+        modes.touch(self)
+        self._requires_grad = flag
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Start or stop recording operations on this leaf."""
         if not isinstance(requires_grad, bool):
-            raise ArgumentTypeError("requires_grad must be a bool")
+            raise ArgumentTypeError(
+                "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
+                f"{type(requires_grad).__name__}"
+            )
         if self.grad_fn is not None:
             if not requires_grad:
-                raise OpError(NOT_A_LEAF)
+                raise OpError(NOT_A_LEAF + DETACH_IT)
             return self
         self._check_can_require(requires_grad)
         modes.touch(self)
         self._requires_grad = requires_grad
         return self
 
-    def _check_can_require(self, requires_grad: bool) -> None:
+    def _check_can_require(self, requires_grad: bool, dtypes_allowed: str = "floating point") -> None:
         if not requires_grad:
             return
         if not self.dtype.is_differentiable:
-            raise OpError("only Tensors of floating point dtype can require gradients")
+            raise OpError(f"only Tensors of {dtypes_allowed} dtype can require gradients")
         if self.inference and not modes.current().inference:
             raise OpError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
 
@@ -302,20 +313,64 @@ class Tensor:
     def detach(self) -> Tensor:
         """The same values outside the graph; storage and version counter are shared."""
         result = Tensor(self.array, self.storage)
-        result.inference = self.inference
+        result.inference, result.bits = self.inference, self.bits & LAZY
         return result
 
     @property
     def data(self) -> Tensor:
         """The same values outside the graph; writes through it are not counted."""
-        return Tensor(self.array, self.storage.alias())
+        result = Tensor(self.array, self.storage.alias())
+        result.bits = self.bits & LAZY
+        return result
 
     @data.setter
-    def data(self, value: Tensor) -> None:
+    def data(self, value: Any) -> None:
+        if not isinstance(value, Tensor):
+            raise ArgumentTypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self.requires_grad and not value.dtype.is_differentiable:
+            raise OpError("data set to a tensor that requires gradients must be floating point or complex dtype")
         modes.touch(self)
-        if spec_of(value.array) != spec_of(self.array):
+        if value.array.dtype is not self.array.dtype:
             self._accumulator = None  # it adds up gradients like the old values; the next graph gets another
-        self.array, self.storage, self.odd = value.array, value.storage.alias(), True
+        version = self.storage.version
+        self.array, self.storage, self.inference = value.array, value.storage.alias(), value.inference
+        self.odd = True
+        self.bits = value.bits & LAZY
+        self.storage.version = version  # the counter is the tensor's, not the values'
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The gradient that ``backward`` has added up, or ``None``."""
+        grad = self._grad
+        if grad is None and self.node is not None and not self.retains_grad:
+            modes.warn(GRAD_OF_NON_LEAF)
+        return grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            self._check_grad(value)
+        modes.touch(self)
+        self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
+    def _check_grad(self, value: Any) -> None:
+        if not isinstance(value, Tensor):
+            raise ArgumentTypeError(
+                f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+            )
+        if value is self:
+            raise OpError("can't assign Variable as its own grad")
+        if value.dtype is not self.dtype:
+            raise OpError(GRAD_DTYPE.format(value.dtype.c_name, self.dtype.scalar_type))
+        if value.array.shape != self.array.shape:
+            raise OpError(
+                f"attempting to assign a gradient of size '{list(value.array.shape)}' to a tensor of size "
+                f"'{list(self.array.shape)}'. Please ensure that the gradient and the tensor are the same size"
+            )
 
     def memento(self) -> Callable[[], None]:
         """A function that gives this tensor back the metadata it has now."""
@@ -344,19 +399,36 @@ class Parameter(Tensor):
     def __new__(cls, data: Tensor, requires_grad: bool = True) -> Parameter:
         parameter = super().__new__(cls, data.array, data.storage)
         parameter._check_can_require(requires_grad)
-        parameter._requires_grad = requires_grad
+        parameter._requires_grad, parameter.bits = requires_grad, data.bits & LAZY
         return parameter  # type: ignore[return-value]
 
 
 def read(tensor: Tensor) -> np.ndarray[Any, Any]:
-    """The elements, for code outside of kernels that looks at them: a plan cannot follow it there.
+    """The values, for code outside of kernels that looks at them: a plan cannot follow it there.
 
     Everything else asks ``array`` for shape, dtype and layout only.
     """
     recorder = modes.current().recorder
     if recorder is not None:
         recorder.read(tensor.array)
-    return tensor.array
+    return values(tensor)
+
+
+def values(tensor: Tensor) -> np.ndarray[Any, Any]:
+    """The values as an array: the tensor's own, or one that a plan computes, too."""
+    array = tensor.array
+    return resolved(array, tensor.bits, array.dtype) if tensor.bits & LAZY else array
+
+
+def resolved(array: np.ndarray[Any, Any], bits: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """The values that a tensor with these ``bits`` has over ``array``, or what to keep so that it has these values."""
+    recorder = modes.current().recorder
+    for bit, ufunc in ((CONJ, np.conjugate), (NEG, np.negative)):
+        if bits & bit:
+            source, array = array, np.asarray(ufunc(array, dtype=dtype))
+            if recorder is not None:
+                recorder.applied(ufunc, source, array)
+    return array
 
 
 def copied(array: np.ndarray[Any, Any], stride: tuple[int, ...] | None = None) -> np.ndarray[Any, Any]:
@@ -376,6 +448,14 @@ def relaid(array: np.ndarray[Any, Any], stride: tuple[int, ...]) -> np.ndarray[A
         if recorder is not None:
             recorder.relaid(array, result)
     return result
+
+
+def owned_copy(tensor: Tensor, stride: tuple[int, ...] | None = None) -> Tensor:
+    """The same values in memory of their own, at the given strides or in C order; lazy where a dense ``tensor`` is."""
+    bits = tensor.bits & LAZY if is_dense(tensor.array) else 0
+    copy = make_tensor(copied(tensor.array if bits else values(tensor), stride))
+    copy.bits, copy.odd = bits, stride is not None
+    return copy
 
 
 def is_dense(array: np.ndarray[Any, Any]) -> bool:
@@ -407,9 +487,9 @@ def make_tensor(
     tensor.storage = storage
     tensor.node = node
     tensor.output_nr = output_nr
-    tensor.grad = tensor.base = tensor.view_note = tensor._accumulator = None
-    tensor.retains_grad = tensor.weak = tensor.inference = tensor._requires_grad = tensor.odd = False
-    tensor.seen_version = 0
+    tensor._grad = tensor.base = tensor.steps = tensor.view_note = tensor._accumulator = None
+    tensor.retains_grad = tensor.inference = tensor._requires_grad = tensor.odd = False
+    tensor.seen_version = tensor.bits = 0
     return tensor
 
 
@@ -423,7 +503,7 @@ def weak(value: Any) -> Tensor:
     except OverflowError:
         raise OpError("value cannot be converted to type int64_t without overflow") from None
     tensor = make_tensor(array)
-    tensor.weak = True
+    tensor.bits = WEAK
     return tensor
 
 

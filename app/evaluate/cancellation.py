@@ -1,4 +1,4 @@
-"""Word to work in progress that nobody waits for it any more."""
+"""Cancellation of work in progress that nobody waits for any more."""
 
 from __future__ import annotations
 
@@ -7,51 +7,50 @@ from contextvars import ContextVar
 from typing import TypeVar
 
 from app.errors import ClientGone
+from app.limits import over_budget
 from engine import errors, modes
 
 Result = TypeVar("Result")
 
 
-class Stop:
-    """Ends the work that runs under it, between two of its steps. It may be told from any thread, also beforehand."""
+class Cancellation:
+    """Ends the work that runs under it, between two of its steps. Any thread may cancel, also beforehand."""
 
     def __init__(self) -> None:
-        self.is_told = False
+        self.is_cancelled = False
         self._budgets: list[modes.Budget] = []
 
-    def tell(self) -> None:
+    def cancel(self) -> None:
         """End the work."""
-        self.is_told = True
+        self.is_cancelled = True
         for budget in self._budgets:
             budget.stop()
 
-    def watch(self, budget: modes.Budget) -> None:
-        """The work asks ``budget`` between its steps."""
+    def attach(self, budget: modes.Budget) -> None:
+        """Stop ``budget``, which the work asks between its steps, on cancellation."""
         self._budgets.append(budget)
-        if self.is_told:  # after the budget is in the list: whoever comes second, tells it
+        if self.is_cancelled:  # after the budget is in the list: whoever comes second, stops it
             budget.stop()
 
-    def under(self, work: Callable[[], Result]) -> Result:
-        """What ``work`` makes. Raises ``ClientGone`` where it was stopped."""
-        if self.is_told:
+    def run(self, work: Callable[[], Result]) -> Result:
+        """Return what ``work`` makes. Raises ``ClientGone`` where it was cancelled."""
+        if self.is_cancelled:
             raise ClientGone
         token = _current.set(self)
         try:
             return work()
-        except errors.BudgetError:
-            if self.is_told:
-                raise ClientGone from None
-            raise
+        except errors.BudgetError as error:
+            raise (ClientGone() if self.is_cancelled else over_budget(error)) from None
         finally:
             _current.reset(token)
 
 
-_current: ContextVar[Stop | None] = ContextVar("gradserve_stop", default=None)
+_current: ContextVar[Cancellation | None] = ContextVar("gradserve_cancellation", default=None)
 
 
-def watch(budget: modes.Budget) -> modes.Budget:
-    """``budget``, which the stop in force here now ends."""
-    stop = _current.get()
-    if stop is not None:
-        stop.watch(budget)
+def cancellable(budget: modes.Budget) -> modes.Budget:
+    """Return ``budget``, which the cancellation in force here now ends."""
+    cancellation = _current.get()
+    if cancellation is not None:
+        cancellation.attach(budget)
     return budget

@@ -10,22 +10,23 @@ runs that stay within a small budget. One that does not is given up, and starts 
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Final
+from typing import Final
 
 from app.evaluate import plan_cache
+from app.evaluate.cancellation import cancellable
 from app.evaluate.execution import budget_of
 from app.evaluate.run import answer_to, evaluate, fresh
 from app.limits import Limits
 from app.wire import codec, envelope
 from app.wire.arrays import Encoding
 from app.wire.envelope import Array
-from app.wire.messages import RunRequest
+from app.wire.messages import RunRequest, WireEncoding
 from app.wire.reply import Reply
-from app.wire.template import Template, noting
+from app.wire.template import Template, new_placeholders
 from engine import errors, modes, tensors
 from engine import plan as plans
 
@@ -34,16 +35,23 @@ QUICK_ELEMENTS: Final = 50_000
 SMALL_ELEMENTS: Final = 2**10  # of one tensor, bytes of all, and seconds, up to which an eager run is worth none either
 SMALL_BYTES: Final = 2**18
 SMALL_S: Final = 0.001
+PLANNING_S: Final = 10.0  # how long planning may take, and which part of the time of a request
+PLANNING_PART: Final = 0.2
 SEEN: Final = 2**14  # programs of which it is remembered that they came once
-_UNUSED: Final = modes.State()  # whose generator and print options no plan asks for
+_DEFAULTS: Final = modes.State()  # whose generator and print options no plan asks for
 
 
-def _bare_state(budget: modes.Budget | None = None) -> modes.State:
-    """The state that requests are read and plans are replayed in: they look at the budget and change nothing."""
-    return modes.State(print_options=_UNUSED.print_options, generator=_UNUSED.generator, warnings=[], budget=budget)
+def _plan_state(budget: modes.Budget | None = None) -> modes.State:
+    """Return the state that requests are read and plans are replayed in: they look at the budget and change nothing.
+
+    What kernels warn of in a replay is dropped: it stands in the template, as the recorded run said it.
+    """
+    return modes.State(
+        print_options=_DEFAULTS.print_options, generator=_DEFAULTS.generator, warnings=deque(maxlen=0), budget=budget
+    )
 
 
-_BARE: Final = _bare_state()
+_PLAN_STATE: Final = _plan_state()
 
 
 @dataclass(slots=True)  # not frozen: one is made for every request, and that takes three times as long
@@ -54,11 +62,11 @@ class Call:
     content_type: str | None = None
     content_encoding: str | None = None
     accept: str | None = None
-    encoding: str | None = None  # of the query
-    parts: envelope.Parts | None = None  # once read; the numbers in them are nobody else's
+    encoding: WireEncoding | None = None  # of the query
+    parts: envelope.SplitRequest | None = None  # once read; the numbers in them are nobody else's
     was_read: bool = False
 
-    def data_encoding(self, asked: str | None, form: codec.Format) -> Any:
+    def data_encoding(self, asked: WireEncoding | None, form: codec.Format) -> Encoding:
         """How tensor data are written: as the body asks, else the query, else what suits the format."""
         return asked or self.encoding or ("raw" if form is codec.MSGPACK else "json")
 
@@ -102,27 +110,25 @@ class Evaluator:
         return {"plans": len(self.plans), "plans_bytes": self.plans.nbytes}
 
     def quick(self, call: Call) -> Reply | None:
-        """The answer, if it takes next to no time; ``None`` where it takes a thread, maybe to find that out."""
+        """Return the answer, if it takes next to no time; ``None`` where it takes a thread, maybe to find that out."""
         if len(call.body) > QUICK_BYTES or call.content_encoding:
             return None
         form = codec.answer_format(call.accept)
-        with modes.use(_BARE):
-            parts = self._read(call, call.body)
-            key = None if parts is None else self._key(parts, call, form)
-            found = None if key is None else self.plans.get(key)
-            if parts is None or found is None:  # seen once, it is to be recorded, which takes longer than a run
-                return None if hash(key) in self._seen else self._small(call, form, key)
-            if isinstance(found, Compiled):
-                return self._replayed(found, parts.arrays) if found.is_quick else None
+        with modes.use(_PLAN_STATE):
+            key, found, reply = self._look_up(call, call.body, form, at_once=True)
+            if reply is not None or isinstance(found, Compiled):
+                return reply
+            if found is None:  # seen once, it is to be recorded, which takes longer than a run
+                return None if hash(key) in self._seen else self._run_small(call, form, key)
             if not found.is_small:
                 return None
-            reply = self._small(call, form)
+            reply = self._run_small(call, form)
             if reply is None:
                 self.plans.put(key, Unplanned(is_small=False))
             return reply
 
-    def _small(self, call: Call, form: codec.Format, key: Hashable = None) -> Reply | None:
-        """The answer of an eager run that turns out to be small. Nothing has happened, if it does not.
+    def _run_small(self, call: Call, form: codec.Format, key: Hashable = None) -> Reply | None:
+        """Return the answer of an eager run that turns out to be small. Nothing has happened, if it does not.
 
         A ``key`` is noted: next time there may be a plan.
         """
@@ -142,43 +148,47 @@ class Evaluator:
         return _reply(codec.encode(answer, form), form)
 
     def answer(self, call: Call) -> Reply:
-        """The answer to a call. Raises what ``app.http.problems`` knows."""
+        """Return the answer to a call. Raises what ``app.http.problems`` knows."""
         form = codec.answer_format(call.accept)
         codec.request_format(call.content_type)  # refused, if it is to be, before a long body is opened
         body = codec.decompress(call.body, call.content_encoding, self._limits)
-        with modes.use(_bare_state(budget_of(self._limits))):
-            parts = self._read(call, body)
-            key = None if parts is None else self._key(parts, call, form)
-            found = None if key is None else self.plans.get(key)
-            if parts is not None and isinstance(found, Compiled):
-                reply = self._replayed(found, parts.arrays)
-                if reply is not None:
-                    return reply
+        with modes.use(_plan_state(budget_of(self._limits))):
+            key, found, reply = self._look_up(call, body, form, at_once=False)
+            if reply is not None:
+                return reply
             request = self._request(call, body)
             encoding = call.data_encoding(request.encoding, form)
+            parts = call.parts
             if parts is not None and found is None and not request.include and self._came_before(key):
                 return self._recorded(request, parts, key, encoding, form)
             return _reply(codec.encode(evaluate(request, self._limits, encoding), form), form)
 
-    def _read(self, call: Call, body: codec.Body) -> envelope.Parts | None:
+    def _look_up(
+        self, call: Call, body: codec.Body, form: codec.Format, *, at_once: bool
+    ) -> tuple[Hashable, Compiled | Unplanned | None, Reply | None]:
+        """Return the key of a request, what is known of it, and its plan's answer (``at_once``: a quick plan's)."""
         if not call.was_read:
             call.parts = envelope.read(body, codec.request_format(call.content_type), self._limits)
             call.was_read = True
-        return call.parts
+        parts = call.parts
+        if parts is None:
+            return None, None, None
+        key = parts.key, call.data_encoding(parts.encoding, form), form is codec.JSON
+        found = self.plans.get(key)
+        if isinstance(found, Compiled) and (found.is_quick or not at_once):
+            return key, found, self._replayed(found, parts.arrays)
+        return key, found, None
 
     def _request(self, call: Call, body: codec.Body) -> RunRequest:
-        """The whole request, read the usual way, but for tensors that are known already."""
+        """Return the whole request, read the usual way, but for tensors that are known already."""
         form = codec.request_format(call.content_type)
         request = RunRequest.model_validate(codec.decode_request(body, form, self._limits) if body else {})
         if call.parts is not None:
             _put_tensors(request, call.parts)
         return request
 
-    def _key(self, parts: envelope.Parts, call: Call, form: codec.Format) -> Hashable:
-        return parts.key, call.data_encoding(parts.encoding, form), form is codec.JSON
-
     def _came_before(self, key: Hashable) -> bool:
-        """Whether a program is here for the second time. Only digests are kept: clients choose the keys."""
+        """Return whether a program is here for the second time. Only digests are kept: clients choose the keys."""
         digest = hash(key)
         with self._lock:
             if digest in self._seen:
@@ -190,7 +200,7 @@ class Evaluator:
             return False
 
     def _replayed(self, compiled: Compiled, arrays: list[Array]) -> Reply | None:
-        """The answer of a plan; ``None`` where it refuses: an eager run finds the node and the words."""
+        """Return the answer of a plan; ``None`` where it refuses: an eager run finds the node and the words."""
         try:  # the key tells that the arrays fit; a quick plan was within the limits when it was recorded
             results = compiled.plan.replay(arrays) if compiled.is_quick else compiled.plan(*arrays)
         except errors.BudgetError:
@@ -201,20 +211,22 @@ class Evaluator:
         return Reply(200, template.fill(results), template.media_type)
 
     def _recorded(
-        self, request: RunRequest, parts: envelope.Parts, key: Hashable, encoding: Encoding, form: codec.Format
+        self, request: RunRequest, parts: envelope.SplitRequest, key: Hashable, encoding: Encoding, form: codec.Format
     ) -> Reply:
-        """Run eagerly, and keep how."""
-        slots = noting(encoding)
+        """Run eagerly, and keep how. There is an answer, however long planning would take: a plan is not part of it."""
+        placeholders = new_placeholders(encoding)
         with fresh(self._limits):
             with plans.Recorder(parts.arrays) as notes:
-                answer = answer_to(request, self._limits, slots)
-            plan = plans.planned(notes, slots.arrays)
-        template = Template(answer, slots, form)
-        self.plans.put(key, Compiled(plan, template) if isinstance(plan, plans.Plan) else Unplanned())
-        return _reply(template.fill(slots.arrays), form)
+                answer = answer_to(request, self._limits, placeholders)
+            seconds = min(PLANNING_S, PLANNING_PART * self._limits.seconds)
+            plan = plans.planned(notes, placeholders.arrays, cancellable(modes.Budget(seconds=seconds)))
+        template = Template(answer, placeholders, form)
+        if not (isinstance(plan, plans.Plan) and self.plans.put(key, Compiled(plan, template))):
+            self.plans.put(key, Unplanned())  # nobody tries again
+        return _reply(template.fill(placeholders.arrays), form)
 
 
-def _put_tensors(request: RunRequest, parts: envelope.Parts) -> None:
+def _put_tensors(request: RunRequest, parts: envelope.SplitRequest) -> None:
     """Put the tensors that were read for the key into the request: nobody reads them twice, a recorder knows them."""
     leaves = map(tensors.from_array, parts.arrays, parts.flags)
     for name in request.inputs:

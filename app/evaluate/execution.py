@@ -7,36 +7,51 @@ it is given.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from time import perf_counter
 from typing import Any
 
 from app.errors import CallError, InvalidRequest
-from app.evaluate.cancellation import watch
-from app.limits import Limits
+from app.evaluate.cancellation import cancellable
+from app.limits import Limits, Place
 from app.program import graphs, interpret
 from app.program.from_code import parse_code
 from app.program.from_nodes import parse_nodes
-from app.program.tree import Program, is_name
+from app.program.tree import GraphError, Program, is_name
 from app.program.values import encode_value, is_encodable, lookup
-from app.wire.arrays import Encoding, Place, decode_tensor, encode_tensor
+from app.wire.arrays import Encoding, decode_tensor, encode_tensor
 from app.wire.messages import Root, RunRequest
-from engine import Tensor, errors, modes, tape
+from engine import Tensor, errors, modes
+from engine import sweep as tape_sweep
 
 Namespace = dict[str, Any]
 
 
-def fresh_state() -> modes.State:
-    """The engine state of a program that has just started: defaults, and random numbers nobody can foresee."""
-    return modes.State()
-
-
 def budget_of(limits: Limits) -> modes.Budget:
-    """What one request may use, its time counted from now."""
-    return watch(modes.Budget(limits.tensor_elements, limits.intermediate_bytes, limits.seconds))
+    """Return what one request may use, its time counted from now."""
+    return cancellable(modes.Budget(limits.tensor_elements, limits.intermediate_bytes, limits.seconds))
 
 
-def parse(request: RunRequest, limits: Limits) -> Program:
-    """The program of a request, from whichever spelling it has."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A request whose program has been read: what every attempt begins with."""
+
+    request: RunRequest
+    program: Program
+    parse_s: float
+
+
+def prepare(request: RunRequest, limits: Limits) -> Run:
+    """Read the program of ``request`` and check its names. Raises what is wrong with it before anything runs."""
+    started = perf_counter()
+    program = _parse(request, limits)
+    for name in request.inputs:
+        check_name(name, ("inputs", name))
+    return Run(request, program, perf_counter() - started)
+
+
+def _parse(request: RunRequest, limits: Limits) -> Program:
+    """Return the program of a request, from whichever spelling it has."""
     if request.code is not None and request.nodes is None:
         return parse_code(request.code, limits)
     if request.nodes is not None and request.code is None:
@@ -44,18 +59,17 @@ def parse(request: RunRequest, limits: Limits) -> Program:
     raise InvalidRequest("give either 'nodes' or 'code'", [(("nodes",), "expected exactly one of nodes and code")])
 
 
-def execute(request: RunRequest, namespace: Namespace, limits: Limits, encoding: Encoding) -> dict[str, Any]:
-    """Run ``request`` over ``namespace``; the answer, whose data may still look into the tensors."""
-    clock = _Clock()
-    program = parse(request, limits)
+def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) -> dict[str, Any]:
+    """Carry out ``run`` over ``namespace``; the answer, whose data may still look into the tensors."""
+    request, clock = run.request, _Clock()
     inputs = bind_inputs(request.inputs, namespace, limits)
-    clock.lap("parse")
-    outcome = interpret.run(program, namespace, limits=limits)
+    clock.lap("parse", run.parse_s)
+    outcome = interpret.run(run.program, namespace, limits=limits)
     clock.lap("run")
     graph = _graph(request, outcome, namespace, limits)  # before the sweep, which frees what nodes save
     sweep(request.backward, namespace, limits, request.retain_graph, request.create_graph)
     clock.lap("backward")
-    answer = _results(request, _shown(request, outcome, namespace), encoding)
+    answer = _results(request, _values_to_return(request, outcome, namespace), encoding)
     answer["grads"] = _grads(request.grads, inputs, namespace, encoding)
     answer["prints"], answer["warnings"] = outcome.prints, list(modes.current().warnings or ())
     clock.lap("collect")
@@ -63,8 +77,8 @@ def execute(request: RunRequest, namespace: Namespace, limits: Limits, encoding:
     return answer | {name: extras[name] for name in request.include}
 
 
-def _shown(request: RunRequest, outcome: interpret.Outcome, namespace: Namespace) -> dict[str, Any]:
-    """The values to return, by name."""
+def _values_to_return(request: RunRequest, outcome: interpret.Outcome, namespace: Namespace) -> dict[str, Any]:
+    """Return the values that were asked for, by name."""
     if request.outputs is not None:
         return {name: value_named(name, namespace, ("outputs", i)) for i, name in enumerate(request.outputs)}
     if request.code is not None:
@@ -77,7 +91,7 @@ def _graph(
 ) -> dict[str, Any] | None:
     if "graph" not in request.include:
         return None
-    shown = _shown(request, outcome, namespace)
+    shown = _values_to_return(request, outcome, namespace)
     roots = {name: value for name, value in shown.items() if isinstance(value, Tensor)}
     return graphs.as_json(graphs.collect(roots, namespace, limits))
 
@@ -99,7 +113,7 @@ def _results(request: RunRequest, shown: dict[str, Any], encoding: Encoding) -> 
 
 
 def _is_multiple(value: object) -> bool:
-    """Whether this is a multi-output result: tensors, and ``None`` for those that do not exist."""
+    """Return whether this is a multi-output result: tensors, and ``None`` for those that do not exist."""
     if not isinstance(value, tuple | list) or not value:
         return False
     return all(part is None or isinstance(part, Tensor) for part in value)
@@ -117,10 +131,10 @@ def _grads(
 
 def bind_inputs(inputs: dict[str, Any], namespace: Namespace, limits: Limits) -> dict[str, Tensor]:
     """Make every input a leaf under its name."""
-    leaves = {}
-    for name, raw in inputs.items():
-        check_name(name, ("inputs", name))
-        leaves[name] = raw if isinstance(raw, Tensor) else decode_tensor(raw, limits, ("inputs", name))
+    leaves = {
+        name: raw if isinstance(raw, Tensor) else decode_tensor(raw, limits, ("inputs", name))
+        for name, raw in inputs.items()
+    }
     namespace.update(leaves)
     return leaves
 
@@ -146,11 +160,11 @@ def sweep(
     tensors = [tensor_named(root.tensor, namespace, ("backward", i, "tensor")) for i, root in enumerate(roots)]
     gradients = [_gradient(root, limits, ("backward", i, "gradient")) for i, root in enumerate(roots)]
     try:
-        tape.backward(tensors, gradients, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
+        tape_sweep.backward(tensors, gradients, retain_graph=retain_graph, create_graph=create_graph, inputs=inputs)
     except MemoryError:
         raise
     except errors.EngineError as error:
-        raise CallError(str(error), error.exception, ("backward",)) from error
+        raise CallError(str(error), error.exception, "backward", ("backward",)) from error
 
 
 def _gradient(root: Root, limits: Limits, place: Place) -> Tensor | None:
@@ -158,8 +172,26 @@ def _gradient(root: Root, limits: Limits, place: Place) -> Tensor | None:
     return raw if raw is None or isinstance(raw, Tensor) else decode_tensor(raw, limits, place)
 
 
+def find_tensor(name: str, namespace: Namespace) -> Tensor | None:
+    """Return the tensor that ``name`` (also ``q.0``, ``x.grad``) stands for, or ``None``."""
+    try:
+        value = lookup(namespace, name)
+    except LookupError:
+        return None
+    return value if isinstance(value, Tensor) else None
+
+
+def perform(nodes: list[object], namespace: Namespace, limits: Limits) -> None:
+    """Run nodes that are ours, not the client's: an error names none of them."""
+    try:
+        interpret.run(parse_nodes(nodes, limits), namespace, limits=limits)
+    except (GraphError, interpret.ProgramError) as error:
+        error.node_id = error.node_index = None
+        raise
+
+
 def value_named(name: str, namespace: Namespace, place: Place) -> Any:
-    """What ``name`` (also ``q.0``, ``x.grad``) stands for. Raises ``InvalidRequest``."""
+    """Return what ``name`` (also ``q.0``, ``x.grad``) stands for. Raises ``InvalidRequest``."""
     try:
         return lookup(namespace, name)
     except LookupError:
@@ -167,7 +199,7 @@ def value_named(name: str, namespace: Namespace, place: Place) -> Any:
 
 
 def tensor_named(name: str, namespace: Namespace, place: Place) -> Tensor:
-    """The tensor of that name. Raises ``InvalidRequest``."""
+    """Return the tensor of that name. Raises ``InvalidRequest``."""
     value = value_named(name, namespace, place)
     if not isinstance(value, Tensor):
         raise InvalidRequest("a name that is bound to something else than a tensor", [(place, "not a tensor")])
@@ -175,13 +207,13 @@ def tensor_named(name: str, namespace: Namespace, place: Place) -> Tensor:
 
 
 def record_with_grad(tensor: Tensor, encoding: Encoding) -> dict[str, Any]:
-    """The record of a tensor, and in it that of its ``grad``."""
+    """Return the record of a tensor, and in it that of its ``grad``."""
     return {**encode_tensor(tensor, encoding, qualified=True), "grad": encode_grad(tensor, encoding)}
 
 
 def encode_grad(tensor: Tensor, encoding: Encoding) -> dict[str, Any] | None:
-    """The record of ``tensor.grad``, or ``None``."""
-    return None if tensor.grad is None else encode_tensor(tensor.grad, encoding, qualified=True)
+    """Return the record of ``tensor.grad``, or ``None``."""
+    return None if tensor._grad is None else encode_tensor(tensor._grad, encoding, qualified=True)
 
 
 class _Clock:
@@ -191,7 +223,7 @@ class _Clock:
         self.seconds: dict[str, float] = {}
         self._last = perf_counter()
 
-    def lap(self, part: str) -> None:
-        """The time since the last lap was spent on ``part``."""
+    def lap(self, part: str, before: float = 0.0) -> None:
+        """Note the time since the last lap, and seconds from ``before`` the first, as spent on ``part``."""
         now = perf_counter()
-        self.seconds[part], self._last = now - self._last, now
+        self.seconds[part], self._last = before + now - self._last, now

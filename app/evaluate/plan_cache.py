@@ -35,7 +35,7 @@ class PlanCache(Generic[Entry]):
         return len(self._entries)
 
     def get(self, key: Hashable) -> Entry | None:
-        """What is known of ``key``."""
+        """Return what is known of ``key``."""
         with self._lock:
             found = self._entries.get(key)
             if found is None:
@@ -43,17 +43,18 @@ class PlanCache(Generic[Entry]):
             self._entries.move_to_end(key)
             return found[0]
 
-    def put(self, key: Hashable, entry: Entry) -> None:
-        """Keep ``entry``, unless it alone is too large; what was used longest ago makes room."""
+    def put(self, key: Hashable, entry: Entry) -> bool:
+        """Keep ``entry``, unless it alone is too large, and say so; what was used longest ago makes room."""
         size = entry.nbytes + _size(key)
         with self._lock:
             self._drop(key)
             if size > self._limit:
-                return
+                return False
             self._entries[key] = entry, size
             self.nbytes += size
             while len(self._entries) > self._count or self.nbytes > self._limit:
                 self._drop(next(iter(self._entries)))
+            return True
 
     def _drop(self, key: Hashable) -> None:
         _, size = self._entries.pop(key, (None, 0))

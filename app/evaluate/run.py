@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.evaluate.execution import budget_of, execute, fresh_state
-from app.limits import Limits
+from app.evaluate.execution import budget_of, execute, prepare
+from app.limits import Limits, over_budget
 from app.program import interpret
-from app.program.from_code import parse_code
 from app.wire.arrays import Encoding
 from app.wire.messages import RunRequest
-from engine import modes
+from engine import errors, modes
 
 Answer = dict[str, Any]
 
 
 def evaluate(request: RunRequest, limits: Limits, encoding: Encoding, budget: modes.Budget | None = None) -> Answer:
-    """The answer to ``request``. Encode it at once: its data may look into tensors.
+    """Return the answer to ``request``. Encode it at once: its data may look into tensors.
 
     ``budget`` is what the run may use, where it is less than the limits allow.
     """
@@ -26,14 +25,12 @@ def evaluate(request: RunRequest, limits: Limits, encoding: Encoding, budget: mo
 
 def fresh(limits: Limits, budget: modes.Budget | None = None) -> modes.use:
     """Within it, the engine is as a program finds it that has just started, with what one request may use."""
-    state = fresh_state()
-    state.warnings, state.budget = [], budget or budget_of(limits)
-    return modes.use(state)
+    return modes.use(modes.State(warnings=[], budget=budget or budget_of(limits)))
 
 
 def answer_to(request: RunRequest, limits: Limits, encoding: Encoding) -> Answer:
-    """The answer to ``request`` under the state in force."""
-    answer = execute(request, {}, limits, encoding)
+    """Return the answer to ``request`` under the state in force."""
+    answer = execute(prepare(request, limits), {}, limits, encoding)
     if request.code is None:  # what a list of nodes seldom has is there when it has it
         for name in ("values", "prints", "warnings"):
             if not answer[name]:
@@ -44,7 +41,8 @@ def answer_to(request: RunRequest, limits: Limits, encoding: Encoding) -> Answer
 def run_code(text: str, limits: Limits | None = None) -> interpret.Outcome:
     """Run a program by itself: for the command line."""
     limits = limits or Limits()
-    state = fresh_state()
-    state.budget = budget_of(limits)
-    with modes.use(state):
-        return interpret.run(parse_code(text, limits), {}, limits=limits)
+    try:
+        with modes.use(modes.State(budget=budget_of(limits))):
+            return interpret.run(prepare(RunRequest(code=text), limits).program, {}, limits=limits)
+    except errors.BudgetError as error:
+        raise over_budget(error) from None

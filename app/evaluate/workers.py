@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from weakref import WeakValueDictionary
 
 from app.errors import Overloaded
-from app.limits import LimitError
+from app.limits import OverLimit
 
 Result = TypeVar("Result")
 PATIENCE, MARGIN_S = 1.25, 1.0  # how much longer than its time a work is waited for: a factor, and seconds
@@ -49,7 +49,7 @@ class Workers:
         return self.pending >= self._places
 
     async def run(self, work: Callable[[], Result], turn: str | None = None) -> Result:
-        """The result of ``work``. Works of one ``turn`` run one after another, and hold no thread while they wait."""
+        """Return what ``work`` makes. Works of one ``turn`` run one after another; those that wait hold no thread."""
         if self.full:
             raise Overloaded("every thread is busy and the queue is full; try again later")
         self.pending += 1
@@ -74,7 +74,7 @@ class Workers:
         if waited < self._patience:
             job.timer = job.loop.call_later(self._patience - waited, self._watch, job)
         elif not job.waiter.done():
-            job.waiter.set_exception(LimitError("seconds", allowed=self._seconds, asked=self._patience))
+            job.waiter.set_exception(OverLimit("seconds", allowed=self._seconds, asked=self._patience))
 
     def _do(self, job: _Job, lock: asyncio.Lock | None) -> None:
         """In a thread of the pool."""

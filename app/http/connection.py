@@ -13,13 +13,12 @@ from typing import Any, Final, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from app.evaluate.evaluator import QUICK_BYTES
-
+HELD_BYTES: Final = 2**14  # of a body; nobody answers a longer one at once
 IN_A_ROW: Final = 8  # requests of one piece of data that are answered before others get their turn
 HOLD_S: Final = 0.05  # how long the rest of a request may take; many clients send head and body apart
 
 Headers = list[tuple[bytes, bytes]]
-Given = dict[bytes, bytes]  # headers of a request by name
+HeadersByName = dict[bytes, bytes]  # headers of a request by name
 
 
 class Answer(NamedTuple):
@@ -33,7 +32,7 @@ class Answer(NamedTuple):
 Shortcut = Callable[[Headers, bytes], Answer | None]  # None: this request takes longer
 
 
-def first_of(headers: Headers) -> Given:
+def by_name(headers: Headers) -> HeadersByName:
     """Headers by name; of several with one name the first, as frameworks have it."""
     return dict(reversed(headers))
 
@@ -62,7 +61,7 @@ class Connection(HttpToolsProtocol):
             super().on_body(body)
             return
         self._held += body
-        if len(self._held) > QUICK_BYTES:
+        if len(self._held) > HELD_BYTES:
             self._let_go()
 
     def on_message_complete(self) -> None:
@@ -76,7 +75,7 @@ class Connection(HttpToolsProtocol):
         super().on_message_complete()
 
     def _is_plain(self) -> bool:
-        """Whether nothing is in progress here, and nothing but an answer is asked for."""
+        """Return whether nothing is in progress here, and nothing but an answer is asked for."""
         is_free = self.cycle is None or self.cycle.response_complete
         parser = self.parser
         return (

@@ -19,12 +19,12 @@ from pydantic import BaseModel
 from starlette.types import Receive
 
 from app.errors import InvalidRequest, Unauthorized
-from app.evaluate.cancellation import Stop
+from app.evaluate.cancellation import Cancellation
 from app.evaluate.evaluator import Call, Evaluator
 from app.evaluate.workers import Workers
-from app.http.health_check import Pulse
+from app.http.health_check import HealthCheck
 from app.http.metrics import Metrics
-from app.http.receiving import Watch, read_body
+from app.http.receiving import ClientWatch, read_body
 from app.limits import Limits
 from app.sessions.directory import Directory, Precondition
 from app.sessions.idempotency import Key
@@ -36,7 +36,9 @@ from app.wire.messages import WireEncoding
 from app.wire.reply import Reply
 
 Model = TypeVar("Model", bound=BaseModel)
+Result = TypeVar("Result")
 LOCAL_OWNER: Final = "local"
+SHORT_BYTES: Final = 2**12  # of a body that is read in no more time than the way to a thread and back takes
 LONG_BYTES: Final = 2**16  # a digest of more takes so long that others would notice
 _VERSION: Final = re.compile(r'"(\d{1,18})"')
 
@@ -51,13 +53,19 @@ class Services:
         self.workers = Workers(settings.threads, settings.queue, settings.limits.seconds)
         store = store_for(settings.store, settings.data, settings.sync, settings.threads + 2)
         self.directory = Directory(store, settings.limits, settings.cache_bytes)
-        self.pulse = Pulse(store.check)
+        self.health_check = HealthCheck(store.check)
         self.evaluator = Evaluator(settings.limits)
         self.metrics = Metrics()
 
+    async def compute(self, receive: Receive, work: Callable[[], Result], turn: str | None = None) -> Result:
+        """Return what ``work`` makes in a thread; it is cancelled when its client goes."""
+        cancellation = Cancellation()
+        with ClientWatch(receive, cancellation.cancel):
+            return await self.workers.run(lambda: cancellation.run(work), turn)
+
 
 async def services_of(request: Request) -> Services:
-    """The services of the application that answers ``request``."""
+    """Return the services of the application that answers ``request``."""
     services: Services = request.app.state.services
     return services
 
@@ -67,12 +75,12 @@ ServicesDep = Annotated[Services, Depends(services_of)]
 
 # -- who asks ---------------------------------------------------------------------------------------------------------
 async def owner_of(services: ServicesDep, request: Request) -> str:
-    """The owner of the key that the request names. Raises ``Unauthorized``."""
+    """Return the owner of the key that the request names. Raises ``Unauthorized``."""
     return owner_for(services, request.headers.get("authorization", ""))
 
 
 def owner_for(services: Services, authorization: str) -> str:
-    """The owner of the key in an Authorization header. Raises ``Unauthorized``."""
+    """Return the owner of the key in an Authorization header. Raises ``Unauthorized``."""
     if not services.owners:
         return LOCAL_OWNER
     owner = services.owners.get(key_digest(_key(authorization)))
@@ -123,25 +131,25 @@ class Exchange:
         return self.services.limits
 
     def call(self) -> Call:
-        """The request as it came, for the evaluator."""
+        """Return the request as it came, for the evaluator."""
         return Call(self.body, self.content_type, self.content_encoding, self.accept, self.encoding)
 
     def parse(self, model: type[Model]) -> Model:
-        """The body as ``model``; an empty one counts as an empty object."""
+        """Return the body as ``model``; an empty one counts as an empty object."""
         return model.model_validate(self.parse_tensor() if self.body else {})
 
     def parse_tensor(self) -> Any:
-        """The body of a request that is a tensor, or has some where ``app.wire.messages`` says so."""
+        """Return the body of a request that is a tensor, or has some where ``app.wire.messages`` says so."""
         form = codec.request_format(self.content_type)
         return codec.decode_request(codec.decompress(self.body, self.content_encoding, self.limits), form, self.limits)
 
     def document(self) -> bytes:
-        """The body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``."""
+        """Return the body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``."""
         codec.request_format(self.content_type, (codec.MSGPACK,))
         return bytes(codec.decompress(self.body, self.content_encoding, self.limits))
 
     async def fingerprint(self) -> bytes:
-        """The digest of this very request; that of a long body is made off the event loop."""
+        """Return the digest of this very request; that of a long body is made off the event loop."""
         digest = sha256(f"{self.request_line}\0{self.content_type}\0{self.answer_format.value}\0".encode())
         if len(self.body) > LONG_BYTES:
             await asyncio.to_thread(digest.update, self.body)
@@ -151,8 +159,7 @@ class Exchange:
 
     def data_encoding(self, asked: WireEncoding | None = None) -> Encoding:
         """How tensor data are written: as the body asks, else the query, else what suits the format."""
-        chosen = asked or self.encoding
-        return chosen or ("raw" if self.answer_format is codec.MSGPACK else "json")
+        return self.call().data_encoding(asked, self.answer_format)
 
     def reply(self, value: Any, status: int = 200, version: int | None = None, **headers: str) -> Reply:
         """``value`` written out."""
@@ -160,15 +167,19 @@ class Exchange:
             headers["ETag"] = f'"{version}"'
         return Reply(status, codec.encode(value, self.answer_format), self.answer_format.value, headers)
 
+    async def prepare(self, read: Callable[[], Result]) -> Result:
+        """Return what ``read`` makes of the request, before any turn, claim or transaction; if long, in a thread."""
+        is_short = len(self.body) <= SHORT_BYTES and not self.content_encoding
+        return read() if is_short else await self.services.workers.run(read)
+
     async def compute(self, work: Callable[[], Reply], turn: str | None = None) -> Response:
-        """The answer that ``work`` writes in a thread. Work whose client goes is stopped."""
-        stop, replies = Stop(), self.services.directory.replies
-        with replies.running(self.owner, self.precondition.key), Watch(self.receive, stop):
-            return response(await self.services.workers.run(lambda: stop.under(work), turn))
+        """Return the answer that ``work`` writes in a thread."""
+        with self.services.directory.replies.running(self.owner, self.precondition.key):
+            return response(await self.services.compute(self.receive, work, turn))
 
 
 def response(reply: Reply) -> Response:
-    """A reply as the framework's response."""
+    """Return a reply as the framework's response."""
     return Response(reply.body, reply.status, reply.headers, reply.media_type if reply.body else None)
 
 

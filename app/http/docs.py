@@ -21,7 +21,7 @@ table { border-collapse: collapse; } td { padding: .1rem .8rem .1rem 0; vertical
 
 
 def render(document: dict[str, Any]) -> str:
-    """The page."""
+    """Write the page."""
     title = escape(document["info"]["title"])
     body = "\n".join([*_operations(document), "<h2>Schemas</h2>", *_schemas(document)])
     return (

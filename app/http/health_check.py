@@ -10,14 +10,14 @@ from app.stores.base import StoreError
 PATIENCE_S = 1.5  # probes wait two seconds or so
 
 
-class Pulse:
+class HealthCheck:
     """Asks off the event loop, and has one question out at a time, however many want to know."""
 
     def __init__(self, check: Callable[[], None]) -> None:
         self._check = check
         self._asked: asyncio.Future[None] | None = None
 
-    async def feel(self) -> None:
+    async def run(self) -> None:
         """Raise ``StoreError`` if the check does, or does not come back."""
         if self._asked is None or self._asked.done():
             self._asked = asyncio.ensure_future(asyncio.to_thread(self._check))

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from starlette.types import Receive, Scope, Send
 
-from app.evaluate.cancellation import Stop
 from app.evaluate.evaluator import Call
-from app.http.connection import Given, first_of
+from app.http.connection import HeadersByName, by_name
 from app.http.dependencies import Services, owner_for
 from app.http.middleware import headers_of
-from app.http.receiving import Watch, read_body
+from app.http.receiving import read_body
 from app.wire.codec import Body
 from app.wire.reply import Reply
 
@@ -33,30 +32,28 @@ class EvaluateRoute:
         await send({"type": "http.response.start", "status": reply.status, "headers": headers_of(reply)})
         await send({"type": "http.response.body", "body": reply.body})
 
-    def at_once(self, given: Given, body: bytes) -> Reply | None:
-        """The answer to a small request, if it takes next to no time. Raises what an answer would tell."""
-        self._admit(given)
-        return self._services.evaluator.quick(_call(given, body))
+    def at_once(self, headers: HeadersByName, body: bytes) -> Reply | None:
+        """Return the answer to a small request, if it takes next to no time. Raises what an answer would tell."""
+        self._admit(headers)
+        return self._services.evaluator.quick(_call(headers, body))
 
     async def _reply(self, scope: Scope, receive: Receive) -> Reply:
-        services, given = self._services, first_of(scope["headers"])
-        self._admit(given)
-        call = _call(given, await read_body(receive, _text(given, b"content-length"), services.limits))
+        services, headers = self._services, by_name(scope["headers"])
+        self._admit(headers)
+        call = _call(headers, await read_body(receive, _text(headers, b"content-length"), services.limits))
         reply = services.evaluator.quick(call)
         if reply is not None:
             return reply
-        stop = Stop()
-        with Watch(receive, stop):
-            return await services.workers.run(lambda: stop.under(lambda: services.evaluator.answer(call)))
+        return await services.compute(receive, lambda: services.evaluator.answer(call))
 
-    def _admit(self, given: Given) -> None:
-        owner_for(self._services, _text(given, b"authorization") or "")
+    def _admit(self, headers: HeadersByName) -> None:
+        owner_for(self._services, _text(headers, b"authorization") or "")
 
 
-def _call(given: Given, body: Body) -> Call:
-    return Call(body, _text(given, b"content-type"), _text(given, b"content-encoding"), _text(given, b"accept"))
+def _call(headers: HeadersByName, body: Body) -> Call:
+    return Call(body, _text(headers, b"content-type"), _text(headers, b"content-encoding"), _text(headers, b"accept"))
 
 
-def _text(given: Given, name: bytes) -> str | None:
-    value = given.get(name)
+def _text(headers: HeadersByName, name: bytes) -> str | None:
+    value = headers.get(name)
     return None if value is None else value.decode("latin-1")

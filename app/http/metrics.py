@@ -38,7 +38,7 @@ class Metrics:
             line.buckets[bisect_left(BUCKETS, seconds)] += 1
 
     def render(self, gauges: dict[str, float]) -> str:
-        """All of it, with ``gauges`` read just now."""
+        """Write all of it, with ``gauges`` read just now."""
         with self._lock:
             lines = [*self._counters(), *self._durations()]
         for name, value in {"requests_in_flight": self.in_flight, **gauges}.items():

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.connection import Answer, Given, Headers, first_of
+from app.http.connection import Answer, Headers, HeadersByName, by_name
 from app.http.metrics import Metrics
 from app.http.problems import response_to
 from app.wire.reply import Reply
@@ -68,8 +68,8 @@ class ShortcutRoute(Protocol):
 
     path: str
 
-    def at_once(self, given: Given, body: bytes) -> Reply | None:
-        """The answer to a request with the headers ``given``, or ``None`` if it takes time to find.
+    def at_once(self, given: HeadersByName, body: bytes) -> Reply | None:
+        """Return the answer to a request with the headers ``given``, or ``None`` if it takes time to find.
 
         Raises what ``app.http.problems`` knows.
         """
@@ -82,7 +82,7 @@ class ObservedShortcut:
         self._method, self._route, self._metrics = method, route, metrics
 
     def __call__(self, headers: Headers, body: bytes) -> Answer | None:
-        started, given = perf_counter(), first_of(headers)
+        started, given = perf_counter(), by_name(headers)
         request_id = _accepted(given.get(b"x-request-id"))
         try:
             reply = self._route.at_once(given, body)
@@ -98,7 +98,7 @@ class ObservedShortcut:
 
 
 def headers_of(reply: Reply) -> Headers:
-    """The headers that every reply of a hot route has."""
+    """Return the headers that every reply of a hot route has."""
     return [(b"content-length", b"%d" % len(reply.body)), (b"content-type", reply.media_type.encode())]
 
 
@@ -107,7 +107,7 @@ def _request_id(headers: Headers) -> str:
 
 
 def _accepted(given: bytes | None) -> str:
-    """The id that a client gave, if it is one, else a new one."""
+    """Return the id that a client gave, if it is one, else a new one."""
     if given is not None:
         text = given.decode("latin-1")
         if _ID.fullmatch(text):
@@ -116,10 +116,10 @@ def _accepted(given: bytes | None) -> str:
 
 
 def _next_id() -> str:
-    """An id that no other request has: a number behind the process's own random word."""
+    """Return an id that no other request has: a number behind the process's own random word."""
     return f"{_PROCESS}-{next(_NUMBERS)}"
 
 
 def _route(scope: Scope) -> str:
-    """The template of the path, ``/v1/sessions/{sid}``."""
+    """Return the template of the path, ``/v1/sessions/{sid}``."""
     return getattr(scope.get("route"), "path", "other")

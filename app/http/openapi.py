@@ -71,7 +71,7 @@ HAND_WRITTEN: Final[dict[str, Any]] = {
 
 
 def document(app: FastAPI) -> dict[str, Any]:
-    """The whole document, the same in every process."""
+    """Return the whole document, the same in every process."""
     made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes, tags=TAGS)
     _, definitions = models_json_schema(
         [(model, "serialization" if model.__module__ == answers.__name__ else "validation") for model in MODELS],
@@ -113,5 +113,5 @@ def _drop_framework_schemas(made: dict[str, Any]) -> None:
 
 
 def render(app: FastAPI) -> str:
-    """The document as it is committed."""
+    """Return the document as it is committed."""
     return json.dumps(document(app), indent=2, ensure_ascii=False) + "\n"

@@ -10,12 +10,12 @@ TIMEOUT_S = 2.0
 
 
 def default_url() -> str:
-    """The server of this machine, on the port the settings give it."""
+    """Return the server of this machine, on the port the settings give it."""
     return f"http://127.0.0.1:{os.environ.get('GRADSERVE_PORT', '8000')}"
 
 
 def is_well(url: str) -> bool:
-    """Whether ``/healthz`` below ``url`` answers 200, asked directly and not through a proxy."""
+    """Return whether ``/healthz`` below ``url`` answers 200, asked directly and not through a proxy."""
     direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with direct.open(f"{url.rstrip('/')}/healthz", timeout=TIMEOUT_S) as answer:

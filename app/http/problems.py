@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -20,20 +20,19 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from app import errors
-from app.limits import LimitError
+from app.limits import OverLimit, plain, unit_of
 from app.program.interpret import ProgramError
-from app.program.tree import GraphError, ProgramTooLarge
+from app.program.pytorch import NotAvailable
+from app.program.tree import GraphError
 from app.stores.base import StoreError
 from app.wire import arrays, codec
-from engine import errors as engine_errors
 
 MEDIA_TYPE: Final = "application/problem+json"
 MAX_BYTES: Final = 4096
 MAX_ERRORS: Final = 20
 MAX_TEXT: Final = 1200
 MAX_PART: Final = 64
-TIMES: Final = ("seconds", "svg_seconds")
-BUDGET_LIMITS: Final = {"elements": "tensor_elements", "bytes": "intermediate_bytes", "seconds": "seconds"}
+LARGEST: Final = 2**63 - 1  # integers beyond it are no numbers to many readers of JSON
 
 log = logging.getLogger("gradserve")
 Facts = dict[str, Any]
@@ -51,24 +50,23 @@ class Kind:
 
 
 # -- facts ----------------------------------------------------------------------------------------------------------
-def _limit(error: Any) -> Facts:
-    asked = getattr(error, "asked", None)
-    known = {"limit": error.limit, "allowed": error.allowed, "asked": asked, **_where(error)}
-    return {name: value for name, value in known.items() if value is not None}
+def _limit(error: OverLimit) -> Facts:
+    numbers = {"allowed": error.allowed, "asked": error.asked}
+    known = {name: value for name, value in numbers.items() if abs(value) <= LARGEST}
+    return {"limit": error.limit, **known, **_where(error), **_place(error)}
 
 
-def _budget(error: engine_errors.BudgetError) -> Facts:
-    limit = BUDGET_LIMITS.get(error.limit, error.limit)
-    detail = f"over the limit {limit}: {error.allowed:g} allowed, {error.asked:g} asked"
-    return {"detail": detail, "limit": limit, "allowed": error.allowed}
+def _owner_limit(error: OverLimit) -> Facts:
+    return {"detail": f"{error}; delete one, or wait until one expires", **_limit(error)}
 
 
-def _place(error: arrays.ArrayError) -> Facts:
+def _read_limit(error: OverLimit) -> Facts:
+    allowed = f"{plain(error.allowed)} {unit_of(error.limit)}"
+    return {"detail": f"the body came too slowly: the limit {error.limit} is {allowed}", **_limit(error)}
+
+
+def _place(error: arrays.ArrayError | OverLimit) -> Facts:
     return {"errors": [{"loc": list(error.place), "msg": str(error)}]} if error.place else {}
-
-
-def _array_limit(error: arrays.ArrayTooLarge) -> Facts:
-    return {**_limit(error), **_place(error)}
 
 
 def _where(error: Any) -> Facts:
@@ -85,14 +83,19 @@ def _where(error: Any) -> Facts:
 
 def _program(error: Any) -> Facts:
     facts: Facts = {"detail": error.detail, **_where(error)}
-    if error.exception is not None:
-        facts["exception"] = error.exception
+    for name in ("op", "exception"):
+        if getattr(error, name) is not None:
+            facts[name] = getattr(error, name)
     prints = getattr(error, "prints", None)
     return {**facts, "prints": list(prints)} if prints else facts
 
 
 def _call(error: errors.CallError) -> Facts:
-    return {"exception": error.exception, "errors": [{"loc": list(error.place), "msg": "PyTorch refuses this"}]}
+    return {
+        "op": error.op,
+        "exception": error.exception,
+        "errors": [{"loc": list(error.place), "msg": "PyTorch refuses this"}],
+    }
 
 
 def _request(error: errors.InvalidRequest) -> Facts:
@@ -121,28 +124,32 @@ def _conflict(error: errors.VersionConflict) -> Facts:
 
 
 # -- the table ------------------------------------------------------------------------------------------------------
-OVER_LIMIT = Kind(413, "over-limit", "Over a limit", _limit)
 INVALID_REQUEST = Kind(422, "invalid-request", "Not a request of this service", _validation)
 INTERNAL = Kind(500, "internal", "Something went wrong here")
 RETRY: Final = {"Retry-After": "1"}
 CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="gradserve", Basic realm="gradserve"'}
 
+TIME_LIMIT = Kind(504, "time-limit", "Over the time limit", _limit)
+TOO_MANY = Kind(429, "too-many", "Too many", _owner_limit, {"Retry-After": "60"})
+BY_LIMIT: Final[dict[str, Kind]] = {  # every other one is a plain ``over-limit``
+    "owner_bytes": TOO_MANY,
+    "read_seconds": Kind(408, "too-slow", "The body comes too slowly", _read_limit, {"Connection": "close"}),
+    "seconds": TIME_LIMIT,
+    "sessions": TOO_MANY,
+    "svg_seconds": TIME_LIMIT,
+}
 TABLE: Final[dict[type[Exception], Kind]] = {
     codec.MalformedBody: Kind(400, "malformed-body", "The body cannot be read"),
     ClientDisconnect: Kind(400, "malformed-body", "The body is cut short"),
-    errors.TooSlow: Kind(408, "too-slow", "The body comes too slowly", _limit, {"Connection": "close"}),
     errors.ClientGone: Kind(499, "client-gone", "The client has gone"),  # for the metrics: nobody reads it
     codec.UnsupportedMedia: Kind(415, "unsupported-media-type", "Media type not supported"),
     codec.NotAcceptable: Kind(406, "not-acceptable", "No acceptable media type"),
-    codec.BodyTooLarge: OVER_LIMIT,
     codec.CodecError: Kind(422, "unwritable-answer", "The answer cannot be written"),
-    arrays.ArrayTooLarge: Kind(413, "over-limit", "Over a limit", _array_limit),
     arrays.ArrayError: Kind(422, "invalid-tensor", "Not a tensor", _place),
-    ProgramTooLarge: OVER_LIMIT,
     GraphError: Kind(422, "invalid-program", "Not a program of this service", _program),
+    NotAvailable: Kind(422, "not-available", "PyTorch has this, this service has not", _program),
     ProgramError: Kind(422, "refused", "PyTorch would refuse this program", _program),
-    LimitError: OVER_LIMIT,
-    engine_errors.BudgetError: Kind(413, "over-limit", "Over a limit", _budget),
+    OverLimit: Kind(413, "over-limit", "Over a limit", _limit),
     MemoryError: Kind(413, "out-of-memory", "Not enough memory", lambda error: {"detail": "not enough memory"}),
     errors.InvalidRequest: Kind(422, "invalid-request", "Not a request of this service", _request),
     errors.CallError: Kind(422, "refused", "PyTorch would refuse this call", _call),
@@ -152,7 +159,6 @@ TABLE: Final[dict[type[Exception], Kind]] = {
     errors.KeyReused: Kind(409, "idempotency-key-reused", "Idempotency-Key of another request"),
     errors.InProgress: Kind(409, "in-progress", "The first request is still running", headers=RETRY),
     StoreError: Kind(503, "store-unavailable", "The store of sessions is not available", _store, headers=RETRY),
-    errors.TooMany: Kind(429, "too-many", "Too many", _limit, {"Retry-After": "60"}),
     errors.Overloaded: Kind(503, "overloaded", "Too much to do", headers=RETRY),
     errors.Unavailable: Kind(501, "unavailable", "Not available on this installation"),
     ValidationError: INVALID_REQUEST,
@@ -161,11 +167,16 @@ TABLE: Final[dict[type[Exception], Kind]] = {
 }
 
 
+def status_of(slug: str) -> int:
+    """The status of problems of this type: what endpoints declare."""
+    return next(kind.status for kind in (*TABLE.values(), *BY_LIMIT.values(), INTERNAL) if kind.slug == slug)
+
+
 def kind_of(error: Exception) -> Kind:
     """The most specific entry of the table, or the bare 500."""
-    kind = next((TABLE[base] for base in type(error).__mro__ if base in TABLE), INTERNAL)
-    is_time = getattr(error, "limit", None) in TIMES
-    return replace(kind, status=504, slug="time-limit", title="Over the time limit") if is_time else kind
+    if isinstance(error, OverLimit) and error.limit in BY_LIMIT:
+        return BY_LIMIT[error.limit]
+    return next((TABLE[base] for base in type(error).__mro__ if base in TABLE), INTERNAL)
 
 
 # -- bodies ---------------------------------------------------------------------------------------------------------

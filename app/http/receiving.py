@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Final
 
 import numpy as np
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from app.errors import TooSlow
-from app.evaluate.cancellation import Stop
-from app.limits import Limits
-from app.wire.codec import Body, BodyTooLarge
+from app.limits import Limits, OverLimit
+from app.wire.codec import Body
 
 _NOTHING: Final[Message] = {"type": "http.request"}
 SLOWEST: Final = 1024  # bytes a second that a body has to come with, once its first moments are over
@@ -21,14 +19,13 @@ UNWATCHED_S: Final = 0.05  # work that takes no longer is not worth a watch
 
 
 async def read_body(receive: Receive, length: str | None, limits: Limits) -> Body:
-    """The body, no more of it than allowed, in one buffer made for its ``length``, as the client declares it.
+    """Return the body, no more of it than allowed, in one buffer made for its ``length``, as the client declares it.
 
-    Raises ``BodyTooLarge``, ``TooSlow`` or ``ClientDisconnect``.
+    Raises ``OverLimit``, also for a body that comes too slowly, or ``ClientDisconnect``.
     """
     declared = int(length) if length and length.isdecimal() and len(length) < 20 else 0
-    if declared > limits.body_bytes:
-        raise BodyTooLarge("body_bytes", limits.body_bytes)
-    first = _Begun(receive())
+    _check_size(declared, limits)
+    first = _Started(receive())
     if first.done:  # all has come already, as nearly always: no need of a clock
         message = _checked(first.message)
         if not message.get("more_body"):
@@ -42,13 +39,13 @@ async def read_body(receive: Receive, length: str | None, limits: Limits) -> Bod
                 return _bounded(message.get("body", b""), limits)
             body, size = _buffer(declared), 0
             while True:
-                size = _put(body, size, message.get("body", b""), limits)
+                size = _append(body, size, message.get("body", b""), limits)
                 if not message.get("more_body"):
                     break
                 patience.reschedule(min(loop.time(), started + size / SLOWEST) + limits.read_seconds)
                 message = _checked(await receive())
     except TimeoutError:
-        raise TooSlow(limits.read_seconds) from None
+        raise OverLimit("read_seconds", allowed=limits.read_seconds, asked=loop.time() - started) from None
     return memoryview(body)[:size]
 
 
@@ -60,7 +57,7 @@ def _buffer(declared: int) -> bytearray | memoryview:
     return np.empty(declared, np.uint8).data if declared else bytearray()
 
 
-class _Begun:
+class _Started:
     """A coroutine that has run as far as it could without waiting; what it gives, if it is ``done``. Else await it."""
 
     def __init__(self, waiting: Awaitable[Message]) -> None:
@@ -85,25 +82,28 @@ def _checked(message: Message) -> Message:
 
 
 def _bounded(body: bytes, limits: Limits) -> bytes:
-    if len(body) > limits.body_bytes:
-        raise BodyTooLarge("body_bytes", limits.body_bytes)
+    _check_size(len(body), limits)
     return body
 
 
-def _put(body: bytearray | memoryview, start: int, part: bytes, limits: Limits) -> int:
+def _check_size(size: int, limits: Limits) -> None:
+    if size > limits.body_bytes:
+        raise OverLimit("body_bytes", allowed=limits.body_bytes, asked=size)
+
+
+def _append(body: bytearray | memoryview, start: int, part: bytes, limits: Limits) -> int:
     """Write ``part`` at ``start``; where it ends."""
     stop = start + len(part)
-    if stop > limits.body_bytes:
-        raise BodyTooLarge("body_bytes", limits.body_bytes)
+    _check_size(stop, limits)
     body[start:stop] = part
     return stop
 
 
-class Watch:
-    """While it is open, the client's going ends the work under ``stop``. The body must have been read."""
+class ClientWatch:
+    """While it is open, calls ``on_leave`` once the client has gone. The body must have been read."""
 
-    def __init__(self, receive: Receive, stop: Stop) -> None:
-        self._receive, self._stop = receive, stop
+    def __init__(self, receive: Receive, on_leave: Callable[[], None]) -> None:
+        self._receive, self._on_leave = receive, on_leave
         self._task: asyncio.Task[None] | None = None
 
     def __enter__(self) -> None:
@@ -120,4 +120,4 @@ class Watch:
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self._stop.tell()
+        self._on_leave()

@@ -16,9 +16,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.limits import LimitError
+from app.limits import OverLimit
+from app.program.failures import PythonError, python, reraise
+from app.program.operators import BINARY, COMPARISON, IN_PLACE, UNARY
 from app.program.tree import Expression
-from engine import Tensor, dtypes, modes, tape, tensors
+from engine import Tensor, dtypes, methods, modes, refusals, tape, tensors
 
 INTEGER_BITS: Final = 2**16
 LIST_ITEMS: Final = 10**6
@@ -41,11 +43,14 @@ class Routine:
     engine: bool = False
     owner: object = None
 
+    def __hash__(self) -> int:
+        return hash(self.name)  # its owner may be a list
+
     def __repr__(self) -> str:
         return f"<built-in function {self.name.rpartition('.')[2]}>"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Function:
     """A lambda as a value: plain data, so that a session can keep it."""
 
@@ -69,7 +74,7 @@ class Module:
 
 
 def type_name(value: object) -> str:
-    """The name of a value's type in Python's messages."""
+    """Return the name of a value's type in Python's messages."""
     if isinstance(value, tape.Node):
         return str(value.name())
     name = type(value).__name__
@@ -94,7 +99,7 @@ def bounded(value: Any) -> Any:
     while pending:
         items, depth = pending.pop()
         if depth > LIST_DEPTH:
-            raise LimitError("list_depth", allowed=LIST_DEPTH, asked=depth)
+            raise OverLimit("list_depth", allowed=LIST_DEPTH, asked=depth)
         for item in chain(items, items.values()) if isinstance(items, dict) else items:
             count += _weight(item)
             if isinstance(item, (list, tuple, dict)):
@@ -126,12 +131,12 @@ def charged(value: Any) -> Any:
 
 def _check_items(count: int) -> None:
     if count > LIST_ITEMS:
-        raise LimitError("list_items", allowed=LIST_ITEMS, asked=count)
+        raise OverLimit("list_items", allowed=LIST_ITEMS, asked=count)
 
 
 def _check_bits(bits: int) -> None:
     if bits > INTEGER_BITS:
-        raise LimitError("integer_bits", allowed=INTEGER_BITS, asked=bits)
+        raise OverLimit("integer_bits", allowed=INTEGER_BITS, asked=bits)
 
 
 def _guard_add(left: Any, right: Any) -> None:
@@ -162,7 +167,7 @@ _WIDE_FORMAT: Final = re.compile(r"%[^a-zA-Z%]*(\*|\d{3})")
 
 def _guard_mod(left: Any, right: Any) -> None:
     if isinstance(left, str) and (_WIDE_FORMAT.search(left) or left.count("%") > FORMAT_FIELDS):
-        raise ValueError("a format with too many fields or digits")
+        raise PythonError(ValueError, "a format with too many fields or digits")
     bounded(right)
 
 
@@ -172,42 +177,42 @@ _GUARDS: Final[dict[str, Callable[[Any, Any], None]]] = {
 
 
 # -- operators ----------------------------------------------------------------------------------------------------
-BINARY: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "//": operator.floordiv,
-    "%": operator.mod, "**": operator.pow, "@": operator.matmul, "&": operator.and_, "|": operator.or_,
-    "^": operator.xor, "<<": operator.lshift, ">>": operator.rshift,
-}  # fmt: skip
-IN_PLACE: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "+": operator.iadd, "-": operator.isub, "*": operator.imul, "/": operator.itruediv, "//": operator.ifloordiv,
-    "%": operator.imod, "**": operator.ipow, "@": operator.imatmul, "&": operator.iand, "|": operator.ior,
-    "^": operator.ixor, "<<": operator.ilshift, ">>": operator.irshift,
-}  # fmt: skip
-UNARY: Final[dict[str, Callable[[Any], Any]]] = {
-    "+": operator.pos, "-": operator.neg, "~": operator.invert, "not": operator.not_,
-}  # fmt: skip
-_COMPARE: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "==": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge,
-    "in": lambda item, container: operator.contains(container, item),
-    "not in": lambda item, container: not operator.contains(container, item),
-}  # fmt: skip
-
-
 def binary(symbol: str, left: Any, right: Any) -> Any:
     """``left symbol right``."""
-    if isinstance(left, Tensor) or isinstance(right, Tensor):
-        return BINARY[symbol](left, right)
-    _guard(symbol, left, right)
-    return charged(BINARY[symbol](left, right))
+    try:
+        if isinstance(left, Tensor) or isinstance(right, Tensor):
+            return BINARY[symbol](left, right)
+        _guard(symbol, left, right)
+        return charged(BINARY[symbol](left, right))
+    except Exception as error:
+        reraise(error, _op_of(methods.BINARY, BINARY[symbol]))
+
+
+def unary(symbol: str, operand: Any) -> Any:
+    """``symbol operand``."""
+    try:
+        return UNARY[symbol](operand)
+    except Exception as error:
+        reraise(error, _op_of(methods.UNARY, UNARY[symbol]))
 
 
 def in_place(symbol: str, left: Any, right: Any) -> Any:
     """``left symbol= right``: what ``left`` is bound to afterwards."""
-    if isinstance(left, Tensor) or isinstance(right, Tensor):
-        return IN_PLACE[symbol](left, right)
-    _guard(symbol, left, right)
-    if isinstance(left, (list, dict)):
-        modes.touch(left)
-    return charged(IN_PLACE[symbol](left, right))
+    try:
+        if isinstance(left, Tensor) or isinstance(right, Tensor):
+            return IN_PLACE[symbol](left, right)
+        _guard(symbol, left, right)
+        if isinstance(left, (list, dict)):
+            modes.touch(left)
+        return charged(IN_PLACE[symbol](left, right))
+    except Exception as error:
+        reraise(error, f"{_op_of(methods.BINARY, BINARY[symbol])}_")
+
+
+def _op_of(table: Mapping[str, str], function: Callable[..., Any]) -> str:
+    """The op that an operator of tensors is."""
+    name = function.__name__.strip("_")
+    return table.get(name, name)
 
 
 def _guard(symbol: str, left: Any, right: Any) -> None:
@@ -219,29 +224,36 @@ def _guard(symbol: str, left: Any, right: Any) -> None:
 
 def compare(symbol: str, left: Any, right: Any) -> Any:
     """``left symbol right``; ``is`` is identity, as in Python."""
-    if symbol == "is":
-        return left is right
-    if symbol == "is not":
-        return left is not right
+    function = COMPARISON[symbol]
+    if symbol in ("is", "is not"):
+        return function(left, right)
     _refuse_arrays(left, right)
-    return _COMPARE[symbol](bounded(left), bounded(right))
+    try:
+        return function(bounded(left), bounded(right))
+    except Exception as error:
+        reraise(error, _op_of(methods.BINARY, function))
 
 
 def _refuse_arrays(*operands: object) -> None:
     if any(isinstance(operand, (np.ndarray, np.generic)) for operand in operands):
-        raise TypeError("operators on NumPy arrays are not available; use the tensors")
+        raise PythonError(TypeError, "operators on NumPy arrays are not available; use the tensors")
 
 
 # -- subscripts ---------------------------------------------------------------------------------------------------
 def get_item(value: Any, index: Any) -> Any:
     """``value[index]``."""
+    if isinstance(value, tensors.Size):
+        part = python(tuple.__getitem__, value, bounded(index))
+        return tensors.Size(part) if isinstance(index, slice) else part
     if isinstance(value, (list, tuple, str)) and isinstance(index, slice):
-        return charged(value[index])
-    if isinstance(value, (Tensor, list, tuple, dict, str, range)):
-        return value[bounded(index)]  # the engine attaches it
+        return charged(python(operator.getitem, value, index))
+    if isinstance(value, (list, tuple, dict, str, range)):
+        return python(operator.getitem, value, bounded(index))
+    if isinstance(value, Tensor):
+        return refusals.call(operator.getitem, (value, bounded(index)), {}, "__getitem__")
     if isinstance(value, np.ndarray) and _is_basic(index):
-        return value[index]
-    raise TypeError(f"'{type_name(value)}' object is not subscriptable")
+        return python(operator.getitem, value, index)
+    raise PythonError(TypeError, f"'{type_name(value)}' object is not subscriptable")
 
 
 def _is_basic(index: object) -> bool:
@@ -252,33 +264,33 @@ def _is_basic(index: object) -> bool:
 def set_item(container: Any, index: Any, value: Any) -> None:
     """``container[index] = value``."""
     if isinstance(container, Tensor):
-        container[bounded(index)] = value  # the engine attaches it
+        refusals.call(operator.setitem, (container, bounded(index), value), {}, "__setitem__")
     elif isinstance(container, (list, dict)):
         modes.touch(container)
-        container[bounded(index)] = value
+        python(operator.setitem, container, bounded(index), value)
         _check_items(len(container))
     else:
-        raise TypeError(f"'{type_name(container)}' object does not support item assignment")
+        raise PythonError(TypeError, f"'{type_name(container)}' object does not support item assignment")
 
 
 def delete_item(container: Any, index: Any) -> None:
     """``del container[index]``."""
     if not isinstance(container, (list, dict)):
-        raise TypeError(f"'{type_name(container)}' object doesn't support item deletion")
+        raise PythonError(TypeError, f"'{type_name(container)}' object doesn't support item deletion")
     modes.touch(container)
-    del container[bounded(index)]
+    python(operator.delitem, container, bounded(index))
 
 
 # -- functions ----------------------------------------------------------------------------------------------------
 def _over_items(function: Callable[..., object]) -> Callable[..., object]:
     """``function`` for arguments that are not too long."""
-    return lambda *args, **kwargs: function(
-        *map(bounded, args), **{name: bounded(value) for name, value in kwargs.items()}
+    return lambda *args, **kwargs: python(
+        function, *map(bounded, args), **{name: bounded(value) for name, value in kwargs.items()}
     )
 
 
 def _range(*bounds: int) -> range:
-    values = range(*bounds)
+    values: range = python(range, *bounds)
     count = max(0, -((values.start - values.stop) // values.step))
     _check_items(count)
     return values
@@ -286,15 +298,15 @@ def _range(*bounds: int) -> range:
 
 def _round(number: Any, ndigits: Any = None) -> object:
     if isinstance(ndigits, int) and abs(ndigits) > 10_000:
-        raise OverflowError("too many digits to round to")
-    return round(number, ndigits)
+        raise PythonError(OverflowError, "too many digits to round to")
+    return python(round, number, ndigits)
 
 
 def _sum(items: Iterable[Any], start: Any = 0) -> object:
-    items = list(items)
+    listed = python(list, items)
     if isinstance(start, (list, tuple)):  # each step copies what came before
-        _check_items(len(items) ** 2)
-    return sum(items, start)
+        _check_items(len(listed) ** 2)
+    return python(sum, listed, start)
 
 
 PYTHON_TYPES: Final = ("bool", "complex", "float", "int")
@@ -318,7 +330,7 @@ def _methods(functions: Mapping[str, Callable[..., object]]) -> dict[str, Getter
 def _bound(name: str, function: Callable[..., object]) -> Getter:
     def bind(value: object) -> Routine:
         def call(*args: Any, **kwargs: Any) -> object:
-            return function(bounded(value), *map(bounded, args), **kwargs)
+            return python(function, bounded(value), *map(bounded, args), **kwargs)
 
         return Routine(name, call, owner=value)
 
@@ -326,11 +338,11 @@ def _bound(name: str, function: Callable[..., object]) -> Getter:
 
 
 def _changing(function: Callable[..., object]) -> Callable[..., object]:
-    """A method that changes its list or dict, which a journal may have to undo."""
+    """Return a method that changes its list or dict, which a journal may have to undo."""
 
     def change(value: Any, *args: Any, **kwargs: Any) -> object:
         modes.touch(value)
-        result = function(value, *args, **kwargs)
+        result = python(function, value, *args, **kwargs)
         _check_items(len(value))
         return result
 
@@ -338,14 +350,15 @@ def _changing(function: Callable[..., object]) -> Callable[..., object]:
 
 
 def _join(separator: str, parts: Iterable[str]) -> str:
-    parts = list(parts)
+    parts = python(list, parts)
     _check_items(sum(len(part) + len(separator) for part in parts if isinstance(part, str)))
-    return separator.join(parts)
+    return str(python(separator.join, parts))
 
 
 def _replace(text: str, old: str, new: str, count: int = -1) -> str:
-    _check_items(len(text) + text.count(old) * len(new))
-    return text.replace(old, new, count)
+    if isinstance(old, str) and isinstance(new, str):
+        _check_items(len(text) + text.count(old) * len(new))
+    return str(python(text.replace, old, new, count))
 
 
 _REAL: Final[dict[str, Getter]] = {"real": operator.attrgetter("real"), "imag": operator.attrgetter("imag")}

@@ -11,17 +11,18 @@ from engine import dtypes, registry
 TYPES: Final = {
     "Array": "Tensor", "Index": "Tensor", "Mask": "Tensor", "Arrays": "list[Tensor]", "Dim": "int", "NewDim": "int",
     "Dims": "int | list[int]", "Size": "list[int]", "Extents": "list[int]", "Scalar": "number", "DType": "dtype",
+    "Tensors": "list[Tensor]", "Operand": "Tensor | number", "Real": "Tensor | number",
 }  # fmt: skip
 KNOWN_TYPES: Final = frozenset({"int", "float", "bool", "str"})
 
 
 def summaries() -> list[dict[str, str]]:
-    """Every public op: name, signature, and what it does in one line."""
+    """Return every public op: name, signature, and what it does in one line."""
     return [_summary(name, entry) for name, entry in registry.catalogue().items()]
 
 
 def describe(name: str) -> dict[str, Any]:
-    """All that is known of one op. Raises ``NotFound``."""
+    """Return all that is known of one op. Raises ``NotFound``."""
     entry = registry.catalogue().get(name.removeprefix("torch."))
     if entry is None:
         raise NotFound("op")

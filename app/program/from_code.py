@@ -11,6 +11,8 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any, Final, NoReturn
 
+from app.limits import Limits, OverLimit
+from app.program.operators import SYMBOLS
 from app.program.tree import (
     MODES,
     NAME_LENGTH,
@@ -29,13 +31,11 @@ from app.program.tree import (
     For,
     GraphError,
     Lambda,
-    Limits,
     Logical,
     Mode,
     Name,
     Place,
     Program,
-    ProgramTooLarge,
     Slice,
     Statement,
     Subscript,
@@ -46,34 +46,6 @@ from app.program.tree import (
     quoted,
 )
 
-BINARY: Final[dict[type[ast.operator], str]] = {
-    ast.Add: "+",
-    ast.Sub: "-",
-    ast.Mult: "*",
-    ast.Div: "/",
-    ast.FloorDiv: "//",
-    ast.Mod: "%",
-    ast.Pow: "**",
-    ast.MatMult: "@",
-    ast.BitAnd: "&",
-    ast.BitOr: "|",
-    ast.BitXor: "^",
-    ast.LShift: "<<",
-    ast.RShift: ">>",
-}
-UNARY: Final[dict[type[ast.unaryop], str]] = {ast.UAdd: "+", ast.USub: "-", ast.Invert: "~", ast.Not: "not"}
-COMPARE: Final[dict[type[ast.cmpop], str]] = {
-    ast.Eq: "==",
-    ast.NotEq: "!=",
-    ast.Lt: "<",
-    ast.LtE: "<=",
-    ast.Gt: ">",
-    ast.GtE: ">=",
-    ast.Is: "is",
-    ast.IsNot: "is not",
-    ast.In: "in",
-    ast.NotIn: "not in",
-}
 OUTSIDE: Final[dict[type[ast.AST], str]] = {
     ast.Import: "import (torch is there without it)",
     ast.ImportFrom: "import (torch is there without it)",
@@ -99,7 +71,7 @@ OUTSIDE: Final[dict[type[ast.AST], str]] = {
 def parse_code(text: str, limits: Limits) -> Program:
     """Translate Python text; raises ``GraphError`` with line and column for whatever the subset does not have."""
     if len(text) > limits.code_length:
-        raise ProgramTooLarge("code_length", allowed=limits.code_length, asked=len(text))
+        raise OverLimit("code_length", allowed=limits.code_length, asked=len(text))
     reader = _CodeReader(limits)
     return Program(reader.block(_syntax_tree(text).body, 0), "code")
 
@@ -172,13 +144,13 @@ class _CodeReader:
             self.repeated += self.repetitions
         allowed = self.limits.loop_iterations
         if self.repeated > allowed:
-            raise ProgramTooLarge("loop_iterations", allowed=allowed, asked=self.repeated, line=node.lineno)
+            raise OverLimit("loop_iterations", allowed=allowed, asked=self.repeated, line=node.lineno)
 
     def _augment(self, node: ast.AugAssign, place: Place, depth: int) -> Augment:
         target = self.target(node.target, depth)
         if isinstance(target, Display):
             refuse(node.target, "an augmented assignment has one target")
-        return Augment(BINARY[type(node.op)], target, self.expression(node.value, depth), place)
+        return Augment(SYMBOLS[type(node.op)], target, self.expression(node.value, depth), place)
 
     def target(self, node: ast.expr, depth: int) -> Target:
         self._check_depth(node, depth)
@@ -245,10 +217,10 @@ class _CodeReader:
 
     def _binary(self, node: ast.BinOp, depth: int) -> Binary:
         left, right = self.expression(node.left, depth), self.expression(node.right, depth)
-        return Binary(BINARY[type(node.op)], left, right)
+        return Binary(SYMBOLS[type(node.op)], left, right)
 
     def _unary(self, node: ast.UnaryOp, depth: int) -> Unary:
-        return Unary(UNARY[type(node.op)], self.expression(node.operand, depth))
+        return Unary(SYMBOLS[type(node.op)], self.expression(node.operand, depth))
 
     def _tuple(self, node: ast.Tuple, depth: int) -> Display:
         return Display("tuple", self._all(node.elts, depth))
@@ -261,7 +233,7 @@ class _CodeReader:
         return Slice(*[Constant(None) if part is None else self.expression(part, depth) for part in parts])
 
     def _comparison(self, node: ast.Compare, depth: int) -> Comparison:
-        names = [COMPARE[type(operator)] for operator in node.ops]
+        names = [SYMBOLS[type(operator)] for operator in node.ops]
         first, rest = self.expression(node.left, depth), self._all(node.comparators, depth)
         return Comparison(first, tuple(zip(names, rest, strict=True)))
 
@@ -289,9 +261,9 @@ class _CodeReader:
     def _check_depth(self, node: ast.AST, depth: int) -> None:
         self.operations += type(node) in _OPERATIONS
         if depth > self.limits.depth:
-            raise ProgramTooLarge("depth", allowed=self.limits.depth, asked=depth, line=getattr(node, "lineno", 1))
+            raise OverLimit("depth", allowed=self.limits.depth, asked=depth, line=getattr(node, "lineno", 1))
         if self.operations > self.limits.nodes:
-            raise ProgramTooLarge("nodes", allowed=self.limits.nodes, asked=self.operations)
+            raise OverLimit("nodes", allowed=self.limits.nodes, asked=self.operations)
 
 
 _OPERATIONS: Final = frozenset({ast.Call, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript})
@@ -351,7 +323,7 @@ def _flat(targets: list[ast.expr]) -> list[ast.expr]:
 
 
 def _mode_name(node: ast.expr) -> str | None:
-    """The mode that ``torch.<mode>``, ``torch.autograd.<mode>`` or ``torch.autograd.grad_mode.<mode>`` is."""
+    """Return the mode that ``torch.<mode>``, ``torch.autograd.<mode>`` or ``torch.autograd.grad_mode.<mode>`` is."""
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)

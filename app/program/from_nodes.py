@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 from types import EllipsisType
 from typing import Final, NoReturn
 
+from app.limits import Limits, OverLimit
 from app.program.tree import (
     ASSIGNABLE,
     MODES,
@@ -18,13 +19,11 @@ from app.program.tree import (
     Evaluate,
     Expression,
     GraphError,
-    Limits,
     Mode,
     Name,
     OpCall,
     Place,
     Program,
-    ProgramTooLarge,
     Slice,
     Statement,
     Subscript,
@@ -34,16 +33,6 @@ from app.program.tree import (
     is_name,
     quoted,
 )
-
-__all__ = [
-    "GraphError",
-    "Limits",
-    "Program",
-    "ProgramTooLarge",
-    "check_references",
-    "parse_nodes",
-    "parse_reference",
-]
 
 
 def parse_reference(text: str) -> Expression:
@@ -89,19 +78,19 @@ class _NodeReader:
         if not isinstance(raw, list):
             raise GraphError(f"nodes: expected a list, got {_kind(raw)}")
         if depth > self.limits.depth:
-            raise ProgramTooLarge("depth", allowed=self.limits.depth, asked=depth)
+            raise OverLimit("depth", allowed=self.limits.depth, asked=depth)
         return tuple([self.node(node, depth) for node in raw])
 
     def node(self, raw: object, depth: int) -> Statement:
         index = self.count
         self.count += 1
         if self.count > self.limits.nodes:
-            raise ProgramTooLarge("nodes", allowed=self.limits.nodes, asked=self.count)
+            raise OverLimit("nodes", allowed=self.limits.nodes, asked=self.count)
         node_id = raw.get("id") if isinstance(raw, dict) else None
         place = Place(node_id=node_id if is_name(node_id) else None, node_index=index)
         try:
             return self._statement(raw, place, depth)
-        except GraphError as error:
+        except (GraphError, OverLimit) as error:
             if error.node_index is None:
                 error.node_id, error.node_index = place.node_id, place.node_index
             raise
@@ -158,7 +147,7 @@ class _NodeReader:
             return Constant(raw)
         if isinstance(raw, list):
             if depth >= self.limits.depth:
-                raise ProgramTooLarge("depth", allowed=self.limits.depth, asked=depth + 1)
+                raise OverLimit("depth", allowed=self.limits.depth, asked=depth + 1)
             return Display("list", tuple(self.literal(value, depth + 1) for value in raw))
         if isinstance(raw, dict):
             return self._special(raw, depth)
@@ -262,7 +251,7 @@ def _op_statement(
 
 
 def _index(index: Expression) -> Expression:
-    """A list of plain integers is an index array; a list that holds anything else has one entry a dimension."""
+    """Tell indices apart: a list of plain integers is one array, any other has one entry a dimension."""
     if isinstance(index, Display) and not all(
         isinstance(item, Constant) and isinstance(item.value, int) for item in index.items
     ):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import Unavailable
-from app.limits import LimitError, Limits
+from app.limits import Limits, OverLimit
 from engine import Tensor, tape
 
 
@@ -51,7 +51,7 @@ class Graph:
 
 
 def collect(roots: dict[str, Tensor], namespace: dict[str, Any], limits: Limits) -> Graph:
-    """Everything that a sweep from ``roots`` may visit, in the order it would be visited."""
+    """Return everything that a sweep from ``roots`` may visit, in the order it would be visited."""
     edges = {name: tape.edge_of(tensor) for name, tensor in roots.items()}
     found = _reachable([edge[0] for edge in edges.values() if edge is not None], limits)
     ids = {id(node): f"n{number}" for number, node in enumerate(found)}
@@ -71,7 +71,7 @@ def _reachable(roots: list[tape.Node], limits: Limits) -> list[tape.Node]:
         if id(node) not in found:
             found[id(node)] = node
             if len(found) > limits.graph_nodes:
-                raise LimitError("graph_nodes", allowed=limits.graph_nodes, asked=len(found))
+                raise OverLimit("graph_nodes", allowed=limits.graph_nodes, asked=len(found))
             stack.extend(other for other, _ in node.next_functions if other is not None)
     return sorted(found.values(), key=lambda node: -node.sequence)
 
@@ -102,7 +102,7 @@ def _leaf(variable: Tensor, names: dict[int, str]) -> Leaf:
 
 # -- spellings ----------------------------------------------------------------------------------------------------
 def as_json(graph: Graph) -> dict[str, Any]:
-    """The graph as plain data."""
+    """Return the graph as plain data."""
     return {
         "roots": [{"tensor": name, "node": node, "output_nr": number} for name, node, number in graph.roots],
         "nodes": [_node_as_json(node) for node in graph.nodes],
@@ -124,7 +124,7 @@ def _node_as_json(node: GraphNode) -> dict[str, Any]:
 
 
 def as_dot(graph: Graph) -> str:
-    """The graph in the DOT language; arrows point the way cotangents go."""
+    """Return the graph in the DOT language; arrows point the way cotangents go."""
     lines = ["digraph backward {", '  node [shape=box, fontname="sans-serif"];']
     for node in graph.nodes:
         style = ', style=filled, fillcolor="#d8ecd8"' if node.leaf else ""
@@ -155,7 +155,7 @@ def _dot_text(lines: list[str]) -> str:
 
 
 def as_mermaid(graph: Graph) -> str:
-    """The graph as a Mermaid flowchart."""
+    """Return the graph as a Mermaid flowchart."""
     lines = ["flowchart TD"]
     lines += [f'  {node.id}["{_mermaid_text(_label(node))}"]' for node in graph.nodes]
     for number, (name, root, _) in enumerate(graph.roots):
@@ -169,13 +169,13 @@ def _mermaid_text(lines: list[str]) -> str:
 
 
 def as_svg(graph: Graph, program: str, seconds: float) -> bytes:
-    """The graph drawn by graphviz. Raises ``Unavailable`` where that is not installed."""
+    """Return the graph drawn by graphviz. Raises ``Unavailable`` where that is not installed."""
     try:
         done = subprocess.run([program, "-Tsvg"], input=as_dot(graph).encode(), capture_output=True, timeout=seconds)
     except FileNotFoundError:
         raise Unavailable("SVG is drawn by the graphviz program 'dot', which is not installed here") from None
     except subprocess.TimeoutExpired:
-        raise LimitError("svg_seconds", allowed=seconds, asked=seconds) from None
+        raise OverLimit("svg_seconds", allowed=seconds, asked=seconds) from None
     if done.returncode:
         raise Unavailable("the graphviz program 'dot' failed")
     return done.stdout

@@ -11,44 +11,20 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final, NoReturn
 
-from app.limits import LimitError
-from app.program import builtins, names
+from app.limits import Limits, OverLimit
+from app.program import builtins, names, pytorch
 from app.program import tree as tree
 from app.program.builtins import FUNCTIONS, Function, Module, Routine, bounded, charged, type_name
+from app.program.failures import PythonError, python
 from app.program.from_nodes import check_references
 from app.program.tree import Expression, GraphError, Place, Program, Statement, quoted
 from app.program.values import attribute, set_attribute
-from app.wire.arrays import ArrayError, ArrayTooLarge, decode_tensor
-from engine import Tensor, dtypes, errors, modes
+from app.wire.arrays import ArrayError, decode_tensor
+from engine import Tensor, dtypes, errors, modes, refusals
 
-REFUSALS: Final = (
-    ArithmeticError,
-    AttributeError,
-    errors.EngineError,
-    LookupError,
-    NameError,
-    RuntimeError,
-    TypeError,
-    ValueError,
-)
 Scope = dict[str, Any]
-
-
-class Limits(Protocol):
-    """What a run needs to know of the limits in force."""
-
-    @property
-    def loop_iterations(self) -> int: ...
-    @property
-    def prints(self) -> int: ...
-    @property
-    def print_chars(self) -> int: ...
-    @property
-    def rank(self) -> int: ...
-    @property
-    def tensor_elements(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +37,13 @@ class Outcome:
 
 
 class ProgramError(Exception):
-    """What PyTorch or Python would raise, with the place of the statement and what was printed before."""
+    """What PyTorch or Python would raise: with the op, the place of the statement, and what was printed before."""
 
-    def __init__(self, exception: str, detail: str, place: Place, prints: list[str]) -> None:
+    def __init__(self, exception: str, detail: str, place: Place, prints: list[str], op: str | None = None) -> None:
         super().__init__(detail)
         self.exception = exception
         self.detail = detail
+        self.op = op
         self.node_id = place.node_id
         self.node_index = place.node_index
         self.line = place.line
@@ -79,14 +56,20 @@ def check(program: Program, namespace: Scope) -> None:
     check_references(program, namespace)
     for op, place in program.ops:
         if names.find_op(op) is None:
-            raise GraphError(f"unknown op {quoted(op)}", node_id=place.node_id, node_index=place.node_index)
+            try:
+                pytorch.refuse_op(op)
+            except GraphError as error:
+                raise _placed(error, place) from None
+            unknown = GraphError(f"unknown op {quoted(op)}", node_id=place.node_id, node_index=place.node_index)
+            unknown.op = op
+            raise unknown
 
 
 def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:
     """Run ``program`` over ``namespace``, which it changes.
 
     Raises ``GraphError`` where the program is outside the language and ``ProgramError`` where PyTorch would raise;
-    limits (``LimitError``, ``BudgetError``, ``ArrayTooLarge``) pass through.
+    limits (``OverLimit``, ``BudgetError``) pass through.
     """
     check(program, namespace)
     interpreter = Interpreter(namespace, limits)
@@ -120,15 +103,23 @@ class Interpreter:
             _EXECUTE[type(statement)](self, statement)
         except (errors.BudgetError, MemoryError):
             raise
-        except REFUSALS as error:
-            raise self._refusal(error, statement.place) from None
+        except errors.UnexpectedArgumentError as error:
+            self._refuse_argument(error, statement.place)
+        except (errors.EngineError, PythonError) as error:
+            raise self._refusal(error, statement.place) from error
         except GraphError as error:
             raise _placed(error, statement.place) from None
 
-    def _refusal(self, error: Exception, place: Place) -> ProgramError:
-        name = error.exception if isinstance(error, errors.EngineError) else type(error).__name__
-        detail = "maximum recursion depth exceeded" if isinstance(error, RecursionError) else str(error)
-        return ProgramError(name, detail, place, self.prints)
+    def _refuse_argument(self, error: errors.UnexpectedArgumentError, place: Place) -> NoReturn:
+        """An argument that PyTorch takes is not available; any other is the program's mistake."""
+        try:
+            pytorch.refuse_argument(error.op or "", error.argument)
+        except GraphError as refusal:
+            raise _placed(refusal, place) from None
+        raise self._refusal(error, place) from error
+
+    def _refusal(self, error: errors.EngineError | PythonError, place: Place) -> ProgramError:
+        return ProgramError(error.exception, str(error), place, self.prints, getattr(error, "op", None))
 
     def assign(self, statement: tree.Assign) -> None:
         value = self.evaluate(statement.value, None)
@@ -179,7 +170,7 @@ class Interpreter:
                 builtins.delete_item(self.evaluate(target.value, None), self.evaluate(target.index, None))
                 continue
             if target.id not in self.namespace:
-                raise NameError(f"name '{target.id}' is not defined")
+                raise PythonError(NameError, f"name '{target.id}' is not defined")
             del self.namespace[target.id]
             self.named.pop(target.id, None)
             self.last = next(reversed(self.named), None) if self.last == target.id else self.last
@@ -212,7 +203,7 @@ class Interpreter:
             return builtins.PRINT
         if name in builtins.UNOFFERED:
             raise GraphError(f"{name} is outside the language of this service: its functions are {_OFFERED}")
-        raise NameError(f"name '{name}' is not defined")
+        raise PythonError(NameError, f"name '{name}' is not defined")
 
     def _name(self, expression: tree.Name, scope: Scope | None) -> Any:
         return self.name(expression.id, scope)
@@ -223,8 +214,6 @@ class Interpreter:
     def _tensor(self, expression: tree.TensorConstant, scope: Scope | None) -> Tensor:
         try:
             return decode_tensor(expression.raw, self.limits, ("tensor",))
-        except ArrayTooLarge:
-            raise
         except ArrayError as error:
             raise GraphError(f"{'.'.join(map(str, error.place))}: {error}") from None
 
@@ -242,10 +231,13 @@ class Interpreter:
         return items if expression.kind == "list" else tuple(items)
 
     def _dict(self, expression: tree.DictDisplay, scope: Scope | None) -> Any:
-        return {bounded(self.evaluate(key, scope)): self.evaluate(value, scope) for key, value in expression.items}
+        made: dict[Any, Any] = {}
+        for key, value in expression.items:
+            python(made.__setitem__, bounded(self.evaluate(key, scope)), self.evaluate(value, scope))
+        return made
 
     def _unary(self, expression: tree.Unary, scope: Scope | None) -> Any:
-        return builtins.UNARY[expression.operator](self.evaluate(expression.operand, scope))
+        return builtins.unary(expression.operator, self.evaluate(expression.operand, scope))
 
     def _binary(self, expression: tree.Binary, scope: Scope | None) -> Any:
         left, right = self.evaluate(expression.left, scope), self.evaluate(expression.right, scope)
@@ -266,7 +258,7 @@ class Interpreter:
         *first, last = expression.operands
         for operand in first:
             value = self.evaluate(operand, scope)
-            if bool(value) == (expression.operator == "or"):
+            if python(bool, value) == (expression.operator == "or"):
                 return value
         return self.evaluate(last, scope)
 
@@ -286,13 +278,13 @@ class Interpreter:
         if isinstance(function, Routine):
             if function.engine:
                 args, kwargs = self.for_engine(args, kwargs)
-                return function.function(*args, **kwargs)
+                return refusals.call(function.function, args, kwargs, names.path_of(function))
             if "key" in kwargs:
                 kwargs["key"] = self._adapted(kwargs["key"])
-            return charged(function.function(*args, **kwargs))
+            return charged(python(function.function, *args, **kwargs))
         if isinstance(function, Function):
             return self.apply(function, *args, **kwargs)
-        raise TypeError(f"'{type_name(function)}' object is not callable")
+        raise PythonError(TypeError, f"'{type_name(function)}' object is not callable")
 
     def for_engine(self, args: list[Any], kwargs: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """Arguments as the engine takes them: lambdas as Python callables, Python's types as dtypes."""
@@ -307,16 +299,23 @@ class Interpreter:
             return self.print
         if isinstance(value, Routine):
             is_type = value.owner is None and value.name in builtins.PYTHON_TYPES
-            return dtypes.python_type(value.function()) if is_type else value.function
+            return dtypes.python_type(value.function()) if is_type else partial(self._called, value)
         return bounded(value)
+
+    def _called(self, routine: Routine, *args: Any, **kwargs: Any) -> Any:
+        return self.call(routine, list(args), kwargs)
 
     def apply(self, function: Function, *args: Any, **kwargs: Any) -> Any:
         """Call a lambda. Every call counts as an iteration: lambdas can call each other exponentially often."""
         builtins.check_time()
         self.calls += 1
         if self.calls > self.limits.loop_iterations:
-            raise LimitError("loop_iterations", allowed=self.limits.loop_iterations, asked=self.calls)
-        return self.evaluate(function.body, {**function.captured, **_parameters(function, args, kwargs)})
+            raise OverLimit("loop_iterations", allowed=self.limits.loop_iterations, asked=self.calls)
+        scope = {**function.captured, **_parameters(function, args, kwargs)}
+        try:
+            return self.evaluate(function.body, scope)
+        except RecursionError:  # lambdas are the only way of a program to nest calls without end
+            raise PythonError(RecursionError, "maximum recursion depth exceeded") from None
 
     def _op_call(self, expression: tree.OpCall, scope: Scope | None) -> Any:
         function = names.find_op(expression.op)
@@ -326,50 +325,48 @@ class Interpreter:
             value if type(value := _EVALUATE[type(one)](self, one, scope)) in _PLAIN else _dtype(self._adapted(value))
             for one in expression.args
         ]
-        if not expression.kwargs:
-            return function(*args)
         kwargs = {name: self._adapted(self.evaluate(argument, scope)) for name, argument in expression.kwargs}
-        return function(*args, **kwargs)
+        return refusals.call(function, args, kwargs, expression.op)
 
     def print(self, *values: Any, sep: Any = None, end: Any = None, **others: Any) -> None:
         """One text a call, without the newline at its end."""
         if others:
-            raise TypeError(f"'{next(iter(others))}' is an invalid keyword argument for print()")
+            raise PythonError(TypeError, f"'{next(iter(others))}' is an invalid keyword argument for print()")
         for name, given in (("sep", sep), ("end", end)):
             if given is not None and not isinstance(given, str):
-                raise TypeError(f"{name} must be None or a string, not {type_name(given)}")
+                raise PythonError(TypeError, f"{name} must be None or a string, not {type_name(given)}")
         parts = [self._text(value) for value in values]
         self._count(len(sep or " ") * max(len(parts) - 1, 0) + len(end or "\n"))
         text = (" " if sep is None else sep).join(parts) + ("\n" if end is None else end)
         self.prints.append(text.removesuffix("\n"))
         if len(self.prints) > self.limits.prints:
-            raise LimitError("prints", allowed=self.limits.prints, asked=len(self.prints))
+            raise OverLimit("prints", allowed=self.limits.prints, asked=len(self.prints))
 
     def _text(self, value: Any) -> str:
-        text = str(bounded(value))
+        text = str(bounded(value)) if isinstance(value, Tensor) else python(str, bounded(value))
         self._count(len(text))
         return text
 
     def _count(self, chars: int) -> None:
         self.printed += chars
         if self.printed > self.limits.print_chars:
-            raise LimitError("print_chars", allowed=self.limits.print_chars, asked=self.printed)
+            raise OverLimit("print_chars", allowed=self.limits.print_chars, asked=self.printed)
 
 
 def unpack(value: Any, count: int) -> list[Any]:
     """``value`` as ``count`` parts, as a tuple of targets takes it."""
     parts = list(islice(_iterate(value), count + 1))
     if len(parts) > count:
-        raise ValueError(f"too many values to unpack (expected {count})")
+        raise PythonError(ValueError, f"too many values to unpack (expected {count})")
     if len(parts) < count:
-        raise ValueError(f"not enough values to unpack (expected {count}, got {len(parts)})")
+        raise PythonError(ValueError, f"not enough values to unpack (expected {count}, got {len(parts)})")
     return parts
 
 
 def _iterate(value: Any) -> Iterator[Any]:
     if isinstance(value, Tensor) or hasattr(type(value), "__iter__"):
         return iter(value)
-    raise TypeError(f"cannot unpack non-iterable {type_name(value)} object")
+    raise PythonError(TypeError, f"cannot unpack non-iterable {type_name(value)} object")
 
 
 def _parameters(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Scope:
@@ -377,13 +374,15 @@ def _parameters(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any
     names = function.parameters
     if len(args) > len(names):
         given = f"{len(args)} {'was' if len(args) == 1 else 'were'} given"
-        raise TypeError(f"<lambda>() takes {len(names)} positional argument{'s' * (len(names) != 1)} but {given}")
+        raise PythonError(
+            TypeError, f"<lambda>() takes {len(names)} positional argument{'s' * (len(names) != 1)} but {given}"
+        )
     scope: Scope = dict(zip(names, args, strict=False))
     for name, value in kwargs.items():
         if name not in names:
-            raise TypeError(f"<lambda>() got an unexpected keyword argument '{name}'")
+            raise PythonError(TypeError, f"<lambda>() got an unexpected keyword argument '{name}'")
         if name in scope:
-            raise TypeError(f"<lambda>() got multiple values for argument '{name}'")
+            raise PythonError(TypeError, f"<lambda>() got multiple values for argument '{name}'")
         scope[name] = value
     missing = [repr(name) for name in names if name not in scope]
     if missing:
@@ -391,9 +390,11 @@ def _parameters(function: Function, args: tuple[Any, ...], kwargs: dict[str, Any
     return scope
 
 
-def _missing(names: list[str]) -> TypeError:
+def _missing(names: list[str]) -> PythonError:
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])}{',' * (len(names) > 2)} and {names[-1]}"
-    return TypeError(f"<lambda>() missing {len(names)} required positional argument{'s' * (len(names) > 1)}: {listed}")
+    return PythonError(
+        TypeError, f"<lambda>() missing {len(names)} required positional argument{'s' * (len(names) > 1)}: {listed}"
+    )
 
 
 def _dtype(value: Any) -> Any:

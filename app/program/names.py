@@ -8,10 +8,13 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Final
 
+from app.program import pytorch
 from app.program.builtins import Getter, Module, Routine, binary, get_item, in_place, type_name
+from app.program.failures import PythonError
+from app.program.operators import SPECIAL_METHODS
 from engine import Tensor, dtypes, methods, modes, registry, tape
 
 MODULES: Final = frozenset({
@@ -38,7 +41,7 @@ def function(path: str) -> Callable[..., Any] | None:
 
 
 def module_attribute(module: Module, name: str) -> object:
-    """``module.name``. Raises ``AttributeError`` in Python's words."""
+    """``module.name``. Raises ``NotAvailable``, or ``AttributeError`` in Python's words."""
     full = f"{module.name}.{name}"
     path = full.removeprefix("torch.")
     found = function(path)
@@ -48,24 +51,29 @@ def module_attribute(module: Module, name: str) -> object:
         return Module(full)
     if path in CONSTANTS:
         return CONSTANTS[path]
-    raise AttributeError(f"module '{module.name}' has no attribute '{name}'")
+    pytorch.refuse(full)
+    raise PythonError(AttributeError, f"module '{module.name}' has no attribute '{name}'")
+
+
+def path_of(routine: Routine) -> str:
+    """What the catalogue calls a routine: ``linalg.solve``, ``view``."""
+    module = routine.owner.name if isinstance(routine.owner, Module) else "torch"
+    return f"{module}.{routine.name}".removeprefix("torch.")
 
 
 # -- ops of JSON nodes --------------------------------------------------------------------------------------------
-_DUNDERS: Final = {
-    "add": "+", "sub": "-", "mul": "*", "truediv": "/", "div": "/", "floordiv": "//", "mod": "%", "pow": "**",
-    "matmul": "@", "and": "&", "or": "|", "xor": "^", "lshift": "<<", "rshift": ">>",
-}  # fmt: skip
-
-
 def _operators() -> dict[str, Callable[..., Any]]:
     """Operators for operands of any kind: what a Tensor's own method does not cover."""
     table: dict[str, Callable[..., Any]] = {"__getitem__": get_item}
-    for name, symbol in _DUNDERS.items():
-        table[f"__{name}__"] = lambda left, right, symbol=symbol: binary(symbol, left, right)
-        table[f"__r{name}__"] = lambda left, right, symbol=symbol: binary(symbol, right, left)
-        table[f"__i{name}__"] = lambda left, right, symbol=symbol: in_place(symbol, left, right)
+    for name, symbol in SPECIAL_METHODS.items():
+        table[f"__{name}__"] = partial(binary, symbol)
+        table[f"__r{name}__"] = partial(_swapped, symbol)
+        table[f"__i{name}__"] = partial(in_place, symbol)
     return table
+
+
+def _swapped(symbol: str, right: Any, left: Any) -> Any:
+    return binary(symbol, left, right)
 
 
 _OPERATORS: Final = _operators()
@@ -81,22 +89,22 @@ def find_op(name: str) -> Callable[..., Any] | None:
     general = _OPERATORS.get(name)
     if method is None or general is None:
         return _on_tensor(method, name) if method is not None else general
-    return lambda *args: _operator(method, general, args)
+    return partial(_operator, method, general)
 
 
 def _on_tensor(method: Callable[..., Any], name: str) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if not args or not isinstance(args[0], Tensor):
             got = type_name(args[0]) if args else "nothing"
-            raise TypeError(f"{name}(): the first argument must be Tensor, not {got}")
+            raise PythonError(TypeError, f"{name}(): the first argument must be Tensor, not {got}")
         return method(*args, **kwargs)
 
     return call
 
 
-def _operator(method: Callable[..., Any], general: Callable[..., Any], args: tuple[Any, ...]) -> Any:
-    result = method(*args) if args and isinstance(args[0], Tensor) else NotImplemented
-    return general(*args) if result is NotImplemented else result
+def _operator(method: Callable[..., Any], general: Callable[..., Any], left: Any, right: Any) -> Any:
+    result = method(left, right) if isinstance(left, Tensor) else NotImplemented
+    return general(left, right) if result is NotImplemented else result
 
 
 # -- attributes of what the engine gives --------------------------------------------------------------------------

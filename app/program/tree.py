@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from types import EllipsisType
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import msgspec
 
@@ -44,29 +44,7 @@ class GraphError(Exception):
         self.line = line
         self.column = column
         self.exception = exception
-
-
-class ProgramTooLarge(GraphError):
-    """A program over one of the limits: refused before anything runs."""
-
-    def __init__(self, limit: str, *, allowed: int, asked: int, line: int | None = None) -> None:
-        super().__init__(f"the program is over the limit {limit}: {allowed} allowed, {asked} asked", line=line)
-        self.limit = limit
-        self.allowed = allowed
-        self.asked = asked
-
-
-class Limits(Protocol):
-    """What the readers and the interpreter need to know of the limits in force."""
-
-    @property
-    def code_length(self) -> int: ...
-    @property
-    def nodes(self) -> int: ...
-    @property
-    def loop_iterations(self) -> int: ...
-    @property
-    def depth(self) -> int: ...
+        self.op: str | None = None  # the one that there is not
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -261,7 +239,7 @@ def quoted(text: str) -> str:
 
 
 def is_name(text: object) -> bool:
-    """Whether a node, an input or a tensor may be called so: letters, digits, ``_`` and ``-``."""
+    """Return whether a node, an input or a tensor may be called so: letters, digits, ``_`` and ``-``."""
     return isinstance(text, str) and len(text) <= NAME_LENGTH and _is_name(text)
 
 
@@ -271,5 +249,5 @@ def _is_name(text: str) -> bool:
 
 
 def is_attribute(name: str) -> bool:
-    """Whether programs may ask for this attribute: public ones, and the few private ones that PyTorch documents."""
+    """Tell whether programs may ask for this attribute: a public one, or a private one that PyTorch documents."""
     return not name.startswith("_") or _PRIVATE_ATTRIBUTE.fullmatch(name) is not None

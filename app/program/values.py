@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+from app.program import pytorch
 from app.program.builtins import ATTRIBUTES, Module, Routine, bounded, get_item, type_name
+from app.program.failures import PythonError
 from app.program.from_nodes import parse_reference
 from app.program.names import module_attribute, object_attribute
 from app.program.tree import Attribute, Constant, Expression, GraphError, Name, Subscript
-from engine import Tensor, dtypes, methods, registry, tape
+from engine import Tensor, dtypes, errors, refusals, registry, tape
 
 EncodeTensor = Callable[[Tensor], object]
 VALUE_DEPTH: Final = 32
@@ -20,24 +22,26 @@ _MISSING: Final = object()
 
 # -- attributes ---------------------------------------------------------------------------------------------------
 def attribute(value: Any, name: str) -> Any:
-    """``value.name``. Raises ``AttributeError`` in Python's words."""
+    """``value.name``. Raises ``NotAvailable``, or ``AttributeError`` in Python's words."""
     if isinstance(value, Tensor):
         return _tensor_attribute(value, name)
     if isinstance(value, Module):
         return module_attribute(value, name)
     found = _plain_attribute(value, name)
     if found is _MISSING:
-        raise AttributeError(f"'{type_name(value)}' object has no attribute '{name}'")
+        pytorch.refuse_attribute(value, name)
+        raise PythonError(AttributeError, f"'{type_name(value)}' object has no attribute '{name}'")
     return found
 
 
 def _tensor_attribute(tensor: Tensor, name: str) -> object:
     getter = registry.attribute(name)
     if getter is not None:
-        return getter(tensor)
+        return refusals.call(getter, (tensor,), {}, name)
     method = registry.method(name)
     if method is None:
-        raise AttributeError(f"'{type_name(tensor)}' object has no attribute '{name}'")
+        pytorch.refuse_attribute(tensor, name)
+        raise PythonError(AttributeError, f"'{type_name(tensor)}' object has no attribute '{name}'")
     return Routine(name, partial(method, tensor), engine=True, owner=tensor)
 
 
@@ -51,39 +55,30 @@ def _plain_attribute(value: Any, name: str) -> object:
     return object_attribute(value, name, _MISSING)
 
 
-def _set_requires_grad(tensor: Tensor, flag: object) -> None:
-    if not isinstance(flag, bool):
-        raise RuntimeError("requires_grad must be a bool")
-    tensor.requires_grad_(flag)
-
-
-_SETTERS: Final[dict[str, Callable[[Tensor, Any], object]]] = {
-    "grad": methods.set_grad,
-    "data": methods.set_data,
-    "requires_grad": _set_requires_grad,
-}
+_SETTABLE: Final = frozenset({"data", "grad", "requires_grad"})
 
 
 def set_attribute(value: Any, name: str, new: Any) -> None:
     """``value.name = new``, for the few attributes of tensors that programs may set."""
-    if isinstance(value, Tensor) and name in _SETTERS:
-        _SETTERS[name](value, new)
+    if isinstance(value, Tensor) and name in _SETTABLE:
+        refusals.call(setattr, (value, name, new), {}, "__setattr__")
     elif isinstance(value, Tensor) and registry.attribute(name) is not None:
-        raise AttributeError(f"attribute '{name}' of 'torch._C.TensorBase' objects is not writable")
+        raise PythonError(AttributeError, f"attribute '{name}' of 'torch._C.TensorBase' objects is not writable")
     elif isinstance(value, Tensor) and registry.method(name) is not None:
-        raise AttributeError(f"'{type_name(value)}' object attribute '{name}' is read-only")
+        raise PythonError(AttributeError, f"'{type_name(value)}' object attribute '{name}' is read-only")
     else:
-        raise AttributeError(f"'{type_name(value)}' object has no attribute '{name}'")
+        pytorch.refuse_attribute(value, name)
+        raise PythonError(AttributeError, f"'{type_name(value)}' object has no attribute '{name}'")
 
 
 # -- dotted names -------------------------------------------------------------------------------------------------
 def lookup(namespace: Mapping[str, object], name: str) -> Any:
-    """What ``x``, ``x.grad`` or ``q.0`` stands for. Raises ``LookupError``."""
+    """Return what ``x``, ``x.grad`` or ``q.0`` stands for. Raises ``LookupError``."""
     if name in namespace:  # names in a namespace have no dots
         return namespace[name]
     try:
         return _follow(namespace, parse_reference(name))
-    except (GraphError, AttributeError, LookupError, TypeError):
+    except (GraphError, LookupError, PythonError, errors.EngineError):
         raise LookupError(name) from None
 
 
@@ -100,7 +95,7 @@ def _follow(namespace: Mapping[str, object], reference: Expression) -> Any:
 
 # -- what an answer shows -----------------------------------------------------------------------------------------
 def is_encodable(value: object) -> bool:
-    """Whether an answer has a form for ``value``: not for functions, optimisers, arrays, and what holds one."""
+    """Return whether an answer has a form for ``value``: not for functions, optimisers, arrays, and what holds one."""
     return _is_encodable(bounded(value), VALUE_DEPTH)
 
 
@@ -113,7 +108,7 @@ def _is_encodable(value: object, depth: int) -> bool:
 
 
 def encode_value(value: Any, encode_tensor: EncodeTensor) -> object:
-    """The JSON form of an encodable value; tensors and nodes are told apart from dicts by their single key."""
+    """Return the JSON form of an encodable value; tensors and nodes are told apart from dicts by their single key."""
     if isinstance(value, Tensor):
         return {"tensor": encode_tensor(value)}
     if isinstance(value, tape.Node):

@@ -21,10 +21,10 @@ async def health() -> Response:
 
 @router.get("/readyz", operation_id="readiness", summary="Does it take requests", responses={**HEALTHY, **problems()})
 async def readiness(services: ServicesDep) -> Response:
-    """503 while every thread is busy and the queue is full, while the store is away, or while it shuts down."""
+    """Not while every thread is busy and the queue is full, while the store is away, or while it shuts down."""
     if services.workers.full:
         raise Overloaded("every thread is busy and the queue is full")
-    await services.pulse.feel()
+    await services.health_check.run()
     return Response(b'{"status":"ready"}', media_type="application/json")
 
 

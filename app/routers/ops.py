@@ -20,7 +20,10 @@ async def list_ops(exchange: ReadDep) -> Response:
 
 
 @router.get(
-    "/v1/ops/{op}", operation_id="getOp", summary="Read about an op", responses={**answer("OpAnswer"), **problems(404)}
+    "/v1/ops/{op}",
+    operation_id="getOp",
+    summary="Read about an op",
+    responses={**answer("OpAnswer"), **problems("not-found")},
 )
 async def get_op(
     exchange: ReadDep, op: Annotated[str, Path(description="`add`, `linalg.solve`.", max_length=128)]
@@ -34,5 +37,5 @@ async def get_op(
     responses={**answer("Limits"), **problems()},
 )  # fmt: skip
 async def get_limits(exchange: ReadDep) -> Response:
-    """A request over one of them is answered 413 (504 for the time, 429 for sessions) before the work."""
+    """A request over one of them is refused before the work, where that can be known."""
     return response(exchange.reply(exchange.limits.model_dump()))

@@ -3,53 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Path, Query, Response
 
+from app.evaluate.execution import Run, prepare
 from app.http.dependencies import ChangeDep, Exchange, ReadDep
-from app.routers.declaration import CHANGING, READING, answer, problems, request_body
+from app.routers.declaration import CHANGING, ENDING, OPENING, READING, answer, problems, request_body
+from app.sessions.directory import Description
 from app.sessions.session import Session
-from app.stores.base import Head
 from app.wire import codec
 from app.wire.messages import BackwardRequest, RunRequest, SessionRequest, ZeroGradRequest
 from app.wire.reply import Reply
 
+Request = TypeVar("Request")
 router = APIRouter(tags=["sessions"])
 DOCUMENT: dict[str, Any] = {codec.MSGPACK.value: {"schema": {"type": "string", "format": "binary"}}}
 DOCUMENT_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": DOCUMENT}}
 SessionId = Annotated[str, Path(description="Id of the session.", max_length=64)]
 
 
-def head_as_json(head: Head) -> dict[str, Any]:
-    """What a client sees of a head."""
-    return {
-        "id": head.id,
-        "version": head.version,
-        "created_at": head.created_at,
-        "expires_at": head.expires_at,
-        "ttl_seconds": head.ttl_seconds,
-        "bytes": head.nbytes,
-    }
-
-
-def opening(exchange: Exchange) -> Callable[[Head], Reply]:
+def opening(exchange: Exchange) -> Callable[[Description], Reply]:
     """Writes the answer to who opened a session."""
 
-    def write(head: Head) -> Reply:
-        return exchange.reply(head_as_json(head), 201, head.version, Location=f"/v1/sessions/{head.id}")
+    def write(made: Description) -> Reply:
+        return exchange.reply(made, 201, made["version"], Location=f"/v1/sessions/{made['id']}")
 
     return write
 
 
-async def change(exchange: Exchange, sid: str, work: Callable[[Session, int], Reply]) -> Response:
-    """The answer to a command; commands on one session run one after another."""
+async def change(
+    exchange: Exchange, sid: str, read: Callable[[], Request], work: Callable[[Session, int, Request], Reply]
+) -> Response:
+    """Return the answer to a command; commands on one session run one after another.
+
+    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race.
+    """
     directory, owner = exchange.services.directory, exchange.owner
-    return await exchange.compute(lambda: directory.command(owner, sid, work, exchange.precondition), turn=sid)
+    try:
+        request = await exchange.prepare(read)
+    except Exception:
+        await exchange.services.workers.run(lambda: directory.find(owner, sid))  # that there is none comes first
+        raise
+
+    def command(session: Session, version: int) -> Reply:
+        return work(session, version, request)
+
+    return await exchange.compute(lambda: directory.command(owner, sid, command, exchange.precondition), turn=sid)
 
 
-async def look(exchange: Exchange, sid: str, work: Callable[[Session, Head], Reply]) -> Response:
-    """The answer to a question about a session."""
+async def show(exchange: Exchange, sid: str, work: Callable[[Session, Description], Reply]) -> Response:
+    """Return the answer to a question about a session."""
     return await exchange.compute(lambda: exchange.services.directory.read(exchange.owner, sid, work), turn=sid)
 
 
@@ -58,15 +62,15 @@ async def look(exchange: Exchange, sid: str, work: Callable[[Session, Head], Rep
     operation_id="createSession",
     summary="Open a session",
     status_code=201,
-    responses={**answer("SessionHead", 201), **problems(400, 409, 413, 415, 422, 429)},
+    responses={**answer("SessionHead", 201), **problems(*OPENING)},
     openapi_extra=request_body("SessionRequest", required=False),
 )
 async def create_session(exchange: ChangeDep) -> Response:
     """An empty namespace with an engine state of its own: grad mode, default dtype, print options, random numbers."""
     directory, owner = exchange.services.directory, exchange.owner
+    request = await exchange.prepare(lambda: exchange.parse(SessionRequest))
 
     def work() -> Reply:
-        request = exchange.parse(SessionRequest)
         return directory.create(owner, request.ttl_seconds, opening(exchange), exchange.precondition.key)
 
     return await exchange.compute(work, turn=f"sessions of {owner}")
@@ -76,7 +80,7 @@ async def create_session(exchange: ChangeDep) -> Response:
     "/v1/sessions",
     operation_id="listSessions",
     summary="List your sessions",
-    responses={**answer("SessionPage"), **problems(422)},
+    responses={**answer("SessionPage"), **problems("invalid-request")},
 )
 async def list_sessions(
     exchange: ReadDep,
@@ -87,8 +91,8 @@ async def list_sessions(
 
     def work() -> Reply:
         size = min(limit, exchange.limits.page_size)
-        heads, following = exchange.services.directory.page(exchange.owner, cursor, size)
-        return exchange.reply({"sessions": [head_as_json(head) for head in heads], "next": following})
+        sessions, following = exchange.services.directory.page(exchange.owner, cursor, size)
+        return exchange.reply({"sessions": sessions, "next": following})
 
     return await exchange.compute(work)
 
@@ -98,7 +102,7 @@ async def list_sessions(
     operation_id="importSession",
     summary="Open a session from an exported one",
     status_code=201,
-    responses={**answer("SessionHead", 201), **problems(400, 409, 413, 415, 422, 429)},
+    responses={**answer("SessionHead", 201), **problems(*OPENING)},
     openapi_extra=DOCUMENT_BODY,
 )
 async def import_session(
@@ -107,10 +111,10 @@ async def import_session(
 ) -> Response:
     """A new session of yours with a new id, with everything that the exported one had."""
     directory, owner = exchange.services.directory, exchange.owner
+    live = await exchange.services.workers.run(lambda: directory.imported(owner, exchange.document(), ttl_seconds))
 
     def work() -> Reply:
-        document = exchange.document()
-        return directory.restore(owner, document, ttl_seconds, opening(exchange), exchange.precondition.key)
+        return directory.restore(live, opening(exchange), exchange.precondition.key)
 
     return await exchange.compute(work, turn=f"sessions of {owner}")
 
@@ -137,10 +141,10 @@ async def export_session(exchange: ReadDep, sid: SessionId) -> Response:
 async def get_session(exchange: ReadDep, sid: SessionId) -> Response:
     """The session and the names in it."""
 
-    def work(session: Session, head: Head) -> Reply:
-        return exchange.reply({**head_as_json(head), "tensors": session.tensors()}, 200, head.version)
+    def work(session: Session, found: Description) -> Reply:
+        return exchange.reply({**found, "tensors": session.tensors()}, 200, found["version"])
 
-    return await look(exchange, sid, work)
+    return await show(exchange, sid, work)
 
 
 @router.delete(
@@ -148,7 +152,7 @@ async def get_session(exchange: ReadDep, sid: SessionId) -> Response:
     operation_id="deleteSession",
     summary="Close a session",
     status_code=204,
-    responses=problems(404, 409, 410, 422),
+    responses=problems(*ENDING),
 )
 async def delete_session(exchange: ChangeDep, sid: SessionId) -> Response:
     """Drops the session with all its tensors."""
@@ -166,12 +170,14 @@ async def delete_session(exchange: ChangeDep, sid: SessionId) -> Response:
 async def run_in_session(exchange: ChangeDep, sid: SessionId) -> Response:
     """Names persist. A run is atomic: when anything in it fails, the session is as it was before."""
 
-    def work(session: Session, version: int) -> Reply:
-        request = exchange.parse(RunRequest)
-        result = session.run(request, exchange.data_encoding(request.encoding))
+    def read() -> Run:
+        return prepare(exchange.parse(RunRequest), exchange.limits)
+
+    def work(session: Session, version: int, run: Run) -> Reply:
+        result = session.run(run, exchange.data_encoding(run.request.encoding))
         return exchange.reply({**result, "version": version}, version=version)
 
-    return await change(exchange, sid, work)
+    return await change(exchange, sid, read, work)
 
 
 @router.post(
@@ -184,12 +190,11 @@ async def run_in_session(exchange: ChangeDep, sid: SessionId) -> Response:
 async def backward_in_session(exchange: ChangeDep, sid: SessionId) -> Response:
     """Gradients accumulate into the leaves, as `tensor.backward(gradient)` does."""
 
-    def work(session: Session, version: int) -> Reply:
-        request = exchange.parse(BackwardRequest)
+    def work(session: Session, version: int, request: BackwardRequest) -> Reply:
         result = session.backward(request, exchange.data_encoding(request.encoding))
         return exchange.reply({**result, "version": version}, version=version)
 
-    return await change(exchange, sid, work)
+    return await change(exchange, sid, lambda: exchange.parse(BackwardRequest), work)
 
 
 @router.post(
@@ -202,8 +207,7 @@ async def backward_in_session(exchange: ChangeDep, sid: SessionId) -> Response:
 async def zero_grad_in_session(exchange: ChangeDep, sid: SessionId) -> Response:
     """Of the named tensors, or of all."""
 
-    def work(session: Session, version: int) -> Reply:
-        result = session.zero_grad(exchange.parse(ZeroGradRequest))
-        return exchange.reply({**result, "version": version}, version=version)
+    def work(session: Session, version: int, request: ZeroGradRequest) -> Reply:
+        return exchange.reply({**session.zero_grad(request), "version": version}, version=version)
 
-    return await change(exchange, sid, work)
+    return await change(exchange, sid, lambda: exchange.parse(ZeroGradRequest), work)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
+from app.evaluate.execution import check_name
 from app.http.dependencies import ChangeDep, Exchange, ReadDep
 from app.program import graphs
-from app.routers.declaration import CHANGING, READING, answer, problems, request_body
-from app.routers.sessions import SessionId, change, look
+from app.routers.declaration import CHANGING, DRAWING, ENDING, READING, answer, problems, request_body
+from app.routers.sessions import SessionId, change, show
+from app.sessions.directory import Description
 from app.sessions.session import Session
-from app.stores.base import Head
 from app.wire.messages import TensorPatch
 from app.wire.reply import Reply
 
@@ -33,11 +34,15 @@ GRAPH_TYPES = {"dot": "text/vnd.graphviz", "mermaid": "text/vnd.mermaid", "svg":
 async def put_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -> Response:
     """The body is a tensor in any of its spellings."""
 
-    def work(session: Session, version: int) -> Reply:
-        is_new, record = session.put(name, exchange.parse_tensor(), exchange.data_encoding())
+    def read() -> Any:
+        check_name(name, ("name",))
+        return exchange.parse_tensor()
+
+    def work(session: Session, version: int, raw: Any) -> Reply:
+        is_new, record = session.put(name, raw, exchange.data_encoding())
         return exchange.reply({**record, "version": version}, 201 if is_new else 200, version)
 
-    return await change(exchange, sid, work)
+    return await change(exchange, sid, read, work)
 
 
 @router.get(
@@ -49,10 +54,10 @@ async def put_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -> R
 async def get_tensor(exchange: ReadDep, sid: SessionId, name: TensorName) -> Response:
     """Value, grad and grad_fn."""
 
-    def work(session: Session, head: Head) -> Reply:
-        return exchange.reply(session.get(name, exchange.data_encoding()), 200, head.version)
+    def work(session: Session, found: Description) -> Reply:
+        return exchange.reply(session.get(name, exchange.data_encoding()), 200, found["version"])
 
-    return await look(exchange, sid, work)
+    return await show(exchange, sid, work)
 
 
 @router.patch(
@@ -65,11 +70,11 @@ async def get_tensor(exchange: ReadDep, sid: SessionId, name: TensorName) -> Res
 async def patch_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -> Response:
     """As the assignments `x.data = …`, `x.requires_grad = …`, `x.grad = …`, in this order."""
 
-    def work(session: Session, version: int) -> Reply:
-        record = session.patch(name, exchange.parse(TensorPatch), exchange.data_encoding())
+    def work(session: Session, version: int, changes: TensorPatch) -> Reply:
+        record = session.patch(name, changes, exchange.data_encoding())
         return exchange.reply({**record, "version": version}, version=version)
 
-    return await change(exchange, sid, work)
+    return await change(exchange, sid, lambda: exchange.parse(TensorPatch), work)
 
 
 @router.delete(
@@ -77,23 +82,23 @@ async def patch_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) ->
     operation_id="deleteTensor",
     summary="Drop a name",
     status_code=204,
-    responses=problems(404, 409, 410, 422),
+    responses=problems(*ENDING),
 )
 async def delete_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -> Response:
     """The tensor stays alive as long as a graph needs it."""
 
-    def work(session: Session, version: int) -> Reply:
+    def work(session: Session, version: int, _: None) -> Reply:
         session.drop(name)
         return Reply(204, headers={"ETag": f'"{version}"'})
 
-    return await change(exchange, sid, work)
+    return await change(exchange, sid, lambda: None, work)
 
 
 @router.get(
     "/v1/sessions/{sid}/graph",
     operation_id="getGraph",
     summary="Read the backward graph of a tensor",
-    responses={**answer("BackwardGraph", others=GRAPH_TYPES.values()), **problems(*READING, 413, 422, 501, 504)},
+    responses={**answer("BackwardGraph", others=GRAPH_TYPES.values()), **problems(*DRAWING)},
 )
 async def get_graph(
     exchange: ReadDep,
@@ -102,7 +107,7 @@ async def get_graph(
     format: Annotated[GraphFormat, Query(description="How to write it.")] = "json",
 ) -> Response:
     """Nodes, grad_fn names, next_functions, saved tensors and leaves."""
-    return await look(exchange, sid, lambda session, head: _write(exchange, session.graph(tensor), format))
+    return await show(exchange, sid, lambda session, _: _write(exchange, session.graph(tensor), format))
 
 
 def _write(exchange: Exchange, graph: graphs.Graph, form: GraphFormat) -> Reply:

@@ -13,15 +13,14 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from app.errors import Gone, InvalidRequest, NotFound, Overloaded, TooMany, VersionConflict
-from app.limits import Limits
-from app.program.interpret import REFUSALS
+from app.errors import Gone, InvalidRequest, NotFound, Overloaded, VersionConflict
+from app.limits import Limits, OverLimit
 from app.program.tree import is_name
 from app.sessions import schema
 from app.sessions.idempotency import Key, Replies, answer_for
@@ -36,10 +35,13 @@ from engine import errors as engine_errors
 from engine import modes
 
 Result = TypeVar("Result")
+Description = dict[str, Any]  # of a session, for its owner
 _CURSOR: Final = re.compile(r"(\d{1,12}\.\d{1,9})_([\w-]{1,64})", re.ASCII)
 _ID: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 RENEWAL: Final = 0.05  # reading renews a session's time when this part of it is over
-_UNSOUND: Final = (*REFUSALS, NotStorable)
+_UNSOUND: Final = (
+    ArithmeticError, AttributeError, LookupError, NameError, NotStorable, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 PAUSE_S: Final = 0.02  # the longest wait of a loser before it begins again, at first
 
 log = logging.getLogger("gradserve")
@@ -72,9 +74,9 @@ class Directory:
 
     # -- to begin and to end ----------------------------------------------------------------------------------------
     def create(
-        self, owner: str, ttl_seconds: float | None, write: Callable[[Head], Reply], key: Key | None = None
+        self, owner: str, ttl_seconds: float | None, write: Callable[[Description], Reply], key: Key | None = None
     ) -> Reply:
-        """A new, empty session."""
+        """Open a new, empty session."""
         return self.replies.once(
             owner, key, lambda claim: self._add(owner, Live(self._head(owner, ttl_seconds), self._kinds), write, claim)
         )
@@ -84,13 +86,14 @@ class Directory:
         now = time.time()
         return Head(secrets.token_urlsafe(18), owner, 0, now, now + ttl, ttl)
 
-    def _add(self, owner: str, live: Live, write: Callable[[Head], Reply], claim: Claim | None) -> Reply:
+    def _add(self, owner: str, live: Live, write: Callable[[Description], Reply], claim: Claim | None) -> Reply:
         draft = live.draft(modes.Journal(), live.names, self.limits.session_bytes)
-        if self.store.usage(owner, time.time()).sessions >= self.limits.sessions:
-            raise TooMany("sessions", self.limits.sessions)
+        existing = self.store.usage(owner, time.time()).sessions
+        if existing >= self.limits.sessions:
+            raise OverLimit("sessions", allowed=self.limits.sessions, asked=existing + 1)
         self._check_growth(owner, 0, draft)
         head = replace(live.head, nbytes=draft.nbytes)
-        reply = write(head)
+        reply = write(describe(head))
         self.store.add(head, draft.change, answer_for(claim, reply))
         live.accept(draft, head, live.names)
         self.cache.put(live)
@@ -123,7 +126,7 @@ class Directory:
 
     # -- to look ----------------------------------------------------------------------------------------------------
     def find(self, owner: str, sid: str) -> Head:
-        """The session's head. Raises ``NotFound``, also for another owner's, or ``Gone``."""
+        """Return the session's head. Raises ``NotFound``, also for another owner's, or ``Gone``."""
         head = self.store.head(sid) if _ID.fullmatch(sid) else None
         if head is None:
             if _ID.fullmatch(sid) and self.store.expired(sid) == owner:
@@ -135,22 +138,22 @@ class Directory:
             raise Gone("this session has expired")
         return head
 
-    def page(self, owner: str, cursor: str | None, size: int) -> tuple[Sequence[Head], str | None]:
-        """One page of heads, and the cursor of the next."""
+    def page(self, owner: str, cursor: str | None, size: int) -> tuple[list[Description], str | None]:
+        """Return one page of sessions, and the cursor of the next."""
         after = None if cursor is None else _read_cursor(cursor)
         heads = self.store.page(owner, time.time(), after, size + 1)
         if len(heads) <= size:
-            return heads, None
+            return list(map(describe, heads)), None
         last = heads[size - 1]
-        return heads[:size], f"{last.created_at:.9f}_{last.id}"
+        return list(map(describe, heads[:size])), f"{last.created_at:.9f}_{last.id}"
 
-    def read(self, owner: str, sid: str, look: Callable[[Session, Head], Result]) -> Result:
-        """What ``look`` sees. Its use renews the session's time; its version stays, and nothing it does is kept."""
+    def read(self, owner: str, sid: str, look: Callable[[Session, Description], Result]) -> Result:
+        """Return what ``look`` sees. This renews the session's time; its version stays, nothing it does is kept."""
         live = self._current(owner, sid)
         head = live.head
         try:
-            with transaction(live.state, live.names, self.limits, keep=False) as (session, _), _sound(live):
-                result = look(session, head)
+            with transaction(live.state, live.names, self.limits, keep=False) as (session, _), _refuse_unsound(live):
+                result = look(session, describe(head))
         finally:
             self.cache.put(live)
         renewed = _used(head)
@@ -159,10 +162,10 @@ class Directory:
         return result
 
     def export(self, owner: str, sid: str) -> bytes:
-        """The session as a document for ``restore``."""
+        """Return the session as a document for ``restore``."""
         live = self._current(owner, sid)
         try:
-            with _sound(live):
+            with _refuse_unsound(live):
                 return msgspec.msgpack.encode(Export(live.head.ttl_seconds, live.export()))
         finally:
             self.cache.put(live)
@@ -200,7 +203,7 @@ class Directory:
             with transaction(live.state, live.names, self.limits) as (session, journal):
                 try:
                     _check_version(before, wanted)
-                    with _sound(live):
+                    with _refuse_unsound(live):
                         reply = change(session, before.version + 1)
                         draft = self._draft(live, session, journal)
                     session.check_time()  # past it the caller has been told, or will be, that nothing happened
@@ -217,7 +220,7 @@ class Directory:
         return reply
 
     def _draft(self, live: Live, session: Session, journal: modes.Journal) -> Draft:
-        """The change, if the session and its owner may have it."""
+        """Return the change, if the session and its owner may have it."""
         try:
             draft = live.draft(journal, session.namespace, self.limits.session_bytes)
         except NotStorable as error:
@@ -227,9 +230,10 @@ class Directory:
         return draft
 
     def _check_growth(self, owner: str, before: int, draft: Draft) -> None:
-        growth = draft.nbytes - before
-        if growth > 0 and self.store.usage(owner, time.time()).nbytes + growth > self.limits.owner_bytes:
-            raise TooMany("owner_bytes", self.limits.owner_bytes)
+        growth, allowed = draft.nbytes - before, self.limits.owner_bytes
+        asked = self.store.usage(owner, time.time()).nbytes + growth if growth > 0 else 0
+        if asked > allowed:
+            raise OverLimit("owner_bytes", allowed=allowed, asked=asked)
 
     def _check_current(self, head: Head) -> None:
         """Raise ``Conflict`` unless the session is still as it was seen: else nothing can be refused on its account."""
@@ -239,7 +243,7 @@ class Directory:
 
     # -- live sessions ----------------------------------------------------------------------------------------------
     def _at_hand(self, owner: str, sid: str) -> Live | None:
-        """The live session as this process saw it last. ``_check_current``, or the commit, finds out if it changed."""
+        """Take the live session as this process saw it last; ``_check_current``, or the commit, tells if it changed."""
         live = self.cache.take(sid)
         if live is None or (live.head.owner == owner and live.head.expires_at > time.time()):
             return live
@@ -247,7 +251,7 @@ class Directory:
         return None
 
     def _current(self, owner: str, sid: str) -> Live:
-        """The live session at the stored version. It has to be put back into the cache."""
+        """Return the live session at the stored version. It has to be put back into the cache."""
         head = self.find(owner, sid)
         live = self.cache.take(sid)
         if live is not None and live.head.version == head.version:
@@ -280,17 +284,11 @@ class Directory:
             log.exception("session %s cannot be read", loaded.head.id)
             raise StoreError(f"a session that cannot be read: {error}") from error
 
-    def restore(
-        self, owner: str, document: bytes, ttl_seconds: float | None, write: Callable[[Head], Reply],
-        key: Key | None = None,
-    ) -> Reply:  # fmt: skip
-        """A new session from a document that ``export`` made, or that claims so. Raises ``InvalidRequest``."""
-        return self.replies.once(owner, key, lambda claim: self._restore(owner, document, ttl_seconds, write, claim))
+    def imported(self, owner: str, document: bytes, ttl_seconds: float | None) -> Live:
+        """Return a live session from a document that ``export`` made, or that claims so, for ``restore``.
 
-    def _restore(
-        self, owner: str, document: bytes, ttl_seconds: float | None, write: Callable[[Head], Reply],
-        claim: Claim | None,
-    ) -> Reply:  # fmt: skip
+        Raises ``InvalidRequest``.
+        """
         try:
             export = msgspec.msgpack.decode(document, type=Export)
             head = self._head(owner, ttl_seconds or max(export.ttl_seconds, 1.0))
@@ -298,13 +296,20 @@ class Directory:
         except (msgspec.MsgspecError, ValueError, RecursionError, Malformed, schema.SchemaError) as error:
             raise InvalidRequest("not the document of a session", [(("body",), str(error)[:200])]) from None
         _check_names(imported.names)
-        live = Live(head, self._kinds, imported.names, imported.state, imported=True)  # numbered anew
         check_size(self.limits, imported.ledger.nbytes, len(imported.names))
-        with _sound(live):
-            return self._add(owner, live, write, claim)
+        return Live(head, self._kinds, imported.names, imported.state, imported=True)  # numbered anew
+
+    def restore(self, live: Live, write: Callable[[Description], Reply], key: Key | None = None) -> Reply:
+        """Keep an imported session. Raises ``InvalidRequest``."""
+
+        def work(claim: Claim | None) -> Reply:
+            with _refuse_unsound(live):
+                return self._add(live.head.owner, live, write, claim)
+
+        return self.replies.once(live.head.owner, key, work)
 
 
-class _sound:
+class _refuse_unsound:
     """What goes wrong inside is our fault, but not where a session came from a document: that may be made up."""
 
     __slots__ = ("_live",)
@@ -322,6 +327,18 @@ class _sound:
         raise InvalidRequest("this session was imported from a document that does not fit together") from None
 
 
+def describe(head: Head) -> Description:
+    """Return what its owner sees of a session."""
+    return {
+        "id": head.id,
+        "version": head.version,
+        "created_at": head.created_at,
+        "expires_at": head.expires_at,
+        "ttl_seconds": head.ttl_seconds,
+        "bytes": head.nbytes,
+    }
+
+
 def _check_names(names: dict[str, Any]) -> None:
     if not all(is_name(name) for name in names):
         raise InvalidRequest("a name in the document cannot be one")
@@ -337,7 +354,7 @@ def _used(head: Head) -> Head:
 
 
 def _changed(head: Head, nbytes: int) -> Head:
-    """The head after one more change. Spelled out: ``replace`` takes longer than all else that a head costs."""
+    """Return the head after one more change. Spelled out: ``replace`` takes longer than all else that a head costs."""
     expires_at = time.time() + head.ttl_seconds
     return Head(head.id, head.owner, head.version + 1, head.created_at, expires_at, head.ttl_seconds, nbytes)
 

@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from app.errors import InProgress, KeyReused
-from app.stores.base import Answer, Claim, Kept, KeyLost, SessionStore, StoreError
+from app.stores.base import Answer, Claim, KeyLost, KeyRecord, SessionStore, StoreError
 from app.wire.reply import Reply
 
 HOLD_S: Final = 5.0  # how long a key outlives the process that held it
@@ -35,7 +35,7 @@ _DECODER: Final = msgspec.msgpack.Decoder(Reply)
 
 
 def answer_for(claim: Claim | None, reply: Reply) -> Answer | None:
-    """What a commit has to keep for the claim."""
+    """Return what a commit has to keep for the claim."""
     return None if claim is None else Answer(claim, msgspec.msgpack.encode(reply))
 
 
@@ -65,7 +65,7 @@ class Replies:
             del self._running[owner, key.key]
 
     def once(self, owner: str, key: Key | None, work: Callable[[Claim | None], Reply]) -> Reply:
-        """What ``work`` answers, or what it answered before.
+        """Return what ``work`` answers, or what it answered before.
 
         Raises ``KeyReused`` for another request with the key, ``InProgress`` while the first one still runs.
         """
@@ -75,7 +75,7 @@ class Replies:
         kept = self._take(claim)
         return self._first(claim, work) if kept is None else _repeated(claim, kept)
 
-    def _take(self, claim: Claim) -> Kept | None:
+    def _take(self, claim: Claim) -> KeyRecord | None:
         now = time.time()
         try:
             return self._store.claim(claim, now, now + HOLD_S)
@@ -106,7 +106,7 @@ class Replies:
             self._store.prolong(held, time.time() + HOLD_S)
 
 
-def _repeated(claim: Claim, kept: Kept) -> Reply:
+def _repeated(claim: Claim, kept: KeyRecord) -> Reply:
     if kept.answer is None or kept.fingerprint != claim.fingerprint:
         raise _refusal(kept.fingerprint, claim.fingerprint)
     reply = _DECODER.decode(kept.answer)

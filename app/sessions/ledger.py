@@ -19,7 +19,7 @@ TENSOR_BYTES: Final = 500
 
 
 def in_blocks(nbytes: int) -> bool:
-    """Whether a memory of this size is kept in blocks beside the record."""
+    """Return whether a memory of this size is kept in blocks beside the record."""
     return nbytes > BLOCK_BYTES // 2
 
 
@@ -63,7 +63,7 @@ class Ledger:
         return sum(self.memories.values())
 
     def find(self, one: Any) -> int | None:
-        """The number of ``one``, if it has one."""
+        """Return the number of ``one``, if it has one."""
         entry = self._by_key.get(id(one))
         if entry is not None and entry() is one:
             return entry.number
@@ -71,7 +71,7 @@ class Ledger:
         return shared[0] if shared is not None else None
 
     def get(self, number: int) -> Any:
-        """The living object of that number, or ``None``."""
+        """Return the living object of that number, or ``None``."""
         entry = self._by_number.get(number)
         if entry is not None:
             return entry()
@@ -101,7 +101,7 @@ class Ledger:
                 del self._by_key[entry.key]
 
     def living(self, kind: type) -> Iterator[Any]:
-        """Everything of that kind that lives and is held weakly."""
+        """Return everything of that kind that lives and is held weakly."""
         objects = [entry() for entry in self._by_key.values()]
         return (one for one in objects if isinstance(one, kind))
 

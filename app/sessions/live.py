@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
 
-from app.evaluate.execution import fresh_state
 from app.sessions import records, schema
 from app.sessions.ledger import Ledger
-from app.sessions.value_kinds import Kinds, Malformed
+from app.sessions.value_kinds import Malformed, ValueKinds
 from app.stores.base import Head, Loaded
 from engine import dtypes, modes
 
@@ -46,17 +45,17 @@ class Live:
     """
 
     head: Head
-    kinds: Kinds
+    kinds: ValueKinds
     names: dict[str, Any] = field(default_factory=dict)
-    state: modes.State = field(default_factory=fresh_state)
+    state: modes.State = field(default_factory=modes.State)
     ledger: Ledger = field(default_factory=Ledger)
     settings: schema.Settings | None = None
     imported: bool = False
     tail: _Tail = field(default_factory=_Tail)
 
     @classmethod
-    def load(cls, loaded: Loaded, kinds: Kinds) -> Live:
-        """The session that was stored. Raises ``Malformed`` and ``SchemaError``."""
+    def load(cls, loaded: Loaded, kinds: ValueKinds) -> Live:
+        """Return the session that was stored. Raises ``Malformed`` and ``SchemaError``."""
         live = cls(loaded.head, kinds)
         live.catch_up(loaded)
         if live.settings is None:
@@ -95,7 +94,7 @@ class Live:
         state.generator = generator
 
     def draft(self, journal: modes.Journal, names: dict[str, Any], limit: float) -> records.Draft:
-        """What a run changed; all there is, where many changes have gathered or the session seems over its limit.
+        """Return what a run changed; all there is, where many changes gathered or the session seems over its limit.
 
         Raises ``NotStorable``.
         """
@@ -135,7 +134,7 @@ class Live:
             self.ledger.keep_shared(set(records.shared_within(roots, self.kinds)))
 
     def export(self) -> bytes:
-        """The whole session as one record, all memory within."""
+        """Return the whole session as one record, all memory within."""
         before = records.Before(self.names, self.settings)
         writer = records.Writer(self.ledger, self.kinds, whole=True, blocks=False)
         return writer.write(before, self.names, self.state, modes.Journal()).change.record
@@ -154,7 +153,7 @@ class Cache:
         return len(self._sessions)
 
     def take(self, sid: str) -> Live | None:
-        """The session, if it is here. It is the caller's until it is put back."""
+        """Return the session, if it is here. It is the caller's until it is put back."""
         with self._lock:
             live, size = self._sessions.pop(sid, (None, 0))
             self.nbytes -= size

@@ -11,7 +11,7 @@ from app.program.from_code import parse_code
 from app.program.names import MODULES
 from app.program.tree import Assign, GraphError, Lambda, is_attribute
 from app.program.values import attribute
-from app.sessions.value_kinds import INLINE, SHARED, Kind, Kinds, Malformed, Parts, SharedKind
+from app.sessions.value_kinds import INLINE, SHARED, InlineKind, Malformed, Parts, SharedKind, ValueKinds
 from engine import methods, modes, registry
 
 KEY_BYTES: Final = 624 * 4  # the words of a Mersenne twister
@@ -22,15 +22,15 @@ _PATHS: Final = {one: name for name, one in _CLASSES.items()}
 Generator: Final[Any] = registry.function("Generator")
 
 
-def kinds(limits: Limits) -> Kinds:
-    """Every kind of value that a session may hold."""
+def kinds(limits: Limits) -> ValueKinds:
+    """Return every kind of value that a session may hold."""
 
     def make_function(raw: list[Any]) -> Function:
         return _read_lambda(raw[0], limits)
 
     function = SharedKind("lambda", Function, _dump_function, make_function, _fill_function)
     generator = SharedKind("generator", Generator, _dump_generator, lambda raw: Generator(), _fill_generator)
-    return Kinds((*INLINE, *_INLINE), (*SHARED, function, generator, *_INSTANCES))
+    return ValueKinds((*INLINE, *_INLINE), (*SHARED, function, generator, *_INSTANCES))
 
 
 # -- functions ------------------------------------------------------------------------------------------------------
@@ -51,9 +51,9 @@ def _load_routine(parts: list[Any]) -> Routine:
 
 
 _INLINE: Final = (
-    Kind("module", Module, lambda module: (module.name,), _load_module),
-    Kind("routine", Routine, lambda routine: (routine.owner, routine.name), _load_routine),
-    Kind("device", methods.Device, lambda device: (), lambda parts: methods.Device()),
+    InlineKind("module", Module, lambda module: (module.name,), _load_module),
+    InlineKind("routine", Routine, lambda routine: (routine.owner, routine.name), _load_routine),
+    InlineKind("device", methods.Device, lambda device: (), lambda parts: methods.Device()),
 )
 
 
@@ -62,7 +62,7 @@ def _dump_function(function: Function) -> Parts:
 
 
 def _read_lambda(source: Any, limits: Limits) -> Function:
-    """A lambda from its text, read as any program is."""
+    """Return a lambda from its text, read as any program is."""
     try:
         statements = parse_code(f"f = {source}", limits).statements
     except GraphError:

@@ -19,7 +19,7 @@ import numpy as np
 from app.sessions import schema
 from app.sessions.ledger import Ledger, in_blocks, weight
 from app.sessions.schema import BLOCK_BYTES, Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
-from app.sessions.value_kinds import Kinds, Malformed, NotStorable
+from app.sessions.value_kinds import Malformed, NotStorable, ValueKinds
 from app.stores.base import Block, Change
 from engine import Tensor, dtypes, modes, registry, strides, tape, tensors
 from engine import storage as engine_storage
@@ -33,13 +33,14 @@ Saved = tape.Saved
 Bytes = np.ndarray[Any, Any]
 Names = dict[str, Any]
 
-NOTES: Final = (None, tensors.MULTIPLE, tensors.AMBIGUOUS)  # by identity: the engine tells them apart so
+# By identity: the engine tells them apart so.
+NOTES: Final = (None, tensors.MULTIPLE, tensors.NO_GRAD, tensors.INFERENCE_MODE)
 PLAIN: Final = frozenset({type(None), bool, str, float, bytes})  # what msgpack has
 _MISSING: Final = object()
 
 
 def memory_of(storage: Storage) -> Bytes:
-    """The bytes of the memory that a storage looks into."""
+    """Return the bytes of the memory that a storage looks into."""
     return storage.root.flat.view(np.uint8)
 
 
@@ -67,7 +68,7 @@ class Before:
 class Writer:
     """Writes one change."""
 
-    def __init__(self, ledger: Ledger, kinds: Kinds, *, whole: bool, blocks: bool = True) -> None:
+    def __init__(self, ledger: Ledger, kinds: ValueKinds, *, whole: bool, blocks: bool = True) -> None:
         self._ledger, self._kinds, self._whole, self._in_blocks = ledger, kinds, whole, blocks
         self._next = ledger.next
         self._added: dict[int, tuple[Any, int]] = {}  # by key
@@ -79,7 +80,7 @@ class Writer:
         self.record = Record(schema.SCHEMA, whole, [], [], [], [], [], {}, None)
 
     def write(self, before: Before, names: Names, state: modes.State, journal: modes.Journal) -> Draft:
-        """The change from ``before`` to now."""
+        """Return the change from ``before`` to now."""
         old: Mapping[str, Any] = {} if self._whole else before.names
         self.record.dropped = [name for name in old if name not in names]
         for name, value in names.items():
@@ -135,7 +136,7 @@ class Writer:
                 self._blocks.append(Block(number, place, part))
 
     def number(self, one: Any) -> int:
-        """The number of an object, which will be written if it is new."""
+        """Return the number of an object, which will be written if it is new."""
         key = id(one)
         if key in self._added:
             return self._added[key][1]
@@ -159,7 +160,7 @@ class Writer:
             self._pending.append((one, number))
 
     def _number_if_reached(self, one: Any) -> int | None:
-        """The number of an object that is only referred to weakly."""
+        """Return the number of an object that is only referred to weakly."""
         if one is None:
             return None
         if id(one) in self._added:
@@ -191,7 +192,7 @@ class Writer:
         return Draft(change, added, settings, self._ledger.nbytes + sum(weight(one) for one, _ in added), kept)
 
     def _abandoned(self, kept: set[int] | None) -> list[int]:
-        """The memories that a whole record does no longer hold: their blocks can go."""
+        """Return the memories that a whole record does no longer hold: their blocks can go."""
         if kept is None:
             return []
         numbers = {self._ledger.find(one) for one in self._seen.values() if isinstance(one, Storage)}
@@ -221,14 +222,16 @@ class Writer:
             tensor._requires_grad,
             self._optional(tensor.node),
             tensor.output_nr,
-            self._optional(tensor.grad),
+            self._optional(tensor._grad),
             self._optional(tensor.base),
             tensor.seen_version,
             tensor.retains_grad,
             tensor.inference,
-            tensor.weak,
+            tensor.is_weak,
             next(place for place, note in enumerate(NOTES) if note is tensor.view_note),
             isinstance(tensor, tensors.Parameter),
+            steps=self.value(tensor.steps),
+            bits=tensor.bits,
         )
         accumulator = tensor.accumulator()
         if accumulator is not None:
@@ -272,7 +275,9 @@ class Writer:
     def _kept(self, kept: Saved) -> SavedRecord:
         storage = self.number(kept.storage)
         layout, edge = self._layout(kept.array, kept.storage), self._edge(kept.edge)
-        record = SavedRecord(storage, layout, kept.version, edge, kept.output_nr, kept.weak)
+        record = SavedRecord(
+            storage, layout, kept.version, edge, kept.output_nr, kept.bits == tensors.WEAK, bits=kept.bits
+        )
         self._late.append(lambda: setattr(record, "origin", self._number_if_reached(kept.origin())))
         return record
 
@@ -283,7 +288,7 @@ class Writer:
         return schema.SharedRecord(number, kind.name, [self.value(part) for part in kind.dump(one)])
 
     def value(self, value: Any) -> Any:
-        """A value: itself where msgpack has it, else an object with one key that says what it is."""
+        """Return a value: itself where msgpack has it, else an object with one key that says what it is."""
         if type(value) in PLAIN or (type(value) is int and -(2**63) <= value < 2**63):
             return value
         if isinstance(value, Tensor):
@@ -302,7 +307,7 @@ class Writer:
         return {kind.name: [self.value(part) for part in kind.dump(value)]}
 
     def _in_storage(self, array: np.ndarray[Any, Any]) -> list[Any] | None:
-        """The storage of a tensor that ``array`` (``x.numpy()``) shows, and where it lies there."""
+        """Return the storage of a tensor that ``array`` (``x.numpy()``) shows, and where it lies there."""
         known = (*self._ledger.living(Storage), *(one for one, _ in self._added.values() if isinstance(one, Storage)))
         for storage in known:
             if array.size and np.may_share_memory(array, storage.array):
@@ -325,7 +330,7 @@ def _nothing(place: Bytes, dtype: np.dtype[Any], like: Layout | StorageRecord) -
 class Reader:
     """Applies records, oldest first; ``finish`` when all are applied. Leaves ``names`` and ``settings``."""
 
-    def __init__(self, ledger: Ledger, kinds: Kinds, names: Names, settings: schema.Settings | None) -> None:
+    def __init__(self, ledger: Ledger, kinds: ValueKinds, names: Names, settings: schema.Settings | None) -> None:
         self._ledger, self._kinds = ledger, kinds
         self._inline = {kind.name: kind for kind in kinds.inline}
         self._shared = {kind.name: kind for kind in kinds.shared}
@@ -365,6 +370,8 @@ class Reader:
                 self._fill_node(self._object(node.number), node)
         for tensor in record.tensors:
             self._fill_tensor(self._object(tensor.number), tensor)
+            if record.schema < 2:
+                _add_steps(self._object(tensor.number))
         for shared in record.shared:
             kind = self._shared[shared.kind]
             kind.fill(self._object(shared.number), [self.value(part) for part in shared.parts])
@@ -446,10 +453,11 @@ class Reader:
         tensor.array, tensor.storage, tensor.odd = self._shown(one.layout, storage), storage, True
         tensor._requires_grad = one.requires_grad
         tensor.node, tensor.output_nr = self._optional(Node, one.node), one.output_nr
-        tensor.grad, tensor.base = self._optional(Tensor, one.grad), self._optional(Tensor, one.base)
-        for name in ("seen_version", "retains_grad", "inference", "weak"):
+        tensor._grad, tensor.base = self._optional(Tensor, one.grad), self._optional(Tensor, one.base)
+        for name in ("seen_version", "retains_grad", "inference"):
             setattr(tensor, name, getattr(one, name))
-        tensor.view_note = NOTES[one.note]
+        tensor.bits = _bits(one)
+        tensor.view_note, tensor.steps = NOTES[one.note], self.value(one.steps)
         tensor._accumulator = None
         if one.accumulator is not None:
             tensor.keep_accumulator(self._of(Accumulate, one.accumulator))
@@ -489,7 +497,7 @@ class Reader:
     def _saved(self, one: SavedRecord) -> Saved:
         storage = self._of(Storage, one.storage)
         tensor = Tensor(self._shown(one.layout, storage), storage)
-        tensor.weak = one.weak
+        tensor.bits = _bits(one)
         saved = tape.save(tensor, self._edge(one.edge), one.output_nr)
         saved.version = one.version
         if one.origin is not None and self._find(one.origin) is not None:
@@ -498,7 +506,7 @@ class Reader:
 
     # -- values -----------------------------------------------------------------------------------------------------
     def value(self, value: Any) -> Any:
-        """The value that ``Writer.value`` wrote."""
+        """Return the value that ``Writer.value`` wrote."""
         if not isinstance(value, dict):
             return value
         ((kind, content),) = value.items()
@@ -532,9 +540,26 @@ def _specs(one: NodeRecord) -> tuple[Any, ...]:
     return tuple((tuple(shape), dtypes.by_name(name).numpy) for shape, name in one.specs)
 
 
+def _bits(one: TensorRecord | SavedRecord) -> int:
+    return tensors.WEAK if one.weak else one.bits
+
+
+def _add_steps(view: Tensor) -> None:
+    """Add what schema 1 left to be concluded from the dtypes of a view and its base."""
+    base = view.base
+    if base is None or base.dtype.is_complex == view.dtype.is_complex:
+        return
+    if base.dtype.is_complex:
+        numbers: tuple[tuple[Any, ...], ...] = (("view_as_real",),)
+    else:
+        pairs = ("as_strided", (base.storage.array.size // 2, 2), (2, 1), 0)
+        numbers = (pairs, ("view_as_complex",))
+    view.steps = (*numbers, ("as_strided", *view.geometry))
+
+
 # -- what values keep alive -----------------------------------------------------------------------------------------
-def shared_within(values: Iterable[Any], kinds: Kinds) -> Iterator[int]:
-    """The keys of the lists, dicts and the like that these values hold, also in each other."""
+def shared_within(values: Iterable[Any], kinds: ValueKinds) -> Iterator[int]:
+    """Return the keys of the lists, dicts and the like that these values hold, also in each other."""
     seen: set[int] = set()
     pending = list(values)
     while pending:

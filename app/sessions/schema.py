@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import msgspec
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 BLOCK_BYTES: Final = 16 * 1024  # a memory larger than half of this is kept in blocks beside the record
 Value = Any
 
@@ -44,7 +44,11 @@ class StorageRecord(msgspec.Struct, array_like=True):
 
 
 class TensorRecord(msgspec.Struct, array_like=True):
-    """A tensor; ``layout`` is ``None`` where it shows its whole storage. ``note`` says why writes are refused."""
+    """A tensor; ``layout`` is ``None`` where it shows its whole storage. ``note`` says why writes are refused.
+
+    ``steps`` lead to it from its base where its layout alone does not; ``bits`` tell it from a plain one (in schema 1
+    only ``weak`` did).
+    """
 
     number: int
     storage: int
@@ -61,6 +65,8 @@ class TensorRecord(msgspec.Struct, array_like=True):
     note: int
     parameter: bool
     accumulator: int | None = None
+    steps: Value = None
+    bits: int = 0
 
 
 class SavedRecord(msgspec.Struct, array_like=True):
@@ -73,6 +79,7 @@ class SavedRecord(msgspec.Struct, array_like=True):
     output_nr: int | None
     weak: bool
     origin: int | None = None
+    bits: int = 0
 
 
 Spec = tuple[list[int], str]
@@ -144,7 +151,7 @@ def encode(record: Record) -> bytes:
 
 
 def decode(raw: bytes | memoryview) -> Record:
-    """The record that ``raw`` holds. Raises ``SchemaError``."""
+    """Return the record that ``raw`` holds. Raises ``SchemaError``."""
     try:
         record = _DECODER.decode(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: text that is no UTF-8

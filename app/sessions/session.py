@@ -6,16 +6,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from app.errors import InvalidRequest, NotFound
-from app.evaluate.execution import budget_of, check_name, encode_grad, execute, record_with_grad, sweep, tensor_named
-from app.limits import LimitError, Limits
+from app.errors import NotFound
+from app.evaluate.execution import (
+    Run,
+    budget_of,
+    encode_grad,
+    execute,
+    find_tensor,
+    perform,
+    record_with_grad,
+    sweep,
+    tensor_named,
+)
+from app.limits import Limits, OverLimit
 from app.program import graphs
-from app.program.from_nodes import parse_nodes
-from app.program.interpret import ProgramError, run
-from app.program.tree import GraphError
-from app.program.values import lookup
 from app.wire.arrays import Encoding, decode_tensor
-from app.wire.messages import BackwardRequest, Root, RunRequest, TensorPatch, ZeroGradRequest
+from app.wire.messages import BackwardRequest, Root, TensorPatch, ZeroGradRequest
 from engine import Tensor, modes
 
 
@@ -26,15 +32,17 @@ class Session:
         self.namespace = dict(names)
         self.limits = limits
 
-    def run(self, request: RunRequest, encoding: Encoding) -> dict[str, Any]:
+    def run(self, run: Run, encoding: Encoding) -> dict[str, Any]:
         """Run a program; its names stay."""
-        return execute(request, self.namespace, self.limits, encoding)
+        answer = execute(run, self.namespace, self.limits, encoding)
+        modes.settle()  # what the program set for good
+        return answer
 
     def backward(self, request: BackwardRequest, encoding: Encoding) -> dict[str, Any]:
         """Sweep from one tensor; the grads of the leaves it reached, by name."""
         roots = [Root(tensor=request.tensor, gradient=request.gradient)]
         inputs = self._inputs(request.inputs)
-        before = {name: tensor.grad for name, tensor in self._tensors()}
+        before = {name: tensor._grad for name, tensor in self._tensors()}
         sweep(roots, self.namespace, self.limits, request.retain_graph, request.create_graph, inputs)
         reached = self._reached(request, before)
         grads = {name: encode_grad(tensor, encoding) for name, tensor in reached.items()}
@@ -55,7 +63,7 @@ class Session:
         return {
             name: tensor
             for name, tensor in self._tensors()
-            if tensor.grad is not None and (tensor.grad is not before[name] or tensor.requires_grad)
+            if tensor._grad is not None and (tensor._grad is not before[name] or tensor.requires_grad)
         }
 
     def zero_grad(self, request: ZeroGradRequest) -> dict[str, Any]:
@@ -66,47 +74,33 @@ class Session:
             tensors = {
                 name: tensor_named(name, self.namespace, ("tensors", i)) for i, name in enumerate(request.tensors)
             }
-        reset = [name for name, tensor in tensors.items() if tensor.grad is not None]
-        nodes = [node for name in reset for node in _resetting(name, request.set_to_none)]
-        self._perform([{"no_grad": nodes}])
+        reset = [name for name, tensor in tensors.items() if tensor._grad is not None]
+        nodes = [node for name in reset for node in _reset_nodes(name, request.set_to_none)]
+        perform([{"no_grad": nodes}], self.namespace, self.limits)
         return {"zeroed": len(reset)}
-
-    def _perform(self, nodes: list[object]) -> None:
-        """Run nodes that are ours, not the client's: an error names none of them."""
-        try:
-            run(parse_nodes(nodes, self.limits), self.namespace, limits=self.limits)
-        except (GraphError, ProgramError) as error:
-            error.node_id = error.node_index = None
-            raise
 
     def put(self, name: str, raw: Any, encoding: Encoding) -> tuple[bool, dict[str, Any]]:
         """Bind ``name`` to a new leaf: whether the name is new, and the record."""
-        check_name(name, ("name",))
         is_new = name not in self.namespace
         tensor = self.namespace[name] = decode_tensor(raw, self.limits)
         return is_new, record_with_grad(tensor, encoding)
 
     def get(self, name: str, encoding: Encoding) -> dict[str, Any]:
-        """The record of a tensor with its grad; ``q.0`` and ``x.grad`` are names too."""
+        """Return the record of a tensor with its grad; ``q.0`` and ``x.grad`` are names too."""
         return record_with_grad(self.tensor(name), encoding)
 
     def tensor(self, name: str) -> Tensor:
-        """The tensor of that name. Raises ``NotFound``."""
-        try:
-            value = lookup(self.namespace, name)
-        except LookupError:
-            raise NotFound("tensor") from None
-        if not isinstance(value, Tensor):
+        """Return the tensor of that name. Raises ``NotFound``."""
+        tensor = find_tensor(name, self.namespace)
+        if tensor is None:
             raise NotFound("tensor")
-        return value
+        return tensor
 
     def patch(self, name: str, changes: TensorPatch, encoding: Encoding) -> dict[str, Any]:
         """Assign attributes, as the program ``x.data = …`` would."""
         self.tensor(name)
-        if not changes.model_fields_set:
-            raise InvalidRequest("nothing to change: give requires_grad, data or grad")
         fields = [field for field in ("data", "requires_grad", "grad") if field in changes.model_fields_set]
-        self._perform([self._assignment(name, field, changes) for field in fields])
+        perform([self._assignment(name, field, changes) for field in fields], self.namespace, self.limits)
         return self.get(name, encoding)
 
     def _assignment(self, name: str, field: str, changes: TensorPatch) -> dict[str, Any]:
@@ -121,7 +115,7 @@ class Session:
         del self.namespace[name]
 
     def graph(self, name: str) -> graphs.Graph:
-        """The backward graph of a tensor."""
+        """Return the backward graph of a tensor."""
         return graphs.collect({name: self.tensor(name)}, self.namespace, self.limits)
 
     def tensors(self) -> list[dict[str, Any]]:
@@ -139,19 +133,19 @@ class Session:
             budget.check_time()
 
 
-def _resetting(name: str, set_to_none: bool) -> list[dict[str, Any]]:
-    """The nodes that reset the grad of ``name``."""
+def _reset_nodes(name: str, set_to_none: bool) -> list[dict[str, Any]]:
+    """Return the nodes that reset the grad of ``name``."""
     if set_to_none:
         return [{"op": "__setattr__", "args": [f"${name}", "grad", None]}]
     return [{"op": op, "args": [f"${name}.grad"]} for op in ("detach_", "zero_")]
 
 
 def check_size(limits: Limits, nbytes: int, names: int) -> None:
-    """Raise ``LimitError`` if a session of that size is too large."""
+    """Raise ``OverLimit`` if a session of that size is too large."""
     for limit, asked in (("session_bytes", nbytes), ("session_names", names)):
         allowed = getattr(limits, limit)
         if asked > allowed:
-            raise LimitError(limit, allowed=allowed, asked=asked)
+            raise OverLimit(limit, allowed=allowed, asked=asked)
 
 
 @contextmanager
@@ -177,6 +171,6 @@ def transaction(
 
 
 def _settings(state: modes.State) -> dict[str, Any]:
-    """What a program may set for the session; the generator is the journal's."""
+    """Return what a program may set for the session; the generator is the journal's."""
     names = ("grad_enabled", "inference", "default_dtype", "print_options")
     return {name: getattr(state, name) for name in names}

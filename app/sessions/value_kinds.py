@@ -1,7 +1,7 @@
 """Values that stand in records by themselves: what msgpack has, and small objects with one key that says what they are.
 
-``Kind`` is one sort of value. The tables here hold Python's and the engine's; whoever makes records adds those of
-programs (lambdas, optimisers), so that nothing is restored that is not listed.
+``InlineKind`` and ``SharedKind`` are sorts of values. The tables here hold Python's and the engine's; whoever makes
+records adds those of programs (lambdas, optimisers), so that nothing is restored that is not listed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Malformed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class InlineKind:
     """A sort of immutable value: taken apart into values, and made of them again."""
 
     name: str
@@ -53,24 +53,24 @@ class SharedKind:
     fill: Callable[[Any, list[Any]], None]
 
 
-AnyKind = TypeVar("AnyKind", Kind, SharedKind)
+AnyKind = TypeVar("AnyKind", InlineKind, SharedKind)
 
 
 @dataclass(frozen=True, slots=True)
-class Kinds:
+class ValueKinds:
     """All kinds by type and by name. Subclasses count as their nearest listed base."""
 
-    inline: tuple[Kind, ...]
+    inline: tuple[InlineKind, ...]
     shared: tuple[SharedKind, ...]
-    _known_inline: dict[type, Kind | None] = field(default_factory=dict, repr=False)
+    _known_inline: dict[type, InlineKind | None] = field(default_factory=dict, repr=False)
     _known_shared: dict[type, SharedKind | None] = field(default_factory=dict, repr=False)
 
-    def inline_of(self, value: Any) -> Kind | None:
-        """The kind of an immutable value, or ``None``."""
+    def inline_of(self, value: Any) -> InlineKind | None:
+        """Return the kind of an immutable value, or ``None``."""
         return _nearest(self.inline, self._known_inline, type(value))
 
     def shared_of(self, value: Any) -> SharedKind | None:
-        """The kind of a value with an identity, or ``None``."""
+        """Return the kind of a value with an identity, or ``None``."""
         return _nearest(self.shared, self._known_shared, type(value))
 
 
@@ -95,7 +95,7 @@ def dump_array(array: np.ndarray[Any, Any]) -> Parts:
 
 
 def load_array(parts: list[Any]) -> np.ndarray[Any, Any]:
-    """An array of its own."""
+    """Return an array of its own."""
     name, shape, raw = parts
     return np.frombuffer(bytearray(raw), dtypes.by_name(name).numpy).reshape(shape)
 
@@ -108,19 +108,19 @@ def _load_named(parts: list[Any]) -> Any:
 
 
 INLINE: Final = (
-    Kind("tuple", tuple, tuple, tuple),
-    Kind("size", tensors.Size, tuple, tensors.Size),
-    Kind("geometry", tensors.Geometry, tuple, lambda parts: tensors.Geometry(*parts)),
-    Kind("spec", tensors.TensorSpec, tuple, lambda parts: tensors.TensorSpec(*parts)),
-    Kind("complex", complex, lambda value: (value.real, value.imag), lambda parts: complex(*parts)),
-    Kind("slice", slice, lambda value: (value.start, value.stop, value.step), lambda parts: slice(*parts)),
-    Kind("range", range, lambda value: (value.start, value.stop, value.step), lambda parts: range(*parts)),
-    Kind("ellipsis", type(...), lambda value: (), lambda parts: ...),
-    Kind("integer", int, lambda value: (hex(value),), lambda parts: int(parts[0], 16)),  # beyond 64 bits
-    Kind("dtype", dtypes.DType, lambda value: (value.name,), lambda parts: dtypes.by_name(parts[0])),
-    Kind("array", np.ndarray, dump_array, load_array),
-    Kind("scalar", np.generic, lambda value: dump_array(np.asarray(value)), lambda parts: load_array(parts)[()]),
-    Kind("named", NamedResult, lambda value: (type(value).__name__, value._fields, tuple(value)), _load_named),
+    InlineKind("tuple", tuple, tuple, tuple),
+    InlineKind("size", tensors.Size, tuple, tensors.Size),
+    InlineKind("geometry", tensors.Geometry, tuple, lambda parts: tensors.Geometry(*parts)),
+    InlineKind("spec", tensors.TensorSpec, tuple, lambda parts: tensors.TensorSpec(*parts)),
+    InlineKind("complex", complex, lambda value: (value.real, value.imag), lambda parts: complex(*parts)),
+    InlineKind("slice", slice, lambda value: (value.start, value.stop, value.step), lambda parts: slice(*parts)),
+    InlineKind("range", range, lambda value: (value.start, value.stop, value.step), lambda parts: range(*parts)),
+    InlineKind("ellipsis", type(...), lambda value: (), lambda parts: ...),
+    InlineKind("integer", int, lambda value: (hex(value),), lambda parts: int(parts[0], 16)),  # beyond 64 bits
+    InlineKind("dtype", dtypes.DType, lambda value: (value.name,), lambda parts: dtypes.by_name(parts[0])),
+    InlineKind("array", np.ndarray, dump_array, load_array),
+    InlineKind("scalar", np.generic, lambda value: dump_array(np.asarray(value)), lambda parts: load_array(parts)[()]),
+    InlineKind("named", NamedResult, lambda value: (type(value).__name__, value._fields, tuple(value)), _load_named),
 )  # fmt: skip
 SHARED: Final = (
     SharedKind("list", list, list, lambda raw: [], _refill_list),

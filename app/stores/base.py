@@ -78,8 +78,8 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """What a store knows of a key: the digest of the request, and the answer unless it is still being made."""
+class KeyRecord:
+    """What a store knows of an Idempotency-Key: the digest of its request, and the answer once it is made."""
 
     fingerprint: bytes
     answer: bytes | None
@@ -140,10 +140,10 @@ class SessionStore(Protocol):
         """Keep a new session, and with it the answer to its request. Raises ``KeyLost``."""
 
     def head(self, sid: str) -> Head | None:
-        """The head of the session, or ``None``."""
+        """Return the head of the session, or ``None``."""
 
     def load(self, sid: str, after: int | None = None) -> Loaded | None:
-        """The session, or what was committed ``after`` a version; ``None`` if there is no such session."""
+        """Return the session, or what was committed ``after`` a version; ``None`` if there is no such session."""
 
     def commit(self, head: Head, expected: int, change: Change, answer: Answer | None) -> None:
         """Change the session whose version is ``expected``. Raises ``Conflict`` and ``KeyLost``."""
@@ -155,15 +155,15 @@ class SessionStore(Protocol):
         """Forget a session; with ``expected``, only at that version. Raises ``Conflict`` and ``KeyLost``."""
 
     def usage(self, owner: str, now: float) -> Usage:
-        """What the owner has."""
+        """Return what the owner has."""
 
     def page(self, owner: str, now: float, after: tuple[float, str] | None, size: int) -> Sequence[Head]:
         """Heads in the order of ``(created_at, id)``, from behind ``after``."""
 
     def expired(self, sid: str) -> str | None:
-        """The owner of a session that a sweep took away, or ``None``."""
+        """Return the owner of a session that a sweep took away, or ``None``."""
 
-    def claim(self, claim: Claim, now: float, until: float) -> Kept | None:
+    def claim(self, claim: Claim, now: float, until: float) -> KeyRecord | None:
         """Take the key until then: ``None``. Unless somebody else holds it, or it has an answer: that."""
 
     def prolong(self, claims: Sequence[Claim], until: float) -> None:

@@ -12,7 +12,7 @@ from app.stores.sqlite import SqliteStore
 
 
 def store_for(name: str, folder: Path, sync: Literal["normal", "full"], connections: int) -> SessionStore:
-    """The store called ``sqlite`` (a file in ``folder``), ``memory``, or by the address of a PostgreSQL database."""
+    """Make a store: ``sqlite`` (a file in ``folder``), ``memory``, or the address of a PostgreSQL database."""
     if name == "memory":
         return MemoryStore()
     return SqliteStore(folder, sync) if name == "sqlite" else PostgresStore(name, connections)

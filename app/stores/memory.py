@@ -15,8 +15,8 @@ from app.stores.base import (
     Claim,
     Conflict,
     Head,
-    Kept,
     KeyLost,
+    KeyRecord,
     Loaded,
     Swept,
     Usage,
@@ -78,12 +78,12 @@ class MemoryStore:
         self._keep_answer(answer)
 
     def head(self, sid: str) -> Head | None:
-        """The head of the session, or ``None``."""
+        """Return the head of the session, or ``None``."""
         session = self._sessions.get(sid)
         return None if session is None else session.head
 
     def load(self, sid: str, after: int | None = None) -> Loaded | None:
-        """The session, or what was committed ``after`` a version."""
+        """Return the session, or what was committed ``after`` a version."""
         with self._lock:
             session = self._sessions.get(sid)
             if session is None:
@@ -127,7 +127,7 @@ class MemoryStore:
             self._keep_answer(answer)
 
     def usage(self, owner: str, now: float) -> Usage:
-        """What the owner has."""
+        """Return what the owner has."""
         heads = self._living(owner, now)
         return Usage(len(heads), sum(head.nbytes for head in heads))
 
@@ -137,7 +137,7 @@ class MemoryStore:
         return [head for head in heads if after is None or _order(head) > after][:size]
 
     def expired(self, sid: str) -> str | None:
-        """The owner of a session that a sweep took away, or ``None``."""
+        """Return the owner of a session that a sweep took away, or ``None``."""
         found = self._expired.get(sid)
         return None if found is None else found[0]
 
@@ -147,13 +147,13 @@ class MemoryStore:
         return [head for head in heads if head.owner == owner and head.expires_at > now]
 
     # -- answers --------------------------------------------------------------------------------------------------
-    def claim(self, claim: Claim, now: float, until: float) -> Kept | None:
+    def claim(self, claim: Claim, now: float, until: float) -> KeyRecord | None:
         """Take the key, unless it is taken."""
         with self._lock:
             known = self._keys.get((claim.owner, claim.key))
             is_held = known is not None and known.held_until > now and known.claim.holder != claim.holder
             if known is not None and (known.body is not None or is_held):
-                return Kept(known.claim.fingerprint, known.body)
+                return KeyRecord(known.claim.fingerprint, known.body)
             self._keys[claim.owner, claim.key] = _Key(claim, until, now)
             return None
 
@@ -198,7 +198,7 @@ class MemoryStore:
             return Swept(len(gone), len(keys))
 
     def _excess(self, owner: str, bounds: Bounds) -> list[tuple[str, str]]:
-        """The oldest answers of an owner, as far as they are too many or too large."""
+        """Return the oldest answers of an owner, as far as they are too many or too large."""
         kept = [(key, one) for key, one in self._keys.items() if key[0] == owner and one.body is not None]
         kept.sort(key=lambda pair: -pair[1].created_at)
         totals = accumulate(len(one.body or b"") for _, one in kept)

@@ -120,5 +120,5 @@ class PostgresStore(SqlStore):
 
 
 def _was_refused(error: psycopg.Error) -> bool:
-    """Whether the server itself says no (a full disk, a lock that is not free), and is not merely out of reach."""
+    """Tell whether the server itself says no (a full disk, a lock that is not free), and is not merely out of reach."""
     return error.sqlstate is not None and error.sqlstate[:2] not in UNREACHABLE

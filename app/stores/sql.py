@@ -19,8 +19,8 @@ from app.stores.base import (
     Claim,
     Conflict,
     Head,
-    Kept,
     KeyLost,
+    KeyRecord,
     Loaded,
     StoreError,
     Swept,
@@ -162,12 +162,12 @@ class SqlStore:
         self._write(work)
 
     def head(self, sid: str) -> Head | None:
-        """The head of the session, or ``None``."""
+        """Return the head of the session, or ``None``."""
         row = self._read(lambda cursor: _one(cursor, _HEAD, (sid,)))
         return None if row is None else Head(*row)
 
     def load(self, sid: str, after: int | None = None) -> Loaded | None:
-        """The session, or what was committed ``after`` a version."""
+        """Return the session, or what was committed ``after`` a version."""
 
         def work(cursor: Cursor) -> Loaded | None:
             row = _one(cursor, _HEAD, (sid,))
@@ -211,7 +211,7 @@ class SqlStore:
         self._write(work)
 
     def usage(self, owner: str, now: float) -> Usage:
-        """What the owner has."""
+        """Return what the owner has."""
         statement = f"SELECT COUNT(*), SUM(nbytes) FROM ({_HEADS} WHERE s.owner = ? AND {_ENDS} > ?) AS living"
         row = self._read(lambda cursor: _one(cursor, statement, (owner, now)))
         count, nbytes = row or (0, 0)
@@ -227,15 +227,15 @@ class SqlStore:
         return [Head(*row) for row in self._read(lambda cursor: _all(cursor, statement, values))]
 
     def expired(self, sid: str) -> str | None:
-        """The owner of a session that a sweep took away, or ``None``."""
+        """Return the owner of a session that a sweep took away, or ``None``."""
         row = self._read(lambda cursor: _one(cursor, "SELECT owner FROM expired WHERE sid = ?", (sid,)))
         return None if row is None else row[0]
 
     # -- answers ----------------------------------------------------------------------------------------------------
-    def claim(self, claim: Claim, now: float, until: float) -> Kept | None:
+    def claim(self, claim: Claim, now: float, until: float) -> KeyRecord | None:
         """Take the key, unless it is taken."""
 
-        def work(cursor: Cursor) -> Kept | None:
+        def work(cursor: Cursor) -> KeyRecord | None:
             cursor.execute(
                 "INSERT INTO answers (owner, key, fingerprint, holder, held_until, created_at, size)"
                 " VALUES (?, ?, ?, ?, ?, ?, 0) ON CONFLICT (owner, key) DO UPDATE SET fingerprint ="
@@ -248,7 +248,7 @@ class SqlStore:
                 return None
             statement = "SELECT fingerprint, body FROM answers WHERE owner = ? AND key = ?"
             row = _one(cursor, statement, (claim.owner, claim.key))
-            return None if row is None else Kept(*row)
+            return None if row is None else KeyRecord(*row)
 
         return self._write(work)
 
@@ -308,7 +308,7 @@ def _refuse_other(cursor: Cursor, sid: str, stamp: bytes) -> None:
 
 
 def _load_since(cursor: Cursor, head: Head, after: int | None) -> Loaded | None:
-    """What came after that version; ``None`` if some of it is no longer there by itself."""
+    """Return what came after that version; ``None`` if some of it is no longer there by itself."""
     if after is None:
         return None
     changes = "SELECT version, whole, record FROM changes WHERE sid = ? AND version > ? ORDER BY version"

@@ -203,6 +203,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     exception: str | None = Field(None, description="PyTorch's exception class.")
+    op: str | None = Field(None, description="The op that failed, or that there is not, by its name at `/v1/ops`.")
     node: ProblemNode | None = None
     line: int | None = None
     column: int | None = None

@@ -10,17 +10,17 @@ import binascii
 from collections.abc import Sequence
 from itertools import chain
 from math import prod
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 import msgspec
 import numpy as np
 import pybase64
 
-from app.wire.nonfinite import SPECIAL, Worded
+from app.limits import Limits, OverLimit, Place
+from app.wire.nonfinite import SPECIAL, NonFinite
 from app.wire.numbers import Numbers
 from engine import Tensor, dtypes, modes, tensors
 
-Place = tuple[str | int, ...]
 Array = np.ndarray[Any, Any]
 
 FIELDS: Final = frozenset({"data", "dtype", "shape", "requires_grad", "encoding"})
@@ -39,8 +39,8 @@ KINDS: Final = {
 }
 
 
-class Slots:
-    """In place of an encoding: notes the arrays of an answer, and puts a word in place of each."""
+class Placeholders:
+    """In place of an encoding: collects the arrays of an answer, and puts a word in place of each."""
 
     def __init__(self, encoding: Encoding, prefix: str) -> None:
         self.encoding, self._prefix = encoding, prefix
@@ -48,13 +48,13 @@ class Slots:
         self.words: list[str] = []
 
     def take(self, array: Array) -> str:
-        """The word for ``array``."""
+        """Collect ``array``; return the word for it."""
         self.arrays.append(array)
         self.words.append(f"{self._prefix}-{len(self.words)}")
         return self.words[-1]
 
 
-Encoding = Literal["json", "base64", "raw"] | Slots
+Encoding = Literal["json", "base64", "raw"] | Placeholders
 
 
 class ArrayError(Exception):
@@ -65,41 +65,27 @@ class ArrayError(Exception):
         self.place = place
 
 
-class ArrayTooLarge(ArrayError):
-    """A tensor over a limit, found from its shape or its lists' lengths, before any array is made."""
-
-    def __init__(self, limit: str, *, allowed: int, asked: int, place: Place) -> None:
-        super().__init__(f"the tensor is over the limit {limit}: {allowed} allowed, {asked} asked", place)
-        self.limit, self.allowed, self.asked = limit, allowed, asked
-
-
-class Limits(Protocol):
-    """What this module needs to know of the limits in force."""
-
-    @property
-    def rank(self) -> int: ...
-    @property
-    def tensor_elements(self) -> int: ...
-
-
 def check_shape(shape: Sequence[int], limits: Limits, place: Place) -> int:
-    """The number of elements of ``shape``, in Python integers: NumPy's would overflow in silence."""
+    """Return the number of elements of ``shape``, in Python integers: NumPy's would overflow in silence."""
     if len(shape) > limits.rank:
-        raise ArrayTooLarge("rank", allowed=limits.rank, asked=len(shape), place=place)
+        raise OverLimit("rank", allowed=limits.rank, asked=len(shape), place=place)
     count = prod(shape)
     if count > limits.tensor_elements:
-        raise ArrayTooLarge("tensor_elements", allowed=limits.tensor_elements, asked=count, place=place)
+        raise OverLimit("tensor_elements", allowed=limits.tensor_elements, asked=count, place=place)
     return count
 
 
 def kind_of(value: object) -> str:
-    """What a client calls this: "a list", "null", "a number"."""
+    """Return what a client calls this: "a list", "null", "a number"."""
     return KINDS.get(type(value), "a number")
 
 
 # -- in -----------------------------------------------------------------------------------------------------------
 def decode_tensor(raw: object, limits: Limits, place: Place = ()) -> Tensor:
-    """The leaf that ``raw`` spells. Raises ``ArrayError``."""
+    """Return the leaf that ``raw`` spells. Raises ``ArrayError``, or ``OverLimit`` before any array is made.
+
+    Whole numbers without a dtype are int64, or float32 where the leaf requires grad.
+    """
     fields = raw if isinstance(raw, dict) else {"data": raw}
     _check_fields(fields, place)
     requires_grad = fields.get("requires_grad") or False
@@ -109,6 +95,8 @@ def decode_tensor(raw: object, limits: Limits, place: Place = ()) -> Tensor:
     if requires_grad and dtype is not None and not dtype.is_differentiable:
         raise _integer_leaf(place)
     array = _array(fields, dtype, limits, place)
+    if requires_grad and dtype is None and dtypes.of(array) is dtypes.int64:
+        array = array.astype(dtypes.float32.numpy)  # many languages write 1.0 as 1
     if requires_grad and not dtypes.of(array).is_differentiable:
         raise _integer_leaf(place)
     return tensors.from_array(array, requires_grad)
@@ -184,7 +172,7 @@ def _from_base64(text: object, expected: int, place: Place) -> bytes:
 
 
 def _owned(raw: bytes | memoryview, dtype: dtypes.DType, place: Place) -> Array:
-    """A copy: tensors own their memory, are written to in place, and are aligned, as bytes in a body seldom are."""
+    """Copy: tensors own their memory, are written to in place, and are aligned, as bytes in a body seldom are."""
     if dtype is dtypes.bool_:
         array = np.frombuffer(raw, np.uint8)
         if array.size and array.max() > 1:
@@ -196,7 +184,7 @@ def _owned(raw: bytes | memoryview, dtype: dtypes.DType, place: Place) -> Array:
 def _from_numbers(
     numbers: Numbers, dtype: dtypes.DType | None, shape: tuple[int, ...] | None, limits: Limits, place: Place
 ) -> Array:
-    """What ``_from_lists`` makes of the same lists; whatever that might refuse is left to it."""
+    """Return what ``_from_lists`` makes of the same lists; whatever that might refuse is left to it."""
     values, extents = numbers.values, numbers.extents
     wanted = dtype or (dtypes.int64 if values.dtype == np.int64 else modes.current().default_dtype)
     if len(extents) > limits.rank or (wanted.is_complex and extents[-1] != 2):
@@ -249,7 +237,7 @@ class _Leaves(msgspec.Struct, frozen=True):
     place: Place
 
     def where(self, index: int) -> Place:
-        """The path to member number ``index``."""
+        """Return the path to member number ``index``."""
         return (*self.place, *_indices(index, self.extents))
 
 
@@ -268,7 +256,7 @@ def _flatten(data: object, limits: Limits, place: Place) -> _Leaves:
     while kinds == {list}:
         extents = (*extents, _common_length(level, extents, place))
         if len(extents) > limits.rank + 1:  # one level more than the rank: pairs of complex numbers
-            raise ArrayTooLarge("rank", allowed=limits.rank, asked=len(extents), place=place)
+            raise OverLimit("rank", allowed=limits.rank, asked=len(extents), place=place)
         level = list(chain.from_iterable(level))
         kinds = frozenset(map(type, level))
     leaves = _Leaves(level, extents, kinds, place)
@@ -374,7 +362,7 @@ def _refuse_misfit(leaves: _Leaves, dtype: dtypes.DType, low: int, high: int) ->
 
 # -- out ----------------------------------------------------------------------------------------------------------
 def encode_tensor(tensor: Tensor, encoding: Encoding = "json", *, qualified: bool = False) -> dict[str, Any]:
-    """The record of a tensor. ``json`` and ``raw`` data still look into the tensor: encode them at once.
+    """Return the record of a tensor. ``json`` and ``raw`` data still look into the tensor: encode them at once.
 
     ``grad_fn`` is the node's name as a tensor prints it (``CopySlices``), or ``qualified``, as its ``name()`` gives it
     (``torch::autograd::CopySlices``); the two differ for a few nodes only.
@@ -383,7 +371,7 @@ def encode_tensor(tensor: Tensor, encoding: Encoding = "json", *, qualified: boo
     if node is not None and not qualified:
         node = node.rpartition("::")[2]
     return {
-        "data": encode_array(tensor.array, encoding),
+        "data": encode_array(tensors.values(tensor), encoding),
         "dtype": tensor.dtype.name,
         "shape": list(tensor.array.shape),
         "requires_grad": tensor.requires_grad,
@@ -396,10 +384,10 @@ _all_of: Final = np.logical_and.reduce  # ``np.all`` without what wraps it, whic
 
 
 def encode_array(array: Array, encoding: Encoding) -> Any:
-    """The ``data`` of a record."""
+    """Return the ``data`` of a record."""
     if encoding == "json":
         return _to_lists(array)
-    if isinstance(encoding, Slots):
+    if isinstance(encoding, Placeholders):
         return encoding.take(array)
     memory = np.asarray(array, order="C").reshape(-1).view(np.uint8).data
     return pybase64.b64encode_as_string(memory) if encoding == "base64" else memory
@@ -411,8 +399,8 @@ def _to_lists(array: Array) -> Any:
     elif array.dtype.kind not in "fiub":  # bfloat16 is a type of ml_dtypes
         array = array.astype(np.float32)
     if array.dtype.kind == "f" and not _all_of(np.isfinite(array), None):
-        worded = Worded(np.ascontiguousarray(array))  # of no dimension becomes one of one
-        return worded if array.ndim else worded.lists()[0]
+        non_finite = NonFinite(np.ascontiguousarray(array))  # of no dimension becomes one of one
+        return non_finite if array.ndim else non_finite.lists()[0]
     if array.ndim == 0 or array.size == 0:
         return array.tolist() if array.dtype.kind != "f" or array.size == 0 else array[()]
     return np.asarray(array, order="C")

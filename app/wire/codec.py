@@ -13,14 +13,15 @@ from contextlib import suppress
 from enum import Enum
 from functools import lru_cache
 from itertools import chain
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 import numpy as np
 import orjson
 
+from app.limits import Limits, OverLimit
 from app.wire import numbers
-from app.wire.nonfinite import Worded
+from app.wire.nonfinite import NonFinite
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -45,25 +46,6 @@ class UnsupportedMedia(CodecError):
 
 class NotAcceptable(CodecError):
     """An Accept that nothing written here satisfies."""
-
-
-class BodyTooLarge(CodecError):
-    """A body over a limit, which is a field of the limits in force."""
-
-    def __init__(self, limit: str, allowed: int) -> None:
-        super().__init__(f"the body is over the limit {limit}: {allowed} allowed")
-        self.limit, self.allowed = limit, allowed
-
-
-class Limits(Protocol):
-    """What this module needs to know of the limits in force."""
-
-    @property
-    def body_bytes(self) -> int: ...
-    @property
-    def json_depth(self) -> int: ...
-    @property
-    def tensor_elements(self) -> int: ...
 
 
 class Format(Enum):
@@ -97,7 +79,7 @@ def request_format(content_type: str | None, read: tuple[Format, ...] = FORMATS)
 
 @lru_cache(maxsize=256)
 def answer_format(accept: str | None, written: tuple[Format, ...] = FORMATS) -> Format:
-    """The format an Accept header prefers; the first of those that are written where it does not say."""
+    """Return the format an Accept header prefers; the first of those that are written where it does not say."""
     if not accept or accept.strip() == "*/*":
         return written[0]
     quality, form = max(((_quality(form, accept), form) for form in written), key=lambda pair: pair[0])
@@ -111,7 +93,7 @@ def _listed(formats: tuple[Format, ...]) -> str:
 
 
 def _quality(form: Format, accept: str) -> float:
-    """The weight of ``form``, by the most specific range that covers it."""
+    """Return the weight of ``form``, by the most specific range that covers it."""
     best = (-1, 0.0)
     for part in accept.split(","):
         media_range, *parameters = (piece.strip().lower() for piece in part.split(";"))
@@ -156,7 +138,7 @@ _DECOMPRESSORS: Final[dict[str, Any]] = {
 
 
 def _inflate(body: Body, coding: str, allowed: int) -> bytes:
-    """All members (gzip) or frames (zstd) of ``body``."""
+    """Return all members (gzip) or frames (zstd) of ``body``."""
     parts, size = [], 0
     while body:
         decompressor = _DECOMPRESSORS[coding]()
@@ -166,7 +148,7 @@ def _inflate(body: Body, coding: str, allowed: int) -> bytes:
             raise MalformedBody(f"the body is not valid {coding}") from None
         size += len(part)
         if size > allowed:
-            raise BodyTooLarge("body_bytes", allowed)
+            raise OverLimit("body_bytes", allowed=allowed, asked=size)
         if not decompressor.eof:
             raise MalformedBody(f"the {coding} body is cut short")
         parts.append(part)
@@ -176,11 +158,11 @@ def _inflate(body: Body, coding: str, allowed: int) -> bytes:
 
 # -- reading ------------------------------------------------------------------------------------------------------
 def decode(body: Body, form: Format, limits: Limits) -> Any:
-    """The value of a body: dicts with string keys, lists, strings, numbers, booleans, ``None``, and bytes (msgpack)."""
+    """Read a body: dicts with string keys, lists, strings, numbers, booleans, ``None``, and bytes (msgpack)."""
     try:
         value = msgspec.json.decode(body) if form is JSON else msgspec.msgpack.decode(body)
     except RecursionError:
-        raise BodyTooLarge("json_depth", limits.json_depth) from None
+        raise OverLimit("json_depth", allowed=limits.json_depth, asked=limits.json_depth + 1) from None
     except (msgspec.MsgspecError, ValueError) as error:
         raise MalformedBody(_malformed(form, error)) from None
     check_members(body, value, form, limits.json_depth)
@@ -188,7 +170,7 @@ def decode(body: Body, form: Format, limits: Limits) -> Any:
 
 
 def _opens_more_than(depth: int, text: bytes) -> bool:
-    """Whether more brackets open than there may be levels, wherever they stand."""
+    """Return whether more brackets open than there may be levels, wherever they stand."""
     return text.count(b"[") + text.count(b"{") > depth
 
 
@@ -209,14 +191,14 @@ def decode_request(body: Body, form: Format, limits: Limits) -> Any:
 
 
 def cut_out(body: Body, form: Format, limits: Limits) -> numbers.Cut | None:
-    """The long lists of numbers of a JSON body, if it has any that can be read apart from the rest."""
+    """Return the long lists of numbers of a JSON body, if it has any that can be read apart from the rest."""
     if form is MSGPACK or len(body) <= numbers.LEAST_BYTES:
         return None
     return numbers.cut(bytes(body), 2 * limits.tensor_elements)  # complex elements take two numbers
 
 
 def decode_part(part: msgspec.Raw, form: Format) -> Any:
-    """The value of a part of a body; long bytes in msgpack are a view of it. ``check_members`` has yet to be asked."""
+    """Read a part of a body; long bytes in msgpack are a view of it. ``check_members`` has yet to be asked."""
     return msgspec.json.decode(part) if form is JSON else _opened(part, _LEVELS)
 
 
@@ -237,7 +219,7 @@ def _decode_views(body: Body, limits: Limits) -> Any:
 
 
 def _opened(part: Any, levels: int) -> Any:
-    """The value of a part of a msgpack body; long bytes in it are views, if they stand in objects and short lists."""
+    """Read a part of a msgpack body; long bytes in it are views, if they stand in objects and short lists."""
     view = memoryview(part)
     if len(view) >= LARGE and levels > 0:
         if view[0] in _MAP:
@@ -251,7 +233,7 @@ def _opened(part: Any, levels: int) -> Any:
 
 
 def _malformed(form: Format, error: Exception) -> str:
-    """The decoder's message names a position, never the text itself; others might."""
+    """Say what is wrong: the decoder's message names a position, never the text itself; others might."""
     name = "JSON" if form is JSON else "msgpack"
     known = isinstance(error, msgspec.MsgspecError) and len(str(error)) < 200
     return f"the body is not valid {name}" + (f": {error}" if known else "")
@@ -268,7 +250,7 @@ def _check_members(value: Any, depth: int) -> None:
     while level := _containers(level):
         levels += 1
         if levels > depth:
-            raise BodyTooLarge("json_depth", depth)
+            raise OverLimit("json_depth", allowed=depth, asked=levels)
         level = list(chain.from_iterable(map(_members, level)))
 
 
@@ -276,7 +258,7 @@ _SCALARS: Final = frozenset({str, int, float, bool, type(None), bytes, memoryvie
 
 
 def _containers(level: list[Any]) -> list[Any]:
-    """The lists and dicts among ``level``; any other member must be a scalar (msgpack has more types than we read)."""
+    """Return the lists and dicts among ``level``; any other must be a scalar (msgpack has more types than we read)."""
     kinds = set(map(type, level))
     if kinds <= _SCALARS:
         return []
@@ -295,7 +277,7 @@ def _members(container: Any) -> Any:
 
 # -- writing ------------------------------------------------------------------------------------------------------
 def encode(value: Any, form: Format) -> bytes:
-    """The body that says ``value``. Arrays in it are finite, or ``Worded``."""
+    """Return the body that says ``value``. Arrays in it are finite, or ``NonFinite``."""
     return _encode_json(value) if form is JSON else _encode_msgpack(value)
 
 
@@ -314,7 +296,7 @@ def _encode_json(value: Any) -> bytes:
 
 
 def _fragment(value: Any) -> Any:
-    return orjson.Fragment(value.json()) if isinstance(value, Worded) else _plain(value)
+    return orjson.Fragment(value.json()) if isinstance(value, NonFinite) else _plain(value)
 
 
 def _encode_msgpack(value: Any) -> bytes:
@@ -337,7 +319,7 @@ def _bounded_int(digits: str) -> int | float:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Worded):
+    if isinstance(value, NonFinite):
         return value.lists()
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()

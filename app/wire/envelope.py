@@ -14,15 +14,19 @@ import msgspec
 import numpy as np
 from msgspec import UNSET, Raw, UnsetType
 
+from app.limits import Limits, OverLimit
 from app.wire import codec, numbers
 from app.wire.arrays import ArrayError, decode_tensor
+from app.wire.messages import WireEncoding
 from engine import dtypes, errors
 
 KEY_BYTES: Final = 2**17  # a program that is longer is not worth a key
 Array = np.ndarray[Any, Any]
 Leaf = tuple[Array, bool]  # and whether it requires grad
 Spec = tuple[tuple[int, ...], np.dtype[Any], tuple[int, ...], bool]  # shape, dtype, strides, and that
-_MISTAKES: Final = (msgspec.MsgspecError, codec.CodecError, ArrayError, LookupError, ValueError, RecursionError)
+_MISTAKES: Final = (
+    msgspec.MsgspecError, codec.CodecError, ArrayError, OverLimit, LookupError, ValueError, RecursionError,
+)  # fmt: skip
 
 
 class _Root(msgspec.Struct, forbid_unknown_fields=True):
@@ -42,10 +46,10 @@ class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
     create_graph: bool = False
     grads: Raw = Raw()
     include: Raw = Raw()
-    encoding: str | None = None
+    encoding: WireEncoding | None = None
 
     def program(self) -> Hashable:
-        """All that says how."""
+        """Return all that says how."""
         roots = tuple([(root.tensor, root.gradient is not UNSET) for root in self.backward])
         parts = (self.nodes, self.code, self.outputs, self.grads, self.include)
         return (*map(bytes, parts), roots, self.retain_graph, self.create_graph, self.encoding)
@@ -64,13 +68,13 @@ _MSGPACK: Final = msgspec.msgpack.Decoder(_Envelope)
 
 
 @dataclass(slots=True)
-class Parts:
+class SplitRequest:
     """``arrays`` are those of the inputs in their order, then of the roots' cotangents; ``key`` is all but numbers."""
 
     key: Hashable
     arrays: list[Array]
     specs: tuple[Spec, ...]  # of the arrays; part of the key
-    encoding: str | None
+    encoding: WireEncoding | None
 
     @property
     def flags(self) -> Iterator[bool]:
@@ -78,15 +82,15 @@ class Parts:
         return (requires_grad for *_, requires_grad in self.specs)
 
 
-def read(body: codec.Body, form: codec.Format, limits: codec.Limits) -> Parts | None:
-    """The parts of a request, or ``None`` where it has to be read the usual way."""
+def read(body: codec.Body, form: codec.Format, limits: Limits) -> SplitRequest | None:
+    """Return the parts of a request, or ``None`` where it has to be read the usual way."""
     try:
         return _read(body, form, limits)
     except (*_MISTAKES, numbers.Unusual):
         return None
 
 
-def _read(body: codec.Body, form: codec.Format, limits: Any) -> Parts | None:
+def _read(body: codec.Body, form: codec.Format, limits: Limits) -> SplitRequest | None:
     is_json = form is codec.JSON
     body = bytes(body) if is_json else body
     cut = codec.cut_out(body, form, limits)
@@ -100,10 +104,10 @@ def _read(body: codec.Body, form: codec.Format, limits: Any) -> Parts | None:
         leaves = _all(envelope, rest, cut, form, limits)
     specs = tuple([(array.shape, array.dtype, array.strides, requires_grad) for array, requires_grad in leaves])
     key = (is_json, tuple(envelope.inputs), specs, envelope.program())
-    return Parts(key, [array for array, _ in leaves], specs, envelope.encoding)
+    return SplitRequest(key, [array for array, _ in leaves], specs, envelope.encoding)
 
 
-def _all(envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Any) -> list[Leaf]:
+def _all(envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Limits) -> list[Leaf]:
     inputs = {name: codec.decode_part(raw, form) for name, raw in envelope.inputs.items()}
     roots = [{"gradient": codec.decode_part(raw, form)} for raw in envelope.cotangents()]
     whole: Any = {"inputs": inputs, "backward": roots}  # at the depth where a request has them
@@ -131,8 +135,8 @@ PLAIN_DEPTH: Final = 7  # how deep a request with a cotangent of three dimension
 _LISTS: Final = [msgspec.json.Decoder(kind) for kind in _KINDS]
 
 
-def _all_plain(envelope: _Envelope, limits: Any) -> list[Leaf] | None:
-    """The tensors, if all are plain; they are read by type, without looking at every number."""
+def _all_plain(envelope: _Envelope, limits: Limits) -> list[Leaf] | None:
+    """Return the tensors, if all are plain; they are read by type, without looking at every number."""
     leaves = []
     try:
         for raw in (*envelope.inputs.values(), *envelope.cotangents()):
@@ -145,7 +149,7 @@ def _all_plain(envelope: _Envelope, limits: Any) -> list[Leaf] | None:
     return leaves
 
 
-def _plain(text: bytes, limits: Any) -> Leaf | None:
+def _plain(text: bytes, limits: Limits) -> Leaf | None:
     dtype, shape, requires_grad = dtypes.float32, None, False  # the default of a program that has just started
     if text[:1] == b"{":
         record = _RECORD.decode(text)

@@ -5,9 +5,10 @@ What is large or has a grammar of its own (tensors, nodes, code) passes through 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 NAMED = "x-named-schema"  # in a schema: the name of one that is written by hand
 TensorInput = Annotated[Any, WithJsonSchema({NAMED: "TensorInput"})]
@@ -106,3 +107,9 @@ class TensorPatch(Message):
     requires_grad: bool | None = Field(None, description="As `x.requires_grad_(…)`.")
     data: TensorInput = Field(None, description="As `x.data = …`.")
     grad: TensorInput = Field(None, description="As `x.grad = …`; null drops it.")
+
+    @model_validator(mode="after")
+    def _check_change(self) -> Self:
+        if not self.model_fields_set:
+            raise PydanticCustomError("no_change", "nothing to change: give requires_grad, data or grad")
+        return self

@@ -13,7 +13,7 @@ SPECIAL: Final = {"NaN": np.nan, "Infinity": np.inf, "-Infinity": -np.inf}
 _WRITTEN: Final = tuple(f'"{word}"'.encode() for word in SPECIAL)
 
 
-class Worded:
+class NonFinite:
     """A C-contiguous array of floats that has some of them, to be written out at once. No dataclass: orjson has its
     own way with those."""
 
@@ -23,7 +23,7 @@ class Worded:
         self.array = array
 
     def json(self) -> bytes:
-        """The array as orjson writes it, where each of them is a null, with the words put in."""
+        """Return the array as orjson writes it, where each of them is a null, with the words put in."""
         pieces = orjson.dumps(self.array, option=orjson.OPT_SERIALIZE_NUMPY).split(b"null")
         odd = self.array[~np.isfinite(self.array)]
         parts = [b""] * (2 * odd.size + 1)
@@ -32,5 +32,5 @@ class Worded:
         return b"".join(parts)
 
     def lists(self) -> Any:
-        """The array as lists of numbers and words."""
+        """Return the array as lists of numbers and words."""
         return orjson.loads(self.json())

@@ -20,7 +20,7 @@ import numpy as np
 import simdjson
 
 Array = np.ndarray[Any, Any]
-Kind = Literal["i", "d"]
+NumberKind = Literal["i", "d"]
 
 LEAST_BYTES: Final = 4096  # of a list that is worth it
 CHUNK_BYTES: Final = 2**18  # read at one go: it fits the cache, and other threads may run in between
@@ -29,7 +29,7 @@ TENSOR_FIELDS: Final = frozenset({"data", "gradient", "grad", "tensor"})  # besi
 _RUN: Final = re.compile(rb"\[[\[\]0-9eE.,+\- \t\r\n]{0,%d}+" % LEAST_BYTES)
 _NUMERALS: Final = b"0123456789eE.+- \t\r\n"
 _PARSER_ERRORS: Final = (ValueError, TypeError, RuntimeError)
-_DTYPES: Final[dict[Kind, type]] = {"i": np.int64, "d": np.float64}
+_DTYPES: Final[dict[NumberKind, type]] = {"i": np.int64, "d": np.float64}
 
 
 class Unusual(Exception):
@@ -48,7 +48,7 @@ class Numbers:
     values: Array
 
     def lists(self) -> Any:
-        """What the text says, as plain lists."""
+        """Return what the text says, as plain lists."""
         return msgspec.json.decode(self.text)
 
 
@@ -123,7 +123,7 @@ def _starts(body: bytes) -> Iterator[int]:
 
 
 def _read(body: bytes, start: int, most: int) -> Numbers:
-    """The list that begins at ``start``. Raises ``Unusual`` or what the parser raises."""
+    """Return the list that begins at ``start``. Raises ``Unusual`` or what the parser raises."""
     depth = _depth(body, start)
     end = body.find(b"]" * depth, start) + depth
     if end < depth or (depth == 1 and body.find(b"[", start + 1, end) >= 0):
@@ -149,7 +149,7 @@ def _depth(body: bytes, start: int) -> int:
 
 
 def _pieces(body: bytes, start: int, end: int, depth: int) -> Iterator[bytes]:
-    """The inside of a list, cut at commas between its members."""
+    """Return the inside of a list, cut at commas between its members."""
     between = b"]" * (depth - 1) + b","
     while True:
         found = body.find(between, start + CHUNK_BYTES, end)
@@ -165,7 +165,7 @@ class _Values:
 
     def __init__(self, most: int) -> None:
         self.most, self.count = most, 0
-        self.kind: Kind = "i"
+        self.kind: NumberKind = "i"
         self.parts: list[Array] = []
 
     def add(self, piece: bytes) -> int:
@@ -188,12 +188,12 @@ class _Values:
         return np.frombuffer(buffer, _DTYPES[self.kind])
 
     def joined(self) -> Array:
-        """All of them; integers have become floats if others did."""
+        """Return all of them; integers have become floats if others did."""
         return np.concatenate([np.empty(0, np.int64), *self.parts], dtype=_DTYPES[self.kind])
 
 
 def _extents(outline: bytes, depth: int) -> tuple[int, ...]:
-    """The lengths of nested lists, from their brackets and commas alone. Raises ``Unusual`` where they differ.
+    """Return the lengths of nested lists, from their brackets and commas alone. Raises ``Unusual`` where they differ.
 
     A list without a comma may have one member or none: the count of all members tells.
     """

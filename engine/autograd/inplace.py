@@ -7,15 +7,29 @@ Other views of the base get their history back when it is next asked for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from engine import dtypes, modes, registry
-from engine.autograd.tape import Edge, Node, Saved, edge_of, make_node, save
+from engine.autograd.tape import FREED, Edge, Node, Saved, edge_of, make_node, save
 from engine.errors import OpError
-from engine.tensor import AMBIGUOUS, MULTIPLE, Geometry, Tensor, copied, is_dense, make_tensor, spec_of
+from engine.tensor import (
+    CONJ,
+    INFERENCE_MODE,
+    LAZY,
+    MULTIPLE,
+    NEG,
+    NO_GRAD,
+    Geometry,
+    Tensor,
+    is_dense,
+    make_tensor,
+    owned_copy,
+    resolved,
+    spec_of,
+)  # fmt: skip
 
 LEAF = "a leaf Variable that requires grad is being used in an in-place operation."
 LEAF_VIEW = "a view of a leaf Variable that requires grad is being used in an in-place operation."
@@ -33,56 +47,88 @@ INFERENCE = (
 )
 
 
-def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, grad_fn: str) -> Tensor:
-    """A tensor over ``array``, which looks into the storage of ``source``."""
+def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, reinterprets: bool = False) -> Tensor:
+    """A tensor over ``array``, which looks into the storage of ``source``.
+
+    It is a view of ``source``; of another dtype, only where the op ``reinterprets`` (``engine.op.traits.Nature``).
+    """
     storage = source.storage
     if array.base is not storage.array and not np.may_share_memory(array, storage.array) and array.size:
-        return Tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
+        view = make_tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
+        view.bits = source.bits & LAZY
+        return view
     view = make_tensor(array, storage)
     view.odd = any(array.strides) or (array.size < 2 and array.ndim > 0)
+    view.inference = source.inference
+    if source.bits:
+        view.bits = source.bits & LAZY
+    if source.inference or (array.dtype is not source.array.dtype and not reinterprets):
+        return view  # of the same memory, but not of the tensor: a write through it is nobody's history
     view.base = source if source.base is None else source.base
     view.seen_version = storage.version
-    view.inference = source.inference
-    view.view_note = _view_note(source, one_of_many, grad_fn)
+    view.view_note = _view_note(source, one_of_many)
+    if source.steps is not None:
+        view.steps = (*source.steps, ("as_strided", *view.geometry))
     return view
 
 
-def _view_note(source: Tensor, one_of_many: bool, grad_fn: str) -> str | None:
+def reinterpret(view: Tensor, source: Tensor, op: Any) -> None:
+    """Let ``view`` show other numbers than ``source``, and note the step, for no strides describe it."""
+    view.bits ^= op.nature.flips
+    if view.base is not None:
+        view.steps = (*source.steps_from_base(), (op.name,))
+
+
+def _view_note(source: Tensor, one_of_many: bool) -> str | None:
     """Why a later write through the view is refused while recording, if it is."""
-    if not modes.current().grad_enabled:
-        return AMBIGUOUS
+    state = modes.current()
+    if state.inference:
+        return INFERENCE_MODE
+    if not state.grad_enabled:
+        return NO_GRAD
     return MULTIPLE if one_of_many else source.view_note
 
 
 # -- the target ---------------------------------------------------------------------------------------------------
-def check_writable(target: Tensor, tracked: bool, others: Sequence[Any] = (), overlap: str = "partial") -> None:
+def check_writable(
+    target: Tensor, tracked: bool, others: Sequence[Any] = (), overlap: str = "partial", repeats: bool = False
+) -> None:
     """Refuse targets that must not be written to, before anything happens. Raises ``OpError``.
 
-    ``tracked``: some operand is part of a graph. ``others`` are the other operands, tensors or numbers; which overlap
-    with them is refused, ``overlap`` says (``Nature.overlap``).
+    ``tracked``: some operand is part of a graph. ``others`` are the other operands, tensors or numbers; ``overlap`` and
+    ``repeats`` say which of them, and whether the target itself, may overlap it (``engine.op.traits.Nature``).
     """
-    state = modes.current()
-    if target.inference and not state.inference:
-        raise OpError(INFERENCE)
-    if state.grad_enabled:
-        _check_history(target, tracked)
-    if overlap == "none":
+    if tracked and modes.current().grad_enabled:
+        _check_history(target)
+    if overlap == "same" and all(isinstance(other, Tensor) and _shows_same(target, other) for other in others):
         return
-    if overlap != "self":
+    if not repeats:
         _check_internal_overlap(target.array)
-    for other in others:
-        if isinstance(other, Tensor):
-            _check_overlap(target, other, overlap)
+    if overlap != "none":
+        for other in others:
+            if isinstance(other, Tensor):
+                _check_overlap(target, other, overlap)
 
 
-def _check_history(target: Tensor, tracked: bool) -> None:
-    if target.view_note is not None and (tracked or target.requires_grad):
+def check_target(operands: Iterable[Any]) -> None:
+    """Refuse a target (the first operand) whose history forbids the write, before other arguments are looked at."""
+    tensors = [operand for operand in operands if isinstance(operand, Tensor)]
+    if tensors and modes.current().grad_enabled and any(tensor.requires_grad for tensor in tensors):
+        _check_history(tensors[0])
+
+
+def _check_history(target: Tensor) -> None:
+    if target.view_note is not None:
         raise OpError(target.refusal("is being"))
-    base = target.base
-    if base is not None and base.requires_grad and base.is_leaf:
+    if target.base is not None and target.base.is_leaf and target.requires_grad:
         raise OpError(LEAF_VIEW)
     if target.requires_grad and target.node is None:
         raise OpError(LEAF)
+
+
+def _check_inference(target: Tensor) -> None:
+    if target.inference and not modes.current().inference:
+        raise OpError(INFERENCE)
 
 
 def _check_internal_overlap(array: np.ndarray[Any, Any]) -> None:
@@ -91,6 +137,13 @@ def _check_internal_overlap(array: np.ndarray[Any, Any]) -> None:
     for extent, step in zip(array.shape, array.strides, strict=True):
         if step == 0 and extent > 1 and array.size:
             raise OpError(OVERLAP)
+
+
+def _shows_same(target: Tensor, other: Tensor) -> bool:
+    """Whether two tensors are the same elements of one memory."""
+    if target.storage.root is not other.storage.root or target.array.dtype is not other.array.dtype:
+        return False
+    return target.array is other.array or target.geometry == other.geometry
 
 
 def _check_overlap(target: Tensor, other: Tensor, overlap: str) -> None:
@@ -110,6 +163,8 @@ def _check_overlap(target: Tensor, other: Tensor, overlap: str) -> None:
 
 def assign(target: Tensor, array: np.ndarray[Any, Any]) -> None:
     """Write ``array`` into ``target`` (broadcast, cast) and count the write."""
+    if target.bits:
+        array = resolved(array, target.bits, target.array.dtype)
     recorder = modes.current().recorder
     if recorder is not None:
         recorder.wrote(target.array, array)
@@ -121,22 +176,24 @@ def assign(target: Tensor, array: np.ndarray[Any, Any]) -> None:
 def check_result(target: Tensor, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
     """Refuse a result that does not fit into the target."""
     array = target.array
-    if shape == array.shape and dtype is array.dtype:
-        return
     if shape != array.shape:
         raise OpError(f"output with shape {list(array.shape)} doesn't match the broadcast shape {list(shape)}")
     result = dtypes.from_numpy(dtype)
-    if not dtypes.can_cast(result, target.dtype):
+    if dtype is not array.dtype and not dtypes.can_cast(result, target.dtype):
         raise OpError(
             f"result type {result.scalar_type} can't be cast to the desired output type {target.dtype.scalar_type}"
         )
+    _check_inference(target)
 
 
 def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> None:
     """The in-place variant of a view op: ``target`` shows the same elements otherwise from now on."""
+    _check_inference(target)
     modes.touch(target)
     modes.touch(target.storage)
     target.array, target.odd = array, True
+    if target.steps is not None:
+        target.steps = (*target.steps, ("as_strided", *target.geometry))
     target.storage.version += 1
     if node is not None:
         rebase(target, node)
@@ -144,7 +201,7 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
 
 def snapshot(target: Tensor, edge: Edge | None) -> Saved:
     """What was in the target before the write, for rules that ask for it, with its history."""
-    return save(Tensor(copied(target.array)), edge)
+    return save(owned_copy(target), edge)
 
 
 def overwrite(target: Tensor, value: Tensor) -> Tensor:
@@ -175,11 +232,14 @@ def _move_retained(target: Tensor, node: Node) -> None:
 
 def _rebase_base(base: Tensor, view: Tensor, node: Node) -> None:
     edge = edge_of(base)
+    # One record of what the write saved, freed with the outer node; never empty, for an empty one cannot be freed.
+    saved = node.saved = node.saved or {COPY_SLICES.name: None}
+    bits = {"bits": (view.bits, base.bits)} if view.bits or base.bits else {}
     slices = make_node(
         COPY_SLICES,
-        {"inner": node, "view": view.geometry, "base": base.geometry},
+        {"inner": node, "view": view.geometry, "base": base.geometry, **bits},
         (edge, *node.edges[1:]),
-        node.saved,  # one record of what the write saved; freed with the outer node
+        saved,
         (spec_of(base.array),),
         (1,) * len(node.edges),
     )
@@ -192,7 +252,7 @@ class CopySlices:
     """The op of a write through a view: the inner node's rules on the region written, the rest passed through.
 
     Static arguments: ``inner``, the node of the write as if the view had owned its storage, and the ``Geometry`` of
-    view and base.
+    view and base; their ``bits``, if there are any.
     """
 
     name = "copy_slices"
@@ -203,7 +263,7 @@ class CopySlices:
         """Cotangents of the base before the write, then of the other inputs of the write."""
         inner: Node = node.static["inner"]
         if node.saved is None:
-            inner.free()
+            raise OpError(FREED)
         written = _Region(node, inner)
         g = written.spread(_contiguous(cotangents[0]))
         region = written.cut(g)
@@ -218,12 +278,14 @@ class _Region:
     """Where a write through a view took place, in a C-contiguous tensor of the shape of the base.
 
     A real view of a complex base (or the other way round) shows the parts of its numbers: both are then taken as real.
+    What is a conjugate or an opposite is taken as what lies in memory.
     """
 
     def __init__(self, node: Node, inner: Node) -> None:
         self.base_is_complex = node.outputs[0].dtype.is_complex
         self.view_is_complex = inner.outputs[0].dtype.is_complex
         view, base = node.static["view"], node.static["base"]
+        self.view_bits, self.base_bits = node.static.get("bits", (0, 0))
         if self.base_is_complex and not self.view_is_complex:
             base = _in_parts(base)
         if self.view_is_complex and not self.base_is_complex:
@@ -235,27 +297,36 @@ class _Region:
 
     def spread(self, g: Tensor) -> Tensor:
         """A cotangent of the base as the view sees it."""
+        g = _flipped(g, self.base_bits)
         split = self.base_is_complex and not self.view_is_complex
-        return registry.op("view_as_real")(g) if split else g
+        return registry.op("view_as_real")(_contiguous(g)) if split else g
 
     def gather(self, g: Tensor) -> Tensor:
         """The inverse of ``spread``."""
         split = self.base_is_complex and not self.view_is_complex
-        return registry.op("view_as_complex")(g) if split else g
+        return _flipped(registry.op("view_as_complex")(g) if split else g, self.base_bits)
 
     def cut(self, g: Tensor) -> Tensor:
         """The cotangent of the view."""
         region = registry.op("as_strided")(g, *self.place)
         joined = self.view_is_complex and not self.base_is_complex
-        return registry.op("view_as_complex")(region) if joined else region  # type: ignore[no-any-return]
+        return _flipped(registry.op("view_as_complex")(region) if joined else region, self.view_bits)
 
     def patch(self, g: Tensor, replacement: Tensor | None, region: Tensor) -> Tensor:
         """``g`` with the region replaced by what the write let through."""
         if replacement is None:
             replacement = registry.op("zeros_of")(region)
+        replacement = _flipped(replacement, self.view_bits)
         if self.view_is_complex and not self.base_is_complex:
-            replacement = registry.op("view_as_real")(replacement)
+            replacement = registry.op("view_as_real")(registry.call("resolve_conj", replacement))
         return registry.op("write_strided")(g, replacement, *self.place)  # type: ignore[no-any-return]
+
+
+def _flipped(g: Tensor, bits: int) -> Tensor:
+    """``g`` as the cotangent of a conjugate or an opposite, if ``bits`` say so."""
+    if bits & CONJ:
+        g = registry.call("conj", g)
+    return registry.op("neg")(g) if bits & NEG else g
 
 
 def _in_parts(place: Geometry) -> Geometry:
@@ -264,7 +335,7 @@ def _in_parts(place: Geometry) -> Geometry:
 
 
 def _contiguous(g: Any) -> Tensor:
-    whole = g.storage.array is g.array and g.array.flags.c_contiguous
+    whole = g.storage.array is g.array and g.array.flags.c_contiguous and not g.bits
     return g if whole else registry.op("clone_contiguous")(g)  # type: ignore[no-any-return]
 
 
@@ -310,7 +381,7 @@ registry.add_op(CopySlices.name, COPY_SLICES)
 
 
 def detach_(tensor: Tensor) -> Tensor:
-    """Take ``tensor`` out of its graph, in place. Raises ``OpError`` for views."""
+    """Take ``tensor`` out of its graph, in place; in inference mode nothing happens. Raises ``OpError`` for views."""
     if tensor.base is not None:
         raise OpError(
             "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
@@ -318,6 +389,8 @@ def detach_(tensor: Tensor) -> Tensor:
             "detach_() cannot be called on these gradients. To fix this error, please refer to the "
             "Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution."
         )
+    if modes.current().inference:
+        return tensor
     modes.touch(tensor)
     tensor.node, tensor.output_nr, tensor._requires_grad = None, 0, False
     return tensor

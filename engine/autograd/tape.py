@@ -1,41 +1,29 @@
-"""The tape: nodes, edges, saved tensors, and the sweep that carries cotangents back along them.
+"""The tape: nodes, edges, and saved tensors.
 
 A node is plain data: which op, its static arguments, the tensors its rules ask for, and edges to the nodes its inputs
-came from. Nodes are numbered as they are made, which is a topological order; the sweep takes them from a heap by
-descending number, so it needs no recursion and adds cotangents in one order always.
+came from. Nodes are numbered as they are made, which is a topological order. ``engine.autograd.sweep`` walks them.
 """
 
 from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Callable, Iterable, Sequence
-from heapq import heappop, heappush
+from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from engine import dtypes, modes, registry, strides
-from engine.errors import ArgumentTypeError, OpError
+from engine.errors import OpError
 from engine.storage import Storage
-from engine.tensor import Size, Spec, Tensor, TensorSpec, copied, forward_name, is_plain, make_tensor, spec_of, weak
+from engine.tensor import Spec, Tensor, TensorSpec, forward_name, is_plain, make_tensor, owned_copy, spec_of, weak
 
 FREED = (
     "Trying to backward through the graph a second time (or directly access saved tensors after they have already "
     "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
     "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
     "tensors after calling backward."
-)
-NO_GRAPH = "element {} of tensors does not require grad and does not have a grad_fn"
-UNUSED = (
-    "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if this is "
-    "the desired behavior."
-)
-CYCLE = (
-    "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient "
-    "which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you "
-    "have to use this function, make sure to reset the .grad fields of your parameters to None after use to break the "
-    "cycle and avoid the leak."
 )
 INFERENCE = (
     "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
@@ -45,6 +33,9 @@ INFERENCE = (
 
 _new = object.__new__
 _sequence = itertools.count()
+# PyTorch has a lock in each AccumulateGrad. Here a few serve all leaves, for an accumulator goes with its last graph.
+_grad_locks = tuple(Lock() for _ in range(64))
+_accumulator_lock = Lock()
 
 
 # Where a cotangent goes: the node, and which of its outputs. A plain tuple: one is made for every operand.
@@ -63,11 +54,11 @@ class Saved:
     output of the node that saves it.
     """
 
-    __slots__ = ("array", "edge", "odd", "origin", "output_nr", "storage", "version", "weak")
+    __slots__ = ("array", "bits", "edge", "odd", "origin", "output_nr", "storage", "version")
     array: np.ndarray[Any, Any]
     storage: Storage
     version: int
-    weak: bool
+    bits: int
     odd: bool
     edge: Edge | None
     origin: Callable[[], Tensor | None]
@@ -81,14 +72,16 @@ class Saved:
             raise OpError(self._modified(edge))
         if edge is None:
             tensor = make_tensor(self.array, storage)
-            tensor.weak = self.weak
-        elif type(edge[0]) is Node:
-            tensor = make_tensor(self.array, storage, edge[0], edge[1])
+            tensor.bits, tensor.odd = self.bits, self.odd
+            return tensor
+        node, number = edge
+        if type(node) is Node:
+            tensor = make_tensor(self.array, storage, node, number)
         else:
             tensor = make_tensor(self.array, storage)
             tensor._requires_grad = True
-            tensor.keep_accumulator(edge[0])
-        tensor.odd = self.odd
+            tensor.keep_accumulator(node)
+        tensor.bits, tensor.odd = self.bits, self.odd
         return tensor
 
     def _modified(self, edge: Edge | None) -> str:
@@ -112,7 +105,7 @@ def save(tensor: Tensor, edge: Edge | None, output_nr: int | None = None) -> Sav
         raise OpError(INFERENCE)
     saved = _new(Saved)
     saved.array = tensor.array
-    saved.weak = tensor.weak
+    saved.bits = tensor.bits
     saved.odd = tensor.odd
     saved.storage = storage = tensor.storage
     saved.version = storage.version
@@ -273,19 +266,20 @@ def make_accumulator(leaf: Tensor) -> Accumulate:
 
 
 def add_to_grad(variable: Tensor, cotangent: Tensor, like: Tensor | None) -> None:
-    """Add ``cotangent`` to ``variable.grad``; the first one is copied, for a cotangent may be shared or expanded.
+    """Add ``cotangent`` to ``variable._grad``; the first one is copied, for a cotangent may be shared or expanded.
 
     The copy lies as ``like`` does where that leaves no gaps, else in C order.
     """
     state = modes.current()
-    if state.journal is not None:
-        state.journal.touch(variable)
-    if variable.grad is None:
-        variable.grad = _own(cotangent, like)
-    elif state.grad_enabled:
-        variable.grad = registry.op("add")(variable.grad, cotangent)
-    else:
-        registry.op("add").inplace(variable.grad, cotangent)
+    with _grad_locks[id(variable) // 16 % len(_grad_locks)]:  # sweeps of two threads may end at one leaf
+        if state.journal is not None:
+            state.journal.touch(variable)
+        if variable._grad is None:
+            variable._grad = _own(cotangent, like)
+        elif state.grad_enabled:
+            variable._grad = registry.op("add")(variable._grad, cotangent)
+        else:
+            registry.op("add").inplace(variable._grad, cotangent)
 
 
 def _own(cotangent: Tensor, like: Tensor | None) -> Tensor:
@@ -297,9 +291,7 @@ def _own(cotangent: Tensor, like: Tensor | None) -> Tensor:
         shape = array.shape
         target = registry.op("filled_strided")(shape, stride or strides.contiguous(shape), 0, cotangent.dtype)
         return registry.op("copy").inplace(target, cotangent)  # type: ignore[no-any-return]
-    owned = make_tensor(copied(array, stride))
-    owned.odd = stride is not None
-    return owned
+    return owned_copy(cotangent, stride)
 
 
 # -- edges --------------------------------------------------------------------------------------------------------
@@ -314,266 +306,9 @@ def edge_of(tensor: Tensor) -> Edge | None:
 def _accumulator_of(leaf: Tensor) -> Node:
     node = leaf.accumulator()
     if node is None:
-        node = make_accumulator(leaf)
-        leaf.keep_accumulator(node)
+        with _accumulator_lock:  # two for one leaf, and `grad` would find one of them only
+            node = leaf.accumulator()
+            if node is None:
+                node = make_accumulator(leaf)
+                leaf.keep_accumulator(node)
     return node  # type: ignore[no-any-return]
-
-
-# -- the sweep ----------------------------------------------------------------------------------------------------
-class _Sweep:
-    """One pass from roots to leaves: cotangents waiting at nodes, and a heap of the nodes they wait at."""
-
-    def __init__(self, retain_graph: bool, wanted: dict[Edge, list[int]] | None, roots: Iterable[Node]) -> None:
-        self.retain_graph = retain_graph
-        self.waiting: dict[Node, list[Tensor | None]] = {}
-        self.heap: list[tuple[int, Node]] = []
-        self.wanted = wanted
-        self.captured: dict[int, Tensor] = {}
-        self.useful = None if wanted is None else _ancestors_of({node for node, _ in wanted}, roots)
-
-    def deliver(self, edge: Edge, cotangent: Tensor) -> None:
-        """Add a cotangent to those that wait at the end of ``edge``, once it is like what the edge leads to."""
-        node, number = edge
-        array = cotangent.array
-        if (array.shape, array.dtype) != node.specs[number]:
-            cotangent = restore(cotangent, node.specs[number])
-        row = self.waiting.get(node)
-        if row is None:
-            row = self.waiting[node] = [None] * len(node.specs)
-            heappush(self.heap, (-node.sequence, node))
-        seen = row[number]
-        row[number] = cotangent if seen is None else registry.op("add")(seen, cotangent)
-
-    def run(self) -> None:
-        """Take nodes by descending number until none waits."""
-        state = modes.current()
-        budget, journal = state.budget, state.journal
-        heap, waiting, deliver = self.heap, self.waiting, self.deliver
-        while heap:
-            if budget is not None:
-                budget.check_time()
-            node = heappop(heap)[1]
-            cotangents = waiting.pop(node)
-            if node.retained or self.wanted is not None:
-                self._keep(node, cotangents)
-            needs = node.edges if self.useful is None else self._needs(node)
-            if needs is None:
-                continue
-            for edge, cotangent in zip(needs, node.op.pull_back(node, cotangents, needs), strict=False):
-                if edge is not None and cotangent is not None:
-                    deliver(edge, cotangent)
-            if node.saved and not self.retain_graph:
-                if journal is not None:
-                    journal.touch(node)
-                node.saved = None
-
-    def _needs(self, node: Node) -> Sequence[Edge | None] | None:
-        """The edges that lead to what is wanted; ``None`` if the node need not run at all."""
-        useful = self.useful or ()
-        if isinstance(node, Accumulate):
-            return None
-        needs = [edge if edge is not None and edge[0] in useful else None for edge in node.edges]
-        return needs if any(needs) else None
-
-    def _keep(self, node: Node, cotangents: list[Tensor | None]) -> None:
-        """Capture what was asked for, and fill the ``grad`` of outputs that retain it."""
-        for number, tensor in list(node.retained.items()):
-            output, cotangent = tensor(), cotangents[number]
-            if output is not None and cotangent is not None:
-                add_to_grad(output, cotangent, None)
-        if self.wanted is not None:
-            for number, cotangent in enumerate(cotangents):
-                for position in self.wanted.get((node, number), ()):
-                    if cotangent is not None:
-                        self.captured[position] = cotangent
-
-
-def _ancestors_of(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
-    """The nodes reachable from ``roots`` that lead to ``targets``, and these themselves."""
-    reachable: set[Node] = set()
-    stack = list(roots)
-    while stack:
-        node = stack.pop()
-        if node not in reachable:
-            reachable.add(node)
-            stack.extend(edge[0] for edge in node.edges if edge is not None)
-    useful = set(targets)
-    for node in sorted(reachable, key=lambda node: node.sequence):
-        if any(edge is not None and edge[0] in useful for edge in node.edges):
-            useful.add(node)
-    return useful
-
-
-def restore(cotangent: Tensor, spec: Spec) -> Tensor:
-    """The chores of an edge: undo broadcasting, and go back to the dtype of the input."""
-    shape, kind = spec
-    if cotangent.array.shape != shape:
-        cotangent = registry.op("sum_to")(cotangent, shape)
-    dtype = dtypes.from_numpy(kind)
-    if cotangent.dtype is not dtype:
-        if cotangent.dtype.is_complex and not dtype.is_complex:
-            cotangent = registry.call("real", cotangent)
-        if cotangent.dtype is not dtype:
-            cotangent = registry.op("cast")(cotangent, dtype)
-    return cotangent
-
-
-# -- what users call ----------------------------------------------------------------------------------------------
-def _as_tuple(value: Any) -> tuple[Any, ...]:
-    return (value,) if isinstance(value, Tensor) or value is None else tuple(value)
-
-
-def _root_cotangents(tensors: tuple[Tensor, ...], given: Any) -> list[Tensor | None]:
-    cotangents = list(_as_tuple(given)) if given is not None else [None] * len(tensors)
-    if len(cotangents) != len(tensors):
-        raise OpError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
-    return [_root_cotangent(i, t, g) for i, (t, g) in enumerate(zip(tensors, cotangents, strict=True))]
-
-
-def _root_cotangent(position: int, tensor: Tensor, given: Any) -> Tensor | None:
-    if given is None:
-        return _implicit(tensor) if tensor.requires_grad else None
-    if not isinstance(given, Tensor):
-        raise ArgumentTypeError(f"gradients can be either Tensors or None, but got {type(given).__name__}")
-    if given.array.shape != tensor.array.shape:
-        raise OpError(
-            f"Mismatch in shape: grad_output[{position}] has a shape of {given.shape} and output[{position}] has a "
-            f"shape of {tensor.shape}."
-        )
-    _check_complex(position, tensor, given)
-    return given
-
-
-def _check_complex(position: int, tensor: Tensor, given: Tensor) -> None:
-    if given.dtype.is_complex != tensor.dtype.is_complex:
-        raise OpError(
-            "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
-            f"grad_output[{position}] has a dtype of {given.dtype} and output[{position}] has a dtype of "
-            f"{tensor.dtype}."
-        )
-
-
-def _implicit(tensor: Tensor) -> Tensor:
-    if tensor.array.size != 1:
-        raise OpError("grad can be implicitly created only for scalar outputs")
-    if not tensor.dtype.is_floating_point:
-        raise OpError(f"grad can be implicitly created only for real scalar outputs but got {tensor.dtype}")
-    ones = np.empty(tensor.array.shape, tensor.array.dtype)
-    ones.fill(1)
-    return make_tensor(ones)
-
-
-def _sweep(
-    tensors: tuple[Tensor, ...], cotangents: list[Tensor | None], retain_graph: bool, create_graph: bool,
-    wanted: dict[Edge, list[int]] | None,
-) -> dict[int, Tensor]:  # fmt: skip
-    roots = _root_edges(tensors)
-    sweep = _Sweep(retain_graph, wanted, [node for node, _ in roots])
-    state = modes.current()
-    outer, state.grad_enabled = state.grad_enabled, create_graph
-    try:
-        for edge, cotangent in zip(roots, cotangents, strict=True):
-            if cotangent is not None and (sweep.useful is None or edge[0] in sweep.useful):
-                sweep.deliver(edge, cotangent)
-        sweep.run()
-    finally:
-        state.grad_enabled = outer
-    return sweep.captured
-
-
-def _root_edges(tensors: tuple[Tensor, ...]) -> list[Edge]:
-    edges = [edge_of(tensor) for tensor in tensors]
-    for position, edge in enumerate(edges):
-        if edge is None:
-            raise OpError(NO_GRAPH.format(position))
-    return edges  # type: ignore[return-value]
-
-
-def backward(
-    tensors: Tensor | Sequence[Tensor],
-    grad_tensors: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    inputs: Any = None,
-) -> None:
-    """Add the gradients of ``tensors`` (weighted by ``grad_tensors``) to the ``grad`` of the leaves they came from.
-
-    With ``inputs``, only to those, which need not be leaves. Raises ``OpError`` in PyTorch's words.
-    """
-    roots = _as_tuple(tensors)
-    if inputs is not None and not isinstance(inputs, Tensor) and len(inputs) == 0:
-        raise OpError("`inputs` argument to `backward()` cannot be empty.")
-    keep = create_graph if retain_graph is None else retain_graph
-    if create_graph:
-        modes.warn(CYCLE)
-    wanted = None if inputs is None else _wanted(_as_tuple(inputs))
-    captured = _sweep(roots, _root_cotangents(roots, grad_tensors), keep, create_graph, wanted)
-    if inputs is not None:
-        _accumulate_captured(_as_tuple(inputs), captured, create_graph)
-
-
-def _accumulate_captured(inputs: tuple[Tensor, ...], captured: dict[int, Tensor], create_graph: bool) -> None:
-    with modes.enable_grad() if create_graph else modes.no_grad():
-        for position, cotangent in captured.items():
-            add_to_grad(inputs[position], cotangent, inputs[position])
-
-
-def _wanted(inputs: tuple[Tensor, ...]) -> dict[Edge, list[int]]:
-    wanted: dict[Edge, list[int]] = {}
-    for position, tensor in enumerate(inputs):
-        edge = edge_of(tensor)
-        if edge is None:
-            raise OpError("One of the differentiated Tensors does not require grad")
-        wanted.setdefault(edge, []).append(position)
-    return wanted
-
-
-def grad(
-    outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
-    grad_outputs: Any = None,
-    retain_graph: bool | None = None,
-    create_graph: bool = False,
-    allow_unused: bool | None = None,
-    materialize_grads: bool = False,
-) -> tuple[Tensor | None, ...]:
-    """The gradients of ``outputs`` (weighted by ``grad_outputs``) with respect to ``inputs``; no ``grad`` changes.
-
-    Raises ``OpError`` for an input that was not used, unless ``allow_unused`` (``None``) or ``materialize_grads``
-    (zeros).
-    """
-    roots, targets = _as_tuple(outputs), _as_tuple(inputs)
-    if materialize_grads and allow_unused is False:
-        raise OpError(
-            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
-        )
-    keep = create_graph if retain_graph is None else retain_graph
-    captured = _sweep(roots, _root_cotangents(roots, grad_outputs), keep, create_graph, _wanted(targets))
-    results = tuple(captured.get(position) for position in range(len(targets)))
-    if materialize_grads:
-        return tuple(_zeros(t) if g is None else g for t, g in zip(targets, results, strict=True))
-    if not allow_unused and any(g is None for g in results):
-        raise OpError(UNUSED)
-    return results
-
-
-def _zeros(tensor: Tensor) -> Tensor:
-    array = tensor.array
-    zeros = strides.new(array.shape, array.dtype, strides.preserved(array.shape, strides.steps_of(array)))
-    zeros.fill(0)
-    return Tensor(zeros)
-
-
-def retain_grad(tensor: Tensor) -> None:
-    """Let ``backward`` fill ``tensor.grad`` although it is not a leaf."""
-    if not tensor.requires_grad:
-        raise OpError("can't retain_grad on Tensor that has requires_grad=False")
-    if tensor.is_leaf or tensor.retains_grad:
-        return
-    modes.touch(tensor)
-    modes.touch(tensor.grad_fn)
-    tensor.retains_grad = True
-    tensor.grad_fn.retained[tensor.output_nr] = weakref.ref(tensor)
-
-
-__all__ = ["Accumulate", "Edge", "Node", "Saved", "Size", "backward", "grad", "retain_grad"]

@@ -1,6 +1,6 @@
-"""From uniform draws to samples, to the last bit as the reference computes them on x86 processors.
+"""From uniform draws to samples, to the last bit as PyTorch computes them on x86 processors.
 
-The reference compiles these formulas with fused multiply-add, evaluates normals of 16 elements and more in single
+PyTorch compiles these formulas with fused multiply-add, evaluates normals of 16 elements and more in single
 precision by the polynomials of Cephes (S. L. Moshier, 1992: ``logf``, ``sinf``, ``cosf``), and takes everything else
 from the C library. NumPy's own ``log`` or ``cos`` differ in the last place on some processors, so they are not used.
 """

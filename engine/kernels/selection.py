@@ -1,6 +1,6 @@
-"""Selection in the order of the reference: which of several equal elements is taken.
+"""Selection in the order of PyTorch: which of several equal elements is taken.
 
-The values selected do not depend on the algorithm, their places do. The reference selects with the algorithms of its
+The values selected do not depend on the algorithm, their places do. PyTorch selects with the algorithms of its
 C++ standard library: Musser's introspective sort and selection (1997), heaps, and Hoare's selection. They are followed
 here step by step on lists of positions, but only where equal elements make a difference; see ``ops.sorting``.
 """

@@ -5,15 +5,31 @@
 """
 
 from engine.dtypes import DType
-from engine.op.declare import Composite, composite, primitive, publish
-from engine.op.overloads import invalid_combination, overloaded
+from engine.op.declare import Composite, composite, float_valued, pointwise, primitive, publish
+from engine.op.overloads import overloaded
 from engine.op.primitive import Primitive
-from engine.op.signature import Array, Arrays, Dim, Dims, Extents, Index, Mask, NewDim, Scalar, Size, wrap_dim
+from engine.op.signature import (
+    Array,
+    Arrays,
+    Dim,
+    Dims,
+    Extents,
+    Index,
+    Mask,
+    NewDim,
+    Operand,
+    Real,
+    Scalar,
+    Size,
+    Tensors,
+    type_name,
+    wrap_dim,
+)
 from engine.shapes import broadcast_pair, check_broadcast
 from engine.tensor import weak
 
 __all__ = [
-    "Array", "Arrays", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Mask", "NewDim", "Primitive",
-    "Scalar", "Size", "broadcast_pair", "check_broadcast", "composite", "invalid_combination", "overloaded",
-    "primitive", "publish", "weak", "wrap_dim",
+    "Array", "Arrays", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Mask", "NewDim", "Operand",
+    "Primitive", "Real", "Scalar", "Size", "Tensors", "broadcast_pair", "check_broadcast", "composite",
+    "float_valued", "overloaded", "pointwise", "primitive", "publish", "type_name", "weak", "wrap_dim",
 ]  # fmt: skip

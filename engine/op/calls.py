@@ -22,11 +22,12 @@ from engine.autograd import inplace
 from engine.autograd.tape import SavedNumber, edge_of, make_node, save
 from engine.errors import EngineError
 from engine.op import dispatch
-from engine.op.form import MISSING, Form, tuple_of
+from engine.op.alternatives import Overloads
+from engine.op.binding import MISSING, Form, refusing
 from engine.op.rules import about
 from engine.op.signature import Param
-from engine.op.text import Text, indented
-from engine.tensor import Tensor, make_tensor, weak
+from engine.op.text import Text, indented, tuple_of
+from engine.tensor import WEAK, Tensor, make_tensor
 
 # What kernels raise for operands that they cannot take.
 FAILURES = (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgError, ZeroDivisionError)
@@ -37,56 +38,46 @@ _TEXT = Text({
                  "kinds_of", "laid_out", "narrowed", "owned", "tensors_of", "widened")
 } | {
     "asarray": np.asarray, "assign": inplace.assign, "check_result": inplace.check_result,
+    "check_target": inplace.check_target,
     "check_writable": inplace.check_writable, "current": modes.current, "edge_of": edge_of, "EngineError": EngineError,
     "FAILURES": FAILURES, "make_node": make_node, "make_tensor": make_tensor, "MISSING": MISSING, "ndarray": np.ndarray,
-    "peek": modes.peek, "rebase": inplace.rebase, "reshape": inplace.reshape, "save": save,
-    "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor, "view_of": inplace.view_of,
-    "weak": weak,
+    "peek": modes.peek, "rebase": inplace.rebase, "reinterpret": inplace.reinterpret, "reshape": inplace.reshape,
+    "save": save, "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor,
+    "view_of": inplace.view_of, "weak": dispatch.as_operand,
 })  # fmt: skip
 
 
-class Op:
-    """What can be called under a name: its call is written at the first, for rules come after the op."""
-
-    # Python finds the function of an instance here, without a frame that would only pass the arguments on.
-    __slots__ = ("__call__", "__dict__")
-    __call__: Callable[..., Any]
-
-    def __init__(self) -> None:
-        self.__call__ = self._first_call
-
-    def _first_call(self, *args: Any, **kwargs: Any) -> Any:
-        return self.direct()(*args, **kwargs)
-
-    def direct(self) -> Callable[..., Any]:
-        """The call as a plain function."""
-        if self.__call__ == self._first_call:
-            self.__call__ = self.write()
-        return self.__call__
-
-    def write(self) -> Callable[..., Any]:
-        """The function that calls take."""
-        raise NotImplementedError
-
-
 # -- composites ---------------------------------------------------------------------------------------------------
-def write_composite(op: Any, signature: Any, call: str = "return function({})") -> Callable[..., Any]:
-    """The call of a function of other ops; ``call`` says what is done with the function and its arguments."""
+def write_composite(
+    op: Any, signature: Any, call: str = "return function({})", converts: bool = True
+) -> Callable[..., Any]:
+    """The call of a function of other ops; ``call`` says what is done with the function and its arguments.
+
+    Unless it ``converts`` static arguments, another op will.
+    """
     form = Form(signature)
     body = form.lines()
+    in_place = signature.name.endswith("_") and not signature.name.endswith("__")
     for param in form.params:
         if param.kind == "Tensor" and not param.variadic:
             t = form.variable[param.name]
             unless = f" and {t} is not None" if param.optional else ""
             body += [f"if not isinstance({t}, Tensor){unless}:",
                      f"    raise p{param.index}.reject(NAME, 'Tensor', {t})"]  # fmt: skip
+        elif converts and param.convert is not None and not param.counts_dimensions and not param.is_starred:
+            s, converted = form.variable[param.name], f"p{param.index}.static(NAME, {form.variable[param.name]}, -1)"
+            unless = "" if param.default is MISSING else f"if {s} is not d{param.index}: "
+            body.append(f"{unless}{s} = {converted}")
+    if form.params and in_place and op.checks_history:  # before values are looked at, but not their types
+        body.append(f"check_target({tuple_of(form.variable.values())})")
     passed = [form.variable[param.name] for param in form.listed]
     if form.rest is not None:
         passed.append(f"{'*' if form.rest.kind != 'Extents' else ''}{form.variable[form.rest.name]}")
     passed += [f"{param.name}={form.variable[param.name]}" for param in form.keywords]
     objects = {"function": op.function, "NAME": signature.name, **form.objects}
     objects |= {f"p{param.index}": param for param in form.params}
-    return _TEXT.function(form.header(), [*body, *call.format(", ".join(passed)).split("\n")], objects)
+    body += call.format(", ".join(passed)).split("\n")
+    return _TEXT.function(form.header(), refusing(op.listed, form, body, objects), objects)
 
 
 # -- primitives ---------------------------------------------------------------------------------------------------
@@ -106,6 +97,7 @@ class _Call:
     def __init__(self, op: Any, signature: Any) -> None:
         self.op = op
         self.name = signature.name
+        self.listed: Overloads | None = op.listed
         self.form = Form(signature)
         self.is_promoting = op.promote is not None
         self.has_many = op.has_many
@@ -133,9 +125,12 @@ class _Call:
             *self._operator(operator),
             "state = peek() or current()",
             *self._operands(),
+            *self._target(),
             *self._statics(),
         ]
-        return _TEXT.function(self.form.header(), [*body, *self._check(), *self._compute(), *self._results()], objects)
+        body += [*self._check(), *self._compute(), *self._results()]
+        shown = None if operator else self.listed
+        return _TEXT.function(self.form.header(), refusing(shown, self.form, body, objects), objects)
 
     def _operator(self, operator: bool) -> list[str]:
         if not operator:
@@ -192,6 +187,10 @@ class _Call:
         return f"(0 if a{first.index} is None else a{first.index}.ndim)" if first.name in self.loose else (
             f"a{first.index}.ndim")  # fmt: skip
 
+    def _target(self) -> list[str]:
+        """What an in-place call refuses about the tensor it writes to."""
+        return []
+
     def _check(self) -> list[str]:
         if self.op.check is None:
             return []
@@ -209,7 +208,7 @@ class _Call:
     def _compute(self) -> list[str]:
         """Cast as decided, ask the budget, run the kernel: ``array``, or ``arrays`` if there may be several."""
         casts = self._casts()
-        lines = ["narrow = grad_fn = None" if casts else "narrow = None", *casts, "budget = state.budget"]
+        lines = ["narrow = overload = None" if casts else "narrow = None", *casts, "budget = state.budget"]
         reserve = self._reserve()
         lines += ["if budget is not None:", f"    {reserve}"] if reserve else []
         lines += [
@@ -246,9 +245,9 @@ class _Call:
         others = [param for param in self.op.tensors if param not in promoted]
         lines = [line for param in others for line in self._widened(param)] if self.is_promoting else []
         condition = self._is_not_plain(promoted) if promoted else self._is_not_native()
-        key = tuple_of(["state.default_dtype", *map(self._kind, self.op.promoted)])
+        key = tuple_of(["state.shared.default_dtype", *map(self._kind, self.op.promoted)])
         operands = tuple_of(f"t{param.index}" for param in self.op.promoted)
-        decided = [f"key = {key}", f"compute, narrow, grad_fn = decisions.get(key) or op.decide(key, {operands})"]
+        decided = [f"key = {key}", f"compute, narrow, overload = decisions.get(key) or op.decide(key, {operands})"]
         for param in self.op.statics:
             if param.name == "dtype":  # the caller said what comes out, and the kernel heeds it
                 decided += [f"if s{param.index} is not None:", "    narrow = None"]
@@ -266,20 +265,24 @@ class _Call:
                 conditions.append(f"not are_uniform({t}, plain)")
                 continue
             dtype = f"{a}.dtype not in plain" if param is anchor else f"{a}.dtype is not a{anchor.index}.dtype"  # type: ignore[union-attr]
-            condition = f"{a} is None or " * (param.name in self.loose) + f"{dtype} or {t}.weak"
+            condition = f"{a} is None or " * (param.name in self.loose) + f"{dtype} or {t}.bits"
             conditions.append(f"({t} is not None and ({condition}))" if param.name in self.optional else condition)
         return " or ".join(conditions)
 
     def _is_not_native(self) -> str:
         conditions = []
         for param in self.op.tensors:
-            a = f"a{param.index}"
+            a, t = f"a{param.index}", f"t{param.index}"
             if param.is_list:
-                conditions.append(f"any([array.dtype not in NATIVE for array in {a}])")
+                conditions.append(f"any([{self._is_not_taken('tensor.array', 'tensor')} for tensor in {t}])")
             else:
                 there = f"{a} is not None and " * (param.name in self.optional)
-                conditions.append(f"({there}{a}.dtype not in NATIVE)")
+                conditions.append(f"{there}({self._is_not_taken(a, t)})")
         return " or ".join(conditions)
+
+    def _is_not_taken(self, a: str, t: str) -> str:
+        """Whether kernels do not take the array of a tensor as it is."""
+        return f"{a}.dtype not in NATIVE or {t}.bits > {WEAK}"
 
     def _kind(self, param: Param) -> str:
         a, t = f"a{param.index}", f"t{param.index}"
@@ -287,7 +290,7 @@ class _Call:
             return f"kinds_of({t})"
         if param.name in self.optional:
             return f"kind_of({t})"
-        plain = f"({a}.dtype if {a}.ndim and not {t}.weak else kind_of({t}))"
+        plain = f"({a}.dtype if {a}.ndim and not {t}.bits else kind_of({t}))"
         return f"(type({t}) if {a} is None else {plain})" if param.name in self.loose else plain
 
     def _cast(self, param: Param) -> list[str]:
@@ -297,17 +300,18 @@ class _Call:
         cast = f"{a} = array_of({t}, compute)"
         if param.name in self.optional:
             return [f"if {t} is not None:", f"    {cast}"]
+        condition = f"if {a}.dtype is not compute or {t}.bits > {WEAK}:"
         if param.name not in self.loose:
-            return [f"if {a}.dtype is not compute:", f"    {cast}"]
+            return [condition, f"    {cast}"]
         number = f"{a} = asarray({t}, compute) if type({t}) is float else array_of({t}, compute)"
-        return [f"if {a} is None:", f"    {number}", f"elif {a}.dtype is not compute:", f"    {cast}"]
+        return [f"if {a} is None:", f"    {number}", f"el{condition}", f"    {cast}"]
 
     def _widened(self, param: Param) -> list[str]:
-        a = f"a{param.index}"
+        a, t = f"a{param.index}", f"t{param.index}"
         if param.is_list:
-            return [f"{a} = [widened(array) for array in {a}]"]
+            return [f"{a} = [widened(tensor) for tensor in {t}]"]
         there = f"{a} is not None and " * (param.name in self.optional)
-        return [f"if {there}{a}.dtype not in NATIVE:", f"    {a} = widened({a})"]
+        return [f"if {there}({self._is_not_taken(a, t)}):", f"    {a} = widened({t})"]
 
     def _passed(self) -> str:
         """What the kernel is given."""
@@ -333,7 +337,8 @@ class _Call:
 
     def _output(self) -> list[str]:
         if self.op.nature.view:
-            return ["out = view_of(t0, array, False, op.grad_fn)"]
+            reinterpreted = ["reinterpret(out, t0, op)"] if self.op.nature.reinterprets else []
+            return [f"out = view_of(t0, array, False, {self.op.nature.reinterprets})", *reinterpreted]
         same = "".join(f" or array is a{param.index}" for param in self.single)
         return [
             f"if array.base is not None{same}:", f"    array = owned(array, {self.sources})", *self._layout(),
@@ -342,7 +347,7 @@ class _Call:
 
     def _outputs(self) -> list[str]:
         if self.op.nature.view:
-            return ["outs = tuple([view_of(t0, array, True, op.grad_fn) for array in arrays])"]
+            return ["outs = tuple([view_of(t0, array, True) for array in arrays])"]
         return [
             f"sources = {self.sources}", "arrays = [owned(array, sources) for array in arrays]",
             f"outs = all_laid_out(op, arrays, {self._given()})", "arrays = [out.array for out in outs]",
@@ -425,9 +430,16 @@ class _Call:
             "static", [(param.name, f"s{param.index}", None) for param in self.op.statics] + self._shapes()
         )
         lines += self._kept("saved", self._saves())
-        if self.op.naming.number_grad_fn:
-            lines += ["if grad_fn is not None:", "    static['grad_fn'] = grad_fn"]
-        return [*lines, f"node = make_node(op, static, {edges}, saved, {specs}, {counts})"]
+        if self.op.nature.underivable:
+            edges = f"tuple([edge for edge in {edges} if edge is not None])"
+        lines.append(f"node = make_node(op, static, {edges}, saved, {specs}, {counts})")
+        if self.op.overloads:
+            where = " and state.in_rule" if self.op.naming.rule_grad_fn else ""
+            lines += [
+                f"if overload is not None{where}:",
+                "    node.op, node.edges = overload, overload.edges(node.edges)",
+            ]
+        return lines
 
     def _kept(self, target: str, entries: list[tuple[str, str, str | None]]) -> list[str]:
         """A dictionary of entries, some of them on a condition."""
@@ -494,16 +506,25 @@ class _InPlaceCall(_Call):
     itself is kept as a copy. Only a saved output has the version from after the write.
     """
 
-    def _compute(self) -> list[str]:
+    def __init__(self, op: Any, signature: Any) -> None:
+        super().__init__(op, signature)
+        self.listed = op.listed and op.listed.in_place()
+        self.loose = self.loose - {op.tensors[0].name} if op.tensors else self.loose  # nothing is written to a number
+
+    def _target(self) -> list[str]:
         others = tuple_of(f"{'*' if param.is_list else ''}t{param.index}" for param in self.op.tensors[1:])
+        is_view = self.op.nature.view  # which writes nothing
+        overlap, repeats = "none" if is_view else self.op.nature.overlap, is_view or self.op.nature.repeats
         tracked = f"state.grad_enabled and ({self._requires_grad()})" if self.op.differentiable else "False"
-        lines = [f"tracked = {tracked}", f"check_writable(t0, tracked, {others}, {self.op.nature.overlap!r})"]
+        return [f"tracked = {tracked}", f"check_writable(t0, tracked, {others}, {overlap!r}, {repeats})"]
+
+    def _compute(self) -> list[str]:
         computed = super()._compute()
         if not self.op.nature.pointwise:
-            return lines + computed
+            return computed
         # Before the op's own refusals counts that the result would not fit.
         values = tuple_of(f"t{param.index}" for param in self.op.tensors)
-        return [*lines, "try:", *indented(computed), "except EngineError:", f"    op.check_fits({values}); raise"]
+        return ["try:", *indented(computed), "except EngineError:", f"    op.check_fits({values}); raise"]
 
     def _requires_grad(self) -> str:
         conditions = []

@@ -7,16 +7,18 @@ from typing import Any, overload
 
 from engine import registry
 from engine.autograd import inplace
-from engine.op import calls
+from engine.op import callables, calls
+from engine.op.alternatives import overloads_of
 from engine.op.primitive import Primitive
-from engine.op.signature import (
-    Signature,
-)
+from engine.op.signature import Signature
 from engine.tensor import Tensor
 
 
-class Composite(calls.Op):
+class Composite(callables.Op):
     """A function of other ops under a public name; it has no rule of its own."""
+
+    checks_history = True
+    """In place: a target whose history forbids writes is refused before other arguments are looked at."""
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         super().__init__()
@@ -25,6 +27,7 @@ class Composite(calls.Op):
         self.__doc__ = function.__doc__
         self.function = function
         self.signature = Signature(function, name.rpartition(".")[2])
+        self.listed = overloads_of(name)
 
     def write(self) -> Callable[..., Any]:
         """The call as a plain function."""
@@ -32,6 +35,7 @@ class Composite(calls.Op):
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """Compute, and copy the result into the first argument."""
+        inplace.check_target((*args, *kwargs.values()))
         return inplace.overwrite(args[0], self(*args, **kwargs))
 
     def __repr__(self) -> str:
@@ -52,7 +56,7 @@ def publish(
         if function or "." in one:
             registry.add_function(one, op)
         if method and "." not in one:
-            registry.add_method(one, op)
+            registry.add_method(one, op.method)
             if writes:
                 registry.add_method(f"{one}_", op.inplace)
                 if inplace_function:
@@ -89,6 +93,8 @@ def primitive(
         own_name = name or kernel.__name__
         op = Primitive(kernel, own_name if public else kernel.__name__, **flags)
         registry.add_op(op.name, op)
+        for one in dict.fromkeys(op.overloads.values()):
+            registry.add_op(one.name, one)
         if public:
             is_method = method if method is not None else "." not in own_name and bool(op.tensors)
             in_place = writes if writes is not None else op.nature.pointwise
@@ -101,6 +107,27 @@ def primitive(
     return declare if kernel is None else declare(kernel)
 
 
+class Family:
+    """``primitive`` for the ops of a family, with the flags that all of them have."""
+
+    def __init__(self, **traits: Any) -> None:
+        self.traits = traits
+
+    @overload
+    def __call__(self, kernel: Callable[..., Any], /) -> Any: ...
+
+    @overload
+    def __call__(self, /, **flags: Any) -> Callable[[Callable[..., Any]], Any]: ...
+
+    def __call__(self, kernel: Callable[..., Any] | None = None, /, **flags: Any) -> Any:
+        declare = primitive(**self.traits, **flags)
+        return declare if kernel is None else declare(kernel)
+
+
+pointwise = Family(pointwise=True)
+float_valued = Family(pointwise=True, promote="int_to_float")  # of integers, too
+
+
 @overload
 def composite(
     body: Callable[..., Any], /, *, name: str | None = ..., function: bool = ..., method: bool | None = ...,
@@ -111,19 +138,21 @@ def composite(
 @overload
 def composite(
     *, name: str | None = ..., function: bool = ..., method: bool | None = ..., writes: bool = ...,
-    attribute: bool = ..., aliases: tuple[str, ...] = ...,
+    attribute: bool = ..., aliases: tuple[str, ...] = ..., checks_history: bool = ...,
 ) -> Callable[[Callable[..., Any]], Any]: ...  # fmt: skip
 
 
 def composite(
     body: Callable[..., Any] | None = None, /, *, name: str | None = None, function: bool = True,
     method: bool | None = None, writes: bool = False, attribute: bool = False, aliases: tuple[str, ...] = (),
+    checks_history: bool = True,
 ) -> Any:  # fmt: skip
     """Declare a public op as a function of other ops; the flags are those of ``primitive``."""
 
     def declare(body: Callable[..., Any]) -> Composite:
         own_name = name or body.__name__
         op = Composite(body, own_name)
+        op.checks_history = checks_history
         first = op.signature.params[0].name if op.signature.params else ""
         is_method = method if method is not None else "." not in own_name and first in ("input", "self")
         publish(op, own_name, function=function, method=is_method, writes=writes, attribute=attribute, aliases=aliases)

@@ -1,4 +1,4 @@
-"""What the kinds of a call's operands decide, as data: the dtype of the kernel, that of its results, the node's name.
+"""What the kinds of a call's operands decide, as data: the dtype of the kernel, that of its results, the overload.
 
 An op decides once for every combination of kinds (``Primitive.decide``) and keeps the ``Decision``. The text of calls
 (``engine.op.calls``) follows it; so do in-place variants, and a recorder sees what was cast. Here too the small
@@ -15,12 +15,13 @@ import numpy as np
 
 from engine import dtypes, modes, strides
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError
+from engine.errors import ArgumentTypeError, TooLargeError
 from engine.op.signature import Param
 from engine.shapes import check_broadcast
-from engine.tensor import Tensor, copied, make_tensor, relaid, weak
+from engine.tensor import WEAK, Tensor, copied, make_tensor, relaid, values, weak
 
 EXACT = 2**53  # integers up to this are floats, too
+LARGEST = 2**63 - 1  # of int64
 NUMBERS = frozenset({bool, int, float, complex})
 NOWHERE: strides.Place = (), (), 1  # where a number lies
 NATIVE = frozenset(dtype.numpy for dtype in dtypes.ALL if dtype.opmath is dtype)
@@ -36,12 +37,37 @@ class Decision(NamedTuple):
 
     ``compute`` is the dtype that promoted operands are cast to (``None``: they stay as they are, but for 16-bit floats,
     which every kernel is given as float32); ``narrow`` the 16-bit dtype that floating results go back to;
-    ``grad_fn`` the node's name where a number among the operands changes it.
+    ``overload`` what is recorded in place of the op where an operand is a Python number.
     """
 
     compute: np.dtype[Any] | None
     narrow: DType | None
-    grad_fn: str | None
+    overload: NumberOverload | None
+
+
+class NumberOverload:
+    """What nodes call their op where operands are Python numbers: another name, and no edges for these numbers.
+
+    ``kept`` are the places, among the differentiable inputs, of those that have an edge; ``in_rules`` says that the
+    overload counts only there.
+    """
+
+    def __init__(self, op: Any, grad_fn: str, numbers: Sequence[str], in_rules: bool) -> None:
+        self.op, self.in_rules = op, in_rules
+        self.name = f"{op.name}:{','.join(numbers)}"
+        self.grad_fn = self.inplace_grad_fn = grad_fn
+        self.kept = [place for place, param in enumerate(op.differentiable) if param.name not in numbers]
+
+    def edges(self, edges: Sequence[Any]) -> tuple[Any, ...]:
+        """Those of the node, of one for each differentiable input."""
+        return tuple([edges[place] for place in self.kept])
+
+    def pull_back(self, node: Any, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Sequence[Tensor | None]:
+        """The op's own rules, for the inputs that have edges."""
+        spread: list[Any] = [None] * len(self.op.differentiable)
+        for place, need in zip(self.kept, needs, strict=True):
+            spread[place] = need
+        return self.edges(self.op.pull_back(node, cotangents, spread))
 
 
 def kind_of(operand: Any) -> Kind:
@@ -49,9 +75,10 @@ def kind_of(operand: Any) -> Kind:
     if not isinstance(operand, Tensor):
         return type(operand)
     array = operand.array
-    if array.ndim and not operand.weak:
+    is_weak = operand.bits == WEAK
+    if array.ndim and not is_weak:
         return array.dtype
-    return array.dtype, dtypes.rank_of(array.ndim, operand.weak)
+    return array.dtype, dtypes.rank_of(array.ndim, is_weak)
 
 
 def kinds_of(operands: Iterable[Tensor]) -> Kind:
@@ -82,7 +109,8 @@ def tensors_of(param: Param, value: Any, name: str) -> list[Tensor]:
     for position, element in enumerate(value):
         if not isinstance(element, Tensor):
             raise ArgumentTypeError(
-                f"expected Tensor as element {position} in argument {param.index}, but got {type(element).__name__}"
+                f"expected Tensor as element {position} in argument {param.position - 1}, but got "
+                f"{type(element).__name__}"
             )
     return list(value)
 
@@ -90,21 +118,36 @@ def tensors_of(param: Param, value: Any, name: str) -> list[Tensor]:
 def are_uniform(tensors: Sequence[Tensor], plain: Container[np.dtype[Any]]) -> bool:
     """Whether all have one dtype, and that is among ``plain``."""
     kinds = {tensor.array.dtype for tensor in tensors}
-    return len(kinds) == 1 and kinds <= plain and not any(tensor.weak for tensor in tensors)  # type: ignore[operator]
+    return len(kinds) == 1 and kinds <= plain and not any(tensor.bits for tensor in tensors)  # type: ignore[operator]
 
 
 def array_of(operand: Any, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """The elements of a tensor, or a Python number, as ``dtype``."""
     if isinstance(operand, Tensor):
-        array = operand.array
+        array = values(operand)
         return array if array.dtype is dtype else array.astype(dtype)
     if type(operand) is int and (dtype.kind in "iu" or not -EXACT <= operand <= EXACT):
-        return weak(operand).array.astype(dtype)  # an int64 first, as in PyTorch
+        return integer(operand).astype(dtype)  # an int64 first, as in PyTorch
     return np.array(operand, dtype)
 
 
-def widened(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """``array`` in the dtype that kernels compute in: 16-bit floats as float32."""
+def integer(value: int) -> np.ndarray[Any, Any]:
+    """A Python integer as int64, or as uint64 where only that has it. Raises ``TooLargeError`` beyond."""
+    try:
+        return np.array(value, np.uint64 if value > LARGEST else np.int64)
+    except OverflowError:
+        text = "can't convert negative int to unsigned" if value < 0 else "int too big to convert"
+        raise TooLargeError(text) from None
+
+
+def as_operand(value: Any) -> Tensor:
+    """A Python number as a 0-d operand: ``weak``, with integers of uint64 wrapped."""
+    return weak(integer(value).astype(np.int64).item() if type(value) is int else value)
+
+
+def widened(operand: Tensor) -> np.ndarray[Any, Any]:
+    """The values of a tensor in the dtype that kernels compute in: 16-bit floats as float32."""
+    array = values(operand)
     return array if array.dtype in NATIVE else array.astype(dtypes.of(array).opmath.numpy)
 
 

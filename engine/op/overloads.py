@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, overload
 
-from engine.errors import ArgumentTypeError, OpError
+from engine.errors import OpError
 from engine.op import calls
+from engine.op.binding import as_method
 from engine.op.declare import Composite, publish
 from engine.op.signature import Signature
 from engine.tensor import Tensor
+
+CHOSEN = "op, chosen = function({{}})\nreturn {}(*chosen)"
 
 
 class Overloaded(Composite):
@@ -18,19 +21,33 @@ class Overloaded(Composite):
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         super().__init__(function, name)
         signature = Signature(function, f"{self.signature.name}_")
-        self._choose_inplace = calls.write_composite(self, signature)
+        self._choose_inplace = calls.write_composite(self, signature, converts=False)
 
     def write(self) -> Callable[..., Any]:
         """The call as a plain function."""
-        return calls.write_composite(self, self.signature, "op, chosen = function({})\nreturn op(*chosen)")
+        return calls.write_composite(self, self.signature, CHOSEN.format("op"), False)
+
+    def write_method(self) -> Callable[..., Any]:
+        """The function that calls of the method take."""
+        return as_method(calls.write_composite(self, self.signature, CHOSEN.format("op.method"), False))
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """The in-place variant of the op chosen. A target that would have to be cast first cannot hold the result."""
-        op, chosen = self._choose_inplace(*args, **kwargs)
-        if chosen[0] is not args[0]:
+        try:
+            return self._written(args, kwargs, *self._choose_inplace(*args, **kwargs))
+        except TypeError as error:
+            if self.listed is None:
+                raise
+            raise self.listed.in_place().refusal(args, kwargs) from error
+
+    def _written(self, args: tuple[Any, ...], kwargs: dict[str, Any], op: Any, chosen: tuple[Any, ...]) -> Tensor:
+        target = args[0] if args else kwargs["input"]
+        if not isinstance(target, Tensor):
+            raise self.signature.params[0].reject(f"{self.signature.name}_", "Tensor", target)
+        if chosen[0] is not target:
             raise OpError(
                 f"result type {chosen[0].dtype.scalar_type} can't be cast to the desired output type "
-                f"{args[0].dtype.scalar_type}"
+                f"{target.dtype.scalar_type}"
             )
         return op.inplace(*chosen)  # type: ignore[no-any-return]
 
@@ -61,12 +78,3 @@ def overloaded(
         return op
 
     return declare if body is None else declare(body)
-
-
-def invalid_combination(name: str, given: tuple[Any, ...], *options: str) -> ArgumentTypeError:
-    """The error for arguments that no overload takes, in PyTorch's words."""
-    kinds = ", ".join("Tensor" if isinstance(value, Tensor) else type(value).__name__ for value in given)
-    expected = "".join(f"\n * ({option})" for option in options)
-    return ArgumentTypeError(
-        f"{name}() received an invalid combination of arguments - got ({kinds}), but expected one of:{expected}\n"
-    )

@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from engine import dtypes, modes
+from engine import dtypes, modes, registry
 from engine.autograd import inplace
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import OpError, UnsupportedError
-from engine.op import calls
-from engine.op.dispatch import NUMBERS, Decision, Kind, kind_of, promotable
-from engine.op.rules import AskedByName, Rule, write_pull_back
+from engine.op import callables, calls
+from engine.op.alternatives import overloads_of
+from engine.op.dispatch import NUMBERS, Decision, Kind, NumberOverload, kind_of, promotable
+from engine.op.rules import AskedByName, Rule, underivable, write_pull_back
 from engine.op.signature import Signature
 from engine.op.traits import sort_flags
 from engine.shapes import check_broadcast
@@ -23,9 +24,10 @@ from engine.tensor import Tensor
 MOST_DECISIONS = 4096  # of one op; clients choose the dtypes
 _CATEGORIES = {"b": BOOL, "i": INTEGER, "f": FLOATING, "c": COMPLEX}
 _NUMBER = dtypes.rank_of(0, True)
+NOT_IMPLEMENTED = "torch::autograd::NotImplemented"
 
 
-class Primitive(calls.Op):
+class Primitive(callables.Op):
     """An op with a kernel of its own. Call it with tensors; declare its rules with ``vjp``.
 
     ``flags`` are the fields of the groups in ``engine.op.traits``.
@@ -39,8 +41,9 @@ class Primitive(calls.Op):
         self.kernel = kernel
         self.signature = Signature(kernel, self.naming.shown_as or name.rpartition(".")[2])
         self.inplace_signature = Signature(kernel, f"{self.signature.name}_")
-        self.grad_fn = self.naming.grad_fn or derived_grad_fn(name)
+        self.grad_fn = NOT_IMPLEMENTED if self.nature.underivable else self.naming.grad_fn or derived_grad_fn(name)
         self.inplace_grad_fn = self.naming.inplace_grad_fn or self.grad_fn
+        self.listed = overloads_of(self.name)
         self.gives_mask = kernel.__annotations__.get("return") == "Mask"
         self.has_many = self.outputs.many or len(self.outputs.outputs) > 1
         self.check, self.grows = _asked(self.arguments.check), _asked(self.nature.grows)
@@ -51,6 +54,11 @@ class Primitive(calls.Op):
         self.is_linear = self.nature.linear or self.nature.view
         self.is_total = self.nature.total or (self.is_linear and len(self.differentiable) == len(self.tensors))
         self.rules: list[Rule] = []
+        if self.nature.underivable:
+            self.vjp_joint(underivable(self.signature.name))
+        if self.nature.steps:
+            self.vjp(**{param.name: _zeros for param in self.differentiable})
+        self.overloads = self._number_overloads()
         self.inplace = InPlace(self)
         self.pull_back: Callable[..., Sequence[Tensor | None]] = self._first_pull_back
 
@@ -83,6 +91,17 @@ class Primitive(calls.Op):
             if dtype.opmath is dtype and dtype.category >= lowest and dtype.category in self._categories
         )  # fmt: skip
         self.decisions: dict[tuple[Any, ...], Decision] = {}
+
+    def _number_overloads(self) -> dict[str, NumberOverload]:
+        """By the inputs that are numbers then: all of one name together, unless these are all inputs there are."""
+        names = self.naming.rule_grad_fn or self.naming.number_grad_fn
+        made: dict[str, NumberOverload] = {}
+        for name, grad_fn in names.items():
+            together = [other for other in names if names[other] == grad_fn]
+            numbers = together if len(together) < len(self.differentiable) else [name]
+            same = made.get(numbers[0])
+            made[name] = same or NumberOverload(self, grad_fn, numbers, bool(self.naming.rule_grad_fn))
+        return made
 
     # -- declaration ----------------------------------------------------------------------------------------------
     def vjp(self, **rules: Callable[..., Any]) -> None:
@@ -124,7 +143,7 @@ class Primitive(calls.Op):
         elif not self.nature.view:
             common = next((dtype for dtype, _ in promotable(kinds) if dtype.is_floating_point), None)
         narrow = common if common is not None and common.opmath is not common else None
-        decision = Decision(compute, narrow, self._grad_fn_of(kinds))
+        decision = Decision(compute, narrow, self._overload_of(kinds))
         if len(self.decisions) < MOST_DECISIONS:
             self.decisions[key] = decision
         return decision
@@ -134,13 +153,14 @@ class Primitive(calls.Op):
         common = dtypes.result_type(tuple(promotable(kinds)), default)
         return default if self.promote == "int_to_float" and common.category < FLOATING else common
 
-    def _grad_fn_of(self, kinds: Sequence[Kind]) -> str | None:
-        """The node's name where a number among the operands changes it; of several the last."""
-        name = None
+    def _overload_of(self, kinds: Sequence[Kind]) -> NumberOverload | None:
+        """What is recorded where a number is among the operands; of several overloads the last."""
+        overload = None
         for param, kind in zip(self.promoted, kinds, strict=True):
-            if kind in NUMBERS or (isinstance(kind, tuple) and kind[1] == _NUMBER):
-                name = self.naming.number_grad_fn.get(param.name, name)
-        return name
+            is_wrapped = not self.naming.rule_grad_fn and isinstance(kind, tuple) and kind[1] == _NUMBER
+            if kind in NUMBERS or is_wrapped:
+                overload = self.overloads.get(param.name, overload)
+        return overload
 
     # -- refusals -------------------------------------------------------------------------------------------------
     def supports(self, dtype: DType) -> bool:
@@ -179,7 +199,7 @@ class Primitive(calls.Op):
         return f"<op {self.name}>"
 
 
-class InPlace(calls.Op):
+class InPlace(callables.Op):
     """The in-place variant of a primitive: computes, and writes the result into the first argument."""
 
     def __init__(self, op: Primitive) -> None:
@@ -198,6 +218,11 @@ def result_shape(operands: Sequence[Any]) -> tuple[int, ...]:
 
 def _asked(function: Callable[..., Any] | None) -> AskedByName | None:
     return None if function is None else AskedByName(function)
+
+
+def _zeros(g: Tensor) -> Any:
+    """The cotangent of an input that the result does not change with."""
+    return registry.op("zeros_of")(g)
 
 
 def derived_grad_fn(name: str) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from engine import dtypes
+from engine import dtypes, modes
 from engine.autograd.tape import FREED, Node
 from engine.errors import OpError
 from engine.op.signature import Param
@@ -67,6 +67,12 @@ def write_pull_back(op: Any) -> Callable[..., Any]:
     lines += _unpacked(op)
     objects: dict[str, Any] = {f"rule{i}": rule.function for i, rule in enumerate(op.rules)}
     lines += _joint(op) if op.rules and op.rules[0].is_joint else _listed(op) if op.has_lists else _single(op)
+    if op.rules:
+        lines = [
+            "state = peek() or current()", "if state.grad_enabled and not state.in_rule:", "    state.in_rule = True",
+            "    try:", "        return pull_back(node, cotangents, needs)", "    finally:",
+            "        state.in_rule = False", *lines,
+        ]  # fmt: skip
     return _TEXT.function("pull_back(node, cotangents, needs)", lines, objects)
 
 
@@ -140,6 +146,15 @@ def _zeros(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Tensor:
     return from_array(np.zeros(shape, dtype))
 
 
+def underivable(name: str) -> Callable[[bool], NoReturn]:
+    """The rule of an op that PyTorch records without being able to differentiate it."""
+
+    def rule(is_inplace: bool) -> NoReturn:
+        raise OpError(f"derivative for aten::{name}{'_' * is_inplace} is not implemented")
+
+    return rule
+
+
 class AskedByName:
     """A function of some of an op's arguments, called with those it names as parameters."""
 
@@ -152,4 +167,7 @@ class AskedByName:
         return self.function(*[named[name] for name in self.names])
 
 
-_TEXT = Text({"FREED": FREED, "OpError": OpError, "all_cotangents": all_cotangents, "first_cotangent": first_cotangent})
+_TEXT = Text({
+    "FREED": FREED, "OpError": OpError, "all_cotangents": all_cotangents, "current": modes.current,
+    "first_cotangent": first_cotangent, "peek": modes.peek,
+})  # fmt: skip

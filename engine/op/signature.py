@@ -11,6 +11,12 @@ The signature of a kernel (or composite) is the schema of its op. An annotation 
     Scalar, int, float, bool, str, DType
                            static values of these types
 
+Parameters of composites, which are held against these only where a call has failed:
+
+    Tensor, Tensors        a tensor; a list of tensors, or separate ones: ``*tensors: Tensors``
+    Operand, Real          a tensor or a number; a tensor or a real number
+    Function               what can be called
+
 ``| None`` makes any of them optional. Unknown annotations are passed through as they are.
 """
 
@@ -18,6 +24,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from copy import copy
 from operator import index as as_index
 from typing import Any, TypeAlias
 
@@ -25,7 +32,7 @@ import numpy as np
 
 from engine import dtypes
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, DimensionError, OpError
+from engine.errors import ArgumentTypeError, DimensionError, OpError, UnexpectedArgumentError
 from engine.tensor import Tensor
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -38,17 +45,37 @@ Dims: TypeAlias = tuple[int, ...]
 Size: TypeAlias = tuple[int, ...]
 Extents: TypeAlias = tuple[int, ...]
 Scalar: TypeAlias = Any  # a Python number; which, the op says
+Tensors: TypeAlias = Any
+Operand: TypeAlias = Any
+Real: TypeAlias = Any
 
 TENSOR_KINDS = ("Array", "Index", "Mask", "Arrays")
 _ALIASES = {"self": "input", "axis": "dim", "keepdims": "keepdim", "x": "input", "dims": "dim", "dim": "dims"}
 _INTEGERS = {int}
 _REQUIRED = inspect.Parameter.empty
+ANY_RANK = 2**31  # of a tensor whose rank is not known: every dimension is one of it
+
+
+def type_name(value: object) -> str:
+    """The name of a value's type in PyTorch's messages."""
+    name = type(value).__name__
+    return _TYPE_NAMES.get(name, name)
+
+
+_TYPE_NAMES = {
+    "DType": "torch.dtype", "Device": "torch.device", "Generator": "torch._C.Generator", "Module": "module",
+    "Size": "torch.Size", "partial": "function",
+}  # fmt: skip
 
 
 def wrap_dim(dim: int, ndim: int) -> int:
     """``dim`` counted from the front. A 0-d tensor has the dimensions -1 and 0, as in PyTorch."""
     extent = max(ndim, 1)
-    if not -extent <= dim < extent:
+    try:
+        is_inside = -extent <= dim < extent
+    except TypeError:
+        raise ArgumentTypeError(f"dim must be int, not {type_name(dim)}") from None
+    if not is_inside:
         raise DimensionError(
             f"Dimension out of range (expected to be in range of [{-extent}, {extent - 1}], but got {dim})"
         )
@@ -64,10 +91,12 @@ class Param:
         "default",
         "index",
         "is_list",
+        "is_starred",
         "is_tensor",
         "keyword_only",
         "kind",
         "name",
+        "of_method",
         "optional",
         "variadic",
     )
@@ -82,18 +111,28 @@ class Param:
         self.is_list = self.kind == "Arrays"
         self.default = parameter.default
         self.keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        self.variadic = parameter.kind is inspect.Parameter.VAR_POSITIONAL or self.kind == "Extents"
+        self.is_starred = parameter.kind is inspect.Parameter.VAR_POSITIONAL
+        self.variadic = self.is_starred or self.kind == "Extents"
         self.counts_dimensions = self.kind in ("Dim", "NewDim", "Dims")
         self.convert: Callable[..., Any] | None = _CONVERTERS.get(self.kind)
+        self.of_method = False
+
+    def as_method(self) -> Param:
+        """The same parameter of a method, which does not count its tensor."""
+        method = copy(self)
+        method.of_method = True
+        return method
+
+    @property
+    def position(self) -> int:
+        """The place in refusals."""
+        return self.index + (not self.of_method)
 
     def reject(self, op_name: str, expected: str, value: object) -> ArgumentTypeError:
-        """The error for a value of the wrong type, in PyTorch's words.
-
-        In-place variants are methods, which do not count their tensor.
-        """
-        position = self.index + (not op_name.endswith("_"))
+        """The error for a value of the wrong type, in PyTorch's words. In-place variants are methods."""
+        position = self.index if op_name.endswith("_") else self.position
         return ArgumentTypeError(
-            f"{op_name}(): argument '{self.name}' (position {position}) must be {expected}, not {type(value).__name__}"
+            f"{op_name}(): argument '{self.name}' (position {position}) must be {expected}, not {type_name(value)}"
         )
 
     def static(self, op_name: str, value: Any, ndim: int) -> Any:
@@ -109,6 +148,31 @@ class Param:
                 raise
             raise self._reject_static(op_name, value) from None
 
+    def check(self, op_name: str, value: Any, ndim: int) -> None:
+        """Raise if ``value`` is none that this parameter takes, for an op that has not looked at it."""
+        if value is None and self.optional:
+            return
+        if self.kind == "Tensor" and not isinstance(value, Tensor):
+            raise self.reject(op_name, "Tensor", value)
+        if self.kind == "Operand" and not isinstance(value, Tensor | int | float | complex):
+            raise self.reject(op_name, "Tensor", value)
+        if self.kind == "Real" and not isinstance(value, Tensor | int | float):
+            raise self.reject(op_name, "Tensor", value)
+        if self.kind == "Function" and not callable(value):
+            raise ArgumentTypeError(f"'{type_name(value)}' object is not callable")
+        if self.kind == "Tensors":
+            self._check_tensors(op_name, value)
+        self.static(op_name, value, ndim)
+
+    def _check_tensors(self, op_name: str, value: Any) -> None:
+        if not isinstance(value, list | tuple):
+            raise self.reject(op_name, "tuple of Tensors", value)
+        for position, one in enumerate(value):
+            if not isinstance(one, Tensor):
+                raise ArgumentTypeError(
+                    f"expected Tensor as element {position} in argument {self.position - 1}, but got {type_name(one)}"
+                )
+
     def _reject_static(self, op_name: str, value: Any) -> ArgumentTypeError:
         expected = _EXPECTED.get(self.kind, self.kind)
         if not isinstance(value, list | tuple) or self.convert is not _size:
@@ -116,14 +180,14 @@ class Param:
         if len(value) == 1 and self.variadic:
             return self.reject(op_name, expected, value[0])
         place = next(i for i, extent in enumerate(value) if not _is_integer(extent))
-        kind = type(value[place]).__name__
+        kind = type_name(value[place])
         if place:
             return ArgumentTypeError(
                 f"{op_name}(): argument '{self.name}' failed to unpack the object at pos {place + 1} with error "
                 f'"type must be {expected},but got {kind}"'
             )
         return ArgumentTypeError(
-            f"{op_name}(): argument '{self.name}' (position {self.index + 1}) must be {expected}, but found element of "
+            f"{op_name}(): argument '{self.name}' (position {self.position}) must be {expected}, but found element of "
             f"type {kind} at pos 0"
         )
 
@@ -134,6 +198,7 @@ class Signature:
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         self.name = name
         self.params = [Param(i, p) for i, p in enumerate(inspect.signature(function).parameters.values())]
+        self.of_method = False
         self._by_name = {param.name: param for param in self.params}
         self._plain = not any(param.variadic or param.keyword_only for param in self.params)
         self._count = len(self.params)
@@ -142,6 +207,13 @@ class Signature:
         self._positional = sum(not param.keyword_only for param in self.params)
         self._has_variadic = any(param.variadic for param in self.params)
         self._fixed = next((i for i, default in enumerate(self._defaults) if default is not _REQUIRED), self._count)
+
+    def as_method(self) -> Signature:
+        """The same of a method, which does not count its tensor."""
+        method = copy(self)
+        method.of_method = True
+        method.params = [param.as_method() for param in self.params]
+        return method
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """The value of every parameter. Raises ``ArgumentTypeError`` in PyTorch's words."""
@@ -166,6 +238,14 @@ class Signature:
         missing = next((place for place, value in enumerate(args) if value is _REQUIRED), len(args))
         return self.bind(args[:missing], kwargs)
 
+    def refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Raise what is wrong with the number, the names or the types of these arguments, if anything is."""
+        values = self.bind(args, kwargs)
+        rank = next((value.array.ndim for value in values if isinstance(value, Tensor)), ANY_RANK)
+        for param in self.params:
+            if values[param.index] is not param.default:
+                param.check(self.name, values[param.index], rank)
+
     def _gather(self, args: tuple[Any, ...]) -> tuple[Any, ...]:
         """Separate arguments of a variadic parameter as one tuple."""
         for param in self.params:
@@ -179,13 +259,17 @@ class Signature:
     def _place(self, name: str, given: int) -> int:
         param = self._by_name.get(name) or self._by_name.get(_ALIASES.get(name, ""))
         if param is None:
-            raise ArgumentTypeError(f"{self.name}() got an unexpected keyword argument '{name}'")
+            raise UnexpectedArgumentError(self.name, name)
         if param.index < given and not param.keyword_only:
             raise ArgumentTypeError(f"{self.name}() got multiple values for argument '{name}'")
         return param.index
 
     def _too_many(self, given: int) -> ArgumentTypeError:
         count = self._positional
+        if self.of_method:
+            count, given = count - 1, given - 1
+            if self._count == 1:
+                return ArgumentTypeError(f"TensorBase.{self.name}() takes no arguments ({given} given)")
         plural, verb = ("" if count == 1 else "s"), ("was" if given == 1 else "were")
         return ArgumentTypeError(f"{self.name}() takes {count} positional argument{plural} but {given} {verb} given")
 

@@ -37,3 +37,8 @@ class Text:
 def indented(lines: Iterable[str]) -> list[str]:
     """The lines of a block."""
     return [f"    {line}" for line in lines]
+
+
+def tuple_of(items: Iterable[str]) -> str:
+    """The text of a tuple."""
+    return f"({''.join(f'{item}, ' for item in items)})"

@@ -20,8 +20,18 @@ class Nature:
     """Linear in all differentiable inputs together: the jvp is the op itself. Views are."""
     view: bool = False
     """The result looks into the storage of the first input."""
+    reinterprets: bool = False
+    """A view that shows other numbers than those of its input, so that no sizes and strides describe it; it has no
+    static arguments."""
+    flips: int = 0
+    """The bits of the first input that a view has not, and the other way round."""
     reads_storage: bool = False
     """The kernel is given the whole buffer of its first input, flat and in memory order."""
+    steps: bool = False
+    """The result moves in steps, or not at all with its inputs: their cotangents are zeros, no rule says so."""
+    underivable: bool = False
+    """PyTorch records it without being able to differentiate it: the node has only edges that lead somewhere, and it
+    refuses."""
     random: bool = False
     """It draws from a generator: a plan cannot replay it."""
     data_dependent: bool | Callable[..., bool] = False
@@ -37,8 +47,10 @@ class Nature:
     ``columns``, as LAPACK leaves matrices; or as the ``kernel`` left it. Unless told, that of pointwise ops follows
     from the operands, and all others are contiguous."""
     overlap: str = "partial"
-    """In place: which overlap of the target with another operand is refused, in one of three ways: ``partial`` (it may
-    be the target itself), ``any``, or ``none``; with ``self`` the target may also overlap itself."""
+    """In place: which overlap of the target with another operand is refused: ``partial`` (it may be the target itself),
+    ``any``, or ``none``; ``same``: partial, and to read just what is written is no overlap at all."""
+    repeats: bool = False
+    """In place: the target may overlap itself, so that one element is written several times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +95,16 @@ class Outputs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """What PyTorch calls the op and its nodes."""
+    """What PyTorch calls the op and its nodes. A static argument ``grad_fn`` of an op is the name of the node."""
 
     grad_fn: str | None = None
     """The node's name where it is not made of the op's."""
     inplace_grad_fn: str | None = None
     """The node's name of the in-place variant, if it has another."""
     number_grad_fn: dict[str, str] = field(default_factory=dict)
-    """The node's name where the input of this name is a Python number."""
+    """The node's name where the input of this name is a Python number: it has no edge then."""
+    rule_grad_fn: dict[str, str] = field(default_factory=dict)
+    """The same, in rules only: what C++ takes for numbers are tensors in Python."""
     shown_as: str | None = None
     """The name in error messages, where it is not the op's."""
 

@@ -1,4 +1,4 @@
-"""Blocks: a group of elementwise steps as one call, executed piece by piece in scratch registers.
+"""Blocks: a group of fused elementwise steps as one call, executed piece by piece in scratch registers.
 
 A piece's intermediate results stay in registers that fit into the cache, handed out by a linear scan and written to
 with ``out=``. Each element is computed by the ufuncs that eager execution calls, so results are the same to the bit.
@@ -32,7 +32,7 @@ Span = tuple[int, int]
 
 # -- how arrays are cut -------------------------------------------------------------------------------------------
 def layout_of(shape: tuple[int, ...], inputs: list[Value], block: int) -> Flat | Rows | None:
-    """Flat where every operand is whole or a number, else by slices of the first axis, if these are small enough.
+    """Choose how to cut: flat where every operand is whole or a number, else by small enough slices, else ``None``.
 
     ``block`` is how many elements a piece should have.
     """
@@ -70,7 +70,7 @@ class Flat:
         self.register: tuple[int, ...] = (max(stop - start for start, stop in self.spans),)
 
     def cut(self, array: Array) -> list[Array]:
-        """The pieces of an array."""
+        """Return the pieces of an array."""
         flat = array.reshape(-1)
         return [flat[start:stop] for start, stop in self.spans]
 
@@ -79,7 +79,7 @@ class Flat:
         return not is_number(value)
 
     def total(self, sums: list[Any]) -> Any:
-        """The sum of the whole from the sums of its pieces."""
+        """Return the sum of the whole from the sums of its pieces."""
         return _added(self.count, self.block, iter(sums))
 
 
@@ -89,7 +89,7 @@ def _half(count: int) -> int:
 
 
 def _leaves(start: int, count: int, block: int) -> Iterator[Span]:
-    """Where NumPy's pairwise sum cuts ``count`` elements, down to pieces of ``block``."""
+    """Yield where NumPy's pairwise sum cuts ``count`` elements, down to pieces of ``block``."""
     if count <= block:
         yield start, start + count
     else:
@@ -117,7 +117,7 @@ class Rows:
         self.register = (*shape[:axis], max(stop - start for start, stop in self.spans), *shape[axis + 1 :])
 
     def cut(self, array: Array) -> list[Array]:
-        """The pieces of an array."""
+        """Return the pieces of an array."""
         lead = (slice(None),) * (self.axis - len(self.shape) + array.ndim)
         return [array[(*lead, slice(start, stop))] for start, stop in self.spans]
 
@@ -166,7 +166,7 @@ class Block:
     def _pieces(
         self, tick: Callable[[], None], varying: list[list[Array]], fixed: list[Any], positions: range
     ) -> list[tuple[Any, ...]]:
-        """Run some of the pieces; the sums of each."""
+        """Run some of the pieces; returns the sums of each."""
         layout, run = self._layout, self._run
         registers = [np.empty(layout.register, dtype) for dtype in self._registers]
         sums = []
@@ -178,11 +178,11 @@ class Block:
         return sums
 
     def _whole(self, number: int, array: Array) -> Any:
-        """An operand that every piece sees; one number without its axes."""
+        """Return an operand that every piece sees; one number without its axes."""
         return array[(0,) * array.ndim + (...,)] if self._numbers[number] else array
 
     def _fitting(self, registers: list[Array], extent: int) -> list[Array]:
-        """The registers for a piece of ``extent``."""
+        """Return the registers, cut to a piece of ``extent``."""
         axis = self._layout.axis
         if extent == self._layout.register[axis]:
             return registers
@@ -196,18 +196,17 @@ class Block:
 
 @cache
 def _pool() -> ThreadPoolExecutor:
-    """Threads that share the work of large blocks with those that call."""
+    """Return the threads that share the work of large blocks with those that call."""
     return ThreadPoolExecutor(max(1, THREADS - 1), "blocks")
 
 
 def _other_thread(function: Callable[..., Any], *args: Any) -> Future[Any]:
-    """``function`` in another thread, in the state and with the floating-point settings of this one."""
+    """Submit ``function`` to another thread, in the state and with the floating-point settings of this one."""
     return _pool().submit(copy_context().run, function, *args)
 
 
 class _Writer:
-    """Python for one piece: local names for operands, outputs and registers; a register is free again after the last
-    use of what it holds."""
+    """Generates the Python for one piece; a linear scan allocates registers, free after a value's last use."""
 
     def __init__(self, inputs: list[Value], outputs: list[Value]) -> None:
         self.registers: list[np.dtype[Any]] = []
@@ -221,7 +220,7 @@ class _Writer:
         self._lines = self._source.lines
 
     def compiled(self, steps: list[Step], varying: int) -> Callable[..., tuple[Any, ...]]:
-        """The function of varying inputs, outputs, other inputs and registers that returns sums."""
+        """Return the function of varying inputs, outputs, other inputs and registers that returns sums."""
         returned = [self._write(step, dead) for step, dead in zip(steps, last_uses(steps, self._outputs), strict=True)]
         sums = [name for name in returned if name]
         self.has_sums = bool(sums)
@@ -235,7 +234,7 @@ class _Writer:
         return self._source.function("block")
 
     def _write(self, step: Step, dead: list[Value]) -> str:
-        """Add the line of a step; the name of its sum, if it is one."""
+        """Write the line of a step; returns the name of its sum, if it is one."""
         args = ", ".join(map(self._text, step.args))
         named = "".join(f", {name}={self._text(arg)}" for name, arg in step.named.items())
         result = step.results[0]
@@ -255,7 +254,7 @@ class _Writer:
         return ""
 
     def _call(self, call: str, result: Value) -> None:
-        """A function that makes its own array."""
+        """Write the call of a function that makes its own array."""
         if result in self._names:
             self._lines.append(f" copyto({self._names[result]}, {call})")
         else:
@@ -263,7 +262,7 @@ class _Writer:
             self._lines.append(f" {self._names[result]} = {call}")
 
     def _target(self, value: Value) -> str:
-        """Where a result goes: an output, or a register."""
+        """Return where a result goes: an output, or a register."""
         if value not in self._names:
             free = self._free.setdefault(value.dtype, [])
             if not free:

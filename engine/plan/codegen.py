@@ -1,4 +1,4 @@
-"""Python text that plans and blocks are compiled from: names for what it refers to, and the last use of each value."""
+"""Generate the Python that plans and blocks are compiled from: names for what it refers to, and liveness of values."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ class Source:
         return id(item) in self._bound
 
     def bind(self, item: Any) -> str:
-        """A global name for ``item``, which the namespace keeps."""
+        """Return a global name for ``item``, which the namespace keeps."""
         if id(item) not in self._bound:
             self._bound[id(item)] = f"k{len(self._bound)}"
             self._namespace[self._bound[id(item)]] = item
         return self._bound[id(item)]
 
     def function(self, name: str) -> Callable[..., Any]:
-        """The function of that name which the lines define."""
+        """Compile the lines; returns the function of that name which they define."""
         exec(compile("\n".join(self.lines), self._file, "exec"), self._namespace)
         return self._namespace[name]  # type: ignore[no-any-return]
 
 
 def last_uses(steps: list[Step], outputs: Iterable[Value]) -> list[list[Value]]:
-    """After each step, the values that are not needed any more."""
+    """Return for each step the values that die with it: nobody needs them any more."""
     seen = set(outputs)
     dying: list[list[Value]] = []
     for step in reversed(steps):

@@ -1,4 +1,4 @@
-"""Plans: a recorded run of a pure graph as straight-line kernel calls, replayed on other values.
+"""Compile a recorded run of a pure graph to straight-line kernel calls, which a plan replays on other values.
 
 How a caller (``app.evaluate.run``) uses it. The first request of a program runs eagerly under a recorder; what it
 returned beside values (shapes, dtypes, ``grad_fn`` names) is the same for every replay, and the caller keeps it::
@@ -17,8 +17,9 @@ returned beside values (shapes, dtypes, ``grad_fn`` names) is the same for every
             cache.put(key, planned(recorder, arrays))
 
 ``planned`` gives a ``Plan``, or ``Eager`` with the reason why there is none: random numbers, shapes that depend on
-values, values that Python looked at, writes to what was there before. Input arrays belong to the caller and must not be
-written to while a plan runs; a plan may run in several threads at once.
+values, values that Python looked at, writes to what was there before, or more time than a budget gives for planning.
+Input arrays belong to the caller and must not be written to while a plan runs; a plan may run in several threads at
+once.
 """
 
 from __future__ import annotations
@@ -31,12 +32,12 @@ from typing import Any, NoReturn
 import numpy as np
 
 from engine import modes
-from engine.errors import ArgumentValueError, OpError
+from engine.errors import ArgumentValueError, BudgetError, OpError
 from engine.op.signature import Array
 from engine.plan.codegen import Source, last_uses
 from engine.plan.fusion import fused
 from engine.plan.recorder import CLOCK, Recorder, Step, Value, copy_of
-from engine.plan.simplify import Simplifier, pruned
+from engine.plan.simplify import Simplifier, without_dead_code
 
 FILE = "<plan>"
 TICK_ELEMENTS = 100_000  # how much work there is between two looks at the clock
@@ -52,33 +53,44 @@ class Eager:
     nbytes: int = 100
 
 
-def planned(recorder: Recorder, outputs: Sequence[Array]) -> Plan | Eager:
-    """The plan that gives ``outputs``, arrays of the recorded run, for other inputs."""
-    values = [] if recorder.is_eager else [recorder.value_of(array) for array in outputs]
-    return Eager(recorder.reason) if recorder.is_eager else Plan(recorder, values)
-
-
 def _nothing() -> None:
     """The clock of a run without a deadline."""
+
+
+def planned(recorder: Recorder, outputs: Sequence[Array], budget: modes.Budget | None = None) -> Plan | Eager:
+    """Optimise and compile a recorded run; returns the plan that computes ``outputs``, arrays of it, from other inputs.
+
+    ``budget`` says how long planning may take; raises ``BudgetError`` only if somebody stops it.
+    """
+    values = [] if recorder.is_eager else [recorder.value_of(array) for array in outputs]
+    if recorder.is_eager:
+        return Eager(recorder.reason)
+    try:
+        return Plan(recorder, values, _nothing if budget is None else budget.check_time)
+    except BudgetError:
+        if budget is None or budget.is_stopped:
+            raise
+        return Eager(f"planning takes longer than {budget.seconds:g} s")
 
 
 class Plan:
     """Call it with arrays of the recorded specs. ``elements`` and ``len()`` say how much work it is."""
 
-    def __init__(self, recorder: Recorder, outputs: Sequence[Value]) -> None:
+    def __init__(self, recorder: Recorder, outputs: Sequence[Value], tick: Callable[[], None] = _nothing) -> None:
         simple = Simplifier()
         with modes.use(modes.State(warnings=[])):  # what kernels say here they have said while recorded
             for step in recorder.steps:
+                tick()
                 simple.add(step)
         wanted = [simple.resolve(value) for value in outputs]
-        steps = pruned(simple.steps, wanted)
+        steps = without_dead_code(simple.steps, wanted)
         self._specs = [(value.shape, value.dtype, value.strides) for value in recorder.inputs]
         self._spent = recorder.spent
         self.elements = sum(value.size for step in steps for value in step.results)
         self._largest = max((value.size for step in steps for value in step.results), default=0)
-        self.steps = fused(steps, wanted)
+        self.steps = fused(steps, wanted, tick)
         writer = _Writer(recorder.inputs, self.steps)
-        self._run = writer.compiled(wanted, _not_owned(wanted, simple, set(recorder.inputs)))
+        self._run = writer.compiled(wanted, _not_owned(wanted, simple, set(recorder.inputs)), tick)
         self._lines = writer.origins
         self.nbytes = writer.constant_bytes + STEP_BYTES * len(steps)
 
@@ -86,7 +98,7 @@ class Plan:
         return len(self.steps)
 
     def __call__(self, *inputs: Array) -> tuple[Array, ...]:
-        """The outputs, as eager execution would give them; raises what it would raise."""
+        """Return the outputs, as eager execution would give them; raises what it would raise."""
         arrays = [self._checked(*pair) for pair in zip(inputs, self._specs, strict=True)]
         budget = modes.current().budget
         tick: Callable[[], None] = _nothing
@@ -97,7 +109,7 @@ class Plan:
         return self.replay(arrays, tick)
 
     def replay(self, arrays: Sequence[Array], tick: Callable[[], None] = _nothing) -> tuple[Array, ...]:
-        """As a call, for arrays that are known to be laid out as the recorded ones were; asks no budget."""
+        """Return the outputs for arrays that are known to be laid out as the recorded ones were; asks no budget."""
         try:
             return self._run(tick, *arrays)
         except KERNEL_ERRORS as error:
@@ -105,7 +117,7 @@ class Plan:
 
     @staticmethod
     def _checked(array: Array, spec: tuple[Any, ...]) -> Array:
-        """``array``, laid out as the recorded one was."""
+        """Return ``array``, laid out as the recorded one was."""
         shape, dtype, strides = spec
         if array.shape != shape or array.dtype != dtype:
             raise ArgumentValueError(f"a plan for {dtype}{list(shape)} got {array.dtype}{list(array.shape)}")
@@ -124,16 +136,14 @@ class Plan:
 
 
 def _reach(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype[Any]) -> int:
-    """How many bytes an array of that layout spans."""
-    return (
-        0
-        if 0 in shape
-        else dtype.itemsize + sum((extent - 1) * step for extent, step in zip(shape, strides, strict=True))
-    )
+    """Return how many bytes an array of that layout spans."""
+    if 0 in shape:
+        return 0
+    return dtype.itemsize + sum((extent - 1) * step for extent, step in zip(shape, strides, strict=True))
 
 
 def _line_of(traceback: TracebackType | None) -> int:
-    """The line of the generated source that an error comes from, or 0."""
+    """Return the line of the generated source that an error comes from, or 0."""
     while traceback is not None:
         if traceback.tb_frame.f_code.co_filename == FILE:
             return traceback.tb_lineno
@@ -142,7 +152,7 @@ def _line_of(traceback: TracebackType | None) -> int:
 
 
 def _not_owned(outputs: list[Value], simple: Simplifier, inputs: set[Value]) -> list[bool]:
-    """Which outputs look into memory of an input, a constant or an output before them, and so must be copied."""
+    """Return which outputs are views of an input, a constant or an output before them, and so must be copied."""
     seen: set[Value] = set()
     found = []
     for value in outputs:
@@ -153,7 +163,7 @@ def _not_owned(outputs: list[Value], simple: Simplifier, inputs: set[Value]) -> 
 
 
 class _Writer:
-    """Straight-line Python for steps."""
+    """Generates straight-line Python for steps."""
 
     def __init__(self, inputs: list[Value], steps: list[Step]) -> None:
         self.inputs, self.steps = inputs, steps
@@ -163,21 +173,24 @@ class _Writer:
         self._lines = self._source.lines
         self._locals: dict[Value, str] = {}
 
-    def compiled(self, outputs: list[Value], copies: list[bool]) -> Callable[..., tuple[Array, ...]]:
-        """The function of the clock and the inputs that returns ``outputs``."""
+    def compiled(
+        self, outputs: list[Value], copies: list[bool], tick: Callable[[], None]
+    ) -> Callable[..., tuple[Array, ...]]:
+        """Return the function of the clock and the inputs that returns ``outputs``."""
         for number, value in enumerate(self.inputs):
             self._locals[value] = f"x{number}"
         self._lines.append(f"def replay({', '.join(['tick', *self._locals.values()])}):")
-        self._write_steps(last_uses(self.steps, outputs))
+        self._write_steps(last_uses(self.steps, outputs), tick)
         returned = (
             f"copy_of({self._text(v)}, 'K')" if c else self._text(v) for v, c in zip(outputs, copies, strict=True)
         )
         self._lines.append(f" return ({', '.join([*returned, ''])})" if outputs else " return ()")
         return self._source.function("replay")
 
-    def _write_steps(self, dying: list[list[Value]]) -> None:
+    def _write_steps(self, dying: list[list[Value]], tick: Callable[[], None]) -> None:
         work = 0
         for step, dead in zip(self.steps, dying, strict=True):
+            tick()
             self._write(step)
             names = [self._locals[value] for value in dead if value.constant is None]
             if names:

@@ -1,4 +1,4 @@
-"""Recorder: notes the kernel runs of a program, so that they can be replayed on other values.
+"""Record the kernel runs of a program as steps over values, so that they can be replayed on other arrays.
 
 While a recorder is active (``modes.State.recorder``), the call path reports every kernel run, every copy made beside
 one and every write. Arrays are told apart by identity: what no step made and no input is does not depend on the
@@ -19,7 +19,7 @@ from engine import modes, strides
 from engine.errors import ArgumentValueError
 from engine.op.rules import AskedByName
 from engine.op.signature import Array
-from engine.tensor import Tensor
+from engine.tensor import Tensor, values
 
 CLOCK = object()  # stands for the clock of a replay among the arguments of a step
 
@@ -42,12 +42,12 @@ class Value:
 
     @classmethod
     def of(cls, array: Array, depends: bool = True) -> Value:
-        """What is known of ``array``."""
+        """Return what is known of ``array``."""
         return cls(array.shape, array.dtype, array.strides, depends)
 
     @classmethod
     def known(cls, array: Array) -> Value:
-        """A constant over ``array``, which it owns from now on."""
+        """Return a constant over ``array``, which it owns from now on."""
         value = cls.of(array, False)
         value.constant = array
         return value
@@ -96,7 +96,7 @@ class Step:
     elementwise: bool = False
 
     def operands(self) -> Iterator[Value]:
-        """The values that go in."""
+        """Yield the values that go in."""
         for argument in (*self.args, *self.named.values()):
             if isinstance(argument, Value):
                 yield argument
@@ -106,12 +106,12 @@ class Step:
 
 # -- what is done beside kernels ----------------------------------------------------------------------------------
 def cast_to(array: Array, dtype: np.dtype[Any]) -> Array:
-    """The elements in another dtype."""
+    """Return the elements in another dtype."""
     return array.astype(dtype)
 
 
 def copy_of(array: Array, order: Any) -> Array:
-    """A copy, in memory ``order``."""
+    """Return a copy, in memory ``order``."""
     return np.array(array, order=order)
 
 
@@ -126,14 +126,14 @@ def laid_at(array: Array, stride: tuple[int, ...]) -> Array:
 
 
 def written(array: Array, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """What a buffer of that shape and dtype holds once ``array`` was written to all of it."""
+    """Return what a buffer of that shape and dtype holds once ``array`` was written to all of it."""
     buffer = np.empty(shape, dtype)
     np.copyto(buffer, array, casting="unsafe")
     return buffer
 
 
 def buffer_of(array: Array, dtype: np.dtype[Any]) -> Array:
-    """The whole buffer as a 1-d view in memory order; what ``Storage.flat`` gives."""
+    """Return the whole buffer as a 1-d view in memory order, as ``Storage.flat`` gives it."""
     return array.ravel(order="K").view(dtype)
 
 
@@ -153,7 +153,6 @@ class Recorder:
         self.steps: list[Step] = []
         self.reason = ""
         self.spent = 0
-        self._state: modes.State | None = None
         self._kept = list(inputs)  # and constants: an identity means nothing once its object is gone
         self._values: dict[int, tuple[weakref.ref[Array], Value]] = {}
         self._sharing: dict[Value, list[weakref.ref[Array]]] = {}
@@ -163,13 +162,12 @@ class Recorder:
             self._enter(array, value)
 
     def __enter__(self) -> Recorder:
-        self._state = modes.current()
-        self._state.recorder = self
+        modes.report_to(self)
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._state is not None:
-            self._state.recorder = None
+        if modes.current().recorder is self:
+            modes.report_to(None)
 
     @property
     def is_eager(self) -> bool:
@@ -187,7 +185,7 @@ class Recorder:
     def ran(
         self, op: Any, tensors: Sequence[Any], arrays: Sequence[Any], raw: Sequence[Array], results: Sequence[Array]
     ) -> None:
-        """A kernel ran on ``arrays``, made of ``tensors``, and gave ``raw``; a cast made ``results`` of it."""
+        """Record a run of a kernel on ``arrays``, made of ``tensors``, that gave ``raw``, cast to ``results``."""
         arguments = self._arguments(op, tensors, arrays)
         split = len(arguments) - len(op.keyword_only)
         step = Step(op.kernel, tuple(arguments[:split]), (), {}, op, op.has_many, not op.is_total)
@@ -206,20 +204,29 @@ class Recorder:
             self.spent += sum(result.nbytes for result in results)
 
     def copied(self, source: Array, copy: Array) -> None:
-        """Beside a kernel a copy was made."""
+        """Record a copy that was made beside a kernel."""
         if not strides.is_odd(copy.shape, copy.strides, copy.itemsize):
             self._note(copy_of, (self.value_of(source), "C"), copy)
         else:
             self._note(copy_at, (self.value_of(source), strides.steps_of(copy)), copy)
 
     def relaid(self, source: Array, result: Array) -> None:
-        """The elements of ``source``, which nobody has any more, were laid out otherwise."""
+        """Record that the elements of ``source``, which nobody has any more, were laid out otherwise."""
         value = self.value_of(source)
         shares = np.may_share_memory(source, result)
         self._note(laid_at, (value, strides.steps_of(result)), result, value.root if shares else None)
 
+    def applied(self, ufunc: np.ufunc, source: Array, result: Array) -> None:
+        """Record that a ufunc was applied beside a kernel."""
+        value = self.value_of(source)
+        self._note(ufunc, (value,), result)
+        step = self.steps[-1]
+        step.elementwise = value.is_contiguous
+        if source.dtype != result.dtype:
+            step.named = {"dtype": result.dtype}
+
     def wrote(self, target: Array, source: Array) -> None:
-        """All of ``target`` is about to be overwritten by ``source``, broadcast and cast."""
+        """Record that all of ``target`` is about to be overwritten by ``source``, broadcast and cast."""
         value = self._find(target)
         if value is None or value.constant is not None or value in self.inputs:
             self.give_up("a write to a tensor from outside")
@@ -229,14 +236,14 @@ class Recorder:
             self._note(written, (self.value_of(source), target.shape, target.dtype), target)
 
     def read(self, array: Array) -> None:
-        """Python looks at the elements of ``array``."""
+        """Give up if ``array``, whose elements Python looks at, depends on an input."""
         value = self._find(array)
         if value is not None and value.depends:
             self.give_up("values were read outside of a kernel")
 
     # -- values -----------------------------------------------------------------------------------------------------
     def value_of(self, array: Array) -> Value:
-        """What stands for ``array``; a constant if it is not of this run."""
+        """Return the value that stands for ``array``; a constant if it is not of this run."""
         value = self._find(array)
         if value is None:
             value = Value.known(strides.relaid(array.copy(order="K"), strides.steps_of(array)))
@@ -291,19 +298,19 @@ class Recorder:
         return arguments
 
     def _operand(self, op: Any, tensor: Any, array: Array) -> Value:
-        """The kernel's argument ``array``: the tensor's own, or made from it by the call path."""
+        """Return the value of the kernel's argument ``array``: the tensor's own, or made from it by the call path."""
         if not isinstance(tensor, Tensor):
             return Value.known(array)
-        if array is tensor.array:
+        if array is tensor.array or self._find(array) is not None:
             return self.value_of(array)
-        if tensor.weak:
+        if tensor.is_weak:
             return Value.known(np.array(array))
         if op.nature.reads_storage:
             source = self.value_of(tensor.storage.array)
             self._note(buffer_of, (source, array.dtype), array)
             self.value_of(array).root = source.root
         else:
-            self._note(cast_to, (self.value_of(tensor.array), array.dtype), array)
+            self._note(cast_to, (self.value_of(values(tensor)), array.dtype), array)
         return self.value_of(array)
 
     def _check_static(self, argument: Any) -> None:

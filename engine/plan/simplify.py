@@ -1,4 +1,8 @@
-"""What is done to recorded steps before they are compiled: taken apart, computed once, merged, left out."""
+"""Decompose, fold constants, CSE (common subexpression elimination), DCE (dead code elimination).
+
+The passes over recorded steps before they are fused. The first three go hand in hand, step by step, for each of them
+sees what the others made of the operands; ``without_dead_code`` runs last, over the whole.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,17 @@ from typing import Any
 import numpy as np
 
 from engine.plan.recorder import Step, Value, cast_to, copy_at, copy_of, laid_at, written
-from engine.plan.tracing import traced
+from engine.plan.tracing import decomposed
 
 SMALL_BYTES = 64  # constants up to this size are told apart by what they hold
 COPIES = (cast_to, copy_at, copy_of, laid_at, written)
 
 
 class Simplifier:
-    """Goes through the steps once, in order. ``resolve`` says which value of the result stands for a recorded one."""
+    """Decomposes steps, folds constants and eliminates common subexpressions; ``steps`` is what remains.
+
+    Add the recorded steps in order. ``resolve`` says which value of the result stands for a recorded one.
+    """
 
     def __init__(self) -> None:
         self.steps: list[Step] = []
@@ -24,25 +31,25 @@ class Simplifier:
         self._constants: dict[Hashable, Value] = {}
 
     def resolve(self, value: Value) -> Value:
-        """The value that ``value`` turned out to be."""
+        """Return the value that stands for ``value`` now."""
         while value in self._names:
             value = self._names[value]
         return value
 
     def root(self, value: Value) -> Value:
-        """The value whose memory ``value`` looks into."""
+        """Return the value whose memory ``value`` is a view of, itself if it is none."""
         value = self.resolve(value)
         while value.root is not value:
             value = self.resolve(value.root)
         return value
 
     def add(self, step: Step) -> None:
-        """Take a recorded step apart, and what comes out up."""
+        """Decompose a recorded step, and simplify the steps it consists of."""
         self._substitute(step)
-        simple, names = traced(step) if _may_be_traced(step) else ([step], {})
+        simple, names = decomposed(step) if _is_decomposable(step) else ([step], {})
         for one in simple:
             self._substitute(one)
-            self._take(one)
+            self._simplify(one)
         self._names.update(names)
 
     def _substitute(self, step: Step) -> None:
@@ -56,19 +63,20 @@ class Simplifier:
         return [self._argument(item) for item in argument] if type(argument) is list else argument
 
     def _unique(self, value: Value) -> Value:
-        """Small equal constants are one."""
+        """Return the first of equal constants, if they are small."""
         array = value.constant
         if array is None or array.nbytes > SMALL_BYTES:
             return value
         return self._constants.setdefault((array.dtype, array.shape, array.strides, array.tobytes()), value)
 
-    def _take(self, step: Step) -> None:
-        same = _same(step)
-        if same is not None:
-            self._names[step.results[0]] = same
+    def _simplify(self, step: Step) -> None:
+        """Leave the step out as an identity, fold it, leave it out as a common subexpression, or append it."""
+        operand = _identity(step)
+        if operand is not None:
+            self._names[step.results[0]] = operand
             return
         if not any(value.depends for value in step.operands()):
-            _compute(step)
+            _fold(step)
             return
         key = _key(step)
         made = self._made.get(key) if key is not None else None
@@ -80,16 +88,21 @@ class Simplifier:
         self.steps.append(step)
 
 
-def _may_be_traced(step: Step) -> bool:
+def _is_decomposable(step: Step) -> bool:
     return step.op is not None and not step.op.nature.view and not step.op.has_lists
 
 
-def _same(step: Step) -> Value | None:
-    """The operand that the step gives back: a copy of what is never written to, or that times one."""
+def _identity(step: Step) -> Value | None:
+    """Return the operand that a step gives back as it is.
+
+    It copies what nobody writes to, multiplies by one, or calls the same memory something else.
+    """
     if step.call in COPIES:
         source = step.args[0]
     elif step.call is np.multiply and not step.named:
         source = _other_factor(*step.args)
+    elif step.op is not None and step.op.nature.reinterprets:
+        source = step.args[0]
     else:
         return None
     return source if isinstance(source, Value) and _looks_like(source, step.results[0]) else None
@@ -109,8 +122,8 @@ def _looks_like(value: Value, other: Value) -> bool:
     return (value.dtype, value.shape, value.strides) == (other.dtype, other.shape, other.strides)
 
 
-def _compute(step: Step) -> None:
-    """Run a step that depends on no input, once and for all."""
+def _fold(step: Step) -> None:
+    """Fold a step that depends on no input: run it, and make its results constants."""
     args = [_constant(arg) for arg in step.args]
     given = step.call(*args, **{name: _constant(arg) for name, arg in step.named.items()})
     for value, array in zip(step.results, given if step.many else (given,), strict=True):
@@ -125,7 +138,7 @@ def _constant(argument: Any) -> Any:
 
 
 def _key(step: Step) -> Hashable | None:
-    """Equal for steps that give the same; ``None`` where that cannot be told."""
+    """Return a key that common subexpressions share; ``None`` where an argument cannot be hashed."""
     key = (step.call, *map(_part, step.args), *((name, _part(arg)) for name, arg in step.named.items()))
     try:
         hash(key)
@@ -135,14 +148,14 @@ def _key(step: Step) -> Hashable | None:
 
 
 def _part(argument: Any) -> Hashable:
-    """An argument with its type: 1, 1.0 and True are equal, -0.0 and 0.0 too, but give different results."""
+    """Return an argument with its type: 1, 1.0 and True are equal, -0.0 and 0.0 too, but give different results."""
     if isinstance(argument, list | tuple):
         return (type(argument), *map(_part, argument))
     return (type(argument), repr(argument)) if isinstance(argument, int | float | complex) else argument
 
 
-def pruned(steps: list[Step], outputs: Iterable[Value]) -> list[Step]:
-    """The steps that an output needs, and those that may refuse a value."""
+def without_dead_code(steps: list[Step], outputs: Iterable[Value]) -> list[Step]:
+    """Return the steps that an output needs, and those that may raise."""
     needed = set(outputs)
     kept = []
     for step in reversed(steps):

@@ -1,4 +1,4 @@
-"""Kernels as the ufunc calls they consist of, found by running them on stand-ins for their arrays.
+"""Decompose kernels into the ufunc calls they consist of, by tracing: they run on symbols in place of arrays.
 
 A plan that knows the ufuncs inside a kernel calls them directly, shares them between kernels, and runs them block by
 block with ``out=``. A kernel that does anything else to its arrays (indexing, branching on values) stays one call.
@@ -24,7 +24,7 @@ class UntraceableError(Exception):
 
 
 class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
-    """Stands for an array in a kernel: knows what is known of it, and notes the ufuncs it is given to."""
+    """Stands for an array in a kernel: has its shape and dtype, and records the ufuncs it is given to."""
 
     def __init__(self, value: Value, steps: list[Step]) -> None:
         self.value = value
@@ -53,7 +53,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
     conjugate = conj
 
     def astype(self, dtype: Any, order: str = "K", copy: bool = True) -> Symbol:
-        """The elements in another dtype."""
+        """Record a cast."""
         target = np.dtype(dtype)
         if not copy and target == self.value.dtype:
             return self
@@ -62,7 +62,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         return self._made(cast_to, (self.value, target), target)
 
     def copy(self, order: str = "C") -> Symbol:
-        """A copy; of a contiguous array, one that is."""
+        """Record a copy; of contiguous arrays only, for others the layout would be unknown."""
         if not self.value.is_contiguous:
             raise UntraceableError
         return self._made(copy_of, (self.value, order), self.value.dtype)
@@ -93,14 +93,14 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         return noted(self, *args, **kwargs)
 
     def overwritten(self, result: Symbol) -> Symbol:
-        """Stands for ``result`` from now on: it was written here."""
+        """Stand for ``result`` from now on, which was written here; returns itself."""
         if type(self) is not Symbol or self.value.dtype != result.dtype or self.value.shape != result.shape:
             raise UntraceableError
         self.value = result.value
         return self
 
     def where(self, condition: Any, chosen: Any, other: Any) -> Symbol:
-        """``np.where``; of large arrays by ``select``, which gives the same faster."""
+        """Record ``np.where``; for large arrays ``select``, which gives the same faster."""
         args = tuple(map(_argument, (condition, chosen, other)))
         dtype = np.result_type(*(arg.dtype if isinstance(arg, Value) else arg for arg in args[1:]))
         found = self._made(np.where, args, dtype)
@@ -110,7 +110,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
         return found
 
     def total(self, array: Any, axis: Any = None, dtype: Any = None, keepdims: bool = False) -> Symbol:
-        """``np.sum`` over everything."""
+        """Record ``np.sum`` over all axes."""
         value = array.value
         if keepdims or dtype != value.dtype or axis not in (None, tuple(range(len(value.shape)))):
             raise UntraceableError
@@ -130,7 +130,7 @@ class Symbol(np.lib.mixins.NDArrayOperatorsMixin):
 
 
 def total_of(array: Array) -> Any:
-    """The sum of all elements, in their dtype."""
+    """Return the sum of all elements, in their dtype."""
     return np.add.reduce(array, None, array.dtype)
 
 
@@ -160,7 +160,7 @@ def _contiguous(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]
 
 @lru_cache(10_000)
 def _resolved(ufunc: np.ufunc, *operands: Any) -> tuple[np.dtype[Any], ...]:
-    """The dtypes in which a ufunc computes: of the operands, and of the result."""
+    """Return the dtypes in which a ufunc computes: of the operands, and of the result."""
     return ufunc.resolve_dtypes((*operands, None))
 
 
@@ -182,8 +182,8 @@ def _dtype(argument: Any) -> Any:
     return np.dtype(np.bool_) if isinstance(argument, bool) else type(argument)
 
 
-def traced(step: Step) -> tuple[list[Step], dict[Value, Value]]:
-    """The ufunc calls that ``step`` consists of, and what its results are called there; else the step as it is."""
+def decomposed(step: Step) -> tuple[list[Step], dict[Value, Value]]:
+    """Return the ufunc calls that ``step`` consists of, and what its results are called there; else the step itself."""
     steps: list[Step] = []
     symbols = {value: Symbol(value, steps) for value in step.operands()}
     try:
@@ -196,7 +196,7 @@ def traced(step: Step) -> tuple[list[Step], dict[Value, Value]]:
 
 
 def _checked(step: Step, steps: list[Step], outputs: Any) -> tuple[list[Step], dict[Value, Value]]:
-    """The trace, if it gives what the kernel gave."""
+    """Return the trace, if its results are like those of the recorded run; raises ``UntraceableError``."""
     names: dict[Value, Value] = {}
     made = {value for one in steps for value in one.results}
     for output, result in zip(outputs, step.results, strict=True):

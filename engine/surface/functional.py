@@ -10,8 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 from engine import modes, ops, registry
-from engine.autograd import tape
+from engine.autograd import sweep
 from engine.errors import ArgumentTypeError, OpError
+from engine.op.signature import type_name
 from engine.tensor import Tensor
 
 Function = Callable[..., Any]
@@ -46,6 +47,8 @@ def _tuple(value: Any, what: str, name: str) -> tuple[bool, Tensors]:
 
 
 def _called(func: Function, inputs: Tensors, name: str) -> tuple[bool, Tensors]:
+    if not callable(func):
+        raise ArgumentTypeError(f"'{type_name(func)}' object is not callable")
     return _tuple(func(*inputs), "outputs of the user-provided function", name)
 
 
@@ -67,7 +70,7 @@ def _unwrapped(is_tuple: bool, values: tuple[Any, ...]) -> Any:
     return values if is_tuple else values[0]
 
 
-def _vector(v: Any, like: Tensors, what: str) -> Tensors:
+def _vector(v: Any, like: Tensors, what: str, name: str) -> Tensors:
     """The vector of a product; ones for a single element if none is given."""
     if v is None:
         if len(like) != 1 or like[0].array.size != 1:
@@ -78,7 +81,7 @@ def _vector(v: Any, like: Tensors, what: str) -> Tensors:
                 "single element."
             )
         return (ops.ones_like(like[0]),)
-    vectors = v if isinstance(v, tuple) else (v,)
+    _, vectors = _tuple(v, "v", name)
     if len(vectors) != len(like):
         raise OpError(f"v is a tuple of invalid length: should be {len(like)} but got {len(vectors)}.")
     for position, (vector, tensor) in enumerate(zip(vectors, like, strict=True)):
@@ -96,7 +99,7 @@ def _gradients(
     if not pairs:
         return (None,) * len(inputs)
     roots, cotangents = [o for o, _ in pairs], [v for _, v in pairs]
-    return tape.grad(roots, inputs, cotangents, create_graph=create_graph, retain_graph=True, allow_unused=True)
+    return sweep.grad(roots, inputs, cotangents, create_graph=create_graph, retain_graph=True, allow_unused=True)
 
 
 def _filled(
@@ -128,7 +131,7 @@ def vjp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
         primals = _leaves(given, create_graph)
         out_tuple, outputs = _called(func, primals, "vjp")
         _check_strict(outputs, strict)
-        vectors = _vector(v, outputs, "the output")
+        vectors = _vector(v, outputs, "the output", "vjp")
         gradients = _gradients(outputs, primals, vectors, create_graph)
         filled = _filled(gradients, primals, strict, lambda i: INDEPENDENT.format(0, i))
     return _finished((_unwrapped(out_tuple, outputs), _unwrapped(is_tuple, filled)), create_graph)
@@ -142,7 +145,7 @@ def jvp(func: Function, inputs: Any, v: Any = None, create_graph: bool = False, 
     with modes.enable_grad():
         _, given = _tuple(inputs, "inputs", "jvp")
         primals = _leaves(given, create_graph)
-        vectors = _vector(v, primals, "the input to the user-provided function")
+        vectors = _vector(v, primals, "the input to the user-provided function", "jvp")
         out_tuple, outputs = _called(func, primals, "jvp")
         _check_strict(outputs, strict)
         dummies = tuple(ops.zeros_like(o).requires_grad_() for o in outputs)
@@ -221,7 +224,7 @@ def _hessian_product(name: str, func: Function, inputs: Any, v: Any, create_grap
     with modes.enable_grad():
         is_tuple, given = _tuple(inputs, "inputs", name)
         primals = _leaves(given, create_graph)
-        vectors = _vector(v, primals, "the input to the user-provided function")
+        vectors = _vector(v, primals, "the input to the user-provided function", name)
         out_tuple, outputs = _called(func, primals, name)
         _check_scalar(outputs, out_tuple, name)
         _check_strict(outputs, strict)

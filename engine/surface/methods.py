@@ -6,20 +6,29 @@ Here too the methods that are no ops: what a tensor is, its values as Python obj
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from math import isfinite, isnan
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 
 from engine import dtypes, modes, registry
-from engine.autograd import inplace, tape
+from engine.autograd import inplace, sweep
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError
-from engine.op.calls import Op
+from engine.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    DimensionError,
+    MissingAttributeError,
+    OpError,
+    TooLargeError,
+)
+from engine.op.callables import Op
 from engine.op.primitive import InPlace, Primitive
 from engine.op.signature import wrap_dim
 from engine.printing import format_tensor
-from engine.tensor import Parameter, Size, Tensor, read
+from engine.shapes import broadcast_pair
+from engine.tensor import CONJ, NEG, Parameter, Size, Tensor, read
 
 BINARY = {
     "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "floordiv": "floor_divide", "mod": "remainder",
@@ -108,13 +117,22 @@ def _unary(function: Callable[..., Any]) -> Callable[[Tensor], Any]:
 # -- what a tensor is ---------------------------------------------------------------------------------------------
 def size(self: Tensor, dim: int | None = None) -> Any:
     """The shape, or the extent of one dimension."""
-    return self.shape if dim is None else self.array.shape[wrap_dim(dim, self.array.ndim)]
+    return self.shape if dim is None else self.array.shape[_own_dim("size", dim, self.array.ndim)]
 
 
 def stride(self: Tensor, dim: int | None = None) -> Any:
     """The strides in elements, or that of one dimension."""
     steps = self.geometry.stride
-    return steps if dim is None else steps[wrap_dim(dim, self.array.ndim)]
+    return steps if dim is None else steps[_own_dim("stride", dim, self.array.ndim)]
+
+
+def _own_dim(name: str, dim: Any, ndim: int) -> int:
+    """A dimension that is there; not, as elsewhere, the first of a 0-d tensor."""
+    if not isinstance(dim, int) or isinstance(dim, bool):
+        raise ArgumentTypeError(f"{name}(): argument 'dim' (position 1) must be int, not {type(dim).__name__}")
+    if not ndim:
+        raise DimensionError(f"Dimension specified as {dim} but tensor has no dimensions")
+    return wrap_dim(dim, ndim)
 
 
 def numel(self: Tensor) -> int:
@@ -158,7 +176,9 @@ def __repr__(self: Tensor) -> str:
 
 
 def __format__(self: Tensor, spec: str) -> str:
-    return format(self.item() if self.array.ndim == 0 else str(self), spec)
+    if self.array.ndim and spec:
+        raise ArgumentTypeError("unsupported format string passed to Tensor.__format__")
+    return str(self) if self.array.ndim else format(self.item(), spec)
 
 
 # -- values as Python objects -------------------------------------------------------------------------------------
@@ -183,6 +203,11 @@ def numpy(self: Tensor) -> np.ndarray[Any, Any]:
     """The array itself: memory is shared."""
     if self.requires_grad:
         raise OpError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    for bit, name, resolve in ((CONJ, "conjugate", "resolve_conj"), (NEG, "negative", "resolve_neg")):
+        if self.bits & bit:
+            raise OpError(
+                f"Can't call numpy() on Tensor that has {name} bit set. Use tensor.{resolve}().numpy() instead."
+            )
     return read(self)
 
 
@@ -207,11 +232,23 @@ def __bool__(self: Tensor) -> bool:
 
 def __float__(self: Tensor) -> float:
     _warn_of_tracked(self)
-    return float(_number(self))
+    number = _number(self)
+    if isinstance(number, complex) and number.imag:
+        raise OpError("value cannot be converted to type double without overflow")
+    return float(number.real)
 
 
 def __int__(self: Tensor) -> int:
-    return int(_number(self))
+    number = _number(self)
+    if isinstance(number, complex):
+        if number.imag:
+            raise OpError("value cannot be converted to type int64_t without overflow")
+        number = number.real
+    if isinstance(number, float) and not isfinite(number):
+        if isnan(number):
+            raise ArgumentValueError("cannot convert float NaN to integer")
+        raise TooLargeError("cannot convert float infinity to integer")
+    return int(number)
 
 
 def __complex__(self: Tensor) -> complex:
@@ -226,6 +263,10 @@ def __index__(self: Tensor) -> int:
 
 
 def __contains__(self: Tensor, element: Any) -> bool:
+    if not _operand(element):
+        raise OpError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+    if isinstance(element, Tensor):
+        broadcast_pair(self.array.shape, element.array.shape)
     return bool(np.any(read(self) == (read(element) if isinstance(element, Tensor) else element)))
 
 
@@ -236,7 +277,7 @@ def backward(
     """Add the gradient of this tensor, weighted by ``gradient``, to the ``grad`` of the leaves it came from."""
     if gradient is not None and not isinstance(gradient, Tensor):
         gradient = tuple(_iterated(gradient))
-    tape.backward(self, gradient, retain_graph, create_graph, inputs)
+    sweep.backward(self, gradient, retain_graph, create_graph, inputs)
 
 
 def _iterated(gradient: Any) -> Iterator[Any]:
@@ -244,40 +285,6 @@ def _iterated(gradient: Any) -> Iterator[Any]:
         return iter(gradient)
     except TypeError as error:
         raise ArgumentTypeError(str(error)) from None
-
-
-def set_grad(self: Tensor, value: Any) -> None:
-    """Put a gradient in place, or ``None``; it must have this tensor's shape and dtype."""
-    if value is not None and not isinstance(value, Tensor):
-        raise ArgumentTypeError(
-            f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
-        )
-    if value is self:
-        raise OpError("can't assign Variable as its own grad")
-    if value is not None:
-        _check_grad(self, value)
-    modes.touch(self)
-    self.grad = value
-
-
-def _check_grad(self: Tensor, value: Tensor) -> None:
-    if value.dtype is not self.dtype:
-        raise OpError(
-            f"attempting to assign a gradient with dtype '{value.dtype.scalar_type.lower()}' to a tensor with dtype "
-            f"'{self.dtype.scalar_type.lower()}'. The gradient must match the tensor's dtype (the tensor's grad_dtype)."
-        )
-    if value.array.shape != self.array.shape:
-        raise OpError(
-            f"attempting to assign a gradient of size '{list(value.array.shape)}' to a tensor of size "
-            f"'{list(self.array.shape)}'. Please ensure that the gradient and the tensor are the same size"
-        )
-
-
-def set_data(self: Tensor, value: Any) -> None:
-    """Look at other values from now on; the place in the graph stays."""
-    if not isinstance(value, Tensor):
-        raise ArgumentTypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
-    self.data = value
 
 
 def attach() -> None:
@@ -322,7 +329,7 @@ PLAIN_METHODS: dict[str, Callable[..., Any]] = {
     "element_size": lambda self: self.array.itemsize, "storage_offset": lambda self: self.geometry.offset,
     "is_floating_point": lambda self: self.dtype.is_floating_point, "is_complex": lambda self: self.dtype.is_complex,
     "is_inference": lambda self: self.inference, "_is_view": lambda self: self.base is not None,
-    "detach": lambda self: self.detach(), "detach_": inplace.detach_, "retain_grad": tape.retain_grad,
+    "detach": lambda self: self.detach(), "detach_": inplace.detach_, "retain_grad": sweep.retain_grad,
     "requires_grad_": lambda self, requires_grad=True: self.requires_grad_(requires_grad),
     "__len__": __len__, "cpu": lambda self: self,
 }  # fmt: skip
@@ -355,4 +362,4 @@ class Device:
         return hash("cpu")
 
 
-__all__ = ["DType", "Device", "Size", "attach", "set_data", "set_grad"]
+__all__ = ["DType", "Device", "Size", "attach"]

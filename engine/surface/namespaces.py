@@ -10,12 +10,12 @@ from types import SimpleNamespace
 from typing import Any
 
 from engine import dtypes, modes, registry
-from engine.autograd import tape
+from engine.autograd import sweep
 from engine.random import Generator
 from engine.tensor import Parameter, Size, Tensor
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
-    "autograd.backward": tape.backward, "autograd.grad": tape.grad, "nn.Parameter": Parameter,
+    "autograd.backward": sweep.backward, "autograd.grad": sweep.grad, "nn.Parameter": Parameter,
     "nn.parameter.Parameter": Parameter, "is_grad_enabled": modes.is_grad_enabled,
     "is_inference_mode_enabled": modes.is_inference_mode_enabled, "get_default_dtype": modes.get_default_dtype,
     "set_default_dtype": modes.set_default_dtype, "set_printoptions": modes.set_printoptions,

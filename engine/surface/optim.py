@@ -11,11 +11,23 @@ from math import inf, sqrt
 from typing import Any
 
 from engine import modes, ops, registry
-from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
+from engine.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    DivisionError,
+    MissingAttributeError,
+    MissingKeyError,
+    OpError,
+)
+from engine.op.signature import type_name
 from engine.tensor import Tensor
 
 State = dict[str, Any]
 Group = dict[str, Any]
+NUMBERS = frozenset({
+    "alpha", "dampening", "eps", "initial_accumulator_value", "initial_lr", "lr", "lr_decay", "momentum",
+    "momentum_decay", "rho", "weight_decay",
+})  # fmt: skip
 
 
 def _check(is_valid: bool, what: str, value: Any) -> None:
@@ -24,8 +36,32 @@ def _check(is_valid: bool, what: str, value: Any) -> None:
 
 
 def _check_betas(betas: Any) -> None:
+    if not isinstance(betas, list | tuple):
+        raise ArgumentTypeError(f"'{type_name(betas)}' object is not subscriptable")
+    if len(betas) != 2:
+        raise ArgumentValueError(f"betas are two numbers, not {len(betas)}")
     for index, beta in enumerate(betas):
+        _check_number(f"beta parameter at index {index}", beta)
         _check(0.0 <= beta < 1.0, f"beta parameter at index {index}", beta)
+
+
+def _check_number(name: str, value: Any) -> None:
+    if not isinstance(value, int | float | Tensor):
+        raise ArgumentTypeError(f"{name} must be a number, not {type_name(value)}")
+
+
+def _check_settings(group: Group) -> None:
+    """Refuse settings that no step can compute with: a program may have put anything there."""
+    for name in NUMBERS & group.keys():
+        _check_number(name, group[name])
+    if "betas" in group:
+        _check_betas(group["betas"])
+
+
+def _listed(values: Any) -> list[Any]:
+    if not isinstance(values, Iterable):
+        raise ArgumentTypeError(f"'{type_name(values)}' object is not iterable")
+    return list(values)
 
 
 class Optimizer:
@@ -35,9 +71,12 @@ class Optimizer:
     """
 
     def __init__(self, params: Any, defaults: Group) -> None:
+        if not isinstance(defaults, dict):
+            raise ArgumentTypeError(f"'{type_name(defaults)}' object has no attribute 'get'")
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Tensor, State] = {}  # tensors hash by identity
+        _check_settings(defaults)
         for group in _as_groups(params):
             self.add_param_group(group)
 
@@ -45,8 +84,11 @@ class Optimizer:
         """Optimise further parameters; settings not given are the defaults."""
         if not isinstance(param_group, dict):
             raise ArgumentTypeError(f"param_group must be a dict, but got {type(param_group)}")
+        if "params" not in param_group:
+            raise MissingKeyError("params")
         given = param_group["params"]
-        params = [given] if isinstance(given, Tensor) else list(given)
+        params = [given] if isinstance(given, Tensor) else _listed(given)
+        _check_settings(param_group)
         for param in params:
             _check_param(param)
         known = {id(param) for group in self.param_groups for param in group["params"]}
@@ -71,8 +113,12 @@ class Optimizer:
         """Move every parameter that has a gradient; ``closure`` computes the loss first, which is returned."""
         loss = None
         if closure is not None:
+            if not callable(closure):
+                raise ArgumentTypeError(f"'{type_name(closure)}' object is not callable")
             with modes.enable_grad():
                 loss = closure()
+        for group in self.param_groups:
+            _check_settings(group)
         with modes.no_grad():
             for param, group in self._params():
                 if param.grad is not None:
@@ -109,7 +155,7 @@ def _as_groups(params: Any) -> list[Group]:
             "params argument given to the optimizer should be an iterable of Tensors or dicts, but got "
             f"torch.{params.dtype.scalar_type}Tensor"
         )
-    listed = list(params)
+    listed = _listed(params)
     if not listed:
         raise ArgumentValueError("optimizer got an empty parameter list")
     return listed if isinstance(listed[0], dict) else [{"params": listed}]
@@ -401,14 +447,21 @@ class StepLR(LRScheduler):
 
     def __init__(self, optimizer: Optimizer, step_size: int, gamma: float = 0.1) -> None:
         super().__init__(optimizer)
+        _check_number("step_size", step_size)
+        _check_number("gamma", gamma)
         self.step_size, self.gamma = step_size, gamma
 
     def _next(self, group: Group) -> float:
+        if not self.step_size:
+            raise DivisionError("integer modulo by zero")
         return group["lr"] * self.gamma if self.last_epoch % self.step_size == 0 else group["lr"]  # type: ignore[no-any-return]
 
 
 def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Any]:
-    listed = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    listed = [parameters] if isinstance(parameters, Tensor) else _listed(parameters)
+    for one in listed:
+        if not isinstance(one, Tensor):
+            raise MissingAttributeError(f"'{type_name(one)}' object has no attribute 'grad'")
     return [param.grad for param in listed if param.grad is not None]
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationError
 
-from app.limits import Limits
+from app.limits import Limits, OverLimit
 from app.wire import codec, envelope
-from app.wire.arrays import ArrayError, ArrayTooLarge, decode_tensor
+from app.wire.arrays import ArrayError, decode_tensor
 from app.wire.messages import RunRequest
 from app.wire.numbers import LEAST_BYTES, Numbers
 from engine import dtypes, modes
@@ -28,7 +28,7 @@ def outcome(value: Any, limits: Limits) -> Outcome:
     """The tensor that ``value`` is, bit for bit, or the refusal with its text and place."""
     try:
         tensor = decode_tensor(value, limits, ("x",))
-    except ArrayTooLarge as error:
+    except OverLimit as error:
         return "too large", error.limit, error.allowed, error.asked, error.place
     except ArrayError as error:
         return "refused", str(error), error.place
@@ -74,7 +74,7 @@ def _read(
 ) -> list[Outcome]:
     try:
         value = way(body, form, limits)
-    except codec.BodyTooLarge as error:
+    except OverLimit as error:
         return [("body too large", error.limit)]
     except codec.CodecError as error:
         return [("malformed", str(error))]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from app.evaluate.execution import prepare
 from app.limits import Limits
 from app.sessions.directory import Directory, Precondition
 from app.sessions.live import Live
@@ -26,7 +27,7 @@ def directory_over(store: SessionStore, limits: Limits = LIMITS, cache_bytes: in
 
 def opened(directory: Directory) -> str:
     """The id of a new session."""
-    return directory.create(OWNER, None, lambda head: Reply(201, head.id.encode())).body.decode()
+    return directory.create(OWNER, None, lambda made: Reply(201, made["id"].encode())).body.decode()
 
 
 def run_code(directory: Directory, sid: str, code: str, precondition: Precondition | None = None) -> list[str]:
@@ -41,7 +42,7 @@ def run_warned(
     result: dict[str, Any] = {}
 
     def change(session: Session, version: int) -> Reply:
-        result.update(session.run(RunRequest(code=code, outputs=[]), "json"))
+        result.update(session.run(prepare(RunRequest(code=code, outputs=[]), LIMITS), "json"))
         return Reply(200, str(version).encode())
 
     directory.command(OWNER, sid, change, precondition or Precondition())

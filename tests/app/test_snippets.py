@@ -63,7 +63,7 @@ def record(tensor: Tensor) -> Record:
     facts = {"data": tensor.tolist(), "dtype": tensor.dtype.name, "shape": list(tensor.shape)}
     facts |= {"requires_grad": tensor.requires_grad, "is_leaf": tensor.is_leaf}
     facts["grad_fn"] = None if tensor.grad_fn is None else tensor.grad_fn.name()
-    return facts | {"grad": None if tensor.grad is None else record(tensor.grad)}
+    return facts | {"grad": None if tensor._grad is None else record(tensor._grad)}
 
 
 def faults(snippet: Record) -> Iterator[str]:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from engine import modes
-from engine.autograd import tape
-from engine.tensor import Tensor, from_array
+from engine.autograd import sweep
+from engine.tensor import Tensor, from_array, values
 
 STEP = 1e-6
 RTOL, ATOL = 2e-5, 2e-6
@@ -51,11 +51,11 @@ def projected(function: Callable[[], Any], leaves: list[Tensor], rng: np.random.
     def scalar() -> float:
         with modes.no_grad():
             outputs = [out for out in flat_tensors(function()) if out.dtype.is_differentiable]
-        return sum(_inner(c, out.array) for c, out in zip(cotangents, outputs, strict=False))
+        return sum(_inner(c, values(out)) for c, out in zip(cotangents, outputs, strict=False))
 
     def gradients() -> Sequence[Tensor | None]:
         outputs = differentiable(function())
-        return tape.grad(outputs, leaves, [from_array(c) for c in cotangents], create_graph=True, allow_unused=True)
+        return sweep.grad(outputs, leaves, [from_array(c) for c in cotangents], create_graph=True, allow_unused=True)
 
     return scalar, gradients
 
@@ -64,7 +64,7 @@ def assert_derivative(scalar: Callable[[], float], gradients: Sequence[Tensor | 
     """Compare the gradients with a central difference along one random direction."""
     rng = np.random.default_rng(7)
     directions = [_random_like(leaf.array, rng) for leaf in leaves]
-    analytic = sum(_inner(g.array, d) for g, d in zip(gradients, directions, strict=True) if g is not None)
+    analytic = sum(_inner(values(g), d) for g, d in zip(gradients, directions, strict=True) if g is not None)
     numeric = _central_difference(scalar, leaves, directions)
     scale = max(abs(analytic), abs(numeric), 1.0)
     assert abs(analytic - numeric) <= ATOL * scale + RTOL * scale, f"gradient {analytic}, difference quotient {numeric}"
@@ -74,14 +74,14 @@ def _central_difference(
     scalar: Callable[[], float], leaves: list[Tensor], directions: list[np.ndarray[Any, Any]]
 ) -> float:
     originals = [leaf.array.copy() for leaf in leaves]
-    values = []
+    found = []
     for sign in (1.0, -1.0):
         for leaf, original, direction in zip(leaves, originals, directions, strict=True):
             leaf.array[...] = original + sign * STEP * direction
-        values.append(scalar())
+        found.append(scalar())
     for leaf, original in zip(leaves, originals, strict=True):
         leaf.array[...] = original
-    return (values[0] - values[1]) / (2 * STEP)
+    return (found[0] - found[1]) / (2 * STEP)
 
 
 def gradcheck(function: Callable[[], Any], leaves: list[Tensor]) -> None:
@@ -106,6 +106,6 @@ def _reprojected(first: Gradients, scalar: Callable[[], float]) -> Callable[[], 
     def value() -> float:
         tracked = [g for g in first() if g is not None]
         pairs = zip(cotangents, [g for g in tracked if g.requires_grad], strict=True)
-        return sum(_inner(c, g.array) for c, g in pairs)
+        return sum(_inner(c, values(g)) for c, g in pairs)
 
     return value

@@ -31,7 +31,7 @@ class Case(NamedTuple):
 
     def differences(self) -> list[Difference]:
         """Those after the first statement with any that ``known`` does not explain."""
-        return known.unexplained(differences(self.steps, execute(self.program, engine)), self.program.statements)
+        return known.unexplained(differences(self.steps, execute(self.program, engine)), self.program)
 
 
 def _cases() -> list[Case]:

@@ -38,6 +38,11 @@ torch.set_printoptions(precision=3)
 h = torch.ones(3, dtype=torch.bfloat16)
 c = torch.tensor([1j, 2.0])
 a = c.numpy()
+n = torch.view_as_real(x * 1j)
+i = n[0]
+q = c * x[0]
+r = q.conj()
+p = (r.imag * r.imag).sum()
 """,
     "big[4000] = -1.0\nw = x.detach()\nunused = torch.zeros(9)\n",
     "del unused\n(x ** 3).sum().backward(create_graph=True)\n",
@@ -51,6 +56,10 @@ s.step()
 print(x, torch.rand(2), torch.randn(2, generator=g), s.last_epoch)
 part.zero_()
 print(big[8:22])
+n._base.mul_(2)
+q.mul_(2j)
+print(r, r.imag, r.is_conj(), r.imag.is_neg(), p)
+print(i.grad_fn.name(), i.grad_fn.next_functions[0][0].next_functions[0][0].name(), i)
 """
 
 

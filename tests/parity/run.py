@@ -45,7 +45,7 @@ class Finding:
 
 def examine(program: Program) -> Finding | None:
     """The first unexplained differences of a program, if it has any."""
-    found = known.unexplained(differences(execute(program, torch), execute(program, engine)), program.statements)
+    found = known.unexplained(differences(execute(program, torch), execute(program, engine)), program)
     return Finding(program.until(found[0].position), tuple(found)) if found else None
 
 

@@ -34,7 +34,19 @@ def cast(input: Array, dtype: DType) -> Array:
 cast.vjp(input=lambda g: g)
 
 
-@primitive(public=False, inplace_grad_fn="torch::autograd::CopyBackwards", total=True, layout_only=("input",))
+def _check_copied_shape(input: Tensor, src: Tensor) -> None:
+    if src.array.shape == input.array.shape:
+        return
+    check_broadcast([input.array, src.array])
+    shape = np.broadcast_shapes(input.array.shape, src.array.shape)
+    if shape != input.array.shape:
+        raise OpError(f"output with shape {list(input.array.shape)} doesn't match the broadcast shape {list(shape)}")
+
+
+@primitive(
+    public=False, inplace_grad_fn="torch::autograd::CopyBackwards", total=True, layout_only=("input",),
+    check=_check_copied_shape, overlap="same",
+)  # fmt: skip
 def copy(input: Array, src: Array) -> Array:
     """``src`` in the shape and dtype of ``input``."""
     return converted(np.broadcast_to(src, input.shape), input.dtype)
@@ -43,8 +55,8 @@ def copy(input: Array, src: Array) -> Array:
 copy.vjp(input=lambda g: ops.zeros_of(g), src=lambda g: g)
 
 
-def _warn_of_discarding(source: DType, target: DType) -> None:
-    if source.is_complex and not target.is_complex and target is not dtypes.bool_:
+def _warn_of_discarding(source: Tensor, target: DType) -> None:
+    if source.array.size and source.dtype.is_complex and not target.is_complex and target is not dtypes.bool_:
         modes.warn_once(DISCARDED)
 
 
@@ -52,7 +64,7 @@ def _cast_to(input: Tensor, dtype: DType, copy: bool = False) -> Tensor:
     """``input`` itself if it has that dtype already."""
     if input.dtype is dtype and not copy:
         return input
-    _warn_of_discarding(input.dtype, dtype)
+    _warn_of_discarding(input, dtype)
     return cast(input, dtype)
 
 
@@ -61,9 +73,7 @@ def copy_(input: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Write the elements of ``other``, broadcast and cast."""
     if not isinstance(other, Tensor):
         other = _number_operand(other)
-    elif other.array.shape != input.array.shape:
-        _check_copy(input.array, other.array)
-    _warn_of_discarding(other.dtype, input.dtype)
+    _warn_of_discarding(other, input.dtype)
     return copy.inplace(input, other)
 
 
@@ -71,13 +81,6 @@ def _number_operand(value: Any) -> Tensor:
     if dtypes.python_type(value) is None:
         raise ArgumentTypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(value).__name__}")
     return weak(value)
-
-
-def _check_copy(target: Array, source: Array) -> None:
-    check_broadcast([target, source])
-    shape = np.broadcast_shapes(target.shape, source.shape)
-    if shape != target.shape:
-        raise OpError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(shape)}")
 
 
 # -- by name ------------------------------------------------------------------------------------------------------

@@ -15,8 +15,8 @@ import numpy as np
 from engine import dtypes, modes, ops, registry
 from engine.autograd import inplace
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
-from engine.op import Array, Extents, Index, Primitive, Size, broadcast_pair, composite, primitive
+from engine.errors import ArgumentTypeError, ArgumentValueError, EngineError, TooLargeError
+from engine.op import Array, Extents, Index, Primitive, Real, Size, broadcast_pair, composite, primitive
 from engine.ops.creation.factories import check_fits, checked_size, factory
 from engine.random import Generator, in_memory_order
 from engine.tensor import Tensor, from_array, read
@@ -41,8 +41,14 @@ def manual_seed(seed: Any) -> Generator:
     """Start the state's own stream anew; returns its generator."""
     try:
         number = int(seed)
+    except EngineError:
+        raise
     except ValueError as error:
         raise ArgumentValueError(str(error)) from None
+    except TypeError as error:
+        raise ArgumentTypeError(str(error)) from None
+    except OverflowError as error:
+        raise TooLargeError(str(error)) from None
     return stream(None).manual_seed(number)
 
 
@@ -155,6 +161,12 @@ def randint(
         raise ArgumentTypeError(
             f"randint(): argument 'size' (position 2) must be tuple of ints, not {type(size).__name__}"
         )
+    for position, extent in enumerate(size):
+        if not isinstance(extent, int):
+            raise ArgumentTypeError(
+                f"randint(): argument 'size' failed to unpack the object at pos {position + 1} with error "
+                f'"type must be tuple of ints,but got {type(extent).__name__}"'
+            )
     draw = _integers(_whole("low", 1, low), _whole("high", 1, high))
     return drawn(checked_size(tuple(size)), dtype or dtypes.int64, draw, stream(generator))
 
@@ -178,49 +190,35 @@ def randperm(n: int, *, generator: Any = None, dtype: DType | None = None) -> Te
 
 
 # -- of probabilities, means and rates ----------------------------------------------------------------------------
-def _zero_rules(op: Primitive) -> Primitive:
-    """Samples do not depend on what they replace, nor on the parameters they were drawn with."""
-    op.vjp(**{param.name: lambda g: ops.zeros_of(g) for param in op.differentiable})
-    return op
-
-
 def _like_input(name: str, grad_fn: str) -> Primitive:
     """Declare the op that records one kind of draw: ``samples`` in place of ``input``."""
-    return _zero_rules(_recorder(name, grad_fn))
+    return _recorder(name, grad_fn=grad_fn, steps=True)
 
 
-def _recorder(name: str, grad_fn: str) -> Primitive:
+def _recorder(name: str, **flags: Any) -> Primitive:
     def kernel(input: Array, samples: Index) -> Array:
         return samples
 
     kernel.__name__ = name
     kernel.__doc__ = "Samples drawn in place of ``input``."
-    return primitive(kernel, public=False, random=True, grad_fn=grad_fn)
+    return primitive(kernel, public=False, random=True, **flags)
 
 
 _bernoulli = _like_input("bernoulli_samples", "BernoulliBackward0")
-_bernoulli_number = _recorder("bernoulli_number_samples", "torch::autograd::NotImplemented")
+_bernoulli_number = _recorder("bernoulli_number_samples", underivable=True, shown_as="bernoulli")
 _poisson = _like_input("poisson_samples", "PoissonBackward0")
 _normal_mean = _like_input("normal_samples_mean", "NormalBackward1")
 _normal_std = _like_input("normal_samples_std", "NormalBackward2")
 
 
-@_zero_rules
-@primitive(public=False, random=True, grad_fn="NormalBackward3")
+@primitive(public=False, random=True, steps=True, grad_fn="NormalBackward3")
 def normal_samples(mean: Array, std: Array, samples: Index) -> Array:
     """Samples drawn with a mean and a deviation each."""
     return samples
 
 
-def _refuse_derivative(g: Tensor) -> Any:
-    raise OpError("derivative for aten::bernoulli is not implemented")
-
-
-_bernoulli_number.vjp(input=_refuse_derivative)
-
-
 @composite
-def bernoulli(input: Tensor, p: Any = None, *, generator: Any = None) -> Tensor:
+def bernoulli(input: Tensor, p: Real | None = None, *, generator: Any = None) -> Tensor:
     """1 with the probability that ``input`` has there, or ``p``, else 0."""
     if p is not None:
         samples = in_order(input.array, input.array.dtype, _bernoulli_draw(p), stream(generator))
@@ -253,7 +251,7 @@ def multinomial(input: Tensor, num_samples: int, replacement: bool = False, *, g
 
 @factory
 def normal(
-    mean: Any = 0.0, std: Any = 1.0, size: Size | None = None, *, generator: Any = None, dtype: DType | None = None
+    mean: Real = 0.0, std: Real = 1.0, size: Size | None = None, *, generator: Any = None, dtype: DType | None = None
 ) -> Tensor:
     """Normal with the given means and deviations; of two numbers, ``size`` of them."""
     if isinstance(mean, Tensor) or isinstance(std, Tensor):
@@ -350,7 +348,7 @@ def random_(input: Tensor, low: int | None = None, to: int | None = None, *, gen
 
 
 @composite(function=False)
-def bernoulli_(input: Tensor, p: Any = 0.5, *, generator: Any = None) -> Tensor:
+def bernoulli_(input: Tensor, p: Real = 0.5, *, generator: Any = None) -> Tensor:
     """Fill with 1, with probability ``p`` (one, or a tensor of them), else 0."""
     if not isinstance(p, Tensor):
         return _fill(_bernoulli_fill, input, _bernoulli_draw(p), generator)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from math import ceil, isfinite, prod
+from math import ceil, isfinite, isnan, prod
 from typing import Any, overload
 
 import ml_dtypes
@@ -19,7 +19,7 @@ from engine import dtypes, modes, strides
 from engine.dtypes import FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, OpError, UnsupportedError
 from engine.op import Array, Extents, Index, Scalar, Size, composite, primitive
-from engine.op.signature import Param, Signature
+from engine.op.signature import Param, Signature, type_name
 from engine.tensor import Tensor
 
 RANGE = (
@@ -130,7 +130,7 @@ def filled(size: Size, value: Scalar, dtype: DType) -> Array:
     """``value`` everywhere."""
     if value == 0:
         return np.zeros(size, dtype.numpy)
-    return np.full(size, np.asarray(value).astype(dtype.numpy))
+    return np.full(size, np.asarray(as_real(value, dtype)).astype(dtype.numpy))
 
 
 @factory
@@ -209,6 +209,8 @@ def check_fits(value: Any, dtype: DType) -> None:
 
 def fits(value: Any, dtype: DType) -> bool:
     """Whether ``value`` converts to ``dtype``: fractions are cut off, negative integers wrap in unsigned types."""
+    if not isinstance(value, int | float | complex):
+        raise ArgumentTypeError(f"value must be Number, not {type_name(value)}")
     if dtype is dtypes.bool_:
         return True
     if dtype.is_complex:
@@ -222,6 +224,18 @@ def fits(value: Any, dtype: DType) -> bool:
     if isinstance(value, float):
         return float(bounds.min) <= value <= float(bounds.max)
     return -int(bounds.max) - (bounds.min != 0) <= int(value) <= int(bounds.max)
+
+
+def as_real(value: Any, dtype: DType) -> Any:
+    """A number that fits ``dtype`` without the imaginary part that this has no place for."""
+    return value.real if isinstance(value, complex) and not dtype.is_complex else value
+
+
+def number_in(value: Any, array: Array) -> Array:
+    """A number in the dtype of ``array``; refused if it does not fit."""
+    dtype = dtypes.of(array)
+    check_fits(value, dtype)
+    return np.asarray(as_real(value, dtype)).astype(array.dtype)
 
 
 _finfo: Any = ml_dtypes.finfo  # it knows bfloat16, and has no annotations
@@ -339,6 +353,10 @@ def _whole(number: Any) -> Any:
 def _range_count(start: Any, end: Any, step: Any) -> int:
     if step == 0:
         raise OpError("step must be nonzero")
+    if any(isinstance(one, complex) for one in (start, end, step)):
+        raise OpError("value cannot be converted to type double without overflow")
+    if isnan(step):
+        raise OpError(f"unsupported range: {start:g} -> {end:g}")
     if not (isfinite(start) and isfinite(end)):
         raise OpError(f"unsupported range: {start:g} -> {end:g}")
     if (end - start) * step < 0:
@@ -353,6 +371,15 @@ def inclusive_range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DT
     """The numbers from ``start`` up to and with ``end``, ``step`` apart."""
     modes.warn(RANGE)
     low, high = (0, start) if end is None else (start, end)
+    for name, position, value in (("start", 1, low), ("end", 2, high), ("step", 3, step)):
+        if not isinstance(value, int | float):
+            raise ArgumentTypeError(
+                f"range(): argument '{name}' (position {position}) must be Number, not {type_name(value)}"
+            )
+    if step == 0:
+        raise OpError("step must be nonzero")
+    if not isfinite((high - low) / step):
+        raise OpError(f"unsupported range: {low:g} -> {high:g}")
     return counted(low, step, int((high - low) / step) + 1, _default(dtype))
 
 
@@ -431,8 +458,15 @@ def _triangle(row: int, col: int, offset: int, lower: bool) -> int:
 @primitive(public=False, grows=lambda row, col, offset, lower: 2 * _triangle(row, col, offset, lower))
 def triangle_indices(row: int, col: int, offset: int, lower: bool, dtype: DType) -> Array:
     """The places on one side of a diagonal: a row of row numbers, a row of column numbers."""
-    places = (np.tril_indices if lower else np.triu_indices)(row, offset, col)
-    return np.stack(places).astype(dtype.numpy)
+    first, last = (max(-offset, 0), row) if lower else (0, min(row, max(col - offset, 0)))
+    rows = np.arange(min(first, last), last)  # those that have any
+    edges = np.clip(rows + offset, 0, col)
+    starts, stops = (
+        (np.zeros_like(rows), np.clip(rows + offset + 1, 0, col)) if lower else (edges, np.full_like(rows, col))
+    )
+    counts = stops - starts
+    before = np.repeat(starts - (np.cumsum(counts) - counts), counts)
+    return np.stack([np.repeat(rows, counts), np.arange(len(before)) + before]).astype(dtype.numpy)
 
 
 def _checked_matrix(row: int, col: int) -> tuple[int, int]:

@@ -44,7 +44,9 @@ def tensor(data: Any, *, dtype: DType | None = None) -> Tensor:
 def made_of(data: Any, dtype: DType | None) -> Tensor:
     """A new tensor with the values of ``data``, in PyTorch's choice of dtype unless one is given."""
     if isinstance(data, Tensor):
-        return from_array(read(data).astype((dtype or data.dtype).numpy, order="K"))
+        target = dtype or data.dtype
+        values = read(data) if target.is_complex else read(data).real
+        return from_array(values.astype(target.numpy, order="K"))
     if isinstance(data, np.ndarray):
         return from_array(np.array(data, (dtype or _array_dtype(data)).numpy, order="C"))
     if isinstance(data, str):

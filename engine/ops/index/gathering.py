@@ -104,7 +104,7 @@ def _check_selected(input: Array, dim: int, index: Array) -> None:
     extent = input.shape[dim] if input.ndim else 1
     if not index.size or (index.min() >= 0 and index.max() < extent):
         return
-    if input.ndim < 2:
+    if input.size and (input.ndim < 2 or not dim):
         raise DimensionError("index out of range in self")
     outside = index[(index < 0) | (index >= extent)].flat[0]
     raise OpError(f"INDICES element is out of DATA bounds, id={outside} axis_dim={extent}")
@@ -167,7 +167,7 @@ take.vjp(input=lambda g, index, input_shape: ops.put(_zeros(input_shape, g.dtype
 
 
 # -- behind a mask ------------------------------------------------------------------------------------------------
-@primitive(data_dependent=True, grows=lambda input, mask: prod(np.broadcast_shapes(input.shape, mask.shape)))
+@primitive(data_dependent=True, grows=lambda input, mask: prod(broadcast_pair(mask.shape, input.shape)))
 def masked_select(input: Array, mask: Mask) -> Array:
     """The elements where ``mask`` is true, as a vector; both broadcast."""
     if mask.dtype != np.bool_:

@@ -57,13 +57,13 @@ def _divide(flat: Array, places: Array, include_self: bool) -> None:
         flat /= counts
 
 
-@primitive(public=False, grad_fn="ScatterReduceBackward0")
+@primitive(public=False, grad_fn="ScatterReduceBackward0", overlap="any")
 def scatter_reduced_to(input: Array, dim: Dim, index: Index, src: Array, reduce: str, include_self: bool) -> Array:
     """``input`` with ``src`` reduced into the positions ``index`` along ``dim``."""
     return _reduced(input, places_of(input, dim, index, src), covered(src, index), reduce, include_self)
 
 
-@primitive(public=False, grad_fn="IndexReduceBackward0")
+@primitive(public=False, grad_fn="IndexReduceBackward0", overlap="any")
 def index_reduced_to(input: Array, dim: Dim, index: Index, source: Array, reduce: str, include_self: bool) -> Array:
     """``input`` with the slices of ``source`` reduced into the positions ``index`` along ``dim``."""
     check_inside(index, dim, input.shape[dim] if input.ndim else 1)

@@ -123,7 +123,10 @@ def _add_at(target: Array, key: tuple[Any, ...], values: Array, indices: list[Ar
 added_at.vjp(input=lambda g, indices, places: index(g, indices, places))
 
 
-@primitive(public=False, nondifferentiable=("indices",), grad_fn="IndexPutBackward0", layout="input")
+@primitive(
+    public=False, nondifferentiable=("indices",), grad_fn="IndexPutBackward0", overlap="any", repeats=True,
+    layout="input",
+)  # fmt: skip
 def put_at(input: Array, values: Array, indices: Arrays, places: Size, accumulate: bool) -> Array:
     """``input`` with ``values`` written, or added, at ``indices``."""
     result = input.copy(order="K")
@@ -201,10 +204,26 @@ def _check_masks(input: Tensor, tensors: list[Tensor], places: tuple[int, ...]) 
             )
 
 
-def _check_put(input: Tensor, values: Tensor, tensors: list[Tensor], accumulate: bool) -> None:
+def _fits(input: Tensor, values: Tensor, tensors: list[Tensor], places: tuple[int, ...]) -> bool:
+    """Whether ``values`` broadcast to what is indexed; of masks that is not known here."""
+    if any(tensor.dtype in _MASKS for tensor in tensors):
+        return True
+    extents = list(input.array.shape)
+    at: list[Any] = [slice(None)] * input.array.ndim
+    for tensor, place in zip(tensors, places, strict=True):
+        extents[place], at[place] = 1, np.zeros(tensor.array.shape, np.int64)
+    try:
+        shape = np.broadcast_to(np.empty((), np.bool_), extents)[tuple(at)].shape
+        return np.broadcast_shapes(values.array.shape, shape) == shape
+    except (ValueError, IndexError):
+        return False
+
+
+def _check_put(input: Tensor, values: Tensor, tensors: list[Tensor], places: tuple[int, ...], accumulate: bool) -> None:
     """Refuse values of another dtype; a single one behind a mask is converted, as by ``masked_fill``."""
+    fits = values.array.size == 1 or _fits(input, values, tensors, places)
     fills = values.array.size == 1 and not accumulate and len(tensors) == 1 and tensors[0].dtype in _MASKS
-    if values.dtype is not input.dtype and not fills:
+    if values.dtype is not input.dtype and not fills and fits:  # else the shapes are refused
         raise OpError(
             "Index put requires the source and destination dtypes match, got "
             f"{input.dtype.scalar_type} for the destination and {values.dtype.scalar_type} for the source."
@@ -218,7 +237,7 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     covered = sum(map(_width, tensors))
     if covered > input.array.ndim:
         raise DimensionError(f"too many indices for tensor of dimension {input.array.ndim} (got {covered})")
-    _check_put(input, values, tensors, accumulate)
+    _check_put(input, values, tensors, places, accumulate)
     _check_masks(input, tensors, places)
     return put_at, (input, values, tensors, places, accumulate)
 
@@ -428,7 +447,7 @@ def setitem(input: Tensor, key: Any, value: Any) -> None:
         _copy_into(walk.view, values)
         return
     places = tuple(walk.places)
-    _check_put(walk.view, values, walk.tensors, False)
+    _check_put(walk.view, values, walk.tensors, places, False)
     _check_masks(walk.view, walk.tensors, places)
     put_at.inplace(walk.view, _without_leading_ones(values), walk.tensors, places, False)
 

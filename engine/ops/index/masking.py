@@ -9,7 +9,7 @@ import numpy as np
 from engine import dtypes, modes, ops
 from engine.errors import OpError
 from engine.kernels.where import select
-from engine.op import Array, Mask, Scalar, composite, overloaded, primitive
+from engine.op import Array, Mask, Operand, Scalar, composite, overloaded, pointwise
 from engine.ops.creation.factories import check_fits
 from engine.tensor import Tensor
 
@@ -19,7 +19,7 @@ UINT8_CONDITION = (
 )
 
 
-@primitive(public=False, pointwise=True, total=True, grad_fn="WhereBackward0", numbers=("input", "other"))
+@pointwise(public=False, total=True, grad_fn="WhereBackward0", numbers=("input", "other"))
 def choose(condition: Mask, input: Array, other: Array) -> Array:
     """``input`` where ``condition`` holds, ``other`` elsewhere."""
     return select(condition, input, other)
@@ -57,7 +57,7 @@ def _check_mask(mask: Array) -> None:
         raise OpError(f"masked_fill_ only supports boolean masks, but got mask with dtype {name}")
 
 
-@primitive(public=False, pointwise=True, grad_fn="MaskedFillBackward0", layout="contiguous")
+@pointwise(public=False, grad_fn="MaskedFillBackward0", overlap="none", repeats=True, layout="contiguous")
 def masked_fill_number(input: Array, mask: Mask, value: Scalar) -> Array:
     """``input`` with a number where ``mask`` holds."""
     _check_mask(mask)
@@ -67,7 +67,7 @@ def masked_fill_number(input: Array, mask: Mask, value: Scalar) -> Array:
 masked_fill_number.vjp(input=lambda g, mask: g.masked_fill(mask, 0))
 
 
-@primitive(public=False, pointwise=True, grad_fn="MaskedFillBackward1", numbers=(), layout="contiguous")
+@pointwise(public=False, grad_fn="MaskedFillBackward1", numbers=(), overlap="none", repeats=True, layout="contiguous")
 def masked_fill_tensor(input: Array, mask: Mask, value: Array) -> Array:
     """``input`` with the 0-d ``value`` where ``mask`` holds."""
     _check_mask(mask)
@@ -90,7 +90,7 @@ def _check_value(value: Tensor, input: Tensor) -> None:
 
 
 @overloaded
-def masked_fill(input: Tensor, mask: Tensor, value: Any) -> Any:
+def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Any:
     """``input`` with ``value`` where ``mask`` holds."""
     if isinstance(value, Tensor):
         _check_value(value, input)

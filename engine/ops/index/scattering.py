@@ -11,9 +11,9 @@ import numpy as np
 
 from engine import dtypes, modes, ops, registry
 from engine.errors import ArgumentTypeError, DimensionError, OpError
-from engine.op import Array, Dim, Index, Mask, Scalar, broadcast_pair, overloaded, primitive, weak, wrap_dim
+from engine.op import Array, Dim, Index, Mask, Operand, Scalar, broadcast_pair, overloaded, primitive, weak, wrap_dim
 from engine.ops.creation.casts import converted
-from engine.ops.creation.factories import check_fits
+from engine.ops.creation.factories import check_fits, number_in
 from engine.ops.index.gathering import add_at, check_inside, flat_places, wrapped_places
 from engine.tensor import Tensor, read
 
@@ -31,7 +31,7 @@ def check_scatter(input: Array, dim: int, index: Array, src: Array | None = None
     if src is not None and max(index.ndim, 1) != max(src.ndim, 1):
         raise OpError("Index tensor must have the same number of dimensions as src tensor")
     too_large = any(index.shape[axis] > input.shape[axis] for axis in range(input.ndim) if axis != dim)
-    beyond_src = src is not None and any(n > m for n, m in zip(index.shape, src.shape, strict=False))
+    beyond_src = src is not None and any(n > m for n, m in zip(index.shape, src.shape or (1,), strict=False))
     if too_large or beyond_src:
         beyond = "" if src is None else f" and to be no larger size than src {list(src.shape)}"
         raise OpError(
@@ -57,7 +57,7 @@ def check_operands(op_name: str, input: Tensor, dim: int, index: Tensor, src: Te
 
 def covered(src: Array, index: Array) -> Array:
     """The part of ``src`` that an ``index`` smaller than it reaches."""
-    return src[tuple(slice(extent) for extent in index.shape)] if src.ndim else src
+    return src[tuple(slice(extent) for extent in index.shape or (1,) * src.ndim)] if src.ndim else src
 
 
 def places_of(input: Array, dim: int, index: Array, src: Array | None = None) -> Array:
@@ -68,7 +68,7 @@ def places_of(input: Array, dim: int, index: Array, src: Array | None = None) ->
     return flat_places(input.shape, index, dim).reshape(-1)
 
 
-@primitive(public=False, grad_fn="ScatterBackward0")
+@primitive(public=False, grad_fn="ScatterBackward0", overlap="any")
 def scatter_src(input: Array, dim: Dim, index: Index, src: Array) -> Array:
     """``input`` with the elements of ``src`` at the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
@@ -93,7 +93,7 @@ def gathered(g: Tensor, dim: int, index: Tensor, src_shape: Any, node: str, posi
     return ops.gather(g, dim, index) if shape == src_shape else ops.filled(src_shape, 0, g.dtype)
 
 
-@primitive(public=False, grad_fn="ScatterBackward1")
+@primitive(public=False, grad_fn="ScatterBackward1", overlap="any")
 def scatter_number(input: Array, dim: Dim, index: Index, value: Scalar) -> Array:
     """``input`` with a number at the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
@@ -104,11 +104,7 @@ def scatter_number(input: Array, dim: Dim, index: Index, value: Scalar) -> Array
 scatter_number.vjp(input=lambda g, dim, index: scatter_number(g, dim, index, 0))
 
 
-def _not_implemented(g: Tensor) -> Any:
-    raise OpError("derivative for aten::scatter is not implemented")
-
-
-@primitive(public=False, grad_fn="torch::autograd::NotImplemented")
+@primitive(public=False, underivable=True, shown_as="scatter", overlap="any")
 def scatter_reduced(input: Array, dim: Dim, index: Index, src: Array, reduce: str) -> Array:
     """``input`` with ``src`` added to, or multiplied into, the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
@@ -116,9 +112,6 @@ def scatter_reduced(input: Array, dim: Dim, index: Index, src: Array, reduce: st
     ufunc = np.add if reduce == "add" else np.multiply
     ufunc.at(result.reshape(-1), places, covered(src, index).reshape(-1))
     return result
-
-
-scatter_reduced.vjp(input=_not_implemented, src=_not_implemented)
 
 
 @overloaded
@@ -148,7 +141,7 @@ def _scatter_reducing(input: Tensor, dim: int, index: Tensor, given: Any, reduce
     return scatter_reduced, (input, dim, index, given, reduce)
 
 
-@primitive(public=False, grad_fn="ScatterAddBackward0")
+@primitive(public=False, grad_fn="ScatterAddBackward0", overlap="any")
 def scatter_added(input: Array, dim: Dim, index: Index, src: Array) -> Array:
     """``input`` with ``src`` added at the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
@@ -209,12 +202,12 @@ def slices_at(array: Array, dim: int, index: Array) -> Any:
     return (slice(None),) * dim + (index.reshape(-1),) if array.ndim else ...
 
 
-@primitive(public=False, grad_fn="IndexAddBackward0")
+@primitive(public=False, grad_fn="IndexAddBackward0", overlap="any")
 def index_added(input: Array, dim: Dim, index: Index, source: Array, alpha: Scalar = 1) -> Array:
     """``input`` with ``alpha`` times the slices of ``source`` added at the positions ``index`` along ``dim``."""
     check_inside(index, dim, input.shape[dim] if input.ndim else 1)
     result = input.copy(order="K")
-    scaled = source if alpha == 1 else source * np.asarray(alpha).astype(source.dtype)
+    scaled = source if alpha == 1 else source * number_in(alpha, source)
     if input.ndim:
         np.add.at(result, slices_at(input, dim, index), scaled)
     else:
@@ -238,11 +231,11 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
     return index_added, (input, dim, index, source, alpha)
 
 
-@primitive(public=False, grad_fn="IndexCopyBackward0")
+@primitive(public=False, grad_fn="IndexCopyBackward0", overlap="any")
 def index_copied(input: Array, dim: Dim, index: Index, source: Array) -> Array:
     """``input`` with the slices of ``source`` at the positions ``index`` along ``dim``."""
     result = input.copy(order="K")
-    result[slices_at(input, dim, index)] = source
+    result[slices_at(input, dim, index)] = source if input.ndim else source.reshape(())
     return result
 
 
@@ -264,6 +257,15 @@ def _check_copied(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Non
     ours, theirs = input.array.shape, source.array.shape
     if index.array.ndim > 1:
         raise DimensionError(f"index_copy_(): Index should have dimension 1 or 0 (got {index.array.ndim})")
+    if not theirs and index.array.size != 1:
+        raise DimensionError(
+            f"index_copy_(): When source is scalar, index should have one element (got {index.array.size})"
+        )
+    if ours and theirs and len(ours) != len(theirs):
+        raise DimensionError(
+            "index_copy_(): When source and destination are not scalars, their dimensionality must match. Source "
+            f"dimensionality ({len(theirs)}), destination dimensionality ({len(ours)})"
+        )
     if index.dtype is not dtypes.int64:
         raise OpError(f"index_copy_(): Expected a long tensor for index, but got {index.dtype.scalar_type}")
     if source.dtype is not input.dtype:
@@ -271,17 +273,12 @@ def _check_copied(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Non
             "index_copy_(): self and source expected to have the same dtype, but got (self) "
             f"{input.dtype.scalar_type} and (source) {source.dtype.scalar_type}"
         )
-    if ours and theirs and len(ours) != len(theirs):
-        raise DimensionError(
-            "index_copy_(): When source and destination are not scalars, their dimensionality must match. Source "
-            f"dimensionality ({len(theirs)}), destination dimensionality ({len(ours)})"
-        )
     _check_copied_extents(ours, theirs, dim, read(index))
 
 
 def _check_copied_extents(ours: tuple[int, ...], theirs: tuple[int, ...], dim: int, index: Array) -> None:
     slices = [shape[:dim] + shape[dim + 1 :] for shape in (ours, theirs)]
-    if theirs and slices[0] != slices[1]:
+    if slices[0] != slices[1]:
         mine, other = (" ".join(map(str, shape)) for shape in slices)
         raise OpError(
             f"index_copy_(): Source/destination tensor must have same slice shapes. Destination slice shape: {mine} at "
@@ -315,7 +312,7 @@ def _filled_slices(input: Array, dim: int, index: Array, value: Any) -> Array:
     return result
 
 
-@primitive(public=False, grad_fn="IndexFillBackward0", layout="input")
+@primitive(public=False, grad_fn="IndexFillBackward0", overlap="none", repeats=True, layout="input")
 def index_filled(input: Array, dim: Dim, index: Index, value: Scalar) -> Array:
     """``input`` with a number in the slices at the positions ``index`` along ``dim``."""
     return _filled_slices(input, dim, index, value)
@@ -324,7 +321,7 @@ def index_filled(input: Array, dim: Dim, index: Index, value: Scalar) -> Array:
 index_filled.vjp(input=lambda g, dim, index: index_filled(g, dim, index, 0))
 
 
-@primitive(public=False, grad_fn="IndexFillBackward1", layout="input")
+@primitive(public=False, grad_fn="IndexFillBackward1", overlap="none", repeats=True, layout="input")
 def index_filled_tensor(input: Array, dim: Dim, index: Index, value: Array) -> Array:
     """``input`` with the 0-d ``value`` in the slices at the positions ``index`` along ``dim``."""
     if value.ndim:
@@ -341,7 +338,7 @@ index_filled_tensor.vjp(
 
 
 @overloaded
-def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Any:
+def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand) -> Any:
     """The tensor with ``value``, a number or a 0-d tensor, in the slices at the positions ``index`` along ``dim``."""
     is_complex = value.dtype.is_complex if isinstance(value, Tensor) else isinstance(value, complex)
     if is_complex and not input.dtype.is_complex:
@@ -355,7 +352,7 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Any) -> Any:
 
 
 # -- into the flattened tensor ------------------------------------------------------------------------------------
-@primitive(public=False, grad_fn="PutBackward0", layout="input")
+@primitive(public=False, grad_fn="PutBackward0", overlap="any", layout="input")
 def put_flat(input: Array, index: Index, source: Array, accumulate: bool = False) -> Array:
     """``input`` with ``source`` written, or added, at the positions ``index`` of the flattened tensor."""
     if index.size != source.size:
@@ -392,11 +389,13 @@ def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) 
             "put_(): self and source expected to have the same dtype, but got self.dtype = "
             f"{input.dtype.scalar_type} and source.dtype = {source.dtype.scalar_type}"
         )
+    if not input.array.size and index.array.size:
+        raise DimensionError("put_(): Tried to put elements into an empty tensor")
     return put_flat, (input, index, source, accumulate)
 
 
 # -- behind a mask ------------------------------------------------------------------------------------------------
-@primitive(public=False, grad_fn="MaskedScatterBackward0")
+@primitive(public=False, grad_fn="MaskedScatterBackward0", overlap="none")
 def masked_scattered(input: Array, mask: Mask, source: Array) -> Array:
     """``input`` with the elements of ``source``, in order, where ``mask`` is true."""
     shape = broadcast_pair(input.shape, mask.shape)

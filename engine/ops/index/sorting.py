@@ -229,7 +229,7 @@ def nanmedian_all(input: Array) -> Array:
 
 @primitive(
     public=False, outputs=("values", "indices"), result=named_result("median", "values", "indices"), supports="if",
-    kernel_name="median_out", grad_fn="MedianBackward1", promote="default",
+    kernel_name="median_out", grad_fn="MedianBackward1", promote="default", shown_as="median",
 )  # fmt: skip
 def median_dim(input: Array, dim: Dim, keepdim: bool) -> tuple[Array, Array]:
     """Medians along ``dim``, and where they are."""

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine import dtypes, ops
-from engine.errors import OpError, UnsupportedError
-from engine.op import Array, Dim, composite, primitive, wrap_dim
+from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
+from engine.op import Array, Dim, Tensors, composite, primitive, type_name, wrap_dim
 from engine.tensor import Tensor
 
 LETTERS = string.ascii_letters
@@ -86,22 +86,36 @@ def einsum(equation: Any, *operands: Any) -> Tensor:
 
 
 def _equation_and_operands(equation: Any, operands: tuple[Any, ...]) -> tuple[str, list[Tensor]]:
+    if not isinstance(equation, str | Tensor):
+        raise ArgumentTypeError(f"einsum(): argument 'equation' (position 1) must be str, not {type_name(equation)}")
     if not isinstance(equation, str):
         return _from_sublists((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], list | tuple):
         operands = tuple(operands[0])
+    _check_operands(operands)
     if not operands:
         raise OpError("einsum(): must provide at least one operand")
     return equation, list(operands)
+
+
+def _check_operands(operands: tuple[Any, ...]) -> None:
+    for position, one in enumerate(operands):
+        if not isinstance(one, Tensor):
+            raise ArgumentTypeError(f"expected Tensor as element {position} in argument 1, but got {type_name(one)}")
 
 
 def _from_sublists(parts: tuple[Any, ...]) -> tuple[str, list[Tensor]]:
     """``x, [0, 1], y, [1, 2], [0, 2]`` as an equation."""
 
     def spell(labels: Any) -> str:
+        if not isinstance(labels, list | tuple):
+            raise ArgumentTypeError(f"'{type_name(labels)}' object is not iterable")
+        if not all(label is Ellipsis or (isinstance(label, int) and 0 <= label < 52) for label in labels):
+            raise ArgumentValueError("einsum(): subscript in subscript list is not within the valid range [0, 52)")
         return "".join(ELLIPSIS if label is Ellipsis else LETTERS[label] for label in labels)
 
     pairs = len(parts) // 2
+    _check_operands(parts[: 2 * pairs : 2])
     text = ",".join(spell(parts[2 * i + 1]) for i in range(pairs))
     return (text + "->" + spell(parts[-1]) if len(parts) % 2 else text), [parts[2 * i] for i in range(pairs)]
 
@@ -282,6 +296,16 @@ def _tensordot_dims(a: Tensor, b: Tensor, dims: Any) -> tuple[list[int], list[in
         if dims > min(a.array.ndim, b.array.ndim):
             raise OpError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
         return list(range(a.array.ndim - dims, a.array.ndim)), list(range(dims))
+    if not isinstance(dims, list | tuple) or len(dims) != 2:
+        raise OpError(
+            "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] containing two lists, "
+            f"but got dims={dims}"
+        )
+    for name, position, side in (("dims_self", 3, dims[0]), ("dims_other", 4, dims[1])):
+        if not isinstance(side, int | list | tuple):
+            raise ArgumentTypeError(
+                f"tensordot(): argument '{name}' (position {position}) must be tuple of ints, not {type_name(side)}"
+            )
     over_a, over_b = ([d] if isinstance(d, int) else list(d) for d in dims)
     if len(over_a) != len(over_b):
         raise OpError("both dimension lists should have same length")
@@ -309,9 +333,14 @@ def kron(input: Tensor, other: Tensor) -> Tensor:
     ndim = max(input.array.ndim, other.array.ndim)
     left = (1,) * (ndim - input.array.ndim) + input.array.shape
     right = (1,) * (ndim - other.array.ndim) + other.array.shape
-    spread = ops.reshape(input, [extent for a in left for extent in (a, 1)])
-    tiled = ops.reshape(other, [extent for b in right for extent in (1, b)])
-    return ops.unsafe_view(spread * tiled, tuple(a * b for a, b in zip(left, right, strict=True)))
+    spread = _unsafe_view(input, tuple([extent for a in left for extent in (a, 1)]))
+    tiled = _unsafe_view(other, tuple([extent for b in right for extent in (1, b)]))
+    return _unsafe_view(spread * tiled, tuple(a * b for a, b in zip(left, right, strict=True)))
+
+
+def _unsafe_view(input: Tensor, size: tuple[int, ...]) -> Any:
+    ops.view(input, size)  # PyTorch refuses where the memory does not allow a view, although it makes none
+    return ops.unsafe_view(input, size)
 
 
 @composite(name="linalg.vecdot")
@@ -366,11 +395,12 @@ def cross(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
 
 
 @composite(name="linalg.multi_dot", aliases=("chain_matmul",))
-def multi_dot(tensors: Any) -> Tensor:
+def multi_dot(tensors: Tensors) -> Tensor:
     """The product of a chain of matrices in the cheapest order; the first and the last may be vectors."""
     if len(tensors) < 2:
         raise OpError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
     first, last = tensors[0], tensors[-1]
+    _check_chain([t.array.ndim for t in tensors])
     chain = list(tensors)
     chain[0] = ops.unsqueeze(first, 0) if first.array.ndim == 1 else first
     chain[-1] = ops.unsqueeze(last, -1) if last.array.ndim == 1 else last
@@ -378,6 +408,15 @@ def multi_dot(tensors: Any) -> Tensor:
     rows = () if first.array.ndim == 1 else product.array.shape[:1]
     columns = () if last.array.ndim == 1 else product.array.shape[1:]
     return ops.view(product, rows + columns)
+
+
+def _check_chain(ranks: list[int]) -> None:
+    for name, rank in (("first", ranks[0]), ("last", ranks[-1])):
+        if rank not in (1, 2):
+            raise OpError(f"multi_dot(): the {name} tensor must be 1D or 2D but got {rank}D")
+    for position, rank in enumerate(ranks[1:-1], 1):
+        if rank != 2:
+            raise OpError(f"multi_dot(): tensor {position} must be 2D but got {rank}D")
 
 
 def _chain_splits(shapes: list[tuple[int, ...]]) -> tuple[dict[tuple[int, int], int], int, int]:

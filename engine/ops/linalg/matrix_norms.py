@@ -8,7 +8,7 @@ from typing import Any
 from engine import dtypes, ops
 from engine.dtypes import DType
 from engine.errors import OpError
-from engine.op import composite, wrap_dim
+from engine.op import Dims, composite, wrap_dim
 from engine.ops.linalg.factorizations import check_floating, check_matrix, svdvals
 from engine.tensor import Tensor
 
@@ -80,9 +80,11 @@ def _extreme(values: Tensor, ord: float, dim: int, keepdim: bool) -> Tensor:
 
 
 @composite(name="linalg.norm")
-def norm(A: Tensor, ord: Any = None, dim: Any = None, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
+def norm(
+    A: Tensor, ord: Any = None, dim: Dims | None = None, keepdim: bool = False, *, dtype: DType | None = None
+) -> Tensor:
     """The 2-norm of all elements, or the ``ord``-norm of vectors (one dimension) or of matrices (two)."""
-    dims = (dim,) if isinstance(dim, int) else dim
+    dims: Any = (dim,) if isinstance(dim, int) else dim
     if dims is not None and len(dims) not in (1, 2):
         raise OpError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}")
     if dims is None and ord is not None and A.array.ndim not in (1, 2):

@@ -9,7 +9,8 @@ import numpy as np
 
 from engine import dtypes, ops
 from engine.errors import OpError, UnsupportedError
-from engine.op import Array, Scalar, composite, primitive
+from engine.op import Array, Scalar, composite, primitive, wrap_dim
+from engine.ops.creation.factories import number_in
 from engine.tensor import Tensor
 
 LENGTHS = (
@@ -40,6 +41,7 @@ def _check_vectors(input: Tensor, other: Tensor) -> None:
     _check_dtypes("dot : expected both vectors to have same dtype, but found {} and {}", input, other)
     if input.shape != other.shape:
         raise OpError(LENGTHS.format(*input.shape, *other.shape))
+    _check_not_bool("dot", input)
 
 
 @primitive(total=True, check=lambda input, tensor: _check_vectors(input, tensor))
@@ -85,7 +87,8 @@ def _check_mm(input: Tensor, mat2: Tensor) -> None:
         raise OpError(
             f"expected m1 and m2 to have the same dtype, but got: {input.dtype.c_name} != {mat2.dtype.c_name}"
         )
-    _check_not_bool("addmm_impl_cpu_", input)
+    if input.array.size:
+        _check_not_bool("addmm_impl_cpu_", input)
 
 
 @primitive(total=True, check=_check_mm, grows=lambda input, mat2: input.shape[0] * mat2.shape[1])
@@ -122,6 +125,8 @@ def _check_addmv(input: Tensor, mat: Tensor, vec: Tensor) -> None:
     names = [tensor.dtype.scalar_type for tensor in (input, mat, vec)]
     if len(set(names)) > 1:
         raise OpError("addmv input tensors must have the same dtype, but got {}, {}, and {}".format(*names))
+    if mat.array.size:
+        _check_not_bool("addmv_impl_cpu", mat)
 
 
 @primitive(total=True, check=_check_mv)
@@ -147,6 +152,8 @@ def _check_batches(batch1: Tensor, batch2: Tensor) -> None:
 def _check_bmm(input: Tensor, mat2: Tensor) -> None:
     _check_batches(input, mat2)
     _check_dtypes("expected scalar type {} but found {}", input, mat2)
+    if input.array.size:
+        _check_not_bool("bmm", input)
 
 
 @primitive(total=True, check=_check_bmm, grows=lambda input, mat2: prod(input.shape[:-1]) * mat2.shape[-1])
@@ -167,10 +174,10 @@ def _plus(input: Array, product: Array, beta: Any, alpha: Any) -> Array:
     """``beta * input + alpha * product``; a ``beta`` of 0 leaves ``input`` out, NaN and all."""
     shape = product.shape
     _check_expands(input.shape, shape)
-    scaled = product if alpha == 1 else product * np.asarray(alpha).astype(product.dtype)
+    scaled = product if alpha == 1 else product * number_in(alpha, product)
     if beta == 0:
         return scaled
-    return np.add(input if beta == 1 else input * np.asarray(beta).astype(input.dtype), scaled)
+    return np.add(input if beta == 1 else input * number_in(beta, input), scaled)
 
 
 def _check_expands(shape: tuple[int, ...], size: tuple[int, ...]) -> None:
@@ -195,9 +202,12 @@ def _check_addmm(input: Tensor, mat1: Tensor, mat2: Tensor) -> None:
             raise OpError(f"{name} must be a matrix, got {tensor.ndim}-D tensor")
     _check_shapes(mat1, mat2)
     _check_sum_dtypes(input, mat1, mat2)
+    _check_expands(input.array.shape, (mat1.array.shape[0], mat2.array.shape[1]))
+    if mat1.array.size:
+        _check_not_bool("addmm_impl_cpu_", mat1)
 
 
-@primitive(total=True, check=_check_addmm, writes=True)
+@primitive(total=True, check=_check_addmm, writes=True, overlap="none")
 def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * (mat1 @ mat2)``."""
     return _plus(input, np.matmul(mat1, mat2), beta, alpha)
@@ -210,7 +220,7 @@ addmm.vjp(
 )
 
 
-@primitive(total=True, check=_check_addmv, writes=True)
+@primitive(total=True, check=_check_addmv, writes=True, overlap="none")
 def addmv(input: Array, mat: Array, vec: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * (mat @ vec)``."""
     return _plus(input, np.matmul(mat, vec), beta, alpha)
@@ -244,9 +254,11 @@ def _check_baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor) -> None:
             f"{batch2.dtype.c_name}"
         )
     _check_dtypes("expected scalar type {} but found {}", batch1, batch2)
+    if batch1.array.size:
+        _check_not_bool("baddbmm", batch1)
 
 
-@primitive(total=True, check=_check_baddbmm, writes=True)
+@primitive(total=True, check=_check_baddbmm, writes=True, overlap="none")
 def baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * bmm(batch1, batch2)``."""
     return _plus(input, np.matmul(batch1, batch2), beta, alpha)
@@ -262,9 +274,11 @@ baddbmm.vjp(
 def _check_addbmm(input: Tensor, batch1: Tensor, batch2: Tensor) -> None:
     _check_batches(batch1, batch2)
     _check_sum_dtypes(input, batch1, batch2)
+    if batch1.array.size:
+        _check_not_bool("addmm_impl_cpu_", batch1)
 
 
-@primitive(total=True, check=_check_addbmm, writes=True)
+@primitive(total=True, check=_check_addbmm, writes=True, overlap="none")
 def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * bmm(batch1, batch2).sum(0)``."""
     return _plus(input, np.matmul(batch1, batch2).sum(0), beta, alpha)
@@ -358,6 +372,11 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input @ weight.T + bias``: ``(*, in), (out, in), (out,) -> (*, out)``."""
     if bias is None:
         return matmul(input, ops.t(weight))
+    if not input.array.ndim or not weight.array.ndim:
+        raise OpError(
+            "both arguments to linear need to be at least 1D, but they are "
+            f"{input.array.ndim}D and {weight.array.ndim}D"
+        )
     if input.array.ndim == 2:
         return addmm(bias, input, ops.t(weight))
     shape = input.array.shape
@@ -368,6 +387,9 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
 @composite(name="nn.functional.bilinear")
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input1 @ weight[o] @ input2`` for every ``o``, plus ``bias``: ``(*, m), (*, n), (out, m, n) -> (*, out)``."""
+    wrap_dim(2, weight.array.ndim)
+    if weight.array.ndim != 3 or input1.array.ndim != input2.array.ndim:
+        raise OpError("number of dimensions must match")
     out, m, n = weight.array.shape
     batch = input1.array.shape[:-1]
     left = ops.reshape(input1, (prod(batch), m))

@@ -195,6 +195,8 @@ def _takes_vectors(A_shape: tuple[int, ...], B_shape: tuple[int, ...]) -> bool:
 
 
 def _check_system(name: str, a: tuple[int, ...], b: tuple[int, ...], left: bool) -> None:
+    if len(b) < 2:
+        raise OpError(f"{name}: The input tensor B must have at least 2 dimensions.")
     if a[-2 if left else -1] != b[-2 if left else -1]:
         equation = "AX = B" if left else "XA = B"
         raise OpError(

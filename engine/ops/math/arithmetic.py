@@ -12,8 +12,8 @@ import numpy as np
 from engine import dtypes, ops
 from engine.dtypes import BOOL, COMPLEX, FLOATING, DType
 from engine.errors import OpError
-from engine.op import Array, Scalar, composite, overloaded, primitive
-from engine.ops.creation.factories import check_fits
+from engine.op import Array, Operand, Scalar, composite, overloaded, pointwise, primitive
+from engine.ops.creation.factories import as_real, check_fits, number_in
 from engine.tensor import Tensor
 
 TWO_BOOLS = (
@@ -24,12 +24,6 @@ A_BOOL = (
     "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying to invert a mask, use the "
     "`~` or `logical_not()` operator instead."
 )
-# How PyTorch's messages name a dtype where they do not call it ``Float`` or ``Long``.
-TYPE_NAMES = {
-    "uint8": "unsigned char", "int8": "signed char", "int16": "short int", "int32": "int", "int64": "long int",
-    "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float", "float64": "double",
-    "complex64": "c10::complex<float>", "complex128": "c10::complex<double>", "bool": "bool",
-}  # fmt: skip
 INTEGER_ADDCDIV = (
     "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true "
     "division of tensor1 and tensor2. The historic addcdiv behavior can be implemented as (input + value * "
@@ -59,31 +53,31 @@ zeros_of.vjp(input=lambda g: g * 0)
 
 
 @primitive(
-    public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2", overlap="self", layout_only=("input",),
+    public=False, grad_fn="FillBackward0", inplace_grad_fn="FillBackward2", repeats=True, layout_only=("input",),
     layout="input",
 )  # fmt: skip
 def fill_number(input: Array, value: Scalar) -> Array:
     """A number in place of every element."""
-    return np.full_like(input, value)
+    return np.full_like(input, as_real(value, dtypes.of(input)))
 
 
 fill_number.vjp(input=lambda g: zeros_of(g))
 
 
 @primitive(
-    public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3", overlap="self", layout_only=("input",),
+    public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3", overlap="none", layout_only=("input",),
     layout="input",
 )  # fmt: skip
 def fill_tensor(input: Array, value: Array) -> Array:
     """The 0-d ``value`` in place of every element."""
-    return np.full_like(input, value)
+    return np.full_like(input, value if input.dtype.kind == "c" else value.real)
 
 
 fill_tensor.vjp(input=lambda g: zeros_of(g), value=lambda g: g.sum())
 
 
 @overloaded(method=False, writes=False)
-def fill(input: Tensor, value: Any) -> Any:
+def fill(input: Tensor, value: Operand) -> Any:
     """``value``, a number or a 0-d tensor, in place of every element."""
     if not isinstance(value, Tensor):
         if input.dtype.opmath is input.dtype:  # 16-bit floats overflow to infinity
@@ -97,13 +91,30 @@ def fill(input: Tensor, value: Any) -> Any:
 
 
 @composite(name="fill_")
-def _fill_inplace(input: Tensor, value: Any) -> Tensor:
+def _fill_inplace(input: Tensor, value: Operand) -> Tensor:
     """Write ``value`` into every element."""
     op, chosen = fill.function(input, value)
     return op.inplace(*chosen)
 
 
-@primitive(public=False, overlap="self", layout_only=("input",))
+@composite(name="fill_diagonal_", function=False)
+def _fill_diagonal_inplace(input: Tensor, fill_value: Scalar, wrap: bool = False) -> Tensor:
+    """Write a number where all indices are equal; with ``wrap``, in a tall matrix again after each full diagonal."""
+    shape = input.array.shape
+    if len(shape) < 2:
+        raise OpError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise OpError("all dimensions of input must be of equal length")
+    height, width = shape[:2]
+    length, stride, offset = min(height, width), input.geometry.stride, input.geometry.offset
+    ops.fill_(ops.as_strided(input, (length,), (sum(stride),), offset), fill_value)
+    if wrap and len(shape) == 2 and height > width + 1:
+        rest = -(-input.array.size // (width + 1)) - length
+        ops.fill_(ops.as_strided(input, (rest,), (sum(stride),), offset + stride[0] * (width + 1)), fill_value)
+    return input
+
+
+@primitive(public=False, repeats=True, layout_only=("input",))
 def zero(input: Array) -> Array:
     """0 in place of every element."""
     return np.zeros_like(input)
@@ -118,7 +129,7 @@ def _zero_inplace(input: Tensor) -> Tensor:
     return zero.inplace(input)
 
 
-@composite
+@composite(function=False)
 def contiguous(input: Tensor) -> Tensor:
     """The tensor itself if it is C-contiguous, else a copy that is."""
     return input if input.array.flags.c_contiguous else clone_contiguous(input)
@@ -134,7 +145,7 @@ clone_contiguous.vjp(input=lambda g: g)
 
 
 # -- sums ---------------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, numbers=("input", "other"))
+@pointwise(rule_grad_fn={"input": "AddBackward1", "other": "AddBackward1"}, numbers=("input", "other"))
 def add(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
     """``input + alpha * other``."""
     return np.add(input, other if _is_one(alpha) else _scaled(other, alpha))
@@ -150,7 +161,7 @@ def _is_one(alpha: Any) -> bool:
 def _scaled(array: Array, alpha: Any) -> Array:
     """``alpha * array`` in the dtype of ``array``."""
     _check_alpha(dtypes.of(array), alpha)
-    return np.multiply(array, np.asarray(alpha).astype(array.dtype))
+    return np.multiply(array, number_in(alpha, array))
 
 
 def _check_alpha(dtype: DType, alpha: Any) -> None:
@@ -172,7 +183,9 @@ def _check_minus(input: Tensor, other: Tensor) -> None:
         raise OpError(TWO_BOOLS if is_bool and other_is_bool else A_BOOL)
 
 
-@primitive(pointwise=True, numbers=("input", "other"), check=_check_minus, aliases=("subtract",))
+@pointwise(
+    rule_grad_fn={"other": "SubBackward1"}, numbers=("input", "other"), check=_check_minus, aliases=("subtract",)
+)
 def sub(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
     """``input - alpha * other``."""
     return np.subtract(input, other if _is_one(alpha) else _scaled(other, alpha))
@@ -181,8 +194,8 @@ def sub(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
 sub.vjp(input=lambda g: g, other=lambda g, alpha: ops.neg(_times(g, alpha)))
 
 
-@primitive(
-    pointwise=True, method=False, writes=False, grad_fn="RsubBackward0", number_grad_fn={"other": "RsubBackward1"},
+@pointwise(
+    method=False, writes=False, grad_fn="RsubBackward0", number_grad_fn={"other": "RsubBackward1"},
     check=_check_minus,
 )  # fmt: skip
 def rsub(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
@@ -193,7 +206,7 @@ def rsub(input: Array, other: Array, *, alpha: Scalar = 1) -> Array:
 rsub.vjp(input=lambda g, alpha: ops.neg(_times(g, alpha)), other=lambda g: g)
 
 
-@primitive(pointwise=True, linear=True, aliases=("negative",), inplace_function=True)
+@pointwise(linear=True, aliases=("negative",), inplace_function=True)
 def neg(input: Array) -> Array:
     """``-input``."""
     if input.dtype == np.bool_:
@@ -216,7 +229,9 @@ def positive(input: Tensor) -> Tensor:
 
 
 # -- products -----------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, numbers=("input", "other"), aliases=("multiply",))
+@pointwise(
+    rule_grad_fn={"input": "MulBackward1", "other": "MulBackward1"}, numbers=("input", "other"), aliases=("multiply",)
+)
 def mul(input: Array, other: Array) -> Array:
     """Elementwise product."""
     return np.multiply(input, other)
@@ -225,17 +240,11 @@ def mul(input: Array, other: Array) -> Array:
 mul.vjp(input=lambda g, other: g * other.conj(), other=lambda g, input: g * input.conj())
 
 
-@primitive(pointwise=True, numbers=(), supports="ifch", kernel_name="addcmul_cpu_out")
+@pointwise(numbers=(), supports="ifch", kernel_name="addcmul_cpu_out")
 def addcmul(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1) -> Array:
     """``input + value * tensor1 * tensor2``."""
     product = tensor1 * tensor2
-    return input + (product if value == 1 else _number(value, input) * product)
-
-
-def _number(value: Any, array: Array) -> Array:
-    """A number in the dtype of ``array``."""
-    check_fits(value, dtypes.of(array))
-    return np.asarray(value).astype(array.dtype)
+    return input + (product if value == 1 else number_in(value, input) * product)
 
 
 addcmul.vjp(
@@ -250,10 +259,10 @@ def _check_addcdiv(tensor1: Tensor, tensor2: Tensor) -> None:
         raise OpError(INTEGER_ADDCDIV)
 
 
-@primitive(pointwise=True, numbers=(), supports="bifc", kernel_name="addcdiv_cpu_out", check=_check_addcdiv)
+@pointwise(numbers=(), supports="bifc", kernel_name="addcdiv_cpu_out", check=_check_addcdiv)
 def addcdiv(input: Array, tensor1: Array, tensor2: Array, *, value: Scalar = 1) -> Array:
     """``input + value * tensor1 / tensor2``."""
-    return input + (tensor1 if value == 1 else _number(value, input) * tensor1) / tensor2
+    return input + (tensor1 if value == 1 else number_in(value, input) * tensor1) / tensor2
 
 
 addcdiv.vjp(
@@ -264,12 +273,10 @@ addcdiv.vjp(
 
 
 # -- interpolation ------------------------------------------------------------------------------------------------
-@primitive(
-    public=False, pointwise=True, grad_fn="LerpBackward0", numbers=(), supports="fc", kernel_name="lerp_kernel_scalar"
-)
+@pointwise(public=False, grad_fn="LerpBackward0", numbers=(), supports="fc", kernel_name="lerp_kernel_scalar")
 def lerp_number(input: Array, end: Array, weight: Scalar) -> Array:
     """From ``input`` towards ``end`` by a number."""
-    return interpolate(input, end, _number(weight, input))
+    return interpolate(input, end, number_in(weight, input))
 
 
 lerp_number.vjp(
@@ -278,9 +285,7 @@ lerp_number.vjp(
 )
 
 
-@primitive(
-    public=False, pointwise=True, grad_fn="LerpBackward1", numbers=(), supports="fc", kernel_name="lerp_kernel_tensor"
-)
+@pointwise(public=False, grad_fn="LerpBackward1", numbers=(), supports="fc", kernel_name="lerp_kernel_tensor")
 def lerp_tensor(input: Array, end: Array, weight: Array) -> Array:
     """From ``input`` towards ``end`` by ``weight``."""
     return interpolate(input, end, weight)
@@ -304,6 +309,5 @@ def lerp(input: Tensor, end: Tensor, weight: Any) -> Any:
     """``input + weight * (end - input)``; operands of one dtype."""
     for name, operand in (("end", end), ("weight", weight)):
         if isinstance(operand, Tensor) and operand.dtype is not input.dtype:
-            own, other = TYPE_NAMES[input.dtype.name], TYPE_NAMES[operand.dtype.name]
-            raise OpError(f"expected dtype {own} for `{name}` but got dtype {other}")
+            raise OpError(f"expected dtype {input.dtype.c_name} for `{name}` but got dtype {operand.dtype.c_name}")
     return lerp_tensor if isinstance(weight, Tensor) else lerp_number, (input, end, weight)

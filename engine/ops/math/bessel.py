@@ -8,12 +8,12 @@ from typing import Any
 from scipy import special
 
 from engine import ops
-from engine.op import Array, primitive
+from engine.op import Array, float_valued, primitive
 
 
 # -- modified, of the first kind ----------------------------------------------------------------------------------
-@primitive(
-    pointwise=True, promote="int_to_float", supports="bif", kernel_name="i0_vml_cpu", aliases=("special.i0",),
+@float_valued(
+    supports="bif", kernel_name="i0_vml_cpu", aliases=("special.i0",),
     inplace_function=True,
 )  # fmt: skip
 def i0(input: Array) -> Array:
@@ -24,8 +24,8 @@ def i0(input: Array) -> Array:
 i0.vjp(input=lambda g, input: g * ops.i1(input))
 
 
-@primitive(
-    name="special.i0e", pointwise=True, promote="int_to_float", supports="bif", kernel_name="i0e_cpu",
+@float_valued(
+    name="special.i0e", supports="bif", kernel_name="i0e_cpu",
     grad_fn="SpecialI0EBackward0", writes=False,
 )  # fmt: skip
 def i0e(input: Array) -> Array:
@@ -36,8 +36,8 @@ def i0e(input: Array) -> Array:
 i0e.vjp(input=lambda g, input, out: g * (ops.i1e(input) - ops.sgn(input) * out))
 
 
-@primitive(
-    name="special.i1", pointwise=True, promote="int_to_float", supports="bif", kernel_name="i1_cpu",
+@float_valued(
+    name="special.i1", supports="bif", kernel_name="i1_cpu",
     grad_fn="SpecialI1Backward0", writes=False,
 )  # fmt: skip
 def i1(input: Array) -> Array:
@@ -58,8 +58,8 @@ def _is_zero(input: Any) -> Any:
 i1.vjp(input=_i1_input)
 
 
-@primitive(
-    name="special.i1e", pointwise=True, promote="int_to_float", supports="bif", kernel_name="i1e_cpu",
+@float_valued(
+    name="special.i1e", supports="bif", kernel_name="i1e_cpu",
     grad_fn="SpecialI1EBackward0", writes=False,
 )  # fmt: skip
 def i1e(input: Array) -> Array:

@@ -9,18 +9,13 @@ import numpy as np
 
 from engine import ops
 from engine.dtypes import BOOL, COMPLEX, INTEGER, can_cast
-from engine.errors import OpError, UnsupportedError
-from engine.op import Array, composite, invalid_combination, overloaded, primitive, weak
+from engine.errors import ArgumentTypeError, OpError, UnsupportedError
+from engine.op import Array, composite, overloaded, pointwise, weak
 from engine.ops.creation.factories import check_fits
-from engine.ops.math.arithmetic import TYPE_NAMES
 from engine.ops.math.powers import common_dtype
 from engine.tensor import Tensor
 
 COMPLEX_CLAMP = "clamp is not supported for complex types"
-CLAMP_OVERLOADS = (
-    "Tensor input, Tensor min = None, Tensor max = None, *, Tensor out = None",
-    "Tensor input, Number min = None, Number max = None, *, Tensor out = None",
-)
 
 
 # -- bounds -------------------------------------------------------------------------------------------------------
@@ -29,27 +24,27 @@ def _check_bounds(input: Tensor, min: Tensor | None, max: Tensor | None) -> None
     if any(tensor.dtype.is_complex for tensor in (input, *bounds)):
         raise UnsupportedError(_refused_complex(input, bounds, min is None))
     for bound in bounds:
-        if bound.weak and bound.dtype.category == input.dtype.category == INTEGER:
+        if bound.is_weak and bound.dtype.category == input.dtype.category == INTEGER:
             check_fits(bound.item(), input.dtype)
     if all(tensor.dtype.category == BOOL for tensor in (input, *bounds)):
         _refuse_bools(bounds, "min" if max is None else "max" if min is None else "")
 
 
 def _refused_complex(input: Tensor, bounds: list[Tensor], is_upper: bool) -> str:
-    if not is_upper or bounds[0].weak:
+    if not is_upper or bounds[0].is_weak:
         return COMPLEX_CLAMP
     return f"\"minimum_cpu\" not implemented for '{common_dtype(input, *bounds).scalar_type}'"
 
 
 def _refuse_bools(bounds: list[Tensor], name: str) -> None:
     """PyTorch clamps bools by one tensor only."""
-    if bounds[0].weak or len(bounds) == 2:
-        kernel = f"clamp_{name}_scalar_cpu" if name else "clamp_scalar_cpu" if bounds[0].weak else "clamp_cpu"
+    if bounds[0].is_weak or len(bounds) == 2:
+        kernel = f"clamp_{name}_scalar_cpu" if name else "clamp_scalar_cpu" if bounds[0].is_weak else "clamp_cpu"
         raise UnsupportedError(f"\"{kernel}\" not implemented for 'Bool'")
 
 
-@primitive(
-    public=False, pointwise=True, grad_fn="ClampBackward0", check=_check_bounds, layout="tensors",
+@pointwise(
+    public=False, grad_fn="ClampBackward0", check=_check_bounds, layout="tensors",
     number_grad_fn={"min": "ClampBackward1", "max": "ClampBackward1"},
 )  # fmt: skip
 def clamp_between(input: Array, min: Array | None, max: Array | None) -> Array:
@@ -84,7 +79,7 @@ def clamp(input: Tensor, min: Any = None, max: Any = None) -> Any:
     if min is None and max is None:
         raise OpError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if min is not None and max is not None and isinstance(min, Tensor) != isinstance(max, Tensor):
-        raise invalid_combination("clamp", (input, min, max), *CLAMP_OVERLOADS)
+        raise ArgumentTypeError("clamp(): one bound is a number, the other a tensor")  # shown as all overloads
     return clamp_between, (input, min, max)
 
 
@@ -103,13 +98,11 @@ def _check_target(input: Tensor, bounds: list[Any]) -> None:
         return
     result = common_dtype(input, *[weak(bound) for bound in bounds])
     if not result.is_complex and not can_cast(result, input.dtype):
-        raise OpError(
-            f"result type {result.scalar_type} can't be cast to the desired output type {TYPE_NAMES[input.dtype.name]}"
-        )
+        raise OpError(f"result type {result.scalar_type} can't be cast to the desired output type {input.dtype.c_name}")
 
 
-@primitive(
-    pointwise=True, writes=False, supports="bif", kernel_name="maximum_cpu", grad_fn="ClampMinBackward1",
+@pointwise(
+    writes=False, supports="bif", kernel_name="maximum_cpu", grad_fn="ClampMinBackward1",
     number_grad_fn={"min": "ClampMinBackward0"}, layout="tensors",
     check=lambda input, min: _check_one_bound(input, min, "min"),
 )  # fmt: skip
@@ -131,8 +124,8 @@ clamp_min.vjp(
 )
 
 
-@primitive(
-    pointwise=True, writes=False, supports="bif", kernel_name="minimum_cpu", grad_fn="ClampMaxBackward1",
+@pointwise(
+    writes=False, supports="bif", kernel_name="minimum_cpu", grad_fn="ClampMaxBackward1",
     number_grad_fn={"max": "ClampMaxBackward0"}, layout="tensors",
     check=lambda input, max: _check_one_bound(input, max, "max"),
 )  # fmt: skip
@@ -155,7 +148,7 @@ clamp_max.vjp(
 
 
 def _check_one_bound(input: Tensor, bound: Tensor, name: str) -> None:
-    if bound.weak:
+    if bound.is_weak:
         _check_bounds(input, bound, None) if name == "min" else _check_bounds(input, None, bound)
 
 
@@ -168,7 +161,7 @@ def _real_operands(name: str) -> Callable[[Tensor, Tensor], None]:
     return check
 
 
-@primitive(pointwise=True, writes=False, numbers=(), check=_real_operands("maximum"))
+@pointwise(writes=False, numbers=(), check=_real_operands("maximum"))
 def maximum(input: Array, other: Array) -> Array:
     """The larger of two; NaN if one is."""
     return np.maximum(input, other)
@@ -180,7 +173,7 @@ maximum.vjp(
 )
 
 
-@primitive(pointwise=True, writes=False, numbers=(), check=_real_operands("minimum"))
+@pointwise(writes=False, numbers=(), check=_real_operands("minimum"))
 def minimum(input: Array, other: Array) -> Array:
     """The smaller of two; NaN if one is."""
     return np.minimum(input, other)
@@ -197,13 +190,13 @@ def _shared(g: Any, one: Any, other: Any, loses: Any) -> Any:
     return ops.choose(ops.eq(one, other), g / 2, g).masked_fill(loses(one, other), 0)
 
 
-@primitive(pointwise=True, writes=False, numbers=(), check=_real_operands("fmax"))
+@pointwise(writes=False, numbers=(), check=_real_operands("fmax"))
 def fmax(input: Array, other: Array) -> Array:
     """The larger of two; a NaN yields to a number."""
     return np.fmax(input, other)
 
 
-@primitive(pointwise=True, writes=False, numbers=(), check=_real_operands("fmin"))
+@pointwise(writes=False, numbers=(), check=_real_operands("fmin"))
 def fmin(input: Array, other: Array) -> Array:
     """The smaller of two; a NaN yields to a number."""
     return np.fmin(input, other)

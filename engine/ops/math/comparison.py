@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from engine import ops
 from engine.dtypes import BOOL, COMPLEX
 from engine.errors import OpError
-from engine.op import Array, Mask, composite, primitive
+from engine.op import Array, Mask, composite, pointwise, primitive
 from engine.tensor import Tensor, read
 
 
@@ -19,130 +20,106 @@ def nothing(g: Any) -> Any:
 
 
 # -- comparisons --------------------------------------------------------------------------------------------------
-# Only the in-place variants are ever recorded: a mask written into a tensor of floats. Their rules give zeros.
-@primitive(pointwise=True, grad_fn="EqBackward1", number_grad_fn={"other": "EqBackward0"})
+def _comparison(name: str, **flags: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Only the in-place variants are ever recorded: a mask written into a tensor of floats."""
+    number = {"other": f"{name}Backward0"}
+    return pointwise(steps=True, grad_fn=f"{name}Backward1", number_grad_fn=number, **flags)
+
+
+@_comparison("Eq")
 def eq(input: Array, other: Array) -> Mask:
     """Where ``input == other``."""
     return np.equal(input, other)
 
 
-eq.vjp(input=nothing, other=nothing)
-
-
-@primitive(pointwise=True, grad_fn="NeBackward1", number_grad_fn={"other": "NeBackward0"}, aliases=("not_equal",))
+@_comparison("Ne", aliases=("not_equal",))
 def ne(input: Array, other: Array) -> Mask:
     """Where ``input != other``."""
     return np.not_equal(input, other)
 
 
-ne.vjp(input=nothing, other=nothing)
-
-
-@primitive(
-    pointwise=True, grad_fn="LtBackward1", number_grad_fn={"other": "LtBackward0"}, supports="bif", aliases=("less",)
-)
+@_comparison("Lt", supports="bif", aliases=("less",))
 def lt(input: Array, other: Array) -> Mask:
     """Where ``input < other``."""
     return np.less(input, other)
 
 
-lt.vjp(input=nothing, other=nothing)
-
-
-@primitive(
-    pointwise=True, grad_fn="LeBackward1", number_grad_fn={"other": "LeBackward0"}, supports="bif",
-    aliases=("less_equal",),
-)  # fmt: skip
+@_comparison("Le", supports="bif", aliases=("less_equal",))
 def le(input: Array, other: Array) -> Mask:
     """Where ``input <= other``."""
     return np.less_equal(input, other)
 
 
-le.vjp(input=nothing, other=nothing)
-
-
-@primitive(
-    pointwise=True, grad_fn="GtBackward1", number_grad_fn={"other": "GtBackward0"}, supports="bif",
-    aliases=("greater",),
-)  # fmt: skip
+@_comparison("Gt", supports="bif", aliases=("greater",))
 def gt(input: Array, other: Array) -> Mask:
     """Where ``input > other``."""
     return np.greater(input, other)
 
 
-gt.vjp(input=nothing, other=nothing)
-
-
-@primitive(
-    pointwise=True, grad_fn="GeBackward1", number_grad_fn={"other": "GeBackward0"}, supports="bif",
-    aliases=("greater_equal",),
-)  # fmt: skip
+@_comparison("Ge", supports="bif", aliases=("greater_equal",))
 def ge(input: Array, other: Array) -> Mask:
     """Where ``input >= other``."""
     return np.greater_equal(input, other)
 
 
-ge.vjp(input=nothing, other=nothing)
-
-
 # -- logic --------------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, numbers=(), supports="bifc", nondifferentiable=("input", "other"))
+@pointwise(numbers=(), supports="bifc", nondifferentiable=("input", "other"))
 def logical_and(input: Array, other: Array) -> Mask:
     """Where both are not zero."""
     return np.logical_and(input, other)
 
 
-@primitive(pointwise=True, numbers=(), supports="bifc", nondifferentiable=("input", "other"))
+@pointwise(numbers=(), supports="bifc", nondifferentiable=("input", "other"))
 def logical_or(input: Array, other: Array) -> Mask:
     """Where at least one is not zero."""
     return np.logical_or(input, other)
 
 
-@primitive(pointwise=True, numbers=(), supports="bifc", nondifferentiable=("input", "other"))
+@pointwise(numbers=(), supports="bifc", nondifferentiable=("input", "other"))
 def logical_xor(input: Array, other: Array) -> Mask:
     """Where exactly one is not zero."""
     return np.logical_xor(input, other)
 
 
-@primitive(pointwise=True, nondifferentiable=("input",))
+@pointwise(nondifferentiable=("input",))
 def logical_not(input: Array) -> Mask:
     """Where ``input`` is zero."""
     return np.logical_not(input)
 
 
 # -- bits ---------------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, supports="bi", numbers=("input", "other"))
+@pointwise(supports="bi", numbers=("input", "other"))
 def bitwise_and(input: Array, other: Array) -> Array:
     """The bits set in both."""
     return np.bitwise_and(input, other)
 
 
-@primitive(pointwise=True, supports="bi", numbers=("input", "other"))
+@pointwise(supports="bi", numbers=("input", "other"))
 def bitwise_or(input: Array, other: Array) -> Array:
     """The bits set in at least one."""
     return np.bitwise_or(input, other)
 
 
-@primitive(pointwise=True, supports="bi", numbers=("input", "other"))
+@pointwise(supports="bi", numbers=("input", "other"))
 def bitwise_xor(input: Array, other: Array) -> Array:
     """The bits set in exactly one."""
     return np.bitwise_xor(input, other)
 
 
-@primitive(pointwise=True, supports="bi")
+@pointwise(supports="bi")
 def bitwise_not(input: Array) -> Array:
     """All bits turned over."""
     return np.bitwise_not(input)
 
 
-@primitive(pointwise=True, supports="i", numbers=("input", "other"), kernel_name="lshift_cpu")
+@pointwise(supports="i", numbers=("input", "other"), kernel_name="lshift_cpu")
 def bitwise_left_shift(input: Array, other: Array) -> Array:
     """The bits moved up; 0 where they are moved out or by a negative number."""
     out_of_range = _beyond_width(input, other)
     return np.where(out_of_range, 0, np.left_shift(input, np.where(out_of_range, 0, other))).astype(input.dtype)
 
 
-@primitive(pointwise=True, supports="i", numbers=("input", "other"), kernel_name="rshift_cpu")
+@pointwise(supports="i", numbers=("input", "other"), kernel_name="rshift_cpu")
 def bitwise_right_shift(input: Array, other: Array) -> Array:
     """The bits moved down, the sign kept; as far as they go where moved out or by a negative number."""
     furthest = input.dtype.itemsize * 8 - (input.dtype.kind == "i")
@@ -157,48 +134,44 @@ def _beyond_width(input: Array, shift: Array) -> Array:
     return (shift < 0) | (shift >= width)
 
 
-@primitive(pointwise=True, supports="i", numbers=(), inplace_function=True)
+@pointwise(supports="i", numbers=(), inplace_function=True)
 def gcd(input: Array, other: Array) -> Array:
     """Greatest common divisor."""
     return np.gcd(input, other)
 
 
-@primitive(pointwise=True, supports="i", numbers=(), inplace_function=True)
+@pointwise(supports="i", numbers=(), inplace_function=True)
 def lcm(input: Array, other: Array) -> Array:
     """Least common multiple."""
     return np.lcm(input, other)
 
 
 # -- what kind of number ------------------------------------------------------------------------------------------
-@primitive(pointwise=True, writes=False, nondifferentiable=("input",))
+@pointwise(writes=False, nondifferentiable=("input",))
 def isnan(input: Array) -> Mask:
     """Where ``input`` is not a number."""
     return np.isnan(input)
 
 
-@primitive(pointwise=True, writes=False, nondifferentiable=("input",))
+@pointwise(writes=False, nondifferentiable=("input",))
 def isinf(input: Array) -> Mask:
     """Where ``input`` is infinite."""
     return np.isinf(input)
 
 
-@primitive(pointwise=True, writes=False, nondifferentiable=("input",))
+@pointwise(writes=False, nondifferentiable=("input",))
 def isfinite(input: Array) -> Mask:
     """Where ``input`` is neither infinite nor NaN."""
     return np.isfinite(input)
 
 
-@primitive(
-    pointwise=True, writes=False, nondifferentiable=("input",), check=lambda input: _refuse_complex(input, "isposinf")
-)
+@pointwise(writes=False, nondifferentiable=("input",), check=lambda input: _refuse_complex(input, "isposinf"))
 def isposinf(input: Array) -> Mask:
     """Where ``input`` is plus infinity."""
     return np.isinf(input) & (input > 0)
 
 
-@primitive(
-    pointwise=True, writes=False, nondifferentiable=("input",), check=lambda input: _refuse_complex(input, "isneginf")
-)
+@pointwise(writes=False, nondifferentiable=("input",), check=lambda input: _refuse_complex(input, "isneginf"))
 def isneginf(input: Array) -> Mask:
     """Where ``input`` is minus infinity."""
     return np.isinf(input) & (input < 0)
@@ -209,14 +182,14 @@ def _refuse_complex(input: Tensor, name: str) -> None:
         raise OpError(f"{name} does not support complex inputs.")
 
 
-@primitive(pointwise=True, writes=False, nondifferentiable=("input",))
+@pointwise(writes=False, nondifferentiable=("input",))
 def isreal(input: Array) -> Mask:
     """Where the imaginary part is 0."""
     return np.isreal(input)
 
 
 # -- closeness ----------------------------------------------------------------------------------------------------
-@primitive(public=False, pointwise=True, numbers=(), nondifferentiable=("input", "other"))
+@pointwise(public=False, numbers=(), nondifferentiable=("input", "other"))
 def close(input: Array, other: Array, rtol: float, atol: float, equal_nan: bool) -> Mask:
     """Where the two differ by at most ``atol + rtol * abs(other)``."""
     equal = input == other

@@ -1,25 +1,39 @@
-"""Complex numbers and their parts. On real tensors ``conj`` and ``real`` are the tensor itself."""
+"""Complex numbers and their parts. On real tensors ``conj`` and ``real`` are the tensor itself.
+
+The conjugate is a view of the same memory with one bit flipped (``engine.tensor.CONJ``); so is the opposite that the
+imaginary part of a conjugate is. Calls resolve such operands.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
-from engine import dtypes, ops, strides
+from engine import dtypes, ops, registry, strides
 from engine.errors import OpError
 from engine.op import Array, check_broadcast, composite, primitive
-from engine.tensor import Tensor
+from engine.tensor import CONJ, NEG, Tensor
 
 
-@primitive(public=False, grad_fn="ConjBackward0")
-def conj_copy(input: Array) -> Array:
-    """The complex conjugate. PyTorch has a lazy view here; values and gradients are the same."""
-    return np.conjugate(input)
+@primitive(public=False, view=True, reinterprets=True, flips=CONJ, grad_fn="ConjBackward0")
+def conjugate(input: Array) -> Array:
+    """The complex conjugate; a view."""
+    return input[...]
 
 
-conj_copy.vjp(input=lambda g: ops.conj(g))
+conjugate.vjp(input=lambda g: ops.conj(g))
+registry.add_op("conj_copy", conjugate)  # its name in sessions of schema 1
 
 
-@primitive(public=False, grad_fn="ConjPhysicalBackward0", layout="operands")
+@primitive(public=False, view=True, reinterprets=True, flips=NEG, grad_fn="NegViewBackward0")
+def opposite(input: Array) -> Array:
+    """The opposite; a view."""
+    return input[...]
+
+
+opposite.vjp(input=lambda g: ops.neg(g))
+
+
+@primitive(public=False, grad_fn="ConjPhysicalBackward0", inplace_grad_fn="ConjPhysicalBackward1", layout="operands")
 def conjugated(input: Array) -> Array:
     """The complex conjugate, computed on the spot."""
     return np.conjugate(input)
@@ -28,31 +42,55 @@ def conjugated(input: Array) -> Array:
 conjugated.vjp(input=lambda g: ops.conj_physical(g))
 
 
+@primitive(public=False, inplace_grad_fn="ConjPhysicalBackward1", repeats=True)
+def unchanged(input: Array) -> Array:
+    """What conjugating real numbers on the spot gives; it counts as a write all the same."""
+    return input
+
+
+unchanged.vjp(input=lambda g: g)
+
+
 @composite
 def conj_physical(input: Tensor) -> Tensor:
     """The complex conjugate, computed on the spot."""
     return conjugated(input) if input.dtype.is_complex else input
 
 
-@composite(function=False)
+@composite
 def conj_physical_(input: Tensor) -> Tensor:
     """Conjugate the tensor itself."""
-    return conjugated.inplace(input) if input.dtype.is_complex else input
+    return (conjugated if input.dtype.is_complex else unchanged).inplace(input)
 
 
 @composite
 def conj(input: Tensor) -> Tensor:
     """The complex conjugate."""
-    return conj_copy(input) if input.array.dtype.kind == "c" else input
+    return conjugate(input) if input.array.dtype.kind == "c" else input
 
 
-@composite(aliases=("resolve_neg",))
+@composite
 def resolve_conj(input: Tensor) -> Tensor:
-    """The tensor itself: conjugation is never pending here."""
-    return input
+    """The tensor itself; of a lazy conjugate a copy that holds its values."""
+    return ops.clone(input) if input.bits & CONJ else input
 
 
-@primitive(view=True)
+@composite
+def resolve_neg(input: Tensor) -> Tensor:
+    """The tensor itself; of a lazy opposite a copy that holds its values."""
+    return ops.clone(input) if input.bits & NEG else input
+
+
+def _check_resolved(input: Tensor) -> None:
+    if input.bits & CONJ:
+        raise OpError(
+            "view_as_real doesn't work on unresolved conjugated tensors.  To resolve the conjugate tensor so you can "
+            "view it as real, use self.resolve_conj(); however, be warned that the resulting tensor will NOT alias the "
+            "original."
+        )
+
+
+@primitive(view=True, reinterprets=True, check=_check_resolved)
 def view_as_real(input: Array) -> Array:
     """Real and imaginary parts as a last dimension of extent 2, sharing storage."""
     if not np.iscomplexobj(input):
@@ -64,7 +102,7 @@ def view_as_real(input: Array) -> Array:
 view_as_real.vjp(input=lambda g: ops.view_as_complex(ops.contiguous(g)))
 
 
-@primitive(view=True)
+@primitive(view=True, reinterprets=True)
 def view_as_complex(input: Array) -> Array:
     """Pairs along the last dimension as complex numbers, sharing storage."""
     if not dtypes.of(input).is_floating_point:
@@ -83,13 +121,15 @@ def view_as_complex(input: Array) -> Array:
     return input.view(target)[..., 0]
 
 
-view_as_complex.vjp(input=lambda g: ops.view_as_real(g))
+view_as_complex.vjp(input=lambda g: ops.view_as_real(ops.resolve_conj(g)))
 
 
 @composite(attribute=True)
 def real(input: Tensor) -> Tensor:
     """The real part; a view of a complex tensor."""
-    return ops.select(view_as_real(input), -1, 0) if input.dtype.is_complex else input
+    if not input.dtype.is_complex:
+        return input
+    return ops.select(view_as_real(conjugate(input) if input.bits & CONJ else input), -1, 0)
 
 
 @composite(attribute=True)
@@ -97,7 +137,8 @@ def imag(input: Tensor) -> Tensor:
     """The imaginary part of a complex tensor; a view."""
     if not input.dtype.is_complex:
         raise OpError("imag is not implemented for tensors with non-complex dtypes.")
-    return ops.select(view_as_real(input), -1, 1)
+    parts = opposite(view_as_real(conjugate(input))) if input.bits & CONJ else view_as_real(input)
+    return ops.select(parts, -1, 1)
 
 
 # -- made of parts ------------------------------------------------------------------------------------------------

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from engine import ops
 from engine.errors import OpError
-from engine.op import Array, overloaded, primitive
-from engine.ops.math.comparison import nothing
+from engine.op import Array, float_valued, overloaded, pointwise
 from engine.tensor import Tensor
 
 
-def underivable(name: str) -> Callable[[bool], NoReturn]:
-    """The rule of an op that PyTorch records without being able to differentiate it."""
-
-    def rule(is_inplace: bool) -> NoReturn:
-        raise OpError(f"derivative for aten::{name}{'_' * is_inplace} is not implemented")
-
-    return rule
-
-
 # -- quotients ----------------------------------------------------------------------------------------------------
-@primitive(
-    pointwise=True, public=False, promote="int_to_float", grad_fn="DivBackward0", numbers=("input", "other"),
-    supports="bifc", kernel_name="div_cpu",
+@float_valued(
+    public=False, grad_fn="DivBackward0", rule_grad_fn={"other": "DivBackward1"}, numbers=("input", "other"),
+    supports="bifc", shown_as="div", kernel_name="div_cpu",
 )  # fmt: skip
 def true_div(input: Array, other: Array) -> Array:
     """Elementwise quotient, in floating point."""
@@ -39,8 +28,8 @@ true_div.vjp(
 )
 
 
-@primitive(
-    pointwise=True, public=False, grad_fn="DivBackward2", numbers=("input", "other"), supports="if",
+@pointwise(
+    steps=True, public=False, grad_fn="DivBackward2", numbers=("input", "other"), supports="if",
     kernel_name="div_trunc_cpu",
 )  # fmt: skip
 def trunc_div(input: Array, other: Array) -> Array:
@@ -51,19 +40,13 @@ def trunc_div(input: Array, other: Array) -> Array:
     return quotient + ((quotient < 0) & (quotient * other != input)).astype(input.dtype)
 
 
-trunc_div.vjp(input=nothing, other=nothing)
-
-
-@primitive(
-    pointwise=True, public=False, grad_fn="DivBackward2", numbers=("input", "other"), supports="if",
+@pointwise(
+    steps=True, public=False, grad_fn="DivBackward2", numbers=("input", "other"), supports="if",
     kernel_name="div_floor_cpu",
 )  # fmt: skip
 def floor_div(input: Array, other: Array) -> Array:
     """The quotient rounded down."""
     return floor_quotient(input, other)
-
-
-floor_div.vjp(input=nothing, other=nothing)
 
 
 def floor_quotient(input: Array, other: Array) -> Array:
@@ -95,19 +78,13 @@ def true_divide(input: Any, other: Any) -> Any:
     return true_div, (input, other)
 
 
-@primitive(
-    pointwise=True, grad_fn="torch::autograd::NotImplemented", numbers=("input", "other"), supports="if",
-    kernel_name="div_floor_cpu",
-)  # fmt: skip
+@pointwise(underivable=True, numbers=("input", "other"), supports="if", kernel_name="div_floor_cpu")
 def floor_divide(input: Array, other: Array) -> Array:
     """The quotient rounded down; recorded, but not differentiable."""
     return floor_quotient(input, other)
 
 
-floor_divide.vjp(input=underivable("floor_divide"), other=underivable("floor_divide"))
-
-
-@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
+@float_valued(inplace_function=True)
 def reciprocal(input: Array) -> Array:
     """``1 / input``; a division, for NumPy's own reciprocal is slower."""
     return np.divide(np.ones((), input.dtype), input)
@@ -117,8 +94,9 @@ reciprocal.vjp(input=lambda g, out: -g * (out * out).conj())
 
 
 # -- remainders ---------------------------------------------------------------------------------------------------
-@primitive(
-    pointwise=True, public=False, supports="if", kernel_name="remainder_cpu", grad_fn="RemainderBackward1",
+@pointwise(
+    public=False, supports="if", kernel_name="remainder_cpu", shown_as="remainder",
+    grad_fn="RemainderBackward1",
     number_grad_fn={"other": "RemainderBackward0"},
 )  # fmt: skip
 def remainder_of_tensor(input: Array, other: Array) -> Array:
@@ -132,16 +110,13 @@ remainder_of_tensor.vjp(
 )
 
 
-@primitive(
-    pointwise=True, public=False, supports="if", kernel_name="remainder_cpu", numbers=("input",),
-    grad_fn="torch::autograd::NotImplemented",
+@pointwise(
+    public=False, underivable=True, supports="if", kernel_name="remainder_cpu", numbers=("input",),
+    shown_as="remainder",
 )  # fmt: skip
 def remainder_of_number(input: Array, other: Array) -> Array:
     """What a division of a number rounded down leaves; recorded, but not differentiable."""
     return _modulo(input, other)
-
-
-remainder_of_number.vjp(input=underivable("remainder"), other=underivable("remainder"))
 
 
 def _modulo(input: Array, other: Array) -> Array:
@@ -155,8 +130,8 @@ def remainder(input: Any, other: Any) -> Any:
     return remainder_of_tensor if isinstance(input, Tensor) else remainder_of_number, (input, other)
 
 
-@primitive(
-    pointwise=True, supports="if", grad_fn="FmodBackward1", number_grad_fn={"other": "FmodBackward0"},
+@pointwise(
+    supports="if", grad_fn="FmodBackward1", number_grad_fn={"other": "FmodBackward0"},
 )  # fmt: skip
 def fmod(input: Array, other: Array) -> Array:
     """What a division rounded towards zero leaves: it has the sign of the dividend."""

@@ -12,7 +12,7 @@ from engine import ops
 from engine.dtypes import COMPLEX
 from engine.errors import OpError
 from engine.kernels.trigonometry import cosine, sine
-from engine.op import Array, primitive
+from engine.op import Array, float_valued, pointwise
 from engine.tensor import Tensor
 
 LOG_2 = natural_log(2)
@@ -20,7 +20,7 @@ LOG_10 = natural_log(10)
 
 
 # -- exponentials and logarithms ----------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
+@float_valued(inplace_function=True)
 def exp(input: Array) -> Array:
     """``e`` to the ``input``."""
     return np.exp(input)
@@ -29,7 +29,7 @@ def exp(input: Array) -> Array:
 exp.vjp(input=lambda g, out: g * out.conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("special.exp2",), inplace_function=True)
+@float_valued(aliases=("special.exp2",), inplace_function=True)
 def exp2(input: Array) -> Array:
     """2 to the ``input``."""
     return np.exp2(input)
@@ -38,7 +38,7 @@ def exp2(input: Array) -> Array:
 exp2.vjp(input=lambda g, out: ops.mul_number(g * out.conj(), LOG_2))
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("special.expm1",), inplace_function=True)
+@float_valued(aliases=("special.expm1",), inplace_function=True)
 def expm1(input: Array) -> Array:
     """``exp(input) - 1``, precise near 0."""
     return np.expm1(input)
@@ -47,7 +47,7 @@ def expm1(input: Array) -> Array:
 expm1.vjp(input=lambda g, out: g * (out.conj() + 1))
 
 
-@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
+@float_valued(inplace_function=True)
 def log(input: Array) -> Array:
     """Natural logarithm."""
     return np.log(input)
@@ -56,7 +56,7 @@ def log(input: Array) -> Array:
 log.vjp(input=lambda g, input: g / input.conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
+@float_valued(inplace_function=True)
 def log2(input: Array) -> Array:
     """Logarithm to base 2."""
     return np.log2(input)
@@ -65,7 +65,7 @@ def log2(input: Array) -> Array:
 log2.vjp(input=lambda g, input: g / (input.conj() * LOG_2))
 
 
-@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
+@float_valued(inplace_function=True)
 def log10(input: Array) -> Array:
     """Logarithm to base 10."""
     return np.log10(input)
@@ -74,8 +74,8 @@ def log10(input: Array) -> Array:
 log10.vjp(input=lambda g, input: g / (input.conj() * LOG_10))
 
 
-@primitive(
-    pointwise=True, promote="int_to_float", grad_fn="Log1PBackward0", aliases=("special.log1p",), inplace_function=True,
+@float_valued(
+    grad_fn="Log1PBackward0", aliases=("special.log1p",), inplace_function=True,
 )  # fmt: skip
 def log1p(input: Array) -> Array:
     """``log(1 + input)``, precise near 0."""
@@ -86,8 +86,8 @@ log1p.vjp(input=lambda g, input: g / (input + 1).conj())
 
 
 # -- sigmoid and tanh ---------------------------------------------------------------------------------------------
-@primitive(
-    pointwise=True, promote="int_to_float", aliases=("special.expit", "nn.functional.sigmoid"), inplace_function=True,
+@float_valued(
+    aliases=("special.expit", "nn.functional.sigmoid"), inplace_function=True,
 )  # fmt: skip
 def sigmoid(input: Array) -> Array:
     """``1 / (1 + exp(-input))``."""
@@ -97,7 +97,7 @@ def sigmoid(input: Array) -> Array:
 sigmoid.vjp(input=lambda g, out: ops.sigmoid_backward(g, out))
 
 
-@primitive(public=False, pointwise=True)
+@pointwise(public=False)
 def sigmoid_backward(grad: Array, output: Array) -> Array:
     """``grad`` times the conjugate of ``output * (1 - output)``, the derivative of ``sigmoid`` by its value."""
     slope = (1 - output) * output
@@ -110,7 +110,7 @@ sigmoid_backward.vjp(
 )
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("nn.functional.tanh",), inplace_function=True)
+@float_valued(aliases=("nn.functional.tanh",), inplace_function=True)
 def tanh(input: Array) -> Array:
     """Hyperbolic tangent."""
     return np.tanh(input)
@@ -119,7 +119,7 @@ def tanh(input: Array) -> Array:
 tanh.vjp(input=lambda g, out: ops.tanh_backward(g, out))
 
 
-@primitive(public=False, pointwise=True)
+@pointwise(public=False)
 def tanh_backward(grad: Array, output: Array) -> Array:
     """``grad`` times the conjugate of ``1 - output**2``, the derivative of ``tanh`` by its value."""
     slope = 1 - output * output
@@ -137,7 +137,7 @@ def _through_conjugate(g: Any, grad: Any, slope: Any) -> Any:
     return g.conj() * grad * slope.conj()
 
 
-@primitive(pointwise=True, promote="int_to_float", supports="bif", aliases=("special.logit",), inplace_function=True)
+@float_valued(supports="bif", aliases=("special.logit",), inplace_function=True)
 def logit(input: Array, eps: float | None = None) -> Array:
     """``log(input / (1 - input))``, of ``input`` kept between ``eps`` and ``1 - eps``."""
     kept = input if eps is None else np.clip(input, eps, 1 - eps)
@@ -155,7 +155,7 @@ logit.vjp(input=_logit_input)
 
 
 # -- circular functions -------------------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float", total=True, inplace_function=True)
+@float_valued(total=True, inplace_function=True)
 def sin(input: Array) -> Array:
     """Sine."""
     return sine(input)
@@ -164,7 +164,7 @@ def sin(input: Array) -> Array:
 sin.vjp(input=lambda g, input: g * ops.cos(input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", total=True, inplace_function=True)
+@float_valued(total=True, inplace_function=True)
 def cos(input: Array) -> Array:
     """Cosine."""
     return cosine(input)
@@ -173,7 +173,7 @@ def cos(input: Array) -> Array:
 cos.vjp(input=lambda g, input: -g * ops.sin(input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
+@float_valued(inplace_function=True)
 def tan(input: Array) -> Array:
     """Tangent."""
     return np.tan(input)
@@ -182,7 +182,7 @@ def tan(input: Array) -> Array:
 tan.vjp(input=lambda g, out: g * (1 + out * out).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("arcsin",), inplace_function=True)
+@float_valued(aliases=("arcsin",), inplace_function=True)
 def asin(input: Array) -> Array:
     """Inverse sine."""
     return np.arcsin(input)
@@ -191,7 +191,7 @@ def asin(input: Array) -> Array:
 asin.vjp(input=lambda g, input: g * ops.rsqrt(1 - input * input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("arccos",), inplace_function=True)
+@float_valued(aliases=("arccos",), inplace_function=True)
 def acos(input: Array) -> Array:
     """Inverse cosine."""
     return np.arccos(input)
@@ -200,7 +200,7 @@ def acos(input: Array) -> Array:
 acos.vjp(input=lambda g, input: -g * ops.rsqrt(1 - input * input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("arctan",), inplace_function=True)
+@float_valued(aliases=("arctan",), inplace_function=True)
 def atan(input: Array) -> Array:
     """Inverse tangent."""
     return np.arctan(input)
@@ -209,7 +209,7 @@ def atan(input: Array) -> Array:
 atan.vjp(input=lambda g, input: g / (1 + input * input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", numbers=(), supports="bif", aliases=("arctan2",))
+@float_valued(numbers=(), supports="bif", aliases=("arctan2",))
 def atan2(input: Array, other: Array) -> Array:
     """The angle of the point ``(other, input)``."""
     return np.arctan2(input, other)
@@ -235,9 +235,7 @@ def _check_real(name: str) -> Any:
     return check
 
 
-@primitive(
-    pointwise=True,
-    promote="int_to_float",
+@float_valued(
     linear=True,
     grad_fn="Deg2RadBackward0",
     check=_check_real("deg2rad"),
@@ -251,9 +249,7 @@ def deg2rad(input: Array) -> Array:
 deg2rad.vjp(input=lambda g: g * (pi / 180))
 
 
-@primitive(
-    pointwise=True,
-    promote="int_to_float",
+@float_valued(
     linear=True,
     grad_fn="Rad2DegBackward0",
     check=_check_real("rad2deg"),
@@ -267,7 +263,7 @@ def rad2deg(input: Array) -> Array:
 rad2deg.vjp(input=lambda g: g * (180 / pi))
 
 
-@primitive(pointwise=True, promote="int_to_float", aliases=("special.sinc",), inplace_function=True)
+@float_valued(aliases=("special.sinc",), inplace_function=True)
 def sinc(input: Array) -> Array:
     """``sin(pi * input) / (pi * input)``, 1 at 0."""
     angle = pi * input
@@ -284,7 +280,7 @@ sinc.vjp(input=_sinc_input)
 
 
 # -- hyperbolic functions -----------------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
+@float_valued(inplace_function=True)
 def sinh(input: Array) -> Array:
     """Hyperbolic sine."""
     return np.sinh(input)
@@ -293,7 +289,7 @@ def sinh(input: Array) -> Array:
 sinh.vjp(input=lambda g, input: g * ops.cosh(input).conj())
 
 
-@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
+@float_valued(inplace_function=True)
 def cosh(input: Array) -> Array:
     """Hyperbolic cosine."""
     return np.cosh(input)
@@ -302,8 +298,8 @@ def cosh(input: Array) -> Array:
 cosh.vjp(input=lambda g, input: g * ops.sinh(input).conj())
 
 
-@primitive(
-    pointwise=True, promote="int_to_float", inplace_grad_fn="AsinhBackward1", aliases=("arcsinh",),
+@float_valued(
+    inplace_grad_fn="AsinhBackward1", aliases=("arcsinh",),
     inplace_function=True,
 )  # fmt: skip
 def asinh(input: Array) -> Array:
@@ -314,8 +310,8 @@ def asinh(input: Array) -> Array:
 asinh.vjp(input=lambda g, input: g * ops.rsqrt(input * input + 1).conj())
 
 
-@primitive(
-    pointwise=True, promote="int_to_float", inplace_grad_fn="AcoshBackward1", aliases=("arccosh",),
+@float_valued(
+    inplace_grad_fn="AcoshBackward1", aliases=("arccosh",),
     inplace_function=True,
 )  # fmt: skip
 def acosh(input: Array) -> Array:
@@ -333,8 +329,8 @@ def _acosh_slope(input: Any) -> Any:
     return ops.rsqrt(input * input - 1)
 
 
-@primitive(
-    pointwise=True, promote="int_to_float", inplace_grad_fn="AtanhBackward1", aliases=("arctanh",),
+@float_valued(
+    inplace_grad_fn="AtanhBackward1", aliases=("arctanh",),
     inplace_function=True,
 )  # fmt: skip
 def atanh(input: Array) -> Array:
@@ -346,7 +342,7 @@ atanh.vjp(input=lambda g, input: g / (1 - input * input).conj())
 
 
 # -- of two operands ----------------------------------------------------------------------------------------------
-@primitive(pointwise=True, numbers=(), supports="f")
+@pointwise(numbers=(), supports="f")
 def hypot(input: Array, other: Array) -> Array:
     """``sqrt(input**2 + other**2)``, without overflow."""
     return np.hypot(input, other)
@@ -355,7 +351,7 @@ def hypot(input: Array, other: Array) -> Array:
 hypot.vjp(input=lambda g, input, out: g * input / out, other=lambda g, other, out: g * other / out)
 
 
-@primitive(pointwise=True, writes=False, numbers=(), supports="fc")
+@pointwise(writes=False, numbers=(), supports="fc")
 def logaddexp(input: Array, other: Array) -> Array:
     """``log(exp(input) + exp(other))``, without overflow."""
     if input.dtype.kind != "c":
@@ -371,7 +367,7 @@ logaddexp.vjp(
 )
 
 
-@primitive(pointwise=True, writes=False, numbers=(), supports="f")
+@pointwise(writes=False, numbers=(), supports="f")
 def logaddexp2(input: Array, other: Array) -> Array:
     """``log2(2**input + 2**other)``, without overflow."""
     return np.logaddexp2(input, other)
@@ -383,8 +379,8 @@ logaddexp2.vjp(
 )
 
 
-@primitive(
-    pointwise=True, promote="int_to_float", numbers=("input", "other"), supports="bif", aliases=("special.xlogy",),
+@float_valued(
+    numbers=("input", "other"), supports="bif", aliases=("special.xlogy",),
     number_grad_fn={"input": "XlogyBackward1", "other": "XlogyBackward2"}, inplace_function=True,
 )  # fmt: skip
 def xlogy(input: Array, other: Array) -> Array:
@@ -409,8 +405,8 @@ xlogy.vjp(
 )
 
 
-@primitive(
-    name="special.xlog1py", pointwise=True, promote="int_to_float", numbers=("input", "other"), supports="bif",
+@float_valued(
+    name="special.xlog1py", numbers=("input", "other"), supports="bif",
     grad_fn="SpecialXlog1PyBackward0", kernel_name="xlog1py_cpu", writes=False,
     number_grad_fn={"input": "SpecialXlog1PyBackward1", "other": "SpecialXlog1PyBackward2"},
 )  # fmt: skip

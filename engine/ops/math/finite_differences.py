@@ -183,16 +183,18 @@ def _derivative(input: Tensor, dim: int, step: Any, edge_order: int) -> Any:
     """The derivative along ``dim``: one-sided, central, one-sided."""
     if isinstance(step, Tensor):
         return _uneven_derivative(input, dim, step, edge_order)
-    first = _part(input, dim, 1, 2) - _part(input, dim, 0, 1)
-    center = _part(input, dim, 2, None) - _part(input, dim, 0, -2)
-    last = _part(input, dim, -1, None) - _part(input, dim, -2, -1)
-    first, last = ops.div_number(first, step), ops.div_number(last, step)
     if edge_order == 2:
-        bend = _part(input, dim, 0, 1) - ops.mul_number(_part(input, dim, 1, 2), 2) + _part(input, dim, 2, 3)
-        first = first - ops.div_number(bend, 2 * step)
-        bend = _part(input, dim, -1, None) - ops.mul_number(_part(input, dim, -2, -1), 2) + _part(input, dim, -3, -2)
-        last = last + ops.div_number(bend, 2 * step)
-    return ops.cat([first, ops.div_number(center, step * 2), last], dim)
+        first = _scaled(input, dim, 0, 1, -1.5) + _scaled(input, dim, 1, 2, 2) - _scaled(input, dim, 2, 3, 0.5)
+        last = _scaled(input, dim, -3, -2, 0.5) - _scaled(input, dim, -2, -1, 2) + _scaled(input, dim, -1, None, 1.5)
+    else:
+        first = _part(input, dim, 1, 2) - _part(input, dim, 0, 1)
+        last = _part(input, dim, -1, None) - _part(input, dim, -2, -1)
+    center = ops.div_number(_part(input, dim, 2, None) - _part(input, dim, 0, -2), step)
+    return ops.cat([ops.div_number(first, step), ops.div_number(center, 2), ops.div_number(last, step)], dim)
+
+
+def _scaled(input: Tensor, dim: int, start: int, end: int | None, factor: float) -> Any:
+    return ops.mul_number(_part(input, dim, start, end), factor)
 
 
 def _uneven_derivative(input: Tensor, dim: int, coordinates: Tensor, edge_order: int) -> Any:

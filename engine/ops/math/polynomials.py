@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 
 import numpy as np
 from scipy import special
@@ -26,7 +27,8 @@ def _declare(name: str, evaluate: Callable[[Array, Array], Array], family: str) 
 
 def _steps(input: Array, n: Array) -> int:
     """The recurrences take a step a degree; the budget counts them as elements."""
-    return int(input.size * max(float(np.max(n, initial=1)), 1.0))
+    highest = float(np.max(n, initial=1))
+    return int(input.size * max(highest, 1.0)) if isfinite(highest) else input.size
 
 
 def _third_kind(degree: Array, x: Array) -> Array:

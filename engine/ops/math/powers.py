@@ -10,8 +10,8 @@ import numpy as np
 
 from engine import dtypes, modes, ops
 from engine.dtypes import DType
-from engine.errors import OpError
-from engine.op import Array, Scalar, composite, invalid_combination, overloaded, primitive, weak
+from engine.errors import ArgumentTypeError, OpError
+from engine.op import Array, Operand, Scalar, composite, float_valued, overloaded, pointwise, primitive, weak
 from engine.tensor import Tensor
 
 NEGATIVE_INTEGER = "Integers to negative integer powers are not allowed."
@@ -19,7 +19,7 @@ LOG_2 = natural_log(2)
 
 
 # -- roots --------------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
+@float_valued(inplace_function=True)
 def sqrt(input: Array) -> Array:
     """Square root; NaN below zero."""
     return np.sqrt(input)
@@ -28,7 +28,7 @@ def sqrt(input: Array) -> Array:
 sqrt.vjp(input=lambda g, out: g / (2 * out.conj()))
 
 
-@primitive(pointwise=True, promote="int_to_float", inplace_function=True)
+@float_valued(inplace_function=True)
 def rsqrt(input: Array) -> Array:
     """``1 / sqrt(input)``."""
     return np.divide(np.ones((), input.dtype), np.sqrt(input))
@@ -57,7 +57,7 @@ _SHORT_CUTS: dict[Any, Callable[[Array], Array]] = {
 }  # fmt: skip
 
 
-@primitive(pointwise=True, public=False, grad_fn="PowBackward0", supports="ifc", shown_as="pow", kernel_name="pow")
+@pointwise(public=False, grad_fn="PowBackward0", supports="ifc", shown_as="pow", kernel_name="pow")
 def pow_number(input: Array, exponent: Scalar) -> Array:
     """Elementwise power with a number as exponent."""
     is_integral = input.dtype.kind in "iu"
@@ -78,7 +78,7 @@ def _pow_number_input(g: Any, input: Any, exponent: Any) -> Any:
 pow_number.vjp(input=_pow_number_input)
 
 
-@primitive(pointwise=True, public=False, grad_fn="PowBackward1", numbers=(), supports="ifc", kernel_name="pow")
+@pointwise(public=False, grad_fn="PowBackward1", numbers=(), supports="ifc", kernel_name="pow")
 def pow_tensor(input: Array, exponent: Array) -> Array:
     """Elementwise power."""
     return raise_to(input, exponent)
@@ -93,15 +93,15 @@ def _pow_tensor_input(g: Any, input: Any, exponent: Any) -> Any:
 def _pow_exponent(g: Any, input: Any, exponent: Any, out: Any) -> Any:
     """``out * log(input)``, with 0 where the base is 0 and the exponent is not negative, as the limit is."""
     at_zero = ops.logical_and(input == 0, ops.ge(ops.real(exponent), 0))
-    base = input.to(out.dtype) if out.is_complex() else input
+    base = input.to(out.dtype) if out.is_complex() or input.is_weak else input
     return g * ops.choose(at_zero, 0, (out * ops.log(base)).conj())
 
 
 pow_tensor.vjp(input=_pow_tensor_input, exponent=_pow_exponent)
 
 
-@primitive(
-    pointwise=True, public=False, grad_fn="PowBackward2", numbers=("input",), supports="ifc", kernel_name="pow",
+@pointwise(
+    public=False, grad_fn="PowBackward2", numbers=("input",), supports="ifc", kernel_name="pow",
     nondifferentiable=("input",), layout="contiguous",
 )  # fmt: skip
 def number_pow(input: Array, exponent: Array) -> Array:
@@ -125,26 +125,23 @@ def pow(input: Any, exponent: Any) -> Any:
 
 def _check_has_tensor(name: str, *operands: Any) -> None:
     if not any(isinstance(operand, Tensor) for operand in operands):
-        raise invalid_combination(
-            name, operands, "Tensor input, Tensor exponent, *, Tensor out = None",
-            "Number self, Tensor exponent, *, Tensor out = None", "Tensor input, Number exponent, *, Tensor out = None",
-        )  # fmt: skip
+        raise ArgumentTypeError(f"{name}(): one operand must be Tensor")  # shown as all overloads
 
 
 def common_dtype(*tensors: Tensor) -> DType:
     """The dtype that an elementwise op on ``tensors`` computes in."""
-    operands = tuple((t.dtype, dtypes.rank_of(t.array.ndim, t.weak)) for t in tensors)
+    operands = tuple((t.dtype, dtypes.rank_of(t.array.ndim, t.is_weak)) for t in tensors)
     return dtypes.result_type(operands, modes.current().default_dtype)
 
 
 @overloaded(inplace_function=True)
 def square(input: Tensor) -> Any:
     """``input ** 2``."""
-    return pow_number, (input, 2)
+    return pow.function(input, 2)
 
 
 @overloaded(writes=False)
-def float_power(input: Any, exponent: Any) -> Any:
+def float_power(input: Operand, exponent: Operand) -> Any:
     """``input ** exponent`` in double precision."""
     _check_has_tensor("float_power", input, exponent)
     target = _double(input, exponent)
@@ -166,7 +163,7 @@ def _in_dtype(value: Any, dtype: DType) -> Any:
 
 
 @composite(name="float_power_", function=False)
-def _float_power_inplace(input: Tensor, exponent: Any) -> Tensor:
+def _float_power_inplace(input: Tensor, exponent: Operand) -> Tensor:
     """``float_power`` of the tensor itself, which must have the result's dtype."""
     target = _double(input, exponent)
     if input.dtype is not target:
@@ -179,7 +176,7 @@ def _float_power_inplace(input: Tensor, exponent: Any) -> Tensor:
 
 
 # -- powers of two ------------------------------------------------------------------------------------------------
-@primitive(pointwise=True, promote="int_to_float", numbers=(), inplace_function=True)
+@float_valued(numbers=(), inplace_function=True)
 def ldexp(input: Array, other: Array) -> Array:
     """``input * 2 ** other``."""
     return input * np.exp2(other)

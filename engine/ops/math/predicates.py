@@ -9,7 +9,7 @@ from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
 from engine.op import weak
 from engine.ops.creation.casts import dtype_named
-from engine.tensor import Tensor, read
+from engine.tensor import CONJ, NEG, Tensor, read
 
 
 def is_tensor(obj: Any) -> bool:
@@ -33,13 +33,13 @@ def is_complex(input: Tensor) -> bool:
 
 
 def is_conj(input: Tensor) -> bool:
-    """Whether a conjugation is pending: never here."""
-    return False
+    """Whether what is in memory are the conjugates of the elements."""
+    return bool(input.bits & CONJ)
 
 
 def is_neg(input: Tensor) -> bool:
-    """Whether a negation is pending: never here."""
-    return False
+    """Whether what is in memory are the opposites of the elements."""
+    return bool(input.bits & NEG)
 
 
 def is_nonzero(input: Tensor) -> bool:
@@ -57,7 +57,8 @@ def is_same_size(input: Tensor, other: Tensor) -> bool:
 
 def is_set_to(input: Tensor, tensor: Tensor) -> bool:
     """Whether both show the same elements of the same storage in the same way."""
-    return input.storage.root is tensor.storage.root and input.geometry == tensor.geometry
+    is_same = input.storage.root is tensor.storage.root and input.geometry == tensor.geometry
+    return is_same and not input.bits and not tensor.bits
 
 
 # -- what dtypes promote to ---------------------------------------------------------------------------------------
@@ -68,7 +69,7 @@ def _operand(value: Any) -> Tensor:
 def result_type(tensor1: Any, tensor2: Any) -> DType:
     """The dtype that two operands, tensors or numbers, promote to."""
     operands = [_operand(value) for value in (tensor1, tensor2)]
-    ranks = tuple((one.dtype, dtypes.rank_of(one.array.ndim, one.weak)) for one in operands)
+    ranks = tuple((one.dtype, dtypes.rank_of(one.array.ndim, one.is_weak)) for one in operands)
     return dtypes.result_type(ranks, modes.current().default_dtype)
 
 

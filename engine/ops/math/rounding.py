@@ -12,9 +12,8 @@ import numpy as np
 from engine import dtypes, ops
 from engine.dtypes import FLOATING, DType
 from engine.errors import OpError, UnsupportedError
-from engine.op import Array, Mask, composite, overloaded, primitive
+from engine.op import Array, Mask, composite, float_valued, overloaded, pointwise
 from engine.ops.math.comparison import nothing
-from engine.ops.math.division import underivable
 from engine.tensor import Tensor
 
 
@@ -29,8 +28,8 @@ def _refusing_complex(message: str, error: type[Exception] = UnsupportedError) -
 
 
 # -- rounding -----------------------------------------------------------------------------------------------------
-@primitive(
-    pointwise=True, supports="if", kernel_name="floor_vml_cpu",
+@pointwise(
+    steps=True, supports="if", kernel_name="floor_vml_cpu",
     check=_refusing_complex("floor is not supported for complex inputs"), inplace_function=True,
 )  # fmt: skip
 def floor(input: Array) -> Array:
@@ -38,11 +37,8 @@ def floor(input: Array) -> Array:
     return np.floor(input)
 
 
-floor.vjp(input=nothing)
-
-
-@primitive(
-    pointwise=True, supports="if", kernel_name="ceil_vml_cpu",
+@pointwise(
+    steps=True, supports="if", kernel_name="ceil_vml_cpu",
     check=_refusing_complex("ceil is not supported for complex inputs"), inplace_function=True,
 )  # fmt: skip
 def ceil(input: Array) -> Array:
@@ -50,11 +46,8 @@ def ceil(input: Array) -> Array:
     return np.ceil(input)
 
 
-ceil.vjp(input=nothing)
-
-
-@primitive(
-    pointwise=True, supports="if", kernel_name="trunc_vml_cpu", aliases=("fix",),
+@pointwise(
+    steps=True, supports="if", kernel_name="trunc_vml_cpu", aliases=("fix",),
     check=_refusing_complex("trunc is not supported for complex inputs"), inplace_function=True,
 )  # fmt: skip
 def trunc(input: Array) -> Array:
@@ -62,10 +55,7 @@ def trunc(input: Array) -> Array:
     return np.trunc(input)
 
 
-trunc.vjp(input=nothing)
-
-
-@primitive(pointwise=True, supports="f", inplace_function=True)
+@pointwise(supports="f", inplace_function=True)
 def frac(input: Array) -> Array:
     """What ``trunc`` cuts off."""
     return input - np.trunc(input)
@@ -74,23 +64,17 @@ def frac(input: Array) -> Array:
 frac.vjp(input=lambda g: g)
 
 
-@primitive(public=False, pointwise=True, supports="if", grad_fn="RoundBackward0", kernel_name="round_vml_cpu")
+@pointwise(steps=True, public=False, supports="if", grad_fn="RoundBackward0", kernel_name="round_vml_cpu")
 def round_to_integer(input: Array) -> Array:
     """The nearest integer, the even one of two."""
     return np.rint(input) if input.dtype.kind == "f" else input.copy()
 
 
-round_to_integer.vjp(input=nothing)
-
-
-@primitive(public=False, pointwise=True, supports="f", grad_fn="RoundBackward1", kernel_name="round_cpu")
+@pointwise(steps=True, public=False, supports="f", grad_fn="RoundBackward1", kernel_name="round_cpu")
 def round_to_decimals(input: Array, decimals: int) -> Array:
     """The nearest number with so many decimals; before the point if negative."""
     power = input.dtype.type(10.0 ** np.abs(decimals))
     return np.rint(input / power) * power if decimals < 0 else np.rint(input * power) / power
-
-
-round_to_decimals.vjp(input=nothing)
 
 
 @overloaded(inplace_function=True)
@@ -112,7 +96,7 @@ def _special_round(input: Tensor, *, decimals: int = 0) -> Any:
 
 
 # -- signs and magnitudes -----------------------------------------------------------------------------------------
-@primitive(pointwise=True, writes=False, supports="ifc", aliases=("absolute",))
+@pointwise(writes=False, supports="ifc", aliases=("absolute",))
 def abs(input: Array) -> Array:
     """Absolute value; real for complex numbers."""
     return np.abs(input)
@@ -132,13 +116,10 @@ def _abs_inplace(input: Tensor) -> Tensor:
 SIGN_OF_COMPLEX = "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
 
 
-@primitive(pointwise=True, check=_refusing_complex(SIGN_OF_COMPLEX))
+@pointwise(steps=True, check=_refusing_complex(SIGN_OF_COMPLEX))
 def sign(input: Array) -> Array:
     """-1, 0 or 1."""
     return _sign(input)
-
-
-sign.vjp(input=nothing)
 
 
 def _sign(input: Array) -> Array:
@@ -148,7 +129,7 @@ def _sign(input: Array) -> Array:
     return input.copy() if input.dtype.kind == "b" else np.sign(input)
 
 
-@primitive(pointwise=True)
+@pointwise
 def sgn(input: Array) -> Array:
     """The number over its magnitude; 0 at 0."""
     if input.dtype.kind != "c":
@@ -169,8 +150,8 @@ def _sgn_input(g: Any, input: Any, out: Any) -> Any:
 sgn.vjp(input=_sgn_input)
 
 
-@primitive(
-    pointwise=True, writes=False, nondifferentiable=("input",),
+@pointwise(
+    writes=False, nondifferentiable=("input",),
     check=_refusing_complex("signbit is not implemented for complex tensors."),
 )  # fmt: skip
 def signbit(input: Array) -> Mask:
@@ -178,7 +159,7 @@ def signbit(input: Array) -> Mask:
     return np.less(input, 0) if input.dtype.kind != "f" else np.signbit(input)
 
 
-@primitive(pointwise=True, promote="int_to_float", writes=False)
+@float_valued(writes=False)
 def angle(input: Array) -> Array:
     """The argument of a complex number; 0 or pi of a real one."""
     if input.dtype.kind == "c":
@@ -196,8 +177,8 @@ def _angle_input(g: Any, input: Any) -> Any:
 angle.vjp(input=_angle_input)
 
 
-@primitive(
-    pointwise=True, promote="int_to_float", supports="bif", grad_fn="CopysignBackward0",
+@float_valued(
+    supports="bif", grad_fn="CopysignBackward0",
     number_grad_fn={"other": "CopysignBackward1"},
 )  # fmt: skip
 def copysign(input: Array, other: Array) -> Array:
@@ -218,21 +199,18 @@ def _check_heaviside(input: Tensor, values: Tensor) -> None:
         raise OpError("heaviside is not yet implemented for tensors with different dtypes.")
 
 
-@primitive(pointwise=True, numbers=(), check=_check_heaviside, grad_fn="torch::autograd::NotImplemented")
+@pointwise(numbers=(), check=_check_heaviside, underivable=True)
 def heaviside(input: Array, values: Array) -> Array:
     """0 below zero, 1 above, ``values`` at zero."""
     return np.where(input == 0, values, (input > 0).astype(input.dtype))
-
-
-heaviside.vjp(input=underivable("heaviside"), values=underivable("heaviside"))
 
 
 _finfo: Any = ml_dtypes.finfo  # it knows bfloat16, and has no annotations
 
 
 # -- the numbers themselves ---------------------------------------------------------------------------------------
-@primitive(
-    public=False, pointwise=True, grad_fn="NextafterBackward0", supports="f", kernel_name="nextafter_cpu",
+@pointwise(
+    public=False, grad_fn="NextafterBackward0", supports="f", kernel_name="nextafter_cpu",
     numbers=(),
 )  # fmt: skip
 def next_number(input: Array, other: Array, precision: DType) -> Array:
@@ -253,7 +231,7 @@ def nextafter(input: Tensor, other: Tensor) -> Any:
     return next_number, (input, other, ops.result_type(input, other))
 
 
-@primitive(public=False, pointwise=True, grad_fn="NanToNumBackward0", layout="input")
+@pointwise(public=False, shown_as="nan_to_num", grad_fn="NanToNumBackward0", layout="input")
 def replace_nan(input: Array, nan: float, posinf: float, neginf: float) -> Array:
     """``input`` with these in place of NaN and the infinities."""
     return np.nan_to_num(input, nan=nan, posinf=posinf, neginf=neginf)

@@ -11,7 +11,7 @@ from scipy import special
 
 from engine import dtypes, ops
 from engine.errors import OpError, UnsupportedError
-from engine.op import Array, composite, overloaded, primitive
+from engine.op import Array, composite, float_valued, overloaded, pointwise
 from engine.tensor import Tensor
 
 
@@ -25,8 +25,8 @@ def underivable_input(name: str) -> Callable[[], NoReturn]:
 
 
 # -- error functions ----------------------------------------------------------------------------------------------
-@primitive(
-    pointwise=True, promote="int_to_float", supports="bif", kernel_name="erf_vml_cpu", aliases=("special.erf",),
+@float_valued(
+    supports="bif", kernel_name="erf_vml_cpu", aliases=("special.erf",),
     inplace_function=True,
 )  # fmt: skip
 def erf(input: Array) -> Array:
@@ -37,9 +37,7 @@ def erf(input: Array) -> Array:
 erf.vjp(input=lambda g, input: g * (2 / sqrt(pi)) * ops.exp(-(input * input)))
 
 
-@primitive(
-    pointwise=True,
-    promote="int_to_float",
+@float_valued(
     supports="bif",
     kernel_name="erfc_vml_cpu",
     aliases=("special.erfc",),
@@ -53,9 +51,7 @@ def erfc(input: Array) -> Array:
 erfc.vjp(input=lambda g, input: g * (-2 / sqrt(pi)) * ops.exp(-(input * input)))
 
 
-@primitive(
-    pointwise=True, promote="int_to_float", supports="bif", kernel_name="erfinv_vml_cpu", aliases=("special.erfinv",)
-)
+@float_valued(supports="bif", kernel_name="erfinv_vml_cpu", aliases=("special.erfinv",))
 def erfinv(input: Array) -> Array:
     """The inverse of ``erf``."""
     return special.erfinv(input)
@@ -64,8 +60,8 @@ def erfinv(input: Array) -> Array:
 erfinv.vjp(input=lambda g, out: g * (sqrt(pi) / 2) * ops.exp(out * out))
 
 
-@primitive(
-    name="special.erfcx", pointwise=True, promote="int_to_float", supports="biF", kernel_name="erfcx_cpu",
+@float_valued(
+    name="special.erfcx", supports="biF", kernel_name="erfcx_cpu",
     grad_fn="SpecialErfcxBackward0", writes=False,
 )  # fmt: skip
 def erfcx(input: Array) -> Array:
@@ -82,8 +78,8 @@ def ndtr(input: Tensor) -> Tensor:
     return ops.mul_number(ops.add_number(erf(ops.mul_number(input, 1 / sqrt(2))), 1), 0.5)
 
 
-@primitive(
-    name="special.log_ndtr", pointwise=True, promote="int_to_float", supports="biF", kernel_name="log_ndtr_cpu",
+@float_valued(
+    name="special.log_ndtr", supports="biF", kernel_name="log_ndtr_cpu",
     grad_fn="SpecialLogNdtrBackward0", writes=False,
 )  # fmt: skip
 def log_ndtr(input: Array) -> Array:
@@ -94,8 +90,8 @@ def log_ndtr(input: Array) -> Array:
 log_ndtr.vjp(input=lambda g, input: g / ops.erfcx(input * (-1 / sqrt(2))) * sqrt(2 / pi))
 
 
-@primitive(
-    name="special.ndtri", pointwise=True, promote="int_to_float", supports="biF", kernel_name="ndtri_cpu",
+@float_valued(
+    name="special.ndtri", supports="biF", kernel_name="ndtri_cpu",
     grad_fn="SpecialNdtriBackward0", writes=False,
 )  # fmt: skip
 def ndtri(input: Array) -> Array:
@@ -106,8 +102,8 @@ def ndtri(input: Array) -> Array:
 ndtri.vjp(input=lambda g, out: g * sqrt(2 * pi) * ops.exp(out * out / 2))
 
 
-@primitive(
-    name="special.entr", pointwise=True, promote="int_to_float", supports="bif", kernel_name="entr_cpu",
+@float_valued(
+    name="special.entr", supports="bif", kernel_name="entr_cpu",
     grad_fn="SpecialEntrBackward0", writes=False,
 )  # fmt: skip
 def entr(input: Array) -> Array:
@@ -119,9 +115,7 @@ entr.vjp(input=lambda g, input: g * (-ops.log(input) - 1))
 
 
 # -- gamma functions ----------------------------------------------------------------------------------------------
-@primitive(
-    pointwise=True, promote="int_to_float", supports="bif", kernel_name="lgamma_vml_cpu", aliases=("special.gammaln",)
-)
+@float_valued(supports="bif", kernel_name="lgamma_vml_cpu", aliases=("special.gammaln",))
 def lgamma(input: Array) -> Array:
     """The logarithm of the absolute value of the gamma function."""
     return special.gammaln(input)
@@ -130,8 +124,8 @@ def lgamma(input: Array) -> Array:
 lgamma.vjp(input=lambda g, input: g * ops.digamma(input))
 
 
-@primitive(
-    pointwise=True, promote="int_to_float", supports="bif", kernel_name="digamma",
+@float_valued(
+    supports="bif", kernel_name="digamma",
     aliases=("special.digamma", "special.psi"),
 )  # fmt: skip
 def digamma(input: Array) -> Array:
@@ -147,8 +141,8 @@ def _check_order(n: int) -> None:
         raise OpError("polygamma(n, x) does not support negative n.")
 
 
-@primitive(
-    public=False, pointwise=True, promote="int_to_float", supports="bif", grad_fn="PolygammaBackward0",
+@float_valued(
+    public=False, supports="bif", grad_fn="PolygammaBackward0",
     kernel_name="polygamma", check=_check_order,
 )  # fmt: skip
 def polygamma_of(input: Array, n: int) -> Array:
@@ -178,8 +172,8 @@ def _check_mvlgamma(input: Tensor, p: int) -> None:
         raise OpError("p has to be greater than or equal to 1")
 
 
-@primitive(
-    pointwise=True, promote="int_to_float", supports="bif", kernel_name="arange_cpu", check=_check_mvlgamma,
+@float_valued(
+    supports="bif", kernel_name="arange_cpu", check=_check_mvlgamma,
     grows=lambda input, p: input.size * p,  # a step for every variate
     aliases=("special.multigammaln",),
 )  # fmt: skip
@@ -201,13 +195,13 @@ def _mvlgamma_input(g: Any, input: Any, p: int) -> Any:
 mvlgamma.vjp(input=_mvlgamma_input)
 
 
-@primitive(pointwise=True, supports="f", numbers=(), kernel_name="igamma_cpu", aliases=("special.gammainc",))
+@pointwise(supports="f", numbers=(), kernel_name="igamma_cpu", aliases=("special.gammainc",))
 def igamma(input: Array, other: Array) -> Array:
     """The lower regularised incomplete gamma function of order ``input``."""
     return special.gammainc(input, other)
 
 
-@primitive(pointwise=True, supports="f", numbers=(), kernel_name="igammac_cpu", aliases=("special.gammaincc",))
+@pointwise(supports="f", numbers=(), kernel_name="igammac_cpu", aliases=("special.gammaincc",))
 def igammac(input: Array, other: Array) -> Array:
     """The upper regularised incomplete gamma function of order ``input``."""
     return special.gammaincc(input, other)
@@ -221,8 +215,8 @@ igamma.vjp(input=underivable_input("igamma: input"), other=lambda g, input, othe
 igammac.vjp(input=underivable_input("igammac: input"), other=lambda g, input, other: -g * _gamma_density(input, other))
 
 
-@primitive(
-    name="special.zeta", pointwise=True, promote="int_to_float", numbers=("input", "other"), supports="biF",
+@float_valued(
+    name="special.zeta", numbers=("input", "other"), supports="biF",
     kernel_name="zeta_cpu", grad_fn="SpecialZetaBackward0", writes=False,
     number_grad_fn={"input": "SpecialZetaBackward1", "other": "SpecialZetaBackward2"},
 )  # fmt: skip

@@ -15,9 +15,11 @@ from scipy import special
 from engine import dtypes, modes, ops, registry
 from engine.errors import ArgumentValueError, OpError, UnsupportedError
 from engine.kernels.where import select
-from engine.op import Array, Dim, Mask, Scalar, composite, primitive
+from engine.op import Array, Dim, Mask, Scalar, composite, pointwise, primitive
+from engine.ops.creation.factories import number_in
 from engine.tensor import Tensor
 
+THRESHOLD = "ThresholdBackwardBackward0"
 SELU_ALPHA = 1.6732632423543772  # Klambauer et al., Self-Normalizing Neural Networks, 2017, eq. 14
 SELU_SCALE = 1.0507009873554805
 GELU_CUBIC = 0.044715  # Hendrycks and Gimpel, Gaussian Error Linear Units, 2016, sec. 2
@@ -28,8 +30,8 @@ def _run(op: Any, inplace: bool, *args: Any) -> Any:
 
 
 # -- piecewise linear ---------------------------------------------------------------------------------------------
-@primitive(public=False, pointwise=True, total=True, numbers=())
-def slope_backward(grad: Array, input: Array, mask: Mask, inside: Scalar, outside: Scalar) -> Array:
+@pointwise(public=False, total=True, numbers=())
+def slope_backward(grad: Array, input: Array, mask: Mask, inside: Scalar, outside: Scalar, grad_fn: str) -> Array:
     """``grad`` times a slope that is ``inside`` where ``mask`` holds and ``outside`` elsewhere.
 
     The slope is a step function of ``input``, whose own derivative is therefore zero.
@@ -45,7 +47,7 @@ def _times(grad: Array, slope: Any) -> Array:
 
 
 slope_backward.vjp(
-    grad=lambda g, input, mask, inside, outside: slope_backward(g, input, mask, inside, outside),
+    grad=lambda g, input, mask, inside, outside, grad_fn: slope_backward(g, input, mask, inside, outside, grad_fn),
     input=lambda g: ops.zeros_of(g),
 )
 
@@ -55,7 +57,7 @@ def _refuse_complex_clamp(input: Array) -> None:
         raise UnsupportedError("clamp is not supported for complex types")
 
 
-@primitive(pointwise=True)
+@pointwise
 def relu(input: Array) -> Array:
     """The larger of ``input`` and 0."""
     if input.dtype == np.bool_:
@@ -65,7 +67,7 @@ def relu(input: Array) -> Array:
 
 
 # The subgradient at 0 is 0: what is not above the threshold does not pass.
-relu.vjp(input=lambda g, out: slope_backward(g, out, out <= 0, 0, 1))
+relu.vjp(input=lambda g, out: slope_backward(g, out, out <= 0, 0, 1, THRESHOLD))
 
 
 @composite(name="nn.functional.relu")
@@ -74,7 +76,7 @@ def _relu(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(relu, inplace, input)
 
 
-@primitive(public=False, pointwise=True, layout="input")
+@pointwise(public=False, layout="input")
 def hardtanh(input: Array, min_val: Scalar = -1.0, max_val: Scalar = 1.0) -> Array:
     """``input`` clamped to an interval."""
     if input.dtype == np.bool_:
@@ -82,14 +84,14 @@ def hardtanh(input: Array, min_val: Scalar = -1.0, max_val: Scalar = 1.0) -> Arr
     _refuse_complex_clamp(input)
     if input.dtype.kind == "u" and min(min_val, max_val) < 0:
         raise OpError("cannot do hardtanh on an unsigned type with negative limits")
-    low, high = (np.asarray(limit).astype(input.dtype) for limit in (min_val, max_val))
+    low, high = (number_in(limit, input) for limit in (min_val, max_val))
     return np.minimum(np.maximum(input, low), high)
 
 
 # The subgradient at the limits is 0.
 hardtanh.vjp(
     input=lambda g, input, min_val, max_val: slope_backward(
-        g, input, (input <= min_val).logical_or(input >= max_val), 0, 1
+        g, input, (input <= min_val).logical_or(input >= max_val), 0, 1, "HardtanhBackwardBackward0"
     )
 )
 
@@ -108,16 +110,18 @@ def _relu6(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(hardtanh, inplace, input, 0, 6)
 
 
-@primitive(
-    public=False, pointwise=True, supports="f", kernel_name="leaky_relu_cpu", inplace_grad_fn="LeakyReluBackward1"
-)
+@pointwise(public=False, supports="f", kernel_name="leaky_relu_cpu", inplace_grad_fn="LeakyReluBackward1")
 def leaky_relu(input: Array, negative_slope: Scalar = 0.01) -> Array:
     """``input`` above 0, ``negative_slope * input`` below."""
-    return np.where(input > 0, input, input * np.asarray(negative_slope).astype(input.dtype))
+    return np.where(input > 0, input, input * number_in(negative_slope, input))
 
 
 # The subgradient at 0 is ``negative_slope``.
-leaky_relu.vjp(input=lambda g, input, negative_slope: slope_backward(g, input, input > 0, 1, negative_slope))
+leaky_relu.vjp(
+    input=lambda g, input, negative_slope: slope_backward(
+        g, input, input > 0, 1, negative_slope, "LeakyReluBackwardBackward0"
+    )
+)
 
 
 @composite(name="nn.functional.leaky_relu")
@@ -126,15 +130,13 @@ def _leaky_relu(input: Tensor, negative_slope: float = 0.01, inplace: bool = Fal
     return _run(leaky_relu, inplace, input, negative_slope)
 
 
-@primitive(
-    method=False, pointwise=True, supports="if", kernel_name="threshold_cpu", inplace_grad_fn="ThresholdBackward1"
-)
+@pointwise(method=False, supports="if", kernel_name="threshold_cpu", inplace_grad_fn="ThresholdBackward1")
 def threshold(input: Array, threshold: Scalar, value: Scalar) -> Array:
     """``input`` above ``threshold``, ``value`` elsewhere."""
     return np.where(input <= threshold, np.asarray(value, input.dtype), input)
 
 
-threshold.vjp(input=lambda g, input, threshold: slope_backward(g, input, input <= threshold, 0, 1))
+threshold.vjp(input=lambda g, input, threshold: slope_backward(g, input, input <= threshold, 0, 1, THRESHOLD))
 
 
 @composite(name="nn.functional.threshold")
@@ -143,13 +145,17 @@ def _threshold(input: Tensor, threshold: float, value: float, inplace: bool = Fa
     return _run(registry.op("threshold"), inplace, input, threshold, value)
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="hardsigmoid_cpu")
+@pointwise(public=False, supports="f", kernel_name="hardsigmoid_cpu")
 def hardsigmoid(input: Array) -> Array:
     """``input / 6 + 1 / 2`` clamped to ``[0, 1]``."""
     return np.minimum(np.maximum(input + 3, 0), 6) / 6
 
 
-hardsigmoid.vjp(input=lambda g, input: slope_backward(g, input, (input > -3).logical_and(input < 3), 1 / 6, 0))
+hardsigmoid.vjp(
+    input=lambda g, input: slope_backward(
+        g, input, (input > -3).logical_and(input < 3), 1 / 6, 0, "HardsigmoidBackwardBackward0"
+    )
+)
 
 
 @composite(name="nn.functional.hardsigmoid")
@@ -158,7 +164,7 @@ def _hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(hardsigmoid, inplace, input)
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="hardswish_cpu")
+@pointwise(public=False, supports="f", kernel_name="hardswish_cpu")
 def hardswish(input: Array) -> Array:
     """``input`` times its ``hardsigmoid``."""
     return input * np.minimum(np.maximum(input + 3, 0), 6) / 6
@@ -183,18 +189,18 @@ def _within(input: Any, lambd: Any) -> Any:
     return (input >= -lambd).logical_and(input <= lambd)
 
 
-@primitive(
-    pointwise=True, writes=False, supports="f", kernel_name="hardshrink_cpu", aliases=("nn.functional.hardshrink",)
-)
+@pointwise(writes=False, supports="f", kernel_name="hardshrink_cpu", aliases=("nn.functional.hardshrink",))
 def hardshrink(input: Array, lambd: Scalar = 0.5) -> Array:
     """0 within ``[-lambd, lambd]``, ``input`` elsewhere."""
     return np.where((input >= -lambd) & (input <= lambd), np.zeros((), input.dtype), input)
 
 
-hardshrink.vjp(input=lambda g, input, lambd: slope_backward(g, input, _within(input, lambd), 0, 1))
+hardshrink.vjp(
+    input=lambda g, input, lambd: slope_backward(g, input, _within(input, lambd), 0, 1, "HardshrinkBackwardBackward0")
+)
 
 
-@primitive(name="nn.functional.softshrink", pointwise=True, supports="f", kernel_name="softshrink_check")
+@pointwise(name="nn.functional.softshrink", supports="f", kernel_name="softshrink_check")
 def softshrink(input: Array, lambd: Scalar = 0.5) -> Array:
     """``input`` moved towards 0 by ``lambd``, and 0 where that would change its sign."""
     limits = np.finfo(input.dtype)
@@ -207,7 +213,9 @@ def softshrink(input: Array, lambd: Scalar = 0.5) -> Array:
     return np.where(input > step, input - step, np.where(input < -step, input + step, input * 0))
 
 
-softshrink.vjp(input=lambda g, input, lambd: slope_backward(g, input, _within(input, lambd), 0, 1))
+softshrink.vjp(
+    input=lambda g, input, lambd: slope_backward(g, input, _within(input, lambd), 0, 1, "SoftshrinkBackwardBackward0")
+)
 
 
 @composite(name="nn.functional.tanhshrink")
@@ -235,7 +243,7 @@ def _elu_input(g: Any, input: Any, alpha: Any, scale: Any, input_scale: Any) -> 
     return ops.where(input <= 0, bent, g * scale)
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="elu_cpu", inplace_grad_fn="EluBackward1")
+@pointwise(public=False, supports="f", kernel_name="elu_cpu", inplace_grad_fn="EluBackward1")
 def elu(input: Array, alpha: Scalar = 1.0, scale: Scalar = 1.0) -> Array:
     """``scale * input`` above 0, ``scale * alpha * (exp(input) - 1)`` below."""
     return _elu_kernel(input, alpha, scale, 1)
@@ -244,7 +252,7 @@ def elu(input: Array, alpha: Scalar = 1.0, scale: Scalar = 1.0) -> Array:
 elu.vjp(input=lambda g, input, alpha, scale: _elu_input(g, input, alpha, scale, 1))
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="elu_cpu", inplace_grad_fn="CeluBackward1")
+@pointwise(public=False, supports="f", kernel_name="elu_cpu", inplace_grad_fn="CeluBackward1")
 def celu(input: Array, alpha: Scalar = 1.0) -> Array:
     """``input`` above 0, ``alpha * (exp(input / alpha) - 1)`` below."""
     return _elu_kernel(input, alpha, 1, 1 / alpha)
@@ -278,7 +286,7 @@ def _selu(input: Tensor, inplace: bool = False) -> Tensor:
 
 
 # -- smooth -------------------------------------------------------------------------------------------------------
-@primitive(name="nn.functional.softplus", pointwise=True, supports="f", kernel_name="softplus_cpu")
+@pointwise(name="nn.functional.softplus", supports="f", kernel_name="softplus_cpu")
 def softplus(input: Array, beta: Scalar = 1, threshold: Scalar = 20) -> Array:
     """``log(1 + exp(beta * input)) / beta``, and ``input`` itself where ``beta * input`` is above ``threshold``."""
     scaled = input * np.asarray(beta).astype(input.dtype)
@@ -294,7 +302,7 @@ def _softplus_input(g: Any, input: Any, beta: Any, threshold: Any) -> Any:
 softplus.vjp(input=_softplus_input)
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="log_sigmoid_cpu", layout="contiguous")
+@pointwise(public=False, supports="f", kernel_name="log_sigmoid_cpu", layout="contiguous")
 def log_sigmoid(input: Array) -> Array:
     """``log(sigmoid(input))``."""
     return np.minimum(input, 0) - np.log1p(np.exp(-np.abs(input)))
@@ -309,7 +317,7 @@ def _logsigmoid(input: Tensor) -> Tensor:
     return log_sigmoid(input)
 
 
-@primitive(public=False, pointwise=True, supports="fc", kernel_name="silu_cpu")
+@pointwise(public=False, supports="fc", kernel_name="silu_cpu")
 def silu(input: Array) -> Array:
     """``input * sigmoid(input)``."""
     return input / (1 + np.exp(-input)) if input.dtype.kind == "c" else input * special.expit(input)
@@ -331,7 +339,7 @@ def _silu(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(silu, inplace, input)
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="mish_cpu")
+@pointwise(public=False, supports="f", kernel_name="mish_cpu")
 def mish(input: Array) -> Array:
     """``input * tanh(softplus(input))``."""
     return input * np.tanh(np.logaddexp(input, 0))
@@ -351,7 +359,7 @@ def _mish(input: Tensor, inplace: bool = False) -> Tensor:
     return _run(mish, inplace, input)
 
 
-@primitive(name="nn.functional.gelu", pointwise=True, supports="f", kernel_name="GeluKernelImpl")
+@pointwise(name="nn.functional.gelu", supports="f", kernel_name="GeluKernelImpl")
 def gelu(input: Array, *, approximate: str = "none") -> Array:
     """``input`` times the standard normal distribution function of it, or its approximation by ``"tanh"``."""
     if approximate not in ("none", "tanh"):
@@ -401,7 +409,7 @@ def _glu_input(g: Any, input: Any, dim: int) -> Any:
 glu.vjp(input=_glu_input)
 
 
-@primitive(public=False, pointwise=True, supports="f", kernel_name="prelu_cpu", numbers=())
+@pointwise(public=False, supports="f", kernel_name="prelu_cpu", numbers=())
 def prelu_kernel(input: Array, weight: Array) -> Array:
     """``input`` above 0, ``weight * input`` below."""
     return np.where(input > 0, input, input * weight)
@@ -413,7 +421,7 @@ prelu_kernel.vjp(
 )
 
 
-@primitive(public=False, pointwise=True, numbers=())
+@pointwise(public=False, numbers=())
 def prelu_backward(grad: Array, input: Array, weight: Array) -> Array:
     """``grad`` pulled back through ``prelu`` to its input."""
     return np.where(input > 0, grad, grad * weight)

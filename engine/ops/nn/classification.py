@@ -209,7 +209,8 @@ def _cross_entropy(
     if label_smoothing == 0:
         return losses
     smooth = _smooth_loss(scores, target, weight, chosen, ignore_index)
-    return losses * (1 - label_smoothing) + smooth * (label_smoothing / scores.shape[_class_axis(input.array.ndim)])
+    share = label_smoothing / scores.shape[_class_axis(input.array.ndim)]
+    return ops.mul_number(losses, 1 - label_smoothing) + ops.mul_number(smooth, share)
 
 
 def _smooth_loss(scores: Any, target: Any, weight: Any, reduction: str, ignore_index: int) -> Any:
@@ -258,7 +259,7 @@ def _against_probabilities(
     _check_class_weight(weight, classes, "cross_entropy: ")
     scores = ops.log_softmax(input, axis)
     if label_smoothing > 0:
-        target = target * (1 - label_smoothing) + label_smoothing / classes
+        target = ops.add_number(ops.mul_number(target, 1 - label_smoothing), label_smoothing / classes)
     products = scores * target
     if weight is not None:
         products = products * _along(weight, axis, input.array.ndim)

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, ops
-from engine.errors import OpError, UnsupportedError
-from engine.kernels import ctc
-from engine.op import Array, Index, composite, primitive
+from engine.errors import ArgumentTypeError, OpError, UnsupportedError
+from engine.kernels import label_paths
+from engine.op import Array, Index, composite, primitive, type_name
 from engine.ops.nn import reduction as reductions
 from engine.tensor import Tensor, read
 
@@ -20,6 +20,14 @@ def _lengths(name: str, given: Any, batch: int) -> Tensor:
     """One length for each sample, as a tensor."""
     if isinstance(given, Tensor) and given.dtype.category > dtypes.INTEGER:
         raise OpError(f"{name} must be integral")
+    if not isinstance(given, Tensor | list | tuple):
+        raise ArgumentTypeError(f"ctc_loss(): argument '{name}' must be tuple of ints, not {type_name(given)}")
+    for position, length in enumerate(given if isinstance(given, list | tuple) else ()):
+        if not isinstance(length, int):
+            raise ArgumentTypeError(
+                f"ctc_loss(): argument '{name}' failed to unpack the object at pos {position + 1} with error "
+                f'"type must be tuple of ints,but got {type_name(length)}"'
+            )
     array = read(given) if isinstance(given, Tensor) else np.asarray(given)
     if array.size != batch:
         raise OpError(f"{name} must be of size batch_size")
@@ -62,8 +70,8 @@ def ctc_losses(
     """Minus the log-likelihood of each sample's targets."""
     if log_probs.dtype.kind != "f":
         raise UnsupportedError(f"\"ctc_loss_cpu\" not implemented for '{dtypes.of(log_probs).scalar_type}'")
-    labels = ctc.with_blanks(ctc.padded_targets(targets, target_lengths), blank)
-    return ctc.losses(ctc.forward(log_probs, labels, blank), input_lengths, target_lengths)
+    labels = label_paths.with_blanks(label_paths.padded_targets(targets, target_lengths), blank)
+    return label_paths.losses(label_paths.forward(log_probs, labels, blank), input_lengths, target_lengths)
 
 
 @primitive(public=False)
@@ -75,8 +83,8 @@ def ctc_losses_backward(
 
     As in PyTorch this is the derivative before the log_softmax that the probabilities are taken to come from.
     """
-    labels = ctc.with_blanks(ctc.padded_targets(targets, target_lengths), blank)
-    slopes, losses = ctc.gradients(log_probs, labels, input_lengths, target_lengths, blank)
+    labels = label_paths.with_blanks(label_paths.padded_targets(targets, target_lengths), blank)
+    slopes, losses = label_paths.gradients(log_probs, labels, input_lengths, target_lengths, blank)
     scaled = slopes * grad[:, None]
     return np.where(np.isinf(losses)[:, None], 0, scaled).astype(slopes.dtype) if zero_infinity else scaled
 

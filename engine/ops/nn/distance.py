@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import ops
 from engine.errors import OpError
-from engine.op import Array, Dim, Scalar, composite, primitive
+from engine.op import Array, Dim, Scalar, broadcast_pair, composite, primitive
 from engine.ops.math.powers import common_dtype
 from engine.ops.reduce.norms import norm_input, norm_of
 from engine.tensor import Tensor
@@ -32,7 +32,7 @@ norm_along.vjp(input=_norm_along_input)
 @composite(name="pairwise_distance", aliases=("nn.functional.pairwise_distance",), method=False)
 def pairwise_distance(x1: Tensor, x2: Tensor, p: float = 2.0, eps: float = 1e-6, keepdim: bool = False) -> Tensor:
     """The ``p``-norm of ``x1 - x2 + eps`` along the last dimension."""
-    return norm_along(x1 - x2 + eps, p, -1, keepdim)
+    return norm_along(ops.add_number(x1 - x2, eps), p, -1, keepdim)
 
 
 @composite(name="cosine_similarity", aliases=("nn.functional.cosine_similarity",), method=False)
@@ -41,7 +41,7 @@ def cosine_similarity(x1: Tensor, x2: Tensor, dim: int = 1, eps: float = 1e-8) -
     target = common_dtype(x1, x2)
     if not target.is_floating_point:
         raise OpError(f"expected common dtype to be floating point, yet common dtype is {target.scalar_type}")
-    shape = np.broadcast_shapes(x1.array.shape, x2.array.shape)
+    shape = broadcast_pair(x1.array.shape, x2.array.shape)
     first, second = (_unit(x, shape, target, dim, eps) for x in (x1, x2))
     return ops.sum(first * second, (dim,))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine import modes, ops
 from engine.errors import ArgumentValueError, OpError
-from engine.op import Array, composite, primitive
+from engine.op import Array, composite, pointwise, primitive
 from engine.ops.creation.distributions import drawn, drawn_like, stream
 from engine.tensor import Tensor
 
@@ -165,8 +165,8 @@ def rrelu_noise(input: Array, lower: float, upper: float, generator: Any) -> Arr
     return noise
 
 
-@primitive(
-    public=False, pointwise=True, supports="f", kernel_name="rrelu_with_noise_out_cpu", numbers=(),
+@pointwise(
+    public=False, supports="f", kernel_name="rrelu_with_noise_out_cpu", numbers=(),
     nondifferentiable=("noise",),
 )  # fmt: skip
 def rrelu_with_noise(input: Array, noise: Array) -> Array:

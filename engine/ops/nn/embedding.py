@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def _check_indices(weight: Array, indices: Array) -> None:
         raise DimensionError("index out of range in self")
 
 
-@primitive(method=False, grows=lambda weight, indices: indices.size * weight.shape[-1])
+@primitive(method=False, grows=lambda weight, indices: indices.size * prod(weight.shape[1:]))
 def embedding(
     weight: Array, indices: Index, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
 ) -> Array:
@@ -159,7 +160,7 @@ def _largest(rows: Array, places: Array, bags: Array, count: int, sizes: Array) 
 
 @primitive(
     method=False, outputs=("out", "offset2bag", "bag_size", "max_indices"),
-    grows=lambda weight, offsets: offsets.size * weight.shape[-1],
+    grows=lambda weight, offsets: offsets.size * prod(weight.shape[1:]),
 )  # fmt: skip
 def embedding_bag(
     weight: Array, indices: Index, offsets: Index, scale_grad_by_freq: bool = False, mode: int = 0,

@@ -9,8 +9,8 @@ import numpy as np
 
 from engine import modes, ops
 from engine.dtypes import COMPLEX, FLOATING, DType, of
-from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
-from engine.op import Array, Scalar, composite, primitive
+from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError, UnsupportedError
+from engine.op import Array, Scalar, composite, pointwise, primitive
 from engine.ops.nn import reduction as reductions
 from engine.ops.nn.reduction import reduced, refuse_grad, refuse_mixed, share
 from engine.tensor import Tensor, read
@@ -20,8 +20,10 @@ LEAST_VARIANCE = 1e-12  # of a Bernoulli variable, in the derivative of binary_c
 
 
 # -- what they share ----------------------------------------------------------------------------------------------
-def _broadcast(input: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+def _broadcast(input: Tensor, target: Any) -> tuple[Tensor, Tensor]:
     """Both with one shape; other than equal shapes are probably a mistake, of which the user is told."""
+    if not isinstance(target, Tensor):
+        raise MissingAttributeError(f"'{type(target).__name__}' object has no attribute 'size'")
     if input.array.shape == target.array.shape:
         return input, target
     modes.warn(
@@ -66,7 +68,7 @@ mse_loss.vjp(
 
 @composite(name="nn.functional.mse_loss")
 def _mse_loss(
-    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+    input: Tensor, target: Any, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", weight: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Squared differences; weighted, their mean is divided by the sum of the weights."""
@@ -79,7 +81,7 @@ def _mse_loss(
 
 @composite(name="nn.functional.l1_loss")
 def _l1_loss(
-    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+    input: Tensor, target: Any, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", weight: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
     """Absolute differences; weighted, their mean is divided by the sum of the weights."""
@@ -114,7 +116,7 @@ smooth_l1_loss.vjp(
 
 @composite(name="nn.functional.smooth_l1_loss")
 def _smooth_l1_loss(
-    input: Tensor, target: Tensor, size_average: bool | None = None, reduce: bool | None = None,
+    input: Tensor, target: Any, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean", beta: float = 1.0,
 ) -> Tensor:  # fmt: skip
     """Absolute differences, rounded off to a parabola below ``beta``."""
@@ -156,7 +158,7 @@ huber_loss.vjp(input=_huber_input, target=_huber_target)
 
 @composite(name="nn.functional.huber_loss")
 def _huber_loss(
-    input: Tensor, target: Tensor, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
+    input: Tensor, target: Any, reduction: str = "mean", delta: float = 1.0, weight: Tensor | None = None
 ) -> Tensor:
     """Half the squared difference up to ``delta``, linear beyond."""
     first, second = _broadcast(input, target)
@@ -286,6 +288,9 @@ def _binary_cross_entropy_with_logits(
 def soft_margin_loss(input: Array, target: Array, reduction: str) -> Array:
     """``log(1 + exp(-target * input))`` for targets 1 and -1."""
     losses = np.log1p(np.exp(-input * target))
+    if losses.dtype.kind == "c" and input.dtype.kind != "c":
+        found, wanted = of(losses).scalar_type, of(input).scalar_type
+        raise OpError(f"result type {found} can't be cast to the desired output type {wanted}")
     return reduced(losses.astype(input.dtype, copy=False), reduction)
 
 
@@ -350,14 +355,14 @@ def _poisson_nll_loss(
     """
     chosen = reductions.chosen(reduction, size_average, reduce)
     expected = ops.exp(input) if log_input else input
-    losses = expected - target * (input if log_input else ops.log(input + eps))
+    losses = expected - target * (input if log_input else ops.log(ops.add_number(input, eps)))
     if full:
         losses = losses + _stirling(target)
     return reductions.apply(losses, chosen)
 
 
 def _stirling(target: Any) -> Any:
-    approximation = target * ops.log(target) - target + ops.log(target * (2 * pi)) * 0.5
+    approximation = target * ops.log(target) - target + ops.mul_number(ops.log(target * (2 * pi)), 0.5)
     return ops.masked_fill(approximation, target <= 1, 0)
 
 
@@ -374,7 +379,7 @@ def _gaussian_nll_loss(
     return reductions.apply(losses + 0.5 * log(2 * pi) if full else losses, reduction)
 
 
-@primitive(public=False, pointwise=True, grad_fn="CloneBackward0")
+@pointwise(public=False, grad_fn="CloneBackward0")
 def floored(input: Array, least: Scalar) -> Array:
     """``input``, at least ``least``; the derivative passes as if nothing had been cut off."""
     return np.maximum(input, np.asarray(least).astype(input.dtype))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, ops
-from engine.errors import ArgumentValueError, OpError, UnsupportedError
+from engine.errors import ArgumentValueError, DimensionError, OpError, UnsupportedError
 from engine.op import Array, Index, composite, primitive
 from engine.ops.nn import reduction as reductions
 from engine.ops.nn.reduction import reduced, refuse_grad, share
@@ -28,8 +28,9 @@ def _check_multi_margin(input: Tensor, target: Tensor, weight: Tensor | None) ->
             "multi_margin_loss: target tensor should be 1-D with size equal to the number of input samples (batch "
             f"size). Expected target size [{count}], but got {list(own)}. Input has shape {list(shape)}."
         )
-    if weight is not None and weight.array.size != shape[-1]:
-        raise OpError(f"inconsistent weight size, expected {shape[-1]} but got {list(weight.array.shape)}")
+    classes = shape[-1] if shape else 1
+    if weight is not None and weight.array.size != classes:
+        raise OpError(f"inconsistent weight size, expected {classes} but got {list(weight.array.shape)}")
 
 
 def _listed(input: Tensor) -> Tensor:
@@ -159,6 +160,8 @@ def _multilabel_soft_margin_loss(
     reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """The mean over classes of ``binary_cross_entropy_with_logits``."""
+    if not input.array.ndim:
+        raise DimensionError("Dimension specified as -1 but tensor has no dimensions")
     losses: Any = -(target * ops.log_sigmoid(input) + (1 - target) * ops.log_sigmoid(-input))
     if weight is not None:
         losses = losses * weight
@@ -181,17 +184,17 @@ def _margin_ranking_loss(
             "margin_ranking_loss : All input tensors should have same dimension but got sizes: "
             f"input1: {input1.shape}, input2: {input2.shape}, target: {target.shape} "
         )
-    return reductions.apply(ops.clamp_min(-target * (input1 - input2) + margin, 0), chosen)
+    return reductions.apply(ops.clamp_min(ops.add_number(-target * (input1 - input2), margin), 0), chosen)
 
 
 @composite(name="nn.functional.hinge_embedding_loss")
 def _hinge_embedding_loss(
-    input: Any, target: Any, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None,
+    input: Tensor, target: Tensor, margin: float = 1.0, size_average: bool | None = None, reduce: bool | None = None,
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """The distance ``input`` itself where ``target`` is 1, what it misses of ``margin`` where it is -1."""
     chosen = reductions.chosen(reduction, size_average, reduce)
-    apart = ops.where(target != 1, ops.clamp_min(margin - input, 0), 0)
+    apart = ops.where(target != 1, ops.clamp_min(ops.sub(margin, input), 0), 0)
     return reductions.apply(apart + ops.where(target != -1, input, 0), chosen)
 
 
@@ -209,7 +212,7 @@ def _check_cosine(input1: Tensor, input2: Tensor, target: Tensor) -> None:
 
 @composite(name="nn.functional.cosine_embedding_loss")
 def _cosine_embedding_loss(
-    input1: Any, input2: Any, target: Any, margin: float = 0, size_average: bool | None = None,
+    input1: Tensor, input2: Tensor, target: Tensor, margin: float = 0, size_average: bool | None = None,
     reduce: bool | None = None, reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """1 minus the cosine between the inputs where ``target`` is 1, what it is above ``margin`` where it is -1."""
@@ -217,8 +220,9 @@ def _cosine_embedding_loss(
     _check_cosine(input1, input2, target)
     squares = ((input1 * input1).sum(-1) + SQUARES_FLOOR) * ((input2 * input2).sum(-1) + SQUARES_FLOOR)
     cosine = (input1 * input2).sum(-1) / ops.sqrt(squares)
-    alike = ops.where(target == 1, 1 - cosine, 0)
-    return reductions.apply(alike + ops.where(target == -1, ops.clamp_min(cosine - margin, 0), 0), chosen)
+    alike = ops.where(target == 1, ops.sub(1, cosine), 0)
+    apart = ops.where(target == -1, ops.clamp_min(ops.sub_number(cosine, margin), 0), 0)
+    return reductions.apply(alike + apart, chosen)
 
 
 @composite(name="nn.functional.triplet_margin_loss")
@@ -230,7 +234,10 @@ def _triplet_margin_loss(
     chosen = reductions.chosen(reduction, size_average, reduce)
     _check_margin(margin)
     _check_triplet(anchor, positive, negative)
-    return _triplet(anchor, positive, negative, lambda a, b: ops.pairwise_distance(a, b, p, eps), margin, swap, chosen)
+    return _triplet(
+        anchor, positive, negative, lambda a, b: ops.pairwise_distance(a, b, p, eps),
+        lambda near: ops.add_number(near, margin), swap, chosen,
+    )  # fmt: skip
 
 
 @composite(name="nn.functional.triplet_margin_with_distance_loss")
@@ -242,17 +249,27 @@ def _triplet_margin_with_distance_loss(
     chosen = reductions.chosen(reduction)
     _check_margin(margin)
     _check_triplet(anchor, positive, negative)
-    return _triplet(anchor, positive, negative, distance_function or ops.pairwise_distance, margin, swap, chosen)
+    distance = distance_function or ops.pairwise_distance
+    return _triplet(anchor, positive, negative, distance, lambda near: margin + near, swap, chosen)
 
 
 def _triplet(
-    anchor: Any, positive: Any, negative: Any, distance: Callable[..., Any], margin: float, swap: bool, reduction: str
+    anchor: Any,
+    positive: Any,
+    negative: Any,
+    distance: Callable[..., Any],
+    behind: Callable[..., Any],
+    swap: bool,
+    reduction: str,
 ) -> Tensor:
-    """``swap`` takes the smaller of the distances of ``negative`` from the two others (Balntas et al., 2016)."""
+    """``swap`` takes the smaller of the distances of ``negative`` from the two others (Balntas et al., 2016).
+
+    ``behind`` adds the margin to the distance that it is a margin behind.
+    """
     near, far = distance(anchor, positive), distance(anchor, negative)
     if swap:
         far = ops.minimum(far, distance(positive, negative))
-    return reductions.apply(ops.clamp_min(margin + near - far, 0), reduction)
+    return reductions.apply(ops.clamp_min(behind(near) - far, 0), reduction)
 
 
 def _check_margin(margin: float) -> None:

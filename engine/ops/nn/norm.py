@@ -12,7 +12,7 @@ import numpy as np
 
 from engine import dtypes, modes, ops
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
-from engine.op import Array, Dims, Size, composite, primitive
+from engine.op import Array, Dims, Size, composite, primitive, type_name
 from engine.ops.nn.reduction import refuse_grad
 from engine.tensor import Tensor, from_array
 
@@ -179,7 +179,7 @@ def _rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None
     if eps is None:
         eps = float(np.finfo(dtypes.to_real(input.dtype.opmath).numpy).eps)
     squares = ops.mean(ops.pow(wide, 2), _layer_dims(input.array.shape, normalized), True)
-    result = wide * ops.rsqrt(squares + eps)
+    result = wide * ops.rsqrt(ops.add_number(squares, eps))
     if weight is not None:
         result = result * _cast(weight, input.dtype.opmath)
     return _cast(result, input.dtype)
@@ -266,6 +266,8 @@ def _group_norm(
     shape = input.array.shape
     if len(shape) < 2:
         raise OpError(f"Expected at least 2 dimensions for input tensor but received {len(shape)}")
+    if num_groups <= 0:
+        raise OpError(f"Expected num groups to be greater than 0, got {num_groups}")
     _check_batch_size([shape[0] * shape[1] // num_groups, num_groups, *shape[2:]])
     sizes = (shape[0], shape[1], prod(shape[2:]))
     return native_group_norm(input, weight, bias, *sizes, num_groups, eps)[0]
@@ -363,6 +365,8 @@ for _op in (batch_norm_eval, batch_norm_eval_legit):
 def _check_channels(input: Tensor, **tensors: Tensor | None) -> None:
     channels = input.array.shape[1] if input.array.ndim > 1 else 0
     for name, tensor in tensors.items():
+        if tensor is not None and not isinstance(tensor, Tensor):
+            raise ArgumentTypeError(f"batch_norm(): argument '{name}' must be Tensor, not {type_name(tensor)}")
         if tensor is not None and tensor.array.size != channels:
             raise OpError(f"{name} should contain {channels} elements not {tensor.array.size}")
 
@@ -413,12 +417,12 @@ def native_batch_norm(
 @composite(method=False)
 def _native_batch_norm_legit(
     input: Tensor, weight: Tensor | None, bias: Tensor | None, running_mean: Any, running_var: Any, training: Any,
-    momentum: Any = None, eps: Any = None,
+    momentum: float | None = None, eps: float | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """The same; without running statistics: ``(input, weight, bias, training, momentum, eps)``."""
     if momentum is None:
         running_mean, running_var, training, momentum, eps = None, None, running_mean, running_var, training
-    settings = (running_mean, running_var, training, momentum, eps)
+    settings: Any = (running_mean, running_var, training, momentum, eps)
     return _batch(batch_norm_train_legit, batch_norm_eval_legit, input, weight, bias, *settings)
 
 

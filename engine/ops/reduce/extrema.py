@@ -15,7 +15,7 @@ from engine.errors import DimensionError, OpError
 from engine.named_results import named_result
 from engine.op import Array, Dim, Dims, composite, primitive
 from engine.ops.index.selected_cotangents import divided_evenly, put_back
-from engine.ops.reduce.sums import UNSET, axes_of, is_unset, unreduced
+from engine.ops.reduce.sums import UNSET, axes_of, is_unset, kept_shape
 from engine.tensor import Tensor
 
 
@@ -63,8 +63,10 @@ def amin(input: Array, dim: Dims = (), keepdim: bool = False) -> Array:
 def _divided(g: Tensor, input: Tensor, out: Tensor, dim: Any, keepdim: bool) -> Any:
     """``g`` divided among the elements of each slice that equal its extreme. NaN equals nothing: it gets NaN."""
     shape = input.array.shape
-    mask, count = ops.ties(input, unreduced(out, shape, dim, keepdim), axes_of(input.array, dim), False)
-    return unreduced(g, shape, dim, keepdim) * mask / count
+    if not keepdim and shape:
+        g, out = (ops.reshape(one, kept_shape(shape, dim)) for one in (g, out))
+    mask, count = ops.ties(input, out, axes_of(input.array, dim), False)
+    return g * mask / count
 
 
 amax.vjp(input=_divided)

@@ -87,7 +87,7 @@ def _signs(g: Any, input: Any, norm: Any, axes: Any) -> Any:
 
 
 def _directions(g: Any, input: Any, norm: Any, axes: Any) -> Any:
-    return input * (g / norm).masked_fill(norm == 0, 0)
+    return g * (input / norm).masked_fill(norm == 0, 0)
 
 
 def _largest(g: Any, input: Any, norm: Any, axes: Any) -> Any:
@@ -134,10 +134,14 @@ linalg_vector_norm.vjp(input=_vector_norm_input)
 
 @composite
 def norm(
-    input: Tensor, p: float | str | None = "fro", dim: Any = None, keepdim: bool = False, dtype: DType | None = None
+    input: Tensor,
+    p: float | str | None = "fro",
+    dim: Dims | None = None,
+    keepdim: bool = False,
+    dtype: DType | None = None,
 ) -> Any:
     """The ``p``-norm over ``dim``: of vectors if ``p`` is a number or ``"fro"``, of matrices otherwise."""
-    dims = (dim,) if isinstance(dim, int) else dim
+    dims: Any = (dim,) if isinstance(dim, int) else dim
     if p == "fro" and (dims is None or len(dims) <= 2):
         return ops.vector_norm(input, 2, dims, keepdim, dtype=dtype)
     if isinstance(p, str):

@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import dtypes, ops
 from engine.errors import OpError
-from engine.op import Dim, composite, wrap_dim
+from engine.op import Dim, Real, composite, wrap_dim
 from engine.tensor import Tensor, from_array, read
 
 INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
@@ -90,7 +90,7 @@ def _quantile(input: Tensor, q: Any, dim: int | None, keepdim: bool, interpolati
 
 @composite
 def quantile(
-    input: Tensor, q: Any, dim: Dim | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+    input: Tensor, q: Real, dim: Dim | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Any:
     """The ``q``-th quantiles over ``dim``, in a new first dimension if ``q`` has one; NaN where an element is."""
     return _quantile(input, q, dim, keepdim, interpolation, False)
@@ -98,7 +98,7 @@ def quantile(
 
 @composite
 def nanquantile(
-    input: Tensor, q: Any, dim: Dim | None = None, keepdim: bool = False, *, interpolation: str = "linear"
+    input: Tensor, q: Real, dim: Dim | None = None, keepdim: bool = False, *, interpolation: str = "linear"
 ) -> Any:
     """The ``q``-th quantiles over ``dim`` of the elements that are not NaN."""
     return _quantile(input, q, dim, keepdim, interpolation, True)

@@ -204,7 +204,7 @@ def cov(input: Tensor, *, correction: int = 1, fweights: Tensor | None = None, a
 def _freedom(total: Any, weights: Any, aweights: Tensor | None, correction: int) -> Any:
     """What the sums of products are divided by."""
     if aweights is not None and correction != 0:
-        degrees = total - correction * ops.sum(weights * aweights) / total
+        degrees = total - ops.mul_number(ops.sum(weights * aweights), correction) / total
     else:
         degrees = total - correction
     is_tensor = isinstance(degrees, Tensor)
@@ -212,7 +212,8 @@ def _freedom(total: Any, weights: Any, aweights: Tensor | None, correction: int)
         modes.warn(
             "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations."
         )
-    return ops.clamp(degrees, 0) if is_tensor else max(degrees, 0)
+        return ops.zero.inplace(degrees) if is_tensor else 0
+    return degrees
 
 
 def _check_cov(input: Tensor, fweights: Tensor | None, aweights: Tensor | None) -> None:

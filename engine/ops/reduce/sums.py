@@ -47,13 +47,22 @@ def kept_shape(shape: Any, dim: Any) -> tuple[int, ...]:
 
 def unreduced(g: Tensor, shape: Any, dim: Any, keepdim: bool) -> Tensor:
     """``g`` with the dimensions that a reduction of ``shape`` took back at extent 1, so that it broadcasts."""
-    return g if keepdim or not shape else ops.reshape(g, kept_shape(shape, dim))
+    if keepdim or not shape or g.array.ndim + len(dims_of(dim)) != len(shape):
+        return g  # one number broadcasts
+    for axis in sorted(dims_of(dim)):
+        g = ops.unsqueeze(g, axis)
+    return g
+
+
+def dims_of(dim: Any) -> tuple[int, ...]:
+    """The dimensions of a reduction over given ones."""
+    return (dim,) if isinstance(dim, int) else tuple(dim or ())
 
 
 def spread(g: Tensor, shape: Any, dim: Any, keepdim: bool, dtype: DType) -> Tensor:
     """Every element of a slice receives the slice's cotangent."""
     check_real(g, dtype)
-    return ops.expand(unreduced(g, shape, dim, keepdim) if g.array.ndim else g, tuple(shape))
+    return ops.expand(unreduced(g, shape, dim, keepdim), tuple(shape))
 
 
 def reduced_count(shape: Any, dim: Any) -> int:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, modes, ops
-from engine.errors import OpError, UnsupportedError
-from engine.op import Array, Arrays, Extents, broadcast_pair, composite, primitive, wrap_dim
+from engine.errors import ArgumentTypeError, DimensionError, OpError, UnsupportedError
+from engine.op import Array, Arrays, Extents, Tensors, broadcast_pair, composite, primitive, type_name, wrap_dim
 from engine.tensor import Size, Tensor, read
 
 INDEXING = "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument."
@@ -76,6 +76,8 @@ def repeat_interleave(
     input: Tensor, repeats: Any = None, dim: int | None = None, *, output_size: int | None = None
 ) -> Tensor:
     """Every element (slice along ``dim``) as often as ``repeats`` says; alone, positions as often as ``input`` does."""
+    if repeats is not None and not isinstance(repeats, Tensor | int):
+        raise ArgumentTypeError("repeat_interleave(): argument 'repeats' must be Tensor or int")
     if repeats is None:
         return _places(input, output_size)
     if dim is None:
@@ -83,6 +85,12 @@ def repeat_interleave(
     dim = wrap_dim(dim, input.array.ndim)
     if isinstance(repeats, int):
         return _repeated(input, repeats, dim, output_size)
+    if not isinstance(repeats, Tensor):
+        raise ArgumentTypeError(
+            f"repeat_interleave(): argument 'repeats' (position 2) must be Tensor, not {type_name(repeats)}"
+        )
+    if not input.array.ndim:
+        raise DimensionError(f"Dimension specified as {dim} but tensor has no dimensions")
     extent = input.array.shape[dim]
     return ops.index_select(input, dim, _places(_one_each(repeats, extent), output_size))
 
@@ -112,7 +120,7 @@ def _repeated(input: Tensor, repeats: int, dim: int, output_size: int | None) ->
 
 # -- grids --------------------------------------------------------------------------------------------------------
 @composite
-def broadcast_tensors(*tensors: Any) -> Any:
+def broadcast_tensors(*tensors: Tensors) -> Any:
     """All tensors expanded to their common shape."""
     shape: tuple[int, ...] = ()
     for one in tensors:
@@ -123,7 +131,7 @@ def broadcast_tensors(*tensors: Any) -> Any:
 @composite
 def broadcast_shapes(*shapes: Any) -> Size:
     """The shape that tensors of these shapes broadcast to."""
-    listed = [(shape,) if isinstance(shape, int) else tuple(shape) for shape in shapes]
+    listed = [(shape,) if isinstance(shape, int) else _extents(shape) for shape in shapes]
     result: list[int] = [1] * max(map(len, listed), default=0)
     for position, shape in enumerate(listed):
         for dim in range(-1, -1 - len(shape), -1):
@@ -137,8 +145,14 @@ def broadcast_shapes(*shapes: Any) -> Size:
     return Size(result)
 
 
+def _extents(shape: Any) -> tuple[int, ...]:
+    if not isinstance(shape, list | tuple) or not all(isinstance(extent, int) for extent in shape):
+        raise OpError(f"Input shapes should be of type ints, a tuple of ints, or a list of ints, got {shape}")
+    return tuple(shape)
+
+
 @composite
-def meshgrid(*tensors: Any, indexing: str | None = None) -> Any:
+def meshgrid(*tensors: Tensors, indexing: str | None = None) -> Any:
     """The coordinates of a grid over vectors: ``ij`` counts rows first, ``xy`` columns."""
     if not tensors:
         raise OpError("meshgrid expects a non-empty TensorList")
@@ -175,7 +189,7 @@ def _across(one: Tensor, dim: int, shape: list[int]) -> Any:
 
 
 @composite
-def cartesian_prod(*tensors: Any) -> Tensor:
+def cartesian_prod(*tensors: Tensors) -> Tensor:
     """All combinations of one element from each vector, one a row."""
     if not tensors:
         raise OpError("meshgrid expects a non-empty TensorList")
@@ -255,7 +269,7 @@ block_diagonal.vjp(tensors=_blocks)
 
 
 @composite
-def block_diag(*tensors: Any) -> Tensor:
+def block_diag(*tensors: Tensors) -> Tensor:
     """The tensors as blocks along the diagonal of a matrix; vectors are rows."""
     if not tensors:
         return ops.filled((1, 0), 0, modes.current().default_dtype)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, ops
+from engine import dtypes, modes, ops
 from engine.errors import ArgumentTypeError, ArgumentValueError, DimensionError, OpError
 from engine.op import (
     Array,
@@ -15,6 +15,7 @@ from engine.op import (
     Dim,
     NewDim,
     Size,
+    Tensors,
     composite,
     primitive,
     wrap_dim,
@@ -103,12 +104,23 @@ def stack(tensors: Arrays, dim: NewDim = 0) -> Array:
 stack.vjp(tensors=lambda g, dim: list(ops.unbind(g, dim)))
 
 
+VIEW_BYTES = 400  # what a view costs beside the memory it looks into
+
+
+def reserve_views(count: int) -> None:
+    """Ask the budget for ``count`` views: their number may have nothing to do with that of the elements."""
+    budget = modes.current().budget
+    if budget is not None:
+        budget.reserve(count, VIEW_BYTES)
+
+
 # -- slices of one ------------------------------------------------------------------------------------------------
 @primitive(view=True, many=True)
 def unbind(input: Array, dim: Dim = 0) -> Array:
     """The slices along ``dim``, which goes."""
     if input.ndim == 0:
         raise DimensionError("Dimension specified as 0 but tensor has no dimensions")
+    reserve_views(input.shape[dim])
     return tuple(np.moveaxis(input, dim, 0)[i, ...] for i in range(input.shape[dim]))  # type: ignore[return-value]
 
 
@@ -134,6 +146,7 @@ def _even_sizes(input: Array, split_size: int, dim: int) -> tuple[int, ...]:
     if input.ndim == 0:
         raise OpError("split expects at least a 1-dimensional tensor")
     extent = input.shape[dim]
+    reserve_views(extent // max(split_size, 1))
     if split_size < 0:
         raise OpError(f"split expects split_size be non-negative, but got split_size={split_size}")
     if split_size == 0 and extent:
@@ -181,6 +194,7 @@ def chunk(input: Tensor, chunks: int, dim: int = 0) -> Any:
     """At most ``chunks`` slices along ``dim``, all but the last of equal extent."""
     size = chunk_size(input, chunks, dim)
     if size == 0:
+        reserve_views(chunks)
         return split_with_sizes(input, (0,) * chunks, dim)
     return split_evenly(input, size, dim)
 
@@ -229,6 +243,7 @@ def _cuts(asked: Any, extent: int) -> list[int]:
         raise ArgumentTypeError("tensor_split() received an invalid combination of arguments")
     if asked < 1:
         raise OpError(f"number of sections must be larger than 0, got {asked}")
+    reserve_views(asked)
     size, larger = divmod(extent, asked)
     return [section * size + min(section, larger) for section in range(1, asked)]
 
@@ -286,26 +301,26 @@ def _listed(name: str, tensors: Any) -> list[Tensor]:
 
 
 @composite
-def hstack(tensors: Any) -> Tensor:
+def hstack(tensors: Tensors) -> Tensor:
     """Side by side: along the second dimension, of vectors along the only one."""
     parts = [ops.atleast_1d(one) for one in _listed("hstack", tensors)]
     return ops.cat(parts, 0 if parts[0].array.ndim == 1 else 1)
 
 
 @composite(aliases=("row_stack",))
-def vstack(tensors: Any) -> Tensor:
+def vstack(tensors: Tensors) -> Tensor:
     """One below the other: along the first of at least two dimensions."""
     return ops.cat([ops.atleast_2d(one) for one in _listed("vstack", tensors)], 0)
 
 
 @composite
-def dstack(tensors: Any) -> Tensor:
+def dstack(tensors: Tensors) -> Tensor:
     """One behind the other: along the third of at least three dimensions."""
     return ops.cat([ops.atleast_3d(one) for one in _listed("dstack", tensors)], 2)
 
 
 @composite
-def column_stack(tensors: Any) -> Tensor:
+def column_stack(tensors: Tensors) -> Tensor:
     """Side by side, vectors as columns."""
     parts = [_as_column(one) for one in _listed("column_stack", tensors)]
     return ops.cat(parts, 1)

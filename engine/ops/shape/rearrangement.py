@@ -10,11 +10,24 @@ import numpy as np
 
 from engine import dtypes, ops, registry, strides
 from engine.dtypes import DType
-from engine.errors import OpError, UnsupportedError
-from engine.op import Array, Dim, Extents, NewDim, Scalar, Size, composite, overloaded, primitive, wrap_dim
+from engine.errors import ArgumentTypeError, DimensionError, OpError, UnsupportedError
+from engine.op import (
+    Array,
+    Dim,
+    Extents,
+    NewDim,
+    Scalar,
+    Size,
+    Tensors,
+    composite,
+    overloaded,
+    primitive,
+    type_name,
+    wrap_dim,
+)
 from engine.ops.index.gathering import add_at
-from engine.ops.shape.views import infer_size
-from engine.tensor import Tensor
+from engine.ops.shape.views import infer_size, unviewed
+from engine.tensor import CONJ, LAZY, Tensor
 
 
 # -- other shapes -------------------------------------------------------------------------------------------------
@@ -33,10 +46,14 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 @composite
-def unflatten(input: Tensor, dim: int, sizes: Any) -> Tensor:
+def unflatten(input: Tensor, dim: int, sizes: Size) -> Tensor:
     """Dimension ``dim`` as several; one extent may be ``-1``. A view."""
     shape = input.array.shape
     dim = wrap_dim(dim, len(shape))
+    if not isinstance(sizes, list | tuple):
+        raise ArgumentTypeError(
+            f"unflatten(): argument 'sizes' (position 3) must be tuple of ints, not {type_name(sizes)}"
+        )
     sizes = tuple(sizes)
     if not sizes:
         raise OpError("unflatten: sizes must be non-empty")
@@ -79,7 +96,7 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
 
 
 @composite
-def broadcast_to(input: Tensor, size: Any) -> Tensor:
+def broadcast_to(input: Tensor, size: Size) -> Tensor:
     """Expanded to the shape ``size``."""
     return ops.expand(input, size)
 
@@ -90,13 +107,13 @@ def _each(function: Callable[[Tensor], Tensor], tensors: tuple[Tensor, ...]) -> 
 
 
 @composite(method=False)
-def atleast_1d(*tensors: Any) -> Any:
+def atleast_1d(*tensors: Tensors) -> Any:
     """With at least one dimension."""
     return _each(lambda one: one if one.array.ndim else ops.reshape(one, (1,)), tensors)
 
 
 @composite(method=False)
-def atleast_2d(*tensors: Any) -> Any:
+def atleast_2d(*tensors: Tensors) -> Any:
     """With at least two dimensions; new ones come first."""
     return _each(_with_two_dims, tensors)
 
@@ -108,7 +125,7 @@ def _with_two_dims(one: Tensor) -> Any:
 
 
 @composite(method=False)
-def atleast_3d(*tensors: Any) -> Any:
+def atleast_3d(*tensors: Tensors) -> Any:
     """With at least three dimensions; a vector lies along the second, a matrix along the first two."""
     return _each(_with_three_dims, tensors)
 
@@ -160,7 +177,9 @@ def roll(input: Array, shifts: Size, dims: Size = ()) -> Array:
         raise OpError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
     if not dims:
         return np.roll(input, shifts[0])
-    return np.roll(input, shifts, [wrap_dim(dim, input.ndim) for dim in dims]) if input.ndim else input.copy()
+    if not input.ndim:
+        raise DimensionError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
+    return np.roll(input, shifts, [wrap_dim(dim, input.ndim) for dim in dims])
 
 
 roll.vjp(input=lambda g, shifts, dims: ops.roll(g, tuple(-shift for shift in shifts), dims))
@@ -222,7 +241,7 @@ def _check_matrices(name: str, input: Array) -> None:
         raise OpError(f"{name}: input tensor must have at least 2 dimensions")
 
 
-@primitive(linear=True, writes=True)
+@primitive(linear=True, writes=True, repeats=True)
 def tril(input: Array, diagonal: int = 0) -> Array:
     """Zeros above the given diagonal of every matrix."""
     _check_matrices("tril", input)
@@ -232,7 +251,7 @@ def tril(input: Array, diagonal: int = 0) -> Array:
 tril.vjp(input=lambda g, diagonal: ops.tril(g, diagonal))
 
 
-@primitive(linear=True, writes=True)
+@primitive(linear=True, writes=True, repeats=True)
 def triu(input: Array, diagonal: int = 0) -> Array:
     """Zeros below the given diagonal of every matrix."""
     _check_matrices("triu", input)
@@ -252,11 +271,7 @@ def trace(input: Array) -> Array:
     return np.trace(input, dtype=np.int64 if input.dtype.kind in "iu" else input.dtype)
 
 
-trace.vjp(
-    input=lambda g, input_shape: ops.scatter_view(
-        ops.expand(g, (min(input_shape),)), "diagonal", input_shape, (0, 0, 1)
-    )
-)
+trace.vjp(input=lambda g, input_shape: unviewed(ops.expand(g, (min(input_shape),)), "diagonal", input_shape, (0, 0, 1)))
 
 
 # -- windows ------------------------------------------------------------------------------------------------------
@@ -337,7 +352,13 @@ constant_pad_nd.vjp(input=lambda g, pad: ops.constant_pad_nd(g, tuple(-amount fo
 
 
 # -- the same bytes -----------------------------------------------------------------------------------------------
-@primitive(public=False, view=True, nondifferentiable=("input",))
+def _check_resolved(input: Tensor, dtype: DType) -> None:
+    if input.bits & LAZY and input.dtype is not dtype:
+        kind = "conjugate view tensors" if input.bits & CONJ else "tensors with negative bit set"
+        raise OpError(f"torch.Tensor.view is not supported for {kind} when converting to a different dtype.")
+
+
+@primitive(public=False, view=True, nondifferentiable=("input",), check=_check_resolved)
 def view_dtype(input: Array, dtype: DType) -> Array:
     """The same bytes read as elements of another dtype; the last dimension grows or shrinks where sizes differ."""
     source, target = dtypes.of(input), dtype

@@ -8,7 +8,7 @@ from typing import Any
 from engine import ops
 from engine.op import Array, Dim, Primitive, composite, overloaded, primitive
 from engine.ops.math import complex_parts
-from engine.ops.shape import joining, rearrangement, views
+from engine.ops.shape import joining, rearrangement, strided, views
 from engine.tensor import Tensor
 
 
@@ -43,7 +43,7 @@ _squeeze_all = copying(views.squeeze_all, public=False)
 _squeeze_dim = copying(views.squeeze_dim, public=False)
 _squeeze_dims = copying(views.squeeze_dims, public=False)
 _view_size = copying(views.view, "view_size_copy", public=False, grad_fn="ViewBackward0_copy")
-_as_strided = copying(views.as_strided, "strided_copy", public=False, grad_fn="AsStridedBackward0_copy")
+_as_strided = copying(strided.as_strided, "strided_copy", public=False, grad_fn="AsStridedBackward0_copy")
 _view_dtype = copying(rearrangement.view_dtype, public=False)
 
 
@@ -58,7 +58,11 @@ def squeeze_copy(input: Tensor, dim: Any = None) -> Any:
 @overloaded(method=False, writes=False)
 def as_strided_copy(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
     """A copy of elements of the storage by sizes, strides and offset, in elements."""
-    return _as_strided, (input, size, stride, views.offset_in(input, storage_offset))
+    offset = strided.offset_in(input, storage_offset)
+    if input.bits:  # the copy is of what is in memory
+        whole = ops.as_strided(input, (input.storage.array.nbytes // input.array.itemsize,), (1,), 0)
+        input = ops.clone(whole)
+    return _as_strided, (input, size, stride, offset)
 
 
 @overloaded(method=False, writes=False)
@@ -77,7 +81,7 @@ def narrow_copy(input: Array, dim: Dim, start: int, length: int) -> Array:
 
 
 narrow_copy.vjp(
-    input=lambda g, input_shape, dim, start, length: ops.scatter_view(
+    input=lambda g, input_shape, dim, start, length: views.unviewed(
         g, "slice_dim", input_shape, (dim, *views.narrowed(input_shape, dim, start, length), 1)
     )
 )

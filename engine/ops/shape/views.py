@@ -8,12 +8,24 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, modes, ops, registry, strides
-from engine.errors import DimensionError, OpError
-from engine.op import Array, Dim, Dims, Extents, NewDim, Size, composite, overloaded, primitive, wrap_dim
+from engine.errors import ArgumentTypeError, DimensionError, OpError
+from engine.op import (
+    Array,
+    Dim,
+    Dims,
+    Extents,
+    NewDim,
+    Real,
+    Size,
+    composite,
+    primitive,
+    type_name,
+    wrap_dim,
+)
 from engine.tensor import Tensor
 
 IDENTITY = "Tensor.{} is deprecated on 0-D tensors. This function is the identity in these cases."
-CONJUGATED = "Tensor.{} is deprecated on 0-D tensors. Consider using x.conj()."
+CONJUGATED = "{} is deprecated on 0-D tensors. Consider using x.conj()."
 REVERSED = (
     "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated and it will throw an "
     "error in a future release. Consider `x.mT` to transpose batches of matrices or `x.permute(*torch.arange(x.ndim - "
@@ -27,7 +39,7 @@ INCOMPATIBLE = (
 
 # -- the adjoint of a view ----------------------------------------------------------------------------------------
 @primitive(public=False, linear=True)
-def scatter_view(input: Array, view: str, size: Size, arguments: Any) -> Array:
+def scatter_view(input: Array, view: str, size: Size, arguments: Any, grad_fn: str) -> Array:
     """Zeros of shape ``size`` with ``input`` written through the view op called ``view``: the adjoint of that view."""
     base = np.zeros(size, input.dtype)
     registry.op(view).kernel(base, *arguments)[...] = input
@@ -35,6 +47,12 @@ def scatter_view(input: Array, view: str, size: Size, arguments: Any) -> Array:
 
 
 scatter_view.vjp(input=lambda g, view, arguments: registry.op(view)(g, *arguments))
+
+
+def unviewed(g: Tensor, view: str, size: tuple[int, ...], arguments: Any) -> Any:
+    """The cotangent of what the view op called ``view`` was taken of."""
+    grad_fn = registry.op(view).grad_fn.replace("Backward0", "BackwardBackward0")
+    return scatter_view(g, view, size, arguments, grad_fn)
 
 
 @primitive(public=False)
@@ -96,10 +114,14 @@ def reshaped(array: Array, size: tuple[int, ...]) -> Array | None:
 view.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
 
 
-@primitive(public=False, linear=True, grad_fn="UnsafeViewBackward0")
+@primitive(public=False, linear=True, grad_fn="UnsafeViewBackward0", layout="kernel")
 def unsafe_view(input: Array, size: Size) -> Array:
     """``input`` with shape ``size``, as no view: for a fresh intermediate that nobody else sees."""
-    return np.reshape(input, infer_size(size, input.size))
+    size = infer_size(size, input.size)
+    found = reshaped(input, size)
+    if found is None:
+        return np.reshape(input, size)
+    return strides.copied(found, strides.preserved(size, strides.steps_of(found)))
 
 
 unsafe_view.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
@@ -154,7 +176,7 @@ def _unpermute(g: Tensor, dims: tuple[int, ...]) -> Any:
 permute.vjp(input=_unpermute)
 
 
-@primitive(view=True, aliases=("swapaxes", "swapdims"), writes=True)
+@primitive(view=True, aliases=("swapaxes", "swapdims"), writes=True, inplace_grad_fn="TransposeBackward1")
 def transpose(input: Array, dim0: Dim, dim1: Dim) -> Array:
     """The dimensions ``dim0`` and ``dim1`` exchanged."""
     return np.swapaxes(input, dim0, dim1) if input.ndim else input
@@ -163,12 +185,22 @@ def transpose(input: Array, dim0: Dim, dim1: Dim) -> Array:
 transpose.vjp(input=lambda g, dim0, dim1: ops.transpose(g, dim0, dim1))
 
 
-@primitive(view=True, grad_fn="TBackward0", writes=True, inplace_grad_fn="TBackward1")
+def _check_matrix(name: str, input: Tensor) -> None:
+    if input.array.ndim > 2:
+        raise OpError(f"{name}() expects a tensor with <= 2 dimensions, but self is {input.array.ndim}D")
+
+
+@primitive(view=True, grad_fn="TBackward0", inplace_grad_fn="TBackward1", check=lambda input: _check_matrix("t", input))
 def t(input: Array) -> Array:
     """The transpose of a matrix; a vector or number is itself."""
-    if input.ndim > 2:
-        raise OpError(f"t() expects a tensor with <= 2 dimensions, but self is {input.ndim}D")
     return input.T
+
+
+@composite(name="t_", function=False)
+def _t_inplace(input: Tensor) -> Tensor:
+    """``t`` of the tensor itself."""
+    _check_matrix("t_", input)
+    return t.inplace(input)
 
 
 t.vjp(input=lambda g: ops.t(g))
@@ -205,7 +237,7 @@ def conjugate_transpose(input: Tensor) -> Tensor:
         batches = " For batches of matrices, consider using tensor.mH" if ndim > 2 else ""
         raise OpError(f"tensor.H is only supported on matrices (2-D tensors). Got {ndim}-D tensor.{batches}")
     if ndim == 0:
-        modes.warn_once(CONJUGATED.format("H"))
+        modes.warn_once(CONJUGATED.format("Tensor.H"))
         return ops.conj(input)
     return adjoint_matrix(input)
 
@@ -213,13 +245,15 @@ def conjugate_transpose(input: Tensor) -> Tensor:
 @composite(name="mH", function=False, attribute=True)
 def adjoint_matrix(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, and every element conjugated."""
+    return _adjoint(input, "tensor.mH", "Tensor.mH")
+
+
+def _adjoint(input: Tensor, name: str, warned_as: str) -> Tensor:
     if input.array.ndim == 0:
-        modes.warn_once(CONJUGATED.format("mH"))
+        modes.warn_once(CONJUGATED.format(warned_as))
         return ops.conj(input)
     if input.array.ndim < 2:
-        raise OpError(
-            f"tensor.mH is only supported on matrices or batches of matrices. Got {input.array.ndim}-D tensor."
-        )
+        raise OpError(f"{name} is only supported on matrices or batches of matrices. Got {input.array.ndim}-D tensor.")
     transposed = ops.transpose(input, -2, -1)
     return ops.conj(transposed) if input.dtype.is_complex else transposed
 
@@ -227,7 +261,7 @@ def adjoint_matrix(input: Tensor) -> Tensor:
 @composite
 def adjoint(input: Tensor) -> Tensor:
     """The last two dimensions exchanged, and every element conjugated."""
-    return adjoint_matrix(input)
+    return _adjoint(input, "tensor.adjoint()", "adjoint()")
 
 
 @composite(aliases=("moveaxis",))
@@ -252,10 +286,12 @@ def movedim(input: Tensor, source: Dims, destination: Dims) -> Tensor:
 
 
 def _listed(dims: Any) -> list[int]:
+    if not isinstance(dims, int | list | tuple):
+        raise ArgumentTypeError(f"movedim(): dims must be tuple of ints, not {type_name(dims)}")
     return [dims] if isinstance(dims, int) else list(dims)
 
 
-@primitive(view=True, grows=lambda input, size: prod(expanded_size(input, size)))
+@primitive(view=True, function=False, grows=lambda input, size: prod(expanded_size(input, size)))
 def expand(input: Array, size: Extents) -> Array:
     """Dimensions of extent 1 repeated to ``size`` without copying; ``-1`` keeps an extent."""
     if input.shape == size:
@@ -307,22 +343,42 @@ def _check_expansion(
         )
 
 
-expand.vjp(input=lambda g, input_shape: ops.sum_to(g, input_shape))
+expand.vjp(input=lambda g, input_shape: sum_to(g, input_shape))
+
+
+def sum_to(input: Tensor, size: tuple[int, ...]) -> Any:
+    """The sum over what broadcasting added to ``size``: the adjoint of ``expand``.
+
+    One kernel, unless the steps that PyTorch takes are recorded.
+    """
+    if not (modes.current().grad_enabled and input.requires_grad):
+        return summed_to(input, size)
+    if not size:
+        return ops.sum(input)
+    lead = input.array.ndim - len(size)
+    spread = [
+        dim for dim, extent in enumerate(input.array.shape) if dim < lead or (extent != 1 and size[dim - lead] == 1)
+    ]
+    summed = ops.sum(input, spread, True) if spread else input
+    return ops.view(summed, size) if lead else summed
+
+
+registry.add_op("sum_to", sum_to)
 
 
 @primitive(public=False, linear=True, grad_fn="SumBackward1")
-def sum_to(input: Array, size: Size) -> Array:
-    """The sum over what broadcasting added to ``size``: the adjoint of ``expand``."""
+def summed_to(input: Array, size: Size) -> Array:
+    """``sum_to`` at once."""
     lead = input.ndim - len(size)
     kept = tuple(lead + dim for dim, extent in enumerate(size) if extent == 1 and input.shape[lead + dim] != 1)
     total = np.sum(input, axis=tuple(range(lead)) + kept, keepdims=True, dtype=input.dtype)
     return total.reshape(size)
 
 
-sum_to.vjp(input=lambda g, input_shape: ops.expand(g, input_shape))
+summed_to.vjp(input=lambda g, input_shape: ops.expand(g, input_shape))
 
 
-@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward0")
+@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward0", inplace_grad_fn="SqueezeBackward3")
 def squeeze_all(input: Array) -> Array:
     """Without the dimensions of extent 1."""
     return np.squeeze(input)
@@ -340,7 +396,7 @@ def squeeze_dim(input: Array, dim: Dim) -> Array:
 squeeze_dim.vjp(input=lambda g, input_shape: ops.reshape(g, input_shape))
 
 
-@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward2")
+@primitive(view=True, public=False, shown_as="squeeze", grad_fn="SqueezeBackward2", inplace_grad_fn="SqueezeBackward5")
 def squeeze_dims(input: Array, dim: Dims) -> Array:
     """Without those of the dimensions ``dim`` whose extent is 1."""
     return np.squeeze(input, axis=tuple(d for d in dim if input.ndim and input.shape[d] == 1))
@@ -367,7 +423,7 @@ def squeeze_(input: Tensor, dim: Any = None) -> Tensor:
     return _squeezer(dim).inplace(input) if dim is None else _squeezer(dim).inplace(input, dim)
 
 
-@primitive(view=True, writes=True)
+@primitive(view=True, writes=True, inplace_grad_fn="UnsqueezeBackward1")
 def unsqueeze(input: Array, dim: NewDim) -> Array:
     """With a dimension of extent 1 at ``dim``."""
     if input.size and input.flags.c_contiguous and 1 not in input.shape:
@@ -395,7 +451,7 @@ def select(input: Array, dim: int, index: int) -> Array:
     return input[(slice(None),) * axis + (index, ...)]
 
 
-select.vjp(input=lambda g, input_shape, dim, index: scatter_view(g, "select", input_shape, (dim, index)))
+select.vjp(input=lambda g, input_shape, dim, index: unviewed(g, "select", input_shape, (dim, index)))
 
 
 @primitive(view=True, public=False, grad_fn="SliceBackward0")
@@ -417,14 +473,12 @@ def sliced(array: Array, dim: int, part: slice) -> Array:
 
 
 slice_dim.vjp(
-    input=lambda g, input_shape, dim, start, end, step: scatter_view(
-        g, "slice_dim", input_shape, (dim, start, end, step)
-    )
+    input=lambda g, input_shape, dim, start, end, step: unviewed(g, "slice_dim", input_shape, (dim, start, end, step))
 )
 
 
 @composite
-def narrow(input: Tensor, dim: int, start: Any, length: int) -> Tensor:
+def narrow(input: Tensor, dim: int, start: Real, length: int) -> Tensor:
     """``length`` elements of dimension ``dim`` from ``start`` on."""
     shape = input.array.shape
     dim = wrap_dim(dim, len(shape)) if shape else 0
@@ -462,7 +516,7 @@ def diagonal(input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Arr
 
 
 diagonal.vjp(
-    input=lambda g, input_shape, offset, dim1, dim2: scatter_view(g, "diagonal", input_shape, (offset, dim1, dim2))
+    input=lambda g, input_shape, offset, dim1, dim2: unviewed(g, "diagonal", input_shape, (offset, dim1, dim2))
 )
 
 
@@ -473,114 +527,3 @@ def alias(input: Array) -> Array:
 
 
 alias.vjp(input=lambda g: g)
-
-
-# -- strides ------------------------------------------------------------------------------------------------------
-def strided(flat: Array, size: tuple[int, ...], stride: tuple[int, ...], offset: int) -> Array:
-    """A view of a 1-d array by sizes, strides and offset in elements. Raises ``OpError`` beyond its end."""
-    if len(size) != len(stride):
-        raise OpError("mismatch in length of strides and shape")
-    if any(step < 0 for step in stride):
-        raise OpError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
-    if any(extent < 0 for extent in size):
-        raise OpError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
-    last = offset + sum((extent - 1) * step for extent, step in zip(size, stride, strict=True))
-    if 0 not in size and (offset < 0 or last >= flat.size):
-        raise OpError(
-            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
-            f"{flat.itemsize} requiring a storage size of {(last + 1) * flat.itemsize} are out of bounds for storage "
-            f"of size {flat.nbytes}"
-        )
-    return strides.placed(flat, size, stride, offset)
-
-
-@primitive(public=False, view=True, reads_storage=True, grows=lambda size: prod(size))
-def as_strided(input: Array, size: Size, stride: Size, storage_offset: int) -> Array:
-    """The elements of the storage of ``input`` at the given sizes, strides and offset, in elements."""
-    return strided(input, size, stride, storage_offset)
-
-
-as_strided.vjp(
-    input=lambda g, input_geometry, size, stride, storage_offset: ops.restride(
-        g, (size, stride, storage_offset), input_geometry
-    )
-)
-
-
-@overloaded(name="as_strided", writes=False)
-def as_strided_here(input: Tensor, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
-    """A view by sizes, strides and offset, in elements of the storage; without an offset, from its own."""
-    return as_strided, (input, size, stride, offset_in(input, storage_offset))
-
-
-def offset_in(input: Tensor, storage_offset: int | None) -> int:
-    """The given offset, or that of ``input``."""
-    return input.geometry.offset if storage_offset is None else storage_offset
-
-
-@primitive(public=False, linear=True)
-def restride(input: Array, source: Any, target: Any) -> Array:
-    """``input`` added into zeros at the geometry ``source``, read back at ``target``: the adjoint of ``as_strided``.
-
-    Both are ``(size, stride, offset)``. Where ``target`` sees an element more than once, each sees its share.
-    """
-    lowest = min(source[2], target[2])
-    length = max(_end(source), _end(target)) - lowest
-    buffer = np.zeros(max(length, 0), input.dtype)
-    if input.size:
-        places = strided(np.arange(length), source[0], source[1], source[2] - lowest)
-        np.add.at(buffer, places, input)
-    if 0 in target[0]:
-        return np.zeros(target[0], input.dtype)
-    seen = strided(np.arange(length), target[0], target[1], target[2] - lowest)
-    if any(step == 0 and extent > 1 for extent, step in zip(target[0], target[1], strict=True)):
-        buffer = buffer / np.maximum(np.bincount(seen.ravel(), minlength=length), 1)
-    return buffer[seen].astype(input.dtype, copy=False)
-
-
-restride.vjp(input=lambda g, source, target: restride(g, target, source))
-
-
-def _end(geometry: Any) -> int:
-    size, stride, offset = geometry
-    if 0 in size:
-        return int(offset)
-    return int(offset + sum((extent - 1) * step for extent, step in zip(size, stride, strict=True)) + 1)
-
-
-@primitive(public=False)
-def write_strided(input: Array, src: Array, size: Size, stride: Size, storage_offset: int) -> Array:
-    """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset."""
-    result = np.array(input, order="C")
-    strided(result.reshape(-1), size, stride, storage_offset)[...] = src
-    return result
-
-
-def _region(g: Tensor, size: Any, stride: Any, storage_offset: int | None) -> Any:
-    whole = g.storage.array is g.array and g.array.flags.c_contiguous
-    return ops.as_strided(g if whole else ops.clone_contiguous(g), size, stride, storage_offset or 0)
-
-
-write_strided.vjp(
-    input=lambda g, src_shape, size, stride, storage_offset: write_strided(
-        g, ops.filled(src_shape, 0, g.dtype), size, stride, storage_offset
-    ),
-    src=_region,
-)
-
-
-@primitive(layout="input")
-def as_strided_scatter(input: Array, src: Array, size: Size, stride: Size, storage_offset: int | None = None) -> Array:
-    """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset.
-
-    The cotangent of ``input`` is PyTorch's, which is that of the region written, not of the rest.
-    """
-    return write_strided.kernel(input, src, size, stride, storage_offset or 0)
-
-
-def _region_alone(g: Tensor, input_shape: Any, size: Any, stride: Any, storage_offset: int | None) -> Any:
-    zeros = ops.filled(input_shape, 0, g.dtype)
-    return write_strided(zeros, _region(g, size, stride, storage_offset), size, stride, storage_offset or 0)
-
-
-as_strided_scatter.vjp(input=_region_alone, src=_region)

@@ -11,9 +11,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from app.errors import ClientGone
 from app.evaluate import evaluator as evaluators
+from app.evaluate.cancellation import Cancellation
 from app.evaluate.evaluator import SEEN, Call, Compiled, Evaluator, Unplanned
 from app.limits import Limits
+from engine import plan as engine_plans
 from tests.app.conftest import Client, Serve
 from tests.app.routers.test_evaluate import TUTORIAL
 from tests.app.test_snippets import SNIPPETS
@@ -304,3 +307,66 @@ def test_the_hot_route_is_the_documented_one(serve: Serve) -> None:
     text = client("GET", "/metrics", headers=key).text
     assert 'gradserve_requests_total{route="/v1/evaluate",method="POST",status="200"} 2' in text
     assert 'gradserve_requests_total{route="/v1/evaluate",method="POST",status="415"} 2' in text
+
+
+@pytest.mark.parametrize("function", ["sum", "cumsum"])
+def test_replays_keep_no_warning_and_answer_with_the_recorded_one(function: str) -> None:
+    one = Evaluator(Limits())
+    dim = ", 0" if function == "cumsum" else ""
+    x = {"data": [[1.0, 2.0], [3.0, 0.5]], "dtype": "complex64"}
+    request = {"inputs": {"x": x}, "code": f"y = torch.{function}(x{dim}, dtype=torch.float32)"}
+    first, *others = (one.quick(call(request)) or one.answer(call(request)) for _ in range(20))
+    assert json.loads(first.body)["warnings"] == ["Casting complex values to real discards the imaginary part"]
+    assert all(other == first for other in others)
+    assert not evaluators._PLAN_STATE.warnings
+
+
+def counted_plans(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What planning gives from now on."""
+    tried: list[Any] = []
+    planned = engine_plans.planned
+
+    def counted(*args: Any) -> Any:
+        tried.append(planned(*args))
+        return tried[-1]
+
+    monkeypatch.setattr(engine_plans, "planned", counted)
+    return tried
+
+
+def test_a_program_that_planning_cannot_afford_is_answered_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = counted_plans(monkeypatch)
+    monkeypatch.setattr(evaluators, "PLANNING_S", 0.0)
+    one = Evaluator(Limits())
+    replies = [one.answer(call(TUTORIAL)) for _ in range(5)]
+    assert all(reply == replies[0] for reply in replies)
+    assert [entry for entry, _ in one.plans._entries.values()] == [Unplanned()]
+    assert len(tried) == 1
+
+
+def test_a_client_that_leaves_during_planning_says_nothing_about_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    cancellation, planned = Cancellation(), engine_plans.planned
+
+    def leaving(*args: Any) -> Any:
+        cancellation.cancel()
+        return planned(*args)
+
+    one = Evaluator(Limits())
+    one.answer(call(TUTORIAL))
+    monkeypatch.setattr(engine_plans, "planned", leaving)
+    with pytest.raises(ClientGone):
+        cancellation.run(lambda: one.answer(call(TUTORIAL)))
+    monkeypatch.undo()
+    assert len(one.plans) == 0
+    for _ in range(2):
+        one.answer(call(TUTORIAL))
+    assert [type(entry) for entry, _ in one.plans._entries.values()] == [Compiled]
+
+
+def test_a_plan_that_is_too_large_to_keep_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = counted_plans(monkeypatch)
+    one = Evaluator(Limits(), nbytes=2_500)
+    replies = [one.answer(call(TUTORIAL)) for _ in range(6)]
+    assert all(reply == replies[0] for reply in replies)
+    assert [entry for entry, _ in one.plans._entries.values()] == [Unplanned()]
+    assert len(tried) == 1

@@ -8,7 +8,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from app.limits import Limits
+from app.program import pytorch
+from app.program.names import find_op
 from app.settings import Settings, UnknownSetting
+from engine import registry
 from tests.app.conftest import Client, Serve
 
 X = {"x": {"data": [1.0, 2.0], "requires_grad": True}}
@@ -259,6 +262,109 @@ def test_an_unexpected_error_is_a_bare_500_with_a_request_id(
     assert "passwd" not in answer.text
     assert "r-1" in caplog.text
     assert "KeyError" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "request_", [{"code": "x = torch.ones(2)\ny = torch.sinc(x)"}, {"inputs": X, "nodes": [node("sinc", "$x")]}]
+)
+@pytest.mark.parametrize("kind", [AttributeError, TypeError, KeyError, ValueError, RuntimeError, AssertionError])
+def test_a_fault_of_the_engine_is_a_500_and_not_the_programs(
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    request_: Any,
+    kind: type[Exception],
+) -> None:
+    def broken(input: Any) -> None:
+        raise kind("of ours")
+
+    monkeypatch.setitem(registry._functions, "sinc", broken)
+    find_op.cache_clear()
+    answer = serve()("POST", "/v1/evaluate", json=request_, headers={"X-Request-Id": "r-2"})
+    find_op.cache_clear()
+    assert (answer.status_code, answer.json()["type"]) == (500, "/problems/internal")
+    assert (answer.json()["request_id"], "of ours" in answer.text) == ("r-2", False)
+    assert "of ours" in caplog.text
+
+
+# -- names ----------------------------------------------------------------------------------------------------------
+PYTORCHS = [
+    ({"code": "torch.stft"}, "torch.stft"),
+    ({"code": "torch.nn.LSTM(2, 3)"}, "torch.nn.LSTM"),
+    ({"code": "\nf = torch.compile(lambda a: a)"}, "torch.compile"),
+    ({"code": "torch.distributions.Normal(0, 1)"}, "torch.distributions"),
+    ({"code": "x = torch.ones(2)\nx.sparse_mask(x)"}, "torch.Tensor.sparse_mask"),
+    ({"code": "torch.ones(2).cuda()"}, "torch.Tensor.cuda"),
+    ({"code": "x = torch.ones(2)\nx.is_mkldnn = None"}, "torch.Tensor.is_mkldnn"),
+    ({"code": "torch.Generator().get_state()"}, "torch.Generator.get_state"),
+    ({"inputs": X, "nodes": [node("stft", "$x", 2)]}, "torch.stft"),
+    ({"inputs": X, "nodes": [node("sparse_mask", "$x", "$x")]}, "torch.Tensor.sparse_mask"),
+    ({"inputs": X, "nodes": [node("neg", "$x.data.is_mkldnn")]}, "torch.Tensor.is_mkldnn"),
+    ({"code": "torch.add(torch.ones(2), 1, out=torch.ones(2))"}, "the argument out of torch.add"),
+    ({"inputs": X, "nodes": [node("neg", "$x", out="$x")]}, "the argument out of torch.neg"),
+]
+
+
+@pytest.mark.parametrize(("request_", "name"), PYTORCHS)
+def test_what_pytorch_has_and_we_have_not_is_not_available(client: Client, request_: Any, name: str) -> None:
+    answer = client("POST", "/v1/evaluate", json=request_)
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (422, "/problems/not-available"), problem
+    assert problem["detail"] == f"{name} is in PyTorch 2.13.0 but not in this service; GET /v1/ops lists what is"
+    assert "node" in problem or "line" in problem
+    assert "exception" not in problem
+
+
+@pytest.mark.parametrize(
+    ("code", "detail"),
+    [
+        ("torch.frobnicate", "module 'torch' has no attribute 'frobnicate'"),
+        ("torch.fft.frobnicate", "module 'torch.fft' has no attribute 'frobnicate'"),
+        ("torch.ones(2).frobnicate()", "'Tensor' object has no attribute 'frobnicate'"),
+        ("torch.add(torch.ones(2), 1, frobnicate=1)", "add() got an unexpected keyword argument 'frobnicate'"),
+    ],
+)
+def test_what_nobody_has_is_refused_in_pytorchs_words(client: Client, code: str, detail: str) -> None:
+    problem = client("POST", "/v1/evaluate", json={"code": code}).json()
+    assert (problem["type"], problem["detail"]) == ("/problems/refused", detail)
+
+
+def test_an_op_that_nobody_has_is_no_program(client: Client) -> None:
+    problem = client("POST", "/v1/evaluate", json={"nodes": [node("frobnicate", 1)]}).json()
+    assert (problem["type"], problem["detail"]) == ("/problems/invalid-program", "unknown op 'frobnicate'")
+
+
+def test_the_table_of_names_has_what_the_service_has() -> None:
+    known = pytorch._arguments().keys()
+    ours = {f"torch.{name}" for name, _ in registry.functions() if not name.startswith("_")}
+    assert ours - known == {"torch.absolute_"}  # an alias of torch.abs_, which PyTorch has as a method only
+
+
+@pytest.mark.parametrize(
+    ("request_", "op"),
+    [
+        ({"inputs": X, "nodes": [node("view", "$x", [3])]}, "view"),
+        ({"inputs": X, "nodes": [node("linalg.inv", "$x")]}, "linalg.inv"),
+        ({"inputs": X, "nodes": [node("frobnicate", "$x")]}, "frobnicate"),
+        ({"inputs": X, "nodes": [node("stft", "$x")]}, "stft"),
+        ({"code": "torch.linalg.inv(torch.ones(2))"}, "linalg.inv"),
+        ({"code": "torch.ones(2).add_(torch.ones(3))"}, "add_"),
+        ({"code": "x = torch.ones(2) @ torch.ones(3)"}, "matmul"),
+        ({"code": "x = torch.ones(2)\nx += torch.ones(3)"}, "add_"),
+        ({"code": "x = ~torch.ones(2)"}, "bitwise_not"),
+        ({"code": "torch.ones(2) < torch.ones(3)"}, "lt"),
+        ({"code": "torch.ones(2)[5]"}, "__getitem__"),
+        ({"code": "f = lambda x: x.view(7)\ntorch.autograd.functional.jacobian(f, torch.ones(2))"}, "view"),
+        ({"inputs": X, "nodes": [], "backward": [{"tensor": "x"}]}, "backward"),
+    ],
+)
+def test_a_problem_names_the_op(client: Client, request_: Any, op: str) -> None:
+    problem = client("POST", "/v1/evaluate", json=request_).json()
+    assert (problem["status"], problem.get("op")) == (422, op), problem
+
+
+def test_pythons_own_errors_name_no_op(client: Client) -> None:
+    assert "op" not in client("POST", "/v1/evaluate", json={"code": "1 / 0"}).json()
 
 
 def test_a_memory_error_is_a_413(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,7 @@ import pytest
 from app.errors import ClientGone
 from app.evaluate import cancellation
 from app.evaluate.execution import budget_of
-from app.limits import Limits
-from engine.errors import BudgetError
+from app.limits import Limits, OverLimit
 
 pytestmark = pytest.mark.slow
 LONG = "y = torch.zeros(3)\nfor i in range(100000):\n    y = y + torch.ones(1000).sum()\n"
@@ -190,7 +189,7 @@ def test_a_long_evaluation_whose_client_stays_is_answered(server: Server) -> Non
 # -- without a server -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("when", ["before", "during"])
 def test_work_ends_at_its_next_step_when_it_is_told(when: str) -> None:
-    stop = cancellation.Stop()
+    cancelled = cancellation.Cancellation()
     steps = []
 
     def work() -> None:
@@ -198,24 +197,24 @@ def test_work_ends_at_its_next_step_when_it_is_told(when: str) -> None:
         for step in range(3):
             steps.append(step)
             if step == 1:
-                stop.tell()
+                cancelled.cancel()
             budget.check_time()
 
     if when == "before":
-        stop.tell()
+        cancelled.cancel()
     with pytest.raises(ClientGone):
-        stop.under(work)
+        cancelled.run(work)
     assert steps == ([] if when == "before" else [0, 1])
 
 
 def test_work_that_runs_out_of_time_is_not_called_stopped() -> None:
-    with pytest.raises(BudgetError):
-        cancellation.Stop().under(lambda: budget_of(Limits(seconds=1e-9)).check_time())
+    with pytest.raises(OverLimit):
+        cancellation.Cancellation().run(lambda: budget_of(Limits(seconds=1e-9)).check_time())
 
 
 def test_a_budget_outside_of_any_work_is_nobodys_to_stop() -> None:
-    stop = cancellation.Stop()
-    stop.under(lambda: None)
+    cancelled = cancellation.Cancellation()
+    cancelled.run(lambda: None)
     budget = budget_of(Limits())
-    stop.tell()
+    cancelled.cancel()
     budget.check_time()

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.limits import Limits
+from app.limits import Limits, OverLimit
 from app.program.from_code import parse_code
 from app.program.tree import (
     Assign,
@@ -23,7 +23,6 @@ from app.program.tree import (
     Mode,
     Name,
     Program,
-    ProgramTooLarge,
     Slice,
     Subscript,
     With,
@@ -197,13 +196,13 @@ def test_deep_nesting_is_refused(text: str) -> None:
     ],
 )
 def test_limits_are_found_while_reading(text: str, limits: dict[str, int], limit: str, asked: int) -> None:
-    with pytest.raises(ProgramTooLarge) as caught:
+    with pytest.raises(OverLimit) as caught:
         parse(text, **limits)
     assert (caught.value.limit, caught.value.asked) == (limit, asked)
 
 
 def test_an_empty_loop_around_a_loop_still_counts() -> None:
-    with pytest.raises(ProgramTooLarge):
+    with pytest.raises(OverLimit):
         parse("for i in range(1000000):\n    for j in range(0):\n        x = 1")
 
 

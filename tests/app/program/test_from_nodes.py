@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from app.limits import Limits
+from app.limits import Limits, OverLimit
 from app.program.from_nodes import check_references, parse_nodes, parse_reference
 from app.program.tree import (
     Assign,
@@ -19,7 +19,6 @@ from app.program.tree import (
     OpCall,
     Place,
     Program,
-    ProgramTooLarge,
     Slice,
     Subscript,
     TensorConstant,
@@ -154,11 +153,11 @@ def test_malformed_nodes_are_refused_with_their_index(raw: object) -> None:
 
 
 def test_limits_are_found_while_reading() -> None:
-    with pytest.raises(ProgramTooLarge, match="nodes: 2 allowed, 3 asked"):
+    with pytest.raises(OverLimit, match="nodes: 2 nodes allowed, 3 asked"):
         parse(*[{"op": "f"}] * 3, nodes=2)
-    with pytest.raises(ProgramTooLarge, match="depth: 2 allowed"):
+    with pytest.raises(OverLimit, match="depth: 2 levels allowed"):
         parse({"op": "f", "args": [[[[1]]]]}, depth=2)
-    with pytest.raises(ProgramTooLarge, match="depth: 1 allowed"):
+    with pytest.raises(OverLimit, match="depth: 1 levels allowed"):
         parse({"no_grad": [{"no_grad": []}]}, depth=1)
 
 

@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.evaluate.execution import prepare
 from app.program.interpret import ProgramError
 from app.sessions.live import Live
 from app.sessions.session import transaction
@@ -40,7 +41,7 @@ STATEMENTS = [
 
 def run(live: Live, statements: list[str]) -> None:
     with transaction(live.state, live.names, LIMITS) as (session, _):
-        session.run(RunRequest(code="\n".join(statements), outputs=[]), "json")
+        session.run(prepare(RunRequest(code="\n".join(statements), outputs=[]), LIMITS), "json")
     live.names = session.namespace
 
 

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.errors import InvalidRequest, TooMany
-from app.limits import Limits
+from app.errors import InvalidRequest
+from app.limits import Limits, OverLimit
 from app.program.interpret import ProgramError
 from app.sessions import schema
 from app.stores.base import Block, Change
@@ -46,6 +46,18 @@ CASES = {
     ),
     "why a view is not writable": (
         LEAF + "y = x * 1\nwith torch.no_grad():\n    v = y.view(3, 1)\nw = y.unbind()[0]", "w.mul_(2)"
+    ),
+    "a view of the parts of numbers": (
+        LEAF + "y = x * 1j\nv = torch.view_as_real(y[1:])\nw = v[0]",
+        "y.mul_(2)\nprint(w.grad_fn.next_functions[0][0].name())\n(w * w).sum().backward()\nprint(x.grad)",
+    ),
+    "a conjugate": (
+        LEAF + "y = x * (1 + 2j)\nv = y.conj()\nw = v.imag\nz = (v * v).sum() + w.sum()\nd = v.detach()",
+        "z.backward(torch.tensor(1j))\nprint(x.grad, v, w, d, v._base is y)\nd[0] = 5j\nprint(y, v, w)",
+    ),
+    "a write through a conjugate": (
+        LEAF + "y = x * (1 + 2j)\nv = y.conj().imag\nv.mul_(x)",
+        "print(y, v.is_neg())\ny.mul_(2)\nprint(v)\n(v * v).sum().backward()\nprint(x.grad)",
     ),
     "second order": (
         LEAF + "y = (x ** 3).sum()\ng, = torch.autograd.grad(y, x, create_graph=True)",
@@ -257,6 +269,35 @@ def test_sessions_of_every_released_schema_are_read(file: Path) -> None:
     assert run_code(directory_over(store), sid, frozen.program) == frozen.prints
 
 
+def test_views_of_parts_of_schema_1_find_their_history() -> None:
+    store = MemoryStore()
+    sid = opened(directory_over(store))
+    run_code(
+        directory_over(store), sid, "y = torch.ones(4, 2, requires_grad=True) * 1\nz = torch.view_as_complex(y[1:])"
+    )
+    run_code(directory_over(store), sid, "a = z * 1j\nr = a.real")
+    loaded = store.load(sid)
+    assert loaded is not None
+    old = MemoryStore()
+    second = opened(directory_over(old))
+    head = old.head(second)
+    assert head is not None
+    for version, raw in enumerate(loaded.records, 1):
+        record = schema.decode(raw)
+        record.schema = 1
+        for tensor in record.tensors:
+            tensor.steps = None
+        old.commit(replace(head, version=version), version - 1, Change(schema.encode(record), False, []), None)
+    program = (
+        "y.mul_(2)\na.mul_(2)\nprint(z.detach(), r.detach())\n"
+        "print(z.grad_fn.next_functions[0][0].name(), r.grad_fn.next_functions[0][0].name())"
+    )
+    assert run_code(directory_over(old), second, program) == [
+        "tensor([2.+2.j, 2.+2.j, 2.+2.j]) tensor([-2., -2., -2.])",
+        "ViewAsComplexBackward0 ViewAsRealBackward0",
+    ]
+
+
 def test_there_is_a_frozen_session_of_the_present_schema() -> None:
     assert [file.stem for file in FROZEN] == [f"session_schema{number}" for number in range(1, schema.SCHEMA + 1)]
 
@@ -277,7 +318,7 @@ def test_an_owner_is_held_to_its_bytes() -> None:
     directory = directory_over(MemoryStore(), Limits(owner_bytes=1_500_000))
     first, second = opened(directory), opened(directory)
     run_code(directory, first, "x = torch.zeros(250_000)")
-    with pytest.raises(TooMany, match="owner_bytes"):
+    with pytest.raises(OverLimit, match="owner_bytes"):
         run_code(directory, second, "x = torch.zeros(250_000)")
     run_code(directory, first, "del x")
     run_code(directory, first, "")  # now it is seen that the tensor is gone

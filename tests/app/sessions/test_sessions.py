@@ -10,6 +10,9 @@ import pytest
 
 from app.http.dependencies import LONG_BYTES
 from app.limits import Limits
+from app.program.from_code import parse_code
+from app.sessions.idempotency import Replies
+from app.stores.base import Conflict
 from tests.app.conftest import Client, Serve
 
 LEAF = {"data": [1.0, 2.0], "requires_grad": True}
@@ -168,6 +171,25 @@ def test_a_change_that_pytorch_refuses_is_refused(client: Client, changes: Any, 
     assert version(client, sid) == 1
 
 
+NOT_REAL = "data set to a tensor that requires gradients must be floating point or complex dtype"
+
+
+@pytest.mark.parametrize("dtype", ["int64", "bool"])
+def test_a_leaf_that_requires_grad_takes_no_data_without_gradients(client: Client, dtype: str) -> None:
+    sid = client.open()
+    client("PUT", url(sid, "/tensors/x"), json=LEAF)
+    changes = {"data": {"data": [1, 0], "dtype": dtype}, "requires_grad": False}
+    answer = client("PATCH", url(sid, "/tensors/x"), json=changes)
+    problem = answer.json()
+    assert (answer.status_code, problem["type"], problem["detail"]) == (422, "/problems/refused", NOT_REAL)
+    assert problem["exception"] == "RuntimeError"
+    kept = client("GET", url(sid, "/tensors/x")).json()
+    assert (kept["data"], kept["dtype"], kept["requires_grad"]) == (LEAF["data"], "float32", True)
+    code = f"x.data = torch.tensor([1, 0], dtype=torch.{dtype})"
+    again = client("POST", url(sid, "/run"), json={"code": code}).json()
+    assert again["detail"] == NOT_REAL
+
+
 def test_elements_and_attributes_have_names_too(client: Client) -> None:
     sid = client.open()
     client.run(sid, inputs={"x": LEAF}, nodes=[SQUARE], backward=[{"tensor": "y", "gradient": ONES}])
@@ -306,6 +328,58 @@ def test_a_refused_request_may_be_repeated_with_its_key(client: Client) -> None:
     assert client("POST", url(sid, "/run"), json={"nodes": [SQUARE]}, headers=headers).status_code == 422
     client("PUT", url(sid, "/tensors/x"), json=LEAF)
     assert client("POST", url(sid, "/run"), json={"nodes": [SQUARE]}, headers=headers).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "options"),
+    [
+        ("POST", "/run", {"json": {"nodes": [{"op": "frob nicate"}]}}),
+        ("POST", "/run", {"json": {"code": "x = "}}),
+        ("POST", "/run", {"json": {}}),
+        ("POST", "/run", {"json": {"nodes": [], "inputs": {"a.b": 1.0}}}),
+        ("POST", "/run", {"json": {"nodes": [], "encoding": "hex"}}),
+        ("POST", "/run", {"content": b"{"}),
+        ("POST", "/run", {"content": b"{}", "headers": {"Content-Type": "text/plain"}}),
+        ("POST", "/run", {"json": {"code": "x = 1\n" * 2000 + "import os"}}),
+        ("POST", "/backward", {"json": {}}),
+        ("POST", "/zero_grad", {"json": {"tensors": "x"}}),
+        ("PUT", "/tensors/a.b", {"json": 1.0}),
+        ("PATCH", "/tensors/x", {"json": {}}),
+    ],
+)
+def test_a_malformed_request_claims_no_key_and_begins_nothing(
+    client: Client, monkeypatch: pytest.MonkeyPatch, method: str, path: str, options: Any
+) -> None:
+    sid = client.open()
+    with monkeypatch.context() as patch:
+        for name in ("once", "running"):
+            patch.delattr(Replies, name)
+        headers = {"Idempotency-Key": "malformed", **options.get("headers", {})}
+        answer = client(method, url(sid, path), **{**options, "headers": headers})
+    assert answer.status_code in (400, 415, 422)
+    assert client(method, url("none", path), **options).status_code == 404
+
+
+def test_a_run_that_loses_a_race_is_not_read_again(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = serve()
+    sid = client.open()
+    store = client.services.directory.store
+    commit, losses, read = store.commit, iter(range(2)), []
+
+    def commit_late(*given: Any) -> None:
+        for _ in losses:
+            raise Conflict(0)
+        commit(*given)
+
+    def count(*given: Any) -> Any:
+        read.append(given)
+        return parse_code(*given)
+
+    monkeypatch.setattr(store, "commit", commit_late)
+    monkeypatch.setattr("app.evaluate.execution.parse_code", count)
+    assert client.run(sid, inputs={"x": LEAF}, code="y = x * 2")["version"] == 1
+    assert client.services.directory.events["conflicts"] == 2
+    assert len(read) == 1
 
 
 def test_concurrent_commands_on_one_session_run_one_after_another(client: Client) -> None:

@@ -20,8 +20,8 @@ from app.stores.base import (
     Claim,
     Conflict,
     Head,
-    Kept,
     KeyLost,
+    KeyRecord,
     Loaded,
     SessionStore,
     StoreError,
@@ -173,19 +173,19 @@ def test_a_sweep_takes_expired_sessions_and_remembers_whose_they_were(store: Ses
 def test_a_key_is_held_by_one_until_it_is_answered(store: SessionStore) -> None:
     assert store.claim(claim(), NOW, NOW + 5) is None
     assert store.claim(claim(), NOW, NOW + 5) is None  # the same holder, asking again
-    assert store.claim(claim(holder=b"two", fingerprint=b"other"), NOW + 4, NOW + 9) == Kept(b"print", None)
+    assert store.claim(claim(holder=b"two", fingerprint=b"other"), NOW + 4, NOW + 9) == KeyRecord(b"print", None)
     store.add(head(), whole("a"), Answer(claim(), b"answer"))
     for now in (NOW, NOW + 50):
-        assert store.claim(claim(holder=b"two"), now, now + 5) == Kept(b"print", b"answer")
+        assert store.claim(claim(holder=b"two"), now, now + 5) == KeyRecord(b"print", b"answer")
     store.release(claim())
-    assert store.claim(claim(holder=b"two"), NOW, NOW + 5) == Kept(b"print", b"answer")
+    assert store.claim(claim(holder=b"two"), NOW, NOW + 5) == KeyRecord(b"print", b"answer")
     assert store.claim(claim(owner="bob", holder=b"two"), NOW, NOW + 5) is None
 
 
 def test_a_key_that_is_given_back_is_free(store: SessionStore) -> None:
     store.claim(claim(), NOW, NOW + 5)
     store.release(claim(holder=b"two"))
-    assert store.claim(claim(holder=b"two"), NOW, NOW + 5) == Kept(b"print", None)
+    assert store.claim(claim(holder=b"two"), NOW, NOW + 5) == KeyRecord(b"print", None)
     store.release(claim())
     assert store.claim(claim(holder=b"two"), NOW, NOW + 5) is None
 
@@ -194,7 +194,7 @@ def test_a_key_that_ran_out_is_free_and_its_first_holder_cannot_commit(store: Se
     store.add(head(), whole("a"), None)
     store.claim(claim(), NOW, NOW + 5)
     store.prolong([claim(), claim("unknown")], NOW + 7)
-    assert store.claim(claim(holder=b"two"), NOW + 6, NOW + 11) == Kept(b"print", None)
+    assert store.claim(claim(holder=b"two"), NOW + 6, NOW + 11) == KeyRecord(b"print", None)
     assert store.claim(claim(holder=b"two"), NOW + 7, NOW + 12) is None
     store.prolong([claim()], NOW + 99)
     late = Answer(claim(), b"x")
@@ -206,7 +206,7 @@ def test_a_key_that_ran_out_is_free_and_its_first_holder_cannot_commit(store: Se
         store.remove("s", None, late)
     assert (store.head("other"), contents(store.load("s"))) == (None, ([b"a"], [], True))
     store.commit(head(version=1), 0, change("c"), Answer(claim(holder=b"two"), b"answer"))
-    assert store.claim(claim(holder=b"three"), NOW + 50, NOW + 55) == Kept(b"print", b"answer")
+    assert store.claim(claim(holder=b"three"), NOW + 50, NOW + 55) == KeyRecord(b"print", b"answer")
 
 
 def test_a_key_that_was_taken_over_is_remembered_from_then_on(store: SessionStore) -> None:
@@ -215,7 +215,7 @@ def test_a_key_that_was_taken_over_is_remembered_from_then_on(store: SessionStor
     assert store.claim(second, NOW + 90, NOW + 95) is None
     store.add(head(), whole("a"), Answer(second, b"answer"))
     assert store.sweep(NOW + 101, BOUNDS).keys == 0
-    assert store.claim(claim(holder=b"three"), NOW + 101, NOW + 106) == Kept(b"print", b"answer")
+    assert store.claim(claim(holder=b"three"), NOW + 101, NOW + 106) == KeyRecord(b"print", b"answer")
 
 
 def test_answers_are_forgotten_by_age_number_and_size(store: SessionStore) -> None:

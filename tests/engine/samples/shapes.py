@@ -47,6 +47,13 @@ SAMPLES = {
     "expand_as": calls((leaf(3), fixed([[1, 2, 3], [4, 5, 6]]))),
     "broadcast_to": calls((leaf(3), (2, 3)), (leaf(), (2,))),
     "squeeze": calls((leaf(1, 2, 1),), (leaf(1, 2, 1), 0), (leaf(1, 2, 1), (0, 2)), (leaf(2, 3), 1), (leaf(), 0)),
+    "t_": [values_only(WRITES, fixed([[1.0, 2.0]]))],
+    "resize_": [values_only(WRITES, fixed([[1.0, 2.0], [3.0, 4.0]]), 3), values_only(WRITES, fixed([1.0]), (1, 1))],
+    "resize_as_": [values_only(WRITES, fixed([1.0, 2.0]), fixed([[1.0]]))],
+    "fill_diagonal_": [
+        values_only(WRITES, fixed([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [7.0, 8.0]]), 9.0, *wrap)
+        for wrap in ((), (True,))
+    ],
     "squeeze_": [values_only(WRITES, fixed([[1.0, 2.0]])), values_only(WRITES, fixed([[1.0, 2.0]]), 1)],
     "squeeze_copy": calls((leaf(1, 2, 1),), (leaf(1, 2, 1), 0), (leaf(1, 2, 1), (0, 2))),
     "narrow": calls((leaf(5), 0, 1, 3), (leaf(2, 3), -1, -2, 1), (leaf(3), 0, 0, 0)),

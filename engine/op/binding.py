@@ -1,20 +1,28 @@
-"""Forms: how the parameters of an op get their values, as text; ``engine.op.calls`` says what comes of them."""
+"""The text that binds arguments: every parameter of a signature as a variable, given by place, name or default."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from inspect import Parameter
+from types import CellType, FunctionType
 from typing import Any
 
-from engine.op.signature import Param
-from engine.op.text import indented
+from engine.op.alternatives import Overloads
+from engine.op.signature import Param, Signature
+from engine.op.text import indented, tuple_of
 
 MISSING = Parameter.empty
 
 
-def tuple_of(items: Iterable[str]) -> str:
-    """The text of a tuple."""
-    return f"({''.join(f'{item}, ' for item in items)})"
+def as_method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A written call for a method: its refusals do not count the tensor among the arguments."""
+    cells = []
+    for cell in function.__closure__ or ():
+        content = cell.cell_contents
+        counts = isinstance(content, Param | Signature | Overloads)
+        cells.append(CellType(content.as_method()) if counts else cell)
+    written: Any = function
+    return FunctionType(written.__code__, written.__globals__, written.__name__, written.__defaults__, tuple(cells))
 
 
 class Form:
@@ -90,3 +98,15 @@ class Form:
         gathered = "tuple(rest[0]) if len(rest) == 1 and isinstance(rest[0], (tuple, list)) else rest"
         unless = "" if self.rest.default is MISSING else f" if rest else d{self.rest.index}"
         return [f"{s} = ({gathered}){unless}"]
+
+
+def refusing(overloads: Overloads | None, form: Form, body: list[str], objects: dict[str, Any]) -> list[str]:
+    """The lines, with refusals that list the overloads, if there are several."""
+    if overloads is None:
+        return body
+    objects["overloads"] = overloads
+    given = tuple_of([*[form.variable[param.name] for param in form.listed], "*rest"])
+    return [
+        f"given = {given}", "try:", *indented(body), "except TypeError as error:",
+        "    raise overloads.refusal([one for one in given if one is not MISSING], named) from error",
+    ]  # fmt: skip

@@ -26,7 +26,7 @@ def padded_targets(targets: Array, lengths: Array) -> Array:
 def with_blanks(targets: Array, blank: int) -> Array:
     """``(N, 2 S + 1)``: a blank before, between and after the labels."""
     labels = np.full((len(targets), 2 * targets.shape[1] + 1), blank, np.int64)
-    labels[:, 1::2] = targets
+    labels[:, 1::2] = targets.real
     return labels
 
 

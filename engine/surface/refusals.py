@@ -1,0 +1,84 @@
+"""Calls with arguments that may be anything, as they come from programs that others wrote.
+
+Ops raise an ``EngineError`` where they look at an argument. They do not look at all of them, for most calls are right
+and a look costs time: so a wrong one may come as far as an operation of Python's or NumPy's, which raises something of
+its own. Only then are the arguments held against the signature, and what is wrong with them is said. An exception that
+the arguments do not explain is a fault of the engine and stays what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MethodType
+from typing import Any, NoReturn
+
+from engine.errors import ArgumentTypeError, ArgumentValueError, EngineError, UnexpectedArgumentError
+from engine.op.declare import Composite
+from engine.op.primitive import InPlace
+from engine.op.signature import Signature
+from engine.tensor import Tensor
+
+ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
+
+
+def call(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], name: str) -> Any:
+    """``function(*args, **kwargs)``; ``name`` is what a program calls it."""
+    try:
+        return function(*args, **kwargs)
+    except ERRORS as error:
+        fail(error, function, args, kwargs, name)
+
+
+def fail(
+    error: Exception, function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], name: str
+) -> NoReturn:
+    """Raise what a call that ended in ``error`` is to answer: with the name of the op, if the caller is to blame."""
+    try:
+        if not isinstance(error, (EngineError, RecursionError)):
+            _refuse(function, args, kwargs, name)
+            _refuse_itself(error)
+        raise error
+    except EngineError as refusal:
+        refusal.op = refusal.op or name
+        raise refusal from (error.__cause__ if refusal is error else error)
+
+
+def _refuse(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any], name: str) -> None:
+    """Raise what is wrong with the arguments, if anything is."""
+    while isinstance(function, partial):
+        args, kwargs, function = (*function.args, *args), {**function.keywords, **kwargs}, function.func
+    signature = signature_of(function, name.rpartition(".")[2])
+    signature.refuse(tuple(args), {key: value for key, value in kwargs.items() if key != "self"})
+    if isinstance(function, InPlace) and args and not isinstance(args[0], Tensor):
+        raise signature.params[0].reject(signature.name, "Tensor", args[0])  # out of place it may be a number
+    if "self" in kwargs:
+        raise UnexpectedArgumentError(signature.name, "self")
+
+
+def _refuse_itself(error: Exception) -> None:
+    """What the very call raised, before any code of the function ran, is about its arguments."""
+    kind = ArgumentValueError if isinstance(error, ValueError) else ArgumentTypeError
+    trace = error.__traceback__
+    if isinstance(error, TypeError | ValueError) and trace is not None and trace.tb_next is None:
+        raise kind(str(error))
+
+
+def signature_of(function: Callable[..., Any], name: str) -> Signature:
+    """The signature of an op, of its in-place variant, or of a plain function."""
+    if isinstance(function, InPlace):
+        return function.op.inplace_signature
+    signature = getattr(function, "signature", None)
+    if isinstance(signature, Signature):
+        return signature
+    if isinstance(function, MethodType):
+        return _of_method(function, name)
+    return Signature(function, name or getattr(function, "__name__", ""))
+
+
+def _of_method(method: MethodType, name: str) -> Signature:
+    """A composite's in-place variant takes what the composite takes."""
+    op = method.__self__
+    if isinstance(op, Composite) and method.__name__ == "inplace":
+        return Signature(op.function, f"{op.signature.name}_")
+    return Signature(method, name or method.__name__)
