@@ -186,12 +186,9 @@ masked_select.vjp(input=_unmasked)
 
 # -- where they are -----------------------------------------------------------------------------------------------
 @primitive(
-    public=False,
-    data_dependent=True,
-    nondifferentiable=("input",),
-    grows=lambda input: input.size * input.ndim,
+    public=False, data_dependent=True, nondifferentiable=("input",), grows=lambda input: input.size * input.ndim,
     layout="kernel",
-)
+)  # fmt: skip
 def nonzero_places(input: Array) -> Array:
     """The positions of the elements that are not zero, one a row."""
     found = np.stack(np.nonzero(input)) if input.ndim else np.zeros((0, int(input != 0)), np.int64)

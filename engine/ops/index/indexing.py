@@ -263,8 +263,8 @@ _unsafe_masked_index.vjp(input=_unmasked)
 
 
 @primitive(
-    nondifferentiable=("indices",), method=False, grad_fn="UnsafeMaskedIndexPutAccumulateBackward0", layout="input"
-)
+    nondifferentiable=("indices",), method=False, grad_fn="UnsafeMaskedIndexPutAccumulateBackward0", layout="input",
+)  # fmt: skip
 def _unsafe_masked_index_put_accumulate(input: Array, mask: Mask, indices: Arrays, values: Array) -> Array:
     """``input`` with ``values`` added at ``indices`` where ``mask`` is true; elsewhere these may point outside."""
     result = input.copy(order="K")

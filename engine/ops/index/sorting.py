@@ -42,26 +42,18 @@ SORTED = named_result("sort", "values", "indices")
 
 
 @primitive(
-    public=False,
-    shown_as="sort",
-    outputs=("values", "indices"),
-    result=SORTED,
-    grad_fn="SortBackward0",
+    public=False, shown_as="sort", outputs=("values", "indices"), result=SORTED, grad_fn="SortBackward0",
     layout=("input", "input"),
-)
+)  # fmt: skip
 def sort_plain(input: Array, dim: Dim, descending: bool) -> tuple[Array, Array]:
     """``input`` sorted along ``dim``, and where its elements were."""
     return _sort(input, dim, descending)
 
 
 @primitive(
-    public=False,
-    shown_as="sort",
-    outputs=("values", "indices"),
-    result=SORTED,
-    grad_fn="SortBackward1",
+    public=False, shown_as="sort", outputs=("values", "indices"), result=SORTED, grad_fn="SortBackward1",
     layout=("input", "input"),
-)
+)  # fmt: skip
 def sort_stable(input: Array, dim: Dim, descending: bool) -> tuple[Array, Array]:
     """The same, recorded as the overload that was told whether to be stable."""
     return _sort(input, dim, descending)

@@ -86,14 +86,10 @@ def _check_svd(A: Tensor) -> None:
 
 
 @primitive(
-    name="linalg.svd",
-    grad_fn="LinalgSvdBackward0",
-    outputs=("U", "S", "Vh"),
-    check=_check_svd,
-    result=named_result("linalg_svd", "U", "S", "Vh"),
-    grows=lambda A, full_matrices: A.size + (max(A.shape[-2:]) * A.size if full_matrices else 0),
-    layout=("columns", "contiguous", "columns"),
-)
+    name="linalg.svd", grad_fn="LinalgSvdBackward0", outputs=("U", "S", "Vh"), check=_check_svd,
+    result=named_result("linalg_svd", "U", "S", "Vh"), layout=("columns", "contiguous", "columns"),
+    grows=lambda A, full_matrices: (A.size + (max(A.shape[-2:]) * A.size if full_matrices else 0)),
+)  # fmt: skip
 def linalg_svd(A: Array, full_matrices: bool = True) -> tuple[Array, ...]:
     """``A = U diag(S) Vh``, singular values descending: ``(m, n) -> (m, k), (k,), (k, n)``; ``k`` is ``min(m, n)``.
 
@@ -214,12 +210,9 @@ def _check_cholesky(input: Tensor) -> None:
 
 
 @primitive(
-    public=False,
-    grad_fn="LinalgCholeskyExBackward0",
-    outputs=("L", "info"),
-    check=_check_cholesky,
+    public=False, grad_fn="LinalgCholeskyExBackward0", outputs=("L", "info"), check=_check_cholesky,
     layout=("columns", "contiguous"),
-)
+)  # fmt: skip
 def cholesky_and_info(input: Array, upper: bool, refused_as: str | None) -> tuple[Array, ...]:
     """``cholesky_ex``, which refuses indefinite matrices in the name of ``refused_as``."""
     factor, info = cholesky_of(input, upper)
@@ -284,14 +277,10 @@ def _check_qr(A: Tensor, mode: str) -> None:
 
 
 @primitive(
-    name="linalg.qr",
-    grad_fn="LinalgQrBackward0",
-    outputs=("Q", "R"),
-    check=_check_qr,
-    result=named_result("linalg_qr", "Q", "R"),
+    name="linalg.qr", grad_fn="LinalgQrBackward0", outputs=("Q", "R"), check=_check_qr,
+    result=named_result("linalg_qr", "Q", "R"), layout=("columns", "columns"),
     grows=lambda A, mode: A.size * (A.shape[-2] if mode == "complete" else 1) + A.size,
-    layout=("columns", "columns"),
-)
+)  # fmt: skip
 def linalg_qr(A: Array, mode: str = "reduced") -> tuple[Array, ...]:
     """``A = Q R``, columns of ``Q`` orthonormal, ``R`` upper triangular; in mode ``"r"`` ``Q`` is left out."""
     if mode == "r":
@@ -356,13 +345,9 @@ def _check_eigh(A: Tensor, UPLO: str) -> None:
 
 
 @primitive(
-    name="linalg.eigh",
-    grad_fn="LinalgEighBackward0",
-    outputs=("eigenvalues", "eigenvectors"),
-    check=_check_eigh,
-    result=named_result("linalg_eigh", "eigenvalues", "eigenvectors"),
-    layout=("contiguous", "columns"),
-)
+    name="linalg.eigh", grad_fn="LinalgEighBackward0", outputs=("eigenvalues", "eigenvectors"), check=_check_eigh,
+    result=named_result("linalg_eigh", "eigenvalues", "eigenvectors"), layout=("contiguous", "columns"),
+)  # fmt: skip
 def linalg_eigh(A: Array, UPLO: str = "L") -> tuple[Array, ...]:
     """Eigenvalues, ascending, and eigenvectors of the Hermitian matrix of which one triangle is read."""
     return tuple(np.linalg.eigh(A, "U" if UPLO in "Uu" else "L"))

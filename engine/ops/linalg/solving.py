@@ -51,12 +51,9 @@ def _check_inverse(A: Tensor) -> None:
 
 
 @primitive(
-    public=False,
-    grad_fn="LinalgInvExBackward0",
-    outputs=("inverse", "info"),
-    check=_check_inverse,
+    public=False, grad_fn="LinalgInvExBackward0", outputs=("inverse", "info"), check=_check_inverse,
     layout=("columns", "contiguous"),
-)
+)  # fmt: skip
 def inverse_and_info(A: Array, refused_as: str | None = None) -> tuple[Array, ...]:
     """``inv_ex``, which refuses singular matrices in the name of ``refused_as``."""
     inverse, info = _inverses(A)

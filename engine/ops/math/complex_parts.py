@@ -165,12 +165,9 @@ def _joined(real: Array, imag: Array) -> Array:
 
 
 @primitive(
-    name="complex",
-    method=False,
-    check=lambda real, imag: _check_parts(real, imag),
-    grad_fn="ComplexBackward0",
+    name="complex", method=False, check=lambda real, imag: _check_parts(real, imag), grad_fn="ComplexBackward0",
     layout="operands",
-)
+)  # fmt: skip
 def complex_of(real: Array, imag: Array) -> Array:
     """Complex numbers of these real and imaginary parts."""
     return _joined(real, imag)

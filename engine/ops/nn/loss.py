@@ -93,13 +93,9 @@ def _l1_loss(
 
 
 @primitive(
-    public=False,
-    promote="default",
-    supports="f",
-    kernel_name="smooth_l1_cpu",
-    grad_fn="SmoothL1LossBackward0",
+    public=False, promote="default", supports="f", kernel_name="smooth_l1_cpu", grad_fn="SmoothL1LossBackward0",
     layout="operands",
-)
+)  # fmt: skip
 def smooth_l1_loss(input: Array, target: Array, reduction: str, beta: float) -> Array:
     """Absolute differences, rounded off to a parabola below ``beta`` (Girshick, Fast R-CNN, 2015, eq. 3)."""
     distance = np.abs(input - target)
