@@ -67,7 +67,7 @@ BAD = {
     "string for a number": Bad({"inputs": {"x": ["1"]}, "nodes": []}, 422, "invalid-tensor", "expected a number"),
     "null for a number": Bad({"inputs": {"x": [None]}, "nodes": []}, 422, "invalid-tensor", "got null"),
     "integer leaf": Bad(
-        {"inputs": {"x": {"data": [1], "requires_grad": True}}, "nodes": []}, 422, "invalid-tensor",
+        {"inputs": {"x": {"data": [1], "dtype": "int64", "requires_grad": True}}, "nodes": []}, 422, "invalid-tensor",
         "Only Tensors of floating point and complex dtype can require gradients",
     ),
     "unknown tensor field": Bad(
