@@ -60,6 +60,7 @@ COPIES: dict[str, Case] = {
     "a filled copy": (lambda: matrix().t().index_fill(0, torch.tensor([0]), 1.0), (1, 3)),
 }
 CONTIGUOUS: dict[str, Case] = {
+    "a reshaped copy": (lambda: torch.zeros(20).as_strided((2, 2, 2, 1), (4, 3, 1, 3)).reshape(-1, 1), (1, 1)),
     "a scan": (lambda: matrix().t().cumsum(0), (2, 1)),
     "a reduction": (lambda: cube().sum(0, keepdim=True), (6, 3, 1)),
     "no elements": (lambda: torch.zeros(3, 0).sum(0, keepdim=True), (1, 1)),

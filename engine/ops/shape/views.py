@@ -147,7 +147,7 @@ def reshape(input: Tensor, shape: Extents) -> Tensor:
         return ops.view(input, size)
     if reshaped(input.array, size) is not None:
         return reshape_alias(input, size)
-    return ops.unsafe_view(ops.clone(input), size)
+    return ops.unsafe_view(ops.clone_contiguous(input), size)
 
 
 @primitive(view=True)
