@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from inspect import Parameter
 from types import CellType, FunctionType
 from typing import Any
 
 from engine.op.alternatives import Overloads
-from engine.op.signature import Param, Signature
+from engine.op.signature import MISSING, Param, Signature
 from engine.op.text import indented, tuple_of
-
-MISSING = Parameter.empty
 
 
 def as_method(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any
 
@@ -27,9 +28,9 @@ class Op:
             self.__call__ = self.write()
         return self.__call__
 
+    @abstractmethod
     def write(self) -> Callable[..., Any]:
         """The function that calls take."""
-        raise NotImplementedError
 
     def write_method(self) -> Callable[..., Any]:
         """The function that calls of the method take."""

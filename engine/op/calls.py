@@ -23,9 +23,9 @@ from engine.autograd.tape import SavedNumber, edge_of, make_node, save
 from engine.errors import EngineError
 from engine.op import dispatch
 from engine.op.alternatives import Overloads
-from engine.op.binding import MISSING, Form, refusing
+from engine.op.binding import Form, refusing
 from engine.op.rules import about
-from engine.op.signature import Param
+from engine.op.signature import MISSING, Param
 from engine.op.text import Text, indented, tuple_of
 from engine.tensor import WEAK, Tensor, make_tensor
 

@@ -52,7 +52,7 @@ Real: TypeAlias = Any
 TENSOR_KINDS = ("Array", "Index", "Mask", "Arrays")
 _ALIASES = {"self": "input", "axis": "dim", "keepdims": "keepdim", "x": "input", "dims": "dim", "dim": "dims"}
 _INTEGERS = {int}
-_REQUIRED = inspect.Parameter.empty
+MISSING = inspect.Parameter.empty  # the default of what has none, and the value of what was not given
 ANY_RANK = 2**31  # of a tensor whose rank is not known: every dimension is one of it
 
 
@@ -203,10 +203,10 @@ class Signature:
         self._plain = not any(param.variadic or param.keyword_only for param in self.params)
         self._count = len(self.params)
         self._defaults = [param.default for param in self.params]
-        self._needs_all = any(default is _REQUIRED for default in self._defaults)
+        self._needs_all = any(default is MISSING for default in self._defaults)
         self._positional = sum(not param.keyword_only for param in self.params)
         self._has_variadic = any(param.variadic for param in self.params)
-        self._fixed = next((i for i, default in enumerate(self._defaults) if default is not _REQUIRED), self._count)
+        self._fixed = next((i for i, default in enumerate(self._defaults) if default is not MISSING), self._count)
 
     def as_method(self) -> Signature:
         """The same of a method, which does not count its tensor."""
@@ -235,7 +235,7 @@ class Signature:
 
     def bind_given(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """``bind`` of those of ``args`` before the first that was not given."""
-        missing = next((place for place, value in enumerate(args) if value is _REQUIRED), len(args))
+        missing = next((place for place, value in enumerate(args) if value is MISSING), len(args))
         return self.bind(args[:missing], kwargs)
 
     def refuse(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -276,13 +276,13 @@ class Signature:
     def _check_complete(self, values: list[Any]) -> None:
         missing = [
             param.name for param, value in zip(self.params, values, strict=True)
-            if value is _REQUIRED and not (param.variadic and param.kind != "Extents")
+            if value is MISSING and not (param.variadic and param.kind != "Extents")
         ]  # fmt: skip
         if missing:
             names = ", ".join(f'"{name}"' for name in missing)
             raise ArgumentTypeError(f"{self.name}() missing {len(missing)} required positional arguments: {names}")
         for param in self.params:
-            if param.variadic and values[param.index] is _REQUIRED:
+            if param.variadic and values[param.index] is MISSING:
                 values[param.index] = ()
 
     def __str__(self) -> str:
@@ -293,10 +293,8 @@ def _describe(param: Param) -> str:
     star = "*" if param.variadic else ""
     kind = {"Array": "Tensor", "Index": "Tensor", "Mask": "Tensor", "Arrays": "Tensor[]"}.get(param.kind, param.kind)
     optional = "?" if param.optional else ""
-    default = "" if param.default is _REQUIRED else f"={param.default!r}"
-    return (
-        f"{star}{param.name}: {kind}{optional}{default}" if kind != str(_REQUIRED) else f"{star}{param.name}{default}"
-    )
+    default = "" if param.default is MISSING else f"={param.default!r}"
+    return f"{star}{param.name}: {kind}{optional}{default}" if kind != str(MISSING) else f"{star}{param.name}{default}"
 
 
 # -- static kinds -------------------------------------------------------------------------------------------------

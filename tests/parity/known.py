@@ -111,7 +111,7 @@ KNOWN: tuple[Known, ...] = (
         "The second line of this warning; programs recorded from PyTorch have its first line only.",
     ),
     Known(
-        r"^(item\.)?(view|base)$", r"grad\(|view\(",
+        r"^(item\.)?(view|base)$", r"autograd\.grad\(",
         "A gradient that PyTorch makes by a view of a sum is a tensor of its own here.",
     ),
     Known(
