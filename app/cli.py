@@ -17,6 +17,7 @@ from app.evaluate.run import run_code
 from app.http import probe
 from app.http.connection import Connection
 from app.limits import OverLimit
+from app.main import create_app
 from app.program import catalog
 from app.program.interpret import ProgramError
 from app.program.tree import GraphError
@@ -48,7 +49,7 @@ def _parser() -> ArgumentParser:
     serve = commands.add_parser("serve", help="serve HTTP; GRADSERVE_* variables set all the rest")
     serve.add_argument("--host", help="address to listen on (default: 127.0.0.1)")
     serve.add_argument("--port", help="port to listen on (default: 8000)")
-    serve.add_argument("--workers", help="server processes (default: 1)")
+    serve.add_argument("--workers", help="compute processes (default: the processors)")
     serve.set_defaults(command=_serve)
 
     run = commands.add_parser("run", help="run a tutorial-style program; prints what PyTorch prints")
@@ -65,7 +66,6 @@ def _parser() -> ArgumentParser:
 
 
 def _serve(arguments: Namespace) -> int:
-    # Workers are processes of their own: what the command line says reaches them by the environment.
     given = {name: getattr(arguments, name) for name in ("host", "port", "workers")}
     os.environ.update({PREFIX + name.upper(): value for name, value in given.items() if value is not None})
     settings = _settings()
@@ -73,12 +73,12 @@ def _serve(arguments: Namespace) -> int:
         _prepare_store(settings)
     except StoreError as error:
         return _fail(f"gradserve: cannot open the store: {error}")
+    app = create_app(settings)
+    app.state.services.front.prepare()  # while there is one thread, and no loop
     uvicorn.run(
-        "app.main:create_app",
-        factory=True,
+        app,
         host=settings.host,
         port=settings.port,
-        workers=settings.workers,
         loop="uvloop",
         http=Connection,
         ws="none",

@@ -9,7 +9,9 @@
       VersionConflict       the session is no longer at the version of ``If-Match``
       KeyReused             an Idempotency-Key that came with another request before
       InProgress            the first request with this Idempotency-Key is still running
-      Overloaded            no thread and no place in the queue
+      Overloaded            no process is free, and there is no place in the queue
+      Interrupted           the process that ran it died; nothing was changed
+      OutcomeUnknown        the process that ran it died while it was committing
       Unavailable           needs a program that is not installed here
 
 What is over a limit is an ``app.limits.OverLimit``. Facts are attributes; only ``app.http.problems`` knows status
@@ -79,7 +81,15 @@ class InProgress(ServiceError):
 
 
 class Overloaded(ServiceError):
-    """Every thread is busy and the queue is full."""
+    """Every process is busy and the queue is full."""
+
+
+class Interrupted(ServiceError):
+    """The process that ran it died before anything was changed."""
+
+
+class OutcomeUnknown(ServiceError):
+    """The process that ran it died after its commit had begun; the Idempotency-Key finds out what became of it."""
 
 
 class ClientGone(ServiceError):

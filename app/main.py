@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from typing import Any
@@ -13,18 +12,17 @@ from typing import Any
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
-from threadpoolctl import threadpool_limits
 
 from app import allocator
+from app.errors import Overloaded
 from app.http import docs, openapi, problems
 from app.http.connection import Shortcut
-from app.http.dependencies import Services
 from app.http.hot import EvaluateRoute
 from app.http.middleware import Observation, ObservedShortcut
+from app.http.services import Services
+from app.limits import OverLimit
 from app.routers import evaluate, health, ops, sessions, tensors
-from app.sessions.idempotency import RENEWAL_S
 from app.settings import Settings
-from app.stores.base import StoreError
 
 log = logging.getLogger("gradserve")
 SWEEP_INTERVAL_S = 60.0
@@ -53,20 +51,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        directory = services.directory
+        services.front.prepare()  # before there is a thread
         allocator.keep_freed()
-        share_processors(services.settings)
-        await asyncio.to_thread(directory.store.open)
+        await asyncio.to_thread(services.store.open)
+        services.front.start()
         chores = [
-            asyncio.create_task(_regularly(allocator.INTERVAL_S, allocator.give_back)),
-            asyncio.create_task(_regularly(SWEEP_INTERVAL_S, directory.sweep)),
-            asyncio.create_task(_regularly(RENEWAL_S, directory.replies.renew)),
+            asyncio.create_task(_regularly(allocator.INTERVAL_S, lambda: asyncio.to_thread(allocator.give_back))),
+            asyncio.create_task(_regularly(SWEEP_INTERVAL_S, services.sweep)),
         ]
         yield
         for chore in chores:
             chore.cancel()
-        services.workers.close()
-        directory.store.close()
+        await services.front.close()
+        services.close()
 
     app = Application(
         title="gradserve", version=VERSION, summary=SUMMARY, lifespan=lifespan, docs_url=None, redoc_url=None,
@@ -84,19 +81,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def share_processors(settings: Settings) -> None:
-    """Let workers and the threads that each uses for matrix products be as many as there are processors."""
-    threadpool_limits(settings.blas_threads or max(1, (os.cpu_count() or 1) // settings.workers), "blas")
-
-
-async def _regularly(seconds: float, chore: Callable[[], object]) -> None:
-    """Do a chore in the background; one that the store refuses is done the next time."""
+async def _regularly(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:
+    """Do a chore in the background; one that cannot be done now is done the next time."""
     while True:
         await asyncio.sleep(seconds)
         try:
-            await asyncio.to_thread(chore)
-        except StoreError as error:
-            log.warning("store: %s", error)
+            await chore()
+        except (Overloaded, OverLimit) as error:
+            log.warning("a chore was put off: %s", error)
 
 
 def _document(app: FastAPI) -> None:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.limits import Limits
@@ -26,7 +26,11 @@ class Settings(BaseSettings):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8000, ge=0, le=65_535, description="Port to listen on.")
-    workers: int = Field(1, gt=0, description="Server processes. Sessions in memory need one.")
+    workers: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        gt=0,
+        description="Compute processes: what runs at once.",
+    )
     store: str = Field(
         "sqlite", description="Where sessions live: 'sqlite', 'postgresql://…' for several replicas, or 'memory'."
     )
@@ -35,13 +39,15 @@ class Settings(BaseSettings):
         "normal", description="SQLite: 'full' lets an acknowledged run survive a loss of power too."
     )
     cache_bytes: int = Field(2**28, ge=0, description="Bytes of sessions that each process keeps at hand.")
-    threads: int = Field(
-        default_factory=lambda: max(2, os.cpu_count() or 2), gt=0, description="Requests that compute at once."
+    memory_bytes: int = Field(
+        0, ge=0, description="Memory that each compute process may take; 0: its share of the machine's or container's."
     )
     blas_threads: int = Field(
-        0, ge=0, description="Threads of each process for matrix products; 0: the processors, shared among the workers."
+        0, ge=0, description="Threads of each compute process for matrix products; 0: the processors, shared out."
     )
-    queue: int = Field(64, ge=0, description="Requests that may wait for a thread; more are refused.")
+    queue: int = Field(256, ge=0, description="Requests that may wait for a process; more are refused.")
+    owner_queue: int = Field(128, ge=0, description="Of these, requests of one owner.")
+    session_queue: int = Field(32, ge=0, description="Of these, requests that wait for the turn of one session.")
     api_keys: str = Field("", description="Comma-separated keys, each 'owner:key' or 'key'; none: one local owner.")
     dot: str = Field("dot", description="The graphviz program that draws graphs as SVG.")
     log_level: str = Field("info", description="Level of the service's log.")
@@ -53,12 +59,6 @@ class Settings(BaseSettings):
         if text not in ("sqlite", "memory") and not text.startswith(("postgresql://", "postgres://")):
             raise ValueError("expected sqlite, memory or postgresql://…")
         return text
-
-    @model_validator(mode="after")
-    def _check_workers(self) -> Settings:
-        if self.workers > 1 and self.store == "memory":
-            raise ValueError("sessions in memory are of one process: use another store for several workers")
-        return self
 
     @field_validator("api_keys")
     @classmethod

@@ -1,4 +1,4 @@
-"""What endpoints ask for: the services, the owner of the request's key, and the exchange of bodies.
+"""What endpoints ask for: the services, the owner of the request's key, and the request as it arrived.
 
 All are coroutines: plain functions would each be sent to a thread.
 """
@@ -6,62 +6,29 @@ All are coroutines: plain functions would each be sent to a thread.
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Query, Request, Response
-from pydantic import BaseModel
-from starlette.types import Receive
+from starlette.types import Receive, Scope, Send
 
-from app.errors import InvalidRequest, Unauthorized
-from app.evaluate.cancellation import Cancellation
-from app.evaluate.evaluator import Call, Evaluator
-from app.evaluate.workers import Workers
-from app.http.health_check import HealthCheck
-from app.http.metrics import Metrics
+from app.compute.frames import Body, SharedBody
+from app.errors import InvalidRequest
+from app.evaluate.call import Call
+from app.evaluate.replay import Sighting
 from app.http.receiving import ClientWatch, read_body
-from app.limits import Limits
-from app.sessions.directory import Directory, Precondition
+from app.http.services import EVALUATE, Services
+from app.operations import exchange
 from app.sessions.idempotency import Key
-from app.settings import Settings, key_digest
-from app.stores.factory import store_for
 from app.wire import codec
-from app.wire.arrays import Encoding
 from app.wire.messages import WireEncoding
 from app.wire.reply import Reply
 
-Model = TypeVar("Model", bound=BaseModel)
-Result = TypeVar("Result")
-LOCAL_OWNER: Final = "local"
-SHORT_BYTES: Final = 2**12  # of a body that is read in no more time than the way to a thread and back takes
 LONG_BYTES: Final = 2**16  # a digest of more takes so long that others would notice
+PIECE_BYTES: Final = 2**18  # of a long answer, that are sent at once
 _VERSION: Final = re.compile(r'"(\d{1,18})"')
-
-
-class Services:
-    """What lives as long as the application."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.limits = settings.limits
-        self.owners = settings.owners_by_key_digest
-        self.workers = Workers(settings.threads, settings.queue, settings.limits.seconds)
-        store = store_for(settings.store, settings.data, settings.sync, settings.threads + 2)
-        self.directory = Directory(store, settings.limits, settings.cache_bytes)
-        self.health_check = HealthCheck(store.check)
-        self.evaluator = Evaluator(settings.limits)
-        self.metrics = Metrics()
-
-    async def compute(self, receive: Receive, work: Callable[[], Result], turn: str | None = None) -> Result:
-        """Return what ``work`` makes in a thread; it is cancelled when its client goes."""
-        cancellation = Cancellation()
-        with ClientWatch(receive, cancellation.cancel):
-            return await self.workers.run(lambda: cancellation.run(work), turn)
 
 
 async def services_of(request: Request) -> Services:
@@ -73,149 +40,143 @@ async def services_of(request: Request) -> Services:
 ServicesDep = Annotated[Services, Depends(services_of)]
 
 
-# -- who asks ---------------------------------------------------------------------------------------------------------
 async def owner_of(services: ServicesDep, request: Request) -> str:
     """Return the owner of the key that the request names. Raises ``Unauthorized``."""
-    return owner_for(services, request.headers.get("authorization", ""))
-
-
-def owner_for(services: Services, authorization: str) -> str:
-    """Return the owner of the key in an Authorization header. Raises ``Unauthorized``."""
-    if not services.owners:
-        return LOCAL_OWNER
-    owner = services.owners.get(key_digest(_key(authorization)))
-    if owner is None:
-        raise Unauthorized("name a key: 'Authorization: Bearer KEY', or KEY as the password of HTTP Basic")
-    return owner
-
-
-def _key(authorization: str) -> str:
-    scheme, _, credentials = authorization.partition(" ")
-    if scheme.lower() == "bearer":
-        return credentials.strip()
-    if scheme.lower() == "basic":
-        try:
-            return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
-        except (binascii.Error, ValueError):
-            return ""
-    return ""
+    return services.owner_for(request.headers.get("authorization", ""))
 
 
 OwnerDep = Annotated[str, Depends(owner_of)]
 
 
-# -- bodies -----------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """One request and how its answer is to be written. What costs time happens in ``compute``, off the event loop."""
+class Arrival:
+    """One request as it arrived, and the way to its answer."""
 
     services: Services
     owner: str
+    request_id: str
+    request_line: str
     accept: str | None
     encoding: WireEncoding | None
-    request_line: str
     content_type: str | None
     content_encoding: str | None
     receive: Receive
-    body: codec.Body = b""
-    precondition: Precondition = field(default_factory=Precondition)
+    body: Body | SharedBody = b""
+    version: int | None = None
+    key: Key | None = None
 
-    @property
-    def answer_format(self) -> codec.Format:
-        """How answers are written. Raises ``NotAcceptable``; pictures and the like do not ask."""
-        return codec.answer_format(self.accept)
+    async def compute(self, operation: str, turn: str | None = None, **arguments: Any) -> Response:
+        """Return the answer of a compute process. Operations of one ``turn`` are carried out one after another."""
+        with self.services.in_flight.running(self.owner, self.key):
+            return await self._sent(self._request(operation, arguments), turn)
 
-    @property
-    def limits(self) -> Limits:
-        """The limits in force."""
-        return self.services.limits
+    async def evaluate(self) -> Response:
+        """Return the answer to a stateless run: of a known plan, or of a compute process."""
+        known = None
+        if not isinstance(self.body, SharedBody):
+            call = Call(self.body, self.content_type, self.content_encoding, self.accept, self.encoding)
+            known = self.services.replayer.reply_to(call)
+        if isinstance(known, Reply):
+            return response(known)
+        request = self._request(EVALUATE, {})
+        request.came_before = known is None or known.came_before
+        return await self._sent(request, None, known)
 
-    def call(self) -> Call:
-        """Return the request as it came, for the evaluator."""
-        return Call(self.body, self.content_type, self.content_encoding, self.accept, self.encoding)
+    async def _sent(self, request: exchange.Request, turn: str | None, known: Sighting | None = None) -> Response:
+        services, body = self.services, self.body
+        waiter: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
 
-    def parse(self, model: type[Model]) -> Model:
-        """Return the body as ``model``; an empty one counts as an empty object."""
-        return model.model_validate(self.parse_tensor() if self.body else {})
+        def done(outcome: Reply | Exception) -> None:
+            if waiter.done():
+                return
+            if isinstance(outcome, Exception):
+                waiter.set_exception(outcome)
+            else:
+                waiter.set_result(outcome)
 
-    def parse_tensor(self) -> Any:
-        """Return the body of a request that is a tensor, or has some where ``app.wire.messages`` says so."""
-        form = codec.request_format(self.content_type)
-        return codec.decode_request(codec.decompress(self.body, self.content_encoding, self.limits), form, self.limits)
+        task = services.send(request, body, done, turn, known)
+        try:
+            with ClientWatch(self.receive, lambda: services.front.leave(task)):
+                return response(await waiter)
+        except asyncio.CancelledError:
+            services.front.leave(task)
+            raise
+        finally:
+            if isinstance(body, SharedBody):
+                body.close()
 
-    def document(self) -> bytes:
-        """Return the body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``."""
-        codec.request_format(self.content_type, (codec.MSGPACK,))
-        return bytes(codec.decompress(self.body, self.content_encoding, self.limits))
+    def _request(self, operation: str, arguments: dict[str, Any]) -> exchange.Request:
+        key = self.key
+        return exchange.Request(
+            operation, self.owner, self.request_id, self.services.deadline(), self.accept, self.content_type,
+            self.content_encoding, self.encoding, arguments, self.version,
+            None if key is None else key.key, b"" if key is None else key.fingerprint,
+        )  # fmt: skip
 
     async def fingerprint(self) -> bytes:
         """Return the digest of this very request; that of a long body is made off the event loop."""
-        digest = sha256(f"{self.request_line}\0{self.content_type}\0{self.answer_format.value}\0".encode())
-        if len(self.body) > LONG_BYTES:
-            await asyncio.to_thread(digest.update, self.body)
+        form = codec.answer_format(self.accept)
+        digest = sha256(f"{self.request_line}\0{self.content_type}\0{form.value}\0".encode())
+        body = self.body.view if isinstance(self.body, SharedBody) else self.body
+        if len(body) > LONG_BYTES:
+            await asyncio.to_thread(digest.update, body)
         else:
-            digest.update(self.body)
+            digest.update(body)
         return digest.digest()
 
-    def data_encoding(self, asked: WireEncoding | None = None) -> Encoding:
-        """How tensor data are written: as the body asks, else the query, else what suits the format."""
-        return self.call().data_encoding(asked, self.answer_format)
+    def reply(self, value: Any) -> Response:
+        """Return ``value`` written out: what the front knows by itself."""
+        form = codec.answer_format(self.accept)
+        return response(Reply(200, codec.encode(value, form), form.value))
 
-    def reply(self, value: Any, status: int = 200, version: int | None = None, **headers: str) -> Reply:
-        """``value`` written out."""
-        if version is not None:
-            headers["ETag"] = f'"{version}"'
-        return Reply(status, codec.encode(value, self.answer_format), self.answer_format.value, headers)
 
-    async def prepare(self, read: Callable[[], Result]) -> Result:
-        """Return what ``read`` makes of the request, before any turn, claim or transaction; if long, in a thread."""
-        is_short = len(self.body) <= SHORT_BYTES and not self.content_encoding
-        return read() if is_short else await self.services.workers.run(read)
+class LongResponse(Response):
+    """An answer that goes out piece by piece, as fast as its client takes it."""
 
-    async def compute(self, work: Callable[[], Reply], turn: str | None = None) -> Response:
-        """Return the answer that ``work`` writes in a thread."""
-        with self.services.directory.replies.running(self.owner, self.precondition.key):
-            return response(await self.services.compute(self.receive, work, turn))
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        body = memoryview(self.body)
+        for start in range(0, len(body), PIECE_BYTES):
+            piece = body[start : start + PIECE_BYTES]
+            more = start + PIECE_BYTES < len(body)
+            await send({"type": "http.response.body", "body": bytes(piece), "more_body": more})
 
 
 def response(reply: Reply) -> Response:
     """Return a reply as the framework's response."""
-    return Response(reply.body, reply.status, reply.headers, reply.media_type if reply.body else None)
+    make = LongResponse if len(reply.body) > PIECE_BYTES else Response
+    return make(reply.body, reply.status, reply.headers, reply.media_type if len(reply.body) else None)
 
 
-async def exchange_without_body(
+async def arrival_without_body(
     services: ServicesDep,
     owner: OwnerDep,
     request: Request,
     encoding: Annotated[WireEncoding | None, Query(description="How tensor data are returned.")] = None,
-) -> Exchange:
+) -> Arrival:
     """For endpoints that only read."""
     headers = request.headers
-    return Exchange(
-        services,
-        owner,
-        headers.get("accept"),
-        encoding,
-        f"{request.method} {request.url.path}?{request.url.query}",
-        headers.get("content-type"),
-        headers.get("content-encoding"),
-        request.receive,
-    )
+    return Arrival(
+        services, owner, str(request.scope.get("request_id", "-")),
+        f"{request.method} {request.url.path}?{request.url.query}", headers.get("accept"), encoding,
+        headers.get("content-type"), headers.get("content-encoding"), request.receive,
+    )  # fmt: skip
 
 
-ReadDep = Annotated[Exchange, Depends(exchange_without_body)]
+ReadDep = Annotated[Arrival, Depends(arrival_without_body)]
 
 
-async def exchange_with_body(request: Request, plain: ReadDep) -> Exchange:
+async def arrival_with_body(request: Request, plain: ReadDep) -> Arrival:
     """For endpoints that compute. Nothing is read, and nothing runs, for an answer that could not be written."""
     codec.answer_format(plain.accept)
-    return replace(plain, body=await read_body(request.receive, request.headers.get("content-length"), plain.limits))
+    length = request.headers.get("content-length")
+    return replace(plain, body=await read_body(request.receive, length, plain.services.limits))
 
 
-ComputeDep = Annotated[Exchange, Depends(exchange_with_body)]
+ComputeDep = Annotated[Arrival, Depends(arrival_with_body)]
 
 
-async def exchange_that_changes(
+async def arrival_that_changes(
     plain: ComputeDep,
     idempotency_key: Annotated[
         str | None,
@@ -224,14 +185,14 @@ async def exchange_that_changes(
         ),
     ] = None,
     if_match: Annotated[str | None, Header(description="The ETag that the session must still have.")] = None,
-) -> Exchange:
+) -> Arrival:
     """For endpoints that change something."""
     version = _version(if_match)
     key = None if idempotency_key is None else Key(idempotency_key, await plain.fingerprint())
-    return replace(plain, precondition=Precondition(version, key))
+    return replace(plain, version=version, key=key)
 
 
-ChangeDep = Annotated[Exchange, Depends(exchange_that_changes)]
+ChangeDep = Annotated[Arrival, Depends(arrival_that_changes)]
 
 
 def _version(if_match: str | None) -> int | None:

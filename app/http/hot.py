@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from starlette.types import Receive, Scope, Send
 
-from app.evaluate.evaluator import Call
+from app.evaluate.call import Call
 from app.http.connection import HeadersByName, by_name
-from app.http.dependencies import Services, owner_for
-from app.http.middleware import headers_of
+from app.http.dependencies import Arrival
 from app.http.receiving import read_body
+from app.http.services import Services
 from app.wire.codec import Body
 from app.wire.reply import Reply
 
@@ -28,26 +28,20 @@ class EvaluateRoute:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["route"] = self
-        reply = await self._reply(scope, receive)
-        await send({"type": "http.response.start", "status": reply.status, "headers": headers_of(reply)})
-        await send({"type": "http.response.body", "body": reply.body})
+        services, headers = self._services, by_name(scope["headers"])
+        owner = services.owner_for(_text(headers, b"authorization") or "")
+        body = await read_body(receive, _text(headers, b"content-length"), services.limits)
+        arrival = Arrival(
+            services, owner, scope["request_id"], "", _text(headers, b"accept"), None, _text(headers, b"content-type"),
+            _text(headers, b"content-encoding"), receive, body,
+        )  # fmt: skip
+        await (await arrival.evaluate())(scope, receive, send)
 
     def at_once(self, headers: HeadersByName, body: bytes) -> Reply | None:
         """Return the answer to a small request, if it takes next to no time. Raises what an answer would tell."""
-        self._admit(headers)
-        return self._services.evaluator.quick(_call(headers, body))
-
-    async def _reply(self, scope: Scope, receive: Receive) -> Reply:
-        services, headers = self._services, by_name(scope["headers"])
-        self._admit(headers)
-        call = _call(headers, await read_body(receive, _text(headers, b"content-length"), services.limits))
-        reply = services.evaluator.quick(call)
-        if reply is not None:
-            return reply
-        return await services.compute(receive, lambda: services.evaluator.answer(call))
-
-    def _admit(self, headers: HeadersByName) -> None:
-        owner_for(self._services, _text(headers, b"authorization") or "")
+        self._services.owner_for(_text(headers, b"authorization") or "")
+        known = self._services.replayer.reply_to(_call(headers, body))
+        return known if isinstance(known, Reply) else None
 
 
 def _call(headers: HeadersByName, body: Body) -> Call:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Iterator
 from itertools import accumulate
 from threading import Lock
@@ -29,6 +30,13 @@ class Metrics:
         self._lines: dict[tuple[str, str, int], _Line] = {}
         self._lock = Lock()
         self.in_flight = 0
+        self.events: Counter[str] = Counter()
+        self.compute_seconds = 0.0
+
+    def note(self, seconds: float, events: dict[str, int]) -> None:
+        """Count what a compute process says of a request that it has answered."""
+        self.compute_seconds += seconds
+        self.events.update(events)
 
     def observe(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one answer. ``route`` is the path's template, so that ids do not become labels."""
@@ -41,6 +49,8 @@ class Metrics:
         """Write all of it, with ``gauges`` read just now."""
         with self._lock:
             lines = [*self._counters(), *self._durations()]
+        for name, count in sorted(self.events.items()):
+            lines += [f"# TYPE gradserve_{name}_total counter", f"gradserve_{name}_total {count}"]
         for name, value in {"requests_in_flight": self.in_flight, **gauges}.items():
             lines += [f"# TYPE gradserve_{name} gauge", f"gradserve_{name} {value:g}"]
         return "\n".join(lines) + "\n"

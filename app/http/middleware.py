@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.connection import Answer, Headers, HeadersByName, by_name
 from app.http.metrics import Metrics
-from app.http.problems import response_to
+from app.http.problems import reply_to, response_to
 from app.wire.reply import Reply
 
 _ID: Final = re.compile(r"[\w.-]{1,64}")
@@ -87,19 +87,18 @@ class ObservedShortcut:
         try:
             reply = self._route.at_once(given, body)
         except Exception as error:
-            response = response_to(error, request_id)
-            status, known, body = response.status_code, response.raw_headers, bytes(response.body)
-        else:
-            if reply is None:
-                return None
-            status, known, body = reply.status, headers_of(reply), reply.body
+            reply = reply_to(error, request_id)
+        if reply is None:
+            return None
+        status, known, body = reply.status, headers_of(reply), reply.body
         self._metrics.observe(self._route.path, self._method, status, perf_counter() - started)
         return Answer(status, [*known, (b"x-request-id", request_id.encode())], body)
 
 
 def headers_of(reply: Reply) -> Headers:
     """Return the headers that every reply of a hot route has."""
-    return [(b"content-length", b"%d" % len(reply.body)), (b"content-type", reply.media_type.encode())]
+    given = [(name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers.items()]
+    return [(b"content-length", b"%d" % len(reply.body)), (b"content-type", reply.media_type.encode()), *given]
 
 
 def _request_id(headers: Headers) -> str:

@@ -26,6 +26,7 @@ from app.program.pytorch import NotAvailable
 from app.program.tree import GraphError
 from app.stores.base import StoreError
 from app.wire import arrays, codec
+from app.wire.reply import Reply
 
 MEDIA_TYPE: Final = "application/problem+json"
 MAX_BYTES: Final = 4096
@@ -123,6 +124,15 @@ def _conflict(error: errors.VersionConflict) -> Facts:
     return {"version": error.version}
 
 
+def _memory(error: MemoryError) -> Facts:
+    return {"detail": "over the limit memory_bytes: this takes more memory than a request may have",
+            "limit": "memory_bytes"}  # fmt: skip
+
+
+def _unknown(error: errors.OutcomeUnknown) -> Facts:
+    return {"detail": f"{error}; the same request with its Idempotency-Key, if it had one, finds out"}
+
+
 # -- the table ------------------------------------------------------------------------------------------------------
 INVALID_REQUEST = Kind(422, "invalid-request", "Not a request of this service", _validation)
 INTERNAL = Kind(500, "internal", "Something went wrong here")
@@ -131,8 +141,11 @@ CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="gradserve", Basic realm="
 
 TIME_LIMIT = Kind(504, "time-limit", "Over the time limit", _limit)
 TOO_MANY = Kind(429, "too-many", "Too many", _owner_limit, {"Retry-After": "60"})
+BUSY = Kind(429, "too-many", "Too many", _limit, RETRY)
 BY_LIMIT: Final[dict[str, Kind]] = {  # every other one is a plain ``over-limit``
     "owner_bytes": TOO_MANY,
+    "owner_queue": BUSY,
+    "session_queue": BUSY,
     "read_seconds": Kind(408, "too-slow", "The body comes too slowly", _read_limit, {"Connection": "close"}),
     "seconds": TIME_LIMIT,
     "sessions": TOO_MANY,
@@ -150,7 +163,7 @@ TABLE: Final[dict[type[Exception], Kind]] = {
     NotAvailable: Kind(422, "not-available", "PyTorch has this, this service has not", _program),
     ProgramError: Kind(422, "refused", "PyTorch would refuse this program", _program),
     OverLimit: Kind(413, "over-limit", "Over a limit", _limit),
-    MemoryError: Kind(413, "out-of-memory", "Not enough memory", lambda error: {"detail": "not enough memory"}),
+    MemoryError: Kind(413, "over-limit", "Over a limit", _memory),
     errors.InvalidRequest: Kind(422, "invalid-request", "Not a request of this service", _request),
     errors.CallError: Kind(422, "refused", "PyTorch would refuse this call", _call),
     errors.NotFound: Kind(404, "not-found", "Not found"),
@@ -160,6 +173,8 @@ TABLE: Final[dict[type[Exception], Kind]] = {
     errors.InProgress: Kind(409, "in-progress", "The first request is still running", headers=RETRY),
     StoreError: Kind(503, "store-unavailable", "The store of sessions is not available", _store, headers=RETRY),
     errors.Overloaded: Kind(503, "overloaded", "Too much to do", headers=RETRY),
+    errors.Interrupted: Kind(503, "interrupted", "The process that ran this died", headers=RETRY),
+    errors.OutcomeUnknown: Kind(504, "outcome-unknown", "It is not known what became of this", _unknown, RETRY),
     errors.Unavailable: Kind(501, "unavailable", "Not available on this installation"),
     ValidationError: INVALID_REQUEST,
     RequestValidationError: INVALID_REQUEST,
@@ -216,8 +231,8 @@ def _shorter(problem: Facts) -> Iterator[Facts]:
            "detail": problem["detail"].encode("ascii", "replace").decode()[:400]}  # fmt: skip
 
 
-def response_to(error: Exception, request_id: str) -> Response:
-    """The answer to a request that failed with ``error``."""
+def reply_to(error: Exception, request_id: str) -> Reply:
+    """Return the answer to a request that failed with ``error``."""
     kind = kind_of(error)
     if kind.status == INTERNAL.status:
         log.exception("request %s failed", request_id, exc_info=error)
@@ -225,7 +240,13 @@ def response_to(error: Exception, request_id: str) -> Response:
         detail = "an unexpected error; the service's log has it under this request id"
     else:
         facts, detail = kind.facts(error), str(error)
-    return Response(body_of(kind, detail, facts), kind.status, dict(kind.headers), MEDIA_TYPE)
+    return Reply(kind.status, body_of(kind, detail, facts), MEDIA_TYPE, dict(kind.headers))
+
+
+def response_to(error: Exception, request_id: str) -> Response:
+    """Return the same as the framework's response."""
+    reply = reply_to(error, request_id)
+    return Response(reply.body, reply.status, reply.headers, reply.media_type)
 
 
 def _http_problem(error: HTTPException) -> Response:

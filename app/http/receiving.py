@@ -6,20 +6,22 @@ import asyncio
 from collections.abc import Awaitable, Callable, Generator
 from typing import Any, Final
 
-import numpy as np
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
+from app.compute.frames import INLINE_BYTES, SharedBody
 from app.limits import Limits, OverLimit
-from app.wire.codec import Body
 
+UNKNOWN_BYTES: Final = 2**16  # room for a body whose length is not declared; it grows
 _NOTHING: Final[Message] = {"type": "http.request"}
 SLOWEST: Final = 1024  # bytes a second that a body has to come with, once its first moments are over
 UNWATCHED_S: Final = 0.05  # work that takes no longer is not worth a watch
 
 
-async def read_body(receive: Receive, length: str | None, limits: Limits) -> Body:
-    """Return the body, no more of it than allowed, in one buffer made for its ``length``, as the client declares it.
+async def read_body(receive: Receive, length: str | None, limits: Limits) -> bytes | SharedBody:
+    """Return the body, no more of it than allowed; a long one in memory that compute processes can map.
+
+    ``length`` is what the client declares.
 
     Raises ``OverLimit``, also for a body that comes too slowly, or ``ClientDisconnect``.
     """
@@ -37,24 +39,18 @@ async def read_body(receive: Receive, length: str | None, limits: Limits) -> Bod
             message = _checked(await first)
             if not message.get("more_body"):
                 return _bounded(message.get("body", b""), limits)
-            body, size = _buffer(declared), 0
+            body = SharedBody(declared or UNKNOWN_BYTES)
             while True:
-                size = _append(body, size, message.get("body", b""), limits)
+                part = message.get("body", b"")
+                _check_size(len(body) + len(part), limits)
+                body.write(part)
                 if not message.get("more_body"):
                     break
-                patience.reschedule(min(loop.time(), started + size / SLOWEST) + limits.read_seconds)
+                patience.reschedule(min(loop.time(), started + len(body) / SLOWEST) + limits.read_seconds)
                 message = _checked(await receive())
     except TimeoutError:
         raise OverLimit("read_seconds", allowed=limits.read_seconds, asked=loop.time() - started) from None
-    return memoryview(body)[:size]
-
-
-def _buffer(declared: int) -> bytearray | memoryview:
-    """Room for the body; one whose length nobody knows grows. Memory is taken as it is written to.
-
-    NumPy asks the system for large pages, which a bytearray does without: 80 MB arrive in half the time.
-    """
-    return np.empty(declared, np.uint8).data if declared else bytearray()
+    return body if len(body) > INLINE_BYTES else bytes(body.view)
 
 
 class _Started:
@@ -81,22 +77,14 @@ def _checked(message: Message) -> Message:
     return message
 
 
-def _bounded(body: bytes, limits: Limits) -> bytes:
+def _bounded(body: bytes, limits: Limits) -> bytes | SharedBody:
     _check_size(len(body), limits)
-    return body
+    return body if len(body) <= INLINE_BYTES else SharedBody.of(body)
 
 
 def _check_size(size: int, limits: Limits) -> None:
     if size > limits.body_bytes:
         raise OverLimit("body_bytes", allowed=limits.body_bytes, asked=size)
-
-
-def _append(body: bytearray | memoryview, start: int, part: bytes, limits: Limits) -> int:
-    """Write ``part`` at ``start``; where it ends."""
-    stop = start + len(part)
-    _check_size(stop, limits)
-    body[start:stop] = part
-    return stop
 
 
 class ClientWatch:

@@ -17,7 +17,6 @@ router = APIRouter(tags=["evaluate"])
     responses={**answer("EvaluateAnswer"), **problems(*COMPUTING)},
     openapi_extra=request_body("RunRequest"),
 )
-async def evaluate_graph(exchange: ComputeDep) -> Response:
+async def evaluate_graph(arrival: ComputeDep) -> Response:
     """Runs nodes or code in a fresh namespace; returns values, grad_fn names and gradients."""
-
-    return await exchange.compute(lambda: exchange.services.evaluator.answer(exchange.call()))
+    return await arrival.evaluate()

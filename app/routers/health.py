@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Response
 from app.errors import Overloaded
 from app.http.dependencies import ServicesDep, owner_of
 from app.http.metrics import MEDIA_TYPE
+from app.http.services import gauges_of
 from app.routers.declaration import Responses, problems, reference
 
 router = APIRouter(tags=["operations"])
@@ -21,9 +22,9 @@ async def health() -> Response:
 
 @router.get("/readyz", operation_id="readiness", summary="Does it take requests", responses={**HEALTHY, **problems()})
 async def readiness(services: ServicesDep) -> Response:
-    """Not while every thread is busy and the queue is full, while the store is away, or while it shuts down."""
-    if services.workers.full:
-        raise Overloaded("every thread is busy and the queue is full")
+    """Not while every process is busy and the queue is full, while the store is away, or while it shuts down."""
+    if services.front.is_full:
+        raise Overloaded("every process is busy and the queue is full, or the service is shutting down")
     await services.health_check.run()
     return Response(b'{"status":"ready"}', media_type="application/json")
 
@@ -34,5 +35,4 @@ async def readiness(services: ServicesDep) -> Response:
 )  # fmt: skip
 async def metrics(services: ServicesDep) -> Response:
     """In Prometheus' text format."""
-    gauges = {"work_pending": services.workers.pending, **services.directory.counts(), **services.evaluator.counts()}
-    return Response(services.metrics.render(gauges), media_type=MEDIA_TYPE)
+    return Response(services.metrics.render(gauges_of(services)), media_type=MEDIA_TYPE)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from app.http.dependencies import ReadDep, response
+from app.http.dependencies import ReadDep
 from app.program import catalog
 from app.routers.declaration import answer, problems
 
@@ -14,9 +14,9 @@ router = APIRouter(tags=["catalog"])
 
 
 @router.get("/v1/ops", operation_id="listOps", summary="List every op", responses={**answer("OpPage"), **problems()})
-async def list_ops(exchange: ReadDep) -> Response:
+async def list_ops(arrival: ReadDep) -> Response:
     """Names are PyTorch's, so PyTorch's documentation holds."""
-    return response(exchange.reply({"ops": catalog.summaries()}))
+    return arrival.reply({"ops": catalog.summaries()})
 
 
 @router.get(
@@ -26,16 +26,16 @@ async def list_ops(exchange: ReadDep) -> Response:
     responses={**answer("OpAnswer"), **problems("not-found")},
 )
 async def get_op(
-    exchange: ReadDep, op: Annotated[str, Path(description="`add`, `linalg.solve`.", max_length=128)]
+    arrival: ReadDep, op: Annotated[str, Path(description="`add`, `linalg.solve`.", max_length=128)]
 ) -> Response:
     """Signature, what it does, which arguments are differentiable, and its grad_fn."""
-    return response(exchange.reply(catalog.describe(op)))
+    return arrival.reply(catalog.describe(op))
 
 
 @router.get(
     "/v1/limits", operation_id="getLimits", summary="Every limit in force",
     responses={**answer("Limits"), **problems()},
 )  # fmt: skip
-async def get_limits(exchange: ReadDep) -> Response:
+async def get_limits(arrival: ReadDep) -> Response:
     """A request over one of them is refused before the work, where that can be known."""
-    return response(exchange.reply(exchange.limits.model_dump()))
+    return arrival.reply(arrival.services.limits.model_dump())

@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from app.evaluate.execution import check_name
-from app.http.dependencies import ChangeDep, Exchange, ReadDep
-from app.program import graphs
+from app.http.dependencies import ChangeDep, ReadDep
+from app.operations.tensors import GRAPH_TYPES, GraphFormat
 from app.routers.declaration import CHANGING, DRAWING, ENDING, READING, answer, problems, request_body
-from app.routers.sessions import SessionId, change, show
-from app.sessions.directory import Description
-from app.sessions.session import Session
-from app.wire.messages import TensorPatch
-from app.wire.reply import Reply
+from app.routers.sessions import SessionId
 
 router = APIRouter(tags=["tensors"])
 TensorName = Annotated[
     str, Path(description="Name of the tensor; reading takes `q.0` and `x.grad` too.", max_length=512)
 ]
-GraphFormat = Literal["json", "dot", "mermaid", "svg"]
-GRAPH_TYPES = {"dot": "text/vnd.graphviz", "mermaid": "text/vnd.mermaid", "svg": "image/svg+xml"}
 
 
 @router.put(
@@ -31,18 +24,9 @@ GRAPH_TYPES = {"dot": "text/vnd.graphviz", "mermaid": "text/vnd.mermaid", "svg":
     responses={**answer("TensorAnswer"), **answer("TensorAnswer", 201), **problems(*CHANGING)},
     openapi_extra=request_body("TensorInput"),
 )
-async def put_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -> Response:
+async def put_tensor(arrival: ChangeDep, sid: SessionId, name: TensorName) -> Response:
     """The body is a tensor in any of its spellings."""
-
-    def read() -> Any:
-        check_name(name, ("name",))
-        return exchange.parse_tensor()
-
-    def work(session: Session, version: int, raw: Any) -> Reply:
-        is_new, record = session.put(name, raw, exchange.data_encoding())
-        return exchange.reply({**record, "version": version}, 201 if is_new else 200, version)
-
-    return await change(exchange, sid, read, work)
+    return await arrival.compute("put_tensor", sid, sid=sid, name=name)
 
 
 @router.get(
@@ -51,13 +35,9 @@ async def put_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -> R
     summary="Read a tensor",
     responses={**answer("TensorWithGrad"), **problems(*READING)},
 )
-async def get_tensor(exchange: ReadDep, sid: SessionId, name: TensorName) -> Response:
+async def get_tensor(arrival: ReadDep, sid: SessionId, name: TensorName) -> Response:
     """Value, grad and grad_fn."""
-
-    def work(session: Session, found: Description) -> Reply:
-        return exchange.reply(session.get(name, exchange.data_encoding()), 200, found["version"])
-
-    return await show(exchange, sid, work)
+    return await arrival.compute("get_tensor", sid, sid=sid, name=name)
 
 
 @router.patch(
@@ -67,14 +47,9 @@ async def get_tensor(exchange: ReadDep, sid: SessionId, name: TensorName) -> Res
     responses={**answer("TensorAnswer"), **problems(*CHANGING)},
     openapi_extra=request_body("TensorPatch"),
 )
-async def patch_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -> Response:
+async def patch_tensor(arrival: ChangeDep, sid: SessionId, name: TensorName) -> Response:
     """As the assignments `x.data = …`, `x.requires_grad = …`, `x.grad = …`, in this order."""
-
-    def work(session: Session, version: int, changes: TensorPatch) -> Reply:
-        record = session.patch(name, changes, exchange.data_encoding())
-        return exchange.reply({**record, "version": version}, version=version)
-
-    return await change(exchange, sid, lambda: exchange.parse(TensorPatch), work)
+    return await arrival.compute("patch_tensor", sid, sid=sid, name=name)
 
 
 @router.delete(
@@ -84,14 +59,9 @@ async def patch_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) ->
     status_code=204,
     responses=problems(*ENDING),
 )
-async def delete_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -> Response:
+async def delete_tensor(arrival: ChangeDep, sid: SessionId, name: TensorName) -> Response:
     """The tensor stays alive as long as a graph needs it."""
-
-    def work(session: Session, version: int, _: None) -> Reply:
-        session.drop(name)
-        return Reply(204, headers={"ETag": f'"{version}"'})
-
-    return await change(exchange, sid, lambda: None, work)
+    return await arrival.compute("delete_tensor", sid, sid=sid, name=name)
 
 
 @router.get(
@@ -101,20 +71,10 @@ async def delete_tensor(exchange: ChangeDep, sid: SessionId, name: TensorName) -
     responses={**answer("BackwardGraph", others=GRAPH_TYPES.values()), **problems(*DRAWING)},
 )
 async def get_graph(
-    exchange: ReadDep,
+    arrival: ReadDep,
     sid: SessionId,
     tensor: Annotated[str, Query(description="Name of the tensor.", max_length=512)],
     format: Annotated[GraphFormat, Query(description="How to write it.")] = "json",
 ) -> Response:
     """Nodes, grad_fn names, next_functions, saved tensors and leaves."""
-    return await show(exchange, sid, lambda session, _: _write(exchange, session.graph(tensor), format))
-
-
-def _write(exchange: Exchange, graph: graphs.Graph, form: GraphFormat) -> Reply:
-    if form == "json":
-        return exchange.reply(graphs.as_json(graph))
-    if form == "svg":
-        body = graphs.as_svg(graph, exchange.services.settings.dot, exchange.limits.svg_seconds)
-    else:
-        body = (graphs.as_dot(graph) if form == "dot" else graphs.as_mermaid(graph)).encode()
-    return Reply(200, body, GRAPH_TYPES[form])
+    return await arrival.compute("get_graph", sid, sid=sid, tensor=tensor, form=format)

@@ -13,13 +13,15 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import msgspec
 
 from app.errors import Gone, InvalidRequest, NotFound, Overloaded, VersionConflict
+from app.evaluate.cancellation import deadline_of
 from app.limits import Limits, OverLimit
 from app.program.tree import is_name
 from app.sessions import schema
@@ -29,7 +31,7 @@ from app.sessions.program_kinds import kinds
 from app.sessions.records import Draft
 from app.sessions.session import Session, check_size, transaction
 from app.sessions.value_kinds import Malformed, NotStorable
-from app.stores.base import Bounds, Claim, Conflict, Head, Loaded, SessionStore, StoreError, Swept
+from app.stores.base import Bounds, Claim, Conflict, Head, KeyLost, Loaded, SessionStore, StoreError, Swept
 from app.wire.reply import Reply
 from engine import errors as engine_errors
 from engine import modes
@@ -63,10 +65,19 @@ class Export(msgspec.Struct, forbid_unknown_fields=True, tag="gradserve.session"
 
 
 class Directory:
-    """Use cases over a store. Commands on one session must come one at a time."""
+    """Use cases over a store. Commands on one session must come one at a time.
 
-    def __init__(self, store: SessionStore, limits: Limits, cache_bytes: int = 2**28) -> None:
-        self.store, self.limits = store, limits
+    ``announce`` is told the stage of each change before and after the store takes it: 0, 1 (it may have it), 2.
+    """
+
+    def __init__(
+        self,
+        store: SessionStore,
+        limits: Limits,
+        cache_bytes: int = 2**28,
+        announce: Callable[[int], None] = lambda stage: None,
+    ) -> None:
+        self.store, self.limits, self._announce = store, limits, announce
         self.replies = Replies(store)
         self.cache = Cache(cache_bytes)
         self.events: Counter[str] = Counter()
@@ -94,7 +105,8 @@ class Directory:
         self._check_growth(owner, 0, draft)
         head = replace(live.head, nbytes=draft.nbytes)
         reply = write(describe(head))
-        self.store.add(head, draft.change, answer_for(claim, reply))
+        with self._committing():
+            self.store.add(head, draft.change, answer_for(claim, reply))
         live.accept(draft, head, live.names)
         self.cache.put(live)
         return reply
@@ -105,7 +117,8 @@ class Directory:
         def work(claim: Claim | None) -> Reply:
             _check_version(self.find(owner, sid), precondition.version)
             try:
-                self.store.remove(sid, precondition.version, answer_for(claim, reply))
+                with self._committing():
+                    self.store.remove(sid, precondition.version, answer_for(claim, reply))
             except Conflict as conflict:
                 raise VersionConflict(conflict.version or 0) from None
             self.cache.take(sid)
@@ -113,10 +126,22 @@ class Directory:
 
         return self.replies.once(owner, precondition.key, work)
 
-    def counts(self) -> dict[str, float]:
-        """How sessions are being found, for the metrics."""
-        live: dict[str, float] = {"sessions_live": len(self.cache), "sessions_live_bytes": self.cache.nbytes}
-        return live | {f"sessions_{event}": self.events[event] for event in ("catch_ups", "conflicts", "loads")}
+    @contextmanager
+    def _committing(self) -> Iterator[None]:
+        """While the store takes a change: until it has it, or is known not to."""
+        self._announce(1)
+        try:
+            yield
+        except (Conflict, KeyLost):
+            self._announce(0)
+            raise
+        self._announce(2)
+
+    def new_events(self) -> dict[str, int]:
+        """Return how often sessions were loaded, caught up with or raced for since this was asked last."""
+        found = dict(self.events)
+        self.events.clear()
+        return found
 
     def sweep(self) -> Swept:
         """Drop what has expired."""
@@ -180,7 +205,7 @@ class Directory:
         """
 
         def work(claim: Claim | None) -> Reply:
-            end, pause = time.monotonic() + self.limits.seconds, PAUSE_S
+            end, pause = deadline_of(self.limits), PAUSE_S
             live = self._at_hand(owner, sid)
             while True:
                 try:
@@ -211,7 +236,8 @@ class Directory:
                     self._check_current(before)
                     raise
                 head = _changed(before, draft.nbytes)
-                self.store.commit(head, before.version, draft.change, answer_for(claim, reply))
+                with self._committing():
+                    self.store.commit(head, before.version, draft.change, answer_for(claim, reply))
         except BaseException:
             self.cache.put(live)  # as it was before
             raise

@@ -6,11 +6,13 @@ committed together with what the request changed. A process that dies lets go of
 
 from __future__ import annotations
 
+import logging
 import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from threading import Thread
 from typing import Final
 
 import msgspec
@@ -21,6 +23,8 @@ from app.wire.reply import Reply
 
 HOLD_S: Final = 5.0  # how long a key outlives the process that held it
 RENEWAL_S: Final = 1.5
+
+log = logging.getLogger("gradserve")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +49,6 @@ class Replies:
     def __init__(self, store: SessionStore) -> None:
         self._store = store
         self._held: dict[bytes, Claim] = {}
-        self._running: dict[tuple[str, str], Key] = {}
-
-    @contextmanager
-    def running(self, owner: str, key: Key | None) -> Iterator[None]:
-        """While a request is here, from its arrival on, another one with its key is refused and does not queue.
-
-        Other processes find out by the claim in the store. For the event loop's thread only.
-        """
-        if key is None:
-            yield
-            return
-        first = self._running.setdefault((owner, key.key), key)
-        if first is not key:
-            raise _refusal(first.fingerprint, key.fingerprint)
-        try:
-            yield
-        finally:
-            del self._running[owner, key.key]
 
     def once(self, owner: str, key: Key | None, work: Callable[[Claim | None], Reply]) -> Reply:
         """Return what ``work`` answers, or what it answered before.
@@ -99,11 +85,43 @@ class Replies:
         finally:
             del self._held[claim.holder]
 
-    def renew(self) -> None:
-        """Go on holding the keys of what runs here."""
-        held = list(self._held.values())
-        if held:
-            self._store.prolong(held, time.time() + HOLD_S)
+    def start(self) -> None:
+        """From now on, go on holding the keys of what runs here; the thread ends with the process."""
+        Thread(target=self._renew, daemon=True, name="claims").start()
+
+    def _renew(self) -> None:
+        while True:
+            time.sleep(RENEWAL_S)
+            held = list(self._held.values())
+            if held:
+                try:
+                    self._store.prolong(held, time.time() + HOLD_S)
+                except StoreError as error:
+                    log.warning("store: %s", error)
+
+
+class InFlight:
+    """The keys of requests that are in this service now, from their arrival on. For the event loop's thread only."""
+
+    def __init__(self) -> None:
+        self._running: dict[tuple[str, str], Key] = {}
+
+    @contextmanager
+    def running(self, owner: str, key: Key | None) -> Iterator[None]:
+        """While a request is here, another one with its key is refused and does not queue.
+
+        Other services over the same store find out by the claim there.
+        """
+        if key is None:
+            yield
+            return
+        first = self._running.setdefault((owner, key.key), key)
+        if first is not key:
+            raise _refusal(first.fingerprint, key.fingerprint)
+        try:
+            yield
+        finally:
+            del self._running[owner, key.key]
 
 
 def _repeated(claim: Claim, kept: KeyRecord) -> Reply:

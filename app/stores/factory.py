@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 from app.stores.base import SessionStore
-from app.stores.memory import MemoryStore
 from app.stores.postgres import PostgresStore
-from app.stores.sqlite import SqliteStore
+from app.stores.sqlite import SqliteStore, Sync
 
 
-def store_for(name: str, folder: Path, sync: Literal["normal", "full"], connections: int) -> SessionStore:
-    """Make a store: ``sqlite`` (a file in ``folder``), ``memory``, or the address of a PostgreSQL database."""
+def store_for(name: str, folder: Path, sync: Sync, connections: int) -> SessionStore:
+    """Make a store: a file in ``folder`` (``sqlite`` and ``memory``), or a PostgreSQL database by its address.
+
+    Sessions in memory are a file that ends with the service, for several processes work on them, and one may be killed.
+    """
     if name == "memory":
-        return MemoryStore()
+        return SqliteStore(folder, "off")
     return SqliteStore(folder, sync) if name == "sqlite" else PostgresStore(name, connections)

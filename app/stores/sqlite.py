@@ -15,6 +15,7 @@ from app.stores.base import StoreError
 from app.stores.sql import Cursor, SqlStore
 
 Result = TypeVar("Result")
+Sync = Literal["off", "normal", "full"]  # when the system is asked to write to the disk
 FILE: Final = "gradserve.sqlite"
 PATIENCE_S: Final = 5.0  # how long another process may hold the write lock
 
@@ -25,7 +26,7 @@ class SqliteStore(SqlStore):
     types: ClassVar = {"integer": "INTEGER", "real": "REAL", "blob": "BLOB", "options": " WITHOUT ROWID"}
     locks_rows: ClassVar = False  # there is one writer at a time
 
-    def __init__(self, folder: Path, sync: Literal["normal", "full"] = "normal") -> None:
+    def __init__(self, folder: Path, sync: Sync = "normal") -> None:
         self._file, self._sync = folder / FILE, sync
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = Lock()  # threads of this process queue here, and not in SQLite, which polls

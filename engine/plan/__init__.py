@@ -1,10 +1,12 @@
 """Plans: a recorded run as a graph of ops, optimised and compiled to straight-line kernel calls.
 
 Passes in order: record (``recorder``), decompose kernels into ufuncs (``tracing``), fold constants, CSE and DCE
-(``simplify``), fuse elementwise steps (``fusion``, ``blocks``), generate code (``codegen``, ``plan``).
+(``simplify``), fuse elementwise steps (``fusion``, ``blocks``), generate code (``codegen``, ``plan``). A small plan can
+be sent to another process as data (``portable``).
 """
 
 from engine.plan.plan import Eager, Plan, planned
+from engine.plan.portable import MalformedPlan, from_data, is_small, to_data
 from engine.plan.recorder import Recorder
 
-__all__ = ["Eager", "Plan", "Recorder", "planned"]
+__all__ = ["Eager", "MalformedPlan", "Plan", "Recorder", "from_data", "is_small", "planned", "to_data"]

@@ -65,34 +65,52 @@ def planned(recorder: Recorder, outputs: Sequence[Array], budget: modes.Budget |
     values = [] if recorder.is_eager else [recorder.value_of(array) for array in outputs]
     if recorder.is_eager:
         return Eager(recorder.reason)
+    tick = _nothing if budget is None else budget.check_time
     try:
-        return Plan(recorder, values, _nothing if budget is None else budget.check_time)
+        return Plan(optimized(recorder, values, tick), tick)
     except BudgetError:
         if budget is None or budget.is_stopped:
             raise
         return Eager(f"planning takes longer than {budget.seconds:g} s")
 
 
+@dataclass(slots=True)
+class Graph:
+    """A pure graph of steps, in order. ``copied``: which outputs must be copies; ``spent``: bytes of all results."""
+
+    inputs: list[Value]
+    steps: list[Step]
+    outputs: list[Value]
+    copied: list[bool]
+    spent: int = 0
+
+
+def optimized(recorder: Recorder, outputs: Sequence[Value], tick: Callable[[], None] = _nothing) -> Graph:
+    """Return the recorded steps after every pass but fusion."""
+    simple = Simplifier()
+    with modes.use(modes.State(warnings=[])):  # what kernels say here they have said while recorded
+        for step in recorder.steps:
+            tick()
+            simple.add(step)
+    wanted = [simple.resolve(value) for value in outputs]
+    copied = _not_owned(wanted, simple, set(recorder.inputs))
+    return Graph(recorder.inputs, without_dead_code(simple.steps, wanted), wanted, copied, recorder.spent)
+
+
 class Plan:
     """Call it with arrays of the recorded specs. ``elements`` and ``len()`` say how much work it is."""
 
-    def __init__(self, recorder: Recorder, outputs: Sequence[Value], tick: Callable[[], None] = _nothing) -> None:
-        simple = Simplifier()
-        with modes.use(modes.State(warnings=[])):  # what kernels say here they have said while recorded
-            for step in recorder.steps:
-                tick()
-                simple.add(step)
-        wanted = [simple.resolve(value) for value in outputs]
-        steps = without_dead_code(simple.steps, wanted)
-        self._specs = [(value.shape, value.dtype, value.strides) for value in recorder.inputs]
-        self._spent = recorder.spent
-        self.elements = sum(value.size for step in steps for value in step.results)
-        self._largest = max((value.size for step in steps for value in step.results), default=0)
-        self.steps = fused(steps, wanted, tick)
-        writer = _Writer(recorder.inputs, self.steps)
-        self._run = writer.compiled(wanted, _not_owned(wanted, simple, set(recorder.inputs)), tick)
+    def __init__(self, graph: Graph, tick: Callable[[], None] = _nothing) -> None:
+        self.graph = graph
+        self._specs = [(value.shape, value.dtype, value.strides) for value in graph.inputs]
+        self._spent = graph.spent
+        self.elements = sum(value.size for step in graph.steps for value in step.results)
+        self._largest = max((value.size for step in graph.steps for value in step.results), default=0)
+        self.steps = fused(graph.steps, graph.outputs, tick)
+        writer = _Writer(graph.inputs, self.steps)
+        self._run = writer.compiled(graph.outputs, graph.copied, tick)
         self._lines = writer.origins
-        self.nbytes = writer.constant_bytes + STEP_BYTES * len(steps)
+        self.nbytes = writer.constant_bytes + STEP_BYTES * len(graph.steps)
 
     def __len__(self) -> int:
         return len(self.steps)

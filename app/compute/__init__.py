@@ -1,0 +1,1 @@
+"""The processes that run programs: a front that hands out tasks, and compute processes that can be killed."""

@@ -1,0 +1,132 @@
+"""The nursery: a process with everything loaded and nothing begun, from which compute processes are forked.
+
+It is forked from the front before that has threads or work, so all share the pages of what is loaded. A child is there
+within milliseconds. When the front goes, however it goes, the nursery sees its connection end, and the system ends the
+children with the nursery: no compute process outlives its service, whatever it is doing.
+
+``multiprocessing``'s fork server was looked at: its children keep it alive when the front is killed, it tells nobody
+how a child ended, and it loads everything a second time, for it is started by ``exec``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import os
+import selectors
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+from app.compute import frames
+
+Serve = Callable[[socket.socket, frames.Page], None]
+_PR_SET_PDEATHSIG: Final = 1  # of <sys/prctl.h>
+KEPT: Final = 3  # standard input, output and error
+
+
+def open_nursery(serve: Serve) -> tuple[socket.socket, int]:
+    """Fork the nursery; returns the connection to it, and its id. Children of it run ``serve``."""
+    ours, theirs = frames.pair()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    pid = os.fork()
+    if not pid:
+        _as_child(lambda: _Nursery(theirs, serve).run(), theirs.fileno())
+    theirs.close()
+    ours.setblocking(False)
+    return ours, pid
+
+
+def _as_child(work: Callable[[], None], *kept: int) -> NoReturn:
+    """Do ``work`` in a process that was forked just now, and end it; nothing of the parent's goes on here."""
+    status = 1
+    try:
+        _die_with_parent()
+        os.setsid()  # a Ctrl-C in the terminal is the front's
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL)
+        _close_all_but(kept)
+        work()
+        status = 0
+    except KeyboardInterrupt:
+        pass
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        with suppress(Exception):
+            sys.stderr.flush()
+        os._exit(status)
+
+
+def _die_with_parent() -> None:
+    """Let the system kill this process when its parent ends."""
+    parent = os.getppid()
+    with suppress(AttributeError):  # a system without prctl
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended meanwhile
+        os._exit(1)
+
+
+def _close_all_but(kept: tuple[int, ...]) -> None:
+    """Close what was inherited: a connection is at its end only when nobody holds the other one any more."""
+    for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
+        if descriptor >= KEPT and descriptor not in kept:
+            with suppress(OSError):  # the listing's own
+                os.close(descriptor)
+
+
+class _Nursery:
+    """The loop of the nursery: forks when it is asked to, and reports what ended.
+
+    Asked by ``["fork"]`` with two descriptors (the child's connection, its page), it answers ``["born", pid]`` with a
+    descriptor of the process, or ``["failed", reason]``; and later ``["ended", pid, status]``.
+    """
+
+    def __init__(self, connection: socket.socket, serve: Serve) -> None:
+        self._connection, self._serve = connection, serve
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(connection, selectors.EVENT_READ)
+
+    def run(self) -> None:
+        gc.collect()
+        gc.freeze()  # what is loaded stays: a collection in a child must not touch, and so copy, its pages
+        while True:
+            for key, _ in self._selector.select():
+                if key.fileobj is self._connection:
+                    message, descriptors = frames.receive_descriptors(self._connection)
+                    if message is None:
+                        return
+                    self._fork(*descriptors)
+                else:
+                    self._bury(int(key.fd), key.data)
+
+    def _fork(self, connection: int, page: int) -> None:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._say(["failed", error.strerror])
+        else:
+            if not pid:
+                _as_child(lambda: self._serve(socket.socket(fileno=connection), frames.Page(page)), connection, page)
+            process = os.pidfd_open(pid)
+            self._selector.register(process, selectors.EVENT_READ, pid)
+            self._say(["born", pid], process)
+        finally:
+            os.close(connection)
+            os.close(page)
+
+    def _bury(self, process: int, pid: int) -> None:
+        self._selector.unregister(process)
+        os.close(process)
+        _, status = os.waitpid(pid, 0)
+        self._say(["ended", pid, os.waitstatus_to_exitcode(status)])
+
+    def _say(self, message: list[Any], *descriptors: int) -> None:
+        with suppress(OSError):  # the front has gone: so do we, at the next look
+            frames.send_descriptors(self._connection, message, descriptors)

@@ -1,0 +1,104 @@
+"""The loop of a compute process: one task at a time, within limits that the system holds it to."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from app import allocator
+from app.compute import frames
+
+CANCEL: Final = signal.SIGUSR1  # what the front sends when nobody waits for the task any more
+STATM: Final = Path("/proc/self/statm")
+TASKS: Final = 50_000  # after which a process is replaced, whatever it has gathered
+GROWTH_BYTES: Final = 2**28  # beside caches, beyond which it is
+
+
+class Handler(Protocol):
+    """What carries tasks out."""
+
+    def carry_out(self, packet: frames.Packet) -> tuple[bytes, frames.Body]:
+        """Return the head and the body of the answer. Raises nothing."""
+
+    def cancel(self) -> None:
+        """End the task that is being carried out, if there is one, between two of its steps."""
+
+    def cached_bytes(self) -> int:
+        """How much of its memory is there on purpose."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What a child of the nursery does. ``memory_bytes``: how far its own data may grow; 0: without a limit."""
+
+    prepare: Callable[[frames.Page], Handler]
+    memory_bytes: int
+
+    def __call__(self, connection: socket.socket, page: frames.Page) -> None:
+        handler = self.prepare(page)
+        limit_memory(self.memory_bytes)
+        signal.signal(CANCEL, lambda *_: handler.cancel())
+        receiver, ceiling, is_last = frames.Receiver(connection), resident_bytes() + GROWTH_BYTES, False
+        for count in range(1, TASKS + 1):
+            packet = receiver.receive()
+            if packet is None:
+                return
+            head, body = handler.carry_out(packet)
+            is_last = is_last or count == TASKS
+            frames.send(connection, head, body, is_last=is_last)
+            if is_last:
+                return
+            del packet, head, body
+            is_last = _is_large(ceiling + handler.cached_bytes())
+
+
+def limit_memory(nbytes: int) -> None:
+    """Let this process's own data grow by ``nbytes`` at most: what is asked for beyond that is a ``MemoryError``."""
+    if nbytes:
+        limit = _data_bytes() + nbytes
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        if hard != resource.RLIM_INFINITY:
+            limit = min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+
+
+def _is_large(ceiling: int) -> bool:
+    """Whether the process stays large even when it returns what it has freed."""
+    if resident_bytes() <= ceiling:
+        return False
+    allocator.give_back()
+    return resident_bytes() > ceiling
+
+
+def resident_bytes() -> int:
+    """How much memory this process occupies."""
+    return _pages(1)
+
+
+def _data_bytes() -> int:
+    return _pages(5)
+
+
+def _pages(place: int) -> int:
+    """Return one number of ``/proc/self/statm``, in bytes."""
+    return int(STATM.read_text().split()[place]) * resource.getpagesize()
+
+
+def share_of_memory(processes: int) -> int:
+    """Return how many bytes each of ``processes`` may use, if the machine's, or the container's, are shared out.
+
+    A fifth is left to the front, the system and what all of them have in common.
+    """
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            total = min(total, int(Path(path).read_text()))
+        except (OSError, ValueError):  # no such group, or one without a limit ("max")
+            continue
+    return total * 4 // 5 // processes

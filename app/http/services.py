@@ -1,0 +1,156 @@
+"""What lives as long as the application, and the way of a request to a compute process and back."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import monotonic
+from typing import Any, Final, cast
+
+from threadpoolctl import threadpool_limits
+
+from app import allocator
+from app.compute.frames import Body, Packet, Page, SharedBody
+from app.compute.front import Front, Patience, Task
+from app.compute.queue import Room
+from app.compute.worker import Worker, share_of_memory
+from app.errors import Unauthorized
+from app.evaluate.replay import Replayer, Sighting
+from app.http.health_check import HealthCheck
+from app.http.metrics import Metrics
+from app.http.problems import reply_to
+from app.operations import exchange
+from app.operations.handler import RequestHandler
+from app.sessions.idempotency import InFlight
+from app.settings import Settings, key_digest
+from app.stores.base import SessionStore
+from app.stores.factory import store_for
+from app.wire.reply import Reply
+
+LOCAL_OWNER: Final = "local"
+EVALUATE: Final = "evaluate"
+Done = Callable[[Reply | Exception], None]
+
+
+class Services:
+    """The parts of the application. Everything that takes time is done by the processes of ``front``."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.limits = settings.limits
+        self.owners = settings.owners_by_key_digest
+        self._temporary = TemporaryDirectory(prefix="gradserve-") if settings.store == "memory" else None
+        folder = settings.data if self._temporary is None else Path(self._temporary.name)
+        make_store = partial(store_for, settings.store, folder, settings.sync)
+        memory_bytes = settings.memory_bytes or share_of_memory(settings.workers)
+        self.front = Front(
+            Worker(lambda page: _handler(settings, make_store, page), memory_bytes), settings.workers,
+            Room(settings.queue, settings.owner_queue, settings.session_queue), Patience(),
+        )  # fmt: skip
+        self.store = make_store(1)  # to bring it up to date, and to ask whether it is there
+        self.health_check = HealthCheck(self.store.check)
+        self.replayer = Replayer(settings.limits)
+        self.in_flight = InFlight()
+        self.metrics = Metrics()
+
+    def deadline(self) -> float:
+        """Return when a request that is here now has to be answered."""
+        return monotonic() + self.limits.seconds
+
+    def owner_for(self, authorization: str) -> str:
+        """Return the owner of the key in an Authorization header. Raises ``Unauthorized``."""
+        if not self.owners:
+            return LOCAL_OWNER
+        owner = self.owners.get(key_digest(_key(authorization)))
+        if owner is None:
+            raise Unauthorized("name a key: 'Authorization: Bearer KEY', or KEY as the password of HTTP Basic")
+        return owner
+
+    def send(
+        self,
+        request: exchange.Request,
+        body: Body | SharedBody,
+        done: Done,
+        turn: str | None = None,
+        known: Sighting | None = None,
+    ) -> Task:
+        """Have a request answered by a compute process; ``done`` gets the reply, or why there is none.
+
+        Requests of one ``turn`` are answered one after another. A plan that comes back for what is ``known`` is kept.
+        Raises ``Overloaded`` and ``OverLimit``.
+        """
+
+        def finish(outcome: Packet | Exception) -> None:
+            done(outcome if isinstance(outcome, Exception) else self._reply(outcome, known))
+
+        home = known.home if known is not None else None if turn is None else hash(turn)
+        task = Task(
+            exchange.ENCODER.encode(request), body, finish, owner=request.owner, deadline=request.deadline,
+            seconds=self.limits.seconds, turn=turn, home=home, repeatable=request.operation == EVALUATE,
+        )  # fmt: skip
+        self.front.submit(task)
+        return task
+
+    def _reply(self, packet: Packet, known: Sighting | None) -> Reply:
+        answer = exchange.ANSWERS.decode(packet.head)
+        self.metrics.note(answer.seconds, answer.events)
+        if answer.plan is not None and known is not None:
+            self.replayer.adopt(known, answer.plan)
+        return Reply(answer.status, cast(bytes, packet.body), answer.media_type, answer.headers)
+
+    def close(self) -> None:
+        """Give up what is outside of this process."""
+        self.store.close()
+        if self._temporary is not None:
+            self._temporary.cleanup()
+
+    async def sweep(self) -> None:
+        """Have a compute process drop what has expired from the store."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        request = exchange.Request("sweep_store", "", "sweep", self.deadline())
+
+        def finish(outcome: Reply | Exception) -> None:
+            if not done.done():
+                done.set_result(None)
+
+        self.send(request, b"", finish)
+        await done
+
+
+def _handler(settings: Settings, make_store: Callable[[int], SessionStore], page: Page) -> RequestHandler:
+    """Return what carries requests out: called in each compute process."""
+    share_processors(settings)
+    allocator.keep_freed()
+    return RequestHandler(settings, make_store, page, reply_to)
+
+
+def share_processors(settings: Settings) -> None:
+    """Let workers and the threads that each uses for matrix products be as many as there are processors."""
+    threadpool_limits(settings.blas_threads or max(1, (os.cpu_count() or 1) // settings.workers), "blas")
+
+
+def _key(authorization: str) -> str:
+    scheme, _, credentials = authorization.partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(credentials, validate=True).decode().partition(":")[2]
+        except (binascii.Error, ValueError):
+            return ""
+    return ""
+
+
+def gauges_of(services: Services) -> dict[str, Any]:
+    """Return what the metrics say of this moment."""
+    front = services.front
+    return {
+        "work_waiting": front.waiting, "work_running": front.running, "work_pending": front.waiting + front.running,
+        **services.replayer.counts(),
+    }  # fmt: skip

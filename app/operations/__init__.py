@@ -1,0 +1,1 @@
+"""What compute processes do for the front: one function for each operation, by name."""

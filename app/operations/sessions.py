@@ -1,0 +1,139 @@
+"""What is done with sessions. Commands are read to the end before they claim a key or begin a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from app.evaluate.execution import Run, prepare
+from app.operations.exchange import Exchange, operation
+from app.sessions.directory import Description
+from app.sessions.session import Session
+from app.wire import codec
+from app.wire.messages import BackwardRequest, RunRequest, SessionRequest, ZeroGradRequest
+from app.wire.reply import Reply
+
+Command = TypeVar("Command")
+
+
+def change(
+    exchange: Exchange, sid: str, read: Callable[[], Command], work: Callable[[Session, int, Command], Reply]
+) -> Reply:
+    """Return the answer to a command.
+
+    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race.
+    """
+    directory, owner = exchange.directory, exchange.owner
+    codec.answer_format(exchange.request.accept)  # nothing runs for an answer that could not be written
+    try:
+        request = read()
+    except Exception:
+        directory.find(owner, sid)  # that there is none comes first
+        raise
+
+    def command(session: Session, version: int) -> Reply:
+        return work(session, version, request)
+
+    return directory.command(owner, sid, command, exchange.precondition)
+
+
+def show(exchange: Exchange, sid: str, work: Callable[[Session, Description], Reply]) -> Reply:
+    """Return the answer to a question about a session."""
+    return exchange.directory.read(exchange.owner, sid, work)
+
+
+def _opened(exchange: Exchange) -> Callable[[Description], Reply]:
+    """Writes the answer to who opened a session."""
+
+    def write(made: Description) -> Reply:
+        return exchange.reply(made, 201, made["version"], Location=f"/v1/sessions/{made['id']}")
+
+    return write
+
+
+@operation
+def create_session(exchange: Exchange) -> Reply:
+    """Open an empty session."""
+    codec.answer_format(exchange.request.accept)
+    request = exchange.parse(SessionRequest)
+    return exchange.directory.create(
+        exchange.owner, request.ttl_seconds, _opened(exchange), exchange.precondition.key
+    )  # fmt: skip
+
+
+@operation
+def list_sessions(exchange: Exchange, limit: int, cursor: str | None) -> Reply:
+    """Return one page of the owner's sessions."""
+    size = min(limit, exchange.limits.page_size)
+    sessions, following = exchange.directory.page(exchange.owner, cursor, size)
+    return exchange.reply({"sessions": sessions, "next": following})
+
+
+@operation
+def import_session(exchange: Exchange, ttl_seconds: float | None) -> Reply:
+    """Open a session from an exported one."""
+    codec.answer_format(exchange.request.accept)
+    live = exchange.directory.imported(exchange.owner, exchange.document(), ttl_seconds)
+    return exchange.directory.restore(live, _opened(exchange), exchange.precondition.key)
+
+
+@operation
+def export_session(exchange: Exchange, sid: str) -> Reply:
+    """Return a session as a document."""
+    form = codec.answer_format(exchange.request.accept, (codec.MSGPACK,))
+    return Reply(200, exchange.directory.export(exchange.owner, sid), form.value)
+
+
+@operation
+def get_session(exchange: Exchange, sid: str) -> Reply:
+    """Return the session and the names in it."""
+
+    def work(session: Session, found: Description) -> Reply:
+        return exchange.reply({**found, "tensors": session.tensors()}, 200, found["version"])
+
+    return show(exchange, sid, work)
+
+
+@operation
+def delete_session(exchange: Exchange, sid: str) -> Reply:
+    """Drop a session."""
+    return exchange.directory.remove(exchange.owner, sid, exchange.precondition, Reply(204))
+
+
+@operation
+def run_in_session(exchange: Exchange, sid: str) -> Reply:
+    """Run nodes or code in a session."""
+
+    def work(session: Session, version: int, run: Run) -> Reply:
+        result = session.run(run, exchange.data_encoding(run.request.encoding))
+        return exchange.reply({**result, "version": version}, version=version)
+
+    return change(exchange, sid, lambda: prepare(exchange.parse(RunRequest), exchange.limits), work)
+
+
+@operation
+def backward_in_session(exchange: Exchange, sid: str) -> Reply:
+    """Sweep backward from a tensor of a session."""
+
+    def work(session: Session, version: int, request: BackwardRequest) -> Reply:
+        result = session.backward(request, exchange.data_encoding(request.encoding))
+        return exchange.reply({**result, "version": version}, version=version)
+
+    return change(exchange, sid, lambda: exchange.parse(BackwardRequest), work)
+
+
+@operation
+def zero_grad_in_session(exchange: Exchange, sid: str) -> Reply:
+    """Reset gradients of a session."""
+
+    def work(session: Session, version: int, request: ZeroGradRequest) -> Reply:
+        return exchange.reply({**session.zero_grad(request), "version": version}, version=version)
+
+    return change(exchange, sid, lambda: exchange.parse(ZeroGradRequest), work)
+
+
+@operation
+def sweep_store(exchange: Exchange) -> Reply:
+    """Drop what has expired: a chore of the service."""
+    exchange.directory.sweep()
+    return Reply(204)
