@@ -16,9 +16,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import allocator
 from app.errors import Overloaded
 from app.http import docs, openapi, problems
-from app.http.connection import Shortcut
-from app.http.hot import EvaluateRoute
-from app.http.middleware import Observation, ObservedShortcut
+from app.http.connection import Find
+from app.http.hot import EvaluateRoute, Shortcuts
+from app.http.middleware import Observation
 from app.http.services import Services
 from app.limits import OverLimit
 from app.routers import evaluate, health, ops, sessions, tensors
@@ -34,7 +34,7 @@ class Application(FastAPI):
     """FastAPI, but for the hot routes: these are looked up before the middleware and the router."""
 
     hot: Mapping[tuple[str, str], ASGIApp] = {}
-    shortcuts: Mapping[tuple[bytes, bytes], Shortcut] = {}  # for app.http.connection
+    find_shortcut: Find  # for app.http.connection
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["query_string"]:
@@ -72,7 +72,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.state.services = services
     hot = EvaluateRoute(services)
     app.hot = {("POST", hot.path): Observation(hot, services.metrics)}
-    app.shortcuts = {(b"POST", hot.path.encode()): ObservedShortcut("POST", hot, services.metrics)}
+    app.find_shortcut = Shortcuts(services, hot).find
     for module in (evaluate, sessions, tensors, ops, health):
         app.include_router(module.router)
     app.add_middleware(Observation, metrics=services.metrics)

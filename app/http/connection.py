@@ -1,14 +1,15 @@
-"""Connections: uvicorn's HTTP/1.1, and a short cut for small requests that can be answered where they are read.
+"""Connections: uvicorn's HTTP/1.1, and a short cut for small requests.
 
-A request for a path with a short cut is held until all of it has come. If it can be answered at once, the answer goes
-out without the task, the scope and the messages of ASGI, which cost more than the answer. Every other request, and one
-that is held for too long, goes uvicorn's way as if nothing had been held.
+A request for a path with a short cut is held until all of it has come. Its answer, made at once or by a compute process
+later, goes out without the task, the scope and the messages of ASGI, which cost more than the answer. Every other
+request, and one that is held for too long, goes uvicorn's way as if nothing had been held.
 """
 
 from __future__ import annotations
 
 from asyncio import TimerHandle
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -29,7 +30,19 @@ class Answer(NamedTuple):
     body: bytes
 
 
-Shortcut = Callable[[Headers, bytes], Answer | None]  # None: this request takes longer
+class Later(NamedTuple):
+    """An answer that is being made. ``leave`` says that nobody waits for it any more."""
+
+    leave: Callable[[], None]
+
+
+# Given headers, body and what takes an answer later. ``None``: this request goes uvicorn's way.
+Shortcut = Callable[[Headers, bytes, Callable[[Answer], None]], Answer | Later | None]
+Find = Callable[[bytes, bytes], Shortcut | None]  # by method and path, both as they are sent
+
+
+def _find_none(method: bytes, path: bytes) -> None:
+    """Of an application without short cuts."""
 
 
 def by_name(headers: Headers) -> HeadersByName:
@@ -37,12 +50,30 @@ def by_name(headers: Headers) -> HeadersByName:
     return dict(reversed(headers))
 
 
+class _Event:
+    """What the protocol sets for a request that waits."""
+
+    def set(self) -> None:
+        """Nobody waits here."""
+
+
+class _Cycle:
+    """A request whose answer is being made, in place of uvicorn's: what comes behind it in the connection waits."""
+
+    def __init__(self, keep_alive: bool) -> None:
+        self.response_complete = self.disconnected = False
+        self.keep_alive = keep_alive
+        self.message_event = _Event()
+        self.leave: Callable[[], None] = self.message_event.set
+
+
 class Connection(HttpToolsProtocol):
-    """One connection. ``shortcuts`` of the application are looked up by method and path, both as they are sent."""
+    """One connection. The application's ``find_shortcut`` is asked by method and path."""
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
-        self._shortcuts: Mapping[tuple[bytes, bytes], Shortcut] = getattr(self.app, "shortcuts", {})
+        self._find: Find = getattr(self.app, "find_shortcut", _find_none)
+        self._waiting: _Cycle | None = None  # the request whose answer comes later
         self._shortcut: Shortcut | None = None  # of the request that is held
         self._held = b""  # its body so far
         self._timer: TimerHandle | None = None
@@ -50,7 +81,7 @@ class Connection(HttpToolsProtocol):
 
     # -- what the parser says ---------------------------------------------------------------------------------------
     def on_headers_complete(self) -> None:
-        shortcut = self._shortcuts.get((self.parser.get_method(), self.url))
+        shortcut = self._find(self.parser.get_method(), self.url)
         if shortcut is not None and self._is_plain():
             self._shortcut, self._held = shortcut, b""
         else:
@@ -66,10 +97,15 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if self._shortcut is not None:
-            answer = self._shortcut(self.headers, self._held)
+            cycle = _Cycle(keep_alive=True)
+            answer = self._shortcut(self.headers, self._held, partial(self._finish, cycle))
             if answer is not None:
                 self._shortcut = None
-                self._send(answer)
+                if isinstance(answer, Later):
+                    cycle.leave = answer.leave
+                    self.cycle = self._waiting = cycle  # type: ignore[assignment]
+                else:
+                    self._send(answer)
                 return
             self._let_go()
         super().on_message_complete()
@@ -100,6 +136,10 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._let_go()  # so that it is counted as any other
+        if self._waiting is not None:
+            self._waiting.disconnected = True
+            self._waiting.leave()
+            self._waiting = None
         super().connection_lost(exc)
 
     def shutdown(self) -> None:
@@ -112,6 +152,16 @@ class Connection(HttpToolsProtocol):
             self._shortcut = None
             super().on_headers_complete()
             super().on_body(self._held)
+
+    def _finish(self, cycle: _Cycle, answer: Answer) -> None:
+        """Send an answer that was waited for."""
+        if cycle.disconnected:
+            return
+        cycle.response_complete = True
+        self._waiting = None
+        self._send(answer)
+        if not cycle.keep_alive:
+            self.transport.close()
 
     def _send(self, answer: Answer) -> None:
         """Write an answer, and leave the connection as uvicorn does after one."""

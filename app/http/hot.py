@@ -1,25 +1,36 @@
-"""The hot route: ``POST /v1/evaluate`` without the framework's router, dependencies and response classes.
+"""The hot routes: without the framework's router, dependencies and response classes.
 
-It answers as the documented route of the same path, over the same core; requests with a query go that way. Keys,
-limits, request ids, metrics, cancellation and problems are the same pieces, called directly. What can be answered at
-once does not even get here by ASGI (``app.http.connection``).
+They answer as the documented routes of the same paths, over the same core; requests with a query, a precondition or a
+key of idempotency go that way. Keys, limits, request ids, metrics, cancellation and problems are the same pieces,
+called directly. Small requests do not even get here by ASGI (``app.http.connection``).
 """
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
 from starlette.types import Receive, Scope, Send
 
 from app.evaluate.call import Call
-from app.http.connection import HeadersByName, by_name
+from app.evaluate.replay import Sighting
+from app.http.connection import HeadersByName, Later, Shortcut, by_name
 from app.http.dependencies import Arrival
+from app.http.middleware import Done, ObservedShortcut
 from app.http.receiving import read_body
-from app.http.services import Services
-from app.wire.codec import Body
+from app.http.services import EVALUATE, Services
+from app.operations import exchange
 from app.wire.reply import Reply
+
+_SESSIONS: Final = b"/v1/sessions/"
+_NAME: Final = re.compile(rb"[\w-]{1,64}")
+_CONDITIONS: Final = (b"if-match", b"idempotency-key")
 
 
 class EvaluateRoute:
-    """An ASGI application; what it raises, ``app.http.middleware`` answers."""
+    """``POST /v1/evaluate``, as an ASGI application and as a short cut."""
 
     path = "/v1/evaluate"  # for the metrics
 
@@ -27,6 +38,7 @@ class EvaluateRoute:
         self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """What this raises, ``app.http.middleware`` answers."""
         scope["route"] = self
         services, headers = self._services, by_name(scope["headers"])
         owner = services.owner_for(_text(headers, b"authorization") or "")
@@ -37,15 +49,79 @@ class EvaluateRoute:
         )  # fmt: skip
         await (await arrival.evaluate())(scope, receive, send)
 
-    def at_once(self, headers: HeadersByName, body: bytes) -> Reply | None:
-        """Return the answer to a small request, if it takes next to no time. Raises what an answer would tell."""
-        self._services.owner_for(_text(headers, b"authorization") or "")
-        known = self._services.replayer.reply_to(_call(headers, body))
-        return known if isinstance(known, Reply) else None
+    def begin(self, given: HeadersByName, body: bytes, request_id: str, done: Done) -> Reply | Later | None:
+        """Return the answer of a known plan, or have a compute process make it."""
+        services = self._services
+        request = _request(services, EVALUATE, given, request_id)
+        call = Call(body, request.content_type, request.content_encoding, request.accept)
+        known = services.replayer.reply_to(call)
+        if isinstance(known, Reply):
+            return known
+        request.came_before = known is None or known.came_before
+        return _sent(services, request, body, done, known=known)
 
 
-def _call(headers: HeadersByName, body: Body) -> Call:
-    return Call(body, _text(headers, b"content-type"), _text(headers, b"content-encoding"), _text(headers, b"accept"))
+@dataclass(frozen=True, slots=True)
+class SessionRoute:
+    """One session's short cut to an operation."""
+
+    services: Services
+    path: str
+    operation: str
+    sid: str
+
+    def begin(self, given: HeadersByName, body: bytes, request_id: str, done: Done) -> Reply | Later | None:
+        """Have a compute process make the answer."""
+        if any(name in given for name in _CONDITIONS):
+            return None
+        request = _request(self.services, self.operation, given, request_id)
+        request.arguments = {"sid": self.sid}
+        return _sent(self.services, request, body, done, turn=self.sid)
+
+
+class Shortcuts:
+    """Which requests may take a short cut, by method and path."""
+
+    OPERATIONS: Final = {b"run": "run_in_session", b"backward": "backward_in_session"}
+
+    def __init__(self, services: Services, evaluate: EvaluateRoute) -> None:
+        self._services = services
+        self._evaluate = ObservedShortcut("POST", evaluate, services.metrics)
+
+    def find(self, method: bytes, path: bytes) -> Shortcut | None:
+        """Return the short cut for requests of that method and path."""
+        if method != b"POST":
+            return None
+        if path == b"/v1/evaluate":
+            return self._evaluate
+        if path.startswith(_SESSIONS):
+            sid, _, verb = path[len(_SESSIONS) :].partition(b"/")
+            operation = self.OPERATIONS.get(verb)
+            if operation is not None and _NAME.fullmatch(sid):
+                template = f"/v1/sessions/{{sid}}/{verb.decode()}"
+                route = SessionRoute(self._services, template, operation, sid.decode())
+                return ObservedShortcut("POST", route, self._services.metrics)
+        return None
+
+
+def _request(services: Services, operation: str, given: HeadersByName, request_id: str) -> exchange.Request:
+    owner = services.owner_for(_text(given, b"authorization") or "")
+    return exchange.Request(
+        operation, owner, request_id, services.deadline(), _text(given, b"accept"), _text(given, b"content-type"),
+        _text(given, b"content-encoding"),
+    )  # fmt: skip
+
+
+def _sent(
+    services: Services,
+    request: exchange.Request,
+    body: bytes,
+    done: Done,
+    turn: str | None = None,
+    known: Sighting | None = None,
+) -> Later:
+    task = services.send(request, body, done, turn, known)
+    return Later(partial(services.front.leave, task))
 
 
 def _text(headers: HeadersByName, name: bytes) -> str | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from itertools import count
 from time import perf_counter
 from typing import Final, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.connection import Answer, Headers, HeadersByName, by_name
+from app.http.connection import Answer, Headers, HeadersByName, Later, by_name
 from app.http.metrics import Metrics
 from app.http.problems import reply_to, response_to
 from app.wire.reply import Reply
@@ -63,15 +64,20 @@ class _Sender:
         await self.send(message)
 
 
+Done = Callable[[Reply | Exception], None]
+
+
 class ShortcutRoute(Protocol):
-    """A route that can answer some requests where they are read."""
+    """A route whose requests may be answered where they are read."""
 
-    path: str
+    @property
+    def path(self) -> str:
+        """The template of its path."""
 
-    def at_once(self, given: HeadersByName, body: bytes) -> Reply | None:
-        """Return the answer to a request with the headers ``given``, or ``None`` if it takes time to find.
+    def begin(self, given: HeadersByName, body: bytes, request_id: str, done: Done) -> Reply | Later | None:
+        """Return the answer to a request with the headers ``given``, or see that ``done`` gets it later.
 
-        Raises what ``app.http.problems`` knows.
+        ``None``: the request has to go the usual way. Raises what ``app.http.problems`` knows.
         """
 
 
@@ -81,18 +87,32 @@ class ObservedShortcut:
     def __init__(self, method: str, route: ShortcutRoute, metrics: Metrics) -> None:
         self._method, self._route, self._metrics = method, route, metrics
 
-    def __call__(self, headers: Headers, body: bytes) -> Answer | None:
+    def __call__(self, headers: Headers, body: bytes, later: Callable[[Answer], None]) -> Answer | Later | None:
         started, given = perf_counter(), by_name(headers)
         request_id = _accepted(given.get(b"x-request-id"))
+        is_here = True  # this call has not returned
+
+        def done(outcome: Reply | Exception) -> None:
+            if not is_here:
+                self._metrics.in_flight -= 1
+            later(self._answer(outcome, request_id, started))
+
         try:
-            reply = self._route.at_once(given, body)
+            reply = self._route.begin(given, body, request_id, done)
         except Exception as error:
-            reply = reply_to(error, request_id)
+            return self._answer(error, request_id, started)
         if reply is None:
             return None
-        status, known, body = reply.status, headers_of(reply), reply.body
-        self._metrics.observe(self._route.path, self._method, status, perf_counter() - started)
-        return Answer(status, [*known, (b"x-request-id", request_id.encode())], body)
+        if isinstance(reply, Reply):
+            return self._answer(reply, request_id, started)
+        is_here = False
+        self._metrics.in_flight += 1
+        return reply
+
+    def _answer(self, outcome: Reply | Exception, request_id: str, started: float) -> Answer:
+        reply = reply_to(outcome, request_id) if isinstance(outcome, Exception) else outcome
+        self._metrics.observe(self._route.path, self._method, reply.status, perf_counter() - started)
+        return Answer(reply.status, [*headers_of(reply), (b"x-request-id", request_id.encode())], reply.body)
 
 
 def headers_of(reply: Reply) -> Headers:
