@@ -21,7 +21,8 @@ LABEL org.opencontainers.image.title="gradserve" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/gradserve /opt/gradserve
 COPY --from=build --chown=10001:10001 /data /data
-ENV PATH=/opt/gradserve/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp GRADSERVE_DATA=/data
+ENV PATH=/opt/gradserve/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp GRADSERVE_DATA=/data \
+    GRADSERVE_OPEN=0
 # A number, not a name: it needs no account in the image, and Kubernetes' runAsNonRoot can check it.
 USER 10001:10001
 WORKDIR /data

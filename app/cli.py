@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import sys
@@ -10,24 +9,22 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
-import uvicorn
 from pydantic import ValidationError
 
 from app.evaluate.run import run_code
 from app.http import probe
-from app.http.connection import Connection
 from app.limits import OverLimit
 from app.main import create_app
 from app.program import catalog
 from app.program.interpret import ProgramError
 from app.program.tree import GraphError
+from app.server import check_exposure, serve
 from app.settings import PREFIX, Settings
 from app.stores.base import StoreError
 from app.stores.factory import store_for
 
 # What makes a program ours or PyTorch's. It is blanked out and not removed: line numbers stay.
 IMPORT = re.compile(r"^import (?:torch|engine as torch)[ \t]*(?:#.*)?$", re.MULTILINE)
-SHUTDOWN_MARGIN_S = 5
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,23 +70,10 @@ def _serve(arguments: Namespace) -> int:
         _prepare_store(settings)
     except StoreError as error:
         return _fail(f"gradserve: cannot open the store: {error}")
-    app = create_app(settings)
-    app.state.services.front.prepare()  # while there is one thread, and no loop
-    uvicorn.run(
-        app,
-        host=settings.host,
-        port=settings.port,
-        loop="uvloop",
-        http=Connection,
-        ws="none",
-        lifespan="on",
-        log_level=settings.log_level,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=math.ceil(settings.limits.seconds) + SHUTDOWN_MARGIN_S,
-    )
-    return 0
+    refusal = check_exposure(settings)
+    if refusal is not None:
+        return _fail(f"gradserve: {refusal}")
+    return serve(create_app(settings), settings)
 
 
 def _prepare_store(settings: Settings) -> None:

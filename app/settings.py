@@ -48,6 +48,13 @@ class Settings(BaseSettings):
     queue: int = Field(256, ge=0, description="Requests that may wait for a process; more are refused.")
     owner_queue: int = Field(128, ge=0, description="Of these, requests of one owner.")
     session_queue: int = Field(32, ge=0, description="Of these, requests that wait for the turn of one session.")
+    drain_seconds: float = Field(
+        1.0, ge=0, description="After SIGTERM: how long /readyz says 503 before no connection is taken any more."
+    )
+    open: bool | None = Field(
+        None, description="Serve others without keys: 1 if that is meant, 0 to refuse it; else the log warns."
+    )
+    bodies_bytes: int = Field(2**30, gt=0, description="Bytes of request bodies that are held at once, by all clients.")
     api_keys: str = Field("", description="Comma-separated keys, each 'owner:key' or 'key'; none: one local owner.")
     dot: str = Field("dot", description="The graphviz program that draws graphs as SVG.")
     log_level: str = Field("info", description="Level of the service's log.")

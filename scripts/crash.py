@@ -7,21 +7,25 @@ is still starting. Each run leaves five marks of its own (a name, an entry of a 
 up, a write through a view, a node of a graph that grows). After the restart every session is read, by a backward over
 that graph, and compared with what the clients know: a run that was acknowledged is there exactly once; one that was not
 is there wholly or not at all, and stays so; one with a key is repeated until it is acknowledged, and then counts once.
-The version of a session is the number of its runs. ``--kill-postgres`` kills the PostgreSQL server instead, and with it
-now and then the server too. Prints one table of counts; exit status 1 if a session was not as it had to be.
+The version of a session is the number of its runs. Most kills hit a compute process, or the process that these are
+forked from, and the server has to go on by itself; the others hit the server as a whole. ``--kill-postgres`` kills the
+PostgreSQL server instead, and with it now and then the server too. Prints one table of counts; exit status 1 if a
+session was not as it had to be.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import random
+import signal
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
@@ -36,6 +40,8 @@ SLOTS: Final = 150  # runs of one session: each has an element of the vectors to
 STRIDE: Final = 32  # between these elements, so that the vectors take several blocks of the store
 CLIENTS, SESSIONS = 6, 3
 KEYED: Final = 0.6  # part of the runs that have a key
+INSIDE: Final = 0.6  # part of the other kills that hit one process of a server, and of these: the nursery
+NURSERY: Final = 0.1
 AT_START: Final = 0.2  # part of the kills that hit a server that is starting
 BOTH: Final = 0.3  # part of PostgreSQL's kills that hit our server too
 LONG: Final = 0.1  # part of them after which it stays away for longer than the server waits
@@ -210,7 +216,7 @@ class Experiment:
         if answer.status_code == 200:
             run.version = answer.json()["version"]
             self.counts["replayed answers"] += answer.headers.get("Idempotency-Replayed") == "true"
-        elif answer.status_code in (409, 503):
+        elif answer.status_code in (409, 503) or answer.json()["type"] == "/problems/outcome-unknown":
             self.counts[f"answers {answer.status_code}"] += 1
             run.not_before = time.monotonic() + PAUSE_S
         else:
@@ -239,7 +245,7 @@ class Experiment:
         end = time.monotonic() + PATIENCE_S
         while True:
             answer = http.post(f"/v1/sessions/{model.sid}/run", json=LOOK, headers=headers)
-            if answer.status_code not in (409, 503) or time.monotonic() > end:
+            if answer.status_code not in (409, 503, 504) or time.monotonic() > end:
                 return _expect(answer, 200)
             time.sleep(PAUSE_S)
 
@@ -267,7 +273,7 @@ class Experiment:
             "unacknowledged, whole": sum(run.present is True for run in silent),
             "unacknowledged, absent": sum(run.present is False for run in silent),
             **{name: self.counts[name] for name in DAMAGE},
-            **{name: self.counts[name] for name in ("replayed answers", "answers 409", "answers 503")},
+            **{name: self.counts[name] for name in ("replayed answers", "answers 409", "answers 503", "answers 504")},
             "other violations": len(self.wrong) - sum(self.counts[name] for name in DAMAGE),
         }
 
@@ -302,6 +308,9 @@ def kill_at_work(experiment: Experiment, database: postgres.Server | None) -> No
             if database is not None:
                 _kill_database(experiment, database)
                 time.sleep(chance.uniform(0.1, 0.5))  # the server finds its way back, with the clients still there
+            elif chance.random() < INSIDE:
+                _kill_inside(experiment)
+                time.sleep(chance.uniform(0.05, 0.3))  # it goes on, with the clients still there
             else:
                 experiment.server.kill()
                 experiment.counts["kills of the server"] += 1
@@ -309,6 +318,17 @@ def kill_at_work(experiment: Experiment, database: postgres.Server | None) -> No
             stop.set()
     for client in clients:
         client.result()
+
+
+def _kill_inside(experiment: Experiment) -> None:
+    """One process of the server dies: a compute process, or the one that they are forked from."""
+    chance = experiment.random
+    nursery, *others = experiment.server.descendants()
+    compute = others[0] if others else []
+    victims, name = (nursery, "the nursery") if not compute or chance.random() < NURSERY else (compute, "a process")
+    with suppress(ProcessLookupError):
+        os.kill(chance.choice(victims), signal.SIGKILL)
+    experiment.counts[f"kills of {name}"] += 1
 
 
 def _kill_database(experiment: Experiment, database: postgres.Server) -> None:

@@ -28,6 +28,13 @@ def free_port() -> int:
         return port
 
 
+def _children(pid: int) -> list[int]:
+    try:
+        return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+    except OSError:  # it has ended
+        return []
+
+
 class Server:
     """``gradserve serve`` as a process group, on one port over all its restarts; its log is a file in ``folder``."""
 
@@ -74,9 +81,16 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """The process that was started; workers are its children."""
+        """The process that was started: the front."""
         assert self._process is not None
         return self._process.pid
+
+    def descendants(self) -> list[list[int]]:
+        """The processes below the one that was started, by generation: first the nursery, then compute processes."""
+        generations, parents = [], [self.pid]
+        while parents := [child for parent in parents for child in _children(parent)]:
+            generations.append(parents)
+        return generations
 
     def kill(self) -> None:
         """End the process and all its workers at once, without a chance to tidy up."""

@@ -222,7 +222,7 @@ class Front:
             place = home % len(self._places)
             if place in self._idle:
                 return place
-        return next(iter(self._idle))
+        return next(reversed(self._idle))  # the one that was busy last: its memory is in the caches
 
     def _begin(self, process: _Process, task: Task) -> None:
         process.task, task.process = task, process

@@ -47,10 +47,10 @@ def _as_child(work: Callable[[], None], *kept: int) -> NoReturn:
     status = 1
     try:
         _die_with_parent()
-        os.setsid()  # a Ctrl-C in the terminal is the front's
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
-            signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # sent to all of a group, they are the front's, which ends us in time
         _close_all_but(kept)
         work()
         status = 0

@@ -43,7 +43,7 @@ class Sighting:
 
     key: Hashable
     came_before: bool
-    home: int  # a number that requests with this program share
+    home: int | None  # a number that requests with a program share which may have a plan somewhere
 
 
 class Replayer:
@@ -92,7 +92,7 @@ class Replayer:
         self._seen.move_to_end(digest)
         if len(self._seen) > SEEN:
             self._seen.popitem(last=False)
-        return Sighting(key, came_before, digest)
+        return Sighting(key, came_before, digest if came_before else None)
 
     def adopt(self, sighting: Sighting, shipped: bytes) -> None:
         """Keep a plan that a compute process made. Raises ``MalformedPlan``."""

@@ -58,6 +58,7 @@ class Services:
         self.replayer = Replayer(settings.limits)
         self.in_flight = InFlight()
         self.metrics = Metrics()
+        self.is_draining = False  # the server is about to end
 
     def deadline(self) -> float:
         """Return when a request that is here now has to be answered."""

@@ -23,8 +23,10 @@ async def health() -> Response:
 @router.get("/readyz", operation_id="readiness", summary="Does it take requests", responses={**HEALTHY, **problems()})
 async def readiness(services: ServicesDep) -> Response:
     """Not while every process is busy and the queue is full, while the store is away, or while it shuts down."""
+    if services.is_draining:
+        raise Overloaded("the service is shutting down")
     if services.front.is_full:
-        raise Overloaded("every process is busy and the queue is full, or the service is shutting down")
+        raise Overloaded("every process is busy and the queue is full")
     await services.health_check.run()
     return Response(b'{"status":"ready"}', media_type="application/json")
 
