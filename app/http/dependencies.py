@@ -40,7 +40,9 @@ Result = TypeVar("Result")
 LOCAL_OWNER: Final = "local"
 SHORT_BYTES: Final = 2**12  # of a body that is read in no more time than the way to a thread and back takes
 LONG_BYTES: Final = 2**16  # a digest of more takes so long that others would notice
-_VERSION: Final = re.compile(r'"(\d{1,18})"')
+_TAG: Final = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'  # RFC 9110, section 8.8.3
+_TAGS: Final = re.compile(rf"{_TAG}(\s*,\s*{_TAG})*")
+_VERSION: Final = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
 
 
 class Services:
@@ -223,21 +225,26 @@ async def exchange_that_changes(
             description="A repeated key gets the first answer back; nothing runs twice.", min_length=1, max_length=255
         ),
     ] = None,
-    if_match: Annotated[str | None, Header(description="The ETag that the session must still have.")] = None,
+    if_match: Annotated[str | None, Header(description="An ETag that the session must still have; or several.")] = None,
 ) -> Exchange:
     """For endpoints that change something."""
-    version = _version(if_match)
+    versions = _versions(if_match)
     key = None if idempotency_key is None else Key(idempotency_key, await plain.fingerprint())
-    return replace(plain, precondition=Precondition(version, key))
+    return replace(plain, precondition=Precondition(versions, key))
 
 
 ChangeDep = Annotated[Exchange, Depends(exchange_that_changes)]
 
 
-def _version(if_match: str | None) -> int | None:
-    if if_match is None or if_match.strip() == "*":
+def _versions(if_match: str | None) -> frozenset[int] | None:
+    """Return the versions that the header allows, ``None`` for any.
+
+    Weak tags and tags that were never given are no versions (RFC 9110, section 13.1.1: the comparison is strong).
+    """
+    text = "*" if if_match is None else if_match.strip()
+    if text == "*":
         return None
-    found = _VERSION.fullmatch(if_match.strip().removeprefix("W/"))
-    if found is None:
-        raise InvalidRequest("If-Match takes one ETag of this session", [(("header", "if-match"), "not an ETag")])
-    return int(found[1])
+    if _TAGS.fullmatch(text) is None:
+        raise InvalidRequest("If-Match takes ETags of this session, or *", [(("header", "if-match"), "not an ETag")])
+    tags = [tag for weak, tag in re.findall(_TAG, text) if not weak]
+    return frozenset(int(tag) for tag in tags if _VERSION.fullmatch(tag))
