@@ -6,7 +6,7 @@
       Unauthorized          no key, or one that is not known
       NotFound              no such session, tensor or op, or one of another owner
       Gone                  a session that has expired
-      VersionConflict       the session is no longer at the version of ``If-Match``
+      VersionConflict       the session is at no version that ``If-Match`` names
       KeyReused             an Idempotency-Key that came with another request before
       InProgress            the first request with this Idempotency-Key is still running
       Overloaded            no process is free, and there is no place in the queue
@@ -68,7 +68,7 @@ class VersionConflict(ServiceError):
     """The precondition on the version does not hold; ``version`` is the one that does."""
 
     def __init__(self, version: int) -> None:
-        super().__init__(f"the session is at version {version} now, not at the one that If-Match names")
+        super().__init__(f"the session is at version {version}, which If-Match does not name")
         self.version = version
 
 

@@ -20,6 +20,7 @@ from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, BudgetError
 from engine.printing import PrintOptions
 from engine.random import Generator
+from engine.storage import Overwritten, Storage
 
 
 class Budget:
@@ -68,29 +69,46 @@ class Budget:
 class Journal:
     """What a run changed, so that it can be undone as a whole.
 
-    An object is touched before its first change; a memento knows how to put it back. Storages keep a copy of their
-    bytes, everything else a shallow copy of its attributes.
+    An object is touched before its first change; a memento knows how to put it back: a shallow copy of its attributes.
+    Of a memory the pages are kept that something is written to.
     """
 
-    __slots__ = ("_mementos",)
+    __slots__ = ("_mementos", "_memories")
 
     def __init__(self) -> None:
         self._mementos: dict[int, tuple[Any, Callable[[], None]]] = {}
+        self._memories: dict[int, Overwritten] = {}
 
     def touch(self, target: Any) -> None:
         """Remember ``target`` as it is now, unless it is remembered already."""
         if id(target) not in self._mementos:
             self._mementos[id(target)] = (target, _memento(target))
 
-    def touched(self) -> Iterable[tuple[Any, Callable[[], None]]]:
-        """The objects that were about to change, each with its memento, in the order of their first touch."""
-        return self._mementos.values()
+    def overwrite(self, storage: Storage, written: np.ndarray[Any, Any]) -> None:
+        """Remember the version of ``storage``, and what is in its memory where ``written`` shows it."""
+        self.touch(storage)
+        root = storage.root
+        memory = self._memories.get(id(root))
+        if memory is None:
+            memory = self._memories[id(root)] = Overwritten(root)
+        memory.keep(written)
+
+    def touched(self) -> Iterable[Any]:
+        """The objects that were about to change, in the order of their first touch."""
+        return (target for target, _ in self._mementos.values())
+
+    def overwritten(self) -> Iterable[Overwritten]:
+        """The memories that were about to change."""
+        return self._memories.values()
 
     def rollback(self) -> None:
-        """Put every touched object back."""
-        for _, restore in reversed(self._mementos.values()):  # aliases of one memory: the oldest copy has the last word
+        """Put every touched object and every memory back."""
+        for _, restore in self._mementos.values():
             restore()
+        for memory in self._memories.values():
+            memory()
         self._mementos.clear()
+        self._memories.clear()
 
 
 def _memento(target: Any) -> Callable[[], None]:
@@ -251,6 +269,13 @@ def touch(target: Any) -> None:
     journal = current().journal
     if journal is not None:
         journal.touch(target)
+
+
+def overwrite(storage: Storage, written: np.ndarray[Any, Any]) -> None:
+    """Let the journal in force remember what ``written`` shows of ``storage`` before it changes."""
+    journal = current().journal
+    if journal is not None:
+        journal.overwrite(storage, written)
 
 
 def switch(grad_enabled: bool, inference: bool | None = None) -> tuple[bool, bool]:

@@ -1,10 +1,15 @@
-"""Storage: one buffer and its version counter."""
+"""Storage: one buffer and its version counter, and what a run wrote over in it."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+PAGE_BYTES: Final = 16 * 1024  # of a memory: kept whole when something is written there
 
 _new = object.__new__
 
@@ -32,9 +37,9 @@ class Storage:
         """The same memory with a version counter of its own."""
         return make_storage(self.array, self.root)
 
-    def memento(self) -> Memento:
-        """What gives the buffer the bytes and the version it has now."""
-        return Memento(self)
+    def memento(self) -> Callable[[], None]:
+        """A function that gives back the version that the storage has now; its bytes are ``Overwritten``'s."""
+        return partial(setattr, self, "version", self.version)
 
     @property
     def flat(self) -> np.ndarray[Any, Any]:
@@ -56,14 +61,52 @@ def make_storage(array: np.ndarray[Any, Any], aliased: Storage | None = None) ->
     return storage
 
 
-class Memento:
-    """The bytes and the version of a storage at one moment; a call puts them back."""
+class Overwritten:
+    """What was in a memory before a run wrote there, as far as it did; a call puts it back.
 
-    __slots__ = ("array", "storage", "version")
+    ``parts``: from which byte on (the first of a page), and the bytes that were there. No byte is in two of them.
+    """
+
+    __slots__ = ("_kept", "memory", "parts", "storage")
 
     def __init__(self, storage: Storage) -> None:
-        self.storage, self.array, self.version = storage, storage.array.copy(order="K"), storage.version
+        self.storage = storage  # the one that owns the memory
+        self.memory = storage.flat.view(np.uint8)
+        self.parts: list[tuple[int, np.ndarray[Any, Any]]] = []
+        pages = -(-self.memory.nbytes // PAGE_BYTES)
+        self._kept = None if pages < 2 else np.zeros(pages, bool)
+
+    def keep(self, written: np.ndarray[Any, Any]) -> None:
+        """Remember the pages in which ``written``, a view of the memory, has elements."""
+        if self._kept is None:
+            self.parts = self.parts or [(0, self.memory.copy())]
+            return
+        if not written.size:
+            return
+        fresh = _pages_of(written, self.storage.address, len(self._kept))
+        fresh &= ~self._kept
+        self._kept |= fresh
+        edges = np.flatnonzero(np.diff(fresh, prepend=False, append=False)) * PAGE_BYTES
+        for start, stop in edges.reshape(-1, 2).tolist():
+            self.parts.append((start, self.memory[start:stop].copy()))
 
     def __call__(self) -> None:
-        np.copyto(self.storage.array, self.array)
-        self.storage.version = self.version
+        for start, before in self.parts:
+            self.memory[start : start + len(before)] = before
+
+
+def _pages_of(array: np.ndarray[Any, Any], address: int, count: int) -> np.ndarray[Any, Any]:
+    """Which of the ``count`` pages from ``address`` on have elements of ``array``.
+
+    Dimensions with steps of less than a page leave no page out. What they span is one piece; the others repeat it.
+    """
+    low, _ = byte_bounds(array)
+    starts, extent = np.array([low - address]), array.itemsize
+    for step, size in sorted((abs(step), size) for step, size in zip(array.strides, array.shape, strict=True)):
+        if step <= max(extent, PAGE_BYTES) or starts.size * size > count:
+            extent += step * (size - 1)
+        else:
+            starts = np.add.outer(starts, step * np.arange(size)).ravel()
+    steps = np.bincount(starts // PAGE_BYTES, minlength=count + 1)
+    steps -= np.bincount((starts + (extent - 1)) // PAGE_BYTES + 1, minlength=count + 1)
+    return np.cumsum(steps[:count]) > 0

@@ -17,3 +17,14 @@ def postgres() -> Iterator[servers.Server]:
         pytest.skip("no PostgreSQL")
     with servers.server() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def pgbouncer() -> str:
+    """The path of the pooler."""
+    program = servers.pooler_program()
+    if program is None:
+        if os.environ.get("REQUIRE_POSTGRES"):
+            pytest.fail("no pgbouncer, and REQUIRE_POSTGRES is set")
+        pytest.skip("no pgbouncer")
+    return program

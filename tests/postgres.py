@@ -59,9 +59,7 @@ class Server:
 
     def __init__(self, folder: Path, programs: Path) -> None:
         self._data, self._programs = folder / "data", programs
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = _free_port()
         self.url = f"postgresql://gradserve@127.0.0.1:{self.port}/postgres"
         self._log = (folder / "log").open("wb")
         self._process: subprocess.Popen[bytes] | None = None
@@ -120,6 +118,61 @@ class Server:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}"')
         return self.url.replace("/postgres", f"/{name}")
+
+
+def pooler_program() -> str | None:
+    """The path of pgbouncer, or ``None`` where it is not installed."""
+    return shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+
+
+@contextmanager
+def pooler(server: Server, url: str, program: str, *settings: str) -> Iterator[str]:
+    """The address of ``url`` behind pgbouncer, which gives each transaction one of two sessions of ``server``."""
+    port = _free_port()
+    with tempfile.TemporaryDirectory(prefix="gradserve-pooler-") as name:
+        file = Path(name, "pgbouncer.ini")
+        lines = (
+            "[databases]",
+            f"* = host=127.0.0.1 port={server.port} user=gradserve",
+            "[pgbouncer]",
+            f"listen_port = {port}",
+            "listen_addr = 127.0.0.1",
+            "unix_socket_dir =",
+            "auth_type = any",
+            "pool_mode = transaction",
+            "default_pool_size = 2",
+            *settings,
+        )
+        file.write_text("\n".join(lines))
+        for path in (file, file.parent):
+            path.chmod(0o755)
+        process = subprocess.Popen([program, "-q", str(file)], stderr=subprocess.DEVNULL, **_account())
+        try:
+            address = url.replace(f":{server.port}/", f":{port}/")
+            _wait_until_taken(port, process)
+            yield address
+        finally:
+            process.kill()
+            process.wait(STOP_S)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_until_taken(port: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + START_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=2).close()
+        except OSError:
+            if time.monotonic() > end or process.poll() is not None:
+                raise
+            time.sleep(0.02)
+        else:
+            return
 
 
 @contextmanager

@@ -39,7 +39,7 @@ class Patience:
     """
 
     grace_s: float = 0.5
-    store_s: float = 30.0
+    store_s: float = 40.0  # more than the longest statement of a store
 
 
 class Task:

@@ -28,7 +28,9 @@ from app.wire.reply import Reply
 
 LONG_BYTES: Final = 2**16  # a digest of more takes so long that others would notice
 PIECE_BYTES: Final = 2**18  # of a long answer, that are sent at once
-_VERSION: Final = re.compile(r'"(\d{1,18})"')
+_TAG: Final = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'  # RFC 9110, section 8.8.3
+_TAGS: Final = re.compile(rf"{_TAG}(\s*,\s*{_TAG})*")
+_VERSION: Final = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
 
 
 async def services_of(request: Request) -> Services:
@@ -62,7 +64,7 @@ class Arrival:
     content_encoding: str | None
     receive: Receive
     body: Body | SharedBody = b""
-    version: int | None = None
+    versions: frozenset[int] | None = None
     key: Key | None = None
 
     async def compute(self, operation: str, turn: str | None = None, **arguments: Any) -> Response:
@@ -109,7 +111,7 @@ class Arrival:
         key = self.key
         return exchange.Request(
             operation, self.owner, self.request_id, self.services.deadline(), self.accept, self.content_type,
-            self.content_encoding, self.encoding, arguments, self.version,
+            self.content_encoding, self.encoding, arguments, self.versions,
             None if key is None else key.key, b"" if key is None else key.fingerprint,
         )  # fmt: skip
 
@@ -184,21 +186,26 @@ async def arrival_that_changes(
             description="A repeated key gets the first answer back; nothing runs twice.", min_length=1, max_length=255
         ),
     ] = None,
-    if_match: Annotated[str | None, Header(description="The ETag that the session must still have.")] = None,
+    if_match: Annotated[str | None, Header(description="An ETag that the session must still have; or several.")] = None,
 ) -> Arrival:
     """For endpoints that change something."""
-    version = _version(if_match)
+    versions = _versions(if_match)
     key = None if idempotency_key is None else Key(idempotency_key, await plain.fingerprint())
-    return replace(plain, version=version, key=key)
+    return replace(plain, versions=versions, key=key)
 
 
 ChangeDep = Annotated[Arrival, Depends(arrival_that_changes)]
 
 
-def _version(if_match: str | None) -> int | None:
-    if if_match is None or if_match.strip() == "*":
+def _versions(if_match: str | None) -> frozenset[int] | None:
+    """Return the versions that the header allows, ``None`` for any.
+
+    Weak tags and tags that were never given are no versions (RFC 9110, section 13.1.1: the comparison is strong).
+    """
+    text = "*" if if_match is None else if_match.strip()
+    if text == "*":
         return None
-    found = _VERSION.fullmatch(if_match.strip().removeprefix("W/"))
-    if found is None:
-        raise InvalidRequest("If-Match takes one ETag of this session", [(("header", "if-match"), "not an ETag")])
-    return int(found[1])
+    if _TAGS.fullmatch(text) is None:
+        raise InvalidRequest("If-Match takes ETags of this session, or *", [(("header", "if-match"), "not an ETag")])
+    tags = [tag for weak, tag in re.findall(_TAG, text) if not weak]
+    return frozenset(int(tag) for tag in tags if _VERSION.fullmatch(tag))

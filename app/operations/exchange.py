@@ -34,7 +34,7 @@ class Request(msgspec.Struct, array_like=True):
     content_encoding: str | None = None
     encoding: WireEncoding | None = None  # of the query
     arguments: dict[str, Any] = {}
-    version: int | None = None  # of If-Match
+    versions: frozenset[int] | None = None  # that If-Match allows
     key: str | None = None  # Idempotency-Key
     fingerprint: bytes = b""  # of the request that came with it
     came_before: bool = False  # a program that is worth a plan
@@ -108,7 +108,7 @@ class Exchange:
         """What the request asks to hold."""
         request = self.request
         key = None if request.key is None else Key(request.key, request.fingerprint)
-        return Precondition(request.version, key)
+        return Precondition(request.versions, key)
 
     @property
     def answer_format(self) -> codec.Format:

@@ -51,9 +51,12 @@ log = logging.getLogger("gradserve")
 
 @dataclass(frozen=True, slots=True)
 class Precondition:
-    """What a request asks to hold, and the key that makes it safe to repeat."""
+    """What a request asks to hold, and the key that makes it safe to repeat.
 
-    version: int | None = None
+    ``versions``: the session must be at one of them; ``None`` allows any.
+    """
+
+    versions: frozenset[int] | None = None
     key: Key | None = None
 
 
@@ -115,10 +118,12 @@ class Directory:
         """Drop a session with all its tensors."""
 
         def work(claim: Claim | None) -> Reply:
-            _check_version(self.find(owner, sid), precondition.version)
+            head = self.find(owner, sid)
+            _check_version(head, precondition.versions)
+            expected = None if precondition.versions is None else head.version
             try:
                 with self._committing():
-                    self.store.remove(sid, precondition.version, answer_for(claim, reply))
+                    self.store.remove(sid, expected, answer_for(claim, reply))
             except Conflict as conflict:
                 raise VersionConflict(conflict.version or 0) from None
             self.cache.take(sid)
@@ -209,7 +214,7 @@ class Directory:
             live = self._at_hand(owner, sid)
             while True:
                 try:
-                    return self._attempt(live or self._current(owner, sid), change, precondition.version, claim)
+                    return self._attempt(live or self._current(owner, sid), change, precondition.versions, claim)
                 except Conflict:
                     live = None
                     self.events["conflicts"] += 1
@@ -221,7 +226,7 @@ class Directory:
         return self.replies.once(owner, precondition.key, work)
 
     def _attempt(
-        self, live: Live, change: Callable[[Session, int], Reply], wanted: int | None, claim: Claim | None
+        self, live: Live, change: Callable[[Session, int], Reply], wanted: frozenset[int] | None, claim: Claim | None
     ) -> Reply:
         before = live.head
         try:
@@ -370,8 +375,8 @@ def _check_names(names: dict[str, Any]) -> None:
         raise InvalidRequest("a name in the document cannot be one")
 
 
-def _check_version(head: Head, wanted: int | None) -> None:
-    if wanted is not None and wanted != head.version:
+def _check_version(head: Head, wanted: frozenset[int] | None) -> None:
+    if wanted is not None and head.version not in wanted:
         raise VersionConflict(head.version)
 
 

@@ -25,7 +25,6 @@ from engine import Tensor, dtypes, modes, registry, strides, tape, tensors
 from engine import storage as engine_storage
 
 Storage = engine_storage.Storage
-Memento = engine_storage.Memento
 Accumulate = tape.Accumulate
 Edge = tape.Edge
 Node = tape.Node
@@ -106,16 +105,14 @@ class Writer:
 
     def _note_touched(self, journal: modes.Journal) -> None:
         """Write again what the run altered. Objects that have no number yet are written when they are reached."""
-        memories: dict[int, Memento] = {}
-        for target, memento in journal.touched():
-            if isinstance(memento, Memento):
-                memories.setdefault(id(memento.storage.root), memento)  # of several, the oldest
+        for target in journal.touched():
             self._enqueue_again(target)
-        for memento in memories.values():
-            root = memento.storage.root
+        for memory in journal.overwritten():
+            root = memory.storage
             number = self._enqueue_again(root)
             if number is not None and self._is_in_blocks(root):
-                self._note_blocks(number, memory_of(root), memento.array.ravel(order="K").view(np.uint8))
+                for start, before in memory.parts:
+                    self._note_blocks(number, memory.memory[start : start + len(before)], start, before.data)
 
     def _enqueue_again(self, one: Any) -> int | None:
         """Have an object with a number written; a whole record holds what is reached, and nothing else."""
@@ -127,13 +124,13 @@ class Writer:
     def _is_in_blocks(self, storage: Storage) -> bool:
         return self._in_blocks and in_blocks(storage.array.nbytes)
 
-    def _note_blocks(self, number: int, now: Bytes, before: Bytes | None) -> None:
-        """The blocks of a memory that are not as they were."""
-        new, old = now.data, None if before is None else before.data
-        for place, start in enumerate(range(0, len(new), BLOCK_BYTES)):
+    def _note_blocks(self, number: int, now: Bytes, first: int = 0, before: memoryview | None = None) -> None:
+        """The blocks of a part of a memory, from the byte ``first`` on, that are not as they were."""
+        new = now.data
+        for start in range(0, len(new), BLOCK_BYTES):
             part = new[start : start + BLOCK_BYTES]
-            if old is None or part != old[start : start + BLOCK_BYTES]:
-                self._blocks.append(Block(number, place, part))
+            if before is None or part != before[start : start + BLOCK_BYTES]:
+                self._blocks.append(Block(number, (first + start) // BLOCK_BYTES, part))
 
     def number(self, one: Any) -> int:
         """Return the number of an object, which will be written if it is new."""
@@ -149,7 +146,7 @@ class Writer:
             if isinstance(one, Tensor):
                 self.number(one.storage)  # now, so that arrays which show it find it
             elif isinstance(one, Storage) and one.root is one and self._is_in_blocks(one):
-                self._note_blocks(known, memory_of(one), None)
+                self._note_blocks(known, memory_of(one))
         elif self._whole:
             self._enqueue(one, known)
         return known

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterable, Sequence
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any, ClassVar, Final, TypeVar
+from weakref import WeakKeyDictionary
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from app.stores.base import StoreError
@@ -14,11 +17,21 @@ from app.stores.sql import Cursor, SqlStore
 
 Result = TypeVar("Result")
 PATIENCE_S: Final = 5.0  # how long to wait for a connection, and to try again after one was lost
+PAUSE_S: Final = 0.05  # before a transaction is tried again that met another one, at most
+IDLE_S: Final = 1.0  # a connection that was idle for longer is asked whether it still is one
 SCHEMA_LOCK: Final = 0x67726164  # of an advisory lock; every replica has to ask for the same
-LOST: Final = (psycopg.OperationalError, psycopg.InterfaceError)
-OPTIONS: Final = "-c lock_timeout=5s -c idle_in_transaction_session_timeout=10s"  # a stuck replica stops nobody
-CONNECTION: Final[dict[str, Any]] = {"autocommit": True, "connect_timeout": int(PATIENCE_S), "options": OPTIONS}
-UNREACHABLE: Final = ("08", "57")  # classes of SQLSTATE: connection exceptions, and a server that shuts down
+SETTINGS: Final = {  # a stuck replica stops nobody, and no statement runs for ever
+    "lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "10s",
+}  # fmt: skip
+OWN: Final = "gradserve.own"  # a setting that means nothing to the server, and tells if options reach it
+CONNECTION: Final[dict[str, Any]] = {  # what an address may say otherwise; a peer that vanished is noticed in 10 s
+    "connect_timeout": int(PATIENCE_S), "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,
+}  # fmt: skip
+NO_OPTIONS: Final = "unsupported startup parameter"  # what pgbouncer says of options that it was not told to ignore
+# Connections that got lost, servers that shut down or start, transactions that met another one.
+PASSING: Final = ("08", "57P", "25P03", "40001", "40P01")
+MET: Final = "40"
 READ: Final = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 
 
@@ -47,39 +60,59 @@ class PostgresStore(SqlStore):
     types: ClassVar = {"integer": "BIGINT", "real": "DOUBLE PRECISION", "blob": "BYTEA", "options": ""}
 
     def __init__(self, url: str, connections: int) -> None:
-        self._url = url
-        self._pool = ConnectionPool(
-            url,
-            min_size=1,
-            max_size=connections,
-            timeout=PATIENCE_S,
-            reconnect_timeout=PATIENCE_S,
-            open=False,
-            kwargs=CONNECTION,
-        )
+        self._url, self._connections = url, connections
+        self._pool: ConnectionPool[Any] | None = None
+        self._settings = ""  # what each transaction has to set, where the session has not got it
+        self._asked: WeakKeyDictionary[psycopg.Connection[Any], float] = WeakKeyDictionary()  # and when
 
     def open(self) -> None:
         """Connect, and bring the schema up to date."""
-        self._try_address()
-        self._pool.open()
+        arguments = self._try_address()
+        self._pool = ConnectionPool(
+            self._url,
+            min_size=1,
+            max_size=self._connections,
+            timeout=PATIENCE_S,
+            reconnect_timeout=PATIENCE_S,
+            check=self._check_idle,
+            open=True,
+            kwargs=arguments,
+        )
         try:
             self._migrate()
         except StoreError:
             self.close()
             raise
 
-    def _try_address(self) -> None:
-        """Connect once: this says what is wrong, where a pool only tries again."""
+    def _try_address(self) -> dict[str, Any]:
+        """Connect once, to learn how: this also says what is wrong, where a pool only tries again."""
         try:
-            psycopg.connect(self._url, **CONNECTION).close()
+            arguments = _arguments(self._url)
+            try:
+                connection = psycopg.connect(self._url, **arguments)
+            except psycopg.OperationalError as error:
+                if NO_OPTIONS not in str(error):
+                    raise
+                del arguments["options"]
+                connection = psycopg.connect(self._url, **arguments)
+            with connection:
+                if not _is_own(connection):
+                    arguments["prepare_threshold"] = None
+                    self._settings = "".join(_missing(connection))
         except psycopg.OperationalError as error:
             raise StoreError(" ".join(str(error).split())) from error
         except psycopg.Error:  # it would show the address, and that may hold a password
             raise StoreError("not an address of a PostgreSQL database") from None
+        return arguments
+
+    def _check_idle(self, connection: psycopg.Connection[Any]) -> None:
+        if monotonic() - self._asked.get(connection, -IDLE_S) > IDLE_S:
+            ConnectionPool.check_connection(connection)
 
     def close(self) -> None:
         """Let go of every connection."""
-        self._pool.close()
+        if self._pool is not None:
+            self._pool.close()
 
     def _write(self, work: Callable[[Cursor], Result], *, several: bool = True) -> Result:
         return self._transact("BEGIN" if several else "", work)
@@ -88,37 +121,84 @@ class PostgresStore(SqlStore):
         return self._transact(READ if several else "", work)
 
     def _transact(self, begin: str, work: Callable[[Cursor], Result]) -> Result:
-        """Run ``work``, again if the connection gets lost: a pool may hold some that a restart of the server cut."""
+        """Run ``work``, again if the connection gets lost (a pool may hold some that a restart of the server cut).
+
+        Also if it met another transaction in a way that only one of them can go on.
+        """
+        if self._pool is None:
+            raise StoreError("the store is not open")
         end = monotonic() + PATIENCE_S
         while True:
             try:
-                return self._attempt(begin, work)
-            except LOST as error:
-                if monotonic() > end or isinstance(error, PoolTimeout) or _was_refused(error):
-                    raise StoreError(f"{type(error).__name__}: {error}") from error
-                self._pool.check()
+                return self._attempt(self._pool, begin, work)
             except psycopg.Error as error:
-                raise StoreError(f"{type(error).__name__}: {error}") from error
+                if monotonic() > end or not _is_passing(error):
+                    raise StoreError(f"{type(error).__name__}: {error}") from error
+                if (error.sqlstate or "").startswith(MET):
+                    sleep(random.uniform(0, PAUSE_S))
+                else:
+                    self._pool.check()
 
-    def _attempt(self, begin: str, work: Callable[[Cursor], Result]) -> Result:
-        with self._pool.connection() as connection:
+    def _attempt(self, pool: ConnectionPool[Any], begin: str, work: Callable[[Cursor], Result]) -> Result:
+        with pool.connection() as connection:
             cursor = _Cursor(connection.cursor())
-            if not begin:
-                return work(cursor)
-            cursor.execute(begin)
-            try:
+            if begin or self._settings:
+                result = self._within(connection, cursor, begin or "BEGIN", work)
+            else:
                 result = work(cursor)
-                cursor.execute("COMMIT")
-            except BaseException:
-                if not connection.closed:
-                    connection.rollback()
-                raise
+            self._asked[connection] = monotonic()
             return result
 
+    def _within(
+        self, connection: psycopg.Connection[Any], cursor: Cursor, begin: str, work: Callable[[Cursor], Result]
+    ) -> Result:
+        connection.execute((begin + self._settings).encode())
+        try:
+            result = work(cursor)
+            cursor.execute("COMMIT")
+        except BaseException:
+            if not connection.closed:
+                connection.rollback()
+            raise
+        return result
+
     def _lock_schema(self, cursor: Cursor) -> None:
+        for name in (
+            "lock_timeout",
+            "statement_timeout",
+        ):  # another replica's migration, and one's own, take their time
+            cursor.execute(f"SET LOCAL {name} = 0")
         cursor.execute("SELECT pg_advisory_xact_lock(?)", (SCHEMA_LOCK,))
 
 
-def _was_refused(error: psycopg.Error) -> bool:
-    """Tell whether the server itself says no (a full disk, a lock that is not free), and is not merely out of reach."""
-    return error.sqlstate is not None and error.sqlstate[:2] not in UNREACHABLE
+def _arguments(url: str) -> dict[str, Any]:
+    """Return what connections are made with beside the address, which may say otherwise. Raises ``psycopg.Error``."""
+    given = conninfo_to_dict(url)
+    options = [f"-c {name}={value}" for name, value in {**SETTINGS, OWN: "yes"}.items()]
+    return {
+        "autocommit": True,
+        **{name: value for name, value in CONNECTION.items() if name not in given},
+        "options": " ".join([*options, str(given.get("options") or "")]),
+    }
+
+
+def _is_own(connection: psycopg.Connection[Any]) -> bool:
+    """Tell whether the server's session got our options, and so is ours; behind a pooler each transaction has another.
+
+    Then statements are prepared, which takes a third off a commit.
+    """
+    return connection.execute("SELECT current_setting(%s, true)", (OWN,)).fetchone() == ("yes",)
+
+
+def _missing(connection: psycopg.Connection[Any]) -> list[str]:
+    """Return the statements for what the sessions behind a pooler have not got."""
+    rows = {name: connection.execute(f"SHOW {name}".encode()).fetchone() for name in SETTINGS}
+    return [f"; SET LOCAL {name} = '{SETTINGS[name]}'" for name, row in rows.items() if row and row[0] == "0"]
+
+
+def _is_passing(error: psycopg.Error) -> bool:
+    """Tell whether it is worth another try: not if the server itself says no (a full disk, a statement too slow)."""
+    if error.sqlstate is None:
+        is_lost = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+        return is_lost and not isinstance(error, PoolTimeout)
+    return error.sqlstate.startswith(PASSING)

@@ -54,6 +54,11 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         )""",
         "CREATE INDEX answers_by_age ON answers (owner, created_at, size)",
     ),
+    (  # what a sweep looks for
+        "CREATE INDEX sessions_by_end ON sessions (expires_at)",
+        "CREATE INDEX answers_by_time ON answers (created_at)",
+        "CREATE INDEX expired_by_time ON expired (expired_at)",
+    ),
 )
 
 # A commit is one row of ``changes``: what it changes of the head (version, end, bytes) is read from the last row. The

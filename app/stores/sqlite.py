@@ -5,19 +5,22 @@ from __future__ import annotations
 import sqlite3
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from threading import Lock
+from threading import Lock, Thread
 from time import monotonic, sleep
 from typing import ClassVar, Final, Literal, TypeVar
 
-from app.stores.base import StoreError
+from app.stores.base import Bounds, StoreError, Swept
 from app.stores.sql import Cursor, SqlStore
 
 Result = TypeVar("Result")
 Sync = Literal["off", "normal", "full"]  # when the system is asked to write to the disk
 FILE: Final = "gradserve.sqlite"
 PATIENCE_S: Final = 5.0  # how long another process may hold the write lock
+LOG_BYTES: Final = 4 * 2**20  # of the log: more is folded into the file
+LOG_PAGES: Final = 2**16  # that many a commit folds itself, for then nobody else came to it
+SPARE_PAGES: Final = 1_000  # that stay in the file without use, and at most so many leave it at a time
 
 
 class SqliteStore(SqlStore):
@@ -30,6 +33,8 @@ class SqliteStore(SqlStore):
         self._file, self._sync = folder / FILE, sync
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = Lock()  # threads of this process queue here, and not in SQLite, which polls
+        self._folding: Thread | None = None
+        self._unfolded = 0  # bytes of the log when it could not be folded to its end
 
     def open(self) -> None:
         """Make the file, or bring its schema up to date."""
@@ -38,9 +43,12 @@ class SqliteStore(SqlStore):
         except OSError as error:
             raise StoreError(f"cannot make the folder {self._file.parent}: {error.strerror}") from None
         self._migrate()
+        self._transact(None, _pack)
 
     def close(self) -> None:
         """Let go of every connection; the last one of all processes folds the log into the file."""
+        if self._folding is not None:
+            self._folding.join()
         while self._idle:
             self._idle.pop().close()
 
@@ -48,8 +56,11 @@ class SqliteStore(SqlStore):
         connection = sqlite3.connect(
             self._file, PATIENCE_S, isolation_level=None, check_same_thread=False, cached_statements=64
         )
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file
         _write_ahead(connection)
         connection.execute(f"PRAGMA synchronous = {self._sync}")
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
         return connection
 
     def _take(self) -> sqlite3.Connection:
@@ -60,7 +71,31 @@ class SqliteStore(SqlStore):
 
     def _write(self, work: Callable[[Cursor], Result], *, several: bool = True) -> Result:
         with self._writing:
-            return self._transact("BEGIN IMMEDIATE" if several else None, work)
+            result = self._transact("BEGIN IMMEDIATE" if several else None, work)
+            self._fold_if_long()
+        return result
+
+    def _fold_if_long(self) -> None:
+        """Fold a long log into the file, in a thread: this waits for the disk, which no commit has to."""
+        try:
+            size = self._file.with_name(f"{FILE}-wal").stat().st_size
+        except OSError:
+            return
+        if size > LOG_BYTES + self._unfolded and (self._folding is None or not self._folding.is_alive()):
+            self._folding = Thread(target=self._fold, args=(size,), name="gradserve-fold", daemon=True)
+            self._folding.start()
+
+    def _fold(self, size: int) -> None:
+        with suppress(sqlite3.Error), closing(self._connect()) as connection:
+            busy, pages, folded = connection.execute("PRAGMA wal_checkpoint").fetchone()
+            self._unfolded = size if busy or folded < pages else 0
+
+    def sweep(self, now: float, bounds: Bounds) -> Swept:
+        """Drop what has expired, and what is too much; and give its space back."""
+        swept = super().sweep(now, bounds)
+        while self._write(_shrink):
+            pass
+        return swept
 
     def _read(self, work: Callable[[Cursor], Result], *, several: bool = False) -> Result:
         return self._transact("BEGIN" if several else None, work)  # one statement is a transaction of its own
@@ -108,3 +143,29 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
             sleep(0.01)
         else:
             return
+
+
+def _pack(cursor: Cursor) -> None:
+    """Write a file anew that was made without a way to give space back, and is mostly empty."""
+    mode, free, pages = (_ask(cursor, name) for name in ("auto_vacuum", "freelist_count", "page_count"))
+    if mode == 0 and free > max(pages // 2, SPARE_PAGES):
+        cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        cursor.execute("VACUUM")
+
+
+def _shrink(cursor: Cursor) -> bool:
+    """Cut some unused pages off the file; whether there are more than it should keep."""
+    mode, free, pages = (_ask(cursor, name) for name in ("auto_vacuum", "freelist_count", "page_count"))
+    excess = free - max(pages // 4, SPARE_PAGES)
+    if mode == 0 or excess <= 0:
+        return False
+    cursor.execute(f"PRAGMA incremental_vacuum({min(excess, SPARE_PAGES)})")
+    cursor.fetchall()  # it works as it is read
+    return excess > SPARE_PAGES
+
+
+def _ask(cursor: Cursor, pragma: str) -> int:
+    cursor.execute(f"PRAGMA {pragma}")
+    row = cursor.fetchone()
+    assert row is not None  # these always answer
+    return int(row[0])

@@ -174,7 +174,7 @@ def assign(target: Tensor, array: np.ndarray[Any, Any]) -> None:
     recorder = modes.current().recorder
     if recorder is not None:
         recorder.wrote(target.array, array)
-    modes.touch(target.storage)
+    modes.overwrite(target.storage, target.array)
     np.copyto(target.array, array, casting="unsafe")
     target.storage.version += 1
 

@@ -215,16 +215,29 @@ def test_backward_takes_inputs_and_keeps_the_graph_when_asked(client: Client) ->
 
 
 # -- versions -------------------------------------------------------------------------------------------------------
-def test_a_version_that_has_moved_on_is_a_conflict(client: Client) -> None:
+def test_a_version_that_has_moved_on_fails_the_precondition(client: Client) -> None:
     sid = client.open()
     run = {"inputs": {"x": LEAF}, "nodes": []}
     first = client("POST", url(sid, "/run"), json=run, headers={"If-Match": '"0"'})
     assert (first.status_code, first.headers["etag"]) == (200, '"1"')
     late = client("POST", url(sid, "/run"), json=run, headers={"If-Match": '"0"'})
-    assert (late.status_code, late.json()["version"]) == (409, 1)
-    assert client("DELETE", url(sid), headers={"If-Match": '"0"'}).status_code == 409
-    assert client("POST", url(sid, "/run"), json=run, headers={"If-Match": "*"}).status_code == 200
-    assert client("POST", url(sid, "/run"), json=run, headers={"If-Match": "2"}).status_code == 422
+    assert (late.status_code, late.json()["type"], late.json()["version"]) == (412, "/problems/version-conflict", 1)
+    assert client("DELETE", url(sid), headers={"If-Match": '"0"'}).status_code == 412
+    assert client("PUT", url(sid, "/tensors/x"), json=LEAF, headers={"If-Match": '"0"'}).status_code == 412
+    assert client("DELETE", url(sid), headers={"If-Match": '"1"'}).status_code == 204
+    assert client("DELETE", url(sid), headers={"If-Match": '"1"'}).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [("*", 200), (" * ", 200), ('"0"', 200), ('"7", "0"', 200), ('W/"0" ,"0"', 200), ('W/"0"', 412), ('"7"', 412),
+     ('"00"', 412), ('"other"', 412), ('""', 412), ('"1", W/"0"', 412), ("0", 422), ("", 422), ('"0', 422),
+     ('*, "0"', 422), ('"0" "1"', 422), ('w/"0"', 422)],
+)  # fmt: skip
+def test_if_match_takes_strong_tags_or_any(client: Client, header: str, status: int) -> None:
+    run = {"inputs": {"x": LEAF}, "nodes": []}
+    answer = client("POST", url(client.open(), "/run"), json=run, headers={"If-Match": header})
+    assert answer.status_code == status
 
 
 def test_reading_does_not_make_a_version(client: Client) -> None:

@@ -1,17 +1,22 @@
 """What every store promises, over memory, SQLite and a real PostgreSQL server."""
 
 import itertools
+import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+import psycopg
 import pytest
 
+from app.stores import postgres as postgres_store
+from app.stores import sql
 from app.stores.base import (
     Answer,
     Block,
@@ -30,7 +35,7 @@ from app.stores.base import (
 from app.stores.memory import MemoryStore
 from app.stores.postgres import PostgresStore
 from app.stores.sql import MIGRATIONS, SqlStore
-from app.stores.sqlite import SqliteStore
+from app.stores.sqlite import FILE, LOG_BYTES, SqliteStore
 from tests import postgres as servers
 
 NOW = 1_000_000.0
@@ -293,6 +298,99 @@ def test_a_commit_that_is_repeated_unawares_counts_once(open_store: Open, monkey
     store.remove("s", 1, None)
 
 
+@pytest.mark.parametrize("open_store", SQL, indirect=True)
+def test_a_store_of_the_first_schema_is_brought_up_to_date(open_store: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sql, "MIGRATIONS", MIGRATIONS[:1])
+    open_store().add(head(), whole("a"), None)
+    monkeypatch.undo()
+    store = open_store()
+    assert isinstance(store, SqlStore)
+    assert contents(store.load("s")) == ([b"a"], [], True)
+    (version,) = store._read(lambda cursor: rows(cursor, "SELECT MAX(version) FROM schema_version"))[0]
+    assert version == len(MIGRATIONS)
+
+
+def rows(cursor: Any, statement: str, *values: object) -> list[Any]:
+    cursor.execute(statement, values)
+    return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+# -- SQLite ---------------------------------------------------------------------------------------------------------
+LARGE = [Block(1, number, b"x" * 16_384) for number in range(2_000)]
+
+
+def test_a_sweep_finds_what_is_over_by_an_index(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path)
+    store.open()
+    for condition in (
+        f"sessions WHERE {sql._IS_OVER}",
+        "expired WHERE expired_at <= ?",
+        "answers WHERE created_at <= ?",
+    ):
+        asked, values = f"EXPLAIN QUERY PLAN DELETE FROM {condition}", [NOW] * condition.count("?")
+        plan = store._read(lambda cursor, asked=asked, values=values: rows(cursor, asked, *values))  # type: ignore[misc]
+        assert not [step for *_, step in plan if step.startswith("SCAN")], plan
+    store.close()
+
+
+def test_what_a_sweep_drops_leaves_the_file(tmp_path: Path) -> None:
+    store, file = SqliteStore(tmp_path), tmp_path / FILE
+    store.open()
+    store.add(head(), whole("a", *LARGE), None)
+    store.close()
+    assert file.stat().st_size > 32_000_000
+    store.open()
+    store.sweep(NOW + 60, BOUNDS)
+    store.close()
+    assert file.stat().st_size < 10_000_000  # some pages stay for what comes next
+
+
+def test_a_file_that_could_not_shrink_is_packed_when_it_is_mostly_empty(tmp_path: Path) -> None:
+    file = tmp_path / FILE
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE first (one)")  # from here on its mode is fixed
+    store = SqliteStore(tmp_path)
+    store.open()
+    store.add(head(), whole("a", *LARGE), None)
+    store.add(head("other"), whole("b"), None)
+    store.remove("s", None, None)
+    store.sweep(NOW, BOUNDS)
+    store.close()
+    assert file.stat().st_size > 32_000_000
+    store.open()
+    assert contents(store.load("other")) == ([b"b"], [], True)
+    store.close()
+    assert file.stat().st_size < 1_000_000
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("PRAGMA auto_vacuum").fetchone() == (2,)
+
+
+def test_a_long_log_is_folded_into_the_file_beside_the_commits(tmp_path: Path) -> None:
+    store, log = SqliteStore(tmp_path), tmp_path / f"{FILE}-wal"
+    store.open()
+    store.add(head(), whole("a", *LARGE), None)
+    assert store._folding is not None
+    store._folding.join()
+    assert (tmp_path / FILE).stat().st_size > 32_000_000
+    store.commit(head(version=1), 0, change("b"), None)  # the log begins anew
+    assert log.stat().st_size <= LOG_BYTES
+    store.close()
+
+
+def test_a_store_that_is_not_open_holds_nothing(tmp_path: Path) -> None:
+    """Processes are forked from one that has made it."""
+    threads = threading.enumerate()
+    stores: list[SessionStore] = [
+        SqliteStore(tmp_path / "none"),
+        PostgresStore("postgresql://nobody@127.0.0.1:1/none", 4),
+    ]
+    assert threading.enumerate() == threads
+    assert not (tmp_path / "none").exists()
+    for store in stores:
+        store.close()
+
+
+# -- PostgreSQL -----------------------------------------------------------------------------------------------------
 @pytest.fixture
 def committing(postgres: servers.Server) -> Iterator[tuple[PostgresStore, Callable[[Callable[[], Any]], Any]]]:
     """A store, and how to do something in it while a replica's commit, which began before, still runs."""
@@ -377,3 +475,129 @@ def test_postgres_is_found_again_after_it_was_killed(postgres: servers.Server) -
     store.commit(head(version=1), 0, change("b"), None)
     assert contents(store.load("s")) == ([b"a", b"b"], [], True)
     store.close()
+
+
+@pytest.fixture
+def opened(postgres: servers.Server) -> Iterator[PostgresStore]:
+    """A store in a database of its own."""
+    store = PostgresStore(postgres.database(f"opened{next(NUMBERS)}"), 4)
+    store.open()
+    yield store
+    store.close()
+
+
+@pytest.mark.xdist_group("postgres")
+@pytest.mark.parametrize("state", ["40P01", "40001"])
+def test_a_transaction_that_met_another_is_tried_again(opened: PostgresStore, state: str) -> None:
+    asked: list[int] = []
+
+    def work(cursor: Any) -> int:
+        asked.append(1)
+        if len(asked) < 3:
+            cursor.execute(f"DO $$ BEGIN RAISE EXCEPTION SQLSTATE '{state}'; END $$")
+        return len(asked)
+
+    assert opened._write(work) == 3
+
+
+@pytest.mark.xdist_group("postgres")
+def test_two_transactions_that_wait_for_each_other_both_end(opened: PostgresStore) -> None:
+    for sid in ("a", "b"):
+        opened.add(head(sid), whole("x"), None)
+    both = threading.Barrier(2)
+
+    def rename(first: str, second: str) -> Callable[[Any], None]:
+        tries: list[int] = []
+
+        def work(cursor: Any) -> None:
+            cursor.execute("UPDATE sessions SET owner = ? WHERE id = ?", (f"{first}{second}", first))
+            tries.append(1)
+            if len(tries) == 1:
+                both.wait(20)
+            cursor.execute("UPDATE sessions SET owner = ? WHERE id = ?", (f"{first}{second}", second))
+
+        return work
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(opened._write, rename(*pair)) for pair in ("ab", "ba")]:
+            done.result(30)
+    owners = opened._read(lambda cursor: rows(cursor, "SELECT DISTINCT owner FROM sessions"))
+    assert owners in ([("ab",)], [("ba",)])
+
+
+@pytest.mark.xdist_group("postgres")
+def test_a_statement_that_takes_too_long_ends_and_is_not_repeated(
+    postgres: servers.Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(postgres_store.SETTINGS, "statement_timeout", "200ms")
+    store = PostgresStore(postgres.database(f"slow{next(NUMBERS)}"), 4)
+    store.open()
+    asked: list[int] = []
+
+    def work(cursor: Any) -> None:
+        asked.append(1)
+        cursor.execute("SELECT pg_sleep(60)")
+
+    with pytest.raises(StoreError, match="QueryCanceled"):
+        store._read(work)
+    assert len(asked) == 1
+    assert store.head("nobody") is None
+    store.close()
+
+
+@pytest.mark.xdist_group("postgres")
+def test_an_address_may_say_otherwise(postgres: servers.Server) -> None:
+    url = postgres.database(f"says{next(NUMBERS)}")
+    store = PostgresStore(f"{url}?options=-c%20statement_timeout%3D9s&connect_timeout=3", 4)
+    store.open()
+    assert store._read(lambda cursor: rows(cursor, "SHOW statement_timeout")) == [("9s",)]
+    assert store._read(lambda cursor: rows(cursor, "SHOW lock_timeout")) == [("5s",)]
+    assert not store._settings
+    store.close()
+
+
+@pytest.mark.xdist_group("postgres")
+def test_connections_that_were_cut_while_idle_are_not_given_out(
+    opened: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgres_store, "IDLE_S", 0.0)
+    opened.add(head(), whole("a"), None)
+    cut = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    cut += " AND datname = current_database()"
+    with psycopg.connect(opened._url, autocommit=True) as other:
+        assert other.execute(cut.encode()).fetchone() != (0,)
+    asked: list[int] = []
+    opened._write(lambda cursor: asked.append(1))
+    assert asked == [1]
+    assert contents(opened.load("s")) == ([b"a"], [], True)
+
+
+@pytest.mark.xdist_group("postgres")
+@pytest.mark.parametrize("settings", [(), ("ignore_startup_parameters = options",)], ids=["refused", "ignored"])
+def test_a_store_behind_a_pooler_of_transactions_keeps_its_promises(
+    postgres: servers.Server, pgbouncer: str, settings: tuple[str, ...]
+) -> None:
+    url = postgres.database(f"pooled{next(NUMBERS)}")
+    with servers.pooler(postgres, url, pgbouncer, *settings) as address:
+        store = PostgresStore(address, 8)
+        store.open()
+        assert store._settings
+        for name, value in postgres_store.SETTINGS.items():
+            assert store._read(lambda cursor, name=name: rows(cursor, f"SHOW {name}")) == [(value,)]  # type: ignore[misc]
+        sids = [f"s{number}" for number in range(6)]
+
+        def live(sid: str) -> Loaded | None:
+            one = claim(sid)
+            assert store.claim(one, NOW, NOW + 5) is None
+            store.add(head(sid), whole("0", Block(1, 0, b"0")), Answer(one, b"answer"))
+            for version in range(1, 12):  # a driver prepares what it has run five times
+                store.commit(head(sid, version=version), version - 1, change(str(version), Block(1, 0, b"1")), None)
+            assert store.claim(claim(sid, holder=b"two"), NOW, NOW + 5) == KeyRecord(b"print", b"answer")
+            return store.load(sid)
+
+        with ThreadPoolExecutor(len(sids)) as pool:
+            for loaded in pool.map(live, sids):
+                assert contents(loaded) == ([str(version).encode() for version in range(12)], [(1, 0, b"1")], True)
+        assert store.usage("ann", NOW).sessions == len(sids)
+        assert store.sweep(NOW + 60, BOUNDS).sessions == len(sids)
+        store.close()
