@@ -6,6 +6,7 @@
       Unauthorized          no key, or one that is not known
       NotFound              no such session, tensor or op, or one of another owner
       Gone                  a session that has expired
+      Unreadable            a session that is damaged, or was stored by a later version
       VersionConflict       the session is at no version that ``If-Match`` names
       KeyReused             an Idempotency-Key that came with another request before
       InProgress            the first request with this Idempotency-Key is still running
@@ -62,6 +63,10 @@ class NotFound(ServiceError):
 
 class Gone(ServiceError):
     """It was here and has expired."""
+
+
+class Unreadable(ServiceError):
+    """The session is stored in a form that this version cannot read. It can be deleted."""
 
 
 class VersionConflict(ServiceError):

@@ -57,7 +57,7 @@ APP = (
     ("evaluate.execution",),
     ("evaluate.run",),
     ("evaluate.evaluator",),
-    ("sessions.idempotency", "sessions.schema", "sessions.session", "sessions.value_kinds"),
+    ("sessions.idempotency", "sessions.renames", "sessions.schema", "sessions.session", "sessions.value_kinds"),
     ("sessions.ledger", "sessions.program_kinds"),
     ("sessions.records",),
     ("sessions.live",),

@@ -168,6 +168,7 @@ TABLE: Final[dict[type[Exception], Kind]] = {
     errors.CallError: Kind(422, "refused", "PyTorch would refuse this call", _call),
     errors.NotFound: Kind(404, "not-found", "Not found"),
     errors.Gone: Kind(410, "gone", "Expired"),
+    errors.Unreadable: Kind(501, "unreadable-session", "This session cannot be read here"),
     errors.VersionConflict: Kind(412, "version-conflict", "The version is another one", _conflict),
     errors.KeyReused: Kind(409, "idempotency-key-reused", "Idempotency-Key of another request"),
     errors.InProgress: Kind(409, "in-progress", "The first request is still running", headers=RETRY),

@@ -40,10 +40,11 @@ def answer(schema: str, status: int = 200, others: Iterable[str] = ()) -> Respon
     return {status: {"description": HTTPStatus(status).phrase, "content": content}}
 
 
-READING = ("not-found", "gone")
+FINDING = ("not-found", "gone")
+READING = (*FINDING, "unreadable-session")
 SENDING = ("malformed-body", "unsupported-media-type", "over-limit", "invalid-request")
 COMPUTING = (*SENDING, "too-slow", "time-limit")
 OPENING = (*SENDING, "in-progress", "too-many")
-ENDING = (*READING, "version-conflict", "invalid-request")
+ENDING = (*FINDING, "version-conflict", "invalid-request")
 DRAWING = (*READING, "over-limit", "invalid-request", "unavailable", "time-limit")
 CHANGING = (*COMPUTING, *READING, "version-conflict")

@@ -20,7 +20,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from app.errors import Gone, InvalidRequest, NotFound, Overloaded, VersionConflict
+from app.errors import Gone, InvalidRequest, NotFound, Overloaded, Unreadable, VersionConflict
 from app.evaluate.cancellation import deadline_of
 from app.limits import Limits, OverLimit
 from app.program.tree import is_name
@@ -31,7 +31,7 @@ from app.sessions.program_kinds import kinds
 from app.sessions.records import Draft
 from app.sessions.session import Session, check_size, transaction
 from app.sessions.value_kinds import Malformed, NotStorable
-from app.stores.base import Bounds, Claim, Conflict, Head, KeyLost, Loaded, SessionStore, StoreError, Swept
+from app.stores.base import Bounds, Claim, Conflict, Head, KeyLost, Loaded, SessionStore, Swept
 from app.wire.reply import Reply
 from engine import errors as engine_errors
 from engine import modes
@@ -303,7 +303,7 @@ class Directory:
             return False
         try:
             live.catch_up(loaded)
-        except Malformed:  # a change refers to something that has died here: begin from the whole
+        except (Malformed, schema.SchemaError):  # a change refers to something that has died here, or worse: all of it
             return False
         self.events["catch_ups"] += 1
         return True
@@ -311,9 +311,11 @@ class Directory:
     def _load(self, loaded: Loaded) -> Live:
         try:
             return Live.load(loaded, self._kinds)
-        except (Malformed, schema.SchemaError) as error:
+        except schema.LaterSchema as error:
+            raise Unreadable(f"this session was stored by a later version of the service: {error}") from None
+        except (Malformed, schema.SchemaError):
             log.exception("session %s cannot be read", loaded.head.id)
-            raise StoreError(f"a session that cannot be read: {error}") from error
+            raise Unreadable("what is stored of this session is damaged; it can only be deleted") from None
 
     def imported(self, owner: str, document: bytes, ttl_seconds: float | None) -> Live:
         """Return a live session from a document that ``export`` made, or that claims so, for ``restore``.

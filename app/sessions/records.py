@@ -16,7 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.sessions import schema
+from app.sessions import renames, schema
 from app.sessions.ledger import Ledger, in_blocks, weight
 from app.sessions.schema import BLOCK_BYTES, Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
 from app.sessions.value_kinds import Malformed, NotStorable, ValueKinds
@@ -344,7 +344,7 @@ class Reader:
             self._make(record)
             self._fill(record)
         except (
-            ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, MemoryError,
+            ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError,
         ) as error:  # fmt: skip
             raise Malformed(f"a record that does not fit: {type(error).__name__}") from error
 
@@ -454,7 +454,7 @@ class Reader:
         for name in ("seen_version", "retains_grad", "inference"):
             setattr(tensor, name, getattr(one, name))
         tensor.bits = _bits(one)
-        tensor.view_note, tensor.steps = NOTES[one.note], self.value(one.steps)
+        tensor.view_note, tensor.steps = NOTES[one.note], _steps(self.value(one.steps))
         tensor._accumulator = None
         if one.accumulator is not None:
             tensor.keep_accumulator(self._of(Accumulate, one.accumulator))
@@ -464,7 +464,7 @@ class Reader:
 
     def _bare_node(self, one: NodeRecord) -> Node:
         if one.variable is None:
-            return tape.make_node(registry.op(one.op), {}, (), {}, (), ())
+            return tape.make_node(registry.op(renames.op_name(one.op)), {}, (), {}, (), ())
         leaf = self._of(Tensor, one.variable)
         node = tape.make_accumulator(leaf)
         node.specs = _specs(one)
@@ -472,7 +472,8 @@ class Reader:
         return node
 
     def _fill_node(self, node: Node, one: NodeRecord) -> None:
-        node.static = {name: self.value(value) for name, value in one.static.items()}
+        static = renames.parameters(node.op.name, one.static)
+        node.static = {name: self.value(value) for name, value in static.items()}
         node.edges = tuple(self._edge(edge, node) for edge in one.edges)
         node.specs = _specs(one)
         node.counts, node.is_inplace = tuple(one.counts), one.written
@@ -481,7 +482,8 @@ class Reader:
 
     def _all_saved(self, one: NodeRecord, saved: dict[str, SavedRecord | None]) -> dict[str, Any]:
         single = {name: None if kept is None else self._saved(kept) for name, kept in saved.items()}
-        return single | {name: [self._saved(kept) for kept in listed] for name, listed in one.saved_lists.items()}
+        lists = {name: [self._saved(kept) for kept in listed] for name, listed in one.saved_lists.items()}
+        return dict(renames.parameters(renames.op_name(one.op), single | lists))
 
     def _edge(self, edge: tuple[int, int] | None, node: Node | None = None) -> Edge | None:
         if edge is None:
@@ -535,6 +537,10 @@ class Reader:
 def _specs(one: NodeRecord) -> tuple[Any, ...]:
     """Shape and array dtype of each output."""
     return tuple((tuple(shape), dtypes.by_name(name).numpy) for shape, name in one.specs)
+
+
+def _steps(stored: tuple[tuple[Any, ...], ...] | None) -> tuple[tuple[Any, ...], ...] | None:
+    return stored and tuple([(renames.op_name(name), *arguments) for name, *arguments in stored])
 
 
 def _bits(one: TensorRecord | SavedRecord) -> int:

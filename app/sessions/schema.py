@@ -4,8 +4,13 @@ A record is a *change*: what one run added or altered, or, where ``whole`` is se
 record and the changes behind it, in order, gives the session. Numbers are given once and keep their meaning for as long
 as anything refers to them, so what is shared stays shared.
 
-Structs are written as arrays: a new field goes to the end, with a default, and raises ``SCHEMA``. Values that msgpack
-has not stand as an object with one key, which says what they are (``{"tensor": 3}``, ``{"dtype": "float64"}``).
+Structs are written as arrays: a new field goes to the end, with a default. Fields that are not known are passed over.
+Values that msgpack has not stand as an object with one key, which says what they are (``{"tensor": 3}``,
+``{"dtype": "float64"}``).
+
+While a deployment rolls, two versions share a store: each reads what the other writes. A record's schema is what its
+reader must know. A new field that a reader may pass over leaves it as it is; any other change is read from one version
+on (``READS``) and written from the next (``SCHEMA``). Names of ops and parameters may change: ``app.sessions.renames``.
 """
 
 from __future__ import annotations
@@ -14,7 +19,8 @@ from typing import Any, Final
 
 import msgspec
 
-SCHEMA: Final = 2
+SCHEMA: Final = 2  # of what is written: the version before this one reads it
+READS: Final = 2  # the latest that can be read
 BLOCK_BYTES: Final = 16 * 1024  # a memory larger than half of this is kept in blocks beside the record
 Value = Any
 
@@ -138,7 +144,11 @@ class Record(msgspec.Struct, array_like=True):
 
 
 class SchemaError(Exception):
-    """A record that this version cannot read: of a later schema, or not a record at all."""
+    """Not a record at all."""
+
+
+class LaterSchema(SchemaError):
+    """A record that only a later version reads."""
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()
@@ -156,6 +166,8 @@ def decode(raw: bytes | memoryview) -> Record:
         record = _DECODER.decode(raw)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: text that is no UTF-8
         raise SchemaError(f"not a record of a session: {error}") from None
-    if not 1 <= record.schema <= SCHEMA:
-        raise SchemaError(f"a record of the schema {record.schema}; this version reads 1 to {SCHEMA}")
+    if record.schema > READS:
+        raise LaterSchema(f"a record of the schema {record.schema}; this version reads 1 to {READS}")
+    if record.schema < 1:
+        raise SchemaError(f"a record of the schema {record.schema}")
     return record

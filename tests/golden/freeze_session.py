@@ -1,17 +1,22 @@
 """Freezes a session as the present schema stores it: ``python -m tests.golden.freeze_session``.
 
 Run it once for each new schema, and never again: what was stored by an older version has to be read for ever. The file
-holds the records and blocks of one session, a program to go on with, and what that program prints.
+holds the records and blocks of one session, a program to go on with, and what that program prints. ``session_later``
+is the same as a later version may write it, with fields that nobody knows yet. ``stored_fields.json`` has the fields of
+records, ``stored_names.json`` the ops and parameters in them: what is added is added there, what is in them stays.
 """
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from app.sessions import schema
 from app.stores.memory import MemoryStore
+from engine import registry
 from tests.app.session_cases import directory_over, opened, run_code
 
 PROGRAMS = (
@@ -85,6 +90,51 @@ def freeze() -> Frozen:
     return Frozen(list(loaded.records), blocks, AFTER, run_code(directory_over(store), sid, AFTER))
 
 
+LATER = "what a later version adds"
+
+
+def grown(raw: bytes) -> bytes:
+    """A record as a later version may write it: every struct in it has one more field."""
+    record = msgspec.msgpack.decode(raw)
+    _, _, storages, tensors, nodes, shared, _, _, settings = record
+    saved = [kept for node in nodes for kept in (node[4] or {}).values() if kept is not None]
+    saved += [kept for node in nodes for listed in node[5].values() for kept in listed]
+    layouts = [one[2] for one in tensors] + [one[1] for one in saved]
+    for struct in (record, *storages, *tensors, *nodes, *shared, *saved, *layouts, settings):
+        if struct is not None:
+            struct.append(LATER)
+    return msgspec.msgpack.encode(record)
+
+
+STRUCTS = (
+    schema.Record, schema.StorageRecord, schema.TensorRecord, schema.NodeRecord, schema.SavedRecord,
+    schema.SharedRecord, schema.Settings, schema.Layout,
+)  # fmt: skip
+
+
+def fields() -> dict[str, list[str]]:
+    """The fields of every struct in records, with their types, in order."""
+    return {
+        struct.__name__: [f"{one.name}: {one.type}" for one in msgspec.structs.fields(struct)] for struct in STRUCTS
+    }
+
+
+def names() -> dict[str, list[str]]:
+    """What nodes may hold of every op: static arguments and saved tensors by these names."""
+    nodes = {name: op for name, op in sorted(registry._ops.items()) if hasattr(op, "pull_back")}
+    return {name: sorted(_names_of(op)) for name, op in nodes.items()}
+
+
+def _names_of(op: Any) -> set[str]:
+    rules = getattr(op, "rules", ())
+    return {*getattr(op, "static_names", ()), *(name for rule in rules for name in (*rule.shapes, *rule.saves))}
+
+
 if __name__ == "__main__":
-    file = Path(__file__).parent / f"session_schema{schema.SCHEMA}.msgpack"
-    file.write_bytes(msgspec.msgpack.encode(freeze()))
+    folder = Path(__file__).parent
+    frozen = freeze()
+    (folder / f"session_schema{schema.SCHEMA}.msgpack").write_bytes(msgspec.msgpack.encode(frozen))
+    frozen.records = [grown(raw) for raw in frozen.records]
+    (folder / "session_later.msgpack").write_bytes(msgspec.msgpack.encode(frozen))
+    for file, content in (("stored_fields", fields()), ("stored_names", names())):
+        (folder / f"{file}.json").write_text(json.dumps(content, indent=0) + "\n")

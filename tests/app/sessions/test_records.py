@@ -1,5 +1,6 @@
 """A session as records: what is shared stays shared, and a change holds what changed."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,16 +13,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.errors import InvalidRequest
+from app.errors import InvalidRequest, Unreadable
 from app.limits import Limits, OverLimit
 from app.program.interpret import ProgramError
-from app.sessions import schema
+from app.sessions import renames, schema
+from app.sessions.directory import Precondition
 from app.stores.base import Block, Change
 from app.stores.memory import MemoryStore
 from app.stores.sqlite import SqliteStore
+from app.wire.reply import Reply
 from tests.app.session_cases import OWNER, directory_over, opened, picture_in, run_code
 from tests.app.sessions.test_atomic import START, STATEMENTS
-from tests.golden.freeze_session import Frozen
+from tests.golden.freeze_session import Frozen, fields, grown, names
 from tests.paths import ROOT
 
 LEAF = "x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)\n"
@@ -224,6 +227,7 @@ from pathlib import Path
 from app.sessions.directory import Directory
 from app.limits import Limits
 from app.stores.sqlite import SqliteStore
+from app.wire.reply import Reply
 
 store = SqliteStore(Path(sys.argv[1]))
 store.open()
@@ -251,12 +255,12 @@ def test_another_process_walks_a_live_graph(tmp_path: Path) -> None:
     store.close()
 
 
-FROZEN = sorted((ROOT / "tests" / "golden").glob("session_schema*.msgpack"))
+GOLDEN = ROOT / "tests" / "golden"
+FROZEN = sorted(GOLDEN.glob("session_*.msgpack"))
 
 
-@pytest.mark.parametrize("file", FROZEN, ids=[file.stem for file in FROZEN])
-def test_sessions_of_every_released_schema_are_read(file: Path) -> None:
-    frozen = msgspec.msgpack.decode(file.read_bytes(), type=Frozen)
+def stored(frozen: Frozen) -> tuple[MemoryStore, str]:
+    """A store with a session of other records."""
     store = MemoryStore()
     sid = opened(directory_over(store))
     blocks = [Block(*block) for block in frozen.blocks]
@@ -266,7 +270,85 @@ def test_sessions_of_every_released_schema_are_read(file: Path) -> None:
     store.commit(replace(head, version=1), 0, Change(first, True, blocks), None)
     for version, record in enumerate(later, 2):
         store.commit(replace(head, version=version), version - 1, Change(record, False), None)
+    return store, sid
+
+
+@pytest.mark.parametrize("file", FROZEN, ids=[file.stem for file in FROZEN])
+def test_sessions_of_every_released_schema_and_of_a_later_version_are_read(file: Path) -> None:
+    frozen = msgspec.msgpack.decode(file.read_bytes(), type=Frozen)
+    store, sid = stored(frozen)
     assert run_code(directory_over(store), sid, frozen.program) == frozen.prints
+
+
+def test_a_process_catches_up_with_a_later_version_that_runs_beside_it() -> None:
+    store = MemoryStore()
+    here, sid = directory_over(store), opened(directory_over(store))
+    run_code(here, sid, LEAF + "y = (x * x).sum()")
+    run_code(directory_over(store), sid, "y.backward()\nk = [x]\nz = x.exp()")
+    session = store._sessions[sid]
+    session.records[2] = grown(session.records[2])
+    assert run_code(here, sid, "print(x.grad, k[0] is x)\nz.sum().backward()") == ["tensor([2., 4., 6.]) True"]
+    assert here.counts()["sessions_catch_ups"] == 1
+    for directory in (here, directory_over(store)):
+        assert len(run_code(directory, sid, "print(x.grad)")) == 1
+
+
+def test_the_version_before_finds_every_field_where_it_was() -> None:
+    known = json.loads((GOLDEN / "stored_fields.json").read_text())
+    now = fields()
+    assert {name: listed[: len(known[name])] for name, listed in now.items()} == known
+    assert now == known, "write what was added with tests.golden.freeze_session"
+    assert schema.SCHEMA <= schema.READS
+
+
+def test_every_name_that_may_be_stored_is_known_by_itself_or_by_another() -> None:
+    known, now = json.loads((GOLDEN / "stored_names.json").read_text()), names()
+    for stored_name, parameters in known.items():
+        name = renames.op_name(stored_name)
+        assert name in now, f"{stored_name} is in records: app.sessions.renames has to say what it is called now"
+        lost = set(renames.parameters(name, dict.fromkeys(parameters))) - set(now[name])
+        assert not lost, f"parameters of {name} that are in records, but not in app.sessions.renames"
+    assert set(now) <= {renames.op_name(name) for name in known}, "add new names with tests.golden.freeze_session"
+
+
+def test_names_of_old_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    sid = opened(directory_over(store))
+    run_code(directory_over(store), sid, LEAF + "y = (x * x).sum(0)\nn = torch.view_as_real(x * 1j)\nv = n[0]")
+    session = store._sessions[sid]
+    for version, raw in session.records.items():
+        for now, old in ((b"mul", b"mal"), (b"\xa3dim", b"\xa3dom"), (b"view_as_real", b"shown_as_real")):
+            text = bytes([0xA0 + len(now)]) + now if now[0] < 0x80 else now
+            other = bytes([0xA0 + len(old)]) + old if old[0] < 0x80 else old
+            raw = raw.replace(text, other)
+        session.records[version] = raw
+    monkeypatch.setitem(renames.OPS, "mal", "mul")
+    monkeypatch.setitem(renames.OPS, "shown_as_real", "view_as_real")
+    monkeypatch.setitem(renames.PARAMETERS, "sum_dim", {"dom": "dim"})
+    program = "y.backward()\nprint(x.grad)\nn._base.mul_(2)\nprint(v.grad_fn.next_functions[0][0].name())"
+    assert run_code(directory_over(store), sid, program) == ["tensor([2., 4., 6.])", "ViewAsRealBackward0"]
+
+
+@pytest.mark.parametrize("is_live", [True, False])
+@pytest.mark.parametrize(("damage", "words"), [
+    (lambda raw: msgspec.msgpack.encode([schema.READS + 1, *msgspec.msgpack.decode(raw)[1:]]), "a later version"),
+    (lambda raw: raw[:-3], "damaged"),
+    (lambda raw: raw.replace(b"float32", b"float31"), "damaged"),
+])  # fmt: skip
+def test_what_cannot_be_read_is_said_to_be_so(is_live: bool, damage: Callable[[bytes], bytes], words: str) -> None:
+    store = MemoryStore()
+    directory, other = directory_over(store), directory_over(store)
+    sid = opened(directory)
+    run_code(other, sid, LEAF)
+    run_code(directory if is_live else other, sid, "y = x * 2")
+    run_code(other, sid, "z = x.exp()")
+    session = store._sessions[sid]
+    session.records[3] = damage(session.records[3])
+    for _ in range(2):
+        with pytest.raises(Unreadable, match=words):
+            run_code(directory, sid, "print(x)")
+    directory.remove(OWNER, sid, Precondition(), Reply(204))
+    assert store.head(sid) is None
 
 
 def test_views_of_parts_of_schema_1_find_their_history() -> None:
@@ -299,7 +381,8 @@ def test_views_of_parts_of_schema_1_find_their_history() -> None:
 
 
 def test_there_is_a_frozen_session_of_the_present_schema() -> None:
-    assert [file.stem for file in FROZEN] == [f"session_schema{number}" for number in range(1, schema.SCHEMA + 1)]
+    numbers = range(1, schema.SCHEMA + 1)
+    assert [file.stem for file in FROZEN] == ["session_later", *[f"session_schema{number}" for number in numbers]]
 
 
 def test_sessions_leave_memory_when_they_are_too_many_bytes() -> None:

@@ -13,6 +13,7 @@ from app.limits import Limits
 from app.program.from_code import parse_code
 from app.sessions.idempotency import Replies
 from app.stores.base import Conflict
+from app.stores.memory import MemoryStore
 from tests.app.conftest import Client, Serve
 
 LEAF = {"data": [1.0, 2.0], "requires_grad": True}
@@ -491,3 +492,17 @@ def test_the_number_of_sessions_is_limited(serve: Serve) -> None:
     assert (answer.status_code, answer.json()["limit"], "retry-after" in answer.headers) == (429, "sessions", True)
     client("DELETE", url(sid))
     client.open()
+
+
+def test_a_session_that_cannot_be_read_is_no_reason_to_try_again(client: Client) -> None:
+    sid = client.open()
+    store = client.services.directory.store
+    assert isinstance(store, MemoryStore)
+    store._sessions[sid].records[0] = b"no record"
+    client.services.directory.cache.take(sid)
+    for method, rest, body in (("GET", "", None), ("GET", "/export", None), ("POST", "/run", {"nodes": []})):
+        answer = client(method, url(sid, rest), **({} if body is None else {"json": body}))
+        assert (answer.status_code, answer.json()["type"]) == (501, "/problems/unreadable-session")
+        assert "again" not in answer.text
+        assert "retry-after" not in answer.headers
+    assert client("DELETE", url(sid)).status_code == 204
