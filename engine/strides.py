@@ -176,14 +176,15 @@ def _broadcast(size: Ints, own: Ints, strides: Ints) -> Ints:
     return (0,) * lead + tuple([0 if had == 1 != extent else step for extent, had, step in wide])
 
 
-def of_gradient(size: Ints, strides: Ints, variable: Layout | None) -> Ints:
-    """The strides of a gradient that comes with ``strides``: of its variable if these leave no gaps, else in C order.
+def is_laid_out(size: Ints, strides: Ints, wanted: Ints) -> bool:
+    """Whether a gradient of this size lies as ``wanted``, so that PyTorch does not copy it.
 
-    A gradient that has them but for extents of 1 keeps its own, for PyTorch does not copy it.
+    Strides of extents of 1 tell nothing, but that of an expanded one is none.
     """
-    wanted = variable[1] if variable is not None and is_dense(*variable) else contiguous(size)
+    if len(size) != len(wanted):
+        return False
     dims = zip(size, strides, wanted, strict=True)
-    return strides if all(own == want if extent != 1 else own != 0 for extent, own, want in dims) else wanted
+    return all(own == want if extent != 1 else own != 0 for extent, own, want in dims)
 
 
 def of_view(size: Ints, strides: Ints, target: Ints) -> Ints | None:

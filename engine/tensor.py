@@ -320,7 +320,7 @@ class Tensor:
     def data(self) -> Tensor:
         """The same values outside the graph; writes through it are not counted."""
         result = Tensor(self.array, self.storage.alias())
-        result.bits = self.bits & LAZY
+        result.inference, result.bits = self.inference, self.bits & LAZY
         return result
 
     @data.setter
@@ -455,6 +455,7 @@ def owned_copy(tensor: Tensor, stride: tuple[int, ...] | None = None) -> Tensor:
     bits = tensor.bits & LAZY if is_dense(tensor.array) else 0
     copy = make_tensor(copied(tensor.array if bits else values(tensor), stride))
     copy.bits, copy.odd = bits, stride is not None
+    copy.inference = modes.current().inference
     return copy
 
 

@@ -66,8 +66,11 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, rein
     view.inference = source.inference
     if source.bits:
         view.bits = source.bits & LAZY
-    if source.inference or (array.dtype is not source.array.dtype and not reinterprets):
+    if array.dtype is not source.array.dtype and not reinterprets:
+        view.inference = modes.current().inference
         return view  # of the same memory, but not of the tensor: a write through it is nobody's history
+    if source.inference:
+        return view
     view.base = source if source.base is None else source.base
     view.seen_version = storage.version
     view.view_note = _view_note(source, one_of_many)
@@ -94,37 +97,38 @@ def _view_note(source: Tensor, one_of_many: bool) -> str | None:
 
 
 # -- the target ---------------------------------------------------------------------------------------------------
-def check_writable(
-    target: Tensor, tracked: bool, others: Sequence[Any] = (), overlap: str = "partial", repeats: bool | str = False
-) -> None:
-    """Refuse targets that must not be written to, before anything happens. Raises ``OpError``.
+def check_overlap(target: Tensor, others: Sequence[Any], overlap: str = "partial", repeats: bool | str = False) -> None:
+    """Refuse a target that overlaps the other operands, tensors or numbers, or itself, as far as PyTorch sees it.
 
-    ``tracked``: some operand is part of a graph. ``others`` are the other operands, tensors or numbers; ``overlap`` and
-    ``repeats`` say which of them, and whether the target itself, may overlap it (``engine.op.traits.Nature``).
+    ``overlap`` and ``repeats`` say which of them may overlap it (``engine.op.traits.Nature``).
     """
-    if tracked and modes.current().grad_enabled:
-        _check_history(target)
     if overlap == "same" and all(isinstance(other, Tensor) and _shows_same(target, other) for other in others):
         return
-    if repeats is not True and _overlaps_itself(target.array):
+    if repeats is not True and overlaps_itself(target):
         if not repeats:
             raise OpError(OVERLAP)
-        example = "tensor[indices] = tensor" if "put" in repeats else "tensor[mask] = scalar"
-        modes.warn(EXPANDED.format(repeats, example))
+        warn_expanded(repeats)
     if overlap != "none":
         for other in others:
             if isinstance(other, Tensor):
                 _check_overlap(target, other, overlap)
 
 
+def warn_expanded(name: str) -> None:
+    """Tell that the op ``name`` writes one element several times."""
+    modes.warn(EXPANDED.format(name, "tensor[indices] = tensor" if "put" in name else "tensor[mask] = scalar"))
+
+
 def check_target(operands: Iterable[Any]) -> None:
     """Refuse a target (the first operand) whose history forbids the write, before other arguments are looked at."""
     tensors = [operand for operand in operands if isinstance(operand, Tensor)]
-    if tensors and modes.current().grad_enabled and any(tensor.requires_grad for tensor in tensors):
-        _check_history(tensors[0])
+    is_tracked = modes.current().grad_enabled and any(tensor.requires_grad for tensor in tensors)
+    if is_tracked and not all(tensor.inference for tensor in tensors):
+        check_history(tensors[0])
 
 
-def _check_history(target: Tensor) -> None:
+def check_history(target: Tensor) -> None:
+    """Refuse a target that must not be written to by what is recorded."""
     if target.view_note is not None:
         raise OpError(target.refusal("is being"))
     if target.base is not None and target.base.is_leaf and target.requires_grad:
@@ -133,13 +137,16 @@ def _check_history(target: Tensor) -> None:
         raise OpError(LEAF)
 
 
-def _check_inference(target: Tensor) -> None:
+def _count(target: Tensor) -> None:
+    """Count a write; that one of inference mode counts none, PyTorch finds only here."""
     if target.inference and not modes.current().inference:
         raise OpError(INFERENCE)
+    target.storage.version += 1
 
 
-def _overlaps_itself(array: np.ndarray[Any, Any]) -> bool:
+def overlaps_itself(tensor: Tensor) -> bool:
     """Whether PyTorch sees that one place of memory is several elements."""
+    array = tensor.array
     if 0 not in array.strides or not array.size:
         return False
     return any(step == 0 and extent > 1 for extent, step in zip(array.shape, array.strides, strict=True))
@@ -155,9 +162,11 @@ def _shows_same(target: Tensor, other: Tensor) -> bool:
 def _check_overlap(target: Tensor, other: Tensor, overlap: str) -> None:
     """Refuse an operand in part of the target's memory, as far as PyTorch sees it: where both are dense."""
     mine, theirs = target.array, other.array
-    if target.storage.root is not other.storage.root or mine is theirs or not mine.size or not theirs.size:
-        if mine is theirs and overlap == "any":
+    if target is other:
+        if overlap == "any":
             raise OpError(PARTIAL_OVERLAP)
+        return
+    if target.storage.root is not other.storage.root or not mine.size or not theirs.size:
         return
     if not (is_dense(mine) and is_dense(theirs)):
         return
@@ -176,7 +185,7 @@ def assign(target: Tensor, array: np.ndarray[Any, Any]) -> None:
         recorder.wrote(target.array, array)
     modes.overwrite(target.storage, target.array)
     np.copyto(target.array, array, casting="unsafe")
-    target.storage.version += 1
+    _count(target)
 
 
 def check_result(target: Tensor, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -189,22 +198,20 @@ def check_result(target: Tensor, shape: tuple[int, ...], dtype: np.dtype[Any]) -
         raise OpError(
             f"result type {result.scalar_type} can't be cast to the desired output type {target.dtype.scalar_type}"
         )
-    _check_inference(target)
 
 
 def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> None:
     """The in-place variant of a view op: ``target`` shows the same elements otherwise from now on."""
-    _check_inference(target)
     modes.touch(target)
     modes.touch(target.storage)
     target.array, target.odd = array, True
     if target.steps is not None:
         target.steps = (*target.steps, ("as_strided", *target.geometry))
-    target.storage.version += 1
+    _count(target)
     if node is not None:  # nothing was written: the history of a view is its own
         _move_retained(target, node)
         target.node, target.output_nr, target._requires_grad = node, 0, False
-    target.seen_version = target.storage.version
+        target.seen_version = target.storage.version
 
 
 def snapshot(target: Tensor, edge: Edge | None) -> Saved:
@@ -390,6 +397,8 @@ registry.add_op(CopySlices.name, COPY_SLICES)
 
 def detach_(tensor: Tensor) -> Tensor:
     """Take ``tensor`` out of its graph, in place; in inference mode nothing happens. Raises ``OpError`` for views."""
+    if modes.current().inference:
+        return tensor
     if tensor.base is not None:
         raise OpError(
             "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
@@ -397,8 +406,6 @@ def detach_(tensor: Tensor) -> Tensor:
             "detach_() cannot be called on these gradients. To fix this error, please refer to the "
             "Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution."
         )
-    if modes.current().inference:
-        return tensor
     modes.touch(tensor)
     tensor.node, tensor.output_nr, tensor._requires_grad = None, 0, False
     return tensor

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, modes, registry, strides
-from engine.autograd.tape import Accumulate, Edge, Node, add_to_grad, edge_of
+from engine.autograd.tape import Accumulate, Edge, Node, add_to_grad, edge_of, retain
 from engine.errors import ArgumentTypeError, ArgumentValueError, NotATensorError, OpError
 from engine.tensor import Spec, Tensor, from_array, make_tensor
 
@@ -25,7 +25,7 @@ UNUSED = (
 )
 NOT_DIFFERENTIABLE = "One of the differentiated Tensors does not require grad"
 NO_RETAIN = "can't retain_grad on Tensor that has requires_grad=False"
-INVALID = "Function {} returned an invalid gradient at index {} - got {} but expected shape compatible with {}"
+INVALID = "{}invalid gradient at index {} - got {} but expected shape compatible with {}"
 CYCLE = (
     "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient "
     "which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you "
@@ -55,8 +55,8 @@ class _Sweep:
         if (array.shape, array.dtype) != node.specs[number]:
             shape = node.specs[number][0]
             if array.shape != shape and not _is_expanded(array.shape, shape):
-                name = "torch::autograd::GraphRoot" if source is None else source.name()
-                raise OpError(INVALID.format(name, place, list(array.shape), list(shape)))
+                whose = "" if source is None else f"Function {source.name()} returned an "
+                raise OpError(INVALID.format(whose, place, list(array.shape), list(shape)))
             cotangent = restore(cotangent, node.specs[number])
         row = self.waiting.get(node)
         if row is None:
@@ -102,7 +102,7 @@ class _Sweep:
         for number, tensor in list(node.retained.items()):
             output, cotangent = tensor(), cotangents[number]
             if output is not None and cotangent is not None:
-                add_to_grad(output, cotangent, None)
+                retain(output, cotangent)
         if self.wanted is not None:
             for number, cotangent in enumerate(cotangents):
                 for position in self.wanted.get((node, number), ()):
@@ -202,6 +202,9 @@ def _sweep(
 ) -> dict[int, Tensor]:  # fmt: skip
     """Carry the cotangents of ``tensors`` back; those that reach ``inputs``, by position, if there are any."""
     roots = _root_edges(tensors)
+    for tensor in inputs or () if accumulate else ():
+        if isinstance(tensor, Tensor) and tensor.requires_grad:
+            retain_grad(tensor)
     wanted = None if inputs is None else _wanted(inputs, NO_RETAIN if accumulate else NOT_DIFFERENTIABLE)
     if accumulate and create_graph:
         modes.warn(CYCLE)
@@ -242,14 +245,10 @@ def backward(
     keep = create_graph if retain_graph is None else retain_graph
     targets = None if inputs is None else _as_tuple(inputs)
     captured = _sweep(roots, _root_cotangents(roots, grad_tensors), keep, create_graph, targets, accumulate=True)
-    if targets is not None:
-        _accumulate_captured(targets, captured, create_graph)
-
-
-def _accumulate_captured(inputs: tuple[Tensor, ...], captured: dict[int, Tensor], create_graph: bool) -> None:
     with modes.enable_grad() if create_graph else modes.no_grad():
         for position, cotangent in captured.items():
-            add_to_grad(inputs[position], cotangent, inputs[position])
+            if targets is not None and targets[position].is_leaf:
+                add_to_grad(targets[position], cotangent)
 
 
 def _wanted(inputs: tuple[Tensor, ...], refusal: str) -> dict[Edge, list[int]]:

@@ -100,8 +100,11 @@ class Saved:
         source, origin = "", self.origin()
         if origin is not None and self.output_nr is None:
             edge = edge_of(origin)
-        if edge is not None and not isinstance(edge[0], Accumulate):
-            source = f", which is output {edge[1]} of {forward_name(edge[0].name())},"
+        is_tracked = edge is not None and dtypes.from_numpy(self.array.dtype).is_differentiable
+        if edge is not None and is_tracked and not isinstance(edge[0], Accumulate):
+            is_lost_view = origin is None and self.output_nr is None and edge[0].is_of_view
+            name = "AsStrided" if is_lost_view else forward_name(edge[0].name())  # what its history would be now
+            source = f", which is output {edge[1]} of {name},"
         return (
             f"one of the variables needed for gradient computation has been modified by an inplace operation: [{kind}]"
             f"{source} is at version {self.storage.version}; expected version {self.version} instead. Hint: enable "
@@ -192,6 +195,11 @@ class Node:
         return str(own)
 
     @property
+    def is_of_view(self) -> bool:
+        """Whether a view op made it."""
+        return bool(getattr(getattr(self.op, "nature", None), "view", False))
+
+    @property
     def label(self) -> str:
         """The name without its namespace, as tensors print it."""
         return self.name().rpartition("::")[2]
@@ -257,7 +265,7 @@ class _AccumulateOp:
     def pull_back(node: Accumulate, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Sequence[Tensor | None]:
         """Add to ``grad`` in place, or, while a graph of the gradient is recorded, by a recorded sum."""
         if node.variable.requires_grad and cotangents[0] is not None:
-            add_to_grad(node.variable, cotangents[0], node.variable)
+            add_to_grad(node.variable, cotangents[0])
         return ()
 
 
@@ -276,35 +284,50 @@ def make_accumulator(leaf: Tensor) -> Accumulate:
     return node  # type: ignore[return-value]
 
 
-def add_to_grad(variable: Tensor, cotangent: Tensor, like: Tensor | None) -> None:
-    """Add ``cotangent`` to ``variable._grad``; the first one is copied, for a cotangent may be shared or expanded.
-
-    The copy lies as ``like`` does where that leaves no gaps, else in C order.
-    """
+def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
+    """Add ``cotangent`` to the gradient of a leaf; the first one is copied, for it may be shared or expanded."""
     state = modes.current()
-    with _grad_locks[id(variable) // 16 % len(_grad_locks)]:  # sweeps of two threads may end at one leaf
+    with _lock_of(variable):
         if state.journal is not None:
             state.journal.touch(variable)
         if variable._grad is None:
-            variable._grad = _own(cotangent, like)
+            variable._grad = _own(cotangent, variable, state.grad_enabled)
         elif state.grad_enabled:
             variable._grad = registry.op("add")(variable._grad, cotangent)
         else:
             registry.op("add").inplace(variable._grad, cotangent)
 
 
-def _own(cotangent: Tensor, like: Tensor | None) -> Tensor:
-    array, stride = cotangent.array, None
-    if like is None or not is_plain(like):
-        place = None if like is None else (like.array.shape, strides.steps_of(like.array))
-        stride = strides.of_gradient(array.shape, strides.steps_of(array), place)
-    if cotangent.requires_grad:
-        if like is not None and not is_dense(like.array):
-            return registry.op("clone")(cotangent)  # type: ignore[no-any-return]
-        shape = array.shape
-        target = registry.op("filled_strided")(shape, stride or strides.contiguous(shape), 0, cotangent.dtype)
-        return registry.op("copy").inplace(target, cotangent)  # type: ignore[no-any-return]
-    return owned_copy(cotangent, stride)
+def retain(output: Tensor, cotangent: Tensor) -> None:
+    """Add ``cotangent`` to the gradient that an output of a node retains, by a new tensor each time."""
+    modes.touch(output)
+    with _lock_of(output):
+        seen = output._grad
+        output._grad = registry.op("clone_contiguous")(cotangent) if seen is None else seen + cotangent
+
+
+def _lock_of(tensor: Tensor) -> Lock:
+    """Sweeps of two threads may end at one tensor."""
+    return _grad_locks[id(tensor) // 16 % len(_grad_locks)]
+
+
+def _own(cotangent: Tensor, variable: Tensor, is_recorded: bool) -> Tensor:
+    """A copy for the leaf ``variable``, laid out like it where that leaves no gaps, else in C order.
+
+    PyTorch takes an unrecorded gradient over as it is if it lies so, and copies others into a tensor of that layout.
+    """
+    own, like = cotangent.array, variable.array
+    if not is_recorded and own.shape == like.shape and is_plain(variable) and is_plain(cotangent):
+        return owned_copy(cotangent)
+    is_dense_leaf = is_dense(like)
+    wanted = strides.steps_of(like) if is_dense_leaf else strides.contiguous(own.shape)
+    steps = strides.steps_of(own)
+    if not is_recorded and strides.is_laid_out(own.shape, steps, wanted):
+        return owned_copy(cotangent, steps)
+    if not is_dense_leaf:
+        return registry.op("clone_contiguous")(cotangent)  # type: ignore[no-any-return]
+    target = registry.op("filled_strided")(like.shape, wanted, 0, cotangent.dtype)
+    return registry.op("copy").inplace(target, cotangent)  # type: ignore[no-any-return]
 
 
 # -- edges --------------------------------------------------------------------------------------------------------

@@ -35,11 +35,11 @@ FAILURES = (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgEr
 _TEXT = Text({
     name: getattr(dispatch, name)
     for name in ("DIFFERENTIABLE", "NATIVE", "NUMBERS", "all_laid_out", "are_uniform", "array_of", "extent", "kind_of",
-                 "kinds_of", "laid_out", "narrowed", "owned", "tensors_of", "widened")
+                 "kinds_of", "laid_out", "narrowed", "owned", "widened")
 } | {
     "asarray": np.asarray, "assign": inplace.assign, "check_result": inplace.check_result,
-    "check_target": inplace.check_target,
-    "check_writable": inplace.check_writable, "current": modes.current, "edge_of": edge_of, "EngineError": EngineError,
+    "check_history": inplace.check_history, "check_overlap": inplace.check_overlap,
+    "check_target": inplace.check_target, "current": modes.current, "edge_of": edge_of, "EngineError": EngineError,
     "FAILURES": FAILURES, "make_node": make_node, "make_tensor": make_tensor, "MISSING": MISSING, "ndarray": np.ndarray,
     "peek": modes.peek, "rebase": inplace.rebase, "reinterpret": inplace.reinterpret, "reshape": inplace.reshape,
     "save": save, "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor,
@@ -64,6 +64,9 @@ def write_composite(
             unless = f" and {t} is not None" if param.optional else ""
             body += [f"if not isinstance({t}, Tensor){unless}:",
                      f"    raise p{param.index}.reject(NAME, 'Tensor', {t})"]  # fmt: skip
+        elif param.kind == "Tensors":
+            t = form.variable[param.name]
+            body.append(f"{t} = p{param.index}.tensors(NAME, {t})")
         elif converts and param.convert is not None and not param.counts_dimensions and not param.is_starred:
             s, converted = form.variable[param.name], f"p{param.index}.static(NAME, {form.variable[param.name]}, -1)"
             unless = "" if param.default is MISSING else f"if {s} is not d{param.index}: "
@@ -126,9 +129,11 @@ class _Call:
             "state = peek() or current()",
             *self._operands(),
             *self._target(),
-            *self._statics(),
         ]
-        body += [*self._check(), *self._compute(), *self._results()]
+        steps = [self._statics(), self._check()]
+        if op.check is not None and op.tensor_names.issuperset(op.check.names):  # before other arguments are looked at
+            steps.reverse()
+        body += [*(line for step in steps for line in step), *self._overlap(), *self._compute(), *self._results()]
         shown = None if operator else self.listed
         return _TEXT.function(self.form.header(), refusing(shown, self.form, body, objects), objects)
 
@@ -152,7 +157,7 @@ class _Call:
         for param in self.op.tensors:
             a, t, p = f"a{param.index}", f"t{param.index}", f"p{param.index}"
             if param.is_list:
-                lines += [f"{t} = tensors_of({p}, {t}, NAME)", f"{a} = [tensor.array for tensor in {t}]"]
+                lines += [f"{t} = {p}.tensors(NAME, {t})", f"{a} = [tensor.array for tensor in {t}]"]
                 lines += ["odd = True"] if looks else []
                 continue
             lines += [f"if isinstance({t}, Tensor):", f"    {a} = {t}.array"]
@@ -188,7 +193,11 @@ class _Call:
             f"a{first.index}.ndim")  # fmt: skip
 
     def _target(self) -> list[str]:
-        """What an in-place call refuses about the tensor it writes to."""
+        """What an in-place call refuses about the history of the tensor it writes to."""
+        return []
+
+    def _overlap(self) -> list[str]:
+        """What it refuses about the memory of that tensor."""
         return []
 
     def _check(self) -> list[str]:
@@ -330,7 +339,7 @@ class _Call:
         """Tensors over the results, as outputs of a node if an input is part of a graph."""
         lines = self._outputs() if self.has_many else self._output()
         if self.op.differentiable:
-            lines += ["if state.grad_enabled:", *indented(self._recorded())]
+            lines += self._recorded()
         if self.op.outputs.result is not None:
             return [*lines, "return result(*outs)"]
         return [*lines, "return outs" if self.has_many else "return out"]
@@ -377,12 +386,15 @@ class _Call:
         if self.has_many:
             make += ["for number, out in enumerate(outs):", "    if out.array.dtype in DIFFERENTIABLE:",
                      "        out.node, out.output_nr = node, number"]  # fmt: skip
-            differentiable = "any([array.dtype in DIFFERENTIABLE for array in arrays])"
         else:
             make += ["out.node = node"]
-            differentiable = "array.dtype in DIFFERENTIABLE"
-        condition = f"({self._is_tracked()}) and {differentiable}"
-        return [*self._edges(), f"if {condition}:", *indented(make)]
+        return self._if_recorded(make)
+
+    def _if_recorded(self, make: list[str]) -> list[str]:
+        differentiable = "array.dtype in DIFFERENTIABLE"
+        differentiable = f"any([{differentiable} for array in arrays])" if self.has_many else differentiable
+        tracked = f"if ({self._is_tracked()}) and ({self._is_normal()}):"
+        return [f"if state.grad_enabled and {differentiable}:", *indented([*self._edges(), tracked, *indented(make)])]
 
     def _specs(self) -> str:
         if self.has_many:
@@ -418,6 +430,19 @@ class _Call:
                     f"isinstance({t}, Tensor) and " * maybe + f"{t}.base is not None and {t}.requires_grad"
                 )
         return " or ".join([*map(self._has_edge, self.op.differentiable), *unrecorded])
+
+    def _is_normal(self) -> str:
+        """Whether not all operands are tensors of inference mode: of these alone nothing is recorded."""
+        normal = []
+        for param in self.op.tensors:
+            t = f"t{param.index}"
+            if param.is_list:
+                normal.append(f"any([not tensor.inference for tensor in {t}])")
+            elif param.name in self.loose:
+                normal.append(f"not isinstance({t}, Tensor) or not {t}.inference")
+            else:
+                normal.append(f"{t} is not None and " * (param.name in self.optional) + f"not {t}.inference")
+        return " or ".join(normal)
 
     def _node(self, specs: str) -> list[str]:
         """The node of the call as ``node``: it keeps what the rules of inputs that need a cotangent ask for."""
@@ -512,11 +537,16 @@ class _InPlaceCall(_Call):
         self.loose = self.loose - {op.tensors[0].name} if op.tensors else self.loose  # nothing is written to a number
 
     def _target(self) -> list[str]:
+        if not self.op.differentiable:
+            return ["tracked = False"]
+        tracked = f"tracked = state.grad_enabled and ({self._requires_grad()}) and ({self._is_normal()})"
+        return [tracked, "if tracked:", "    check_history(t0)"]
+
+    def _overlap(self) -> list[str]:
         others = tuple_of(f"{'*' if param.is_list else ''}t{param.index}" for param in self.op.tensors[1:])
         is_view = self.op.nature.view  # which writes nothing
         overlap, repeats = "none" if is_view else self.op.nature.overlap, is_view or self.op.nature.repeats
-        tracked = f"state.grad_enabled and ({self._requires_grad()})" if self.op.differentiable else "False"
-        return [f"tracked = {tracked}", f"check_writable(t0, tracked, {others}, {overlap!r}, {repeats!r})"]
+        return [f"check_overlap(t0, {others}, {overlap!r}, {repeats!r})"]
 
     def _compute(self) -> list[str]:
         computed = super()._compute()
@@ -539,7 +569,8 @@ class _InPlaceCall(_Call):
 
     def _results(self) -> list[str]:
         if self.op.nature.view:
-            record = ["if state.grad_enabled:", *indented(self._recorded())] if self.op.differentiable else []
+            make = [*self._node(self._specs()), "node.is_inplace = True"]
+            record = self._if_recorded(make) if self.op.differentiable else []
             return ["node = None", *record, "reshape(t0, array, node)", "return t0"]
         lines = ["check_result(t0, array.shape, array.dtype)", "node = None"]
         if self.op.differentiable:
@@ -548,11 +579,6 @@ class _InPlaceCall(_Call):
         outputs = [name for name, _ in self._wanted("saves") if name not in self.op.tensor_names]
         saves = [f"    node.saved[{name!r}] = save(t0, None, 0)" for name in outputs]
         return [*lines, "assign(t0, array)", "if node is not None:", *saves, "    rebase(t0, node)", "return t0"]
-
-    def _recorded(self) -> list[str]:
-        make = [*self._node(self._specs()), "node.is_inplace = True"]
-        condition = f"({self._is_tracked()}) and array.dtype in DIFFERENTIABLE"
-        return [*self._edges(), f"if {condition}:", *indented(make)]
 
     def _saves(self) -> list[tuple[str, str, str | None]]:
         return [entry for entry in super()._saves() if entry[0] in self.op.tensor_names]  # outputs after the write

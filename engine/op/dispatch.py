@@ -15,10 +15,9 @@ import numpy as np
 
 from engine import dtypes, modes, strides
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, TooLargeError
-from engine.op.signature import Param
+from engine.errors import TooLargeError
 from engine.shapes import check_broadcast
-from engine.tensor import WEAK, Tensor, copied, make_tensor, relaid, values, weak
+from engine.tensor import WEAK, Tensor, copied, is_dense, make_tensor, relaid, values, weak
 
 EXACT = 2**53  # integers up to this are floats, too
 LARGEST = 2**63 - 1  # of int64
@@ -102,19 +101,6 @@ def promotable(kinds: Iterable[Kind]) -> list[tuple[DType, int]]:
 
 
 # -- what the text of calls calls ---------------------------------------------------------------------------------
-def tensors_of(param: Param, value: Any, name: str) -> list[Tensor]:
-    """The tensors of a list. Raises ``ArgumentTypeError`` for anything else."""
-    if not isinstance(value, list | tuple):
-        raise param.reject(name, "tuple of Tensors", value)
-    for position, element in enumerate(value):
-        if not isinstance(element, Tensor):
-            raise ArgumentTypeError(
-                f"expected Tensor as element {position} in argument {param.position - 1}, but got "
-                f"{type(element).__name__}"
-            )
-    return list(value)
-
-
 def are_uniform(tensors: Sequence[Tensor], plain: Container[np.dtype[Any]]) -> bool:
     """Whether all have one dtype, and that is among ``plain``."""
     kinds = {tensor.array.dtype for tensor in tensors}
@@ -168,7 +154,7 @@ def owned(array: Any, sources: Sequence[Any]) -> np.ndarray[Any, Any]:
     dense: np.ndarray[Any, Any] = np.asarray(array)
     if dense.base is None and not any(dense is source for source in sources):
         return dense
-    if any(np.may_share_memory(dense, source) for source in sources) or not dense.flags.forc:
+    if any(np.may_share_memory(dense, source) for source in sources) or not is_dense(dense):
         return copied(dense)
     return dense
 

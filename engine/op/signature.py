@@ -161,10 +161,11 @@ class Param:
         if self.kind == "Function" and not callable(value):
             raise ArgumentTypeError(f"'{type_name(value)}' object is not callable")
         if self.kind == "Tensors":
-            self._check_tensors(op_name, value)
+            self.tensors(op_name, value)
         self.static(op_name, value, ndim)
 
-    def _check_tensors(self, op_name: str, value: Any) -> None:
+    def tensors(self, op_name: str, value: Any) -> list[Tensor]:
+        """The tensors of a list. Raises ``ArgumentTypeError`` for anything else."""
         if not isinstance(value, list | tuple):
             raise self.reject(op_name, "tuple of Tensors", value)
         for position, one in enumerate(value):
@@ -172,6 +173,7 @@ class Param:
                 raise ArgumentTypeError(
                     f"expected Tensor as element {position} in argument {self.position - 1}, but got {type_name(one)}"
                 )
+        return list(value)
 
     def _reject_static(self, op_name: str, value: Any) -> ArgumentTypeError:
         expected = _EXPECTED.get(self.kind, self.kind)

@@ -34,28 +34,33 @@ def cast(input: Array, dtype: DType) -> Array:
 cast.vjp(input=lambda g: g)
 
 
-def _check_copied_shape(input: Tensor, src: Tensor) -> None:
-    if src.array.shape == input.array.shape:
-        return
-    check_broadcast([input.array, src.array])
-    shape = np.broadcast_shapes(input.array.shape, src.array.shape)
-    if shape != input.array.shape:
-        raise OpError(f"output with shape {list(input.array.shape)} doesn't match the broadcast shape {list(shape)}")
+def _check_copied_shape(input: Array, src: Array) -> None:
+    shape = check_broadcast([input, src])
+    if shape != input.shape:
+        raise OpError(f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(shape)}")
+
+
+def _check_copied(input: Tensor, src: Tensor) -> None:
+    if src.dtype.is_complex:  # what does not fit is refused without a warning
+        _check_copied_shape(input.array, src.array)
+        warn_of_discarding(src, input.dtype)
 
 
 @primitive(
     public=False, inplace_grad_fn="torch::autograd::CopyBackwards", total=True, layout_only=("input",),
-    check=_check_copied_shape, overlap="same",
+    check=_check_copied, overlap="same",
 )  # fmt: skip
 def copy(input: Array, src: Array) -> Array:
     """``src`` in the shape and dtype of ``input``."""
+    _check_copied_shape(input, src)
     return converted(np.broadcast_to(src, input.shape), input.dtype)
 
 
 copy.vjp(input=lambda g: ops.zeros_of(g), src=lambda g: g)
 
 
-def _warn_of_discarding(source: Tensor, target: DType) -> None:
+def warn_of_discarding(source: Tensor, target: DType) -> None:
+    """Tell that the imaginary parts of ``source`` go."""
     if source.array.size and source.dtype.is_complex and not target.is_complex and target is not dtypes.bool_:
         modes.warn_once(DISCARDED)
 
@@ -64,7 +69,7 @@ def _cast_to(input: Tensor, dtype: DType, copy: bool = False) -> Tensor:
     """``input`` itself if it has that dtype already."""
     if input.dtype is dtype and not copy:
         return input
-    _warn_of_discarding(input, dtype)
+    warn_of_discarding(input, dtype)
     return cast(input, dtype)
 
 
@@ -73,7 +78,6 @@ def copy_(input: Tensor, other: Any, non_blocking: bool = False) -> Tensor:
     """Write the elements of ``other``, broadcast and cast."""
     if not isinstance(other, Tensor):
         other = _number_operand(other)
-    _warn_of_discarding(other, input.dtype)
     return copy.inplace(input, other)
 
 

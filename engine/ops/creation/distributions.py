@@ -282,7 +282,8 @@ def _normal_each(mean: Any, std: Any, generator: Any) -> Any:
 # -- into what is there -------------------------------------------------------------------------------------------
 def _fill(recorded: Primitive, input: Tensor, draw: Draw, generator: Any) -> Tensor:
     """Draw in place of the elements of ``input``, unless it must not be written to."""
-    inplace.check_writable(input, input.requires_grad)
+    inplace.check_target((input,))
+    inplace.check_overlap(input, ())
     samples = in_order(input.array, input.array.dtype, draw, stream(generator))
     return recorded.inplace(input, Tensor(samples))
 

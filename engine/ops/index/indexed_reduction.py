@@ -60,7 +60,7 @@ def _divide(flat: Array, places: Array, include_self: bool) -> None:
 @primitive(public=False, grad_fn="ScatterReduceBackward0", overlap="any")
 def scatter_reduced_to(input: Array, dim: Dim, index: Index, src: Array, reduce: str, include_self: bool) -> Array:
     """``input`` with ``src`` reduced into the positions ``index`` along ``dim``."""
-    return _reduced(input, places_of(input, dim, index, src), covered(src, index), reduce, include_self)
+    return _reduced(input, places_of(input, dim, index), covered(src, index), reduce, include_self)
 
 
 @primitive(public=False, grad_fn="IndexReduceBackward0", overlap="any")

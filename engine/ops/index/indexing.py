@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, modes, ops
+from engine import dtypes, modes, ops, strides
+from engine.autograd import inplace
 from engine.errors import ArgumentTypeError, ArgumentValueError, DimensionError, OpError
 from engine.op import Array, Arrays, Mask, Scalar, Size, composite, overloaded, primitive
 from engine.ops.creation.factories import check_fits
@@ -90,11 +91,30 @@ def _picked(index: Array) -> tuple[int, ...]:
 
 
 @primitive(
-    public=False, nondifferentiable=("indices",), grows=_growth, data_dependent=lambda indices: _has_mask(indices)
-)
+    public=False, nondifferentiable=("indices",), grows=_growth, data_dependent=lambda indices: _has_mask(indices),
+    layout="kernel",
+)  # fmt: skip
 def index(input: Array, indices: Arrays, places: Size) -> Array:
     """The elements at ``indices``."""
-    return np.asarray(input[_located(input.shape, indices, places)], order="C")
+    key = _located(input.shape, indices, places)
+    picked = input[key]
+    return strides.relaid(picked, _steps_of_picked(input, key, picked.shape))
+
+
+def _steps_of_picked(input: Array, key: tuple[Any, ...], size: tuple[int, ...]) -> tuple[int, ...]:
+    """The strides of ``input[key]``: it is a pointwise op of ``input``, which stands still along the dimensions that
+    indices give, and of the indices, which stand still along the others."""
+    at = [dim for dim, part in enumerate(key) if not isinstance(part, slice)]
+    indices = np.broadcast_arrays(*[key[dim] for dim in at])
+    if input.flags.c_contiguous and all(one.flags.c_contiguous for one in indices):
+        return strides.contiguous(size)
+    steps, ndim = strides.steps_of(input), indices[0].ndim
+    front = at[0] if at == list(range(at[0], at[-1] + 1)) else 0
+    rest = [step for dim, step in enumerate(steps) if dim not in at]
+    still = (0,) * front, (0,) * (len(rest) - front)
+    operands = [(*rest[:front], *(0,) * ndim, *rest[front:])]
+    operands += [(*still[0], *strides.steps_of(one), *still[1]) for one in indices]
+    return strides.of_pointwise(size, tuple([(size, one) for one in operands]))
 
 
 index.vjp(input=lambda g, input_shape, indices, places: ops.added_at(g, indices, places, input_shape))
@@ -219,10 +239,15 @@ def _fits(input: Tensor, values: Tensor, tensors: list[Tensor], places: tuple[in
         return False
 
 
+def _fills(values: Tensor, tensors: list[Tensor]) -> bool:
+    """Whether one number is written behind one mask: what ``masked_fill`` does."""
+    return values.array.size == 1 and len(tensors) == 1 and tensors[0].dtype in _MASKS
+
+
 def _check_put(input: Tensor, values: Tensor, tensors: list[Tensor], places: tuple[int, ...], accumulate: bool) -> None:
     """Refuse values of another dtype; a single one behind a mask is converted, as by ``masked_fill``."""
     fits = values.array.size == 1 or _fits(input, values, tensors, places)
-    fills = values.array.size == 1 and not accumulate and len(tensors) == 1 and tensors[0].dtype in _MASKS
+    fills = not accumulate and _fills(values, tensors)
     if values.dtype is not input.dtype and not fills and fits:  # else the shapes are refused
         raise OpError(
             "Index put requires the source and destination dtypes match, got "
@@ -322,7 +347,6 @@ class _Walk:
         elif entry.array.ndim == 0 and entry.dtype.category == dtypes.INTEGER:
             self.view = selected(self.view, self.dim, int(read(entry)), position)
         else:
-            _check_index(entry)
             self.collect(entry)
 
     def take(self, flag: bool) -> None:
@@ -335,6 +359,12 @@ class _Walk:
         self.tensors.append(tensor)
         self.places.append(self.dim)
         self.dim += _width(tensor)
+
+    def check(self) -> None:
+        """Refuse index tensors of a wrong dtype, and masks of a wrong shape."""
+        for tensor in self.tensors:
+            _check_index(tensor)
+        _check_masks(self.view, self.tensors, tuple(self.places))
 
 
 def _covered(entry: Any) -> int:
@@ -424,7 +454,7 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     walk = _Walk(input, _entries(key))
     if walk.tensors:
         places = tuple(walk.places)
-        _check_masks(walk.view, walk.tensors, places)
+        walk.check()
         return index(walk.view, walk.tensors, places)
     return ops.alias(input) if walk.view is input else walk.view
 
@@ -448,9 +478,12 @@ def setitem(input: Tensor, key: Any, value: Any) -> None:
     if not walk.tensors:
         _copy_into(walk.view, values)
         return
+    inplace.check_target((walk.view, values))
     places = tuple(walk.places)
+    if _fills(values, walk.tensors) and inplace.overlaps_itself(walk.view):
+        inplace.warn_expanded("masked_fill_")
+    walk.check()
     _check_put(walk.view, values, walk.tensors, places, False)
-    _check_masks(walk.view, walk.tensors, places)
     put_at.inplace(walk.view, _without_leading_ones(values), walk.tensors, places, False)
 
 

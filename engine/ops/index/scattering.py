@@ -5,7 +5,7 @@ Ops whose operands must agree in dtype are chosen by an overload: it sees the dt
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -24,35 +24,30 @@ REDUCE_SCATTER = (
 
 
 # -- along a dimension --------------------------------------------------------------------------------------------
-def check_scatter(input: Array, dim: int, index: Array, src: Array | None = None) -> None:
-    """Refuse an index that does not fit, in the words of the ``scatter`` family."""
-    if max(index.ndim, 1) != max(input.ndim, 1):
-        raise OpError("Index tensor must have the same number of dimensions as self tensor")
-    if src is not None and max(index.ndim, 1) != max(src.ndim, 1):
-        raise OpError("Index tensor must have the same number of dimensions as src tensor")
-    too_large = any(index.shape[axis] > input.shape[axis] for axis in range(input.ndim) if axis != dim)
-    beyond_src = src is not None and any(n > m for n, m in zip(index.shape, src.shape or (1,), strict=False))
-    if too_large or beyond_src:
-        beyond = "" if src is None else f" and to be no larger size than src {list(src.shape)}"
-        raise OpError(
-            f"Expected index {list(index.shape)} to be no larger than self {list(input.shape)} apart from dimension "
-            f"{dim}{beyond}"
-        )
-    check_inside(index, dim, input.shape[dim] if input.ndim else 1)
-
-
 def check_operands(op_name: str, input: Tensor, dim: int, index: Tensor, src: Tensor | None = None) -> None:
-    """Refuse a wrong dimension and wrong dtypes, in the words of the ``scatter`` family."""
-    wrap_dim(dim, input.array.ndim)
+    """Refuse a wrong dimension, wrong dtypes and wrong shapes, in the words of the ``scatter`` family."""
+    dim = wrap_dim(dim, input.array.ndim)
     if index.dtype not in (dtypes.int64, dtypes.int32) and index.array.size:
         raise OpError(f"{op_name}(): Expected dtype int32/int64 for index")
-    if src is None:
-        return
-    if src.array.ndim < input.array.ndim and src.array.ndim and index.array.size:
-        for axis in range(index.array.ndim):
-            wrap_dim(axis, src.array.ndim)
-    if src.dtype is not input.dtype:
+    if src is not None and src.dtype is not input.dtype:
         raise OpError(f"{op_name}(): Expected self.dtype to be equal to src.dtype")
+    if index.array.size:
+        _check_shapes(input.array.shape, dim, index.array.shape, None if src is None else src.array.shape)
+
+
+Shape: TypeAlias = tuple[int, ...]
+
+
+def _check_shapes(input: Shape, dim: int, index: Shape, src: Shape | None) -> None:
+    for name, shape in (("self", input), ("src", src)):
+        if shape is not None and max(len(index), 1) != max(len(shape), 1):
+            raise OpError(f"Index tensor must have the same number of dimensions as {name} tensor")
+    too_large = any(index[axis] > input[axis] for axis in range(len(input)) if axis != dim)
+    if too_large or (src is not None and any(n > m for n, m in zip(index, src or (1,), strict=False))):
+        beyond = "" if src is None else f" and to be no larger size than src {list(src)}"
+        raise OpError(
+            f"Expected index {list(index)} to be no larger than self {list(input)} apart from dimension {dim}{beyond}"
+        )
 
 
 def covered(src: Array, index: Array) -> Array:
@@ -60,11 +55,11 @@ def covered(src: Array, index: Array) -> Array:
     return src[tuple(slice(extent) for extent in index.shape or (1,) * src.ndim)] if src.ndim else src
 
 
-def places_of(input: Array, dim: int, index: Array, src: Array | None = None) -> Array:
-    """Where in the flattened ``input`` a checked ``index`` points to."""
+def places_of(input: Array, dim: int, index: Array) -> Array:
+    """Where in the flattened ``input`` an ``index`` of a fitting shape points to."""
     if not index.size:
         return np.zeros(0, np.int64)
-    check_scatter(input, dim, index, src)
+    check_inside(index, dim, input.shape[dim] if input.ndim else 1)
     return flat_places(input.shape, index, dim).reshape(-1)
 
 
@@ -72,7 +67,7 @@ def places_of(input: Array, dim: int, index: Array, src: Array | None = None) ->
 def scatter_src(input: Array, dim: Dim, index: Index, src: Array) -> Array:
     """``input`` with the elements of ``src`` at the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
-    result.reshape(-1)[places_of(input, dim, index, src)] = covered(src, index).reshape(-1)
+    result.reshape(-1)[places_of(input, dim, index)] = covered(src, index).reshape(-1)
     return result
 
 
@@ -108,7 +103,7 @@ scatter_number.vjp(input=lambda g, dim, index: scatter_number(g, dim, index, 0))
 def scatter_reduced(input: Array, dim: Dim, index: Index, src: Array, reduce: str) -> Array:
     """``input`` with ``src`` added to, or multiplied into, the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
-    places = places_of(input, dim, index, src)
+    places = places_of(input, dim, index)
     ufunc = np.add if reduce == "add" else np.multiply
     ufunc.at(result.reshape(-1), places, covered(src, index).reshape(-1))
     return result
@@ -145,7 +140,7 @@ def _scatter_reducing(input: Tensor, dim: int, index: Tensor, given: Any, reduce
 def scatter_added(input: Array, dim: Dim, index: Index, src: Array) -> Array:
     """``input`` with ``src`` added at the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
-    add_at(result, places_of(input, dim, index, src), covered(src, index))
+    add_at(result, places_of(input, dim, index), covered(src, index))
     return result
 
 
@@ -184,6 +179,8 @@ def check_slices(op_name: str, input: Tensor, dim: int, index: Tensor, source: T
 
 def _check_slice_shapes(op_name: str, input: Array, dim: int, index: Array, source: Array) -> None:
     extent = source.shape[dim] if source.ndim > dim else 1
+    if index.size != extent and not source.ndim:
+        raise DimensionError(f"Dimension specified as {dim} but tensor has no dimensions")
     if index.size != extent:
         raise OpError(
             f"{op_name}_(): Number of indices ({index.size}) should be equal to source.size(dim): ({extent}), for dim: "
@@ -215,10 +212,10 @@ def index_added(input: Array, dim: Dim, index: Index, source: Array, alpha: Scal
     return result
 
 
-def _picked_slices(g: Tensor, dim: int, index: Tensor, alpha: Any, source_shape: Any) -> Any:
+def _picked_slices(g: Tensor, dim: int, index: Tensor, alpha: Any, source: Tensor) -> Any:
     picked = ops.index_select(g, dim, index)
     scaled = picked if alpha == 1 else ops.mul(picked, alpha.conjugate() if isinstance(alpha, complex) else alpha)
-    return ops.reshape(scaled, source_shape)
+    return ops.reshape(scaled, source.array.shape)
 
 
 index_added.vjp(input=lambda g: g, source=_picked_slices)
@@ -235,13 +232,13 @@ def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: 
 def index_copied(input: Array, dim: Dim, index: Index, source: Array) -> Array:
     """``input`` with the slices of ``source`` at the positions ``index`` along ``dim``."""
     result = input.copy(order="K")
-    result[slices_at(input, dim, index)] = source if input.ndim else source.reshape(())
+    np.atleast_1d(result)[slices_at(np.atleast_1d(input), dim, index)] = source
     return result
 
 
 index_copied.vjp(
     input=lambda g, dim, index: ops.index_filled(g, dim, index, 0),
-    source=lambda g, dim, index, source_shape: _picked_slices(g, dim, index, 1, source_shape),
+    source=lambda g, dim, index, source: _picked_slices(g, dim, index, 1, source),
 )
 
 

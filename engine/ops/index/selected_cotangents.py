@@ -7,23 +7,8 @@ from typing import Any
 import numpy as np
 
 from engine import ops
-from engine.op import Array, Dim, Index, primitive
+from engine.op import Array, primitive
 from engine.tensor import Tensor
-
-
-@primitive(public=False, linear=True)
-def place(input: Array, index: Index, dim: Dim, size: int) -> Array:
-    """Zeros of extent ``size`` along ``dim``, with ``input`` at the places ``index``, which are distinct."""
-    if input.ndim == 0:
-        return input
-    shape = list(input.shape)
-    shape[dim] = size
-    result = np.zeros(shape, input.dtype)
-    np.put_along_axis(result, index, input, dim)
-    return result
-
-
-place.vjp(input=lambda g, index, dim: ops.gather(g, dim, index))
 
 
 def put_back(g: Tensor, indices: Tensor, input_shape: Any, dim: int, keepdim: bool = True) -> Any:
@@ -32,7 +17,7 @@ def put_back(g: Tensor, indices: Tensor, input_shape: Any, dim: int, keepdim: bo
         return g
     if not keepdim:
         g, indices = ops.unsqueeze(g, dim), ops.unsqueeze(indices, dim)
-    return ops.place(g, indices, dim, input_shape[dim])
+    return ops.scatter_src(ops.filled(input_shape, 0, g.dtype), dim, indices, g)
 
 
 @primitive(public=False, outputs=("mask", "count"), nondifferentiable=("input", "picked"))
@@ -51,4 +36,5 @@ def ties(input: Array, picked: Array, axes: Any, match_nan: bool) -> tuple[Array
 def divided_evenly(g: Tensor, input: Tensor, out: Tensor) -> Any:
     """``g`` of a reduction over everything, divided among the elements equal to its result (NaN or not)."""
     mask, count = ops.ties(input, out, None, True)
-    return mask * (g / ops.reshape(count, ()))
+    zeros = ops.filled(input.array.shape, 0, input.dtype)
+    return ops.masked_fill_tensor(zeros, ops.ne(mask, 0), g / ops.reshape(count, ()))

@@ -125,11 +125,11 @@ def _top_places(values: list[Any], k: int, largest: bool) -> list[int]:
 
 
 def _check_topk(input: Array, k: int, dim: int) -> None:
+    if not 0 <= k <= (input.shape[dim] if input.ndim else 1):
+        raise OpError("selected index k out of range")
     for kind, name in (("c", "complex"), ("b", "bool")):
         if input.dtype.kind == kind:
             raise OpError(f"{' ' * (kind == 'c')}topk does not support {name} dtypes on CPU")
-    if not 0 <= k <= (input.shape[dim] if input.ndim else 1):
-        raise OpError("selected index k out of range")
 
 
 @primitive(outputs=("values", "indices"), result=named_result("topk", "values", "indices"))

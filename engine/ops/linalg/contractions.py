@@ -24,14 +24,16 @@ def contract(left: Tensor, right: Tensor, summed: Sequence[int]) -> Tensor:
 
     A dimension of extent 1 on one side of a summed pair is summed on the other side first.
     """
-    over = set(summed)
+    over = {dim for dim in summed if left.array.shape[dim] != 1 and right.array.shape[dim] != 1}
     for dim in summed:
         if left.array.shape[dim] != right.array.shape[dim]:
             left = ops.sum(left, dim, keepdim=True) if left.array.shape[dim] != 1 else left
             right = ops.sum(right, dim, keepdim=True) if right.array.shape[dim] != 1 else right
-    if not over:
-        return left * right
-    return _as_bmm(left, right, over)
+    if over:
+        return _as_bmm(left, right, set(summed))
+    product = left * right
+    kept = [extent for dim, extent in enumerate(product.array.shape) if dim not in summed]
+    return ops.view(product, kept) if summed else product
 
 
 class _Roles(NamedTuple):
@@ -198,12 +200,11 @@ def _align(tensor: Tensor, labels: list[Any], order: list[Any]) -> Tensor:
             second = labels.index(label, first + 1)
             tensor = ops.movedim(ops.diagonal(tensor, 0, first, second), -1, first)
             del labels[second]
-    present = [label for label in order if label in labels]
-    tensor = ops.permute(tensor, [labels.index(label) for label in present])
-    for position, label in enumerate(order):
+    for label in order:
         if label not in labels:
-            tensor = ops.unsqueeze(tensor, position)
-    return tensor
+            tensor = ops.unsqueeze(tensor, -1)
+            labels.append(label)
+    return ops.permute(tensor, [labels.index(label) for label in order])
 
 
 def _single(tensor: Tensor, kept: int, ndim: int) -> Tensor:

@@ -326,7 +326,10 @@ def _folds(input: Tensor, other: Tensor) -> bool:
         return True
     if input.array.ndim == 2:
         return False
-    return larger.array.size == 0 or bool(larger.array.flags.c_contiguous)
+    size, stride = list(larger.array.shape), list(larger.geometry.stride)
+    if larger is other:  # the product is that of the transposed matrices
+        size[-2:], stride[-2:] = size[:-3:-1], stride[:-3:-1]
+    return 0 in size or all(stride[dim] == stride[dim + 1] * size[dim + 1] for dim in range(len(size) - 2))
 
 
 def _folded_product(input: Tensor, other: Tensor) -> Tensor:
@@ -370,13 +373,13 @@ def _broadcast_batch(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int
 @composite(name="nn.functional.linear")
 def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input @ weight.T + bias``: ``(*, in), (out, in), (out,) -> (*, out)``."""
-    if bias is None:
-        return matmul(input, ops.t(weight))
     if not input.array.ndim or not weight.array.ndim:
         raise OpError(
             "both arguments to linear need to be at least 1D, but they are "
             f"{input.array.ndim}D and {weight.array.ndim}D"
         )
+    if bias is None:
+        return matmul(input, ops.t(weight))
     if input.array.ndim == 2:
         return addmm(bias, input, ops.t(weight))
     shape = input.array.shape

@@ -13,6 +13,7 @@ from engine import dtypes, ops
 from engine.dtypes import BOOL, COMPLEX, FLOATING, DType
 from engine.errors import OpError
 from engine.op import Array, Operand, Scalar, composite, overloaded, pointwise, primitive
+from engine.ops.creation.casts import warn_of_discarding
 from engine.ops.creation.factories import as_real, check_fits, number_in
 from engine.tensor import Tensor
 
@@ -66,7 +67,7 @@ fill_number.vjp(input=lambda g: zeros_of(g))
 
 @primitive(
     public=False, grad_fn="FillBackward1", inplace_grad_fn="FillBackward3", overlap="none", layout_only=("input",),
-    layout="input",
+    layout="input", check=lambda input, value: warn_of_discarding(value, input.dtype),
 )  # fmt: skip
 def fill_tensor(input: Array, value: Array) -> Array:
     """The 0-d ``value`` in place of every element."""
@@ -97,7 +98,7 @@ def _fill_inplace(input: Tensor, value: Operand) -> Tensor:
     return op.inplace(*chosen)
 
 
-@composite(name="fill_diagonal_", function=False)
+@composite(name="fill_diagonal_", function=False, checks_history=False)
 def _fill_diagonal_inplace(input: Tensor, fill_value: Scalar, wrap: bool = False) -> Tensor:
     """Write a number where all indices are equal; with ``wrap``, in a tall matrix again after each full diagonal."""
     shape = input.array.shape
@@ -306,8 +307,9 @@ def interpolate(start: Array, end: Array, weight: Array) -> Array:
 
 @overloaded
 def lerp(input: Tensor, end: Tensor, weight: Any) -> Any:
-    """``input + weight * (end - input)``; operands of one dtype."""
+    """``input + weight * (end - input)``; operands of one dtype, but for a weight without dimensions."""
     for name, operand in (("end", end), ("weight", weight)):
-        if isinstance(operand, Tensor) and operand.dtype is not input.dtype:
+        is_number = name == "weight" and not (isinstance(operand, Tensor) and operand.array.ndim)
+        if not is_number and operand.dtype is not input.dtype:
             raise OpError(f"expected dtype {input.dtype.c_name} for `{name}` but got dtype {operand.dtype.c_name}")
     return lerp_tensor if isinstance(weight, Tensor) else lerp_number, (input, end, weight)

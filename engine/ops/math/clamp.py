@@ -187,7 +187,7 @@ minimum.vjp(
 
 def _shared(g: Any, one: Any, other: Any, loses: Any) -> Any:
     """``g`` where ``one`` was taken; half of it where both are equal."""
-    return ops.choose(ops.eq(one, other), g / 2, g).masked_fill(loses(one, other), 0)
+    return ops.choose(ops.eq(one, other), g / 2, g).masked_fill_(loses(one, other), 0)
 
 
 @pointwise(writes=False, numbers=(), check=_real_operands("fmax"))

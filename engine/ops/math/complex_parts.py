@@ -110,7 +110,9 @@ def view_as_complex(input: Array) -> Array:
             "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: "
             f"{dtypes.of(input).scalar_type}"
         )
-    if input.ndim == 0 or input.shape[-1] != 2:
+    if input.ndim == 0:
+        raise OpError("Input tensor must have one or more dimensions")
+    if input.shape[-1] != 2:
         raise OpError("Tensor must have a last dimension of size 2")
     target = dtypes.to_complex(dtypes.of(input)).numpy
     *steps, last = strides.steps_of(input)
@@ -121,7 +123,7 @@ def view_as_complex(input: Array) -> Array:
     return input.view(target)[..., 0]
 
 
-view_as_complex.vjp(input=lambda g: ops.view_as_real(ops.resolve_conj(g)))
+view_as_complex.vjp(input=lambda g: ops.view_as_real(ops.resolve_conj(ops.contiguous(g))))
 
 
 @composite(attribute=True)

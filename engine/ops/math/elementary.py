@@ -170,7 +170,7 @@ def cos(input: Array) -> Array:
     return cosine(input)
 
 
-cos.vjp(input=lambda g, input: -g * ops.sin(input).conj())
+cos.vjp(input=lambda g, input: g * -ops.sin(input).conj())
 
 
 @float_valued(inplace_function=True)

@@ -48,8 +48,6 @@ def diff(input: Tensor, n: int = 1, dim: Dim = -1, prepend: Tensor | None = None
         return ops.copy.inplace(ops.zeros_of(input.detach()), input)
     result = _with_edges(input, dim, prepend, append)
     extent = result.array.shape[dim]
-    if extent == 0:
-        return ops.copy.inplace(ops.zeros_of(result.detach()), result)
     minus = ops.logical_xor if input.dtype.category == BOOL else ops.sub
     for length in range(extent - 1, extent - 1 - min(n, extent), -1):
         result = minus(ops.narrow(result, dim, 1, length), ops.narrow(result, dim, 0, length))

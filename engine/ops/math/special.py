@@ -34,7 +34,7 @@ def erf(input: Array) -> Array:
     return special.erf(input)
 
 
-erf.vjp(input=lambda g, input: g * (2 / sqrt(pi)) * ops.exp(-(input * input)))
+erf.vjp(input=lambda g, input: 2 / sqrt(pi) * ops.exp(-ops.pow(input, 2)) * g)
 
 
 @float_valued(

@@ -294,12 +294,23 @@ def softplus(input: Array, beta: Scalar = 1, threshold: Scalar = 20) -> Array:
     return np.where(scaled > threshold, input, bent)
 
 
-def _softplus_input(g: Any, input: Any, beta: Any, threshold: Any) -> Any:
+@pointwise(public=False, supports="f", grad_fn="SoftplusBackwardBackward0", numbers=())
+def softplus_backward(grad: Array, input: Array, beta: Scalar, threshold: Scalar) -> Array:
+    """The derivative of ``softplus`` times ``grad``."""
+    scaled = input * np.asarray(beta).astype(input.dtype)
+    return np.where(scaled > threshold, grad, grad / (1 + np.exp(-scaled)))
+
+
+def _softplus_backward_input(g: Tensor, grad: Tensor, input: Tensor, beta: Any, threshold: Any) -> Any:
     scaled = input * beta
-    return ops.where(scaled > threshold, g, g * ops.sigmoid(scaled))
+    bent = ops.sigmoid_backward(g * grad, ops.sigmoid(scaled))
+    return bent * ops.cast(scaled < threshold, g.dtype) * beta
 
 
-softplus.vjp(input=_softplus_input)
+softplus.vjp(input=lambda g, input, beta, threshold: softplus_backward(g, input, beta, threshold))
+softplus_backward.vjp(
+    grad=lambda g, input, beta, threshold: softplus_backward(g, input, beta, threshold), input=_softplus_backward_input
+)
 
 
 @pointwise(public=False, supports="f", kernel_name="log_sigmoid_cpu", layout="contiguous")

@@ -34,8 +34,8 @@ def _check_not_empty(name: str, input: Array) -> None:
         )
 
 
-def _check_real(name: str, input: Array) -> None:
-    if input.dtype.kind == "c":
+def _check_real(name: str, is_complex: bool) -> None:
+    if is_complex:
         raise OpError(f"{name}(): does not support complex input")
 
 
@@ -127,7 +127,7 @@ min_all.vjp(input=divided_evenly)
 # -- with places --------------------------------------------------------------------------------------------------
 def _picked(name: str, find: Any, input: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
     """The elements ``find`` finds along ``dim``, and where."""
-    _check_real(name, input)
+    _check_real(name, input.dtype.kind == "c")
     check_extent(f"{name}()", input, dim)
     if input.ndim == 0:
         return input, np.zeros((), np.int64)
@@ -177,7 +177,6 @@ def min(input: Tensor, dim: Any = UNSET, keepdim: bool = False, *, other: Tensor
 
 
 def _places(name: str, find: Any, input: Array, dim: int | None, keepdim: bool) -> Array:
-    _check_real(name, input)
     if input.dtype == np.bool_:
         raise OpError(f"{name}(): does not support bool input")
     if dim is None and input.size == 0:
@@ -187,13 +186,13 @@ def _places(name: str, find: Any, input: Array, dim: int | None, keepdim: bool) 
     return find(input, axis=dim, keepdims=keepdim) if input.ndim else np.zeros((), np.int64)
 
 
-@primitive(nondifferentiable=("input",))
+@primitive(nondifferentiable=("input",), check=lambda input: _check_real("argmax", input.dtype.is_complex))
 def argmax(input: Array, dim: Dim | None = None, keepdim: bool = False) -> Array:
     """Where the largest element is first, along ``dim`` or among all."""
     return _places("argmax", np.argmax, input, dim, keepdim)
 
 
-@primitive(nondifferentiable=("input",))
+@primitive(nondifferentiable=("input",), check=lambda input: _check_real("argmin", input.dtype.is_complex))
 def argmin(input: Array, dim: Dim | None = None, keepdim: bool = False) -> Array:
     """Where the smallest element is first, along ``dim`` or among all."""
     return _places("argmin", np.argmin, input, dim, keepdim)

@@ -142,6 +142,8 @@ def cumprod(input: Array, dim: Dim, *, dtype: DType | None = None) -> Array:
 def _cumprod_input(g: Tensor, input: Tensor, out: Tensor, dim: int) -> Any:
     """``out[i] = input[i] * out[i - 1]``; no division, so that zeros do not matter."""
     check_real(g, input.dtype)
+    if input.array.size <= 1 or input.array.shape[dim] == 1:
+        return g
     return _unrecurred(g, input, dim) * ops.shift(out, dim, 1).conj()
 
 

@@ -5,6 +5,7 @@ The variance of complex numbers is that of real and imaginary parts together, an
 
 from __future__ import annotations
 
+from math import inf, nan
 from math import prod as product
 from typing import Any
 
@@ -36,10 +37,11 @@ def _var_input(g: Any, input: Tensor, dim: Any, correction: Any, keepdim: bool) 
     """The mean does not count: its derivative is multiplied by the sum of the deviations, which is 0."""
     shape = input.array.shape
     degrees = reduced_count(shape, dim) - correction
-    deviation = input - ops.mean(input, dim, True)
-    if degrees == 0:  # the limit
-        return unreduced(g, shape, dim, keepdim) * (ops.sgn(deviation) / 0.0)
-    return (2.0 / degrees) * unreduced(g, shape, dim, keepdim) * deviation
+    mean = ops.mean(input, dim, True)
+    spread = unreduced(g, shape, dim, keepdim)
+    if dim is None and degrees <= 0:
+        return spread * ops.where(input == mean, nan, inf)
+    return (2.0 / degrees if degrees else inf) * spread * (input - mean)
 
 
 def _std_input(g: Any, input: Tensor, out: Tensor, dim: Any, correction: Any, keepdim: bool) -> Any:
@@ -129,7 +131,7 @@ def _check_spread(name: str, input: Tensor) -> None:
 def _warn_of_freedom(name: str, input: Tensor, dim: Any, correction: Any) -> None:
     shape = input.array.shape
     dims = tuple(axis % max(len(shape), 1) for axis in _listed(dim))
-    if reduced_count(shape, dims) <= correction and 0 not in _kept(shape, dims):
+    if (0 if 0 in _kept(shape, dims) else reduced_count(shape, dims)) <= correction:
         modes.warn(
             f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
             "(input numel divided by output numel)."

@@ -231,6 +231,8 @@ def _prod_dim_input(g: Tensor, input: Tensor, dim: int, keepdim: bool) -> Any:
 
 def _prod_all_input(g: Tensor, input: Tensor) -> Any:
     check_real(g, input.dtype)
+    if not input.array.ndim:
+        return g
     others = _other_factors(ops.reshape(_like(input, g), (-1,)), 0)
     return g * ops.reshape(others, input.array.shape).conj()
 

@@ -290,14 +290,10 @@ def dsplit(input: Tensor, indices_or_sections: Any) -> Any:
 
 
 # -- stacks by name -----------------------------------------------------------------------------------------------
-def _listed(name: str, tensors: Any) -> list[Tensor]:
-    if not isinstance(tensors, list | tuple):
-        raise ArgumentTypeError(
-            f"{name}(): argument 'tensors' (position 1) must be tuple of Tensors, not {type(tensors).__name__}"
-        )
+def _listed(name: str, tensors: list[Tensor]) -> list[Tensor]:
     if not tensors:
         raise OpError(f"{name} expects a non-empty TensorList")
-    return list(tensors)
+    return tensors
 
 
 @composite

@@ -265,10 +265,10 @@ triu.vjp(input=lambda g, diagonal: ops.triu(g, diagonal))
 @primitive(linear=True)
 def trace(input: Array) -> Array:
     """The sum of the diagonal of a matrix."""
-    if input.ndim != 2:
-        raise OpError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
     if input.dtype == np.bool_:
         raise UnsupportedError("\"trace\" not implemented for 'Bool'")
+    if input.ndim != 2:
+        raise OpError(f"trace: expected a matrix, but got tensor with dim {input.ndim}")
     return np.trace(input, dtype=np.int64 if input.dtype.kind in "iu" else input.dtype)
 
 
@@ -372,13 +372,13 @@ def _check_reinterpreted(input: Array, source: DType, target: DType) -> None:
     names = f"to view {source.scalar_type} as {target.scalar_type} (different element sizes)"
     if input.ndim == 0:
         raise OpError(f"self.dim() cannot be 0 {names}")
-    step = input.strides[-1] // input.itemsize
-    if step != 1 and input.size:
-        raise OpError(f"self.stride(-1) must be 1 {names}, but got {step}")
     ratio = target.itemsize // source.itemsize
     if ratio > 1 and input.shape[-1] % ratio:
         raise OpError(f"self.size(-1) must be divisible by {ratio} {names}, but got {input.shape[-1]}")
-    for dim, step in enumerate(strides.steps_of(input)[:-1]):
+    *outer, last = strides.steps_of(input)
+    if last != 1:
+        raise OpError(f"self.stride(-1) must be 1 {names}, but got {last}")
+    for dim, step in enumerate(outer):
         if ratio > 1 and step % ratio:
             raise OpError(f"self.stride({dim}) must be divisible by {ratio} {names}, but got {step}")
 

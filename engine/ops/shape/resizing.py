@@ -31,7 +31,7 @@ def resize_(input: Tensor, size: Extents, *, memory_format: None = None) -> Tens
 
     Where the storage ends before, the tensor moves to a larger one of its own; new elements are 0.
     """
-    if input.requires_grad:
+    if input.requires_grad and not modes.current().inference:
         raise OpError("cannot resize variables that require grad")
     if any(extent < 0 for extent in size):
         raise OpError("numel: integer multiplication overflow")

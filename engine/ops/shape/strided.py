@@ -57,7 +57,7 @@ def offset_in(input: Tensor, storage_offset: int | None) -> int:
     return input.geometry.offset if storage_offset is None else storage_offset
 
 
-@primitive(public=False, linear=True)
+@primitive(public=False, linear=True, grad_fn="AsStridedBackward0")
 def restride(input: Array, source: Any, target: Any) -> Array:
     """``input`` added into zeros at the geometry ``source``, read back at ``target``: the adjoint of ``as_strided``.
 

@@ -137,14 +137,14 @@ def test_a_view_made_where_nothing_is_recorded_is_not_written_to(made_in: Any, r
         _ = view.grad_fn
 
 
-def test_what_was_made_in_inference_mode_is_checked_after_the_arguments() -> None:
+def test_what_was_made_in_inference_mode_is_refused_once_it_is_written() -> None:
     with torch.inference_mode():
         x = torch.ones(2)
     with pytest.raises(OpError, match="doesn't match the broadcast shape"):
         x.add_(torch.ones(2, 2))
     with pytest.raises(OpError, match="Inplace update to inference tensor outside InferenceMode"):
         x.add_(1)
-    assert x.tolist() == [1.0, 1.0]
+    assert x.tolist() == [2.0, 2.0]  # as in PyTorch
 
 
 def test_a_write_through_a_view_is_swept_once() -> None:
@@ -277,3 +277,58 @@ def test_the_recorded_gradient_of_an_expanded_leaf_is_a_clone() -> None:
     x = torch.tensor([2.0]).expand(3).requires_grad_()
     (x * x).sum().backward(create_graph=True)
     assert x.grad.grad_fn.name() == "CloneBackward0"
+
+
+# -- the order of refusals ----------------------------------------------------------------------------------------
+def overwritten_indices() -> None:
+    values, indices = leaf(3.0, 1.0).sort()
+    indices.zero_()
+    values.sum().backward()
+
+
+def overwritten_view() -> None:
+    y = leaf(3.0, 1.0) * 1
+    y.mul_(y.view(2))
+    y.sum().backward()
+
+
+REFUSED_FIRST: dict[str, tuple[Callable[[], Any], str]] = {
+    "history before indices": (lambda: setitem(leaf(1.0), torch.tensor([0.5]), 1.0), LEAF),
+    "history before dtypes": (lambda: setitem(leaf(1.0), torch.tensor([0]), torch.tensor(1)), LEAF),
+    "arguments before overlap": (
+        lambda: (x := torch.tensor([1, 2])).addcdiv_(x[:1], x), "Integer division with addcdiv",
+    ),
+    "shapes before overlap": (
+        lambda: (x := torch.ones(2)).scatter_(0, torch.tensor([[0]]), x), "must have the same number of dimensions",
+    ),
+    "overlap before the shapes of a copy": (lambda: (x := torch.ones(2, 3)).copy_(x.t()), PARTIAL),
+    "dimensions before the diagonal": (lambda: leaf(1.0, 2.0).fill_diagonal_(1), "dimensions must larger than 1"),
+    "no name for indices": (overwritten_indices, r"\[torch.LongTensor \[2\]\] is at version 1"),
+    "what a lost view would be": (overwritten_view, "which is output 0 of AsStrided"),
+}  # fmt: skip
+
+
+def setitem(target: Any, key: Any, value: Any) -> None:
+    target[key] = value
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSED_FIRST.values(), ids=REFUSED_FIRST)
+def test_of_several_refusals_the_first_is_pytorchs(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(EngineError, match=message):
+        call()
+
+
+def test_an_empty_target_overlaps_nothing_but_itself() -> None:
+    x, places = torch.ones(0), torch.zeros(0, dtype=torch.int64)
+    x.scatter_(0, places, x.detach())
+    assert x._version == 1
+    with pytest.raises(OpError, match=PARTIAL):
+        x.scatter_(0, places, x)
+
+
+def test_results_that_cannot_require_grad_ask_for_no_history() -> None:
+    piece, _ = (leaf(1.0, 2.0) * 1).split(1)
+    piece.detach().mul_(2)
+    assert (piece > 1).tolist() == [True]
+    with pytest.raises(OpError, match="its base or another view of its base has been modified"):
+        piece + 1

@@ -209,3 +209,44 @@ def test_threads_that_use_a_leaf_at_once_give_it_one_accumulator() -> None:
 
         in_threads(work, 4)
         assert len({id(y.grad_fn.next_functions[0][0]) for y in made}) == 1
+
+
+# -- where gradients come to lie ----------------------------------------------------------------------------------
+def test_inputs_of_backward_retain_their_gradients() -> None:
+    x = torch.ones(3, requires_grad=True)
+    y = x * 2
+    y.retain_grad()
+    (y * y).backward(torch.ones(3), inputs=[y])
+    assert y.retains_grad
+    assert y.grad.tolist() == [4.0, 4.0, 4.0]  # counted once
+    assert x.grad is None
+
+
+def test_a_gradient_is_taken_over_where_it_lies_as_its_leaf() -> None:
+    x = torch.ones((1, 3), requires_grad=True)
+    x.backward(torch.ones(3, 1).t())
+    assert x.grad.stride() == (1, 1)
+    y = torch.ones(3, 1).t().clone().requires_grad_()
+    y.backward(torch.ones(1, 3), create_graph=True)
+    assert y.grad.stride() == y.stride()
+
+
+def test_a_lazy_gradient_is_resolved_when_it_is_copied() -> None:
+    x = torch.ones((2, 3), dtype=torch.complex64, requires_grad=True)
+    x.mH.backward(torch.ones((3, 2), dtype=torch.complex64), create_graph=True)
+    assert not x.grad.is_conj()
+
+
+def test_a_gradient_that_does_not_fit_other_data_is_refused() -> None:
+    x = torch.ones((1, 3), requires_grad=True)
+    y = x.squeeze()
+    x.data = x.data.t()
+    with pytest.raises(OpError, match=r"output with shape \[3, 1\] doesn't match the broadcast shape \[3, 3\]"):
+        y.sum().backward()
+
+
+def test_roots_of_another_shape_are_refused_without_a_function() -> None:
+    y = torch.ones((2, 4), requires_grad=True) * 2
+    y.data = y.data.t()
+    with pytest.raises(OpError, match=r"^invalid gradient at index 0"):
+        y.backward(torch.ones_like(y))

@@ -159,7 +159,7 @@ MACHINERY = {
     "tensor",
 }  # hand arrays on without looking
 LAYOUT_ONLY = {
-    "_check_copied_shape", "_check_ctc", "_divided", "_fill", "_move", "_pdist_input", "_region", "_vector_norm_input",
+    "_check_copied", "_check_ctc", "_divided", "_fill", "_move", "_pdist_input", "_region", "_vector_norm_input",
     "bernoulli", "check_slices", "data_ptr", "index_fill", "reshape",
 }  # fmt: skip
 
