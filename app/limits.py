@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from engine import errors
+from engine import errors, modes
 
 Place = tuple[str | int, ...]  # the path to a part of a request
 BUDGETS: Final = {"elements": "tensor_elements", "bytes": "intermediate_bytes"}  # what the engine calls otherwise
@@ -25,6 +25,7 @@ class OverLimit(Exception):
     """
 
     line: int | None
+    column: int | None = None
     node_id: str | None = None
     node_index: int | None = None
 
@@ -35,7 +36,10 @@ class OverLimit(Exception):
 
 def over_budget(error: errors.BudgetError) -> OverLimit:
     """Translate the engine's refusal: its budget is made of the limits of one request."""
-    return OverLimit(BUDGETS.get(error.limit, error.limit), allowed=error.allowed, asked=error.asked)
+    found = OverLimit(BUDGETS.get(error.limit, error.limit), allowed=error.allowed, asked=error.asked)
+    for part in ("line", "column", "node_id", "node_index"):
+        setattr(found, part, getattr(error.place, part, None))
+    return found
 
 
 def unit_of(limit: str) -> str:
@@ -68,6 +72,10 @@ class Limits(BaseModel):
     seconds: float = Field(60.0, gt=0, description="Time one request may compute.")
     code_length: int = Field(100_000, gt=0, description="Characters of a program given as code.")
     depth: int = Field(100, gt=0, le=150, description="Nesting of expressions and blocks in code and nodes.")
+    steps: int = Field(10**8, gt=0, description="Steps of Python's functions in one request: items they visit.")
+    list_items: int = Field(10**6, gt=0, description="Items of a list, a dict or a tuple, or characters of a text.")
+    list_depth: int = Field(100, gt=0, le=150, description="Nesting of lists, dicts and tuples in programs.")
+    integer_bits: int = Field(2**16, gt=0, description="Bits of an integer in a program.")
     loop_iterations: int = Field(100_000, gt=0, description="Statements that the loops of one program may run.")
     prints: int = Field(10_000, gt=0, description="Calls of print in one program.")
     print_chars: int = Field(2**20, gt=0, description="Characters that one program may print.")
@@ -82,3 +90,13 @@ class Limits(BaseModel):
     idempotency_keys: int = Field(100_000, gt=0, description="Answers kept of one owner for repeated Idempotency-Keys.")
     idempotency_bytes: int = Field(2**30, gt=0, description="Bytes of those answers together.")
     page_size: int = Field(200, gt=0, description="Entries of one page of a listing.")
+
+
+class Allowance(modes.Budget):
+    """What one request may use, its time counted from now: a budget that is made of ``limits``."""
+
+    __slots__ = ("limits",)
+
+    def __init__(self, limits: Limits) -> None:
+        super().__init__(limits.tensor_elements, limits.intermediate_bytes, limits.seconds, limits.steps)
+        self.limits = limits

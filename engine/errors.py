@@ -107,10 +107,12 @@ class UnsupportedError(EngineError, NotImplementedError):
 class BudgetError(EngineError, MemoryError):
     """Over a limit of the current budget.
 
-    ``limit`` names it, ``allowed`` and ``asked`` are in its unit (elements, bytes or seconds).
+    ``limit`` names it, ``allowed`` and ``asked`` are in its unit (elements, bytes, steps or seconds). ``place`` is
+    where in a program that was, once somebody knows.
     """
 
     exception = "MemoryError"
+    place: object = None
 
     def __init__(self, limit: str, allowed: float, asked: float) -> None:
         super().__init__(f"{limit}: {_plain(asked)} asked for, {_plain(allowed)} allowed")

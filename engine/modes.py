@@ -24,17 +24,17 @@ from engine.storage import Overwritten, Storage
 
 
 class Budget:
-    """What a request may use: elements in one tensor, bytes of all results together, and time.
+    """What a request may use: elements in one tensor, bytes of all results together, steps of Python, and time.
 
     ``deadline`` is a value of ``time.monotonic()``. Asked before the work; raises ``BudgetError``.
     """
 
-    __slots__ = ("deadline", "elements", "nbytes", "seconds", "spent")
+    __slots__ = ("deadline", "elements", "nbytes", "seconds", "spent", "steps", "taken")
 
-    def __init__(self, elements: float = inf, nbytes: float = inf, seconds: float = inf) -> None:
-        self.elements, self.nbytes, self.seconds = elements, nbytes, seconds
+    def __init__(self, elements: float = inf, nbytes: float = inf, seconds: float = inf, steps: float = inf) -> None:
+        self.elements, self.nbytes, self.seconds, self.steps = elements, nbytes, seconds, steps
         self.deadline = time.monotonic() + seconds
-        self.spent = 0
+        self.spent = self.taken = 0
 
     def reserve(self, elements: int, itemsize: int) -> None:
         """Ask for a result of ``elements`` before it is allocated."""
@@ -49,6 +49,13 @@ class Budget:
         if self.spent > self.nbytes:
             raise BudgetError("bytes", self.nbytes, self.spent)
         self.check_time()
+
+    def take(self, steps: int, nbytes: int = 0) -> None:
+        """Count ``steps`` that Python is about to take (an item visited, a digit multiplied), and ``nbytes`` made."""
+        self.taken += steps
+        if self.taken > self.steps:
+            raise BudgetError("steps", self.steps, self.taken)
+        self.spend(nbytes)
 
     def stop(self) -> None:
         """Let the work end at its next step, as if its time were over; from any thread."""

@@ -21,6 +21,7 @@ _PROFILES: dict[str, dict[str, float]] = {
     "full": {"precision": 4, "threshold": math.inf, "edgeitems": 3, "linewidth": 80},
 }
 _PREFIX = "tensor("
+_LONGEST = 320  # characters of a number before its point
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,17 @@ def format_values(array: Array, options: PrintOptions, indent: int = 0) -> str:
     layout = _Layout(array.shape, options, summarize)
     cells, width = _cells(layout.shown(array), options)
     return layout.text(cells, width, indent)
+
+
+def shown_size(array: Array, options: PrintOptions) -> tuple[int, int]:
+    """How many elements the text of a tensor shows, and at most how many characters they take together."""
+    edges = 2 * abs(int(min(options.edgeitems, array.size)))
+    extents = array.shape if array.size <= options.threshold else [min(extent, edges) for extent in array.shape]
+    count = math.prod(extents)
+    if array.dtype.kind in "biu":
+        return count, 22 * count
+    width = abs(int(options.precision)) + (_LONGEST if options.sci_mode is False else 12)
+    return count, width * (2 if array.dtype.kind == "c" else 1) * count
 
 
 def _shape_and_dtype(array: Array, options: PrintOptions, dtype: str, default_dtype: str) -> list[str]:

@@ -47,7 +47,7 @@ APP = (
     ("settings",),
     ("stores", "wire"),
     ("errors",),
-    ("program.failures", "program.tree"),
+    ("program.costs", "program.failures", "program.tree"),
     ("program.operators", "program.pytorch"),
     ("program.builtins", "program.from_code", "program.from_nodes"),
     ("program.names",),

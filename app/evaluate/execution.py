@@ -13,7 +13,7 @@ from typing import Any
 
 from app.errors import CallError, InvalidRequest
 from app.evaluate.cancellation import cancellable
-from app.limits import Limits, Place
+from app.limits import Allowance, Limits, Place
 from app.program import graphs, interpret
 from app.program.from_code import parse_code
 from app.program.from_nodes import parse_nodes
@@ -29,7 +29,7 @@ Namespace = dict[str, Any]
 
 def budget_of(limits: Limits) -> modes.Budget:
     """Return what one request may use, its time counted from now."""
-    return cancellable(modes.Budget(limits.tensor_elements, limits.intermediate_bytes, limits.seconds))
+    return cancellable(Allowance(limits))
 
 
 @dataclass(frozen=True, slots=True)

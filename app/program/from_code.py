@@ -7,6 +7,7 @@ refused with its line and column.
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from threading import Lock
 from typing import Any, Final, NoReturn
@@ -72,8 +73,21 @@ def parse_code(text: str, limits: Limits) -> Program:
     """Translate Python text; raises ``GraphError`` with line and column for whatever the subset does not have."""
     if len(text) > limits.code_length:
         raise OverLimit("code_length", allowed=limits.code_length, asked=len(text))
-    reader = _CodeReader(limits)
+    reader = _CodeReader(text, limits)
     return Program(reader.block(_syntax_tree(text).body, 0), "code")
+
+
+def parse_lambda(source: str, limits: Limits) -> Lambda:
+    """Translate the text of one lambda, as ``Lambda.source`` has it; raises ``GraphError``."""
+    if len(source) > limits.code_length:
+        raise OverLimit("code_length", allowed=limits.code_length, asked=len(source))
+    text = f"({source}\n)"  # within parentheses lines may end anywhere, and comments with them
+    match _syntax_tree(text).body:
+        case [ast.Expr(ast.Lambda() as node)]:
+            found = _CodeReader(text, limits).expression(node, 0)
+            assert isinstance(found, Lambda)
+            return found
+    raise GraphError("not a lambda")
 
 
 # CPython 3.11 counts the depth of a tree in one place for all threads. Where the collector lets another one run in the
@@ -108,8 +122,9 @@ def _refuse_outside(node: ast.AST) -> NoReturn:
 class _CodeReader:
     """Translates statements and expressions, counting the operations and the statements that loops repeat."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, text: str, limits: Limits) -> None:
         self.limits = limits
+        self.lines = [line.encode() for line in _LINES.findall(text)] if "lambda" in text else []
         self.operations = 0
         self.repeated = 0
         self.repetitions = 1
@@ -241,7 +256,15 @@ class _CodeReader:
         return Logical("and" if isinstance(node.op, ast.And) else "or", self._all(node.values, depth))
 
     def _lambda(self, node: ast.Lambda, depth: int) -> Lambda:
-        return Lambda(_parameters(node, node.args), self.expression(node.body, depth), ast.unparse(node))
+        return Lambda(_parameters(node, node.args), self.expression(node.body, depth), self._source(node))
+
+    def _source(self, node: ast.expr) -> str:
+        """The text of ``node``. To write it anew costs its length at every level that lambdas nest."""
+        first, last = node.lineno - 1, (node.end_lineno or node.lineno) - 1
+        lines = self.lines[first : last + 1]
+        lines[-1] = lines[-1][: node.end_col_offset]  # columns are bytes
+        lines[0] = lines[0][node.col_offset :]
+        return b"".join(lines).decode()
 
     def _all(self, nodes: list[ast.expr], depth: int) -> tuple[Expression, ...]:
         return tuple([self.expression(node, depth) for node in nodes])
@@ -266,6 +289,7 @@ class _CodeReader:
             raise OverLimit("nodes", allowed=self.limits.nodes, asked=self.operations)
 
 
+_LINES: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")  # as Python's parser counts them: no form feeds, no U+2028
 _OPERATIONS: Final = frozenset({ast.Call, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Subscript})
 _EXPRESSIONS: Final[dict[type[ast.expr], Callable[[_CodeReader, Any, int], Expression]]] = {
     ast.Attribute: _CodeReader._attribute, ast.BinOp: _CodeReader._binary, ast.BoolOp: _CodeReader._logical,

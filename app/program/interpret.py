@@ -11,12 +11,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
 
 from app.limits import Limits, OverLimit
 from app.program import builtins, names, pytorch
 from app.program import tree as tree
-from app.program.builtins import FUNCTIONS, Function, Module, Routine, bounded, charged, type_name
+from app.program.builtins import FUNCTIONS, Function, Module, Routine, type_name
+from app.program.costs import ITEM_BYTES, OBJECT_BYTES, bounded
 from app.program.failures import PythonError, python
 from app.program.from_nodes import check_references
 from app.program.tree import Expression, GraphError, Place, Program, Statement, quoted
@@ -25,6 +26,7 @@ from app.wire.arrays import ArrayError, decode_tensor
 from engine import Tensor, dtypes, errors, modes, refusals
 
 Scope = dict[str, Any]
+Misplaced = TypeVar("Misplaced", GraphError, OverLimit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +100,15 @@ class Interpreter:
 
     def statement(self, statement: Statement) -> None:
         if self.budget is not None:
-            self.budget.check_time()
+            self.budget.spend(0)
         try:
             _EXECUTE[type(statement)](self, statement)
-        except (errors.BudgetError, MemoryError):
+        except errors.BudgetError as error:
+            error.place = error.place or statement.place
+            raise
+        except OverLimit as error:
+            raise _placed(error, statement.place) from None
+        except MemoryError:
             raise
         except errors.UnexpectedArgumentError as error:
             self._refuse_argument(error, statement.place)
@@ -228,13 +235,20 @@ class Interpreter:
 
     def _display(self, expression: tree.Display, scope: Scope | None) -> Any:
         items = [self.evaluate(item, scope) for item in expression.items]
+        self.keep(len(items))
         return items if expression.kind == "list" else tuple(items)
 
     def _dict(self, expression: tree.DictDisplay, scope: Scope | None) -> Any:
         made: dict[Any, Any] = {}
         for key, value in expression.items:
             python(made.__setitem__, bounded(self.evaluate(key, scope)), self.evaluate(value, scope))
+        self.keep(4 * len(made))
         return made
+
+    def keep(self, count: int) -> None:
+        """Count the memory of a new container; the next statement asks whether there is as much."""
+        if self.budget is not None:
+            self.budget.spent += OBJECT_BYTES + ITEM_BYTES * count
 
     def _unary(self, expression: tree.Unary, scope: Scope | None) -> Any:
         return builtins.unary(expression.operator, self.evaluate(expression.operand, scope))
@@ -263,7 +277,9 @@ class Interpreter:
         return self.evaluate(last, scope)
 
     def _lambda(self, expression: tree.Lambda, scope: Scope | None) -> Function:
-        return Function(expression.parameters, expression.body, dict(scope or {}), expression.source)
+        captured = dict(scope or {})
+        self.keep(8 * len(captured))
+        return Function(expression.parameters, expression.body, captured, expression.source)
 
     # -- calls ----------------------------------------------------------------------------------------------------
     def _call(self, expression: tree.Call, scope: Scope | None) -> Any:
@@ -281,7 +297,7 @@ class Interpreter:
                 return refusals.call(function.function, args, kwargs, names.path_of(function))
             if "key" in kwargs:
                 kwargs["key"] = self._adapted(kwargs["key"])
-            return charged(python(function.function, *args, **kwargs))
+            return python(function.function, *args, **kwargs)
         if isinstance(function, Function):
             return self.apply(function, *args, **kwargs)
         raise PythonError(TypeError, f"'{type_name(function)}' object is not callable")
@@ -307,7 +323,8 @@ class Interpreter:
 
     def apply(self, function: Function, *args: Any, **kwargs: Any) -> Any:
         """Call a lambda. Every call counts as an iteration: lambdas can call each other exponentially often."""
-        builtins.check_time()
+        if self.budget is not None:
+            self.budget.take(1 + len(function.captured))
         self.calls += 1
         if self.calls > self.limits.loop_iterations:
             raise OverLimit("loop_iterations", allowed=self.limits.loop_iterations, asked=self.calls)
@@ -343,7 +360,7 @@ class Interpreter:
             raise OverLimit("prints", allowed=self.limits.prints, asked=len(self.prints))
 
     def _text(self, value: Any) -> str:
-        text = str(bounded(value)) if isinstance(value, Tensor) else python(str, bounded(value))
+        text = str(value) if isinstance(value, Tensor) else str(python(_STR, value))
         self._count(len(text))
         return text
 
@@ -404,7 +421,7 @@ def _dtype(value: Any) -> Any:
     return value
 
 
-def _placed(error: GraphError, place: Place) -> GraphError:
+def _placed(error: Misplaced, place: Place) -> Misplaced:
     """``error`` with the place of its statement, unless it names one itself."""
     if error.line is None and error.node_index is None:
         error.line, error.column = place.line, place.column
@@ -412,6 +429,7 @@ def _placed(error: GraphError, place: Place) -> GraphError:
     return error
 
 
+_STR: Final = FUNCTIONS["str"].function
 _PLAIN: Final = frozenset({Tensor, bool, complex, float, int, type(None)})  # what the engine takes as it is
 _DTYPE_NAMES: Final = frozenset(dtype.name for dtype in dtypes.ALL)
 _GLOBALS: Final[dict[str, object]] = {"torch": Module("torch"), **FUNCTIONS}

