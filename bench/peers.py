@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
+from uuid import uuid4
 
 import torch
 from fastapi import FastAPI
@@ -25,25 +26,49 @@ class Output(BaseModel):
     x_grad: list[list[float]]
 
 
-def tutorial(given: Input) -> Output:
+def tutorial(x: torch.Tensor) -> Output:
     """The tutorial's graph: forward and backward."""
-    x = torch.tensor(given.x, requires_grad=True)
     y = x + 2
     out = (y * y * 3).mean()
     out.backward()
     return Output(y=y.tolist(), out=out.item(), x_grad=x.grad.tolist())
 
 
+def leaf(given: Input) -> torch.Tensor:
+    return torch.tensor(given.x, requires_grad=True)
+
+
 @diy.post("/async")
 async def tutorial_on_the_loop(given: Input) -> Output:
     """Fastest, though a long computation stops every other request."""
-    return tutorial(given)
+    return tutorial(leaf(given))
 
 
 @diy.post("/sync")
 def tutorial_in_a_thread(given: Input) -> Output:
     """As FastAPI advises for work that blocks."""
-    return tutorial(given)
+    return tutorial(leaf(given))
+
+
+sessions: dict[str, torch.Tensor] = {}
+
+
+class Session(BaseModel):
+    id: str
+
+
+@diy.post("/sessions")
+async def open_session(given: Input) -> Session:
+    """A leaf that is kept until the process ends."""
+    session = Session(id=uuid4().hex)
+    sessions[session.id] = leaf(given)
+    return session
+
+
+@diy.post("/sessions/{session}/run")
+async def tutorial_in_a_session(session: str) -> Output:
+    """The same on that leaf, whose gradients add up."""
+    return tutorial(sessions[session])
 
 
 class Numbers(BaseModel):

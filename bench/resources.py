@@ -1,4 +1,7 @@
-"""Start-up, memory, and how long others wait beside a long job."""
+"""Start-up, memory, what another worker brings, and how long others wait beside a long job.
+
+Memory is the proportional set size of all processes of a server, as if nobody else had opened the same libraries.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import json
 import statistics
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing, contextmanager, suppress
 from http.client import HTTPConnection
+from tempfile import TemporaryDirectory
 
 import msgspec
 import numpy as np
@@ -16,10 +21,17 @@ import numpy as np
 from bench.measure import OURS, Comparison, Fact, compare
 from bench.server_large import gradient_request
 from bench.server_small import graph
-from bench.serving import MSGPACK, OURS_SERVER, UVICORN, Client, server
+from bench.serving import MSGPACK, OURS_SERVER, UVICORN, Client, Load, request, server
 
-ELEMENTS, CLIENTS, JOB_S = 10_000_000, 8, 6.0
+ELEMENTS, GRADIENTS, CLIENTS, JOB_S = 10_000_000, 20, 8, 6.0
+FREED_S, SETTLED_S = 12, 2  # longer than free memory is kept; how long nothing may change after a start
 PEERS = {OURS: OURS_SERVER, "FastAPI + torch": (*UVICORN, "bench.peers:diy")}
+# About 50 ms of one processor, in steps too small for another thread; no plan can be made of what reads a value.
+JOB = """
+for i in range(4500):
+    x = torch.sin(x) + 0.5
+mean = x.mean().item()
+"""
 
 
 def start(module: tuple[str, ...]) -> Callable[[], float]:
@@ -37,19 +49,64 @@ def memory() -> list[Fact]:
     facts = []
     for name, module in PEERS.items():
         with server(*module) as client:
-            facts.append(Fact(f"memory of {name}, idle", megabytes(client.memory())))
+            facts.append(Fact(f"memory of {name}, idle", megabytes(settled(client))))
             if name == OURS:
                 x = np.zeros(ELEMENTS, "float32")
-                client.post("/v1/evaluate", msgspec.msgpack.encode(gradient_request(x, x.tobytes())), MSGPACK)
-                case = "memory of gradserve, gradient of 1e7 float32 (40 MB) over msgpack"
-                facts.append(Fact(f"{case}, at most", megabytes(client.memory("VmHWM"))))
-                time.sleep(12)  # longer than free memory is kept
-                facts.append(Fact(f"{case}, after it", megabytes(client.memory())))
+                body = msgspec.msgpack.encode(gradient_request(x, x.tobytes()))
+                case = f"memory of gradserve, {GRADIENTS} gradients of 1e7 float32 (40 MB) over msgpack"
+                facts.append(Fact(f"{case}, at most", megabytes(most(client, body))))
+                time.sleep(FREED_S)
+                facts.append(Fact(f"{case}, after them", megabytes(client.memory())))
+    with workers(2) as client:
+        facts.append(Fact("memory of gradserve, idle, 2 workers", megabytes(settled(client))))
     return facts
+
+
+@contextmanager
+def workers(count: int) -> Iterator[Client]:
+    """Our server with that many workers, which share a store."""
+    with TemporaryDirectory() as folder:
+        settings = {"GRADSERVE_STORE": "sqlite", "GRADSERVE_DATA": folder, "GRADSERVE_BLAS_THREADS": "1"}
+        with server(*OURS_SERVER, GRADSERVE_WORKERS=str(count), **settings) as client:
+            yield client
+
+
+def settled(client: Client) -> float:
+    """Bytes of memory of a server that has started: it listens before all of its processes are there."""
+    before, held = 0.0, client.memory()
+    while abs(held - before) > 0.01 * held:
+        time.sleep(SETTLED_S)
+        before, held = held, client.memory()
+    return held
+
+
+def most(client: Client, body: bytes) -> float:
+    """Bytes of memory held at most over some gradients, as often as one can look meanwhile."""
+    with ThreadPoolExecutor(1) as pool:
+        gradients = pool.submit(lambda: [client.post("/v1/evaluate", body, MSGPACK) for _ in range(GRADIENTS)])
+        held = []
+        while not gradients.done():
+            held.append(client.memory())
+        gradients.result()
+    return max(held)
 
 
 def megabytes(nbytes: int) -> str:
     return f"{nbytes / 1e6:,.0f} MB"
+
+
+def throughput(seconds: float) -> list[Comparison]:
+    """How many jobs a second worker does beside the first."""
+    body = json.dumps({"inputs": {"x": [0.1, 0.4, 0.7, 1.0]}, "code": JOB, "outputs": ["x"]}).encode()
+    with ExitStack() as stack:
+        samplers = {}
+        for name, count in {OURS: 2, "1 worker": 1}.items():
+            client = stack.enter_context(workers(count))
+            settled(client)
+            load = stack.enter_context(closing(Load(client, CLIENTS, lambda: request("/v1/evaluate", body))))
+            samplers[name] = load.wall(1)
+        case = f"jobs of 50 ms by {CLIENTS} clients at once, 2 workers, wall time per job"
+        return compare(case, samplers, seconds)
 
 
 def latency() -> list[Fact]:
@@ -99,4 +156,5 @@ def _spread(seconds: list[float]) -> str:
 
 def run(seconds: float) -> list[Comparison | Fact]:
     samplers = {name: start(module) for name, module in PEERS.items()}
-    return [*compare("start-up, wall time to the first connection", samplers, seconds / 4), *memory(), *latency()]
+    begun = compare("start-up, wall time to the first connection", samplers, seconds / 4)
+    return [*begun, *throughput(seconds / 4), *memory(), *latency()]

@@ -102,6 +102,7 @@ def report(found: Sequence[Comparison | Fact]) -> str:
     about = [
         f"Measured {datetime.date.today().isoformat()} by `make bench`. CPU time on one thread each, taken in turns,",
         "medians; a ratio above 1 says that gradserve needs less than the peer. Where a case says so, wall time.",
+        "CPU time and memory of a server are those of all its processes.",
         "",
         *(f"- {line}" for line in machine()),
     ]

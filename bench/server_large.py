@@ -63,6 +63,7 @@ def upload(seconds: float, ours: Client) -> list[Comparison]:
     leaf = {"data": zeros.data.cast("B"), "dtype": "float64", "shape": [UPLOADED]}
     nodes = [{"id": "n", "op": "numel", "args": ["$x"]}]
     body = msgspec.msgpack.encode({"inputs": {"x": leaf}, "nodes": nodes, "outputs": ["n"]})
+    ours.reconnect()
     with sink(len(body)) as port:
         samplers = {
             OURS: timed(partial(ours.post, "/v1/evaluate", body, MSGPACK), time.perf_counter),

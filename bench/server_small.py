@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from bench.measure import OURS, Comparison, compare
 from bench.serving import OURS_SERVER, UVICORN, Client, Load, request, server
@@ -21,6 +22,7 @@ REQUESTS = 160  # per sample
 CONNECTIONS = 8
 X = [[1.0, 1.0], [1.0, 1.0]]
 FLAT = [1.0] * 4
+INPUTS = {"x": {"data": X, "requires_grad": True}}
 ASYNC, SYNC = "FastAPI + torch, async", "FastAPI + torch, sync"
 TESSERACT = "Tesseract Core, apply + vector_jacobian_product"
 UMBRIDGE = "UM-Bridge, Evaluate + Gradient"
@@ -29,17 +31,20 @@ _fresh = count()
 Steps = list[tuple[str, Callable[[], bytes]]]
 
 
-def graph(constant: float = 2) -> bytes:
-    """The request; its program is another for every constant."""
+def program(constant: float = 2) -> dict[str, object]:
+    """The tutorial's graph over ``x`` and its gradient, as a request has them; another program for every constant."""
     nodes = [
         {"id": "y", "op": "add", "args": ["$x", constant]},
         {"id": "yy", "op": "mul", "args": ["$y", "$y"]},
         {"id": "z", "op": "mul", "args": ["$yy", 3]},
         {"id": "out", "op": "mean", "args": ["$z"]},
     ]
-    inputs = {"x": {"data": X, "requires_grad": True}}
-    request = {"inputs": inputs, "nodes": nodes, "outputs": ["y", "out"], "backward": [{"tensor": "out"}]}
-    return json.dumps({**request, "grads": ["x"]}).encode()
+    return {"nodes": nodes, "outputs": ["y", "out"], "backward": [{"tensor": "out"}], "grads": ["x"]}
+
+
+def graph(constant: float = 2) -> bytes:
+    """The request that brings ``x`` along."""
+    return json.dumps({"inputs": INPUTS, **program(constant)}).encode()
 
 
 def _always(path: str, content: object) -> tuple[str, Callable[[], bytes]]:
@@ -73,13 +78,23 @@ def check(clients: dict[str, Client]) -> None:
     }
     ((ours,), (diy,), (apply, vjp), (values, gradient)) = (answers[name] for name in (OURS, ASYNC, TESSERACT, UMBRIDGE))
     found = {
-        OURS: [ours["outputs"]["y"]["data"], ours["outputs"]["out"]["data"], ours["grads"]["x"]["data"]],
-        ASYNC: [diy["y"], diy["out"], diy["x_grad"]],
+        OURS: values_of(ours),
+        ASYNC: values_of_diy(diy),
         TESSERACT: [one["data"]["buffer"] for one in (apply["y"], apply["out"], vjp["x"])],
         UMBRIDGE: [_square(values["output"][0]), values["output"][1][0], _square(gradient["output"])],
     }
     if any(one != found[ASYNC] for one in found.values()):
         raise RuntimeError(f"these differ: {found}")
+
+
+def values_of(answer: dict[str, Any]) -> list[object]:
+    """``y``, ``out`` and the gradient, of our answer."""
+    return [answer["outputs"]["y"]["data"], answer["outputs"]["out"]["data"], answer["grads"]["x"]["data"]]
+
+
+def values_of_diy(answer: dict[str, Any]) -> list[object]:
+    """The same of the answer of ``bench.peers``."""
+    return [answer["y"], answer["out"], answer["x_grad"]]
 
 
 def _square(flat: list[float]) -> list[list[float]]:

@@ -1,4 +1,4 @@
-"""Servers to measure, each a process on loopback with one BLAS thread, and what the system tells of them."""
+"""Servers to measure, each on loopback with one BLAS thread, and what the system tells of all their processes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import TypeVar
+
+import psutil
 
 from bench.measure import Sampler
 
@@ -24,16 +27,15 @@ DEFAULTS = {
     "OPENBLAS_NUM_THREADS": "1",
     "OMP_NUM_THREADS": "1",
 }
+Measured = TypeVar("Measured")
 
 
 class Client:
-    """One kept-alive connection, and what the system knows of the process at its other end."""
+    """One kept-alive connection, and what the system knows of the processes at its other end: one and its offspring."""
 
     def __init__(self, port: int, pid: int) -> None:
-        self.port, self._process = port, Path(f"/proc/{pid}")
+        self.port, self._process = port, psutil.Process(pid)
         self._http = HTTPConnection("127.0.0.1", port, timeout=ANSWER_S)
-        # The clock of another process, as clock_getcpuclockid(3) makes it; /proc counts in steps of 10 ms.
-        self._clock = (~pid << 3) | 2
 
     def send(self, method: str, path: str, body: bytes = b"", form: str = JSON) -> bytes:
         """The body of the answer, which comes in the format of the request."""
@@ -47,24 +49,36 @@ class Client:
     def post(self, path: str, body: bytes, form: str = JSON) -> bytes:
         return self.send("POST", path, body, form)
 
+    def reconnect(self) -> None:
+        """Begin a new connection: servers end those that were idle for some seconds, as ours is while peers work."""
+        self._http.close()
+        self._http.connect()
+
     def cpu(self) -> float:
         """CPU seconds that the server has used, its threads and its kernel work included."""
-        return time.clock_gettime(self._clock)
+        return sum(self._each(_cpu))
 
-    def memory(self, fact: str = "VmRSS") -> int:
-        """Bytes of memory that the server holds (``VmRSS``), or held at most (``VmHWM``)."""
-        lines = (self._process / "status").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith(f"{fact}:")) * 1024
+    def memory(self) -> int:
+        """Bytes of memory that the server holds; what its processes share counts once."""
+        own, of_files = zip(*self._each(_memory), strict=True)
+        return sum(own) + max(of_files)
 
     def written(self) -> int:
         """Bytes that the server has handed to the system, answers included."""
-        lines = (self._process / "io").read_text().splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("wchar:"))
+        return sum(self._each(lambda process: int(process.io_counters().write_chars)))
+
+    def _each(self, measure: Callable[[psutil.Process], Measured]) -> list[Measured]:
+        """Of every process. Where one ends meanwhile, once more: its parent has what it used from then on."""
+        while True:
+            tree = [self._process, *self._process.children(recursive=True)]
+            with suppress(psutil.NoSuchProcess):
+                return [measure(process) for process in tree]
 
     def sampler(self, request: Callable[[], object], count: int) -> Sampler:
         """Server CPU seconds of one ``request``, of ``count`` in a row."""
 
         def sample() -> float:
+            self.reconnect()
             start = self.cpu()
             for _ in range(count):
                 request()
@@ -77,6 +91,34 @@ class Client:
         self._http.close()
 
 
+def _cpu(process: psutil.Process) -> float:
+    """CPU seconds of a process, and of what it has outlived of its offspring (which /proc counts in steps of 10 ms)."""
+    try:
+        own = time.clock_gettime((~process.pid << 3) | 2)  # its clock, as clock_getcpuclockid(3) makes it
+    except OSError:
+        raise psutil.NoSuchProcess(process.pid) from None
+    times = process.cpu_times()
+    return float(own + times.children_user + times.children_system)
+
+
+def _memory(process: psutil.Process) -> tuple[int, int]:
+    """Proportional set size of a process without pages of files, and all its pages of files.
+
+    The proportional share of these would depend on who else on the machine has opened the same libraries.
+    """
+    folder = Path(f"/proc/{process.pid}")
+    try:
+        share, status = _kilobytes(folder / "smaps_rollup"), _kilobytes(folder / "status")
+    except OSError:  # it has ended
+        return 0, 0
+    return (share["Pss_Anon"] + share["Pss_Shmem"]) * 1024, status["RssFile"] * 1024
+
+
+def _kilobytes(file: Path) -> dict[str, int]:
+    words = (line.split() for line in file.read_text().splitlines())
+    return {found[0].rstrip(":"): int(found[1]) for found in words if found[-1:] == ["kB"]}
+
+
 class Load:
     """Kept-alive connections that ask at the same time, each request sent whole, at little cost at this end.
 
@@ -84,9 +126,14 @@ class Load:
     """
 
     def __init__(self, client: Client, connections: int, *steps: Callable[[], bytes]) -> None:
-        address = ("127.0.0.1", client.port)
-        self._client, self._steps = client, steps
-        self._sockets = [socket.create_connection(address, timeout=ANSWER_S) for _ in range(connections)]
+        self._client, self._steps, self._connections = client, steps, connections
+        self._sockets: list[socket.socket] = []
+
+    def reconnect(self) -> None:
+        """Begin new connections, as ``Client.reconnect`` does."""
+        self.close()
+        address = ("127.0.0.1", self._client.port)
+        self._sockets = [socket.create_connection(address, timeout=ANSWER_S) for _ in range(self._connections)]
 
     def round(self) -> None:
         """Every connection takes every step."""
@@ -98,6 +145,8 @@ class Load:
 
     def _sampler(self, clock: Callable[[], float], rounds: int) -> Sampler:
         def sample() -> float:
+            self.reconnect()
+            self.round()  # what a new connection costs does not count
             start = clock()
             for _ in range(rounds):
                 self.round()
@@ -126,16 +175,23 @@ def request(path: str, body: bytes) -> bytes:
 
 
 def _read_answer(connection: socket.socket) -> None:
-    received = connection.recv(2**16)
+    received = _received(connection)
     while (end := received.find(b"\r\n\r\n")) < 0:
-        received += connection.recv(2**16)
+        received += _received(connection)
     head = received[:end].lower()
     if not head.startswith(b"http/1.1 200"):
         raise RuntimeError(f"the server answered {received[:300]!r}")
     length = int(head.partition(b"content-length:")[2].split(b"\r\n", 1)[0])
     missing = end + 4 + length - len(received)
     while missing > 0:
-        missing -= len(connection.recv(2**16))
+        missing -= len(_received(connection))
+
+
+def _received(connection: socket.socket) -> bytes:
+    received = connection.recv(2**16)
+    if not received:
+        raise RuntimeError("the server ended the connection")
+    return received
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""What a session costs: a run that changes one small tensor, in memory and durable; a cold reload; bytes written."""
+"""What a session costs: small runs, in memory and durable and beside a dict; a cold reload; bytes written."""
 
 from __future__ import annotations
 
@@ -20,12 +20,14 @@ from app.sessions.session import Session
 from app.stores.sqlite import SqliteStore
 from app.wire.messages import RunRequest
 from app.wire.reply import Reply
-from bench.measure import OURS, Comparison, Fact, compare
-from bench.serving import MSGPACK, OURS_SERVER, Client, server
+from bench.measure import OURS, Comparison, Fact, Sampler, compare
+from bench.server_small import INPUTS, X, program, values_of, values_of_diy
+from bench.serving import MSGPACK, OURS_SERVER, UVICORN, Client, server
 
 RUNS = 100  # per sample
 TENSORS, RELOADS, LARGE, WRITES = 100, 21, 12_500_000, 20
 STEP = json.dumps({"nodes": [{"op": "add_", "args": ["$s", 1]}], "outputs": ["s"]}).encode()
+TUTORIAL = json.dumps(program()).encode()
 
 
 def opened(client: Client, request: dict[str, object]) -> str:
@@ -36,15 +38,34 @@ def opened(client: Client, request: dict[str, object]) -> str:
 
 
 def runs(seconds: float) -> list[Comparison]:
-    request = {"inputs": {"s": [1.0, 2.0]}, "nodes": [], "outputs": []}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        stores = {OURS: {"GRADSERVE_STORE": "sqlite", "GRADSERVE_DATA": folder}, "the same in memory": {}}
-        samplers = {}
-        for name, settings in stores.items():
-            client = stack.enter_context(server(*OURS_SERVER, **settings))
-            path = opened(client, request)
-            samplers[name] = client.sampler(partial(client.post, path, STEP), RUNS)
-        return compare("session run that changes one small tensor, SQLite, server CPU per run", samplers, seconds)
+        durable = stack.enter_context(server(*OURS_SERVER, GRADSERVE_STORE="sqlite", GRADSERVE_DATA=folder))
+        memory = stack.enter_context(server(*OURS_SERVER))
+        diy = stack.enter_context(server(*UVICORN, "bench.peers:diy"))
+
+        def step(client: Client) -> Sampler:
+            path = opened(client, {"inputs": {"s": [1.0, 2.0]}, "nodes": [], "outputs": []})
+            return client.sampler(partial(client.post, path, STEP), RUNS)
+
+        ours = partial(durable.post, opened(durable, {"inputs": INPUTS, "nodes": [], "outputs": []}), TUTORIAL)
+        session = json.loads(diy.post("/sessions", json.dumps({"x": X}).encode()))["id"]
+        theirs = partial(diy.post, f"/sessions/{session}/run", b"")
+        for _ in range(2):
+            one, other = values_of(json.loads(ours())), values_of_diy(json.loads(theirs()))
+            if one != other:
+                raise RuntimeError(f"these differ: {one}, {other}")
+        return [
+            *compare(
+                "session run that changes one small tensor, SQLite, server CPU per run",
+                {OURS: step(durable), "the same in memory": step(memory)},
+                seconds / 2,
+            ),
+            *compare(
+                "session run of the tutorial graph and its gradient, SQLite, server CPU per run",
+                {OURS: durable.sampler(ours, RUNS), "FastAPI + torch, sessions in a dict": diy.sampler(theirs, RUNS)},
+                seconds / 2,
+            ),
+        ]
 
 
 def growth() -> Fact:
