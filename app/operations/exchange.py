@@ -11,12 +11,13 @@ from pydantic import BaseModel
 
 from app.evaluate.call import Call
 from app.evaluate.evaluator import Evaluator
+from app.evaluate.execution import Programs, Run
 from app.limits import Limits
 from app.sessions.directory import Directory, Precondition
 from app.sessions.idempotency import Key
 from app.wire import codec
 from app.wire.arrays import Encoding
-from app.wire.messages import WireEncoding
+from app.wire.messages import RunRequest, WireEncoding
 from app.wire.reply import Reply
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -67,6 +68,7 @@ class Tools:
     limits: Limits
     directory: Directory
     evaluator: Evaluator
+    programs: Programs
     dot: str
     is_open: bool = False
 
@@ -118,6 +120,16 @@ class Exchange:
     def parse(self, model: type[Model]) -> Model:
         """Return the body as ``model``; an empty one counts as an empty object."""
         return model.model_validate(self.parse_tensor() if self.body else {})
+
+    def run(self) -> Run:
+        """Return the body as a run whose program was read. Raises what is wrong with it."""
+        form = codec.request_format(self.request.content_type)
+        body = codec.decompress(self.body, self.request.content_encoding, self.limits)
+
+        def read() -> RunRequest:
+            return RunRequest.model_validate(codec.decode_request(body, form, self.limits) if body else {})
+
+        return self.tools.programs.prepare(body, form, read)
 
     def parse_tensor(self) -> Any:
         """Return the body of a request that is a tensor, or has some where ``app.wire.messages`` says so."""

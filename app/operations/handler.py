@@ -9,6 +9,7 @@ from typing import Final
 from app.compute.frames import Body, Packet, Page, Stage
 from app.evaluate.cancellation import Cancellation
 from app.evaluate.evaluator import Evaluator
+from app.evaluate.execution import Programs
 from app.operations import evaluate, sessions, tensors  # each registers what it has
 from app.operations.exchange import ENCODER, REQUESTS, Answer, Exchange, Tools, operation_of
 from app.sessions.directory import Directory
@@ -34,7 +35,8 @@ class RequestHandler:
         directory = Directory(
             make_store(CONNECTIONS), settings.limits, settings.cache_bytes, lambda stage: _note(page, stage)
         )
-        self._tools = Tools(settings.limits, directory, Evaluator(settings.limits), settings.dot)
+        limits = settings.limits
+        self._tools = Tools(limits, directory, Evaluator(limits), Programs(limits), settings.dot)
         self._current: Cancellation | None = None
 
     def carry_out(self, packet: Packet) -> tuple[bytes, Body]:

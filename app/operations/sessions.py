@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from app.evaluate.execution import Run, prepare
+from app.evaluate.execution import Run
 from app.operations.exchange import Exchange, operation
 from app.sessions.directory import Description
 from app.sessions.session import Session
 from app.wire import codec
-from app.wire.messages import BackwardRequest, RunRequest, SessionRequest, ZeroGradRequest
+from app.wire.messages import BackwardRequest, SessionRequest, ZeroGradRequest
 from app.wire.reply import Reply
 
 Command = TypeVar("Command")
@@ -108,7 +108,7 @@ def run_in_session(exchange: Exchange, sid: str) -> Reply:
         result = session.run(run, exchange.data_encoding(run.request.encoding))
         return exchange.reply({**result, "version": version}, version=version)
 
-    return change(exchange, sid, lambda: prepare(exchange.parse(RunRequest), exchange.limits), work)
+    return change(exchange, sid, exchange.run, work)
 
 
 @operation

@@ -108,15 +108,46 @@ def _read(body: codec.Body, form: codec.Format, limits: Limits) -> SplitRequest 
 
 
 def _all(envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Limits) -> list[Leaf]:
+    inputs, gradients = _raw(envelope, rest, cut, form, limits)
+    tensors = [decode_tensor(raw, limits) for raw in (*inputs.values(), *gradients)]
+    return [(tensor.array, tensor.requires_grad) for tensor in tensors]
+
+
+def _raw(
+    envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Limits
+) -> tuple[dict[str, Any], list[Any]]:
+    """Return the inputs, and the roots' cotangents, as the wire has them."""
     inputs = {name: codec.decode_part(raw, form) for name, raw in envelope.inputs.items()}
     roots = [{"gradient": codec.decode_part(raw, form)} for raw in envelope.cotangents()]
     whole: Any = {"inputs": inputs, "backward": roots}  # at the depth where a request has them
     if cut is not None:
         whole = cut.fill(whole, limits.json_depth)
     codec.check_members(rest, whole, form, limits.json_depth)
-    raws = [*whole["inputs"].values(), *(root["gradient"] for root in whole["backward"])]
-    tensors = [decode_tensor(raw, limits) for raw in raws]
-    return [(tensor.array, tensor.requires_grad) for tensor in tensors]
+    return whole["inputs"], [root["gradient"] for root in whole["backward"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A request whose tensors are still as the wire has them; requests of one ``key`` differ in these alone."""
+
+    key: Hashable
+    inputs: dict[str, Any]
+    gradients: list[Any]  # of the roots that have one
+
+
+def shell(body: codec.Body, form: codec.Format, limits: Limits) -> Shell | None:
+    """Return the parts of a request without reading tensors, or ``None`` where it has to be read the usual way."""
+    try:
+        body = bytes(body) if form is codec.JSON else body
+        cut = codec.cut_out(body, form, limits)
+        rest = body if cut is None else cut.rest
+        envelope = _JSON.decode(rest) if form is codec.JSON else _MSGPACK.decode(rest)
+        if len(rest) > KEY_BYTES and envelope.program_bytes() > KEY_BYTES:
+            return None
+        inputs, gradients = _raw(envelope, rest, cut, form, limits)
+    except (*_MISTAKES, numbers.Unusual):
+        return None
+    return Shell((form is codec.JSON, tuple(inputs), envelope.program()), inputs, gradients)
 
 
 # -- the tensors that most small requests have ------------------------------------------------------------------------
