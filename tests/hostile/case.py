@@ -69,9 +69,10 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. ``{sid}`` in a path is the session of the case; ``raw`` is sent as it stands.
+    """One request. In its path and headers ``{sid}`` is the session of the case, ``{nonce}`` a word nobody has used.
 
-    ``%HOST%`` and ``%AUTH%`` in ``raw`` are the server's address and the line with the client's key.
+    ``raw`` is sent instead, as it stands, but for ``%HOST%`` and ``%AUTH%``: the server's address, and the line with
+    the client's key.
     """
 
     method: str = "POST"

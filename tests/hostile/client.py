@@ -7,6 +7,7 @@ import json
 import select
 import socket
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.client import HTTPException, HTTPResponse
@@ -15,6 +16,7 @@ from typing import Any, Final
 from tests.hostile.case import CLOSED, LEFT, NO_ANSWER, Body, Request
 
 KEPT_BYTES: Final = 2**16  # of an answer
+NAMELESS: Final[Mapping[str, str]] = {}
 AFTERWARDS_S: Final = 0.3  # how long something may still follow an answer
 RESET: Final = b"\1\0\0\0\0\0\0\0"  # linger for no seconds: an end that is no orderly one
 
@@ -70,23 +72,31 @@ def made(body: Body) -> bytes:
     return body if isinstance(body, bytes) else body()
 
 
-def on_the_wire(request: Request, place: Place, sid: str) -> bytes:
-    """All bytes of a request."""
+def on_the_wire(request: Request, place: Place, names: Mapping[str, str]) -> bytes:
+    """All bytes of a request, with ``names`` in the place of what stands in braces in its path and headers."""
     host = f"{place.host}:{place.port}"
     if request.raw is not None:
-        raw = made(request.raw).replace(b"%HOST%", host.encode()).replace(b"%SID%", sid.encode())
+        raw = made(request.raw).replace(b"%HOST%", host.encode())
         return raw.replace(b"%AUTH%\r\n", place.authorization.encode())
     body = made(request.body)
     headers = {"Host": host, "Content-Length": str(len(body)), "Connection": "close", **request.headers}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    lines = "".join(f"{name}: {_filled(value, names)}\r\n" for name, value in headers.items())
     authorization = "" if "Authorization" in request.headers else place.authorization
-    head = f"{request.method} {request.path.replace('{sid}', sid)} HTTP/1.1\r\n{lines}{authorization}\r\n"
+    head = f"{request.method} {_filled(request.path, names)} HTTP/1.1\r\n{lines}{authorization}\r\n"
     return head.encode("utf-8") + body
 
 
-def talk(request: Request, place: Place, sid: str, patience_s: float, *, alone: bool = False) -> Seen:
+def _filled(text: str, names: Mapping[str, str]) -> str:
+    for name, value in names.items():
+        text = text.replace(f"{{{name}}}", value)
+    return text
+
+
+def talk(
+    request: Request, place: Place, patience_s: float, names: Mapping[str, str] = NAMELESS, *, alone: bool = False
+) -> Seen:
     """Send a request as it wants to be sent; never raises for what the server does."""
-    data = on_the_wire(request, place, sid)
+    data = on_the_wire(request, place, names)
     started = time.monotonic()
     end = started + patience_s
     try:

@@ -115,7 +115,7 @@ def questions(place: Place) -> tuple[_Question, _Question, _Question]:
     )
 
 
-class _Notes:
+class Notes:
     """Where the asking threads write and the answering one reads."""
 
     def __init__(self) -> None:
@@ -134,7 +134,7 @@ class _Notes:
             return taken
 
 
-def _ask_all(asked: tuple[_Question, ...], period: float, notes: _Notes, stop: Event) -> None:
+def _ask_all(asked: tuple[_Question, ...], period: float, notes: Notes, stop: Event) -> None:
     while not stop.is_set():
         began = time.monotonic()
         for question in asked:
@@ -150,7 +150,7 @@ def _probe(pipe: Connection, place: Place) -> None:
     health, plan, cold = questions(place)
     for _ in range(TIMES):
         plan.ask()
-    notes, stop = _Notes(), Event()
+    notes, stop = Notes(), Event()
     threads = [
         Thread(target=_ask_all, args=((health, plan), PERIOD_S, notes, stop), daemon=True),
         Thread(target=_ask_all, args=((cold,), COLD_PERIOD_S, notes, stop), daemon=True),

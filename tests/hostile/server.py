@@ -68,6 +68,10 @@ class Own:
         self.restarts += 1
         self.start()
 
+    def kill(self) -> None:
+        """End it at once, whatever state it is in."""
+        self._server.kill()
+
     def stop(self) -> list[int]:
         """End it as an operator does; returns the processes that it left behind."""
         with suppress(Exception):  # one that does not end is ended

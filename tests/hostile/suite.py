@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Final
@@ -30,12 +31,12 @@ from tests.hostile.server import Target
 
 PATIENCE_S: Final = 20.0  # that a hostile client has
 WELL_S: Final = 10.0  # that the service may take to be well again
-SETTLE_S: Final = 4.0  # that memory and processors may take to be as before
+SETTLE_S: Final = 11.0  # that memory and processors may take to be as before: what is freed is given back every 10 s
 IDLE: Final = 0.7  # processors; a service with nothing but the prober's questions to answer never uses as much
 WINDOW_S: Final = {Weight.LIGHT: 0.1, Weight.SLOW: 0.4, Weight.HEAVY: 0.4}  # in which processor time is counted
 GROWTH, MARGIN_MIB = 1.1, 24.0
 PROBLEM_BYTES: Final = 4096
-INTERNALS: Final = (b"Traceback", b"site-packages", b"/app/", b"/engine/", b'File "', b".py")
+INTERNALS: Final = (b"Traceback", b"site-packages", b"/app/", b"/engine/", b'File \\"', b".py")
 KNOWN_GRAPH: Final = Request(body=json_body(TUTORIAL_GRAPH), headers=JSON)
 NAMES: Final = {NO_ANSWER: "no answer", CLOSED: "closed", LEFT: "left"}
 
@@ -53,30 +54,30 @@ def is_among(seen: Seen, outcomes: Outcomes) -> bool:
 # -- answers --------------------------------------------------------------------------------------------------------
 def play(case: Case, place: Place, patience_s: float = PATIENCE_S) -> tuple[list[Seen], list[str]]:
     """Send the requests of a case; what came of the last step, and what was wrong with any."""
-    sid, wrong = "", list[str]()
+    sid, nonce, wrong = "", secrets.token_hex(6), list[str]()
     if case.session is not None:
         sid, wrong = _session(case.session, place)
     answers: list[list[Seen]] = []
     for number, step in enumerate(case.steps if not wrong else ()):
         of = sid if step.session_from is None else answers[step.session_from][0].session
-        seen = _send(step, place, of, patience_s)
+        seen = _send(step, place, patience_s, {"sid": of, "nonce": nonce})
         answers.append(seen)
         label = f"step {number + 1}: " if len(case.steps) > 1 else ""
         wrong += [label + text for text in dict.fromkeys(judge(step, seen))]
     for made in {one.session for seen in answers for one in seen if one.status == 201} | {sid} - {""}:
-        talk(Request("DELETE", f"/v1/sessions/{made}"), place, "", WELL_S)
+        talk(Request("DELETE", f"/v1/sessions/{made}"), place, WELL_S)
     return (answers[-1] if answers else []), wrong
 
 
 def _session(code: str, place: Place) -> tuple[str, list[str]]:
-    made = talk(Request(path="/v1/sessions", body=b"{}", headers=JSON), place, "", WELL_S)
-    ran = talk(run(code), place, made.session, WELL_S) if made.status == 201 else made
+    made = talk(Request(path="/v1/sessions", body=b"{}", headers=JSON), place, WELL_S)
+    ran = talk(run(code), place, WELL_S, {"sid": made.session}) if made.status == 201 else made
     return made.session, [] if ran.status == 200 else [f"no session to begin with: {named(ran.status, ran.type)}"]
 
 
-def _send(step: Step, place: Place, sid: str, patience_s: float) -> list[Seen]:
+def _send(step: Step, place: Place, patience_s: float, names: Mapping[str, str]) -> list[Seen]:
     def one(_: int) -> Seen:
-        return talk(step.request, place, sid, patience_s, alone=step.alone)
+        return talk(step.request, place, patience_s, names, alone=step.alone)
 
     if step.clients == 1:
         return [one(0)]
@@ -161,7 +162,7 @@ def well(place: Place, within_s: float = WELL_S) -> str:
     end = time.monotonic() + within_s
     for name, (request, says) in asked.items():
         while True:
-            seen = talk(request, place, "", max(0.5, end - time.monotonic()))
+            seen = talk(request, place, max(0.5, end - time.monotonic()))
             if seen.status == 200 and says in seen.body:
                 break
             if time.monotonic() > end:
@@ -223,7 +224,7 @@ class Suite:
     def _warm(self) -> None:
         """Let the prober's program be a plan again."""
         for _ in range(4):
-            talk(KNOWN_GRAPH, self.target.place("prober"), "", WELL_S)
+            talk(KNOWN_GRAPH, self.target.place("prober"), WELL_S)
 
 
 def _outcome(answers: list[Seen]) -> str:

@@ -225,27 +225,27 @@ for name, key in {
 
 FAMILY.steps(
     "one key, another request",
-    Step(send("POST", "/v1/sessions", {}, Idempotency_Key="hostile-reuse"), CREATED),
-    Step(send("POST", "/v1/sessions", {"ttl_seconds": 9.0}, Idempotency_Key="hostile-reuse"), CONFLICT),
+    Step(send("POST", "/v1/sessions", {}, Idempotency_Key="{nonce}-reuse"), CREATED),
+    Step(send("POST", "/v1/sessions", {"ttl_seconds": 9.0}, Idempotency_Key="{nonce}-reuse"), CONFLICT),
 )
 FAMILY.steps(
     "one key, another session",
-    Step(run("x.add_(1)", Idempotency_Key="hostile-other"), OK),
-    Step(send("POST", "/v1/sessions", {}, Idempotency_Key="hostile-other"), CONFLICT),
+    Step(run("x.add_(1)", Idempotency_Key="{nonce}-other"), OK),
+    Step(send("POST", "/v1/sessions", {}, Idempotency_Key="{nonce}-other"), CONFLICT),
     session=SESSION,
 )
 FAMILY.steps(
     "one key, forty times at once",
-    Step(run("x.add_(1)", Idempotency_Key="hostile-forty"), OK | CONFLICT, clients=40, some=OK),
+    Step(run("x.add_(1)", Idempotency_Key="{nonce}-forty"), OK | CONFLICT, clients=40, some=OK),
     Step(get("/v1/sessions/{sid}/tensors/x"), OK, says=b'"data":[2.0,2.0,2.0]'),
     session=SESSION,
     weight=Weight.SLOW,
 )
 FAMILY.steps(
     "a key whose request failed is free again",
-    Step(run("x.add_('a')", Idempotency_Key="hostile-again"), problem(422)),
-    Step(run("x.add_(1)", Idempotency_Key="hostile-again"), OK),
-    Step(run("x.add_(1)", Idempotency_Key="hostile-again"), OK),
+    Step(run("x.add_('a')", Idempotency_Key="{nonce}-again"), problem(422)),
+    Step(run("x.add_(1)", Idempotency_Key="{nonce}-again"), OK),
+    Step(run("x.add_(1)", Idempotency_Key="{nonce}-again"), OK),
     Step(get("/v1/sessions/{sid}/tensors/x"), OK, says=b'"data":[2.0,2.0,2.0]'),
     session=SESSION,
 )
@@ -253,7 +253,7 @@ FAMILY.steps(
     "a key on evaluate",
     Step(
         Request(
-            path="/v1/evaluate", body=evaluate("x = 1").body, headers={**JSON, "Idempotency-Key": "hostile-evaluate"}
+            path="/v1/evaluate", body=evaluate("x = 1").body, headers={**JSON, "Idempotency-Key": "{nonce}-evaluate"}
         ),
         OK,
     ),

@@ -119,7 +119,7 @@ for name, expression in {
     "print of an expanded one": "str(torch.ones(1).expand(10**11))",
 }.items():
     # Names that are lacking, and sizes that PyTorch itself refuses, are answered as such.
-    long = {"weight": Weight.SLOW} if "broadcast batch" in name else {}
+    long = {"weight": Weight.HEAVY} if "broadcast batch" in name or "tolist" in name else {}
     code(name, f"y = {expression}", STOPPED | (OK if name.startswith("print") else REFUSED), **long)
 
 for name, size in {
