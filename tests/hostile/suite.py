@@ -22,6 +22,7 @@ from tests.hostile.case import (
     Request,
     Step,
     Weight,
+    evaluate,
     json_body,
     run,
 )
@@ -152,12 +153,19 @@ class Result:
         return not self.wrong and not self.harm
 
 
+def _new_program() -> Request:
+    """One that nobody has sent before, and that is too long for a short cut."""
+    name = f"y{secrets.token_hex(6)}"
+    return evaluate(f"{name} = torch.ones(5000).sum()", {"outputs": [name]})
+
+
 def well(place: Place, within_s: float = WELL_S) -> str:
-    """Wait until the service is alive, ready and right; returns what it still is not after a while."""
+    """Wait until the service is alive, ready, right and computing; returns what it still is not after a while."""
     asked = {
         "alive": (Request("GET", "/healthz"), b"ok"),
         "ready": (Request("GET", "/readyz"), b"ready"),
         "right": (KNOWN_GRAPH, b'"data":[[4.5,4.5],[4.5,4.5]]'),
+        "computing": (_new_program(), b'"data":5000.0'),
     }
     end = time.monotonic() + within_s
     for name, (request, says) in asked.items():

@@ -270,8 +270,15 @@ raw("expectation: what nobody knows", post(LENGTH + b"Expect: miracles\r\n"), pr
 
 # -- requests in a row ----------------------------------------------------------------------------------------------
 KEPT: Final = b"POST /v1/evaluate HTTP/1.1\r\n" + HOST + AUTH + TYPE + LENGTH + b"\r\n" + BODY
-raw("500 requests in a row", KEPT * 500, GONE | OK, manner=Manner(leave_after_s=0.5))
-raw("5,000 requests in a row, nothing read", KEPT * 5000, GONE, manner=Manner(leave_after_s=1.0), weight=Weight.SLOW)
+raw("500 requests in a row", KEPT * 500, GONE | OK, manner=Manner(leave_after_s=0.5), kills=True)
+raw(
+    "5,000 requests in a row, nothing read",
+    KEPT * 5000,
+    GONE,
+    manner=Manner(leave_after_s=1.0),
+    weight=Weight.SLOW,
+    kills=True,
+)
 raw(
     "a request hidden behind a GET",
     ask(b"GET /healthz HTTP/1.1", HOST + b"Content-Length: 40\r\n") + b"POST /v1/evaluate HTTP/1.1\r\nHost: a\r\n\r\n",
@@ -312,7 +319,7 @@ for name, data, stop in (
     ("after the request", KEPT, None),
     ("in a chunk", post(TE, chunked(BODY, end=b"")), None),
 ):
-    raw(f"goes {name}", data, GONE, manner=Manner(stop_after=stop, leave_after_s=0.0))
+    raw(f"goes {name}", data, GONE, manner=Manner(stop_after=stop, leave_after_s=0.0), kills=True)
 raw(
     "a client that goes while its job runs",
     program("a = torch.rand(2500, 2500)\nfor i in range(90000):\n    a = a @ a"),
