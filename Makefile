@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: setup fmt check test crash bench bench-quick parity openapi golden run lock
+.PHONY: setup fmt check test crash bench bench-quick hostile soak parity openapi golden run lock
 
 setup: .venv/.ready
 
@@ -24,6 +24,14 @@ test: setup
 # Kills servers at random moments and looks for what got lost: make crash ARGS="--store postgres --kills 300"
 crash: setup
 	$(BIN)/python -m scripts.crash $(ARGS)
+
+# Sends hostile requests beside a prober, and says what was not as it should be: make hostile ARGS="--family edge"
+hostile: setup
+	$(BIN)/python -m tests.hostile.run --p99-ms 20 $(ARGS)
+
+# Many mixed requests, and whether memory stays flat: make soak ARGS="--requests 20000"
+soak: setup
+	$(BIN)/python -m scripts.soak $(ARGS)
 
 fmt: setup
 	$(BIN)/ruff check --fix .

@@ -1,63 +1,107 @@
-"""Sends many mixed requests to one application and prints how much memory it holds: it has to stay flat.
+"""Sends many mixed requests to a server, some of them hostile, and looks at what it holds meanwhile: ``make soak``.
 
-    soak.py [--requests 200000] [--most 16]
+    python -m scripts.soak [--requests 200000] [--clients 8] [--hostile 0.01] [--workers N] [--seed 0]
 
-Known and new programs, random numbers, refused ones, runs and readings of sessions. In process, over ASGI, so that it
-takes about half a minute. Exit status 1 if memory grows by more than ``--most`` MiB after the first fifth.
+Known and new programs, random numbers, refused ones, runs and readings of sessions, and now and then one of the light
+cases of ``tests/hostile``. At regular points it notes the memory and the number of all processes of the server. Exit
+status 1 if memory is not flat (the median of the last quarter over that of the second by more than ``--most``), if
+there are more processes at the end than before, if one was left behind, or if a hostile request got a wrong answer.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
+import http.client
 import json
-import os
 import random
+import statistics
 import sys
+import tempfile
+import time
 from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
-from typing import Any
+from threading import Lock
+from typing import Any, Final, NamedTuple
 
-from starlette.types import ASGIApp, Message
-
-from app.main import create_app
-from app.settings import Settings
 from app.wire.messages import TUTORIAL_GRAPH
+from tests.hostile import processes
+from tests.hostile.case import Case, Weight
+from tests.hostile.cases import CASES
+from tests.hostile.client import Place
+from tests.hostile.pending import EXPECTED_TO_FAIL
+from tests.hostile.server import Own
+from tests.hostile.suite import play
 
-SESSIONS = 20
-REPORTS = 10
+SESSIONS: Final = 20
+POINTS: Final = 40  # at which memory is looked at
+GROWTH: Final = 1.1
+PATIENCE_S: Final = 60.0
+SHOWN: Final = 20  # wrong answers that are printed
+LIGHT: Final = [case for case in CASES if case.weight is Weight.LIGHT and case.id not in EXPECTED_TO_FAIL]
+
+
+class Point(NamedTuple):
+    """What the server held after so many requests."""
+
+    requests: int
+    mib: float
+    processes: int
+
+
+@dataclass
+class Record:
+    """What the clients saw, in bounded memory."""
+
+    statuses: Counter[int] = field(default_factory=Counter)
+    wrong: Counter[str] = field(default_factory=Counter)
+    hostile: int = 0
+    lock: Lock = field(default_factory=Lock)
+
+    def note(self, status: int) -> None:
+        """Count an answer."""
+        with self.lock:
+            self.statuses[status] += 1
+
+    def note_hostile(self, statuses: Sequence[int], wrong: Sequence[str], case: Case) -> None:
+        """Count the answers to a hostile case."""
+        with self.lock:
+            self.hostile += 1
+            self.statuses.update(statuses)
+            self.wrong.update(f"{case.id}: {text}" for text in wrong)
 
 
 class Client:
-    """Requests to one application."""
+    """One client with a connection that it keeps."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-        self.statuses: Counter[int] = Counter()
+    def __init__(self, place: Place, record: Record) -> None:
+        self._place, self._record = place, record
+        self._http = http.client.HTTPConnection(place.host, place.port, timeout=PATIENCE_S)
+        self._headers = {"Content-Type": "application/json", "Authorization": f"Bearer {place.key}"}
 
-    async def __call__(self, method: str, path: str, body: Any = None) -> Any:
-        sent: list[Message] = []
-        messages = [{"type": "http.request", "body": b"" if body is None else json.dumps(body).encode()}]
+    def __call__(self, method: str, path: str, body: Any = None) -> Any:
+        sent = None if body is None else json.dumps(body)
+        try:
+            self._http.request(method, path, sent, self._headers)
+            answer = self._http.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException):
+            self._http.close()
+            self._record.note(0)
+            return None
+        self._record.note(answer.status)
+        return json.loads(content or b"null")
 
-        async def receive() -> Message:
-            if not messages:
-                await asyncio.Event().wait()  # the client stays
-            return messages.pop()
-
-        async def send(message: Message) -> None:
-            sent.append(message)
-
-        scope = {
-            "type": "http", "method": method, "path": path, "raw_path": path.encode(), "query_string": b"",
-            "headers": [(b"content-type", b"application/json")], "http_version": "1.1", "scheme": "http",
-            "root_path": "", "server": ("soak", 80), "client": ("soak", 1),
-        }  # fmt: skip
-        await self._app(scope, receive, send)
-        self.statuses[sent[0]["status"]] += 1
-        return json.loads(sent[1]["body"] or b"null")
+    def attack(self, case: Case) -> None:
+        """Be hostile."""
+        answers, wrong = play(case, self._place)
+        self._record.note_hostile([seen.status for seen in answers], wrong, case)
 
 
-def request(chance: random.Random, number: int, sids: list[str]) -> tuple[str, str, Any]:
+def request(chance: random.Random, number: int, sids: Sequence[str]) -> tuple[str, str, Any]:
     """The next request: most programs are known, every seventh is new."""
     value, session = chance.random(), f"/v1/sessions/{chance.choice(sids)}"
     known = {**TUTORIAL_GRAPH, "inputs": {"x": {"data": [[value, 1.0], [1.0, value]], "requires_grad": True}}}
@@ -77,36 +121,93 @@ def request(chance: random.Random, number: int, sids: list[str]) -> tuple[str, s
     return next(one for bound, one in choices if kind <= bound)
 
 
-def resident() -> float:
-    """MiB of this process that are in memory."""
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+class Soak:
+    """A server, its clients, and what was noted."""
+
+    def __init__(self, server: Own, arguments: argparse.Namespace) -> None:
+        self._server, self._arguments = server, arguments
+        self.record, self.points = Record(), list[Point]()
+        self._numbers, self._done, self._lock = count(1), 0, Lock()
+        opener = Client(server.place("prober"), self.record)
+        self._sids = [opener("POST", "/v1/sessions", {})["id"] for _ in range(SESSIONS)]
+        for sid in self._sids:
+            opener("POST", f"/v1/sessions/{sid}/run", {"code": "x = torch.ones(4, requires_grad=True)"})
+
+    def run(self) -> None:
+        """Let all clients send until enough was sent."""
+        with ThreadPoolExecutor(self._arguments.clients) as pool:
+            list(pool.map(self._send, range(self._arguments.clients)))
+
+    def _send(self, number: int) -> None:
+        chance = random.Random(f"{self._arguments.seed}-{number}")
+        kind, hostile = (
+            Client(self._server.place("prober"), self.record),
+            Client(self._server.place("hostile"), self.record),
+        )
+        while (number := next(self._numbers)) <= self._arguments.requests:
+            if chance.random() < self._arguments.hostile:
+                hostile.attack(chance.choice(LIGHT))
+            else:
+                kind(*request(chance, number, self._sids))
+            self._note()
+
+    def _note(self) -> None:
+        with self._lock:
+            self._done += 1
+            if self._done % max(self._arguments.requests // POINTS, 1) == 0:
+                pids = self._server.pids
+                self.points.append(Point(self._done, processes.memory(pids), len(pids)))
+                point = self.points[-1]
+                statuses = dict(sorted(self.record.statuses.items()))
+                print(f"{point.requests:>8}  {point.mib:7.1f} MiB  {point.processes} processes  {statuses}", flush=True)
 
 
-async def soak(requests: int) -> list[float]:
-    """Memory after each tenth of the requests."""
-    app = create_app(Settings(store="memory"))
-    async with app.router.lifespan_context(app):
-        client, chance, seen = Client(app), random.Random(0), []
-        sids = [(await client("POST", "/v1/sessions", {}))["id"] for _ in range(SESSIONS)]
-        for sid in sids:
-            await client("POST", f"/v1/sessions/{sid}/run", {"code": "x = torch.ones(4, requires_grad=True)"})
-        for number in range(1, requests + 1):
-            await client(*request(chance, number, sids))
-            if number % (requests // REPORTS) == 0:
-                seen.append(resident())
-                print(f"{number:>8} requests  {seen[-1]:.1f} MiB  {dict(client.statuses)}", flush=True)
-    return seen
+def faults(points: Sequence[Point], most: float) -> list[str]:
+    """What is wrong with how memory and processes went."""
+    quarter = len(points) // 4
+    second, last = points[quarter : 2 * quarter], points[3 * quarter :]
+    found = []
+    before, after = (statistics.median(point.mib for point in part) for part in (second, last))
+    if after > most * before:
+        found.append(f"memory grew from {before:.1f} to {after:.1f} MiB")
+    many, more = (max(point.processes for point in part) for part in (second, last))
+    if more > many:
+        found.append(f"processes grew from {many} to {more}")
+    return found
 
 
-def main() -> int:
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--requests", type=int, default=200_000)
-    parser.add_argument("--most", type=float, default=16.0, help="MiB that memory may grow by")
-    arguments = parser.parse_args()
-    seen = asyncio.run(soak(arguments.requests))
-    growth = max(seen) - seen[1]
-    print(f"grew by {growth:.1f} MiB after the first fifth")
-    return 1 if growth > arguments.most else 0
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--hostile", type=float, default=0.01, help="part of the requests that are hostile")
+    parser.add_argument("--workers", help="of the server")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--most", type=float, default=GROWTH, help="factor that memory may grow by")
+    arguments = parser.parse_args(argv)
+    if arguments.requests < POINTS:
+        parser.error(f"at least {POINTS} requests")
+    return arguments
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run from the command line."""
+    arguments = _arguments(argv)
+    with tempfile.TemporaryDirectory() as folder:
+        server = Own(Path(folder), **({"workers": arguments.workers} if arguments.workers else {}))
+        try:
+            soak, started = Soak(server, arguments), time.monotonic()
+            soak.run()
+        finally:
+            left = server.stop()
+    record = soak.record
+    found = faults(soak.points, arguments.most)
+    found += [f"{text} ({times} times)" for text, times in record.wrong.most_common(SHOWN)]
+    found += [f"{len(left)} processes left behind"] if left else []
+    found += [f"{record.statuses[500]} answers of 500"] if record.statuses[500] else []
+    print(f"{arguments.requests} requests, {record.hostile} of them hostile, in {time.monotonic() - started:.0f} s")
+    print("\n".join(found) or "flat")
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

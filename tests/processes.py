@@ -38,6 +38,8 @@ def _children(pid: int) -> list[int]:
 class Server:
     """``gradserve serve`` as a process group, on one port over all its restarts; its log is a file in ``folder``."""
 
+    address_space: int | None = None  # bytes that each of its processes may have, from the next start on
+
     def __init__(self, folder: Path, **settings: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -49,7 +51,8 @@ class Server:
 
     def begin(self) -> None:
         """Start, and wait for nothing."""
-        command = [sys.executable, "-m", "app.cli", "serve"]
+        limit = f"ulimit -S -v {self.address_space // 1024} && " if self.address_space else ""
+        command = ["sh", "-c", f'{limit}exec "$@"', "sh", sys.executable, "-m", "app.cli", "serve"]
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 command, cwd=ROOT, env=self.environment, stdout=log, stderr=log, start_new_session=True
