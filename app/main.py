@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from threadpoolctl import threadpool_limits
 
 from app import allocator
-from app.http import docs, openapi, problems
+from app.http import cors, docs, methods, openapi, problems
 from app.http.connection import Shortcut
 from app.http.dependencies import Services
 from app.http.hot import EvaluateRoute
@@ -70,7 +70,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = Application(
         title="gradserve", version=VERSION, summary=SUMMARY, lifespan=lifespan, docs_url=None, redoc_url=None,
-        separate_input_output_schemas=False,
+        separate_input_output_schemas=False, redirect_slashes=False,
     )  # fmt: skip
     app.state.services = services
     hot = EvaluateRoute(services)
@@ -78,7 +78,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.shortcuts = {(b"POST", hot.path.encode()): ObservedShortcut("POST", hot, services.metrics)}
     for module in (evaluate, sessions, tensors, ops, health):
         app.include_router(module.router)
+    app.add_middleware(methods.HeadAsGet)
     app.add_middleware(Observation, metrics=services.metrics)
+    if services.settings.cors_origins:
+        cors.install(app, services.settings.origins)
     problems.install(app)
     _document(app)
     return app
