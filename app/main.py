@@ -15,12 +15,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import allocator
 from app.errors import Overloaded
-from app.http import docs, openapi, problems
 from app.http.connection import Find
 from app.http.hot import EvaluateRoute, Shortcuts
 from app.http.middleware import Observation
 from app.http.services import Services
 from app.limits import OverLimit
+from app.http import cors, docs, methods, openapi, problems
 from app.routers import evaluate, health, ops, sessions, tensors
 from app.settings import Settings
 
@@ -67,7 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
     app = Application(
         title="gradserve", version=VERSION, summary=SUMMARY, lifespan=lifespan, docs_url=None, redoc_url=None,
-        separate_input_output_schemas=False,
+        separate_input_output_schemas=False, redirect_slashes=False,
     )  # fmt: skip
     app.state.services = services
     hot = EvaluateRoute(services)
@@ -75,7 +75,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.find_shortcut = Shortcuts(services, hot).find
     for module in (evaluate, sessions, tensors, ops, health):
         app.include_router(module.router)
+    app.add_middleware(methods.HeadAsGet)
     app.add_middleware(Observation, metrics=services.metrics)
+    if services.settings.cors_origins:
+        cors.install(app, services.settings.origins)
     problems.install(app)
     _document(app)
     return app

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from hashlib import sha256
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from app.limits import Limits
 
 PREFIX = "GRADSERVE_"
+_ORIGIN = re.compile(r"https?://[^\s/?#@,*]+")
 
 
 class UnknownSetting(ValueError):
@@ -56,6 +58,9 @@ class Settings(BaseSettings):
     )
     bodies_bytes: int = Field(2**30, gt=0, description="Bytes of request bodies that are held at once, by all clients.")
     api_keys: str = Field("", description="Comma-separated keys, each 'owner:key' or 'key'; none: one local owner.")
+    cors_origins: str = Field(
+        "", description="Comma-separated origins whose pages may call this service, as 'https://example.org', or '*'."
+    )
     dot: str = Field("dot", description="The graphviz program that draws graphs as SVG.")
     log_level: str = Field("info", description="Level of the service's log.")
     limits: Limits = Limits()
@@ -73,6 +78,18 @@ class Settings(BaseSettings):
         if text and not all(key for _, key in _split_keys(text)):
             raise ValueError("an API key is empty")
         return text
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, text: str) -> str:
+        if not all(origin == "*" or _ORIGIN.fullmatch(origin) for origin in _split_origins(text)):
+            raise ValueError("expected * or origins such as https://example.org, without a path")
+        return text
+
+    @property
+    def origins(self) -> list[str]:
+        """Origins whose pages may call this service."""
+        return _split_origins(self.cors_origins)
 
     @property
     def owners_by_key_digest(self) -> dict[bytes, str]:
@@ -102,6 +119,10 @@ def _refuse_unknown(settings_cls: type[BaseSettings]) -> None:
 
 def _field(variable: str) -> str:
     return variable[len(PREFIX) :].lower().partition("__")[0]
+
+
+def _split_origins(text: str) -> list[str]:
+    return [origin.strip() for origin in text.split(",") if origin.strip()]
 
 
 def _split_keys(text: str) -> list[tuple[str, str]]:

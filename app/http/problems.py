@@ -20,6 +20,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from app import errors
+from app.http import methods
 from app.limits import OverLimit, plain, unit_of
 from app.program.interpret import ProgramError
 from app.program.pytorch import NotAvailable
@@ -250,13 +251,13 @@ def response_to(error: Exception, request_id: str) -> Response:
     return Response(reply.body, reply.status, reply.headers, reply.media_type)
 
 
-def _http_problem(error: HTTPException) -> Response:
+def _http_problem(error: HTTPException, headers: Mapping[str, str]) -> Response:
     """404 and 405 of the router, and whatever else the framework refuses by itself."""
     status = HTTPStatus(error.status_code)
     kind = Kind(status.value, status.phrase.lower().replace(" ", "-"), status.phrase)
     details = {404: "there is nothing at this path", 405: "this path does not answer this method"}
     body = body_of(kind, details.get(status.value, status.phrase), {})
-    return Response(body, status.value, dict(error.headers or {}), MEDIA_TYPE)
+    return Response(body, status.value, {**(error.headers or {}), **headers}, MEDIA_TYPE)
 
 
 def request_id_of(request: Request) -> str:
@@ -272,7 +273,8 @@ def install(app: FastAPI) -> None:
 
     async def framework(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # registered for that class only
-        return _http_problem(error)
+        allowed = methods.allowed(request) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else []
+        return _http_problem(error, {"Allow": ", ".join(allowed)} if allowed else {})
 
     for exception_class in TABLE:
         app.add_exception_handler(exception_class, known)

@@ -34,12 +34,16 @@ from app.program.tree import (
     quoted,
 )
 
+REFERENCE_PARTS: Final = 64  # attributes and indices in a row: each is a level of the tree
+
 
 def parse_reference(text: str) -> Expression:
     """Read ``name.attr.0`` (a reference without its ``$``)."""
     if is_name(text):
         return Name(text)
     name, *parts = text.split(".")
+    if len(parts) > REFERENCE_PARTS:
+        raise GraphError(f"{quoted('$' + text)} is not a reference: it has more than {REFERENCE_PARTS} dots")
     if not is_name(name):
         raise GraphError(f"{quoted('$' + text)} is not a reference: expected $name, $name.attribute or $name.0")
     expression: Expression = Name(name)

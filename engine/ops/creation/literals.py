@@ -30,6 +30,7 @@ NEGATIVE_STRIDES = (
     "At least one stride in the given numpy array is negative, and tensors with negative strides are not currently "
     "supported. (You can probably work around this by making a copy of your array  with array.copy().) "
 )
+MOST_DIMENSIONS = 64  # of NumPy's arrays
 
 
 # -- what Python numbers and lists become -------------------------------------------------------------------------
@@ -69,10 +70,12 @@ def _is_sequence(data: Any) -> bool:
 
 def _sizes_of(data: Any) -> list[int]:
     """The shape, by the first element of every list."""
-    sizes = []
+    sizes: list[int] = []
     while _is_sequence(data) or isinstance(data, str):
         if isinstance(data, str):
             raise ArgumentValueError("too many dimensions 'str'")
+        if len(sizes) == MOST_DIMENSIONS:
+            raise ArgumentValueError(f"too many dimensions '{type(data).__name__}'")
         sizes.append(len(data))
         if not len(data):
             break

@@ -94,6 +94,19 @@ BAD = {
     "unknown node field": Bad({"nodes": [{"op": "neg", "arg": []}]}, 422, "invalid-program", "arg"),
     "node without op": Bad({"nodes": [{"id": "y"}]}, 422, "invalid-program", "op"),
     "node that is no object": Bad({"nodes": ["neg"]}, 422, "invalid-program", "object"),
+    "long reference": Bad(
+        {"inputs": X, "nodes": [node("neg", "$x" + 3000 * ".T")]}, 422, "invalid-program", "dots",
+        {"node": {"id": "y", "index": 0}},
+    ),
+    "long index": Bad({"inputs": X, "nodes": [node("neg", "$x" + 3000 * ".0")]}, 422, "invalid-program", "dots"),
+    "long output": Bad({"inputs": X, "nodes": [], "outputs": ["x" + 3000 * ".T"]}, 422, "invalid-request", "name"),
+    "long root": Bad(
+        {"inputs": X, "nodes": [], "backward": [{"tensor": "x" + 3000 * ".T"}]}, 422, "invalid-request", "name"
+    ),
+    "long grad": Bad({"inputs": X, "nodes": [], "grads": ["x" + 3000 * ".T"]}, 422, "invalid-request", "name"),
+    "long attribute": Bad({"inputs": X, "code": "y = x" + 3000 * ".T"}, 422, "invalid-program", "nested"),
+    "deep tuple": Bad({"code": "y = " + 5000 * "(" + "," + 5000 * ")"}, 422, "invalid-program", "nested"),
+    "deep list": Bad({"nodes": [node("tensor", deep(90))]}, 422, "refused", "too many dimensions 'list'"),
     "dunder attribute": Bad({"inputs": X, "nodes": [node("neg", "$x.__class__")]}, 422, "invalid-program", "__class__"),
     "wrong arity": Bad({"inputs": X, "nodes": [node("mul", "$x")]}, 422, "refused", "", TYPE_ERROR),
     "too many arguments": Bad({"inputs": X, "nodes": [node("neg", "$x", 1, 2, 3)]}, 422, "refused", "", TYPE_ERROR),

@@ -184,5 +184,12 @@ def test_names_have_no_dots() -> None:
     assert not any(map(is_name, ("", "a.b", "a b", "$x", "a/b", "x" * 129, None, 3)))
 
 
+def test_a_reference_is_no_longer_than_a_tree_is_deep() -> None:
+    assert isinstance(parse_reference("x" + 64 * ".T"), Attribute)
+    for longer in ("x" + 65 * ".T", "x" + 100_000 * ".0"):
+        with pytest.raises(GraphError, match="more than 64 dots"):
+            parse_reference(longer)
+
+
 def test_a_reference_is_read_without_its_dollar() -> None:
     assert parse_reference("x.grad") == Attribute(Name("x"), "grad")

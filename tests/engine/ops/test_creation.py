@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ def test_the_default_dtype_decides_about_floats() -> None:
         ([[1, 2], 3], TypeError, "not a sequence"),
         ([1, [2]], TypeError, "'list' object cannot be interpreted as an integer"),
         (["a"], ValueError, "too many dimensions 'str'"),
+        (json.loads(129 * "[" + 129 * "]"), ValueError, "too many dimensions 'list'"),
         (None, RuntimeError, "Could not infer dtype of NoneType"),
         (2**63, ValueError, "Overflow when unpacking long long"),
     ],
