@@ -19,6 +19,7 @@ from app import allocator
 from app.http import cors, docs, methods, openapi, problems
 from app.http.connection import Shortcut
 from app.http.dependencies import Services
+from app.http.edge import Edge
 from app.http.hot import EvaluateRoute
 from app.http.middleware import Observation, ObservedShortcut
 from app.routers import evaluate, health, ops, sessions, tensors
@@ -37,6 +38,7 @@ class Application(FastAPI):
 
     hot: Mapping[tuple[str, str], ASGIApp] = {}
     shortcuts: Mapping[tuple[bytes, bytes], Shortcut] = {}  # for app.http.connection
+    edge: Edge | None = None  # for the same
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["query_string"]:
@@ -76,6 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     hot = EvaluateRoute(services)
     app.hot = {("POST", hot.path): Observation(hot, services.metrics)}
     app.shortcuts = {(b"POST", hot.path.encode()): ObservedShortcut("POST", hot, services.metrics)}
+    app.edge = Edge(services.limits, services.metrics.refused)
     for module in (evaluate, sessions, tensors, ops, health):
         app.include_router(module.router)
     app.add_middleware(methods.HeadAsGet)

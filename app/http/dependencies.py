@@ -198,7 +198,7 @@ async def exchange_without_body(
         encoding,
         f"{request.method} {request.url.path}?{request.url.query}",
         headers.get("content-type"),
-        headers.get("content-encoding"),
+        ", ".join(headers.getlist("content-encoding")) or None,
         request.receive,
     )
 

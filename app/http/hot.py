@@ -10,8 +10,8 @@ from __future__ import annotations
 from starlette.types import Receive, Scope, Send
 
 from app.evaluate.evaluator import Call
-from app.http.connection import HeadersByName, by_name
 from app.http.dependencies import Services, owner_for
+from app.http.edge import HeadersByName, by_name
 from app.http.middleware import headers_of
 from app.http.receiving import read_body
 from app.wire.codec import Body

@@ -10,11 +10,11 @@ import numpy as np
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
+from app.http.edge import Pace
 from app.limits import Limits, OverLimit
 from app.wire.codec import Body
 
 _NOTHING: Final[Message] = {"type": "http.request"}
-SLOWEST: Final = 1024  # bytes a second that a body has to come with, once its first moments are over
 UNWATCHED_S: Final = 0.05  # work that takes no longer is not worth a watch
 
 
@@ -32,6 +32,7 @@ async def read_body(receive: Receive, length: str | None, limits: Limits) -> Bod
             return _bounded(message.get("body", b""), limits)
     loop = asyncio.get_running_loop()
     started = loop.time()
+    pace = Pace(started, limits)
     try:
         async with asyncio.timeout(limits.read_seconds) as patience:
             message = _checked(await first)
@@ -39,10 +40,12 @@ async def read_body(receive: Receive, length: str | None, limits: Limits) -> Bod
                 return _bounded(message.get("body", b""), limits)
             body, size = _buffer(declared), 0
             while True:
-                size = _append(body, size, message.get("body", b""), limits)
+                part = message.get("body", b"")
+                size = _append(body, size, part, limits)
                 if not message.get("more_body"):
                     break
-                patience.reschedule(min(loop.time(), started + size / SLOWEST) + limits.read_seconds)
+                pace.moved(len(part), loop.time())
+                patience.reschedule(pace.deadline)
                 message = _checked(await receive())
     except TimeoutError:
         raise OverLimit("read_seconds", allowed=limits.read_seconds, asked=loop.time() - started) from None
