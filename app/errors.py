@@ -2,6 +2,9 @@
 
     ServiceError
       InvalidRequest        well-formed, but not a request of this service; ``errors`` says where
+      InvalidHttp           not HTTP/1.1, or a head that could be understood in two ways
+      UnsupportedHttp       HTTP that nobody here speaks
+      UnsupportedVersion    another version of it
       CallError             PyTorch would refuse the call; ``exception`` is its class name
       Unauthorized          no key, or one that is not known
       NotFound              no such session, tensor or op, or one of another owner
@@ -36,6 +39,18 @@ class InvalidRequest(ServiceError):
     def __init__(self, detail: str, errors: Sequence[tuple[Place, str]] = ()) -> None:
         super().__init__(detail)
         self.errors = tuple(errors)
+
+
+class InvalidHttp(ServiceError):
+    """Not HTTP/1.1, or a head that could be understood in two ways."""
+
+
+class UnsupportedHttp(ServiceError):
+    """A method or a Transfer-Encoding that nobody here knows."""
+
+
+class UnsupportedVersion(ServiceError):
+    """Neither HTTP/1.1 nor HTTP/1.0."""
 
 
 class CallError(ServiceError):

@@ -13,7 +13,8 @@ from engine import errors, modes
 Place = tuple[str | int, ...]  # the path to a part of a request
 BUDGETS: Final = {"elements": "tensor_elements", "bytes": "intermediate_bytes"}  # what the engine calls otherwise
 UNITS: Final = {
-    "chars": "characters", "depth": "levels", "length": "characters", "rank": "dimensions", "size": "entries",
+    "chars": "characters", "depth": "levels", "length": "characters", "rank": "dimensions",
+    "rate": "bytes a second", "size": "entries",
 }  # fmt: skip
 LONGEST: Final = 256  # bits of a number that is written with all its digits
 
@@ -62,8 +63,21 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    connections: int = Field(1_000, gt=0, description="Connections to one process at a time; more get a 503.")
+    address_connections: int = Field(
+        500, gt=0, description="Connections of one address (a /64 network of IPv6) at a time; more get a 429."
+    )
+    header_bytes: int = Field(32_768, gt=0, description="Bytes of a request's head: its target and headers.")
+    headers: int = Field(100, gt=0, description="Headers of a request.")
+    header_seconds: float = Field(10.0, gt=0, description="Time for a head to come, from its first byte on.")
+    idle_seconds: float = Field(60.0, gt=0, description="Time for which a connection may wait for its next request.")
     body_bytes: int = Field(256 * 2**20, gt=0, description="Bytes of a request body, also after decompression.")
-    read_seconds: float = Field(30.0, gt=0, description="Time to wait for a body, or for the next part of it.")
+    read_seconds: float = Field(
+        30.0, gt=0, description="Time that a body may be late, or a client that does not read its answer."
+    )
+    read_rate: float = Field(
+        8_192.0, gt=0, description="Bytes a second that bodies and answers have to get on with, beside that time."
+    )
     json_depth: int = Field(128, gt=0, le=512, description="Nesting of lists and objects in a body.")
     nodes: int = Field(20_000, gt=0, description="Nodes of one program, those in blocks included.")
     rank: int = Field(64, gt=0, le=64, description="Dimensions of a tensor.")

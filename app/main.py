@@ -15,12 +15,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import allocator
 from app.errors import Overloaded
+from app.http import cors, docs, methods, openapi, problems
 from app.http.connection import Find
+from app.http.edge import Edge
 from app.http.hot import EvaluateRoute, Shortcuts
 from app.http.middleware import Observation
 from app.http.services import Services
 from app.limits import OverLimit
-from app.http import cors, docs, methods, openapi, problems
 from app.routers import evaluate, health, ops, sessions, tensors
 from app.settings import Settings
 
@@ -35,6 +36,7 @@ class Application(FastAPI):
 
     hot: Mapping[tuple[str, str], ASGIApp] = {}
     find_shortcut: Find  # for app.http.connection
+    edge: Edge  # for the same
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and not scope["query_string"]:
@@ -73,6 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     hot = EvaluateRoute(services)
     app.hot = {("POST", hot.path): Observation(hot, services.metrics)}
     app.find_shortcut = Shortcuts(services, hot).find
+    app.edge = Edge(services.limits, services.metrics.refused)
     for module in (evaluate, sessions, tensors, ops, health):
         app.include_router(module.router)
     app.add_middleware(methods.HeadAsGet)

@@ -31,4 +31,4 @@ def install(app: Any, origins: Sequence[str]) -> None:
 
 def _without_origin(shortcut: Any) -> Any:
     """Leave requests of pages to the routes."""
-    return lambda headers, body: None if b"origin" in dict(headers) else shortcut(headers, body)
+    return lambda given, body: None if b"origin" in given else shortcut(given, body)

@@ -161,7 +161,7 @@ async def arrival_without_body(
     return Arrival(
         services, owner, str(request.scope.get("request_id", "-")),
         f"{request.method} {request.url.path}?{request.url.query}", headers.get("accept"), encoding,
-        headers.get("content-type"), headers.get("content-encoding"), request.receive,
+        headers.get("content-type"), ", ".join(headers.getlist("content-encoding")) or None, request.receive,
     )  # fmt: skip
 
 

@@ -16,8 +16,9 @@ from starlette.types import Receive, Scope, Send
 
 from app.evaluate.call import Call
 from app.evaluate.replay import Sighting
-from app.http.connection import HeadersByName, Later, Shortcut, by_name
+from app.http.connection import Later, Shortcut
 from app.http.dependencies import Arrival
+from app.http.edge import HeadersByName, by_name
 from app.http.middleware import Done, ObservedShortcut
 from app.http.receiving import read_body
 from app.http.services import EVALUATE, Services

@@ -45,6 +45,10 @@ class Metrics:
             line.seconds += seconds
             line.buckets[bisect_left(BUCKETS, seconds)] += 1
 
+    def refused(self, status: int) -> None:
+        """Count an answer to what no route got to see."""
+        self.observe("connection", "other", status, 0.0)
+
     def render(self, gauges: dict[str, float]) -> str:
         """Write all of it, with ``gauges`` read just now."""
         with self._lock:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import secrets
 from collections.abc import Callable
-from itertools import count
 from time import perf_counter
 from typing import Final, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.http.connection import Answer, Headers, HeadersByName, Later, by_name
+from app.http.connection import Answer, Later
+from app.http.edge import Headers, HeadersByName
 from app.http.metrics import Metrics
 from app.http.problems import reply_to, response_to
+from app.http.request_ids import accepted
 from app.wire.reply import Reply
 
-_ID: Final = re.compile(r"[\w.-]{1,64}")
-_PROCESS: Final = secrets.token_hex(6)
-_NUMBERS: Final = count(1)
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
@@ -87,9 +83,9 @@ class ObservedShortcut:
     def __init__(self, method: str, route: ShortcutRoute, metrics: Metrics) -> None:
         self._method, self._route, self._metrics = method, route, metrics
 
-    def __call__(self, headers: Headers, body: bytes, later: Callable[[Answer], None]) -> Answer | Later | None:
-        started, given = perf_counter(), by_name(headers)
-        request_id = _accepted(given.get(b"x-request-id"))
+    def __call__(self, given: HeadersByName, body: bytes, later: Callable[[Answer], None]) -> Answer | Later | None:
+        started = perf_counter()
+        request_id = accepted(given.get(b"x-request-id"))
         is_here = True  # this call has not returned
 
         def done(outcome: Reply | Exception) -> None:
@@ -122,21 +118,7 @@ def headers_of(reply: Reply) -> Headers:
 
 
 def _request_id(headers: Headers) -> str:
-    return _accepted(next((value for name, value in headers if name == b"x-request-id"), None))
-
-
-def _accepted(given: bytes | None) -> str:
-    """Return the id that a client gave, if it is one, else a new one."""
-    if given is not None:
-        text = given.decode("latin-1")
-        if _ID.fullmatch(text):
-            return text
-    return _next_id()
-
-
-def _next_id() -> str:
-    """Return an id that no other request has: a number behind the process's own random word."""
-    return f"{_PROCESS}-{next(_NUMBERS)}"
+    return accepted(next((value for name, value in headers if name == b"x-request-id"), None))
 
 
 def _route(scope: Scope) -> str:

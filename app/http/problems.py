@@ -64,7 +64,7 @@ def _owner_limit(error: OverLimit) -> Facts:
 
 def _read_limit(error: OverLimit) -> Facts:
     allowed = f"{plain(error.allowed)} {unit_of(error.limit)}"
-    return {"detail": f"the body came too slowly: the limit {error.limit} is {allowed}", **_limit(error)}
+    return {"detail": f"the request came too slowly: the limit {error.limit} is {allowed}", **_limit(error)}
 
 
 def _place(error: arrays.ArrayError | OverLimit) -> Facts:
@@ -143,11 +143,19 @@ CHALLENGE: Final = {"WWW-Authenticate": 'Bearer realm="gradserve", Basic realm="
 TIME_LIMIT = Kind(504, "time-limit", "Over the time limit", _limit)
 TOO_MANY = Kind(429, "too-many", "Too many", _owner_limit, {"Retry-After": "60"})
 BUSY = Kind(429, "too-many", "Too many", _limit, RETRY)
+CLOSING: Final = {"Connection": "close"}
+TOO_LARGE_A_HEAD = Kind(431, "headers-too-large", "The head of the request is too large", _limit, CLOSING)
+TOO_SLOW = Kind(408, "too-slow", "The request comes too slowly", _read_limit, CLOSING)
 BY_LIMIT: Final[dict[str, Kind]] = {  # every other one is a plain ``over-limit``
+    "address_connections": Kind(429, "too-many", "Too many", _limit, {**RETRY, **CLOSING}),
+    "connections": Kind(503, "overloaded", "Too much to do", _limit, {**RETRY, **CLOSING}),
+    "header_bytes": TOO_LARGE_A_HEAD,
+    "header_seconds": TOO_SLOW,
+    "headers": TOO_LARGE_A_HEAD,
     "owner_bytes": TOO_MANY,
     "owner_queue": BUSY,
     "session_queue": BUSY,
-    "read_seconds": Kind(408, "too-slow", "The body comes too slowly", _read_limit, {"Connection": "close"}),
+    "read_seconds": TOO_SLOW,
     "seconds": TIME_LIMIT,
     "sessions": TOO_MANY,
     "svg_seconds": TIME_LIMIT,
@@ -166,6 +174,9 @@ TABLE: Final[dict[type[Exception], Kind]] = {
     OverLimit: Kind(413, "over-limit", "Over a limit", _limit),
     MemoryError: Kind(413, "over-limit", "Over a limit", _memory),
     errors.InvalidRequest: Kind(422, "invalid-request", "Not a request of this service", _request),
+    errors.InvalidHttp: Kind(400, "invalid-http", "Not HTTP that is read here", headers=CLOSING),
+    errors.UnsupportedHttp: Kind(501, "unsupported-http", "HTTP that is not spoken here", headers=CLOSING),
+    errors.UnsupportedVersion: Kind(505, "http-version", "A version of HTTP not spoken here", headers=CLOSING),
     errors.CallError: Kind(422, "refused", "PyTorch would refuse this call", _call),
     errors.NotFound: Kind(404, "not-found", "Not found"),
     errors.Gone: Kind(410, "gone", "Expired"),

@@ -10,11 +10,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 from app.compute.frames import INLINE_BYTES, SharedBody
+from app.http.edge import Pace
 from app.limits import Limits, OverLimit
 
 UNKNOWN_BYTES: Final = 2**16  # room for a body whose length is not declared; it grows
 _NOTHING: Final[Message] = {"type": "http.request"}
-SLOWEST: Final = 1024  # bytes a second that a body has to come with, once its first moments are over
 UNWATCHED_S: Final = 0.05  # work that takes no longer is not worth a watch
 
 
@@ -34,6 +34,7 @@ async def read_body(receive: Receive, length: str | None, limits: Limits) -> byt
             return _bounded(message.get("body", b""), limits)
     loop = asyncio.get_running_loop()
     started = loop.time()
+    pace = Pace(started, limits)
     try:
         async with asyncio.timeout(limits.read_seconds) as patience:
             message = _checked(await first)
@@ -46,7 +47,8 @@ async def read_body(receive: Receive, length: str | None, limits: Limits) -> byt
                 body.write(part)
                 if not message.get("more_body"):
                     break
-                patience.reschedule(min(loop.time(), started + len(body) / SLOWEST) + limits.read_seconds)
+                pace.moved(len(part), loop.time())
+                patience.reschedule(pace.deadline)
                 message = _checked(await receive())
     except TimeoutError:
         raise OverLimit("read_seconds", allowed=limits.read_seconds, asked=loop.time() - started) from None

@@ -30,8 +30,8 @@ def test_a_limit_is_told_in_full_and_with_its_unit(error: OverLimit, text: str) 
 def test_every_limit_has_a_unit() -> None:
     units = {unit_of(name) for name in Limits.model_fields}
     assert units == {
-        "bits", "bytes", "characters", "dimensions", "elements", "entries", "items", "iterations", "keys", "levels",
-        "names", "nodes", "prints", "seconds", "sessions", "steps",
+        "bits", "bytes", "bytes a second", "characters", "connections", "dimensions", "elements", "entries", "headers",
+        "items", "iterations", "keys", "levels", "names", "nodes", "prints", "seconds", "sessions", "steps",
     }  # fmt: skip
 
 

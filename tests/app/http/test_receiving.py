@@ -2,15 +2,10 @@
 
 import contextlib
 import json
-import os
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import msgspec
 import numpy as np
 import pytest
@@ -19,79 +14,17 @@ from app.errors import ClientGone
 from app.evaluate import cancellation
 from app.evaluate.execution import budget_of
 from app.limits import Limits, OverLimit
+from tests.app.http.serving import Server, read_answer, serving, until
 
 pytestmark = pytest.mark.slow
 LONG = "y = torch.zeros(3)\nfor i in range(100000):\n    y = y + torch.ones(1000).sum()\n"
-WAIT_S = 30.0
-
-
-class Server:
-    """A real server, and connections to it that send what they like."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=WAIT_S)
-
-    @contextlib.contextmanager
-    def connection(self, path: str, *parts: bytes, **headers: str) -> Iterator[socket.socket]:
-        """A connection on which a POST with ``headers`` has begun, and ``parts`` of its body are sent."""
-        lines = [
-            f"POST {path} HTTP/1.1",
-            "Host: test",
-            *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
-        ]
-        with socket.create_connection(("127.0.0.1", self.port), timeout=WAIT_S) as connection:
-            connection.sendall("\r\n".join([*lines, "", ""]).encode() + b"".join(parts))
-            yield connection
-
-    def metric(self, text: str) -> float:
-        """The value of a line of ``/metrics``; 0 if it is not there yet."""
-        lines = [line for line in self.http.get("/metrics").text.splitlines() if line.startswith(text)]
-        return float(lines[0].rpartition(" ")[2]) if lines else 0.0
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for ``condition``; for a bounded time."""
-    end = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < end, "it never came true"
-        time.sleep(0.02)
-
-
-def read_answer(connection: socket.socket) -> tuple[bytes, bytes]:
-    """Head and body of an answer after which the server closes the connection."""
-    received = b""
-    while part := connection.recv(65536):
-        received += part
-    head, _, body = received.partition(b"\r\n\r\n")
-    return head, body
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    settings = {"STORE": "memory", "LIMITS__READ_SECONDS": "0.5", "LIMITS__BODY_BYTES": "20000000", "THREADS": "2"}
-    settings |= {"LIMITS__SECONDS": "50"}
-    environment = {**os.environ, **{f"GRADSERVE_{name}": value for name, value in settings.items()}}
-    command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
-    process = subprocess.Popen(command, env=environment)
-    try:
-        server = Server(port)
-        until(lambda: process.poll() is None and is_open(port))
-        with server.http:
-            yield server
-    finally:
-        process.kill()
-        process.wait()
-
-
-def is_open(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except OSError:
-        return False
-    return True
+    limits = {"read_seconds": 0.5, "body_bytes": 20_000_000, "seconds": 50}
+    with serving(threads=2, **{f"limits__{name}": value for name, value in limits.items()}) as server:
+        yield server
 
 
 def program() -> tuple[bytes, np.ndarray[Any, Any]]:

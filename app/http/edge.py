@@ -1,0 +1,142 @@
+"""What holds for connections before any application is asked: how many, how fast, and which heads are HTTP.
+
+Nothing here is done for each request but ``check_head``, and that only for heads that are unusual.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from ipaddress import IPv6Address
+from typing import Final
+
+from app.errors import InvalidHttp, UnsupportedHttp
+from app.limits import Limits, OverLimit
+
+Headers = list[tuple[bytes, bytes]]
+HeadersByName = dict[bytes, bytes]  # headers of a request by name
+
+EXCESS: Final = 64  # connections over the limits that are told so; more are cut off without a word
+LINGER_S: Final = 2.0  # how long a client may take to read a refusal and close: what it still sends is dropped
+LOOK_S: Final = 1.0  # how often a connection is looked at, or more often where limits are short
+HEADER_OVERHEAD: Final = 4  # bytes between name and value and after it
+LISTS: Final = frozenset({b"accept", b"content-encoding"})  # headers whose values add up, of those that are read here
+SINGLE: Final = (b"host", b"content-length", b"content-type", b"authorization", b"idempotency-key")
+
+
+# -- heads ----------------------------------------------------------------------------------------------------------
+def by_name(headers: Headers) -> HeadersByName:
+    """Headers by name; of several with one name, lists are joined, and of others the first counts."""
+    given = dict(reversed(headers))
+    if len(given) != len(headers):
+        for name in LISTS & given.keys():
+            given[name] = b", ".join([value for other, value in headers if other == name])
+    return given
+
+
+def check_head(headers: Headers, version: str, line_bytes: int, limits: Limits) -> None:
+    """Refuse a head that is too large, or that two readers might understand in two ways.
+
+    ``line_bytes`` is the length of the request's target.
+    """
+    size = line_bytes + sum([len(name) + len(value) + HEADER_OVERHEAD for name, value in headers])
+    if size > limits.header_bytes:
+        raise OverLimit("header_bytes", allowed=limits.header_bytes, asked=size)
+    if len(headers) > limits.headers:
+        raise OverLimit("headers", allowed=limits.headers, asked=len(headers))
+    counts = Counter([name for name, _ in headers])
+    for name in SINGLE:
+        if counts[name] > 1:
+            raise InvalidHttp(f"{name.decode().title()} comes twice")
+    if not counts[b"host"] and version != "1.0":
+        raise InvalidHttp("a request names its Host")
+    if counts[b"transfer-encoding"]:
+        _check_coding(headers, version, has_length=counts[b"content-length"] > 0)
+
+
+def _check_coding(headers: Headers, version: str, *, has_length: bool) -> None:
+    if has_length:
+        raise InvalidHttp("Content-Length and Transfer-Encoding exclude each other")
+    if version == "1.0":
+        raise InvalidHttp("HTTP/1.0 has no Transfer-Encoding")
+    values = [value for name, value in headers if name == b"transfer-encoding"]
+    codings = [coding.strip().lower() for coding in b",".join(values).split(b",")]
+    if codings.count(b"chunked") > 1:
+        raise InvalidHttp("a body is chunked once")
+    if codings != [b"chunked"]:
+        raise UnsupportedHttp("the only Transfer-Encoding that is read here is chunked")
+
+
+# -- pace -----------------------------------------------------------------------------------------------------------
+class Pace:
+    """When bytes are overdue: each buys the time that it takes at the slowest rate allowed, beside ``read_seconds``.
+
+    What came fast buys nothing for later: the time bought never lies ahead of the clock.
+    """
+
+    def __init__(self, now: float, limits: Limits) -> None:
+        self._bought, self._limits = now, limits
+
+    def moved(self, nbytes: int, now: float) -> None:
+        """Note that bytes have got on."""
+        self._bought = min(now, self._bought + nbytes / self._limits.read_rate)
+
+    @property
+    def deadline(self) -> float:
+        """When the next bytes must have got on."""
+        return self._bought + self._limits.read_seconds
+
+
+# -- how many -------------------------------------------------------------------------------------------------------
+class Edge:
+    """What the connections of one application share. ``answered`` is told the status of what is refused here."""
+
+    def __init__(self, limits: Limits, answered: Callable[[int], None] = lambda status: None) -> None:
+        self.limits, self.answered = limits, answered
+        shortest = min(limits.header_seconds, limits.idle_seconds, limits.read_seconds)
+        self.look_s = min(LOOK_S, shortest / 4)
+        self._counts: Counter[str | None] = Counter()
+        self._excess = 0
+
+    def enter(self, address: str | None) -> OverLimit | None:
+        """Count a connection; why it is one too many, if it is. Each that enters leaves."""
+        network, limits = network_of(address), self.limits
+        over = None
+        if network is not None and self._counts[network] >= limits.address_connections:
+            over = _one_more("address_connections", limits.address_connections)
+        elif self._counts.total() >= limits.connections:
+            over = _one_more("connections", limits.connections)
+        if over is None:
+            self._counts[network] += 1
+        else:
+            self._excess += 1
+        return over
+
+    @property
+    def is_crowded(self) -> bool:
+        """Whether there are so many connections too many that no more of them are told."""
+        return self._excess > EXCESS
+
+    def leave(self, address: str | None, over: OverLimit | None) -> None:
+        """Count a connection no more."""
+        if over is not None:
+            self._excess -= 1
+            return
+        network = network_of(address)
+        self._counts[network] -= 1
+        if not self._counts[network]:
+            del self._counts[network]
+
+
+def _one_more(limit: str, allowed: int) -> OverLimit:
+    return OverLimit(limit, allowed=allowed, asked=allowed + 1)
+
+
+def network_of(address: str | None) -> str | None:
+    """Return whose an address is: one host mostly has 2**64 of IPv6. ``None`` is nobody's: a socket in a folder."""
+    if address is not None and ":" in address:
+        with suppress(ValueError):
+            parsed = IPv6Address(address.partition("%")[0])
+            return str(parsed.ipv4_mapped or f"{int(parsed) >> 64:x}::/64")
+    return address
