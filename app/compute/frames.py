@@ -13,7 +13,7 @@ import socket
 from array import array
 from collections.abc import Sequence
 from enum import IntEnum
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import msgspec
 
@@ -78,17 +78,20 @@ _DECODER: Final = msgspec.msgpack.Decoder(_Fields)
 
 
 class SharedBody:
-    """Memory for a body of up to ``nbytes``, to be written through ``view`` and sent without a copy."""
+    """Memory for a body of ``nbytes`` or more, written once and sent without a copy."""
+
+    held: ClassVar[int] = 0  # bytes of all bodies of this process that are not closed
 
     def __init__(self, nbytes: int) -> None:
+        self._map: mmap.mmap | None = None
+        self.nbytes = 0  # that have been written
         self.descriptor = os.memfd_create("gradserve-body")
         try:
             os.ftruncate(self.descriptor, max(nbytes, 1))
-            self._map: mmap.mmap | None = mmap.mmap(self.descriptor, max(nbytes, 1))
+            self._map = mmap.mmap(self.descriptor, max(nbytes, 1))
         except BaseException:
             os.close(self.descriptor)
             raise
-        self.nbytes = 0  # that have been written
 
     @classmethod
     def of(cls, body: Body) -> SharedBody:
@@ -105,6 +108,7 @@ class SharedBody:
             self._map.resize(max(stop, 2 * len(self._map)))
         self._map[self.nbytes : stop] = part
         self.nbytes = stop
+        SharedBody.held += len(part)
 
     def __len__(self) -> int:
         return self.nbytes
@@ -118,6 +122,7 @@ class SharedBody:
     def close(self) -> None:
         """Give the memory up on this side."""
         if self._map is not None:
+            SharedBody.held -= self.nbytes
             self._map = None  # views of it may be alive: the last one lets go
             os.close(self.descriptor)
 

@@ -172,7 +172,9 @@ async def arrival_with_body(request: Request, plain: ReadDep) -> Arrival:
     """For endpoints that compute. Nothing is read, and nothing runs, for an answer that could not be written."""
     codec.answer_format(plain.accept)
     length = request.headers.get("content-length")
-    return replace(plain, body=await read_body(request.receive, length, plain.services.limits))
+    services = plain.services
+    body = await read_body(request.receive, length, services.limits, services.settings.bodies_bytes)
+    return replace(plain, body=body)
 
 
 ComputeDep = Annotated[Arrival, Depends(arrival_with_body)]

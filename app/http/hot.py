@@ -43,7 +43,8 @@ class EvaluateRoute:
         scope["route"] = self
         services, headers = self._services, by_name(scope["headers"])
         owner = services.owner_for(_text(headers, b"authorization") or "")
-        body = await read_body(receive, _text(headers, b"content-length"), services.limits)
+        length = _text(headers, b"content-length")
+        body = await read_body(receive, length, services.limits, services.settings.bodies_bytes)
         arrival = Arrival(
             services, owner, scope["request_id"], "", _text(headers, b"accept"), None, _text(headers, b"content-type"),
             _text(headers, b"content-encoding"), receive, body,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Generator
+from math import inf
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
 from app.compute.frames import INLINE_BYTES, SharedBody
+from app.errors import Overloaded
 from app.http.edge import Pace
 from app.limits import Limits, OverLimit
 
@@ -18,10 +20,12 @@ _NOTHING: Final[Message] = {"type": "http.request"}
 UNWATCHED_S: Final = 0.05  # work that takes no longer is not worth a watch
 
 
-async def read_body(receive: Receive, length: str | None, limits: Limits) -> bytes | SharedBody:
+async def read_body(
+    receive: Receive, length: str | None, limits: Limits, held_bytes: float = inf
+) -> bytes | SharedBody:
     """Return the body, no more of it than allowed; a long one in memory that compute processes can map.
 
-    ``length`` is what the client declares.
+    ``length`` is what the client declares; all long bodies together hold ``held_bytes`` at most.
 
     Raises ``OverLimit``, also for a body that comes too slowly, or ``ClientDisconnect``.
     """
@@ -44,6 +48,8 @@ async def read_body(receive: Receive, length: str | None, limits: Limits) -> byt
             while True:
                 part = message.get("body", b"")
                 _check_size(len(body) + len(part), limits)
+                if SharedBody.held + len(part) > held_bytes:
+                    raise Overloaded("the bodies of other requests take all the room that there is; try again later")
                 body.write(part)
                 if not message.get("more_body"):
                     break

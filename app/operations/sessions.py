@@ -62,9 +62,8 @@ def create_session(exchange: Exchange) -> Reply:
 
 
 @operation
-def list_sessions(exchange: Exchange, limit: int, cursor: str | None) -> Reply:
+def list_sessions(exchange: Exchange, size: int, cursor: str | None) -> Reply:
     """Return one page of the owner's sessions."""
-    size = min(limit, exchange.limits.page_size)
     sessions, following = exchange.directory.page(exchange.owner, cursor, size)
     return exchange.reply({"sessions": sessions, "next": following})
 

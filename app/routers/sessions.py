@@ -41,7 +41,8 @@ async def list_sessions(
     cursor: Annotated[str | None, Query(description="`next` of the page before.", max_length=128)] = None,
 ) -> Response:
     """Oldest first."""
-    return await arrival.compute("list_sessions", limit=limit, cursor=cursor)
+    size = min(limit, arrival.services.limits.page_size)
+    return await arrival.compute("list_sessions", size=size, cursor=cursor)
 
 
 @router.post(
