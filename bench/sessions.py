@@ -1,4 +1,7 @@
-"""What a session costs: small runs, in memory and durable and beside a dict; a cold reload; bytes written."""
+"""What a session costs: small runs, in memory and durable and beside a dict; a cold reload; bytes written.
+
+And runs in a session of 100 MB: one that changes an element, and one that makes a grad as large.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,21 @@ import json
 import statistics
 import tempfile
 import time
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 
-from app.evaluate.execution import Run, prepare
+from app.evaluate.execution import prepare
 from app.limits import Limits
-from app.sessions.directory import Description, Directory, Precondition
+from app.sessions.directory import Directory, Precondition
 from app.sessions.session import Session
+from app.stores.base import SessionStore
+from app.stores.memory import MemoryStore
 from app.stores.sqlite import SqliteStore
 from app.wire.messages import RunRequest
 from app.wire.reply import Reply
@@ -25,7 +32,7 @@ from bench.server_small import INPUTS, X, program, values_of, values_of_diy
 from bench.serving import MSGPACK, OURS_SERVER, UVICORN, Client, server
 
 RUNS = 100  # per sample
-TENSORS, RELOADS, LARGE, WRITES = 100, 21, 12_500_000, 20
+TENSORS, RELOADS, LARGE, WRITES, CHANGES, GRADS = 100, 21, 12_500_000, 20, 51, 11
 STEP = json.dumps({"nodes": [{"op": "add_", "args": ["$s", 1]}], "outputs": ["s"]}).encode()
 TUTORIAL = json.dumps(program()).encode()
 
@@ -85,36 +92,74 @@ def growth() -> Fact:
     return Fact("bytes written by a run that changes a scalar beside 100 MB, answer included", f"{each:,.0f}")
 
 
+class Local:
+    """A session in this process, without HTTP."""
+
+    def __init__(self, store: SessionStore) -> None:
+        self._store, self._limits = store, Limits()
+        self._directory = Directory(store, self._limits, 2**30)
+        self._sid = self._directory.create("bench", None, lambda made: Reply(201, made["id"].encode())).body.decode()
+
+    def run(self, **request: Any) -> None:
+        """Run a program, and commit what it changed."""
+        program = prepare(RunRequest(outputs=[], **request), self._limits)
+
+        def work(session: Session, version: int) -> Reply:
+            session.run(program, "raw")
+            return Reply(200)
+
+        self._directory.command("bench", self._sid, work, Precondition())
+
+    def load(self) -> None:
+        """Read the session as a process does that has not got it."""
+        Directory(self._store, self._limits).read("bench", self._sid, lambda session, head: None)
+
+
+def median_ms(times: int, call: Callable[[], object], before: Callable[[], object] = lambda: None) -> str:
+    """Milliseconds that ``call`` takes, each time after ``before``."""
+    seconds = []
+    for _ in range(times):
+        before()
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    return f"{statistics.median(seconds) * 1e3:.2f} ms"
+
+
 def reload() -> Fact:
-    """Milliseconds until a session of many small tensors, which nobody has in memory, has been read and run."""
+    """How long until a session of many small tensors, which nobody has in memory, has been read."""
+    with sqlite() as store:
+        session = Local(store)
+        session.run(inputs={f"x{i}": [float(i)] * 16 for i in range(TENSORS)}, nodes=[])
+        return Fact(f"cold reload of a session of {TENSORS} small tensors", median_ms(RELOADS, session.load))
+
+
+@contextmanager
+def sqlite() -> Iterator[SessionStore]:
     with tempfile.TemporaryDirectory() as folder:
         store = SqliteStore(Path(folder))
         store.open()
-        limits = Limits()
-        made: list[str] = []
-
-        def write(session: Description) -> Reply:
-            made.append(session["id"])
-            return Reply(201)
-
-        def work(run: Run, session: Session, version: int) -> Reply:
-            session.run(run, "raw")
-            return Reply(200)
-
-        inputs = {f"x{i}": [float(i)] * 16 for i in range(TENSORS)}
-        first = partial(work, prepare(RunRequest(inputs=inputs, nodes=[], outputs=[]), limits))
-        look = partial(work, prepare(RunRequest(nodes=[], outputs=["x0"]), limits))
-        Directory(store, limits).create("bench", None, write)
-        Directory(store, limits).command("bench", made[0], first, Precondition())
-        seconds = []
-        for _ in range(RELOADS):
-            directory = Directory(store, limits)
-            start = time.perf_counter()
-            directory.read("bench", made[0], lambda session, head: look(session, 0))
-            seconds.append(time.perf_counter() - start)
+        yield store
         store.close()
-    return Fact(f"cold reload of a session of {TENSORS} small tensors", f"{statistics.median(seconds) * 1e3:.2f} ms")
+
+
+def large() -> list[Fact]:
+    """A session of 100 MB: one element changed, and a new grad as large; of the grad, what is not the store's doing."""
+    facts = []
+    memory = MemoryStore()
+    with sqlite() as durable:
+        for name, store in (("SQLite", durable), ("in memory", memory)):
+            session = Local(store)
+            session.run(code=f"x = torch.rand({LARGE}, dtype=torch.float64, requires_grad=True)")
+            write = partial(session.run, code="with torch.no_grad():\n    x[1000] += 1.0")
+            graph = partial(session.run, code="x.grad = None\ny = (x * x).sum()")
+            sweep = partial(session.run, code="y.backward()")
+            facts += [
+                Fact(f"one element changed in a 100 MB session, {name}", median_ms(CHANGES, write)),
+                Fact(f"new grad of 100 MB, sweep included, {name}", median_ms(GRADS, sweep, graph)),
+            ]
+    return facts
 
 
 def run(seconds: float) -> list[Comparison | Fact]:
-    return [*runs(seconds), reload(), growth()]
+    return [*runs(seconds), reload(), growth(), *large()]

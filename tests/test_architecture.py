@@ -59,7 +59,7 @@ APP = (
     ("evaluate.evaluator",),
     ("sessions.idempotency", "sessions.renames", "sessions.schema", "sessions.session", "sessions.value_kinds"),
     ("sessions.ledger", "sessions.program_kinds"),
-    ("sessions.records",),
+    ("sessions.records", "sessions.vetting"),
     ("sessions.live",),
     ("sessions.directory",),
     (

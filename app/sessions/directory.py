@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -23,8 +24,7 @@ import msgspec
 from app.errors import Gone, InvalidRequest, NotFound, Overloaded, Unreadable, VersionConflict
 from app.evaluate.cancellation import deadline_of
 from app.limits import Limits, OverLimit
-from app.program.tree import is_name
-from app.sessions import schema
+from app.sessions import schema, vetting
 from app.sessions.idempotency import Key, Replies, answer_for
 from app.sessions.live import Cache, Live
 from app.sessions.program_kinds import kinds
@@ -42,7 +42,8 @@ _CURSOR: Final = re.compile(r"(\d{1,12}\.\d{1,9})_([\w-]{1,64})", re.ASCII)
 _ID: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 RENEWAL: Final = 0.05  # reading renews a session's time when this part of it is over
 _UNSOUND: Final = (
-    ArithmeticError, AttributeError, LookupError, NameError, NotStorable, RuntimeError, TypeError, ValueError,
+    ArithmeticError, AssertionError, AttributeError, BufferError, LookupError, Malformed, NameError, NotStorable,
+    RuntimeError, StopIteration, SystemError, TypeError, ValueError,
 )  # fmt: skip
 PAUSE_S: Final = 0.02  # the longest wait of a loser before it begins again, at first
 
@@ -60,7 +61,7 @@ class Precondition:
     key: Key | None = None
 
 
-class Export(msgspec.Struct, forbid_unknown_fields=True, tag="gradserve.session", tag_field="format"):
+class Export(msgspec.Struct, tag="gradserve.session", tag_field="format"):
     """A session as a document: its life, and everything in it as one record."""
 
     ttl_seconds: float
@@ -256,6 +257,8 @@ class Directory:
             draft = live.draft(journal, session.namespace, self.limits.session_bytes)
         except NotStorable as error:
             raise InvalidRequest(f"a session cannot keep a value of the type {error.kind}") from None
+        except RecursionError:
+            raise InvalidRequest("a session cannot keep values that are in each other so deeply") from None
         check_size(self.limits, draft.nbytes, len(session.namespace))
         self._check_growth(live.head.owner, live.head.nbytes, draft)
         return draft
@@ -324,11 +327,15 @@ class Directory:
         """
         try:
             export = msgspec.msgpack.decode(document, type=Export)
-            head = self._head(owner, ttl_seconds or max(export.ttl_seconds, 1.0))
+            _check_ttl(export.ttl_seconds)
+            vetting.check_count(export.record, self.limits)
+            vetting.vet(schema.decode(export.record), self.limits, self._kinds)
+            head = self._head(owner, ttl_seconds or export.ttl_seconds)
             imported = Live.load(Loaded(head, [export.record], [], True), self._kinds)
+        except schema.LaterSchema as error:
+            raise InvalidRequest(f"the document is of a later version of the service: {error}") from None
         except (msgspec.MsgspecError, ValueError, RecursionError, Malformed, schema.SchemaError) as error:
             raise InvalidRequest("not the document of a session", [(("body",), str(error)[:200])]) from None
-        _check_names(imported.names)
         check_size(self.limits, imported.ledger.nbytes, len(imported.names))
         return Live(head, self._kinds, imported.names, imported.state, imported=True)  # numbered anew
 
@@ -372,9 +379,9 @@ def describe(head: Head) -> Description:
     }
 
 
-def _check_names(names: dict[str, Any]) -> None:
-    if not all(is_name(name) for name in names):
-        raise InvalidRequest("a name in the document cannot be one")
+def _check_ttl(seconds: float) -> None:
+    if not 0 < seconds < inf:
+        raise Malformed("a session must live for some seconds, and not for ever")
 
 
 def _check_version(head: Head, wanted: frozenset[int] | None) -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
+
+import numpy as np
 
 from app.limits import Limits
 from app.program.builtins import FUNCTIONS, PRINT, Function, Module, Routine
@@ -12,7 +16,7 @@ from app.program.names import MODULES
 from app.program.tree import GraphError, is_attribute
 from app.program.values import attribute
 from app.sessions.value_kinds import INLINE, SHARED, InlineKind, Malformed, Parts, SharedKind, ValueKinds
-from engine import methods, modes, registry
+from engine import methods, modes, registry, tensors
 
 KEY_BYTES: Final = 624 * 4  # the words of a Mersenne twister
 _CLASSES: Final[dict[str, type]] = {
@@ -94,9 +98,32 @@ def _make_instance(raw: list[Any]) -> Any:
 
 
 def _fill_instance(instance: Any, parts: list[Any]) -> None:
-    attributes = vars(instance)
+    kind: Any = type(instance)
+    attributes, known, given = vars(instance), _attributes_of(kind), _pairs(parts[1:])
+    for name, value in given.items():
+        if name not in known or not _is_alike(value, known[name]):
+            raise Malformed("an object with an attribute that it cannot have")
     attributes.clear()
-    attributes.update(_pairs(parts[1:]))
+    attributes.update(given)
+
+
+@cache
+def _attributes_of(kind: Any) -> dict[str, Any]:
+    """Return the attributes of an object of that type, with values such as they have."""
+    params = inspect.signature(kind).parameters.values()
+    asked = [param.name for param in params if param.default is param.empty]
+    with modes.use(modes.State()):
+        samples = {"params": [tensors.from_array(np.zeros(1, np.float32))], "defaults": {}, "mode": True}
+        if "optimizer" in asked:
+            samples["optimizer"] = _CLASSES["optim.SGD"](samples["params"])
+        return dict(vars(kind(**{name: samples.get(name, 1) for name in asked})))
+
+
+def _is_alike(value: Any, sample: Any) -> bool:
+    """Whether a value is of the sort of another: both numbers, or below one type that is not yet ``object``."""
+    if isinstance(sample, int | float):
+        return isinstance(value, int | float)
+    return type(value).__mro__[-2:] == type(sample).__mro__[-2:]
 
 
 _INSTANCES: Final = tuple(
