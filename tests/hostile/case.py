@@ -106,6 +106,7 @@ class Case:
     weight: Weight = Weight.LIGHT
     kills: bool = False  # it may cost a compute process, on purpose
     session: str | None = None  # code that runs in a session made for it
+    needs_keys: bool = False  # of the service: where it has none, everybody may do this
 
     @property
     def id(self) -> str:

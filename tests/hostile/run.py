@@ -115,6 +115,7 @@ def chosen(arguments: argparse.Namespace) -> list[Case]:
         if (not arguments.family or case.family in arguments.family)
         and (not arguments.name or arguments.name in case.id)
         and (not arguments.quick or is_quick(case))
+        and (not case.needs_keys or arguments.key or not arguments.url)
     ]
     if arguments.seed is not None:
         random.Random(arguments.seed).shuffle(found)
@@ -139,6 +140,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run from the command line."""
     arguments = _arguments(argv)
     cases = chosen(arguments)
+    if arguments.url and not arguments.key:
+        print("without --key, cases about keys are left out, and the prober is the same tenant as the hostile clients")
     if arguments.url:
         keys = dict(zip(KEYS, (arguments.key, arguments.prober_key or arguments.key), strict=True))
         return attack(Elsewhere(arguments.url, keys, arguments.pid), cases, arguments.p99_ms)

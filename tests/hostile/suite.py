@@ -37,6 +37,7 @@ IDLE: Final = 0.7  # processors; a service with nothing but the prober's questio
 WINDOW_S: Final = {Weight.LIGHT: 0.1, Weight.SLOW: 0.4, Weight.HEAVY: 0.4}  # in which processor time is counted
 GROWTH, MARGIN_MIB = 1.1, 24.0
 PROBLEM_BYTES: Final = 4096
+ANSWER_BYTES: Final = 2**28
 INTERNALS: Final = (b"Traceback", b"site-packages", b"/app/", b"/engine/", b'File \\"', b".py")
 KNOWN_GRAPH: Final = Request(body=json_body(TUTORIAL_GRAPH), headers=JSON)
 NAMES: Final = {NO_ANSWER: "no answer", CLOSED: "closed", LEFT: "left"}
@@ -96,6 +97,8 @@ def judge(step: Step, answers: Iterable[Seen]) -> Iterator[str]:
             yield from _faults(seen)
         elif step.says and seen.status >= 200 and step.says not in seen.body:
             yield f"an answer without {step.says!r}"
+        if seen.size > ANSWER_BYTES:
+            yield f"an answer of {seen.size // 2**20} MiB"
         if _names_a_host(seen.headers.get("location", "")):
             yield "a redirect that takes its host from the request"
         if seen.more:

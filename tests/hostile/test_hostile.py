@@ -139,6 +139,7 @@ def test_right_answers_have_no_faults() -> None:
         (seen(405, "a"), problem(405), "without Allow"),
         (seen(200, more=1), OK, "something followed"),
         (seen(200, headers={"location": "//a"}), OK, "a redirect"),
+        (Seen(200, 1.0, size=2**30), OK, "an answer of 1024 MiB"),
         (Seen(NO_ANSWER, 1.0), OK, "no answer, not 200"),
     ],
 )

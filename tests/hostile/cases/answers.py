@@ -19,7 +19,7 @@ def ask(name: str, accepted: Outcomes, code: str, headers: dict[str, str] | None
 
 
 ask("an answer of 850 MB", OVER | STOPPED, "x = torch.rand(100000000)", outputs=["x"])
-ask("one tensor as 4,000 outputs", OVER | STOPPED | REFUSED, "x = torch.rand(20000)", outputs=["x"] * 4000)
+ask("one tensor as 4,000 outputs", OVER | STOPPED | REFUSED | OK, "x = torch.rand(20000)", outputs=["x"] * 4000)
 ask(
     "one tensor under 400 names",
     OVER | STOPPED,
@@ -35,7 +35,7 @@ ask(
 )
 ask(
     "an expanded tensor in msgpack",
-    OVER | STOPPED | OK,
+    OVER | STOPPED,
     "x = torch.rand(1).expand(130000000)",
     {"Accept": "application/msgpack"},
     outputs=["x"],
@@ -62,20 +62,20 @@ ask(
 )
 ask(
     "texts under many names",
-    OVER | STOPPED | REFUSED | OK,
+    OVER | STOPPED | REFUSED,
     "s = 'a' * 900000\n" + "\n".join(f"t{i} = s" for i in range(900)),
 )
 ask(
     "texts that JSON makes longer",
-    OVER | STOPPED | REFUSED | OK,
+    OVER | STOPPED | REFUSED,
     "s = '\\x00' * 900000\n" + "\n".join(f"t{i} = s" for i in range(200)),
 )
-ask("lists of texts", OVER | STOPPED | REFUSED | OK, "l = ['a' * 900] * 900000")
+ask("lists of texts", OVER | STOPPED | REFUSED, "l = ['a' * 900] * 900000")
 ask("a list of itself", OVER | REFUSED | OK, "l = []\nl.append(l)", weight=Weight.LIGHT)
 ask("numbers of 10,000 digits", OVER | STOPPED | REFUSED | OK, "l = [3 ** 10000] * 900", weight=Weight.SLOW)
 ask(
     "views of views as values",
-    OVER | STOPPED | REFUSED | OK,
+    OVER | STOPPED | REFUSED,
     "l = []\nx = torch.rand(1000)\nfor i in range(50000):\n    l.append(x)",
 )
 ask(

@@ -185,7 +185,7 @@ send(
     as_coded("gzip", lambda: b"\x1f\x8b\x08\x08" + b"\0" * 6 + b"a" * 10_000_000),
     MALFORMED,
 )
-send("gzip: 10 GB of nothing", as_coded("gzip", zeros(10 * 2**30)), OVER, **heavy)
+send("gzip: a GB of nothing", as_coded("gzip", zeros(2**30)), OVER, **heavy)
 send(
     "gzip: lists that become gigabytes",
     packed("gzip", lambda: b'{"nodes":[' + b"[]," * 15_000_000 + b"[]]}"),

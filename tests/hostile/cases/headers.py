@@ -52,11 +52,17 @@ for name, value in {
         f"authorization: {name}",
         Request(path="/v1/sessions", body=b"{}", headers={**JSON, "Authorization": value}),
         UNAUTHORIZED,
+        needs_keys=True,
     )
 declare(
-    "a key in the query", Request("GET", "/v1/sessions?api_key=prober-key", headers={"Authorization": ""}), UNAUTHORIZED
+    "a key in the query",
+    Request("GET", "/v1/sessions?api_key=prober-key", headers={"Authorization": ""}),
+    UNAUTHORIZED,
+    needs_keys=True,
 )
-declare("metrics without a key", Request("GET", "/metrics", headers={"Authorization": ""}), UNAUTHORIZED)
+declare(
+    "metrics without a key", Request("GET", "/metrics", headers={"Authorization": ""}), UNAUTHORIZED, needs_keys=True
+)
 
 # -- what kinds of answers are asked for ------------------------------------------------------------------------------
 for name, value in {

@@ -152,7 +152,10 @@ code(
     weight=Weight.SLOW,
 )
 code(
-    "a gigabyte in pieces", "l = []\nfor i in range(4000):\n    l.append(torch.ones(250000))", OVER, weight=Weight.SLOW
+    "a gigabyte in pieces",
+    "l = []\nfor i in range(4000):\n    l.append(torch.ones(250000))",
+    STOPPED,
+    weight=Weight.SLOW,
 )
 code(
     "memory that is dropped and taken again",

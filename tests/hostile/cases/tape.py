@@ -27,7 +27,7 @@ code(
 code(
     "saved tensors of a long loop",
     "x = torch.ones(250000, requires_grad=True)\ny = x\nfor i in range(9000):\n    y = (y * 1.01).tanh()",
-    OVER,
+    STOPPED,
     **heavy,
 )
 code(
@@ -74,7 +74,7 @@ code(
     "gradients that never end up anywhere",
     "x = torch.ones(500000, requires_grad=True)\nl = []\nfor i in range(5000):\n"
     "    l.append(torch.autograd.grad((x * i).sum(), x)[0])",
-    OVER,
+    STOPPED,
     **heavy,
 )
 code(
