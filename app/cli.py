@@ -19,8 +19,7 @@ from app.http.connection import Connection
 from app.limits import OverLimit
 from app.main import create_app
 from app.program import catalog
-from app.program.interpret import ProgramError
-from app.program.tree import GraphError
+from app.program.tree import GraphError, ProgramError
 from app.settings import PREFIX, Settings
 from app.stores.base import StoreError
 from app.stores.factory import store_for

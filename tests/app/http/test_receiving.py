@@ -71,7 +71,7 @@ def read_answer(connection: socket.socket) -> tuple[bytes, bytes]:
 def server() -> Iterator[Server]:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    settings = {"STORE": "memory", "LIMITS__READ_SECONDS": "0.5", "LIMITS__BODY_BYTES": "20000000", "THREADS": "2"}
+    settings = {"STORE": "memory", "LIMITS__READ_SECONDS": "0.5", "LIMITS__BODY_BYTES": "20000000", "WORKERS": "2"}
     settings |= {"LIMITS__SECONDS": "50"}
     environment = {**os.environ, **{f"GRADSERVE_{name}": value for name, value in settings.items()}}
     command = [sys.executable, "-m", "app.cli", "serve", "--port", str(port)]
@@ -189,7 +189,7 @@ def test_a_long_evaluation_whose_client_stays_is_answered(server: Server) -> Non
 # -- without a server -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("when", ["before", "during"])
 def test_work_ends_at_its_next_step_when_it_is_told(when: str) -> None:
-    cancelled = cancellation.Cancellation()
+    cancelled = cancellation.Cancellation(time.monotonic() + WAIT_S)
     steps = []
 
     def work() -> None:
@@ -207,13 +207,15 @@ def test_work_ends_at_its_next_step_when_it_is_told(when: str) -> None:
     assert steps == ([] if when == "before" else [0, 1])
 
 
-def test_work_that_runs_out_of_time_is_not_called_stopped() -> None:
+@pytest.mark.parametrize(("seconds", "left"), [(1e-9, WAIT_S), (WAIT_S, 0.0)], ids=["its own", "the request's"])
+def test_work_that_runs_out_of_time_is_not_called_stopped(seconds: float, left: float) -> None:
+    deadline = time.monotonic() + left
     with pytest.raises(OverLimit):
-        cancellation.Cancellation().run(lambda: budget_of(Limits(seconds=1e-9)).check_time())
+        cancellation.Cancellation(deadline).run(lambda: budget_of(Limits(seconds=seconds)).check_time())
 
 
 def test_a_budget_outside_of_any_work_is_nobodys_to_stop() -> None:
-    cancelled = cancellation.Cancellation()
+    cancelled = cancellation.Cancellation(time.monotonic() + WAIT_S)
     cancelled.run(lambda: None)
     budget = budget_of(Limits())
     cancelled.cancel()
