@@ -16,8 +16,7 @@ from app.http import probe
 from app.limits import OverLimit
 from app.main import create_app
 from app.program import catalog
-from app.program.interpret import ProgramError
-from app.program.tree import GraphError
+from app.program.tree import GraphError, ProgramError
 from app.server import check_exposure, serve
 from app.settings import PREFIX, Settings
 from app.stores.base import StoreError

@@ -36,6 +36,7 @@ ENGINE = (
     ("plan.blocks", "plan.simplify"),
     ("plan.fusion",),
     ("plan.plan",),
+    ("plan.portable",),
     ("plan",),
     ("ops",),
     ("surface.functional", "surface.methods", "surface.optim", "surface.refusals"),
@@ -47,14 +48,14 @@ APP = (
     ("settings",),
     ("stores", "wire"),
     ("errors",),
-    ("program.costs", "program.failures", "program.tree"),
+    ("compute", "program.costs", "program.failures", "program.tree"),
     ("program.operators", "program.pytorch"),
     ("program.builtins", "program.from_code", "program.from_nodes"),
     ("program.names",),
     ("program.values",),
     ("program.catalog", "program.graphs", "program.interpret"),
-    ("evaluate.cancellation", "evaluate.plan_cache", "evaluate.workers"),
-    ("evaluate.execution",),
+    ("evaluate.call", "evaluate.cancellation", "evaluate.plan_cache", "evaluate.shipping"),
+    ("evaluate.execution", "evaluate.replay"),
     ("evaluate.run",),
     ("evaluate.evaluator",),
     ("sessions.idempotency", "sessions.renames", "sessions.schema", "sessions.session", "sessions.value_kinds"),
@@ -72,10 +73,11 @@ APP = (
         "http.openapi",
         "http.probe",
         "http.request_ids",
+        "operations",
     ),
     ("http.problems", "http.receiving"),
-    ("http.connection", "http.dependencies"),
-    ("http.middleware",),
+    ("http.connection", "http.services"),
+    ("http.dependencies", "http.middleware"),
     ("http.hot", "routers"),
     ("main",),
     ("cli",),
@@ -83,7 +85,16 @@ APP = (
 
 OUTSIDE = {"engine": {"ml_dtypes", "numpy", "scipy"}}  # what else a package may import, beside the standard library
 WEB = {"fastapi", "starlette", "uvicorn"}
-WITHOUT_WEB = ("app.evaluate", "app.program", "app.sessions", "app.stores", "app.wire")
+WITHOUT_WEB = (
+    "app.compute", "app.evaluate", "app.operations", "app.program", "app.sessions", "app.stores", "app.wire",
+)  # fmt: skip
+OF_COMPUTE = {"app.allocator", "app.compute", "app.errors", "app.limits"}  # of ours, what the processes know
+RUNS_PROGRAMS = (  # what a front may not reach, but by what its children carry out
+    "app.evaluate.evaluator", "app.evaluate.execution", "app.evaluate.run", "app.program.from_code",
+    "app.program.from_nodes", "app.program.interpret", "app.sessions.directory", "app.sessions.live",
+    "app.sessions.session",
+)  # fmt: skip
+FRONT = ("app.compute", "app.evaluate.replay", "app.http", "app.routers")
 
 LONGEST_FILE = 600
 MEDIAN_FUNCTION = 10
@@ -201,6 +212,30 @@ def test_what_needs_no_web_framework_imports_none() -> None:
     assert not [where(module, found) for module, found in inside if found.module.split(".")[0] in WEB]
 
 
+def test_the_processes_know_no_use_case() -> None:
+    inside = ((m, found) for m, found in all_imports() if m.startswith("app.compute"))
+    ours = ((m, found) for m, found in inside if found.module.split(".")[0] in ("app", "engine"))
+    known = tuple(OF_COMPUTE)
+    assert not [where(m, found) for m, found in ours if not found.target(MODULES).startswith(known)]
+
+
+def test_the_front_imports_nothing_that_runs_programs() -> None:
+    """``app.http.services`` knows what its children carry out, as one function that is called in them."""
+    inside = ((m, found) for m, found in all_imports() if m.startswith(FRONT))
+    assert not [where(m, found) for m, found in inside if found.target(MODULES).startswith(RUNS_PROGRAMS)]
+    handlers = {m for m, found in all_imports() if found.target(MODULES) == "app.operations.handler"}
+    assert handlers == {"app.http.services"}
+
+
+def test_what_replays_plans_reaches_nothing_that_runs_programs() -> None:
+    reached, found = set(), {"app.evaluate.replay"}
+    while found:
+        reached |= found
+        found = {one.target(MODULES) for m, one in all_imports() if m in found and not one.for_types} - reached
+    assert len(reached) > 10
+    assert not [module for module in reached if module.startswith(RUNS_PROGRAMS)]
+
+
 def test_a_store_sees_rows_and_bytes_only() -> None:
     inside = ((module, found) for module, found in all_imports() if module.startswith("app.stores"))
     assert not [where(module, found) for module, found in inside if found.module.split(".")[0] == "engine"]
@@ -243,6 +278,8 @@ def test_the_median_function_is_short(package: str) -> None:
         ("app.wire.codec", "from app.stores import memory", True),
         ("app.evaluate.run", "from app.wire import codec", False),
         ("app.limits", "from app.evaluate import run", True),
+        ("app.compute.front", "from app.operations import handler", True),
+        ("app.operations.handler", "from app.http import services", True),
         ("app.evaluate.run", "from app.routers import evaluate", True),
     ],
 )

@@ -18,7 +18,7 @@ from app.limits import Allowance, Limits, Place
 from app.program import graphs, interpret
 from app.program.from_code import parse_code
 from app.program.from_nodes import parse_nodes
-from app.program.tree import GraphError, Program, is_name
+from app.program.tree import GraphError, Program, ProgramError, is_name
 from app.program.values import encode_value, is_encodable, lookup
 from app.wire import codec, envelope
 from app.wire.arrays import Encoding, decode_tensor, encode_tensor
@@ -228,7 +228,7 @@ def perform(nodes: list[object], namespace: Namespace, limits: Limits) -> None:
     """Run nodes that are ours, not the client's: an error names none of them."""
     try:
         interpret.run(parse_nodes(nodes, limits), namespace, limits=limits)
-    except (GraphError, interpret.ProgramError) as error:
+    except (GraphError, ProgramError) as error:
         error.node_id = error.node_index = None
         raise
 

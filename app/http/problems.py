@@ -22,9 +22,8 @@ from starlette.requests import ClientDisconnect
 from app import errors
 from app.http import methods
 from app.limits import OverLimit, plain, unit_of
-from app.program.interpret import ProgramError
 from app.program.pytorch import NotAvailable
-from app.program.tree import GraphError
+from app.program.tree import GraphError, ProgramError
 from app.stores.base import StoreError
 from app.wire import arrays, codec
 from app.wire.reply import Reply

@@ -20,7 +20,7 @@ from app.program.builtins import FUNCTIONS, Function, Module, Routine, type_name
 from app.program.costs import ITEM_BYTES, OBJECT_BYTES, bounded
 from app.program.failures import PythonError, python
 from app.program.from_nodes import check_references
-from app.program.tree import Expression, GraphError, Place, Program, Statement, quoted
+from app.program.tree import Expression, GraphError, Place, Program, ProgramError, Statement, quoted
 from app.program.values import attribute, set_attribute
 from app.wire.arrays import ArrayError, decode_tensor
 from engine import Tensor, dtypes, errors, modes, refusals
@@ -36,21 +36,6 @@ class Outcome:
     prints: list[str]
     named: list[str]
     last: str | None
-
-
-class ProgramError(Exception):
-    """What PyTorch or Python would raise: with the op, the place of the statement, and what was printed before."""
-
-    def __init__(self, exception: str, detail: str, place: Place, prints: list[str], op: str | None = None) -> None:
-        super().__init__(detail)
-        self.exception = exception
-        self.detail = detail
-        self.op = op
-        self.node_id = place.node_id
-        self.node_index = place.node_index
-        self.line = place.line
-        self.column = place.column
-        self.prints = prints
 
 
 def check(program: Program, namespace: Scope) -> None:

@@ -56,6 +56,21 @@ class Place(msgspec.Struct, frozen=True):
     node_index: int | None = None
 
 
+class ProgramError(Exception):
+    """What PyTorch or Python would raise: with the op, the place of the statement, and what was printed before."""
+
+    def __init__(self, exception: str, detail: str, place: Place, prints: list[str], op: str | None = None) -> None:
+        super().__init__(detail)
+        self.exception = exception
+        self.detail = detail
+        self.op = op
+        self.node_id = place.node_id
+        self.node_index = place.node_index
+        self.line = place.line
+        self.column = place.column
+        self.prints = prints
+
+
 class Constant(msgspec.Struct, frozen=True):
     """A literal that Python and JSON share, or one that JSON has to spell out."""
 

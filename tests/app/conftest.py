@@ -1,7 +1,10 @@
-"""A client of the ASGI application, with real stores and real threads, for tests that are not coroutines themselves."""
+"""A client of the ASGI application, with real stores and processes, for tests that are not coroutines themselves."""
 
+import gc
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,7 +12,7 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import settings
 
-from app.http.dependencies import Services
+from app.http.services import Services
 from app.limits import Limits
 from app.main import create_app
 from app.settings import Settings
@@ -50,14 +53,26 @@ class Client:
 Serve = Callable[..., Client]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _little_to_collect() -> Iterator[None]:
+    """Each application collects garbage once, before it forks: not among all that the tests have loaded."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="module")
 def serve() -> Iterator[Serve]:
-    """Makes applications: ``serve(threads=1, limits=Limits(nodes=3))``."""
+    """Makes applications: ``serve(workers=2, limits=Limits(nodes=3))``; one compute process each is the default.
+
+    What is patched before an application is made, its processes inherit.
+    """
     with ExitStack() as stack:
         portal = stack.enter_context(start_blocking_portal())
 
         def make(limits: Limits | None = None, **settings: Any) -> Client:
-            app = create_app(Settings(limits=limits or Limits(), **{"store": "memory", **settings}))
+            app = create_app(Settings(limits=limits or Limits(), **{"store": "memory", "workers": 1, **settings}))
             stack.enter_context(portal.wrap_async_context_manager(app.router.lifespan_context(app)))
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             http = httpx.AsyncClient(transport=transport, base_url="http://test")
@@ -70,3 +85,14 @@ def serve() -> Iterator[Serve]:
 def client(serve: Serve) -> Client:
     """An application with the default settings."""
     return serve()
+
+
+@pytest.fixture
+def service_log(tmp_path: Path) -> Iterator[Path]:
+    """What the service logs, those of its processes included that are made from now on."""
+    path, log = tmp_path / "service.log", logging.getLogger("gradserve")
+    handler = logging.FileHandler(path)
+    log.addHandler(handler)
+    yield path
+    log.removeHandler(handler)
+    handler.close()

@@ -19,6 +19,7 @@ import pytest
 from app.limits import Limits
 from app.program import interpret
 from app.program.from_code import parse_code
+from app.program.tree import ProgramError
 from app.program.values import encode_value, is_encodable
 from engine import Tensor, modes
 from tests.paths import GOLDEN
@@ -40,14 +41,14 @@ def _snippets() -> list[Record]:
 SNIPPETS = _snippets()
 
 
-def run(code: str) -> tuple[Record, interpret.Outcome | interpret.ProgramError, list[str]]:
+def run(code: str) -> tuple[Record, interpret.Outcome | ProgramError, list[str]]:
     """The namespace as encoded values, what came of the run, and its warnings."""
     limits, namespace, warnings = Limits(), dict[str, Any](), list[str]()
     with modes.use(modes.State(warnings=warnings)):
-        ending: interpret.Outcome | interpret.ProgramError
+        ending: interpret.Outcome | ProgramError
         try:
             ending = interpret.run(parse_code(code, limits), namespace, limits=limits)
-        except interpret.ProgramError as error:
+        except ProgramError as error:
             ending = error
         shown = encoded(namespace)
     return shown, ending, list(warnings)
@@ -72,7 +73,7 @@ def faults(snippet: Record) -> Iterator[str]:
 
 
 def differences(
-    snippet: Record, shown: Record, ending: interpret.Outcome | interpret.ProgramError, warnings: list[str]
+    snippet: Record, shown: Record, ending: interpret.Outcome | ProgramError, warnings: list[str]
 ) -> Iterator[str]:
     """Where these values, this ending and these warnings differ from what was recorded."""
     yield from _error_faults(ending, snippet["error"])
@@ -87,9 +88,9 @@ def differences(
         yield f"warnings {warnings}"
 
 
-def _error_faults(ending: interpret.Outcome | interpret.ProgramError, wanted: Record | None) -> Iterator[str]:
+def _error_faults(ending: interpret.Outcome | ProgramError, wanted: Record | None) -> Iterator[str]:
     got = None
-    if isinstance(ending, interpret.ProgramError):
+    if isinstance(ending, ProgramError):
         got = {"type": ending.exception, "message": ending.detail, "lineno": ending.line}
     if got != wanted:
         yield f"error {got}, want {wanted}"

@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from app import cli
-from app.evaluate import evaluator
+from app.evaluate import replay
 from app.http import connection
 from app.http.connection import IN_A_ROW, Connection
 from app.limits import Limits
@@ -95,10 +95,10 @@ def request(body: bytes | dict[str, Any], *headers: str, path: str = "/v1/evalua
 
 
 class Talk:
-    """One connection to an application of its own, which has seen nothing yet."""
+    """One connection to an application of its own, which has seen nothing yet, and runs while this is open."""
 
     def __init__(self, kind: Callable[..., HttpToolsProtocol] = Connection, **options: Any) -> None:
-        self.app = create_app(Settings(store="memory", **options))
+        self.app = create_app(Settings(store="memory", workers=1, **options))
         config = Config(
             self.app, lifespan="off", ws="none", proxy_headers=False, log_level="critical", access_log=False
         )
@@ -108,6 +108,14 @@ class Talk:
         self.protocol = kind(config, self.state, {})
         self.protocol.connection_made(self.transport)
         self.cuts: Iterator[bool] = iter(())
+
+    async def __aenter__(self) -> Talk:
+        self._life = self.app.router.lifespan_context(self.app)
+        await self._life.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: Any) -> None:
+        await self._life.__aexit__(*exc_info)
 
     @property
     def answers(self) -> list[tuple[int, dict[str, str], bytes]]:
@@ -121,6 +129,12 @@ class Talk:
             self.protocol.data_received(part)
             await asyncio.sleep(0)
 
+    async def know(self, body: dict[str, Any]) -> None:
+        """Have a plan for a program: it has come twice. What was written meanwhile is dropped."""
+        await self.say(request(body), request(body))
+        await self.until(2)
+        self.transport.written = b""
+
     async def until(self, count: int) -> list[tuple[int, dict[str, str], bytes]]:
         """The answers, once there are so many, and the application has no more to do."""
         async with asyncio.timeout(WAIT_S):
@@ -133,9 +147,9 @@ def answers_of(*parts: bytes, count: int = 1, **options: Any) -> list[tuple[int,
     """What ``parts`` are answered."""
 
     async def talk() -> list[tuple[int, dict[str, str], bytes]]:
-        one = Talk(**options)
-        await one.say(*parts)
-        return await one.until(count)
+        async with Talk(**options) as one:
+            await one.say(*parts)
+            return await one.until(count)
 
     return asyncio.run(talk())
 
@@ -153,7 +167,7 @@ REQUESTS = [
     request(SMALL), request(LARGE), request(SMALL, "Accept: application/msgpack"), request(b"{"), request(b""),
     request({"nodes": [{"op": "nothing"}]}), request(SMALL, "Accept: text/html"), request(SMALL, "X-Request-Id: one"),
     request(b"", path="/healthz", method="GET"), request(SMALL, path="/v1/evaluate?encoding=base64"),
-    request({**SMALL, "x" * evaluator.QUICK_BYTES: 1}), request(SMALL, "Content-Type: text/plain"),
+    request({**SMALL, "x" * replay.QUICK_BYTES: 1}), request(SMALL, "Content-Type: text/plain"),
     request(SMALL, "Content-Encoding: x"),
     request({"nodes": [{"id": "y", "op": "linalg.inv", "args": [{"tensor": [[1.0, 1.0], [1.0, 1.0]]}]}]}),
     request(b"", method="GET"), request(SMALL, "Expect: 100-continue").replace(b"Expect", b"X-Expect"),
@@ -169,7 +183,7 @@ def test_a_request_is_answered_as_without_a_short_cut(number: int) -> None:
     assert all(re.fullmatch(r"[\w.-]{1,64}", headers["x-request-id"]) for _, headers, _ in got)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data(), sent=st.lists(st.sampled_from(REQUESTS), min_size=1, max_size=5))
 def test_however_requests_arrive_they_are_answered_in_their_order(data: st.DataObject, sent: list[bytes]) -> None:
     stream = b"".join(sent)
@@ -186,32 +200,31 @@ def test_a_request_may_come_byte_by_byte() -> None:
     assert plain(got) == plain(answers_of(stream, kind=HttpToolsProtocol))
 
 
-def test_small_requests_start_no_task(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluator, "SMALL_S", WAIT_S)  # however slow this machine is
-
+def test_small_requests_of_known_programs_start_no_task() -> None:
     async def talk() -> None:
-        one = Talk()
-        for body in (SMALL, b"{", {"nodes": [{"op": "nothing"}]}):
-            one.protocol.data_received(request(body))
-        assert [status for status, _, _ in one.answers] == [200, 400, 422]
-        assert not one.state.tasks
-        assert one.state.total_requests == 3
+        async with Talk() as one:
+            await one.know(SMALL)
+            before = one.state.total_requests
+            for sent in (request(SMALL), request(SMALL, "Accept: text/html"), request(SMALL, "Content-Type: x/y")):
+                one.protocol.data_received(sent)
+            assert [status for status, _, _ in one.answers] == [200, 406, 415]
+            assert not one.state.tasks
+            assert one.state.total_requests == before + 3
 
     asyncio.run(talk())
 
 
-def test_many_requests_at_once_do_not_keep_others_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluator, "SMALL_S", WAIT_S)
-
+def test_many_requests_at_once_do_not_keep_others_waiting() -> None:
     async def talk() -> None:
-        one = Talk()
-        sent = [request({"code": f"y = torch.ones({n})"}, f"X-Request-Id: {n}") for n in range(3 * IN_A_ROW)]
-        one.protocol.data_received(b"".join(sent))
-        assert len(one.answers) == IN_A_ROW
-        answers = await one.until(3 * IN_A_ROW)
-        assert [headers["x-request-id"] for _, headers, _ in answers] == [str(n) for n in range(3 * IN_A_ROW)]
-        await one.say(request(SMALL))
-        assert len(one.answers) == 3 * IN_A_ROW + 1
+        async with Talk() as one:
+            await one.know(SMALL)
+            sent = [request(SMALL, f"X-Request-Id: {n}") for n in range(3 * IN_A_ROW)]
+            one.protocol.data_received(b"".join(sent))
+            assert len(one.answers) == IN_A_ROW
+            answers = await one.until(3 * IN_A_ROW)
+            assert [headers["x-request-id"] for _, headers, _ in answers] == [str(n) for n in range(3 * IN_A_ROW)]
+            await one.say(request(SMALL))
+            assert len(one.answers) == 3 * IN_A_ROW + 1
 
     asyncio.run(talk())
 
@@ -236,11 +249,11 @@ def test_the_command_serves_with_the_short_cut(monkeypatch: pytest.MonkeyPatch, 
 
 def test_short_cuts_are_counted_and_named() -> None:
     async def talk() -> None:
-        one = Talk()
-        await one.say(request(SMALL, "X-Request-Id: mine"), request(b"", path="/metrics", method="GET"))
-        (_, first, _), (_, _, metrics) = await one.until(2)
-        assert (first["x-request-id"], first["date"]) == ("mine", "today")
-        assert b'gradserve_requests_total{route="/v1/evaluate",method="POST",status="200"} 1\n' in metrics
+        async with Talk() as one:
+            await one.say(request(SMALL, "X-Request-Id: mine"), request(b"", path="/metrics", method="GET"))
+            (_, first, _), (_, _, metrics) = await one.until(2)
+            assert (first["x-request-id"], first["date"]) == ("mine", "today")
+            assert b'gradserve_requests_total{route="/v1/evaluate",method="POST",status="200"} 1\n' in metrics
 
     asyncio.run(talk())
 
@@ -256,12 +269,12 @@ def test_a_failure_of_ours_is_a_500_with_the_id_in_the_log(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def talk() -> None:
-        one = Talk()
-        monkeypatch.setattr(one.app.state.services.evaluator, "quick", lambda call: 1 // 0)
-        await one.say(request(SMALL, "X-Request-Id: lost"))
-        ((status, _, body),) = await one.until(1)
-        assert (status, json.loads(body)["request_id"]) == (500, "lost")
-        assert "request lost failed" in caplog.text
+        async with Talk() as one:
+            monkeypatch.setattr(one.app.state.services.replayer, "reply_to", lambda call: 1 // 0)
+            await one.say(request(SMALL, "X-Request-Id: lost"))
+            ((status, _, body),) = await one.until(1)
+            assert (status, json.loads(body)["request_id"]) == (500, "lost")
+            assert "request lost failed" in caplog.text
 
     asyncio.run(talk())
 
@@ -269,35 +282,37 @@ def test_a_failure_of_ours_is_a_500_with_the_id_in_the_log(
 @pytest.mark.parametrize("headers", [["Connection: close"], ["Expect: 100-continue"]])
 def test_what_asks_for_more_than_an_answer_goes_the_usual_way(headers: list[str]) -> None:
     async def talk(kind: Callable[..., HttpToolsProtocol]) -> tuple[bytes, bool]:
-        one = Talk(kind)
-        await one.say(request(SMALL, "X-Request-Id: same", *headers))
-        await one.until(1)
-        return one.transport.written, one.transport.is_closed
+        async with Talk(kind) as one:
+            await one.say(request(SMALL, "X-Request-Id: same", *headers))
+            await one.until(1)
+            return one.transport.written, one.transport.is_closed
 
     assert asyncio.run(talk(Connection)) == asyncio.run(talk(HttpToolsProtocol))
 
 
 def test_a_body_that_is_no_http_is_a_problem_and_closes_the_connection() -> None:
     async def talk() -> None:
-        one = Talk()
-        head = b"POST /v1/evaluate HTTP/1.1\r\nHost: test\r\nX-Request-Id: mine\r\nTransfer-Encoding: chunked\r\n\r\n"
-        await one.say(head + b"nothing")
-        one.protocol.connection_lost(None)
-        ((status, headers, body),) = await one.until(1)
-        assert (status, json.loads(body)["type"]) == (400, "/problems/invalid-http")
-        assert (headers["x-request-id"], headers["connection"]) == ("mine", "close")
-        assert one.transport.is_closed
+        async with Talk() as one:
+            head = (
+                b"POST /v1/evaluate HTTP/1.1\r\nHost: test\r\nX-Request-Id: mine\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )
+            await one.say(head + b"nothing")
+            one.protocol.connection_lost(None)
+            ((status, headers, body),) = await one.until(1)
+            assert (status, json.loads(body)["type"]) == (400, "/problems/invalid-http")
+            assert (headers["x-request-id"], headers["connection"]) == ("mine", "close")
+            assert one.transport.is_closed
 
     asyncio.run(talk())
 
 
 def test_a_held_request_waits_for_a_moment_only(monkeypatch: pytest.MonkeyPatch) -> None:
     async def talk() -> None:
-        one = Talk(limits=Limits(read_seconds=0.05))
-        await one.say(request(SMALL)[:-5])
-        assert not one.state.tasks
-        ((status, _, body),) = await one.until(1)
-        assert (status, json.loads(body)["type"]) == (408, "/problems/too-slow")
+        async with Talk(limits=Limits(read_seconds=0.05)) as one:
+            await one.say(request(SMALL)[:-5])
+            assert not one.state.tasks
+            ((status, _, body),) = await one.until(1)
+            assert (status, json.loads(body)["type"]) == (408, "/problems/too-slow")
 
     monkeypatch.setattr(connection, "HOLD_S", 0.02)
     asyncio.run(talk())
@@ -305,39 +320,39 @@ def test_a_held_request_waits_for_a_moment_only(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_held_request_is_answered_before_a_shutdown() -> None:
     async def talk() -> None:
-        one = Talk()
-        stream = request(SMALL)
-        await one.say(stream[:-5])
-        one.protocol.shutdown()
-        assert not one.transport.is_closed
-        await one.say(stream[-5:])
-        ((status, headers, _),) = await one.until(1)
-        assert (status, headers["connection"]) == (200, "close")
-        assert one.transport.is_closed
+        async with Talk() as one:
+            stream = request(SMALL)
+            await one.say(stream[:-5])
+            one.protocol.shutdown()
+            assert not one.transport.is_closed
+            await one.say(stream[-5:])
+            ((status, headers, _),) = await one.until(1)
+            assert (status, headers["connection"]) == (200, "close")
+            assert one.transport.is_closed
 
     asyncio.run(talk())
 
 
 def test_a_client_that_goes_while_its_request_is_held_is_counted() -> None:
     async def talk() -> None:
-        one = Talk()
-        await one.say(request(SMALL)[:-5])
-        one.protocol.connection_lost(None)
-        await one.until(0)
-        metrics = one.app.state.services.metrics.render({})
-        assert 'gradserve_requests_total{route="/v1/evaluate",method="POST",status="400"} 1\n' in metrics
-        assert one.transport.written == b""
+        async with Talk() as one:
+            await one.say(request(SMALL)[:-5])
+            one.protocol.connection_lost(None)
+            await one.until(0)
+            metrics = one.app.state.services.metrics.render({})
+            assert 'gradserve_requests_total{route="/v1/evaluate",method="POST",status="400"} 1\n' in metrics
+            assert one.transport.written == b""
 
     asyncio.run(talk())
 
 
 def test_nothing_is_answered_past_what_the_client_does_not_read() -> None:
     async def talk() -> None:
-        one = Talk()
-        one.protocol.pause_writing()
-        await one.say(request(SMALL))
-        assert one.transport.written == b""
-        one.protocol.resume_writing()
-        assert [status for status, _, _ in await one.until(1)] == [200]
+        async with Talk() as one:
+            one.protocol.pause_writing()
+            await one.say(request(SMALL))
+            assert one.transport.written == b""
+            one.protocol.resume_writing()
+            assert [status for status, _, _ in await one.until(1)] == [200]
 
     asyncio.run(talk())

@@ -14,7 +14,7 @@ from app.errors import ClientGone
 from app.evaluate import cancellation
 from app.evaluate.execution import budget_of
 from app.limits import Limits, OverLimit
-from tests.app.http.serving import Server, read_answer, serving, until
+from tests.app.http.serving import WAIT_S, Server, read_answer, serving, until
 
 pytestmark = pytest.mark.slow
 LONG = "y = torch.zeros(3)\nfor i in range(100000):\n    y = y + torch.ones(1000).sum()\n"
@@ -23,7 +23,7 @@ LONG = "y = torch.zeros(3)\nfor i in range(100000):\n    y = y + torch.ones(1000
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     limits = {"read_seconds": 0.5, "body_bytes": 20_000_000, "seconds": 50}
-    with serving(threads=2, **{f"limits__{name}": value for name, value in limits.items()}) as server:
+    with serving(workers=2, **{f"limits__{name}": value for name, value in limits.items()}) as server:
         yield server
 
 
@@ -122,7 +122,7 @@ def test_a_long_evaluation_whose_client_stays_is_answered(server: Server) -> Non
 # -- without a server -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("when", ["before", "during"])
 def test_work_ends_at_its_next_step_when_it_is_told(when: str) -> None:
-    cancelled = cancellation.Cancellation()
+    cancelled = cancellation.Cancellation(time.monotonic() + WAIT_S)
     steps = []
 
     def work() -> None:
@@ -140,13 +140,15 @@ def test_work_ends_at_its_next_step_when_it_is_told(when: str) -> None:
     assert steps == ([] if when == "before" else [0, 1])
 
 
-def test_work_that_runs_out_of_time_is_not_called_stopped() -> None:
+@pytest.mark.parametrize(("seconds", "left"), [(1e-9, WAIT_S), (WAIT_S, 0.0)], ids=["its own", "the request's"])
+def test_work_that_runs_out_of_time_is_not_called_stopped(seconds: float, left: float) -> None:
+    deadline = time.monotonic() + left
     with pytest.raises(OverLimit):
-        cancellation.Cancellation().run(lambda: budget_of(Limits(seconds=1e-9)).check_time())
+        cancellation.Cancellation(deadline).run(lambda: budget_of(Limits(seconds=seconds)).check_time())
 
 
 def test_a_budget_outside_of_any_work_is_nobodys_to_stop() -> None:
-    cancelled = cancellation.Cancellation()
+    cancelled = cancellation.Cancellation(time.monotonic() + WAIT_S)
     cancelled.run(lambda: None)
     budget = budget_of(Limits())
     cancelled.cancel()

@@ -22,8 +22,8 @@ from app.limits import Limits, OverLimit
 from app.program import builtins, names, operators
 from app.program.from_code import parse_code
 from app.program.from_nodes import parse_nodes
-from app.program.interpret import ProgramError, run
-from app.program.tree import GraphError
+from app.program.interpret import run
+from app.program.tree import GraphError, ProgramError
 from engine import Tensor, dtypes, errors, modes, registry, tensors
 from tests.engine.samples import Fixed, Leaf, Sample, all_samples
 

@@ -12,8 +12,8 @@ import pytest
 from app.limits import Limits, OverLimit
 from app.program.from_code import parse_code
 from app.program.from_nodes import parse_nodes
-from app.program.interpret import Outcome, ProgramError, check, run
-from app.program.tree import GraphError
+from app.program.interpret import Outcome, check, run
+from app.program.tree import GraphError, ProgramError
 from app.program.values import encode_value, is_encodable, lookup
 from engine import Tensor, errors, modes, tensors
 from engine.tensor import make_tensor
