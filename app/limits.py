@@ -65,7 +65,7 @@ class Limits(BaseModel):
 
     connections: int = Field(1_000, gt=0, description="Connections to one process at a time; more get a 503.")
     address_connections: int = Field(
-        500, gt=0, description="Connections of one address (a /64 network of IPv6) at a time; more get a 429."
+        500, gt=0, description="As many of one address (of IPv6, a /64 network); more get a 429. A proxy has one."
     )
     header_bytes: int = Field(32_768, gt=0, description="Bytes of a request's head: its target and headers.")
     headers: int = Field(100, gt=0, description="Headers of a request.")

@@ -66,7 +66,7 @@ def _read_limit(error: OverLimit) -> Facts:
     return {"detail": f"the request came too slowly: the limit {error.limit} is {allowed}", **_limit(error)}
 
 
-def _place(error: arrays.ArrayError | OverLimit) -> Facts:
+def _place(error: arrays.ArrayError | codec.RepeatedKey | OverLimit) -> Facts:
     return {"errors": [{"loc": list(error.place), "msg": str(error)}]} if error.place else {}
 
 
@@ -161,6 +161,7 @@ BY_LIMIT: Final[dict[str, Kind]] = {  # every other one is a plain ``over-limit`
 }
 TABLE: Final[dict[type[Exception], Kind]] = {
     codec.MalformedBody: Kind(400, "malformed-body", "The body cannot be read"),
+    codec.RepeatedKey: Kind(400, "malformed-body", "The body cannot be read", _place),
     ClientDisconnect: Kind(400, "malformed-body", "The body is cut short"),
     errors.ClientGone: Kind(499, "client-gone", "The client has gone"),  # for the metrics: nobody reads it
     codec.UnsupportedMedia: Kind(415, "unsupported-media-type", "Media type not supported"),

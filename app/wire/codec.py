@@ -19,8 +19,8 @@ import msgspec
 import numpy as np
 import orjson
 
-from app.limits import Limits, OverLimit
-from app.wire import numbers
+from app.limits import Limits, OverLimit, Place
+from app.wire import numbers, repetition
 from app.wire.nonfinite import NonFinite
 
 if sys.version_info >= (3, 14):
@@ -38,6 +38,14 @@ class CodecError(Exception):
 
 class MalformedBody(CodecError):
     """Not the JSON, msgpack, gzip or zstd that it claims to be."""
+
+
+class RepeatedKey(MalformedBody):
+    """An object that has two members of one name; ``place`` is the path to the second."""
+
+    def __init__(self, place: Place) -> None:
+        super().__init__("a key comes twice in one object")
+        self.place = place
 
 
 class UnsupportedMedia(CodecError):
@@ -166,6 +174,7 @@ def decode(body: Body, form: Format, limits: Limits) -> Any:
     except (msgspec.MsgspecError, ValueError) as error:
         raise MalformedBody(_malformed(form, error)) from None
     check_members(body, value, form, limits.json_depth)
+    _check_keys(body, value, form)
     return value
 
 
@@ -215,6 +224,7 @@ def _decode_views(body: Body, limits: Limits) -> Any:
     except (RecursionError, msgspec.MsgspecError, ValueError):
         return decode(body, MSGPACK, limits)
     check_members(body, value, MSGPACK, limits.json_depth)
+    _check_keys(body, value, MSGPACK)
     return value
 
 
@@ -243,6 +253,14 @@ def check_members(body: Body, value: Any, form: Format, depth: int) -> None:
     """Refuse what nests deeper than ``depth``, and msgpack that is more than JSON and bytes."""
     if form is MSGPACK or _opens_more_than(depth, bytes(body)):
         _check_members(value, depth)
+
+
+def _check_keys(body: Body, value: Any, form: Format) -> None:
+    """Refuse an object with two members of one name: ``value`` has the last, and others might take the first."""
+    find = repetition.in_json if form is JSON else repetition.in_msgpack
+    place = find(body, value)
+    if place is not None:
+        raise RepeatedKey(place)
 
 
 def _check_members(value: Any, depth: int) -> None:

@@ -15,14 +15,14 @@ import numpy as np
 from msgspec import UNSET, Raw, UnsetType
 
 from app.limits import Limits, OverLimit
-from app.wire import codec, numbers
+from app.wire import codec, numbers, repetition
 from app.wire.arrays import ArrayError, decode_tensor
 from app.wire.messages import WireEncoding
 from engine import dtypes, errors
 
 KEY_BYTES: Final = 2**17  # a program that is longer is not worth a key
 Array = np.ndarray[Any, Any]
-Leaf = tuple[Array, bool]  # and whether it requires grad
+Leaf = tuple[Array, bool, int]  # whether it requires grad, and how many members the object has that says so
 Spec = tuple[tuple[int, ...], np.dtype[Any], tuple[int, ...], bool]  # shape, dtype, strides, and that
 _MISTAKES: Final = (
     msgspec.MsgspecError, codec.CodecError, ArrayError, OverLimit, LookupError, ValueError, RecursionError,
@@ -35,36 +35,75 @@ class _Root(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _Envelope(msgspec.Struct, forbid_unknown_fields=True):
-    """The fields of ``app.wire.messages.RunRequest``."""
+    """The fields of ``app.wire.messages.RunRequest``. What is not given is told apart from what is given as such."""
 
-    inputs: dict[str, Raw] = {}
+    inputs: dict[str, Raw] | UnsetType = UNSET
     nodes: Raw = Raw()
     code: Raw = Raw()
     outputs: Raw = Raw()
-    backward: list[_Root] = []
-    retain_graph: bool | None = None
-    create_graph: bool = False
+    backward: list[_Root] | UnsetType = UNSET
+    retain_graph: bool | UnsetType | None = UNSET
+    create_graph: bool | UnsetType = UNSET
     grads: Raw = Raw()
     include: Raw = Raw()
-    encoding: WireEncoding | None = None
+    encoding: WireEncoding | UnsetType | None = UNSET
 
     def program(self) -> Hashable:
         """Return all that says how."""
-        roots = tuple([(root.tensor, root.gradient is not UNSET) for root in self.backward])
         parts = (self.nodes, self.code, self.outputs, self.grads, self.include)
-        return (*map(bytes, parts), roots, self.retain_graph, self.create_graph, self.encoding)
+        roots: Hashable = UNSET
+        if self.backward is not UNSET:
+            roots = tuple([(root.tensor, root.gradient is not UNSET) for root in self.backward])
+        names = UNSET if self.inputs is UNSET else tuple(self.inputs)
+        return (*map(bytes, parts), names, roots, self.retain_graph, self.create_graph, self.encoding)
 
     def program_bytes(self) -> int:
         """How long the program is."""
         return len(memoryview(self.nodes)) + len(memoryview(self.code))
 
-    def cotangents(self) -> Iterator[Raw]:
+    def cotangents(self) -> list[Raw]:
         """Those of roots that have one."""
-        return (root.gradient for root in self.backward if root.gradient is not UNSET)
+        if self.backward is UNSET:
+            return []
+        return [root.gradient for root in self.backward if root.gradient is not UNSET]
+
+    def leaves(self) -> list[Raw]:
+        """All tensors: the inputs', then the roots'."""
+        return [*([] if self.inputs is UNSET else self.inputs.values()), *self.cotangents()]
+
+
+class _Packed(_Envelope, forbid_unknown_fields=True):
+    """As msgpack has them: objects and lists of them are opened one by one, for the lengths that they state."""
+
+    inputs: Raw | UnsetType = UNSET  # type: ignore[assignment]
+    backward: Raw | UnsetType = UNSET  # type: ignore[assignment]
 
 
 _JSON: Final = msgspec.json.Decoder(_Envelope)
-_MSGPACK: Final = msgspec.msgpack.Decoder(_Envelope)
+_PACKED: Final = msgspec.msgpack.Decoder(_Packed)
+_INPUTS: Final = msgspec.msgpack.Decoder(dict[str, Raw])
+_ROOTS: Final = msgspec.msgpack.Decoder(list[Raw])
+_ROOT: Final = msgspec.msgpack.Decoder(_Root)
+
+
+def _from_msgpack(body: codec.Body) -> _Envelope:
+    """Read an envelope. Raises ``Unusual`` where an input or a member of a root comes twice."""
+    envelope: Any = _PACKED.decode(body)
+    if envelope.inputs is not UNSET:
+        envelope.inputs, stated = _INPUTS.decode(envelope.inputs), repetition.length(envelope.inputs)
+        _expect(stated, len(envelope.inputs))
+    if envelope.backward is not UNSET:
+        raws = _ROOTS.decode(envelope.backward)
+        envelope.backward = [_ROOT.decode(raw) for raw in raws]
+        for raw, root in zip(raws, envelope.backward, strict=True):
+            _expect(repetition.length(raw), 1 if root.gradient is UNSET else 2)
+    found: _Envelope = envelope
+    return found
+
+
+def _expect(stated: int, count: int) -> None:
+    if stated != count:
+        raise numbers.Unusual
 
 
 @dataclass(slots=True)
@@ -95,35 +134,55 @@ def _read(body: codec.Body, form: codec.Format, limits: Limits) -> SplitRequest 
     body = bytes(body) if is_json else body
     cut = codec.cut_out(body, form, limits)
     rest = body if cut is None else cut.rest
-    envelope = _JSON.decode(rest) if is_json else _MSGPACK.decode(rest)
+    envelope = _JSON.decode(rest) if is_json else _from_msgpack(rest)
     if len(rest) > KEY_BYTES and envelope.program_bytes() > KEY_BYTES:
         return None
     is_plain = is_json and cut is None and limits.json_depth >= PLAIN_DEPTH
     leaves = _all_plain(envelope, limits) if is_plain else None
     if leaves is None:
         leaves = _all(envelope, rest, cut, form, limits)
-    specs = tuple([(array.shape, array.dtype, array.strides, requires_grad) for array, requires_grad in leaves])
-    key = (is_json, tuple(envelope.inputs), specs, envelope.program())
-    return SplitRequest(key, [array for array, _ in leaves], specs, envelope.encoding)
+    specs = tuple([(array.shape, array.dtype, array.strides, requires_grad) for array, requires_grad, _ in leaves])
+    key = (is_json, _count(rest, [members for _, _, members in leaves], is_json=is_json), specs, envelope.program())
+    encoding = None if envelope.encoding is UNSET else envelope.encoding
+    return SplitRequest(key, [array for array, _, _ in leaves], specs, encoding)
+
+
+def _count(rest: codec.Body, members: list[int], *, is_json: bool) -> int:
+    """Return a number that is larger where a key comes twice, and else the same for all else in a plan's key.
+
+    It is the number of colons but for those of tensors' members, or of the envelope's members. A plan is made of what
+    has been read whole, without a key that comes twice; so nothing that has one is ever answered by a plan.
+    """
+    if is_json:
+        return bytes(rest).count(b":") - sum(members)
+    return repetition.length(rest)
 
 
 def _all(envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Limits) -> list[Leaf]:
-    inputs, gradients = _raw(envelope, rest, cut, form, limits)
-    tensors = [decode_tensor(raw, limits) for raw in (*inputs.values(), *gradients)]
-    return [(tensor.array, tensor.requires_grad) for tensor in tensors]
+    records = _records(envelope, rest, cut, form, limits)
+    tensors = [(decode_tensor(record, limits), members) for record, members in records]
+    return [(tensor.array, tensor.requires_grad, members) for tensor, members in tensors]
 
 
-def _raw(
+def _records(
     envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Limits
-) -> tuple[dict[str, Any], list[Any]]:
-    """Return the inputs, and the roots' cotangents, as the wire has them."""
-    inputs = {name: codec.decode_part(raw, form) for name, raw in envelope.inputs.items()}
+) -> list[tuple[Any, int]]:
+    """Return all tensors, the inputs' and then the roots', as the wire has them, each with its number of members."""
+    inputs = {} if envelope.inputs is UNSET else envelope.inputs
+    parts = {name: codec.decode_part(raw, form) for name, raw in inputs.items()}
     roots = [{"gradient": codec.decode_part(raw, form)} for raw in envelope.cotangents()]
-    whole: Any = {"inputs": inputs, "backward": roots}  # at the depth where a request has them
+    whole: Any = {"inputs": parts, "backward": roots}  # at the depth where a request has them
     if cut is not None:
         whole = cut.fill(whole, limits.json_depth)
     codec.check_members(rest, whole, form, limits.json_depth)
-    return whole["inputs"], [root["gradient"] for root in whole["backward"]]
+    records = [*whole["inputs"].values(), *(root["gradient"] for root in whole["backward"])]
+    found = []
+    for record, raw in zip(records, envelope.leaves(), strict=True):
+        members = len(record) if type(record) is dict else 0
+        if form is codec.MSGPACK and type(record) is dict:
+            _expect(repetition.length(raw), members)
+        found.append((record, members))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +196,21 @@ class Shell:
 
 def shell(body: codec.Body, form: codec.Format, limits: Limits) -> Shell | None:
     """Return the parts of a request without reading tensors, or ``None`` where it has to be read the usual way."""
+    is_json = form is codec.JSON
     try:
-        body = bytes(body) if form is codec.JSON else body
+        body = bytes(body) if is_json else body
         cut = codec.cut_out(body, form, limits)
         rest = body if cut is None else cut.rest
-        envelope = _JSON.decode(rest) if form is codec.JSON else _MSGPACK.decode(rest)
+        envelope = _JSON.decode(rest) if is_json else _from_msgpack(rest)
         if len(rest) > KEY_BYTES and envelope.program_bytes() > KEY_BYTES:
             return None
-        inputs, gradients = _raw(envelope, rest, cut, form, limits)
+        records = _records(envelope, rest, cut, form, limits)
     except (*_MISTAKES, numbers.Unusual):
         return None
-    return Shell((form is codec.JSON, tuple(inputs), envelope.program()), inputs, gradients)
+    names = [] if envelope.inputs is UNSET else list(envelope.inputs)
+    key = (is_json, _count(rest, [members for _, members in records], is_json=is_json), envelope.program())
+    values = [record for record, _ in records]
+    return Shell(key, dict(zip(names, values, strict=False)), values[len(names) :])
 
 
 # -- the tensors that most small requests have ------------------------------------------------------------------------
@@ -155,9 +218,9 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
     """Short lists of floats, of the default dtype or another floating one."""
 
     data: Raw
-    requires_grad: bool = False
-    dtype: str | None = None
-    shape: list[int] | None = None
+    requires_grad: bool | UnsetType = UNSET
+    dtype: str | UnsetType | None = UNSET
+    shape: list[int] | UnsetType | None = UNSET
 
 
 _RECORD: Final = msgspec.json.Decoder(_Record)
@@ -170,7 +233,7 @@ def _all_plain(envelope: _Envelope, limits: Limits) -> list[Leaf] | None:
     """Return the tensors, if all are plain; they are read by type, without looking at every number."""
     leaves = []
     try:
-        for raw in (*envelope.inputs.values(), *envelope.cotangents()):
+        for raw in envelope.leaves():
             leaf = _plain(bytes(raw), limits)
             if leaf is None:
                 return None
@@ -182,15 +245,22 @@ def _all_plain(envelope: _Envelope, limits: Limits) -> list[Leaf] | None:
 
 def _plain(text: bytes, limits: Limits) -> Leaf | None:
     dtype, shape, requires_grad = dtypes.float32, None, False  # the default of a program that has just started
+    members = 0
     if text[:1] == b"{":
         record = _RECORD.decode(text)
-        text, shape, requires_grad = bytes(record.data), record.shape, record.requires_grad
-        if record.dtype is not None:
-            dtype = dtypes.by_name(record.dtype)
+        text, members = bytes(record.data), 1
+        if record.requires_grad is not UNSET:
+            requires_grad, members = record.requires_grad, members + 1
+        if record.shape is not UNSET:
+            shape, members = record.shape, members + 1
+        if record.dtype is not UNSET:
+            members += 1
+            if record.dtype is not None:
+                dtype = dtypes.by_name(record.dtype)
     rank = len(text) - len(text.lstrip(b"["))
     has_floats = b"." in text or b"e" in text or b"E" in text  # else they may be integers
     if rank >= len(_LISTS) or rank > limits.rank or not (has_floats and dtype.is_floating_point):
         return None
     array = np.array(_LISTS[rank].decode(text), np.float64).astype(dtype.numpy, copy=False)
     has_shape = array.ndim == rank if shape is None else array.shape == tuple(shape)
-    return (array, requires_grad) if has_shape and array.size <= limits.tensor_elements else None
+    return (array, requires_grad, members) if has_shape and array.size <= limits.tensor_elements else None

@@ -356,3 +356,28 @@ def test_nothing_is_answered_past_what_the_client_does_not_read() -> None:
             assert [status for status, _, _ in await one.until(1)] == [200]
 
     asyncio.run(talk())
+
+
+def test_a_connection_too_many_is_told_when_it_asks() -> None:
+    async def talk() -> None:
+        one = Talk(limits=Limits(connections=1))
+
+        def another() -> tuple[Connection, Transport]:
+            protocol, transport = Connection(one.protocol.config, one.state, {}), Transport()
+            protocol.connection_made(transport)
+            return protocol, transport
+
+        protocol, transport = another()
+        assert transport.written == b""
+        protocol.data_received(request(SMALL))
+        ((status, headers, body),) = Answers().read(transport.written).found
+        assert (status, headers["retry-after"], headers["connection"]) == (503, "1", "close")
+        assert (json.loads(body)["type"], json.loads(body)["limit"]) == ("/problems/overloaded", "connections")
+        protocol.connection_lost(None)
+        one.protocol.connection_lost(None)
+        protocol, transport = another()
+        protocol.data_received(request(SMALL, "Connection: close"))
+        await one.until(0)
+        assert transport.written.startswith(b"HTTP/1.1 200 ")
+
+    asyncio.run(talk())
