@@ -13,7 +13,6 @@ from math import prod
 from typing import Any, Final
 
 from app.limits import Limits, OverLimit
-from app.program.builtins import INTEGER_BITS, LIST_ITEMS
 from app.program.tree import is_name
 from app.sessions import renames
 from app.sessions.ledger import NODE_BYTES, TENSOR_BYTES
@@ -227,7 +226,7 @@ class _Vetting:
         for edge in one.edges:
             if edge is not None:
                 self._check_edge(edge, place)
-        _require(all(0 <= count <= LIST_ITEMS for count in one.counts), "a number of edges that cannot be")
+        _require(all(0 <= count <= self._limits.list_items for count in one.counts), "a number of edges that cannot be")
         for output, number in one.retained:
             _require(0 <= output < len(one.specs) and number in self._tensors, "a tensor that is not there")
         saved = [kept for kept in (one.saved or {}).values() if kept is not None]
@@ -277,7 +276,7 @@ class _Vetting:
     # -- values -----------------------------------------------------------------------------------------------------
     def _check_shared(self, one: SharedRecord) -> None:
         _require(one.kind in self._kinds, "a value of an unknown kind")
-        _require(len(one.parts) <= 2 * LIST_ITEMS, "a list that is too long")
+        _require(len(one.parts) <= 2 * self._limits.list_items, "a list that is too long")
         for part in one.parts:
             self._check_value(part)
         if one.kind == "lambda":
@@ -296,7 +295,7 @@ class _Vetting:
         if kind in self._objects:
             _require(_is_int(content) and content in self._objects[kind], "a reference to nothing")
             return
-        _require(isinstance(content, list) and len(content) <= LIST_ITEMS, "a value that is too long")
+        _require(isinstance(content, list) and len(content) <= self._limits.list_items, "a value that is too long")
         if kind == "shown":
             self._check_shown(content)
             return
@@ -329,16 +328,15 @@ class _Vetting:
         _require(len(content) == 3, "a place of other parts")
         self._check_place(*content)
 
-    @staticmethod
-    def _check_integer(content: list[Any]) -> None:
-        is_text = len(content) == 1 and isinstance(content[0], str) and len(content[0]) <= INTEGER_BITS // 4 + 3
+    def _check_integer(self, content: list[Any]) -> None:
+        longest = self._limits.integer_bits // 4 + len("-0x")
+        is_text = len(content) == 1 and isinstance(content[0], str) and len(content[0]) <= longest
         _require(is_text and _HEX.fullmatch(content[0]), "an integer that is none")
 
-    @staticmethod
-    def _check_range(content: list[Any]) -> None:
+    def _check_range(self, content: list[Any]) -> None:
         _require(len(content) == 3 and all(map(_is_int, content)) and content[2], "a range that is none")
         start, stop, step = content
-        _require(-((start - stop) // step) <= LIST_ITEMS, "a range that is too long")
+        _require(-((start - stop) // step) <= self._limits.list_items, "a range that is too long")
 
     def _check_settings(self) -> None:
         settings = self._record.settings
