@@ -43,7 +43,7 @@ _ID: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 RENEWAL: Final = 0.05  # reading renews a session's time when this part of it is over
 _UNSOUND: Final = (
     ArithmeticError, AssertionError, AttributeError, BufferError, LookupError, Malformed, NameError, NotStorable,
-    RuntimeError, StopIteration, SystemError, TypeError, ValueError,
+    RuntimeError, StopIteration, SystemError, TypeError, ValueError, engine_errors.EngineError,
 )  # fmt: skip
 PAUSE_S: Final = 0.02  # the longest wait of a loser before it begins again, at first
 
@@ -334,7 +334,8 @@ class Directory:
             imported = Live.load(Loaded(head, [export.record], [], True), self._kinds)
         except schema.LaterSchema as error:
             raise InvalidRequest(f"the document is of a later version of the service: {error}") from None
-        except (msgspec.MsgspecError, ValueError, RecursionError, Malformed, schema.SchemaError) as error:
+        except (msgspec.MsgspecError, schema.SchemaError, *_UNSOUND) as error:
+            log.info("a document that is none", exc_info=error)
             raise InvalidRequest("not the document of a session", [(("body",), str(error)[:200])]) from None
         check_size(self.limits, imported.ledger.nbytes, len(imported.names))
         return Live(head, self._kinds, imported.names, imported.state, imported=True)  # numbered anew
@@ -361,7 +362,8 @@ class _refuse_unsound:
         """Nothing to prepare."""
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not self._live.imported or not isinstance(error, _UNSOUND) or isinstance(error, engine_errors.EngineError):
+        is_unsound = isinstance(error, _UNSOUND) and not isinstance(error, engine_errors.BudgetError)
+        if not self._live.imported or not is_unsound:
             return
         log.info("an imported session is unsound", exc_info=error)
         raise InvalidRequest("this session was imported from a document that does not fit together") from None

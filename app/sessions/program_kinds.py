@@ -11,12 +11,14 @@ import numpy as np
 
 from app.limits import Limits
 from app.program.builtins import FUNCTIONS, PRINT, Function, Module, Routine
+from app.program.failures import PythonError
 from app.program.from_code import parse_lambda
 from app.program.names import MODULES
+from app.program.pytorch import NotAvailable
 from app.program.tree import GraphError, is_attribute
 from app.program.values import attribute
 from app.sessions.value_kinds import INLINE, SHARED, InlineKind, Malformed, Parts, SharedKind, ValueKinds
-from engine import methods, modes, registry, tensors
+from engine import errors, methods, modes, registry, tensors
 
 KEY_BYTES: Final = 624 * 4  # the words of a Mersenne twister
 _CLASSES: Final[dict[str, type]] = {
@@ -48,7 +50,10 @@ def _load_routine(parts: list[Any]) -> Routine:
     owner, name = parts
     if owner is None:
         return PRINT if name == PRINT.name else FUNCTIONS[name]
-    found = attribute(owner, name) if isinstance(name, str) and is_attribute(name) else None
+    try:
+        found = attribute(owner, name) if isinstance(name, str) and is_attribute(name) else None
+    except (NotAvailable, PythonError, errors.EngineError):
+        found = None
     if not isinstance(found, Routine):
         raise Malformed("a function that does not exist")
     return found

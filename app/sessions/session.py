@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from app.errors import NotFound
+from app.errors import CallError, NotFound
 from app.evaluate.execution import (
     Run,
     budget_of,
@@ -22,7 +22,7 @@ from app.limits import Limits, OverLimit
 from app.program import graphs
 from app.wire.arrays import Encoding, decode_tensor
 from app.wire.messages import BackwardRequest, Root, TensorPatch, ZeroGradRequest
-from engine import Tensor, modes
+from engine import Tensor, errors, modes
 
 
 class Session:
@@ -116,13 +116,16 @@ class Session:
 
     def graph(self, name: str) -> graphs.Graph:
         """Return the backward graph of a tensor."""
-        return graphs.collect({name: self.tensor(name)}, self.namespace, self.limits)
+        try:
+            return graphs.collect({name: self.tensor(name)}, self.namespace, self.limits)
+        except errors.EngineError as error:  # a view that may not be asked for its history
+            raise CallError(str(error), error.exception, "grad_fn", ("query", "tensor")) from error
 
     def tensors(self) -> list[dict[str, Any]]:
         """Name, dtype and shape of every tensor."""
         return [
             {"name": name, "dtype": tensor.dtype.name, "shape": list(tensor.shape),
-             "requires_grad": tensor.requires_grad, "is_leaf": tensor.is_leaf}
+             "requires_grad": tensor.requires_grad, "is_leaf": tensor.node_name is None}
             for name, tensor in self._tensors()
         ]  # fmt: skip
 

@@ -253,7 +253,7 @@ class _Vetting:
             elif isinstance(value, dict) and _EXTENTS.fullmatch(name):
                 self._check_extents([extent for extent in _tuple(value) if extent != -1])
             elif isinstance(value, dict) and "tuple" in value and _PLACES.fullmatch(name):
-                self._check_place(*_tuple(value))
+                self._check_geometry(_tuple(value))
         if {"size", "stride", "storage_offset"} <= static.keys():
             self._check_place(static["size"], static["stride"], static["storage_offset"] or 0)
         if "inner" in static:
@@ -324,7 +324,7 @@ class _Vetting:
         _require(isinstance(data, bytes) and len(data) == nbytes, "an array of another size than its memory")
         self._add(nbytes)
 
-    def _check_geometry(self, content: list[Any]) -> None:
+    def _check_geometry(self, content: Sequence[Any]) -> None:
         _require(len(content) == 3, "a place of other parts")
         self._check_place(*content)
 

@@ -506,3 +506,14 @@ def test_a_session_that_cannot_be_read_is_no_reason_to_try_again(client: Client)
         assert "again" not in answer.text
         assert "retry-after" not in answer.headers
     assert client("DELETE", url(sid)).status_code == 204
+
+
+def test_a_view_that_may_not_be_asked_for_its_history_is_listed_and_not_drawn(client: Client) -> None:
+    sid = client.open()
+    code = "x = torch.ones(3, requires_grad=True)\ny = x * 1\nwith torch.no_grad():\n    v = y.view(3, 1)\ny.mul_(2)"
+    client.run(sid, code=code, outputs=[])
+    listed = {one["name"]: one["is_leaf"] for one in client("GET", url(sid)).json()["tensors"]}
+    assert listed == {"x": True, "y": False, "v": False}
+    drawn = client("GET", url(sid, "/graph?tensor=v"))
+    assert (drawn.status_code, drawn.json()["type"]) == (422, "/problems/refused")
+    assert drawn.json()["detail"].startswith("A view was created in no_grad mode")
