@@ -21,6 +21,7 @@ WEAK = 1  # a Python number given as an operand: its dtype yields to that of ten
 CONJ = 2  # the values are the conjugates of what is in memory
 NEG = 4  # the values are the opposites of what is in memory
 LAZY = CONJ | NEG
+_SHOWN_BY = ((CONJ, np.conjugate), (NEG, np.negative))
 
 MULTIPLE = (
     " This view is the output of a function that returns multiple views. Such functions do not allow the output views "
@@ -423,7 +424,7 @@ def values(tensor: Tensor) -> np.ndarray[Any, Any]:
 def resolved(array: np.ndarray[Any, Any], bits: int, dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
     """The values that a tensor with these ``bits`` has over ``array``, or what to keep so that it has these values."""
     recorder = modes.current().recorder
-    for bit, ufunc in ((CONJ, np.conjugate), (NEG, np.negative)):
+    for bit, ufunc in _SHOWN_BY:
         if bits & bit:
             source, array = array, np.asarray(ufunc(array, dtype=dtype))
             if recorder is not None:

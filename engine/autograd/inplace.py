@@ -81,7 +81,9 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, rein
 
 def reinterpret(view: Tensor, source: Tensor, op: Any) -> None:
     """Let ``view`` show other numbers than ``source``, and note the step, for no strides describe it."""
-    view.bits ^= op.nature.flips
+    if op.nature.flips:  # over the same array
+        view.bits ^= op.nature.flips
+        view.odd = source.odd
     if view.base is not None:
         view.steps = (*source.steps_from_base(), (op.name,))
 

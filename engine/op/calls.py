@@ -299,7 +299,7 @@ class _Call:
             return f"kinds_of({t})"
         if param.name in self.optional:
             return f"kind_of({t})"
-        plain = f"({a}.dtype if {a}.ndim and not {t}.bits else kind_of({t}))"
+        plain = f"({a}.dtype if {a}.ndim and {t}.bits != {WEAK} else kind_of({t}))"
         return f"(type({t}) if {a} is None else {plain})" if param.name in self.loose else plain
 
     def _cast(self, param: Param) -> list[str]:

@@ -37,6 +37,20 @@ def test_the_adjoint_has_the_strides_of_the_transpose() -> None:
         assert (y.stride(), y.is_conj(), y._base is x) == ((1, 3), True, True)
 
 
+@pytest.mark.parametrize(
+    ("view", "strides"),
+    [
+        (lambda x: x, [(3, 1), (3, 1), (3, 1)]), (lambda x: x.mT, [(1, 3), (1, 3), (1, 3)]),
+        (lambda x: x[:, ::2], [(2, 1), (2, 1), (2, 1)]), (lambda x: x[:0], [(3, 1), (3, 1), (3, 1)]),
+        (lambda x: x.mT[:, :1], [(1, 3), (1, 1), (1, 1)]),
+    ],
+)  # fmt: skip
+def test_what_is_made_of_a_conjugate_lies_as_pytorch_has_it(view: Any, strides: list[tuple[int, ...]]) -> None:
+    x = view(torch.zeros(2, 3, dtype=torch.complex64))
+    y = x.conj()
+    assert [(y * 2).stride(), (y * x).stride(), y.exp().stride()] == strides
+
+
 def test_the_imaginary_part_of_a_conjugate_is_a_lazy_opposite() -> None:
     x, y = conjugate(requires_grad=True)
     part = y.imag
