@@ -7,6 +7,7 @@ reads it. How far a task has come stands in a page that both map, for it must be
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import socket
@@ -20,15 +21,19 @@ import msgspec
 Body = bytes | bytearray | memoryview
 INLINE_BYTES: Final = 2**15  # of a body that lies in the packet itself
 PACKET_BYTES: Final = 2**17  # the longest packet: an inline body, its head, and a small plan
+HEAD_BYTES: Final = PACKET_BYTES - INLINE_BYTES - 2**10  # the longest head
 DESCRIPTORS: Final = 4  # how many travel with one packet at most
 _ANCILLARY: Final = socket.CMSG_SPACE(DESCRIPTORS * array("i").itemsize)
 
 
 class Packet(NamedTuple):
-    """``head`` is msgpack of whatever both sides agree on; ``body`` is bytes, or a private map of shared memory."""
+    """``head`` is msgpack of whatever both sides agree on; ``body`` is bytes, or a private map of shared memory.
+
+    There is no body where memory was too short for it.
+    """
 
     head: bytes
-    body: Body
+    body: Body | None
     is_last: bool = False  # the sender takes no other
 
 
@@ -156,7 +161,8 @@ class Receiver:
     def receive(self) -> Packet | None:
         """Return the next packet; ``None`` once the other side is gone.
 
-        Raises ``BlockingIOError`` if the connection does not block and there is none.
+        Raises ``BlockingIOError`` if the connection does not block and there is none, and another ``OSError`` for one
+        whose body is lost, as when this process has no descriptor left for it.
         """
         size, ancillary, _, _ = self._connection.recvmsg_into([self._buffer], _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
         descriptors = _descriptors(ancillary)
@@ -167,17 +173,24 @@ class Receiver:
         head = bytes(fields.head)
         if fields.length is None:
             return Packet(head, fields.body, fields.is_last)
+        if not descriptors:
+            raise OSError(errno.EMFILE, "a body without its descriptor")
         try:
             return Packet(head, _mapped(descriptors[0], fields.length), fields.is_last)
         finally:
             _close(descriptors)
 
 
-def _mapped(descriptor: int, length: int) -> Body:
+def _mapped(descriptor: int, length: int) -> Body | None:
     """Return shared memory as bytes of one's own: what is written to them, nobody else sees."""
     if not length:
         return b""
-    return memoryview(mmap.mmap(descriptor, length, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE))
+    try:
+        return memoryview(mmap.mmap(descriptor, length, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE))
+    except OSError as error:
+        if error.errno == errno.ENOMEM:
+            return None
+        raise
 
 
 def _descriptors(ancillary: Sequence[tuple[int, int, bytes]]) -> list[int]:

@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Final
@@ -98,6 +98,7 @@ class Front:
         self._places: list[_Process | None] = [None] * processes
         self._idle: dict[int, _Process] = {}
         self._queue: FairQueue[Task] = FairQueue(room)
+        self._processes: set[_Process] = set()  # those that may still say something
         self._unborn: list[_Process] = []
         self._nursery: socket.socket | None = None
         self._nursery_pid = 0
@@ -136,7 +137,7 @@ class Front:
             await self._is_empty
         if self._timer is not None:
             self._timer.cancel()
-        for process in filter(None, self._places):
+        for process in list(self._processes):
             self._discard(process)
         if self._nursery is not None:
             self._loop.remove_reader(self._nursery)
@@ -188,6 +189,8 @@ class Front:
         """Have a task done. Raises ``Overloaded`` and ``OverLimit`` where it may not wait."""
         if self._is_closing:
             raise Overloaded("the service is shutting down")
+        if len(task.head) > frames.HEAD_BYTES:
+            raise OverLimit("head_bytes", allowed=frames.HEAD_BYTES, asked=len(task.head))
         self._queue.put(task, begins=bool(self._idle))
         if self._idle:
             self._hand_out()
@@ -282,7 +285,7 @@ class Front:
             self._places[process.place] = None
             if not self._is_closing:
                 delay = 0.0 if process.answered or was_ending else PAUSE_S
-                self._loop.call_later(delay, self._replace, process.place)
+                self._loop.call_later(delay, self._refill, process.place)
         if task is not None:
             self._settle(task, stage)
         self._hand_out()
@@ -340,39 +343,53 @@ class Front:
         if process.pidfd >= 0:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(process.pidfd, signal.SIGKILL)
-        else:  # not born yet: it sees the end of its connection
-            process.connection.shutdown(socket.SHUT_RDWR)
+        else:  # not born yet
+            self._lose(process)
         if self._places[process.place] is process and not self._is_closing:
             self._replace(process.place)
 
     # -- births and deaths -------------------------------------------------------------------------------------------
+    def _refill(self, place: int) -> None:
+        """Ask for a process where there is none."""
+        if self._places[place] is None:
+            self._replace(place)
+
     def _replace(self, place: int) -> None:
         """Ask the nursery for a new process; it can be given a task at once."""
         if self._is_closing or self._nursery is None:
             return
-        ours, theirs = frames.pair()
-        page = frames.Page()
-        process = _Process(place, ours, page)
-        ours.setblocking(False)
         try:
-            frames.send_descriptors(self._nursery, ["fork"], [theirs.fileno(), page.descriptor])
-        except OSError as error:  # the nursery is gone, or has much to do
+            process = self._ask_for(self._nursery, place)
+        except OSError as error:  # the nursery is gone, or has much to do, or there are no descriptors left
             log.warning("no compute process could be asked for: %s", error)
-            ours.close()
-            page.close()
             self._places[place] = None
-            self._loop.call_later(PAUSE_S, self._replace, place)
+            self._loop.call_later(PAUSE_S, self._refill, place)
             return
-        finally:
-            theirs.close()
+        ours = process.connection
         self.events["starts"] += 1
+        self._processes.add(process)
         self._unborn.append(process)
         self._places[place] = process
         self._loop.add_reader(ours, self._hear, process)
         self._idle[place] = process
         self._hand_out()
 
+    @staticmethod
+    def _ask_for(nursery: socket.socket, place: int) -> _Process:
+        """Return a process that is about to be forked. Raises ``OSError``."""
+        with ExitStack() as undo:
+            ours, theirs = frames.pair()
+            undo.callback(ours.close)
+            with theirs:
+                page = frames.Page()
+                undo.callback(page.close)
+                ours.setblocking(False)
+                frames.send_descriptors(nursery, ["fork"], [theirs.fileno(), page.descriptor])
+            undo.pop_all()
+        return _Process(place, ours, page)
+
     def _discard(self, process: _Process) -> None:
+        self._processes.discard(process)
         self._loop.remove_reader(process.connection)
         process.connection.close()
         process.page.close()
@@ -389,8 +406,11 @@ class Front:
         except OSError:
             message, descriptors = None, []
         match message:
-            case ["born", pid]:
+            case ["born", pid] if descriptors:
                 self._note_birth(pid, descriptors[0])
+            case ["born", pid]:
+                log.error("no descriptor is left for compute process %d: it is let go of", pid)
+                self._lose(self._unborn.pop(0))
             case ["failed", reason]:
                 log.error("a compute process cannot be started: %s", reason)
                 self._unborn.pop(0)  # its connection ends, which is seen as its death
@@ -409,6 +429,12 @@ class Front:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(pidfd, signal.SIGKILL)
 
+    def _lose(self, process: _Process) -> None:
+        """Let go of a process that could not be killed: it sees the end of its connection, and so do we."""
+        process.is_ending = True
+        with suppress(OSError):
+            process.connection.shutdown(socket.SHUT_RDWR)
+
     def _reopen_nursery(self) -> None:
         """The nursery is dead, and its children with it: begin again."""
         assert self._nursery is not None
@@ -416,14 +442,22 @@ class Front:
         self._nursery.close()
         self._nursery = None
         self._unborn.clear()
-        with suppress(ChildProcessError):
-            os.waitpid(self._nursery_pid, os.WNOHANG)
+        self._loop.run_in_executor(None, _wait_for, self._nursery_pid)
         if not self._is_closing:
             log.error("the process that compute processes are forked from died; it is replaced")
+            self._revive()
+
+    def _revive(self) -> None:
+        if self._is_closing:
+            return
+        try:
             self._listen_to_nursery()
-            for place, process in enumerate(self._places):
-                if process is None:
-                    self._replace(place)
+        except OSError as error:
+            log.error("no process can be forked: %s", error)
+            self._loop.call_later(PAUSE_S, self._revive)
+            return
+        for place in range(len(self._places)):
+            self._refill(place)
 
 
 def _wait_for(pid: int) -> None:

@@ -34,24 +34,25 @@ def open_nursery(serve: Serve) -> tuple[socket.socket, int]:
     ours, theirs = frames.pair()
     sys.stdout.flush()
     sys.stderr.flush()
-    pid = os.fork()
+    parent, pid = os.getpid(), os.fork()
     if not pid:
-        _as_child(lambda: _Nursery(theirs, serve).run(), theirs.fileno())
+        _as_child(parent, lambda: _Nursery(theirs, serve).run(), theirs.fileno())
     theirs.close()
     ours.setblocking(False)
     return ours, pid
 
 
-def _as_child(work: Callable[[], None], *kept: int) -> NoReturn:
+def _as_child(parent: int, work: Callable[[], None], *kept: int) -> NoReturn:
     """Do ``work`` in a process that was forked just now, and end it; nothing of the parent's goes on here."""
     status = 1
     try:
-        _die_with_parent()
+        _die_with(parent)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # sent to all of a group, they are the front's, which ends us in time
-        _close_all_but(kept)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # a task that is given up before there is who could listen
+        _let_go_of_all_but(kept)
         work()
         status = 0
     except KeyboardInterrupt:
@@ -64,21 +65,24 @@ def _as_child(work: Callable[[], None], *kept: int) -> NoReturn:
         os._exit(status)
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """Let the system kill this process when its parent ends."""
-    parent = os.getppid()
     with suppress(AttributeError):  # a system without prctl
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended meanwhile
         os._exit(1)
 
 
-def _close_all_but(kept: tuple[int, ...]) -> None:
-    """Close what was inherited: a connection is at its end only when nobody holds the other one any more."""
-    for descriptor in [int(path.name) for path in Path("/proc/self/fd").iterdir()]:
-        if descriptor >= KEPT and descriptor not in kept:
-            with suppress(OSError):  # the listing's own
-                os.close(descriptor)
+def _let_go_of_all_but(kept: tuple[int, ...]) -> None:
+    """Close what was inherited: a connection is at its end only when nobody holds the other one any more.
+
+    The numbers stay taken: whoever opened them in the parent may close them here, as uvloop does at the next fork.
+    """
+    inherited = [int(path.name) for path in Path("/proc/self/fd").iterdir()]
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in inherited:
+        if descriptor >= KEPT and descriptor not in (*kept, nothing):
+            os.dup2(nothing, descriptor, inheritable=False)
 
 
 class _Nursery:
@@ -107,13 +111,14 @@ class _Nursery:
                     self._bury(int(key.fd), key.data)
 
     def _fork(self, connection: int, page: int) -> None:
+        parent = os.getpid()
         try:
             pid = os.fork()
         except OSError as error:
             self._say(["failed", error.strerror])
         else:
             if not pid:
-                _as_child(lambda: self._serve(socket.socket(fileno=connection), frames.Page(page)), connection, page)
+                _as_child(parent, lambda: self._serve(socket.socket(fileno=connection), frames.Page(page)), connection, page)
             process = os.pidfd_open(pid)
             self._selector.register(process, selectors.EVENT_READ, pid)
             self._say(["born", pid], process)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import logging
 import os
 from collections.abc import Callable
 from functools import partial
@@ -32,9 +33,11 @@ from app.settings import Settings, key_digest
 from app.stores.base import SessionStore
 from app.stores.factory import store_for
 from app.wire.reply import Reply
+from engine.plan import MalformedPlan
 
 LOCAL_OWNER: Final = "local"
 EVALUATE: Final = "evaluate"
+log = logging.getLogger("gradserve")
 Done = Callable[[Reply | Exception], None]
 
 
@@ -88,7 +91,11 @@ class Services:
         """
 
         def finish(outcome: Packet | Exception) -> None:
-            done(outcome if isinstance(outcome, Exception) else self._reply(outcome, known))
+            try:
+                reply = outcome if isinstance(outcome, Exception) else self._reply(outcome, known)
+            except Exception as error:  # whoever waits must not wait for ever
+                reply = error
+            done(reply)
 
         home = known.home if known is not None else None if turn is None else hash(turn)
         task = Task(
@@ -101,8 +108,13 @@ class Services:
     def _reply(self, packet: Packet, known: Sighting | None) -> Reply:
         answer = exchange.ANSWERS.decode(packet.head)
         self.metrics.note(answer.seconds, answer.events)
+        if packet.body is None:
+            raise MemoryError
         if answer.plan is not None and known is not None:
-            self.replayer.adopt(known, answer.plan)
+            try:
+                self.replayer.adopt(known, answer.plan)
+            except MalformedPlan:  # the answer does not depend on it
+                log.exception("a compute process shipped what is no plan")
         return Reply(answer.status, cast(bytes, packet.body), answer.media_type, answer.headers)
 
     def close(self) -> None:

@@ -43,10 +43,12 @@ class RequestHandler:
         """Return the answer to a request, or the problem that it met."""
         started = perf_counter()
         request = REQUESTS.decode(packet.head)
-        exchange = Exchange(self._tools, request, packet.body)
+        exchange = Exchange(self._tools, request, packet.body or b"")
         self._current = cancellation = Cancellation(request.deadline)
         try:
             try:
+                if packet.body is None:
+                    raise MemoryError
                 reply = cancellation.run(lambda: operation_of(request.operation)(exchange, **request.arguments))
             finally:
                 self._current = None

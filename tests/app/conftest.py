@@ -3,7 +3,7 @@
 import gc
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,10 @@ class Client:
         assert answer.status_code == 201, answer.text
         return str(answer.json()["id"])
 
+    def sweep(self) -> None:
+        """Have what has expired dropped, as the service does now and then."""
+        self._portal.call(self.services.sweep)
+
     def run(self, sid: str, **request: Any) -> Any:
         """The answer to a run that must succeed."""
         answer = self("POST", f"/v1/sessions/{sid}/run", json=request)
@@ -63,28 +67,38 @@ def _little_to_collect() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def serve() -> Iterator[Serve]:
-    """Makes applications: ``serve(workers=2, limits=Limits(nodes=3))``; one compute process each is the default.
+def portal() -> Iterator[BlockingPortal]:
+    """The event loop of a module's applications."""
+    with start_blocking_portal() as portal:
+        yield portal
 
-    What is patched before an application is made, its processes inherit.
+
+@contextmanager
+def served(portal: BlockingPortal, limits: Limits | None = None, **settings: Any) -> Iterator[Client]:
+    """An application while it runs, with one compute process unless ``settings`` say more.
+
+    What is patched before, its processes inherit.
     """
+    app = create_app(Settings(limits=limits or Limits(), **{"store": "memory", "workers": 1, **settings}))
+    with portal.wrap_async_context_manager(app.router.lifespan_context(app)):
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        http = httpx.AsyncClient(transport=transport, base_url="http://test")
+        with portal.wrap_async_context_manager(http) as connected:
+            yield Client(portal, connected, app.state.services)
+
+
+@pytest.fixture
+def serve(portal: BlockingPortal) -> Iterator[Serve]:
+    """Makes applications: ``serve(workers=2, limits=Limits(nodes=3))``, which end with the test."""
     with ExitStack() as stack:
-        portal = stack.enter_context(start_blocking_portal())
-
-        def make(limits: Limits | None = None, **settings: Any) -> Client:
-            app = create_app(Settings(limits=limits or Limits(), **{"store": "memory", "workers": 1, **settings}))
-            stack.enter_context(portal.wrap_async_context_manager(app.router.lifespan_context(app)))
-            transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-            http = httpx.AsyncClient(transport=transport, base_url="http://test")
-            return Client(portal, stack.enter_context(portal.wrap_async_context_manager(http)), app.state.services)
-
-        yield make
+        yield lambda *args, **named: stack.enter_context(served(portal, *args, **named))
 
 
 @pytest.fixture(scope="module")
-def client(serve: Serve) -> Client:
+def client(portal: BlockingPortal) -> Iterator[Client]:
     """An application with the default settings."""
-    return serve()
+    with served(portal) as client:
+        yield client
 
 
 @pytest.fixture

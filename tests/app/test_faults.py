@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
+from multiprocessing.sharedctypes import RawValue
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from app.limits import Limits
 from app.main import create_app
 from app.settings import Settings
 from app.stores.base import SessionStore, StoreError
+from app.stores.factory import store_for
 from app.stores.memory import MemoryStore
 from tests.app.conftest import Client, Serve
 from tests.app.session_cases import directory_over, opened, picture_in, run_code
@@ -22,11 +25,13 @@ STEP = {"code": "y.backward(retain_graph=True)\nb[4] += 1\nz = x.grad * 2\n"}
 
 
 class Failing:
-    """A store whose call number ``failing`` raises, before it does anything or, ``late``, when it is done."""
+    """A store whose call number ``failing`` raises, before it does anything or, ``late``, when it is done.
 
-    def __init__(self, store: SessionStore, failing: int = -1, *, late: bool = False) -> None:
-        self.store, self.failing, self.late = store, failing, late
-        self.calls = 0
+    The numbers lie in shared memory: the store is used in another process than the one that sets them.
+    """
+
+    def __init__(self, store: SessionStore, numbers: Any) -> None:
+        self.store, self.numbers = store, numbers
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self.store, name)
@@ -34,9 +39,10 @@ class Failing:
 
     def _guarded(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:
-            self.calls += 1
-            fails = self.calls == self.failing
-            if fails and not self.late:
+            numbers = self.numbers
+            numbers.calls += 1
+            fails = numbers.calls == numbers.failing
+            if fails and not numbers.late:
                 raise StoreError("secret: /var/lib/gradserve")
             result = method(*args, **kwargs)
             if fails:
@@ -46,12 +52,23 @@ class Failing:
         return call
 
 
+class Numbers(ctypes.Structure):
+    """How many calls there were, which is the one that fails, and when."""
+
+    _fields_ = (("calls", ctypes.c_int64), ("failing", ctypes.c_int64), ("late", ctypes.c_bool))
+
+
+def new_numbers() -> Any:
+    """Numbers that children see, too; no call fails yet."""
+    return RawValue(Numbers, 0, -1, False)
+
+
 @pytest.fixture
-def failing(serve: Serve) -> tuple[Client, Failing]:
-    client = serve()
-    directory = client.services.directory
-    directory.store = directory.replies._store = Failing(directory.store)
-    return client, directory.store
+def failing(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> tuple[Client, Any]:
+    """A client, and the numbers of the store in the only compute process."""
+    numbers = new_numbers()
+    monkeypatch.setattr("app.http.services.store_for", lambda *args: Failing(store_for(*args), numbers))
+    return serve(), numbers
 
 
 def facts(client: Client, sid: str) -> Any:
@@ -66,7 +83,7 @@ def typical(client: Client, sid: str) -> Any:
     return client("POST", f"/v1/sessions/{sid}/run", json=STEP, headers=KEY)
 
 
-def test_a_typical_run_asks_the_store_often_enough(failing: tuple[Client, Failing]) -> None:
+def test_a_typical_run_asks_the_store_often_enough(failing: tuple[Client, Any]) -> None:
     client, store = failing
     sid = client.open()
     client.run(sid, code=GRAPH)
@@ -78,7 +95,7 @@ def test_a_typical_run_asks_the_store_often_enough(failing: tuple[Client, Failin
 @pytest.mark.parametrize("late", [False, True])
 @pytest.mark.parametrize("number", range(1, 9))
 def test_a_run_over_a_store_that_fails_is_whole_or_nothing(
-    failing: tuple[Client, Failing], number: int, late: bool
+    failing: tuple[Client, Any], number: int, late: bool
 ) -> None:
     client, store = failing
     sid = client.open()
@@ -105,7 +122,7 @@ def test_a_run_over_a_store_that_fails_is_whole_or_nothing(
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_every_request_over_a_store_that_fails_is_answered(failing: tuple[Client, Failing], late: bool) -> None:
+def test_every_request_over_a_store_that_fails_is_answered(failing: tuple[Client, Any], late: bool) -> None:
     client, store = failing
     requests: list[tuple[str, str, Any]] = [
         ("POST", "", {}), ("GET", "", None), ("GET", "/{sid}", None), ("POST", "/{sid}/backward", {"tensor": "y"}),
@@ -132,11 +149,11 @@ def test_every_request_over_a_store_that_fails_is_answered(failing: tuple[Client
 def test_what_a_failed_commit_wrote_is_taken_up_and_not_written_again() -> None:
     """The commit took effect but was not acknowledged: the live session must not go on as if it had not."""
     inner = MemoryStore()
-    store = Failing(inner)
-    directory = directory_over(store)
+    numbers = new_numbers()
+    directory = directory_over(Failing(inner, numbers))
     sid = opened(directory)
     run_code(directory, sid, GRAPH)
-    store.calls, store.failing, store.late = 0, 2, True
+    numbers.calls, numbers.failing, numbers.late = 0, 2, True
     with pytest.raises(StoreError):
         run_code(directory, sid, "k = 1\ny.backward(retain_graph=True)")
     assert picture_in(directory, sid) == picture_in(directory_over(inner), sid)
@@ -148,4 +165,4 @@ def test_a_store_that_cannot_be_opened_ends_the_start(tmp_path: Any) -> None:
     taken.write_text("not a folder")
     app = create_app(Settings(limits=Limits(), store="sqlite", data=taken / "data"))
     with pytest.raises(StoreError, match="cannot make the folder"):
-        app.state.services.directory.store.open()
+        app.state.services.store.open()

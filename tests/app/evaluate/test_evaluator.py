@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+import time
 from typing import Any
 
 import msgspec
@@ -13,9 +14,13 @@ import pytest
 
 from app.errors import ClientGone
 from app.evaluate import evaluator as evaluators
+from app.evaluate import replay
+from app.evaluate.call import Call
 from app.evaluate.cancellation import Cancellation
-from app.evaluate.evaluator import SEEN, Call, Compiled, Evaluator, Unplanned
+from app.evaluate.evaluator import Compiled, Evaluator, Unplanned
+from app.evaluate.replay import SEEN, Replayer
 from app.limits import Limits
+from app.wire.reply import Reply
 from engine import plan as engine_plans
 from tests.app.conftest import Client, Serve
 from tests.app.routers.test_evaluate import TUTORIAL
@@ -37,16 +42,13 @@ def answers(client: Client, request: Any, times: int = 4) -> list[Any]:
     return [client("POST", "/v1/evaluate", json=request) for _ in range(times)]
 
 
-def evaluator(client: Client) -> Evaluator:
-    return client.services.evaluator
-
-
-def plans(client: Client) -> list[Any]:
-    return [entry for entry, _ in evaluator(client).plans._entries.values()]
+def replayer(client: Client) -> Replayer:
+    return client.services.replayer
 
 
 def compiled(client: Client) -> int:
-    return sum(isinstance(plan, Compiled) for plan in plans(client))
+    """How many plans the front has."""
+    return len(replayer(client).plans)
 
 
 @pytest.mark.parametrize("start", range(0, len(CASES), 200))
@@ -80,8 +82,8 @@ def test_a_plan_answers_other_numbers_as_an_eager_run_does(serve: Serve, form: s
         request |= {"encoding": form} if form == "base64" else {}
         body = msgspec.msgpack.encode(request) if form == "msgpack" else json.dumps(request).encode()
         got = client("POST", "/v1/evaluate", content=body, headers=headers)
-        evaluator(fresh).plans._entries.clear()
-        evaluator(fresh)._seen.clear()
+        replayer(fresh).plans._entries.clear()
+        replayer(fresh)._seen.clear()
         wanted = fresh("POST", "/v1/evaluate", content=body, headers=headers)
         assert (got.status_code, got.content) == (200, wanted.content)
         assert got.headers["content-type"] == wanted.headers["content-type"]
@@ -164,22 +166,21 @@ def test_requests_that_are_malformed_are_refused_with_a_plan_at_hand(serve: Serv
 
 
 def test_many_programs_leave_memory_bounded(serve: Serve) -> None:
-    one = Evaluator(Limits(), count=8, nbytes=2**20)
+    one = Replayer(Limits(), count=8, nbytes=2**20)
     for number in range(SEEN + 500):
-        one._came_before(("program", number))
+        one._sighting(("program", number))
     assert len(one._seen) == SEEN
     client = serve()
-    client.services.evaluator = one
+    client.services.replayer = one
     for number in range(30):
         for _ in range(3):
             client.evaluate(inputs={"x": 1.5}, nodes=[{"id": "y", "op": "mul", "args": ["$x", number]}])
-    assert len(one.plans) <= 8
+    assert 0 < len(one.plans) <= 8
     assert one.plans.nbytes <= 2**20
 
 
-def test_one_plan_serves_many_threads(serve: Serve) -> None:
-    client = serve(threads=4)
-    answers(client, TUTORIAL)
+def test_one_plan_serves_many_clients(serve: Serve) -> None:
+    client = serve(workers=2)
     wrong: list[Any] = []
 
     def ask(number: int) -> None:
@@ -196,87 +197,84 @@ def test_one_plan_serves_many_threads(serve: Serve) -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+    assert compiled(client) == 1
 
 
 def call(request: Any) -> Call:
     return Call(json.dumps(request).encode(), "application/json")
 
 
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is small does not depend on how busy the machine is."""
-    monkeypatch.setattr(evaluators, "SMALL_S", 60.0)
+class Service:
+    """An evaluator and a replayer, in one process: they answer as a compute process and the front do."""
+
+    def __init__(self, nbytes: int = 2**26) -> None:
+        self.replayer, self.evaluator = Replayer(Limits()), Evaluator(Limits(), nbytes=nbytes)
+        self.replays = 0
+
+    def ask(self, request: Any) -> Reply:
+        known = self.replayer.reply_to(call(request))
+        if isinstance(known, Reply):
+            self.replays += 1
+            return known
+        reply, shipped = self.evaluator.answer(call(request), known is None or known.came_before)
+        if known is not None and shipped is not None:
+            self.replayer.adopt(known, shipped)
+        return reply
+
+    @property
+    def entries(self) -> list[Any]:
+        """What the evaluator knows."""
+        return [entry for entry, _ in self.evaluator.plans._entries.values()]
 
 
-@pytest.mark.usefixtures("patient")
+LARGE = {"inputs": {"x": [0.5] * 70_000}, "code": "y = (x * 2).sum()"}
+
+
 @pytest.mark.parametrize(
     ("program", "is_small"),
     [
         ({"code": "y = torch.ones(1024) * 2"}, True),
-        ({"code": "y = torch.ones(1025) * 2"}, False),
-        ({"code": "y = torch.ones(3).expand(5000, 3).sum()"}, False),
-        ({"code": "for i in range(100):\n    y = torch.ones(1024) * 2"}, False),
-        ({"code": "y = torch.rand(3)"}, True),
+        ({"code": "y = torch.ones(70000) * 2"}, False),
+        ({"inputs": {"x": [1.5] * 100}, "code": "y = x.expand(700, 100).exp().sum()"}, False),
+        ({"inputs": {"x": [1.5] * 100}, "code": "for i in range(50):\n    x = x.cumsum(0)"}, True),
+        ({"inputs": {"x": [1.5] * 100}, "code": "for i in range(500):\n    x = x.cumsum(0)"}, False),
+        ({"code": "y = torch.rand(3)"}, False),
         (TUTORIAL, True),
     ],
 )
-def test_what_turns_out_to_be_small_is_answered_at_once(program: Any, is_small: bool) -> None:
-    one, other = Evaluator(Limits()), Evaluator(Limits())
-    reply = one.quick(call(program))
-    assert (reply is not None) == is_small
-    if reply is not None and "rand" not in str(program):
-        assert reply == other.answer(call(program))
-    assert one.quick(call(program)) is None  # to be recorded, or as large as before
-
-
-@pytest.mark.usefixtures("patient")
-def test_a_run_that_was_given_up_leaves_no_trace() -> None:
-    one = Evaluator(Limits())
-    request = {"inputs": {"x": [1.5, 2.5]}, "code": "x.add_(1)\nprint(x)\ny = torch.zeros(5000).sum() + x"}
+def test_the_front_answers_what_is_small_by_itself(program: Any, is_small: bool) -> None:
+    one, other = Service(), Evaluator(Limits())
     for _ in range(4):
-        asked = call(request)
-        assert one.quick(asked) is None
-        answer = json.loads(one.answer(asked).body)
-        assert answer["outputs"]["y"]["data"] == [2.5, 3.5]
-        assert answer["prints"] == ["tensor([2.5000, 3.5000])"]
+        reply = one.ask(program)
+        assert "rand" in str(program) or reply == other.answer(call(program), False)[0]
+    assert one.replays == (2 if is_small else 0)
 
 
-@pytest.mark.usefixtures("patient")
-def test_a_graph_without_a_plan_is_answered_at_once_if_it_is_small() -> None:
-    one = Evaluator(Limits())
-    small, large = {"code": "r = torch.rand(3)"}, {"code": "r = torch.rand(600000)"}
-    for request in (small, large):
-        for _ in range(2):
-            one.answer(call(request))
-    first, second = one.quick(call(small)), one.quick(call(small))
-    assert None not in (first, second)
-    assert first != second
-    assert one.quick(call(large)) is None
-    known = [entry for entry, _ in one.plans._entries.values()]
-    assert known == [Unplanned(is_small=True), Unplanned(is_small=False)]  # it is not tried again
+def test_a_graph_without_a_plan_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = counted_plans(monkeypatch)
+    one = Service()
+    assert len({one.ask({"code": "r = torch.rand(3)"}).body for _ in range(5)}) == 5
+    assert (one.entries, one.replays, len(tried)) == ([Unplanned()], 0, 1)
 
 
-@pytest.mark.usefixtures("patient")
-def test_what_never_gets_a_plan_stays_on_the_event_loop() -> None:
-    one = Evaluator(Limits())
-    assert all(one.quick(call({**TUTORIAL, "include": ["graph"]})) for _ in range(4))
+def test_what_asks_for_more_than_numbers_never_gets_a_plan() -> None:
+    one = Service()
+    for _ in range(4):
+        one.ask({**TUTORIAL, "include": ["graph"]})
+    assert (one.entries, one.replays) == ([], 0)
 
 
-def test_time_ends_a_run_on_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluators, "SMALL_S", 0.0)
-    one = Evaluator(Limits())
-    assert one.quick(call(TUTORIAL)) is None
-    assert one.answer(call(TUTORIAL)).status == 200
-
-
-def test_large_requests_are_planned_in_a_thread(serve: Serve) -> None:
-    client = serve()
+def test_a_large_plan_stays_where_it_was_made(serve: Serve) -> None:
+    client, one = serve(), Service()
     data = (np.arange(40_000) / 7).tolist()
     nodes = [{"id": "y", "op": "sin", "args": ["$x"]}, {"id": "s", "op": "sum", "args": ["$y"]}]
     request = {"inputs": {"x": {"data": data, "requires_grad": True}}, "nodes": nodes, "backward": [{"tensor": "s"}]}
     first, *others = answers(client, request)
     assert all(one.content == first.content for one in others)
-    assert compiled(client) == 1
+    assert compiled(client) == 0
+    assert all(one.ask(request).body == first.content for _ in range(4))
+    assert [type(entry) for entry in one.entries] == [Compiled]
+    assert one.replays == 0
 
 
 @pytest.mark.parametrize("size", [16_383, 16_384, 100_000])
@@ -290,7 +288,6 @@ def test_large_tensors_in_msgpack_come_out_of_a_plan_as_of_an_eager_run(serve: S
     first, *others = (client("POST", "/v1/evaluate", content=body, headers=MSGPACK) for _ in range(4))
     assert all(one.content == first.content for one in others)
     assert np.array_equal(np.frombuffer(msgspec.msgpack.decode(first.content)["grads"]["x"]["data"], np.float32), 2 * x)
-    assert compiled(client) == 1
 
 
 def test_the_hot_route_is_the_documented_one(serve: Serve) -> None:
@@ -311,14 +308,15 @@ def test_the_hot_route_is_the_documented_one(serve: Serve) -> None:
 
 @pytest.mark.parametrize("function", ["sum", "cumsum"])
 def test_replays_keep_no_warning_and_answer_with_the_recorded_one(function: str) -> None:
-    one = Evaluator(Limits())
+    one = Service()
     dim = ", 0" if function == "cumsum" else ""
     x = {"data": [[1.0, 2.0], [3.0, 0.5]], "dtype": "complex64"}
     request = {"inputs": {"x": x}, "code": f"y = torch.{function}(x{dim}, dtype=torch.float32)"}
-    first, *others = (one.quick(call(request)) or one.answer(call(request)) for _ in range(20))
+    first, *others = (one.ask(request) for _ in range(20))
     assert json.loads(first.body)["warnings"] == ["Casting complex values to real discards the imaginary part"]
     assert all(other == first for other in others)
-    assert not evaluators._PLAN_STATE.warnings
+    assert one.replays == 18
+    assert not replay._STATE.warnings
 
 
 def counted_plans(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
@@ -337,36 +335,34 @@ def counted_plans(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_a_program_that_planning_cannot_afford_is_answered_and_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = counted_plans(monkeypatch)
     monkeypatch.setattr(evaluators, "PLANNING_S", 0.0)
-    one = Evaluator(Limits())
-    replies = [one.answer(call(TUTORIAL)) for _ in range(5)]
+    one = Service()
+    replies = [one.ask(TUTORIAL) for _ in range(5)]
     assert all(reply == replies[0] for reply in replies)
-    assert [entry for entry, _ in one.plans._entries.values()] == [Unplanned()]
-    assert len(tried) == 1
+    assert (one.entries, one.replays, len(tried)) == ([Unplanned()], 0, 1)
 
 
 def test_a_client_that_leaves_during_planning_says_nothing_about_the_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    cancellation, planned = Cancellation(), engine_plans.planned
+    cancellation, planned = Cancellation(time.monotonic() + 60), engine_plans.planned
 
     def leaving(*args: Any) -> Any:
         cancellation.cancel()
         return planned(*args)
 
-    one = Evaluator(Limits())
-    one.answer(call(TUTORIAL))
+    one = Service()
+    one.ask(TUTORIAL)
     monkeypatch.setattr(engine_plans, "planned", leaving)
     with pytest.raises(ClientGone):
-        cancellation.run(lambda: one.answer(call(TUTORIAL)))
+        cancellation.run(lambda: one.ask(TUTORIAL))
     monkeypatch.undo()
-    assert len(one.plans) == 0
+    assert (one.entries, len(one.replayer.plans)) == ([], 0)
     for _ in range(2):
-        one.answer(call(TUTORIAL))
-    assert [type(entry) for entry, _ in one.plans._entries.values()] == [Compiled]
+        one.ask(TUTORIAL)
+    assert (one.replays, len(one.replayer.plans)) == (1, 1)
 
 
 def test_a_plan_that_is_too_large_to_keep_is_not_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = counted_plans(monkeypatch)
-    one = Evaluator(Limits(), nbytes=2_500)
-    replies = [one.answer(call(TUTORIAL)) for _ in range(6)]
+    one = Service(nbytes=2_500)
+    replies = [one.ask(LARGE) for _ in range(6)]
     assert all(reply == replies[0] for reply in replies)
-    assert [entry for entry, _ in one.plans._entries.values()] == [Unplanned()]
-    assert len(tried) == 1
+    assert (one.entries, len(tried)) == ([Unplanned()], 1)

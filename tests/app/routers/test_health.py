@@ -11,15 +11,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
-from app.evaluate.evaluator import Evaluator
 from app.limits import Limits
-from app.main import share_processors
+from app.http.services import share_processors
 from app.settings import Settings
 from engine import Tensor, tensors
 from tests.app.conftest import Client, Serve
@@ -28,22 +28,26 @@ from tests.app.conftest import Client, Serve
 LONG = {"code": "x = torch.ones(600, 600)\nfor i in range(100000):\n    y = x @ x\n"}
 
 
-def in_a_thread(monkeypatch: pytest.MonkeyPatch, work: Callable[..., Any]) -> None:
-    """Let an evaluation do ``work``, never on the event loop."""
-    monkeypatch.setattr(Evaluator, "quick", lambda self, call: None)
-    monkeypatch.setattr("app.evaluate.evaluator.evaluate", work)
+WAIT_S = 30.0
 
 
-def test_a_full_service_refuses_and_stays_healthy(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    begun, go_on = threading.Event(), threading.Event()
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for ``condition``; for a bounded time."""
+    end = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < end, "it never came true"
+        time.sleep(0.01)
+
+
+def test_a_full_service_refuses_and_stays_healthy(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    go_on = tmp_path / "go on"
 
     def slow(*_: Any) -> dict[str, Any]:
-        begun.set()
-        go_on.wait(30)
+        until(go_on.exists)
         return {}
 
-    in_a_thread(monkeypatch, slow)
-    client = serve(threads=1, queue=1)
+    monkeypatch.setattr("app.evaluate.evaluator.evaluate", slow)
+    client = serve(queue=1)
     answers: list[httpx.Response] = []
 
     def ask() -> None:
@@ -51,15 +55,14 @@ def test_a_full_service_refuses_and_stays_healthy(serve: Serve, monkeypatch: pyt
 
     threads = [threading.Thread(target=ask) for _ in range(2)]
     threads[0].start()
-    begun.wait(30)
+    until(lambda: client.services.front.running == 1)
     threads[1].start()
-    while client("GET", "/readyz").status_code == 200:  # until the second one waits in the queue
-        time.sleep(0.01)
+    until(lambda: client("GET", "/readyz").status_code == 503)  # the second one waits in the queue
     refused = client("POST", "/v1/evaluate", json={"nodes": []})
     assert (refused.status_code, refused.json()["type"]) == (503, "/problems/overloaded")
     assert refused.headers["retry-after"]
     assert client("GET", "/healthz").status_code == 200
-    go_on.set()
+    go_on.touch()
     for thread in threads:
         thread.join()
     assert [answer.status_code for answer in answers] == [200, 200]
@@ -67,28 +70,21 @@ def test_a_full_service_refuses_and_stays_healthy(serve: Serve, monkeypatch: pyt
 
 
 def test_an_op_that_does_not_end_is_not_waited_for(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_on = threading.Event()
-
-    def endless(*_: Any) -> dict[str, Any]:
-        go_on.wait(30)
-        return {}
-
-    in_a_thread(monkeypatch, endless)
+    monkeypatch.setattr("app.evaluate.evaluator.evaluate", lambda *_: time.sleep(10 * WAIT_S))
     client = serve(Limits(seconds=0.05))
     answer = client("POST", "/v1/evaluate", json={"nodes": []})
     assert (answer.status_code, answer.json()["type"]) == (504, "/problems/time-limit")
-    go_on.set()
+    assert client.services.front.events["kills"] == 1
 
 
 def test_a_command_that_ends_too_late_changes_nothing(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    client = serve(Limits(seconds=0.1))
-    sid = client.open()
-
     def late(*_: Any) -> Tensor:
-        time.sleep(0.2)
+        time.sleep(1.1)
         return tensors.from_array(np.ones(1))
 
     monkeypatch.setattr("app.sessions.session.decode_tensor", late)
+    client = serve(Limits(seconds=1.0))
+    sid = client.open()
     answer = client("PUT", f"/v1/sessions/{sid}/tensors/x", json=1.0)
     assert (answer.status_code, answer.json()["limit"]) == (504, "seconds")
     assert client("GET", f"/v1/sessions/{sid}").json()["version"] == 0
@@ -121,7 +117,8 @@ def server(**settings: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A real server on a free port of this machine."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    environment = {**os.environ, **{f"GRADSERVE_{name}": value for name, value in settings.items()}}
+    given = {"STORE": "memory", "WORKERS": "2", **settings}
+    environment = {**os.environ, **{f"GRADSERVE_{name}": value for name, value in given.items()}}
     command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", str(port)]
     process = subprocess.Popen([*command, "--log-level", "warning"], env=environment)
     try:
@@ -186,8 +183,8 @@ def test_a_running_request_is_finished_when_the_server_is_told_to_stop() -> None
 
 def test_workers_share_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, str]] = []
-    monkeypatch.setattr("app.main.threadpool_limits", lambda count, api: asked.append((count, api)))
-    monkeypatch.setattr("app.main.os.cpu_count", lambda: 8)
+    monkeypatch.setattr("app.http.services.threadpool_limits", lambda count, api: asked.append((count, api)))
+    monkeypatch.setattr("app.http.services.os.cpu_count", lambda: 8)
     for workers in (1, 3, 16):
         share_processors(Settings(workers=workers))
     share_processors(Settings(workers=4, blas_threads=5))

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anyio.from_thread import BlockingPortal
 
 from app.program import interpret
+from app.program.tree import ProgramError
 from app.stores.base import SessionStore
 from app.stores.sqlite import SqliteStore
 from engine import modes
-from tests.app.conftest import Client, Serve
+from tests.app.conftest import served
 from tests.app.session_cases import OWNER, directory_over, opened, run_warned, statements_of
 from tests.app.test_snippets import PENDING, SNIPPETS, Record, differences, encoded, same
 
@@ -28,16 +30,16 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SessionStore]:
     store.close()
 
 
-def rerun(store: SessionStore, code: str) -> tuple[Record, interpret.Outcome | interpret.ProgramError, list[str]]:
+def rerun(store: SessionStore, code: str) -> tuple[Record, interpret.Outcome | ProgramError, list[str]]:
     """The names at the end, how it ended, and the warnings; each statement runs in a directory of its own."""
     sid = opened(directory_over(store))
     prints: list[str] = []
     warnings: list[str] = []
-    ending: interpret.Outcome | interpret.ProgramError = interpret.Outcome(prints, [], None)
+    ending: interpret.Outcome | ProgramError = interpret.Outcome(prints, [], None)
     for statement in statements_of(code):
         try:
             printed, warned = run_warned(directory_over(store), sid, statement)
-        except interpret.ProgramError as error:
+        except ProgramError as error:
             ending = error
             error.prints = [*prints, *error.prints]
             break
@@ -58,22 +60,27 @@ def test_a_program_goes_on_after_a_restart_behind_every_statement(store: Session
 
 
 @pytest.mark.parametrize("group", DURABLE)
-def test_a_program_goes_on_over_http_when_the_service_is_started_anew(serve: Serve, tmp_path: Path, group: str) -> None:
+def test_a_program_goes_on_over_http_when_the_service_is_started_anew(
+    portal: BlockingPortal, tmp_path: Path, group: str
+) -> None:
     chosen = [snippet for snippet in RUN if snippet["group"] == group and snippet["error"] is None]
     assert len(chosen) >= 3
     for number, snippet in enumerate(chosen):
-        prints, client, sid = over_http(serve, tmp_path / str(number), snippet["code"])
+        settings: dict[str, Any] = {"store": "sqlite", "data": tmp_path / str(number)}
+        sid, prints = over_http(portal, settings, snippet["code"])
         assert len(prints) == len(snippet["prints"])
-        for name, wanted in snippet["expect"]["tensors"].items():
-            got = client("GET", f"/v1/sessions/{sid}/tensors/{name}").json()
-            assert same(got, wanted), (snippet["id"], name)
+        with served(portal, **settings) as client:
+            for name, wanted in snippet["expect"]["tensors"].items():
+                got = client("GET", f"/v1/sessions/{sid}/tensors/{name}").json()
+                assert same(got, wanted), (snippet["id"], name)
 
 
-def over_http(serve: Serve, folder: Path, code: str) -> tuple[list[str], Client, str]:
-    """What is printed by a program whose every statement is sent to a service that was just started."""
-    settings: dict[str, Any] = {"store": "sqlite", "data": folder}
-    sid = serve(**settings).open()
+def over_http(portal: BlockingPortal, settings: dict[str, Any], code: str) -> tuple[str, list[str]]:
+    """A session, and what is printed in it by a program whose every statement a service runs that was just started."""
+    with served(portal, **settings) as client:
+        sid = client.open()
     prints: list[str] = []
     for statement in statements_of(code):
-        prints += serve(**settings).run(sid, code=statement, outputs=[])["prints"]
-    return prints, serve(**settings), sid
+        with served(portal, **settings) as client:
+            prints += client.run(sid, code=statement, outputs=[])["prints"]
+    return sid, prints

@@ -15,9 +15,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
-from app.main import create_app
-from app.settings import Settings
-from tests.app.conftest import Client
+from app.stores.sqlite import SqliteStore
+from tests.app.conftest import served
 
 NAMES = st.sampled_from(["x", "y", "z"])
 NUMBERS = st.integers(-4, 4).map(float)
@@ -57,11 +56,7 @@ class Sessions(RuleBasedStateMachine):
 
     def start(self) -> None:
         self.running = ExitStack()
-        app = create_app(Settings(store="sqlite", data=self.folder))
-        enter = self.portal.wrap_async_context_manager
-        self.running.enter_context(enter(app.router.lifespan_context(app)))
-        http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test")
-        self.client = Client(self.portal, self.running.enter_context(enter(http)), app.state.services)
+        self.client = self.running.enter_context(served(self.portal, store="sqlite", data=self.folder))
 
     @rule()
     def restart(self) -> None:
@@ -168,11 +163,13 @@ class Sessions(RuleBasedStateMachine):
     @rule(sid=consumes(sessions))
     def expire(self, sid: str) -> None:
         """Let the session's time be over, and sweep."""
-        directory = self.client.services.directory
+        store = SqliteStore(self.folder)
+        store.open()
         for ends in ("sessions SET expires_at = ? WHERE id = ?", "changes SET expires_at = ? WHERE sid = ?"):
-            store: Any = directory.store
-            store._write(lambda cursor, ends=ends: cursor.execute(f"UPDATE {ends}", (time.time() - 1, sid)))
-        directory.sweep()
+            statement: Any = lambda cursor, ends=ends: cursor.execute(f"UPDATE {ends}", (time.time() - 1, sid))
+            store._write(statement)
+        store.close()
+        self.client.sweep()
         status = self.client("GET", f"/v1/sessions/{sid}").status_code
         assert status == 410
         self.gone.add(sid)
@@ -211,4 +208,4 @@ class Sessions(RuleBasedStateMachine):
 
 
 TestSessions = Sessions.TestCase
-TestSessions.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
+TestSessions.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)

@@ -1,6 +1,7 @@
 """Sessions: names and gradients that stay, atomic runs, versions, repeated requests, owners and expiry."""
 
 import base64
+import json
 import threading
 import time
 from typing import Any
@@ -8,13 +9,19 @@ from typing import Any
 import httpx
 import pytest
 
+from app.compute.frames import Packet, Page
 from app.http.dependencies import LONG_BYTES
+from app.http.problems import reply_to
 from app.limits import Limits
+from app.operations.exchange import ANSWERS, ENCODER, Request
+from app.operations.handler import RequestHandler
 from app.program.from_code import parse_code
-from app.sessions.idempotency import Replies
+from app.sessions.idempotency import Key, Replies
+from app.settings import Settings
 from app.stores.base import Conflict
 from app.stores.memory import MemoryStore
 from tests.app.conftest import Client, Serve
+from tests.app.session_cases import OWNER, directory_over, opened
 
 LEAF = {"data": [1.0, 2.0], "requires_grad": True}
 TUTORIAL = [
@@ -304,7 +311,7 @@ def test_every_change_can_be_repeated(client: Client, method: str, path: str, bo
 
 
 def test_a_key_whose_first_request_still_runs_is_a_conflict(serve: Serve) -> None:
-    client = serve(threads=2)
+    client = serve(workers=2)
     sid = client.open()
     client.run(sid, inputs={"x": LEAF}, nodes=[])
     slow = {"code": "for i in range(30000):\n    y = x * i\ny.sum().backward()", "outputs": []}
@@ -314,7 +321,7 @@ def test_a_key_whose_first_request_still_runs_is_a_conflict(serve: Serve) -> Non
         target=lambda: first.append(client("POST", url(sid, "/run"), json=slow, headers=headers))
     )
     running.start()
-    while client.services.workers.pending == 0 and running.is_alive():
+    while client.services.front.running == 0 and running.is_alive():
         time.sleep(0.001)
     again = client("POST", url(sid, "/run"), json=slow, headers=headers)
     other = client("POST", url(sid, "/run"), json={"code": "z = 1"}, headers=headers)
@@ -362,22 +369,28 @@ def test_a_refused_request_may_be_repeated_with_its_key(client: Client) -> None:
     ],
 )
 def test_a_malformed_request_claims_no_key_and_begins_nothing(
-    client: Client, monkeypatch: pytest.MonkeyPatch, method: str, path: str, options: Any
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, method: str, path: str, options: Any
 ) -> None:
-    sid = client.open()
-    with monkeypatch.context() as patch:
-        for name in ("once", "running"):
-            patch.delattr(Replies, name)
-        headers = {"Idempotency-Key": "malformed", **options.get("headers", {})}
-        answer = client(method, url(sid, path), **{**options, "headers": headers})
-    assert answer.status_code in (400, 415, 422)
-    assert client(method, url("none", path), **options).status_code == 404
+    once = Replies.once
 
+    def checked(self: Replies, owner: str, key: Key | None, work: Any) -> Any:
+        assert key is None or key.key != "malformed"
+        return once(self, owner, key, work)
 
-def test_a_run_that_loses_a_race_is_not_read_again(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Replies, "once", checked)
     client = serve()
     sid = client.open()
-    store = client.services.directory.store
+    headers = {"Idempotency-Key": "malformed", **options.get("headers", {})}
+    answer = client(method, url(sid, path), **{**options, "headers": headers})
+    assert answer.status_code in (400, 415, 422)
+    assert client(method, url("none", path), **options).status_code == 404
+    good = client("PUT", url(sid, "/tensors/x"), json=1.0, headers={"Idempotency-Key": "malformed"})
+    assert good.status_code == 500  # else nothing looks
+
+
+def test_a_run_that_loses_a_race_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = MemoryStore()
+    sid = opened(directory_over(store))
     commit, losses, read = store.commit, iter(range(2)), []
 
     def commit_late(*given: Any) -> None:
@@ -391,8 +404,12 @@ def test_a_run_that_loses_a_race_is_not_read_again(serve: Serve, monkeypatch: py
 
     monkeypatch.setattr(store, "commit", commit_late)
     monkeypatch.setattr("app.evaluate.execution.parse_code", count)
-    assert client.run(sid, inputs={"x": LEAF}, code="y = x * 2")["version"] == 1
-    assert client.services.directory.events["conflicts"] == 2
+    handler = RequestHandler(Settings(), lambda connections: store, Page(), reply_to)
+    request = Request("run_in_session", OWNER, "r", time.monotonic() + 60, arguments={"sid": sid})
+    body = json.dumps({"inputs": {"x": LEAF}, "code": "y = x * 2"}).encode()
+    head, answer = handler.carry_out(Packet(ENCODER.encode(request), body))
+    assert json.loads(bytes(answer))["version"] == 1
+    assert ANSWERS.decode(head).events["conflicts"] == 2
     assert len(read) == 1
 
 
