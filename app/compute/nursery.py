@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 import os
 import selectors
 import signal
@@ -26,6 +27,7 @@ from app.compute import frames
 
 Serve = Callable[[socket.socket, frames.Page], None]
 _PR_SET_PDEATHSIG: Final = 1  # of <sys/prctl.h>
+log = logging.getLogger("gradserve")
 KEPT: Final = 3  # standard input, output and error
 
 
@@ -57,7 +59,7 @@ def _as_child(work: Callable[[], None], *kept: int) -> NoReturn:
     except KeyboardInterrupt:
         pass
     except BaseException:
-        sys.excepthook(*sys.exc_info())
+        log.critical("process %d of the service ends: nobody expected this", os.getpid(), exc_info=True)
     finally:
         with suppress(Exception):
             sys.stderr.flush()
