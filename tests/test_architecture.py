@@ -45,6 +45,7 @@ ENGINE = (
 )
 APP = (
     ("__init__", "allocator", "evaluate", "http", "limits", "program", "sessions"),
+    ("observe",),
     ("settings",),
     ("stores", "wire"),
     ("errors",),
@@ -69,17 +70,15 @@ APP = (
         "http.edge",
         "http.health_check",
         "http.methods",
-        "http.metrics",
         "http.openapi",
         "http.probe",
-        "http.request_ids",
         "operations",
     ),
     ("http.problems", "http.receiving"),
     ("http.connection", "http.services"),
-    ("http.dependencies", "http.middleware"),
+    ("http.dependencies", "http.middleware", "http.scrape"),
     ("http.hot", "routers"),
-    ("main",),
+    ("main", "server"),
     ("cli",),
 )
 
