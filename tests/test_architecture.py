@@ -85,7 +85,8 @@ APP = (
 OUTSIDE = {"engine": {"ml_dtypes", "numpy", "scipy"}}  # what else a package may import, beside the standard library
 WEB = {"fastapi", "starlette", "uvicorn"}
 WITHOUT_WEB = (
-    "app.compute", "app.evaluate", "app.operations", "app.program", "app.sessions", "app.stores", "app.wire",
+    "app.compute", "app.evaluate", "app.observe", "app.operations", "app.program", "app.sessions", "app.stores",
+    "app.wire",
 )  # fmt: skip
 OF_COMPUTE = {"app.allocator", "app.compute", "app.errors", "app.limits"}  # of ours, what the processes know
 RUNS_PROGRAMS = (  # what a front may not reach, but by what its children carry out

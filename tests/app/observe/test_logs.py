@@ -133,11 +133,11 @@ def test_a_line_tells_where_the_time_went(serve: Serve, lines: Lines) -> None:
 
 
 def test_a_line_names_the_problem_and_never_a_key(serve: Serve, lines: Lines) -> None:
-    client = serve(access_log=True, api_keys="opensesame")
+    client, key = serve(access_log=True, api_keys="opensesame"), {"Authorization": "Bearer opensesame"}
     client("POST", "/v1/evaluate", json={"nodes": []}, headers={"Authorization": "Bearer wrong"})
-    client("GET", "/v1/sessions/nothing", headers={"Authorization": "Bearer opensesame"})
+    client("GET", "/v1/sessions/nothing", headers=key)
     client("GET", "/nowhere")
-    client("POST", "/v1/evaluate", json={"code": "x = torch.ones(2**40)"}, headers={"Authorization": "Bearer opensesame"})
+    client("POST", "/v1/evaluate", json={"code": "x = torch.ones(2**40)"}, headers=key)
     found = [(line["route"], line["status"], line["problem"], line.get("limit"), line.get("owner")) for line in lines()]
     owner = next(iter(client.services.owners.values()))
     assert found == [

@@ -46,7 +46,7 @@ def test_what_is_passed_on(given: str, parent: str) -> None:
         f"00-{TRACE}-{SPAN}-0x",
         f"0-{TRACE}-{SPAN}-01",
         f"{PARENT}\n",
-        f"00-{TRACE}-{SPAN}-0١",
+        f"00-{TRACE}-{SPAN}-0\u0661",
         f"{PARENT}, {PARENT}",
     ],
 )
