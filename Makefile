@@ -80,4 +80,4 @@ LOCK := uv pip compile --quiet --upgrade --universal --fork-strategy fewest --py
 lock:
 	$(LOCK) pyproject.toml --output-file requirements.lock
 	$(LOCK) --group pyproject.toml:build --output-file requirements-build.lock
-	$(LOCK) pyproject.toml --group pyproject.toml:dev --output-file requirements-dev.lock
+	$(LOCK) pyproject.toml --extra otel --group pyproject.toml:dev --output-file requirements-dev.lock

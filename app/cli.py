@@ -15,6 +15,7 @@ from app.evaluate.run import run_code
 from app.http import probe
 from app.limits import OverLimit
 from app.main import create_app
+from app.observe import logs
 from app.program import catalog
 from app.program.tree import GraphError, ProgramError
 from app.server import check_exposure, serve
@@ -65,6 +66,7 @@ def _serve(arguments: Namespace) -> int:
     given = {name: getattr(arguments, name) for name in ("host", "port", "workers")}
     os.environ.update({PREFIX + name.upper(): value for name, value in given.items() if value is not None})
     settings = _settings()
+    logs.configure(settings.log_level, settings.log_format, access=settings.access_log)  # before there are others
     try:
         _prepare_store(settings)
     except StoreError as error:

@@ -7,15 +7,16 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import allocator
+from app import VERSION, allocator
 from app.errors import Overloaded
-from app.http import cors, docs, methods, openapi, problems
+from app.http import cors, docs, methods, openapi, problems, scrape
 from app.http.connection import Find
 from app.http.edge import Edge
 from app.http.hot import EvaluateRoute, Shortcuts
@@ -27,7 +28,6 @@ from app.settings import Settings
 
 log = logging.getLogger("gradserve")
 SWEEP_INTERVAL_S = 60.0
-VERSION = "0.1.0"
 SUMMARY = "PyTorch's autograd as an HTTP computation API: graphs in, values and gradients out."
 
 
@@ -50,6 +50,10 @@ class Application(FastAPI):
 def create_app(settings: Settings | None = None) -> FastAPI:
     """Return a new application; what it holds lives from its startup to its shutdown."""
     services = Services(settings or Settings())
+    spans: Any = None
+    if services.settings.otel:
+        spans = import_module("app.observe.spans").OpenTelemetry()
+        services.observer.observe_with(spans)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -57,14 +61,19 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         allocator.keep_freed()
         await asyncio.to_thread(services.store.open)
         services.front.start()
+        if spans is not None:
+            spans.start()
         chores = [
             asyncio.create_task(_regularly(allocator.INTERVAL_S, lambda: asyncio.to_thread(allocator.give_back))),
             asyncio.create_task(_regularly(SWEEP_INTERVAL_S, services.sweep)),
         ]
-        yield
+        async with scrape.serving(services):
+            yield
         for chore in chores:
             chore.cancel()
         await services.front.close()
+        if spans is not None:
+            await asyncio.to_thread(spans.close)
         services.close()
 
     app = Application(
@@ -73,13 +82,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )  # fmt: skip
     app.state.services = services
     hot = EvaluateRoute(services)
-    app.hot = {("POST", hot.path): Observation(hot, services.metrics)}
+    app.hot = {("POST", hot.path): Observation(hot, services.observer)}
     app.find_shortcut = Shortcuts(services, hot).find
-    app.edge = Edge(services.limits, services.metrics.refused)
+    app.edge = Edge(services.limits, services.observer.refused)
     for module in (evaluate, sessions, tensors, ops, health):
         app.include_router(module.router)
     app.add_middleware(methods.HeadAsGet)
-    app.add_middleware(Observation, metrics=services.metrics)
+    app.add_middleware(Observation, observer=services.observer)
     if services.settings.cors_origins:
         cors.install(app, services.settings.origins)
     problems.install(app)

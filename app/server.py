@@ -39,6 +39,7 @@ class Server(uvicorn.Server):
                 http=Connection,
                 ws="none",
                 lifespan="on",
+                log_config=None,  # app.observe.logs did it
                 log_level=settings.log_level,
                 access_log=False,
                 server_header=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
@@ -12,9 +13,11 @@ from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from app.limits import Limits
+from app.observe import logs
 
 PREFIX = "GRADSERVE_"
 _ORIGIN = re.compile(r"https?://[^\s/?#@,*]+")
+OTEL = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
 
 
 class UnknownSetting(ValueError):
@@ -62,7 +65,14 @@ class Settings(BaseSettings):
         "", description="Comma-separated origins whose pages may call this service, as 'https://example.org', or '*'."
     )
     dot: str = Field("dot", description="The graphviz program that draws graphs as SVG.")
-    log_level: str = Field("info", description="Level of the service's log.")
+    log_level: logs.Level = Field("info", description="Level of the service's log.")
+    log_format: logs.Form = Field("text", description="Lines of the log as 'text', or as 'json' objects.")
+    access_log: bool = Field(False, description="Whether each request is logged: it costs as much as a small request.")
+    otel: bool = Field(
+        False, description="Whether spans go to OpenTelemetry, as OTEL_* variables say; needs 'gradserve[otel]'."
+    )
+    metrics_key: str = Field("", description="A key that opens /metrics, and only that; API keys then do not.")
+    metrics_port: int = Field(0, ge=0, le=65_535, description="A port of their own for metrics; 0: that of the rest.")
     limits: Limits = Limits()
 
     @field_validator("store")
@@ -78,6 +88,13 @@ class Settings(BaseSettings):
         if text and not all(key for _, key in _split_keys(text)):
             raise ValueError("an API key is empty")
         return text
+
+    @field_validator("otel")
+    @classmethod
+    def _check_otel(cls, wanted: bool) -> bool:
+        if wanted and not all(map(_is_installed, OTEL)):
+            raise ValueError("spans need an extra that is not installed: pip install 'gradserve[otel]'")
+        return wanted
 
     @field_validator("cors_origins")
     @classmethod
@@ -115,6 +132,13 @@ def _refuse_unknown(settings_cls: type[BaseSettings]) -> None:
     unknown = [name for name in names if _field(name) not in settings_cls.model_fields]
     if unknown:
         raise UnknownSetting(f"not settings of gradserve: {', '.join(sorted(unknown))}")
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # not even the package it would be in
+        return False
 
 
 def _field(variable: str) -> str:

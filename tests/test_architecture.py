@@ -45,6 +45,7 @@ ENGINE = (
 )
 APP = (
     ("__init__", "allocator", "evaluate", "http", "limits", "program", "sessions"),
+    ("observe",),
     ("settings",),
     ("stores", "wire"),
     ("errors",),
@@ -69,24 +70,23 @@ APP = (
         "http.edge",
         "http.health_check",
         "http.methods",
-        "http.metrics",
         "http.openapi",
         "http.probe",
-        "http.request_ids",
         "operations",
     ),
     ("http.problems", "http.receiving"),
     ("http.connection", "http.services"),
-    ("http.dependencies", "http.middleware"),
+    ("http.dependencies", "http.middleware", "http.scrape"),
     ("http.hot", "routers"),
-    ("main",),
+    ("main", "server"),
     ("cli",),
 )
 
 OUTSIDE = {"engine": {"ml_dtypes", "numpy", "scipy"}}  # what else a package may import, beside the standard library
 WEB = {"fastapi", "starlette", "uvicorn"}
 WITHOUT_WEB = (
-    "app.compute", "app.evaluate", "app.operations", "app.program", "app.sessions", "app.stores", "app.wire",
+    "app.compute", "app.evaluate", "app.observe", "app.operations", "app.program", "app.sessions", "app.stores",
+    "app.wire",
 )  # fmt: skip
 OF_COMPUTE = {"app.allocator", "app.compute", "app.errors", "app.limits"}  # of ours, what the processes know
 RUNS_PROGRAMS = (  # what a front may not reach, but by what its children carry out

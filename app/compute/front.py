@@ -47,7 +47,7 @@ class Task:
 
     __slots__ = (
         "attempts", "body", "cancelled_at", "deadline", "done", "head", "home", "owner", "process", "repeatable",
-        "seconds", "started_at", "turn",
+        "seconds", "started_at", "submitted_at", "turn",
     )  # fmt: skip
 
     def __init__(
@@ -72,7 +72,7 @@ class Task:
         self.deadline, self.seconds, self.turn, self.home, self.repeatable = deadline, seconds, turn, home, repeatable
         self.process: _Process | None = None
         self.attempts = 0
-        self.started_at = 0.0
+        self.submitted_at = self.started_at = 0.0
         self.cancelled_at: float | None = None
 
 
@@ -101,7 +101,7 @@ class Front:
         self._processes: set[_Process] = set()  # those that may still say something
         self._unborn: list[_Process] = []
         self._nursery: socket.socket | None = None
-        self._nursery_pid = 0
+        self.nursery_pid = 0
         self._timer: asyncio.TimerHandle | None = None
         self._running: set[Task] = set()
         self._is_closing = False
@@ -112,7 +112,7 @@ class Front:
     def prepare(self) -> None:
         """Fork the nursery, best before this process has threads; ``start`` does it otherwise."""
         if self._nursery is None:
-            self._nursery, self._nursery_pid = open_nursery(self._serve)
+            self._nursery, self.nursery_pid = open_nursery(self._serve)
 
     def start(self) -> None:
         """Begin: from here on tasks are taken."""
@@ -143,7 +143,7 @@ class Front:
             self._loop.remove_reader(self._nursery)
             self._nursery.close()  # it sees the end, and ends
             self._nursery = None
-            await asyncio.to_thread(_wait_for, self._nursery_pid)
+            await asyncio.to_thread(_wait_for, self.nursery_pid)
 
     @property
     def is_full(self) -> bool:
@@ -163,6 +163,15 @@ class Front:
     def pids(self) -> list[int]:
         """The ids of the compute processes."""
         return [process.pid for process in self._places if process is not None and process.pid]
+
+    def processes(self) -> dict[int, int]:
+        """Return the ids of compute processes by their place, which a successor takes over."""
+        return {process.place: process.pid for process in self._places if process is not None and process.pid}
+
+    def small_bytes(self) -> int:
+        """How many bytes of bodies are held that are not in shared memory."""
+        tasks = (*self._queue.entries(), *self._running)
+        return sum(len(task.body) for task in tasks if not isinstance(task.body, frames.SharedBody))
 
     # -- tasks -------------------------------------------------------------------------------------------------------
     async def run(self, task: Task) -> Packet:
@@ -191,6 +200,7 @@ class Front:
             raise Overloaded("the service is shutting down")
         if len(task.head) > frames.HEAD_BYTES:
             raise OverLimit("head_bytes", allowed=frames.HEAD_BYTES, asked=len(task.head))
+        task.submitted_at = monotonic()
         self._queue.put(task, begins=bool(self._idle))
         if self._idle:
             self._hand_out()
@@ -442,7 +452,7 @@ class Front:
         self._nursery.close()
         self._nursery = None
         self._unborn.clear()
-        self._loop.run_in_executor(None, _wait_for, self._nursery_pid)
+        self._loop.run_in_executor(None, _wait_for, self.nursery_pid)
         if not self._is_closing:
             log.error("the process that compute processes are forked from died; it is replaced")
             self._revive()

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import logging
 import os
 import selectors
 import signal
@@ -26,6 +27,7 @@ from app.compute import frames
 
 Serve = Callable[[socket.socket, frames.Page], None]
 _PR_SET_PDEATHSIG: Final = 1  # of <sys/prctl.h>
+log = logging.getLogger("gradserve")
 KEPT: Final = 3  # standard input, output and error
 
 
@@ -58,7 +60,7 @@ def _as_child(parent: int, work: Callable[[], None], *kept: int) -> NoReturn:
     except KeyboardInterrupt:
         pass
     except BaseException:
-        sys.excepthook(*sys.exc_info())
+        log.critical("process %d of the service ends: nobody expected this", os.getpid(), exc_info=True)
     finally:
         with suppress(Exception):
             sys.stderr.flush()
@@ -118,7 +120,9 @@ class _Nursery:
             self._say(["failed", error.strerror])
         else:
             if not pid:
-                _as_child(parent, lambda: self._serve(socket.socket(fileno=connection), frames.Page(page)), connection, page)
+                _as_child(
+                    parent, lambda: self._serve(socket.socket(fileno=connection), frames.Page(page)), connection, page
+                )
             process = os.pidfd_open(pid)
             self._selector.register(process, selectors.EVENT_READ, pid)
             self._say(["born", pid], process)

@@ -52,6 +52,7 @@ class Replayer:
     def __init__(self, limits: Limits, count: int = 1_000, nbytes: int = 2**26) -> None:
         self._limits = limits
         self.plans: plan_cache.PlanCache[Replayable] = plan_cache.PlanCache(count, nbytes)
+        self.replayed = 0
         self._seen: OrderedDict[int, None] = OrderedDict()
 
     def counts(self) -> dict[str, float]:
@@ -82,6 +83,7 @@ class Replayer:
             results = known.plan.replay(parts.arrays)
         except errors.EngineError:
             return None
+        self.replayed += 1
         return Reply(200, known.template.fill(results), known.template.media_type)
 
     def _sighting(self, key: Hashable) -> Sighting:

@@ -22,8 +22,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.errors import InvalidHttp, UnsupportedHttp, UnsupportedVersion
 from app.http.edge import LINGER_S, Edge, Headers, HeadersByName, Pace, by_name, check_head
 from app.http.problems import response_to
-from app.http.request_ids import accepted
 from app.limits import Limits, OverLimit
+from app.observe.facts import Facts
 
 HELD_BYTES: Final = 2**14  # of a body; nobody answers a longer one at once
 IN_A_ROW: Final = 8  # requests of one piece of data that are answered before others get their turn
@@ -314,11 +314,11 @@ class Connection(HttpToolsProtocol):
         """Answer a request that no application gets to see, once those before it have their answers; then part."""
         self._shortcut = None
         self.flow.pause_reading()
-        request_id = accepted(None if self.headers is None else by_name(self.headers).get(b"x-request-id"))
-        response = response_to(error, request_id)
-        headers = [*response.raw_headers, (b"x-request-id", request_id.encode())]
+        facts = Facts({} if self.headers is None else by_name(self.headers), "other")
+        response = response_to(error, facts)
+        headers = [*response.raw_headers, (b"x-request-id", facts.request_id.encode())]
         self._parting = self._written(Answer(response.status_code, headers, bytes(response.body)))
-        self._edge.answered(response.status_code)
+        self._edge.refused(facts, response.status_code, len(response.body))
         if self._is_whole:
             if not self._is_busy:
                 self._part()

@@ -18,8 +18,10 @@ from app.compute.frames import Body, SharedBody
 from app.errors import InvalidRequest
 from app.evaluate.call import Call
 from app.evaluate.replay import Sighting
+from app.http.problems import facts_of
 from app.http.receiving import ClientWatch, read_body
 from app.http.services import EVALUATE, Services
+from app.observe.facts import Facts
 from app.operations import exchange
 from app.sessions.idempotency import Key
 from app.wire import codec
@@ -44,7 +46,8 @@ ServicesDep = Annotated[Services, Depends(services_of)]
 
 async def owner_of(services: ServicesDep, request: Request) -> str:
     """Return the owner of the key that the request names. Raises ``Unauthorized``."""
-    return services.owner_for(request.headers.get("authorization", ""))
+    facts_of(request).owner = owner = services.owner_for(request.headers.get("authorization", ""))
+    return owner
 
 
 OwnerDep = Annotated[str, Depends(owner_of)]
@@ -56,7 +59,7 @@ class Arrival:
 
     services: Services
     owner: str
-    request_id: str
+    facts: Facts
     request_line: str
     accept: str | None
     encoding: WireEncoding | None
@@ -96,7 +99,7 @@ class Arrival:
             else:
                 waiter.set_result(outcome)
 
-        task = services.send(request, body, done, turn, known)
+        task = services.send(request, body, done, self.facts, turn, known)
         try:
             with ClientWatch(self.receive, lambda: services.front.leave(task)):
                 return response(await waiter)
@@ -110,7 +113,7 @@ class Arrival:
     def _request(self, operation: str, arguments: dict[str, Any]) -> exchange.Request:
         key = self.key
         return exchange.Request(
-            operation, self.owner, self.request_id, self.services.deadline(), self.accept, self.content_type,
+            operation, self.owner, self.facts.request_id, self.services.deadline(), self.accept, self.content_type,
             self.content_encoding, self.encoding, arguments, self.versions,
             None if key is None else key.key, b"" if key is None else key.fingerprint,
         )  # fmt: skip
@@ -159,7 +162,7 @@ async def arrival_without_body(
     """For endpoints that only read."""
     headers = request.headers
     return Arrival(
-        services, owner, str(request.scope.get("request_id", "-")),
+        services, owner, facts_of(request),
         f"{request.method} {request.url.path}?{request.url.query}", headers.get("accept"), encoding,
         headers.get("content-type"), ", ".join(headers.getlist("content-encoding")) or None, request.receive,
     )  # fmt: skip
@@ -174,6 +177,7 @@ async def arrival_with_body(request: Request, plain: ReadDep) -> Arrival:
     length = request.headers.get("content-length")
     services = plain.services
     body = await read_body(request.receive, length, services.limits, services.settings.bodies_bytes)
+    plain.facts.bytes_in = len(body)
     return replace(plain, body=body)
 
 

@@ -13,6 +13,7 @@ from typing import Final
 
 from app.errors import InvalidHttp, UnsupportedHttp
 from app.limits import Limits, OverLimit
+from app.observe.facts import Facts
 
 Headers = list[tuple[bytes, bytes]]
 HeadersByName = dict[bytes, bytes]  # headers of a request by name
@@ -90,10 +91,10 @@ class Pace:
 
 # -- how many -------------------------------------------------------------------------------------------------------
 class Edge:
-    """What the connections of one application share. ``answered`` is told the status of what is refused here."""
+    """What the connections of one application share. ``refused`` is told of what is refused here."""
 
-    def __init__(self, limits: Limits, answered: Callable[[int], None] = lambda status: None) -> None:
-        self.limits, self.answered = limits, answered
+    def __init__(self, limits: Limits, refused: Callable[[Facts, int, int], None] = lambda *_: None) -> None:
+        self.limits, self.refused = limits, refused
         shortest = min(limits.header_seconds, limits.idle_seconds, limits.read_seconds)
         self.look_s = min(LOOK_S, shortest / 4)
         self._counts: Counter[str | None] = Counter()

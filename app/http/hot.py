@@ -18,10 +18,11 @@ from app.evaluate.call import Call
 from app.evaluate.replay import Sighting
 from app.http.connection import Later, Shortcut
 from app.http.dependencies import Arrival
-from app.http.edge import HeadersByName, by_name
+from app.http.edge import HeadersByName
 from app.http.middleware import Done, ObservedShortcut
 from app.http.receiving import read_body
 from app.http.services import EVALUATE, Services
+from app.observe.facts import Facts
 from app.operations import exchange
 from app.wire.reply import Reply
 
@@ -33,7 +34,7 @@ _CONDITIONS: Final = (b"if-match", b"idempotency-key")
 class EvaluateRoute:
     """``POST /v1/evaluate``, as an ASGI application and as a short cut."""
 
-    path = "/v1/evaluate"  # for the metrics
+    path = url_path = "/v1/evaluate"  # for the metrics
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -41,26 +42,28 @@ class EvaluateRoute:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """What this raises, ``app.http.middleware`` answers."""
         scope["route"] = self
-        services, headers = self._services, by_name(scope["headers"])
-        owner = services.owner_for(_text(headers, b"authorization") or "")
+        services, facts = self._services, scope["facts"]
+        headers = facts.given
+        facts.owner = owner = services.owner_for(_text(headers, b"authorization") or "")
         length = _text(headers, b"content-length")
         body = await read_body(receive, length, services.limits, services.settings.bodies_bytes)
+        facts.bytes_in = len(body)
         arrival = Arrival(
-            services, owner, scope["request_id"], "", _text(headers, b"accept"), None, _text(headers, b"content-type"),
+            services, owner, facts, "", _text(headers, b"accept"), None, _text(headers, b"content-type"),
             _text(headers, b"content-encoding"), receive, body,
         )  # fmt: skip
         await (await arrival.evaluate())(scope, receive, send)
 
-    def begin(self, given: HeadersByName, body: bytes, request_id: str, done: Done) -> Reply | Later | None:
+    def begin(self, given: HeadersByName, body: bytes, facts: Facts, done: Done) -> Reply | Later | None:
         """Return the answer of a known plan, or have a compute process make it."""
         services = self._services
-        request = _request(services, EVALUATE, given, request_id)
+        request = _request(services, EVALUATE, given, facts)
         call = Call(body, request.content_type, request.content_encoding, request.accept)
         known = services.replayer.reply_to(call)
         if isinstance(known, Reply):
             return known
         request.came_before = known is None or known.came_before
-        return _sent(services, request, body, done, known=known)
+        return _sent(services, request, body, done, facts, known=known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,16 +72,17 @@ class SessionRoute:
 
     services: Services
     path: str
+    url_path: str
     operation: str
     sid: str
 
-    def begin(self, given: HeadersByName, body: bytes, request_id: str, done: Done) -> Reply | Later | None:
+    def begin(self, given: HeadersByName, body: bytes, facts: Facts, done: Done) -> Reply | Later | None:
         """Have a compute process make the answer."""
         if any(name in given for name in _CONDITIONS):
             return None
-        request = _request(self.services, self.operation, given, request_id)
+        request = _request(self.services, self.operation, given, facts)
         request.arguments = {"sid": self.sid}
-        return _sent(self.services, request, body, done, turn=self.sid)
+        return _sent(self.services, request, body, done, facts, turn=self.sid)
 
 
 class Shortcuts:
@@ -88,7 +92,7 @@ class Shortcuts:
 
     def __init__(self, services: Services, evaluate: EvaluateRoute) -> None:
         self._services = services
-        self._evaluate = ObservedShortcut("POST", evaluate, services.metrics)
+        self._evaluate = ObservedShortcut("POST", evaluate, services.observer)
 
     def find(self, method: bytes, path: bytes) -> Shortcut | None:
         """Return the short cut for requests of that method and path."""
@@ -101,15 +105,15 @@ class Shortcuts:
             operation = self.OPERATIONS.get(verb)
             if operation is not None and _NAME.fullmatch(sid):
                 template = f"/v1/sessions/{{sid}}/{verb.decode()}"
-                route = SessionRoute(self._services, template, operation, sid.decode())
-                return ObservedShortcut("POST", route, self._services.metrics)
+                route = SessionRoute(self._services, template, path.decode(), operation, sid.decode())
+                return ObservedShortcut("POST", route, self._services.observer)
         return None
 
 
-def _request(services: Services, operation: str, given: HeadersByName, request_id: str) -> exchange.Request:
-    owner = services.owner_for(_text(given, b"authorization") or "")
+def _request(services: Services, operation: str, given: HeadersByName, facts: Facts) -> exchange.Request:
+    facts.owner = owner = services.owner_for(_text(given, b"authorization") or "")
     return exchange.Request(
-        operation, owner, request_id, services.deadline(), _text(given, b"accept"), _text(given, b"content-type"),
+        operation, owner, facts.request_id, services.deadline(), _text(given, b"accept"), _text(given, b"content-type"),
         _text(given, b"content-encoding"),
     )  # fmt: skip
 
@@ -119,10 +123,11 @@ def _sent(
     request: exchange.Request,
     body: bytes,
     done: Done,
+    facts: Facts,
     turn: str | None = None,
     known: Sighting | None = None,
 ) -> Later:
-    task = services.send(request, body, done, turn, known)
+    task = services.send(request, body, done, facts, turn, known)
     return Later(partial(services.front.leave, task))
 
 

@@ -22,11 +22,13 @@ from starlette.requests import ClientDisconnect
 from app import errors
 from app.http import methods
 from app.limits import OverLimit, plain, unit_of
+from app.observe import logs
+from app.observe.facts import Facts as RequestFacts
 from app.program.pytorch import NotAvailable
 from app.program.tree import GraphError, ProgramError
 from app.stores.base import StoreError
 from app.wire import arrays, codec
-from app.wire.reply import Reply
+from app.wire.reply import Refusal
 
 MEDIA_TYPE: Final = "application/problem+json"
 MAX_BYTES: Final = 4096
@@ -244,7 +246,7 @@ def _shorter(problem: Facts) -> Iterator[Facts]:
            "detail": problem["detail"].encode("ascii", "replace").decode()[:400]}  # fmt: skip
 
 
-def reply_to(error: Exception, request_id: str) -> Reply:
+def reply_to(error: Exception, request_id: str) -> Refusal:
     """Return the answer to a request that failed with ``error``."""
     kind = kind_of(error)
     if kind.status == INTERNAL.status:
@@ -253,39 +255,53 @@ def reply_to(error: Exception, request_id: str) -> Reply:
         detail = "an unexpected error; the service's log has it under this request id"
     else:
         facts, detail = kind.facts(error), str(error)
-    return Reply(kind.status, body_of(kind, detail, facts), MEDIA_TYPE, dict(kind.headers))
+    body = body_of(kind, detail, facts)
+    return Refusal(kind.status, body, MEDIA_TYPE, dict(kind.headers), kind.slug, facts.get("limit", ""))
 
 
-def response_to(error: Exception, request_id: str) -> Response:
+def refuse(error: Exception, request: RequestFacts) -> Refusal:
+    """Return the same, and note it."""
+    token = logs.bind(request.request_id, request.trace_id)
+    try:
+        reply = reply_to(error, request.request_id)
+    finally:
+        logs.unbind(token)
+    request.problem, request.limit = reply.problem, reply.limit
+    return reply
+
+
+def response_to(error: Exception, request: RequestFacts) -> Response:
     """Return the same as the framework's response."""
-    reply = reply_to(error, request_id)
+    reply = refuse(error, request)
     return Response(reply.body, reply.status, reply.headers, reply.media_type)
 
 
-def _http_problem(error: HTTPException, headers: Mapping[str, str]) -> Response:
+def _http_problem(error: HTTPException, headers: Mapping[str, str], request: RequestFacts) -> Response:
     """404 and 405 of the router, and whatever else the framework refuses by itself."""
     status = HTTPStatus(error.status_code)
     kind = Kind(status.value, status.phrase.lower().replace(" ", "-"), status.phrase)
+    request.problem = kind.slug
     details = {404: "there is nothing at this path", 405: "this path does not answer this method"}
     body = body_of(kind, details.get(status.value, status.phrase), {})
     return Response(body, status.value, {**(error.headers or {}), **headers}, MEDIA_TYPE)
 
 
-def request_id_of(request: Request) -> str:
-    """The id under which this request is logged."""
-    return str(request.scope.get("request_id", "-"))
+def facts_of(request: Request) -> RequestFacts:
+    """What is known of this request, for ``app.http.middleware`` to pass on."""
+    facts: RequestFacts = request.scope["facts"]
+    return facts
 
 
 def install(app: FastAPI) -> None:
     """Answer every exception of the table, and those of the framework, with a problem."""
 
     async def known(request: Request, error: Exception) -> Response:
-        return response_to(error, request_id_of(request))
+        return response_to(error, facts_of(request))
 
     async def framework(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # registered for that class only
         allowed = methods.allowed(request) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else []
-        return _http_problem(error, {"Allow": ", ".join(allowed)} if allowed else {})
+        return _http_problem(error, {"Allow": ", ".join(allowed)} if allowed else {}, facts_of(request))
 
     for exception_class in TABLE:
         app.add_exception_handler(exception_class, known)

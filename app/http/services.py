@@ -7,12 +7,13 @@ import base64
 import binascii
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from threadpoolctl import threadpool_limits
 
@@ -24,8 +25,10 @@ from app.compute.worker import Worker, share_of_memory
 from app.errors import Unauthorized
 from app.evaluate.replay import Replayer, Sighting
 from app.http.health_check import HealthCheck
-from app.http.metrics import Metrics
 from app.http.problems import reply_to
+from app.observe.access import write_line
+from app.observe.facts import Facts, Observer
+from app.observe.metrics import Metrics
 from app.operations import exchange
 from app.operations.handler import RequestHandler
 from app.sessions.idempotency import InFlight
@@ -62,6 +65,12 @@ class Services:
         self.in_flight = InFlight()
         self.metrics = Metrics()
         self.is_draining = False  # the server is about to end
+        self.observer = Observer(self.metrics)
+        if settings.access_log:
+            self.observer.listeners.append(write_line)
+        self.events: Counter[str] = Counter()  # in sessions, as compute processes tell
+        self.plans_adopted = 0
+        self.at_hand: dict[int, tuple[int, int]] = {}  # by process: how many sessions it has at hand, and their bytes
 
     def deadline(self) -> float:
         """Return when a request that is here now has to be answered."""
@@ -81,6 +90,7 @@ class Services:
         request: exchange.Request,
         body: Body | SharedBody,
         done: Done,
+        facts: Facts,
         turn: str | None = None,
         known: Sighting | None = None,
     ) -> Task:
@@ -91,12 +101,21 @@ class Services:
         """
 
         def finish(outcome: Packet | Exception) -> None:
+            answer = None
+            reply: Reply | Exception
             try:
-                reply = outcome if isinstance(outcome, Exception) else self._reply(outcome, known)
+                if isinstance(outcome, Exception):
+                    reply = outcome
+                else:
+                    answer = exchange.ANSWERS.decode(outcome.head)
+                    reply = self._reply(answer, outcome.body, known)
             except Exception as error:  # whoever waits must not wait for ever
                 reply = error
+            self._note(facts, task, request.operation, answer)
             done(reply)
 
+        if facts.trace is not None:
+            request.traceparent = facts.trace.parent
         home = known.home if known is not None else None if turn is None else hash(turn)
         task = Task(
             exchange.ENCODER.encode(request), body, finish, owner=request.owner, deadline=request.deadline,
@@ -105,17 +124,40 @@ class Services:
         self.front.submit(task)
         return task
 
-    def _reply(self, packet: Packet, known: Sighting | None) -> Reply:
-        answer = exchange.ANSWERS.decode(packet.head)
-        self.metrics.note(answer.seconds, answer.events)
-        if packet.body is None:
+    def _reply(self, answer: exchange.Answer, body: Body | None, known: Sighting | None) -> Reply:
+        if body is None:
             raise MemoryError
         if answer.plan is not None and known is not None:
             try:
                 self.replayer.adopt(known, answer.plan)
+                self.plans_adopted += 1
             except MalformedPlan:  # the answer does not depend on it
                 log.exception("a compute process shipped what is no plan")
-        return Reply(answer.status, cast(bytes, packet.body), answer.media_type, answer.headers)
+        return Reply(answer.status, cast(bytes, body), answer.media_type, answer.headers)
+
+    def _note(self, facts: Facts, task: Task, operation: str, answer: exchange.Answer | None) -> None:
+        """Note what became of a task."""
+        began = task.started_at or monotonic()  # or never did
+        facts.queued_at, facts.queue_seconds = task.submitted_at, began - task.submitted_at
+        if answer is None:
+            self.metrics.worked(operation, facts.queue_seconds, None, None)
+            return
+        self.metrics.worked(operation, facts.queue_seconds, answer.seconds, answer.store_seconds)
+        facts.computed_at, facts.compute_seconds, facts.compute_process = began, answer.seconds, answer.process
+        facts.store_seconds, facts.store_calls = answer.store_seconds or 0.0, answer.store_calls
+        facts.problem, facts.limit = answer.problem, answer.limit
+        self.events.update(answer.events)
+        self.at_hand[answer.process] = (answer.live_sessions, answer.live_bytes)
+        if len(self.at_hand) > 2 * self.settings.workers:
+            alive = set(self.front.pids())
+            self.at_hand = {pid: found for pid, found in self.at_hand.items() if pid in alive}
+
+    def may_read_metrics(self, authorization: str) -> bool:
+        """Whether a request with that header gets the metrics: with their own key, or else with any key."""
+        wanted = self.settings.metrics_key
+        if wanted:
+            return key_digest(_key(authorization)) == key_digest(wanted)
+        return not self.owners or key_digest(_key(authorization)) in self.owners
 
     def close(self) -> None:
         """Give up what is outside of this process."""
@@ -132,7 +174,7 @@ class Services:
             if not done.done():
                 done.set_result(None)
 
-        self.send(request, b"", finish)
+        self.send(request, b"", finish, Facts({}, ""))
         await done
 
 
@@ -158,12 +200,3 @@ def _key(authorization: str) -> str:
         except (binascii.Error, ValueError):
             return ""
     return ""
-
-
-def gauges_of(services: Services) -> dict[str, Any]:
-    """Return what the metrics say of this moment."""
-    front = services.front
-    return {
-        "work_waiting": front.waiting, "work_running": front.running, "work_pending": front.waiting + front.running,
-        **services.replayer.counts(),
-    }  # fmt: skip

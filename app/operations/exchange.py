@@ -39,6 +39,7 @@ class Request(msgspec.Struct, array_like=True):
     key: str | None = None  # Idempotency-Key
     fingerprint: bytes = b""  # of the request that came with it
     came_before: bool = False  # a program that is worth a plan
+    traceparent: str | None = None  # of the front's span, or the client's
 
     def call(self, body: codec.Body) -> Call:
         """Return the request as the evaluator reads it."""
@@ -54,6 +55,13 @@ class Answer(msgspec.Struct, array_like=True):
     plan: bytes | None = None
     seconds: float = 0.0  # that the operation took
     events: dict[str, int] = {}  # that happened, by name: for the metrics
+    problem: str = ""  # the type of one, and the limit that was exceeded
+    limit: str = ""
+    store_seconds: float | None = None  # of these seconds; none: the store was not used
+    store_calls: list[tuple[str, float, float]] = []  # the first of them: what, how long after the beginning, seconds
+    process: int = 0
+    live_sessions: int = 0  # that the process has at hand
+    live_bytes: int = 0
 
 
 REQUESTS: Final = msgspec.msgpack.Decoder(Request)

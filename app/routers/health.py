@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Request, Response
 
-from app.errors import Overloaded
-from app.http.dependencies import ServicesDep, owner_of
-from app.http.metrics import MEDIA_TYPE
-from app.http.services import gauges_of
+from app.errors import NotFound, Overloaded, Unauthorized
+from app.http import scrape
+from app.http.dependencies import ServicesDep
+from app.observe.exposition import MEDIA_TYPE
 from app.routers.declaration import Responses, problems, reference
 
 router = APIRouter(tags=["operations"])
@@ -32,9 +32,13 @@ async def readiness(services: ServicesDep) -> Response:
 
 
 @router.get(
-    "/metrics", operation_id="metrics", summary="Counters for Prometheus", dependencies=[Depends(owner_of)],
+    "/metrics", operation_id="metrics", summary="Counters for Prometheus",
     responses={200: {"description": "OK", "content": {"text/plain": {"schema": {"type": "string"}}}}, **problems()},
 )  # fmt: skip
-async def metrics(services: ServicesDep) -> Response:
-    """In Prometheus' text format."""
-    return Response(services.metrics.render(gauges_of(services)), media_type=MEDIA_TYPE)
+async def metrics(services: ServicesDep, request: Request) -> Response:
+    """In Prometheus' text format. They may have a key or a port of their own."""
+    if services.settings.metrics_port:
+        raise NotFound("path on this port")
+    if not services.may_read_metrics(request.headers.get("authorization", "")):
+        raise Unauthorized("name the key of the metrics: 'Authorization: Bearer KEY'")
+    return Response(await scrape.text(services), media_type=MEDIA_TYPE)

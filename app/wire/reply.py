@@ -12,3 +12,10 @@ class Reply(msgspec.Struct, frozen=True):
     body: bytes = b""
     media_type: str = "application/json"
     headers: dict[str, str] = {}
+
+
+class Refusal(Reply, frozen=True):
+    """A problem: its type, and the limit that was exceeded, where one was."""
+
+    problem: str = ""
+    limit: str = ""

@@ -6,6 +6,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,10 @@ class Model:
     leaves: dict[str, Leaf] = field(default_factory=dict)
     outs: dict[str, tuple[str, float]] = field(default_factory=dict)  # by name: leaf and its value then
     version: int = 0
+
+
+def _update(cursor: Any, ends: str, values: tuple[Any, ...]) -> None:
+    cursor.execute(f"UPDATE {ends}", values)
 
 
 class Sessions(RuleBasedStateMachine):
@@ -166,8 +171,7 @@ class Sessions(RuleBasedStateMachine):
         store = SqliteStore(self.folder)
         store.open()
         for ends in ("sessions SET expires_at = ? WHERE id = ?", "changes SET expires_at = ? WHERE sid = ?"):
-            statement: Any = lambda cursor, ends=ends: cursor.execute(f"UPDATE {ends}", (time.time() - 1, sid))
-            store._write(statement)
+            store._write(partial(_update, ends=ends, values=(time.time() - 1, sid)))
         store.close()
         self.client.sweep()
         status = self.client("GET", f"/v1/sessions/{sid}").status_code
