@@ -118,7 +118,9 @@ class _Nursery:
             self._say(["failed", error.strerror])
         else:
             if not pid:
-                _as_child(parent, lambda: self._serve(socket.socket(fileno=connection), frames.Page(page)), connection, page)
+                _as_child(
+                    parent, lambda: self._serve(socket.socket(fileno=connection), frames.Page(page)), connection, page
+                )
             process = os.pidfd_open(pid)
             self._selector.register(process, selectors.EVENT_READ, pid)
             self._say(["born", pid], process)

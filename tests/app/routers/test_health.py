@@ -18,8 +18,8 @@ import httpx
 import numpy as np
 import pytest
 
-from app.limits import Limits
 from app.http.services import share_processors
+from app.limits import Limits
 from app.settings import Settings
 from engine import Tensor, tensors
 from tests.app.conftest import Client, Serve
@@ -39,7 +39,9 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_a_full_service_refuses_and_stays_healthy(serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_full_service_refuses_and_stays_healthy(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     go_on = tmp_path / "go on"
 
     def slow(*_: Any) -> dict[str, Any]:
