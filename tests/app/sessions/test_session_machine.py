@@ -6,6 +6,7 @@ import tempfile
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -166,8 +167,7 @@ class Sessions(RuleBasedStateMachine):
         store = SqliteStore(self.folder)
         store.open()
         for ends in ("sessions SET expires_at = ? WHERE id = ?", "changes SET expires_at = ? WHERE sid = ?"):
-            statement: Any = lambda cursor, ends=ends: cursor.execute(f"UPDATE {ends}", (time.time() - 1, sid))
-            store._write(statement)
+            store._write(partial(_update, ends, time.time() - 1, sid))
         store.close()
         self.client.sweep()
         status = self.client("GET", f"/v1/sessions/{sid}").status_code
@@ -205,6 +205,10 @@ class Sessions(RuleBasedStateMachine):
                 record = self.client("GET", f"/v1/sessions/{sid}/tensors/{name}").json()
                 assert record["data"] == [leaf.value] * 2
                 assert (record["grad"] and record["grad"]["data"]) == (None if leaf.grad is None else [leaf.grad] * 2)
+
+
+def _update(statement: str, ends: float, sid: str, cursor: Any) -> None:
+    cursor.execute(f"UPDATE {statement}", (ends, sid))
 
 
 TestSessions = Sessions.TestCase
