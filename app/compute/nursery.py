@@ -36,9 +36,11 @@ def open_nursery(serve: Serve) -> tuple[socket.socket, int]:
     ours, theirs = frames.pair()
     sys.stdout.flush()
     sys.stderr.flush()
+    gc.freeze()  # a collection in a child must not touch, and so copy, the pages of what is loaded
     parent, pid = os.getpid(), os.fork()
     if not pid:
         _as_child(parent, lambda: _Nursery(theirs, serve).run(), theirs.fileno())
+    gc.unfreeze()
     theirs.close()
     ours.setblocking(False)
     return ours, pid
@@ -100,13 +102,12 @@ class _Nursery:
         self._selector.register(connection, selectors.EVENT_READ)
 
     def run(self) -> None:
-        gc.collect()
-        gc.freeze()  # what is loaded stays: a collection in a child must not touch, and so copy, its pages
         while True:
             for key, _ in self._selector.select():
                 if key.fileobj is self._connection:
                     message, descriptors = frames.receive_descriptors(self._connection)
                     if message is None:
+                        self._end_all()
                         return
                     self._fork(*descriptors)
                 else:
@@ -129,6 +130,13 @@ class _Nursery:
         finally:
             os.close(connection)
             os.close(page)
+
+    def _end_all(self) -> None:
+        """Kill the children, and see them off: nobody may be there who inherits them."""
+        for key in list(self._selector.get_map().values()):
+            if key.fileobj is not self._connection:
+                signal.pidfd_send_signal(int(key.fd), signal.SIGKILL)
+                os.waitpid(key.data, 0)
 
     def _bury(self, process: int, pid: int) -> None:
         self._selector.unregister(process)

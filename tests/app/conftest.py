@@ -1,6 +1,5 @@
 """A client of the ASGI application, with real stores and processes, for tests that are not coroutines themselves."""
 
-import gc
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -55,15 +54,6 @@ class Client:
 
 
 Serve = Callable[..., Client]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _little_to_collect() -> Iterator[None]:
-    """Each application collects garbage once, before it forks: not among all that the tests have loaded."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.evaluate.execution import prepare
-from app.program.interpret import ProgramError
+from app.program.tree import ProgramError
 from app.sessions.live import Live
 from app.sessions.session import transaction
 from app.wire.messages import RunRequest

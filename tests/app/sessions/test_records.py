@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from app.errors import InvalidRequest, Unreadable
 from app.limits import Limits, OverLimit
-from app.program.interpret import ProgramError
+from app.program.tree import ProgramError
 from app.sessions import renames, schema
 from app.sessions.directory import Precondition
 from app.stores.base import Block, Change
@@ -288,7 +288,7 @@ def test_a_process_catches_up_with_a_later_version_that_runs_beside_it() -> None
     session = store._sessions[sid]
     session.records[2] = grown(session.records[2])
     assert run_code(here, sid, "print(x.grad, k[0] is x)\nz.sum().backward()") == ["tensor([2., 4., 6.]) True"]
-    assert here.counts()["sessions_catch_ups"] == 1
+    assert here.events["catch_ups"] == 1
     for directory in (here, directory_over(store)):
         assert len(run_code(directory, sid, "print(x.grad)")) == 1
 

@@ -40,10 +40,6 @@ class Model:
     version: int = 0
 
 
-def _update(cursor: Any, ends: str, values: tuple[Any, ...]) -> None:
-    cursor.execute(f"UPDATE {ends}", values)
-
-
 class Sessions(RuleBasedStateMachine):
     """Sessions of one service over one SQLite file."""
 
@@ -171,7 +167,7 @@ class Sessions(RuleBasedStateMachine):
         store = SqliteStore(self.folder)
         store.open()
         for ends in ("sessions SET expires_at = ? WHERE id = ?", "changes SET expires_at = ? WHERE sid = ?"):
-            store._write(partial(_update, ends=ends, values=(time.time() - 1, sid)))
+            store._write(partial(_update, ends, time.time() - 1, sid))
         store.close()
         self.client.sweep()
         status = self.client("GET", f"/v1/sessions/{sid}").status_code
@@ -209,6 +205,10 @@ class Sessions(RuleBasedStateMachine):
                 record = self.client("GET", f"/v1/sessions/{sid}/tensors/{name}").json()
                 assert record["data"] == [leaf.value] * 2
                 assert (record["grad"] and record["grad"]["data"]) == (None if leaf.grad is None else [leaf.grad] * 2)
+
+
+def _update(statement: str, ends: float, sid: str, cursor: Any) -> None:
+    cursor.execute(f"UPDATE {statement}", (ends, sid))
 
 
 TestSessions = Sessions.TestCase

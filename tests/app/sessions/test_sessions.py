@@ -2,8 +2,11 @@
 
 import base64
 import json
+import sqlite3
 import threading
 import time
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,6 +23,7 @@ from app.sessions.idempotency import Key, Replies
 from app.settings import Settings
 from app.stores.base import Conflict
 from app.stores.memory import MemoryStore
+from app.stores.sqlite import FILE
 from tests.app.conftest import Client, Serve
 from tests.app.session_cases import OWNER, directory_over, opened
 
@@ -511,12 +515,11 @@ def test_the_number_of_sessions_is_limited(serve: Serve) -> None:
     client.open()
 
 
-def test_a_session_that_cannot_be_read_is_no_reason_to_try_again(client: Client) -> None:
-    sid = client.open()
-    store = client.services.directory.store
-    assert isinstance(store, MemoryStore)
-    store._sessions[sid].records[0] = b"no record"
-    client.services.directory.cache.take(sid)
+def test_a_session_that_cannot_be_read_is_no_reason_to_try_again(serve: Serve, tmp_path: Path) -> None:
+    sid = serve(store="sqlite", data=tmp_path).open()
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
+        connection.execute("UPDATE changes SET record = ? WHERE sid = ?", (b"no record", sid))
+    client = serve(store="sqlite", data=tmp_path)  # its process has seen nothing of the session
     for method, rest, body in (("GET", "", None), ("GET", "/export", None), ("POST", "/run", {"nodes": []})):
         answer = client(method, url(sid, rest), **({} if body is None else {"json": body}))
         assert (answer.status_code, answer.json()["type"]) == (501, "/problems/unreadable-session")
