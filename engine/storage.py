@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+UNCOUNTED = -1  # the version of what inference mode made: nobody counts writes to it
 _new = object.__new__
 
 
@@ -28,9 +29,11 @@ class Storage:
         """The storage that owns the memory."""
         return self if self._aliased is None else self._aliased
 
-    def alias(self) -> Storage:
+    def alias(self, version: int = 0) -> Storage:
         """The same memory with a version counter of its own."""
-        return make_storage(self.array, self.root)
+        alias = make_storage(self.array, self.root)
+        alias.version = version
+        return alias
 
     def memento(self) -> Memento:
         """What gives the buffer the bytes and the version it has now."""

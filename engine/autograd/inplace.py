@@ -15,6 +15,7 @@ import numpy as np
 from engine import dtypes, modes, registry
 from engine.autograd.tape import FREED, Edge, Node, Saved, edge_of, make_node, save
 from engine.errors import OpError
+from engine.storage import UNCOUNTED
 from engine.tensor import (
     CONJ,
     INFERENCE_MODE,
@@ -68,8 +69,12 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, rein
         view.bits = source.bits & LAZY
     if array.dtype is not source.array.dtype and not reinterprets:
         view.inference = modes.current().inference
+        if view.inference or source.inference:
+            view.storage = storage.alias(0 if not view.inference else UNCOUNTED)
         return view  # of the same memory, but not of the tensor: a write through it is nobody's history
     if source.inference:
+        if storage.version != UNCOUNTED:
+            view.storage = storage.alias(UNCOUNTED)
         return view
     view.base = source if source.base is None else source.base
     view.seen_version = storage.version
@@ -138,10 +143,11 @@ def check_history(target: Tensor) -> None:
 
 
 def _count(target: Tensor) -> None:
-    """Count a write; that one of inference mode counts none, PyTorch finds only here."""
-    if target.inference and not modes.current().inference:
+    """Count a write; that what inference mode made counts none, PyTorch finds only here."""
+    if target.storage.version != UNCOUNTED:
+        target.storage.version += 1
+    elif not modes.current().inference:
         raise OpError(INFERENCE)
-    target.storage.version += 1
 
 
 def overlaps_itself(tensor: Tensor) -> bool:
@@ -166,6 +172,8 @@ def _check_overlap(target: Tensor, other: Tensor, overlap: str) -> None:
         if overlap == "any":
             raise OpError(PARTIAL_OVERLAP)
         return
+    if other.bits & LAZY and overlap != "same":
+        return  # it was resolved before
     if target.storage.root is not other.storage.root or not mine.size or not theirs.size:
         return
     if not (is_dense(mine) and is_dense(theirs)):
@@ -209,7 +217,7 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
         target.steps = (*target.steps, ("as_strided", *target.geometry))
     _count(target)
     if node is not None:  # nothing was written: the history of a view is its own
-        _move_retained(target, node)
+        target.move_retained(node)
         target.node, target.output_nr, target._requires_grad = node, 0, False
         target.seen_version = target.storage.version
 
@@ -230,19 +238,12 @@ def rebase(target: Tensor, node: Node) -> None:
     """Give the target, or the base it looks into, the history of a write."""
     modes.touch(target)
     if target.base is None:
-        _move_retained(target, node)
+        target.move_retained(node)
         target.node, target.output_nr = node, 0
         target._requires_grad = False
     else:
         modes.touch(target.base)
         _rebase_base(target.base, target, node)
-
-
-def _move_retained(target: Tensor, node: Node) -> None:
-    """A tensor that retains its gradient goes on to do so behind the write."""
-    if target.retains_grad and target.node is not None:
-        modes.touch(target.node)
-        node.retained[0] = target.node.retained.pop(target.output_nr)
 
 
 def _rebase_base(base: Tensor, view: Tensor, node: Node) -> None:

@@ -10,6 +10,7 @@ from engine import modes
 from engine.errors import OpError
 from engine.op import Array, Extents, composite, primitive
 from engine.ops.shape.strided import as_strided
+from engine.storage import UNCOUNTED
 from engine.tensor import Tensor
 
 
@@ -47,8 +48,9 @@ def resize_(input: Tensor, size: Extents, *, memory_format: None = None) -> Tens
 def _move(input: Tensor, larger: Tensor) -> None:
     modes.touch(input)
     modes.touch(input.storage)
-    input.storage.version += 1
-    larger.storage.version = input.storage.version - 1  # which the new strides count
+    larger.storage.version = input.storage.version  # the new strides are counted there
+    if input.storage.version != UNCOUNTED:
+        input.storage.version += 1
     input.storage, input.array, input.base = larger.storage, larger.array, None
 
 
