@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, modes, registry
+from engine import dtypes, modes, registry, strides
 from engine.autograd.tape import FREED, Edge, Node, Saved, edge_of, make_node, save
 from engine.errors import OpError
 from engine.storage import UNCOUNTED
@@ -358,10 +358,10 @@ def _contiguous(g: Any) -> Tensor:
 def _relative(view: Geometry, base: Geometry) -> Geometry:
     """The view's place in a C-contiguous tensor of the base's shape."""
     if 0 in view.size:
-        return Geometry(view.size, _contiguous_stride(view.size), 0)
-    if _is_contiguous(base):
+        return Geometry(view.size, strides.contiguous(view.size), 0)
+    if strides.is_contiguous(base.size, base.stride):
         return Geometry(view.size, view.stride, view.offset - base.offset)
-    steps = _contiguous_stride(base.size)
+    steps = strides.contiguous(base.size)
     order = sorted((d for d in range(len(base.size)) if base.size[d] > 1), key=lambda d: -base.stride[d])
     return _translate(view, base, steps, order)
 
@@ -377,19 +377,6 @@ def _translate(view: Geometry, base: Geometry, steps: tuple[int, ...], order: li
         return total
 
     return Geometry(view.size, tuple(convert(step) for step in view.stride), convert(view.offset - base.offset))
-
-
-def _contiguous_stride(size: tuple[int, ...]) -> tuple[int, ...]:
-    steps, step = [], 1
-    for extent in reversed(size):
-        steps.append(step)
-        step *= max(extent, 1)
-    return tuple(reversed(steps))
-
-
-def _is_contiguous(base: Geometry) -> bool:
-    expected = _contiguous_stride(base.size)
-    return all(e == s or n <= 1 for e, s, n in zip(expected, base.stride, base.size, strict=True))
 
 
 COPY_SLICES = CopySlices()

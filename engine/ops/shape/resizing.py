@@ -6,7 +6,7 @@ from math import prod
 
 import numpy as np
 
-from engine import modes
+from engine import modes, strides
 from engine.errors import OpError
 from engine.op import Array, Extents, composite, primitive
 from engine.ops.shape.strided import as_strided
@@ -20,10 +20,6 @@ def grown(input: Array, count: int) -> Array:
     larger = np.zeros(count, input.dtype)
     larger[: input.size] = input
     return larger
-
-
-def _contiguous_stride(size: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple([prod([max(extent, 1) for extent in size[dim + 1 :]]) for dim in range(len(size))])
 
 
 @composite(name="resize_", function=False, checks_history=False)
@@ -42,7 +38,7 @@ def resize_(input: Tensor, size: Extents, *, memory_format: None = None) -> Tens
     end = offset + prod(size)
     if end * input.array.itemsize > input.storage.array.nbytes:
         _move(input, grown(input, end))
-    return as_strided.inplace(input, size, _contiguous_stride(size), offset)
+    return as_strided.inplace(input, size, strides.contiguous(tuple(size)), offset)
 
 
 def _move(input: Tensor, larger: Tensor) -> None:
