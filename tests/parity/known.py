@@ -70,8 +70,9 @@ def _is_close(place: Place) -> bool:
     return all(math.isclose(one, other, rel_tol=1e-5, abs_tol=1e-6) for one, other in _numbers(place) if one == one)
 
 
-def _is_complex_half(place: Place) -> bool:
-    return any(re.search("ComplexHalf|complex32", str(difference.expected)) for difference in place.differences)
+def _expects(pattern: str) -> Callable[[Place], bool]:
+    """Whether something that PyTorch shows there shows ``pattern``."""
+    return lambda place: any(re.search(pattern, str(difference.expected)) for difference in place.differences)
 
 
 def _both(*conditions: Callable[[Place], bool]) -> Callable[[Place], bool]:
@@ -176,8 +177,8 @@ KNOWN: tuple[Known, ...] = (
         "PyTorch has tensors of zeros without memory for gradients that vanish, and refuses to show them.",
     ),
     Known(
-        r"^(item\.)?values$", r"\.view\(torch\.u?int", "The bits of computed numbers, whose last digit differs.",
-        _off_by(4),
+        r"^(item\.)?values$", "", "The bits of computed numbers, whose last digit differs.",
+        _both(_before(r"\.view\(torch\.u?int"), _off_by(4)),
     ),
     Known(
         r"'out'|functions with out=|got an unexpected keyword argument|cannot resize", r"out=",
@@ -230,16 +231,16 @@ KNOWN: tuple[Known, ...] = (
         r"^(dtype|warnings: .*ComplexHalf.*)$|ComplexHalf .* \| .*ComplexFloat |"
         r'^error: NotImplementedError: "\w+" not implemented for # \|', "",
         "PyTorch's complex numbers of 16 bits, which are an experiment, are complex64 here.",
-        _is_complex_half,
+        _expects("ComplexHalf|complex32"),
     ),
     Known(
         r"^error: (None|.*support automatic differentiation for outputs with complex dtype\.) \| NotImplementedError: "
-        r'"(median|cummax|cummin|mode)_cpu" not implemented', "",
+        r'"(median_cpu|cum\w+_cpu|mode_cpu|softmax_\w+|m\w\w_values_cpu)" not implemented', "",
         "Without elements, or without dimensions, PyTorch does not come to the kernel that there is not.",
     ),
     Known(
         r"^(item\.)?values$", r"\.median\(", "PyTorch's median of an expanded tensor reads and writes one place.",
-        _before(r"expand\("),
+        _before(r"expand\(|autograd\.grad\("),
     ),
     Known(
         r"select\(\) cannot be applied to a #dim tensor\. \| IndexError: index # is out of bounds", r"\[-?\d+\]",
@@ -252,7 +253,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         r"^(grad\.)?grad_fn$|^(stride|contiguous)$", r"grad\(|backward\(",
         "The derivative of a product divides by the factors in PyTorch, unless one is 0; here it never does.",
-        _both(_before(r"\.prod\("), lambda place: "ProdBackward" in str(place.differences[0].expected)),
+        _both(_before(r"\.(cum)?prod_?\("), _expects("ProdBackward|DivBackward")),
     ),
     Known(
         r"^grad\.values$", r"grad\(|backward\(", "The same, of factors that `.data =` has changed since.",
@@ -260,7 +261,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         r"^(grad\.)?grad_fn$", r"grad\(|backward\(", "The adjoint of indexing is an op of its own here.",
-        lambda place: "IndexPutImplBackward" in str(place.differences[0].expected),
+        _expects("IndexPutImplBackward"),
     ),
     Known(
         r"^(stride|contiguous)$", r"grad\(|backward\(",
