@@ -11,6 +11,7 @@ from numpy.lib.array_utils import byte_bounds
 
 PAGE_BYTES: Final = 16 * 1024  # of a memory: kept whole when something is written there
 
+UNCOUNTED = -1  # the version of what inference mode made: nobody counts writes to it
 _new = object.__new__
 
 
@@ -33,9 +34,11 @@ class Storage:
         """The storage that owns the memory."""
         return self if self._aliased is None else self._aliased
 
-    def alias(self) -> Storage:
+    def alias(self, version: int = 0) -> Storage:
         """The same memory with a version counter of its own."""
-        return make_storage(self.array, self.root)
+        alias = make_storage(self.array, self.root)
+        alias.version = version
+        return alias
 
     def memento(self) -> Callable[[], None]:
         """A function that gives back the version that the storage has now; its bytes are ``Overwritten``'s."""

@@ -12,7 +12,7 @@ import numpy as np
 from engine import dtypes, modes, registry, strides
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
-from engine.storage import Storage
+from engine.storage import UNCOUNTED, Storage
 
 _new = object.__new__
 
@@ -201,7 +201,7 @@ class Tensor:
 
     @property
     def _version(self) -> int:
-        if self.inference:
+        if self.storage.version == UNCOUNTED:
             raise OpError("Inference tensors do not track version counter.")
         return self.storage.version
 
@@ -237,8 +237,18 @@ class Tensor:
         if base.requires_grad or self.node is not None:
             if self.view_note is not None:
                 raise OpError(self.refusal("its base or another view of its base has been"))
-            self.node, self.output_nr = self._node_from_base(base), 0
+            node = self._node_from_base(base)
+            self.move_retained(node)
+            self.node, self.output_nr = node, 0
         self.seen_version = self.storage.version
+
+    def move_retained(self, node: Any) -> None:
+        """A tensor that retains its gradient goes on to do so by the ``node`` that it gets."""
+        if self.retains_grad and self.node is not None:
+            modes.touch(self.node)
+            retained = self.node.retained.pop(self.output_nr, None)
+            if retained is not None:
+                node.retained[0] = retained
 
     def _node_from_base(self, base: Tensor) -> Any:
         """The node that reading this view from its base would record; the way ends where the base needs none."""
@@ -312,15 +322,17 @@ class Tensor:
         return self.grad_fn is None
 
     def detach(self) -> Tensor:
-        """The same values outside the graph; storage and version counter are shared."""
-        result = Tensor(self.array, self.storage)
+        """The same values outside the graph; storage and version counter are shared, if there is one."""
+        counts = not self.inference or modes.current().inference
+        result = Tensor(self.array, self.storage if counts else self.storage.alias())
         result.inference, result.bits = self.inference, self.bits & LAZY
         return result
 
     @property
     def data(self) -> Tensor:
         """The same values outside the graph; writes through it are not counted."""
-        result = Tensor(self.array, self.storage.alias())
+        counts = not self.inference or not modes.current().inference
+        result = Tensor(self.array, self.storage.alias(0 if counts else UNCOUNTED))
         result.inference, result.bits = self.inference, self.bits & LAZY
         return result
 
@@ -333,11 +345,10 @@ class Tensor:
         modes.touch(self)
         if value.array.dtype is not self.array.dtype:
             self._accumulator = None  # it adds up gradients like the old values; the next graph gets another
-        version = self.storage.version
-        self.array, self.storage, self.inference = value.array, value.storage.alias(), value.inference
+        storage = value.storage.alias(self.storage.version)  # the counter is the tensor's, not the values'
+        self.array, self.storage, self.inference = value.array, storage, value.inference
         self.odd = True
         self.bits = value.bits & LAZY
-        self.storage.version = version  # the counter is the tensor's, not the values'
 
     @property
     def grad(self) -> Tensor | None:
@@ -451,12 +462,16 @@ def relaid(array: np.ndarray[Any, Any], stride: tuple[int, ...]) -> np.ndarray[A
     return result
 
 
-def owned_copy(tensor: Tensor, stride: tuple[int, ...] | None = None) -> Tensor:
-    """The same values in memory of their own, at the given strides or in C order; lazy where a dense ``tensor`` is."""
-    bits = tensor.bits & LAZY if is_dense(tensor.array) else 0
+def owned_copy(tensor: Tensor, stride: tuple[int, ...] | None = None, is_lazy: bool = True) -> Tensor:
+    """The same values in memory of their own, at the given strides or in C order.
+
+    Unless told otherwise, lazy where a dense ``tensor`` is.
+    """
+    bits = tensor.bits & LAZY if is_lazy and is_dense(tensor.array) else 0
     copy = make_tensor(copied(tensor.array if bits else values(tensor), stride))
     copy.bits, copy.odd = bits, stride is not None
-    copy.inference = modes.current().inference
+    if modes.current().inference:
+        mark_inference(copy)
     return copy
 
 
@@ -517,5 +532,11 @@ def from_array(array: np.ndarray[Any, Any], requires_grad: bool = False) -> Tens
             raise OpError("Only Tensors of floating point and complex dtype can require gradients")
         result._requires_grad = True
     if modes.current().inference:
-        result.inference = True
+        mark_inference(result)
     return result
+
+
+def mark_inference(tensor: Tensor) -> None:
+    """Note of a new tensor that it is made in inference mode: nothing records it, and nobody counts writes to it."""
+    tensor.inference = True
+    tensor.storage.version = UNCOUNTED

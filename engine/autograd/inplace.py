@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, modes, registry
+from engine import dtypes, modes, registry, strides
 from engine.autograd.tape import FREED, Edge, Node, Saved, edge_of, make_node, save
 from engine.errors import OpError
+from engine.storage import UNCOUNTED
 from engine.tensor import (
     CONJ,
     INFERENCE_MODE,
@@ -68,8 +69,12 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, rein
         view.bits = source.bits & LAZY
     if array.dtype is not source.array.dtype and not reinterprets:
         view.inference = modes.current().inference
+        if view.inference or source.inference:
+            view.storage = storage.alias(0 if not view.inference else UNCOUNTED)
         return view  # of the same memory, but not of the tensor: a write through it is nobody's history
     if source.inference:
+        if storage.version != UNCOUNTED:
+            view.storage = storage.alias(UNCOUNTED)
         return view
     view.base = source if source.base is None else source.base
     view.seen_version = storage.version
@@ -140,10 +145,11 @@ def check_history(target: Tensor) -> None:
 
 
 def _count(target: Tensor) -> None:
-    """Count a write; that one of inference mode counts none, PyTorch finds only here."""
-    if target.inference and not modes.current().inference:
+    """Count a write; that what inference mode made counts none, PyTorch finds only here."""
+    if target.storage.version != UNCOUNTED:
+        target.storage.version += 1
+    elif not modes.current().inference:
         raise OpError(INFERENCE)
-    target.storage.version += 1
 
 
 def overlaps_itself(tensor: Tensor) -> bool:
@@ -168,6 +174,8 @@ def _check_overlap(target: Tensor, other: Tensor, overlap: str) -> None:
         if overlap == "any":
             raise OpError(PARTIAL_OVERLAP)
         return
+    if other.bits & LAZY and overlap != "same":
+        return  # it was resolved before
     if target.storage.root is not other.storage.root or not mine.size or not theirs.size:
         return
     if not (is_dense(mine) and is_dense(theirs)):
@@ -211,7 +219,7 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
         target.steps = (*target.steps, ("as_strided", *target.geometry))
     _count(target)
     if node is not None:  # nothing was written: the history of a view is its own
-        _move_retained(target, node)
+        target.move_retained(node)
         target.node, target.output_nr, target._requires_grad = node, 0, False
         target.seen_version = target.storage.version
 
@@ -232,19 +240,12 @@ def rebase(target: Tensor, node: Node) -> None:
     """Give the target, or the base it looks into, the history of a write."""
     modes.touch(target)
     if target.base is None:
-        _move_retained(target, node)
+        target.move_retained(node)
         target.node, target.output_nr = node, 0
         target._requires_grad = False
     else:
         modes.touch(target.base)
         _rebase_base(target.base, target, node)
-
-
-def _move_retained(target: Tensor, node: Node) -> None:
-    """A tensor that retains its gradient goes on to do so behind the write."""
-    if target.retains_grad and target.node is not None:
-        modes.touch(target.node)
-        node.retained[0] = target.node.retained.pop(target.output_nr)
 
 
 def _rebase_base(base: Tensor, view: Tensor, node: Node) -> None:
@@ -359,10 +360,10 @@ def _contiguous(g: Any) -> Tensor:
 def _relative(view: Geometry, base: Geometry) -> Geometry:
     """The view's place in a C-contiguous tensor of the base's shape."""
     if 0 in view.size:
-        return Geometry(view.size, _contiguous_stride(view.size), 0)
-    if _is_contiguous(base):
+        return Geometry(view.size, strides.contiguous(view.size), 0)
+    if strides.is_contiguous(base.size, base.stride):
         return Geometry(view.size, view.stride, view.offset - base.offset)
-    steps = _contiguous_stride(base.size)
+    steps = strides.contiguous(base.size)
     order = sorted((d for d in range(len(base.size)) if base.size[d] > 1), key=lambda d: -base.stride[d])
     return _translate(view, base, steps, order)
 
@@ -378,19 +379,6 @@ def _translate(view: Geometry, base: Geometry, steps: tuple[int, ...], order: li
         return total
 
     return Geometry(view.size, tuple(convert(step) for step in view.stride), convert(view.offset - base.offset))
-
-
-def _contiguous_stride(size: tuple[int, ...]) -> tuple[int, ...]:
-    steps, step = [], 1
-    for extent in reversed(size):
-        steps.append(step)
-        step *= max(extent, 1)
-    return tuple(reversed(steps))
-
-
-def _is_contiguous(base: Geometry) -> bool:
-    expected = _contiguous_stride(base.size)
-    return all(e == s or n <= 1 for e, s, n in zip(expected, base.stride, base.size, strict=True))
 
 
 COPY_SLICES = CopySlices()

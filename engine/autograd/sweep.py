@@ -212,7 +212,8 @@ def _sweep(
     outer = modes.switch(create_graph)
     try:
         for place, (edge, cotangent) in enumerate(zip(roots, cotangents, strict=True)):
-            if cotangent is not None and (sweep.useful is None or edge[0] in sweep.useful):
+            is_needed = sweep.useful is None or len(roots) == 1 or edge[0] in sweep.useful
+            if cotangent is not None and is_needed:  # PyTorch looks at a single root, be it needed or not
                 sweep.deliver(edge, cotangent, None, place)
         sweep.run()
     finally:
@@ -257,9 +258,10 @@ def _wanted(inputs: tuple[Tensor, ...], refusal: str) -> dict[Edge, list[int]]:
         if not isinstance(tensor, Tensor):
             raise OpError(f"all inputs have to be Tensors or GradientEdges, but got {type(tensor).__name__}")
         edge = edge_of(tensor)
-        if edge is None:
+        if edge is not None:
+            wanted.setdefault(edge, []).append(position)
+        elif not tensor.requires_grad:  # else it is a view made without recording, which nothing leads to
             raise OpError(refusal)
-        wanted.setdefault(edge, []).append(position)
     return wanted
 
 

@@ -96,8 +96,9 @@ class Saved:
         return tensor
 
     def _modified(self, edge: Edge | None) -> str:
-        kind = f"{_type_name(self.array)} {list(self.array.shape)}"
         source, origin = "", self.origin()
+        array = self.array if origin is None else origin.array
+        kind = f"{_type_name(array)} {list(array.shape)}"
         if origin is not None and self.output_nr is None:
             edge = edge_of(origin)
         is_tracked = edge is not None and dtypes.from_numpy(self.array.dtype).is_differentiable
@@ -124,7 +125,8 @@ def save(tensor: Tensor, edge: Edge | None, output_nr: int | None = None) -> Sav
     saved.storage = storage = tensor.storage
     saved.version = storage.version
     saved.edge = edge
-    saved.origin = weakref.ref(tensor) if output_nr is None else _nobody
+    is_known = output_nr is None or tensor.array.dtype.kind in "biu"  # which are no outputs of the node
+    saved.origin = weakref.ref(tensor) if is_known else _nobody
     saved.output_nr = output_nr
     return saved
 
@@ -317,14 +319,16 @@ def _own(cotangent: Tensor, variable: Tensor, is_recorded: bool) -> Tensor:
     PyTorch takes an unrecorded gradient over as it is if it lies so, and copies others into a tensor of that layout.
     """
     own, like = cotangent.array, variable.array
-    if not is_recorded and own.shape == like.shape and is_plain(variable) and is_plain(cotangent):
+    is_alike = own.shape == like.shape
+    if is_alike and not is_recorded and is_plain(variable) and is_plain(cotangent):
         return owned_copy(cotangent)
-    is_dense_leaf = is_dense(like)
-    wanted = strides.steps_of(like) if is_dense_leaf else strides.contiguous(own.shape)
-    steps = strides.steps_of(own)
+    steps, has_gaps = strides.steps_of(own), not is_dense(like)
+    wanted = strides.contiguous(own.shape) if has_gaps else strides.steps_of(like)
     if not is_recorded and strides.is_laid_out(own.shape, steps, wanted):
         return owned_copy(cotangent, steps)
-    if not is_dense_leaf:
+    if is_alike and not is_recorded:
+        return owned_copy(cotangent, wanted, is_lazy=False)
+    if has_gaps:
         return registry.op("clone_contiguous")(cotangent)  # type: ignore[no-any-return]
     target = registry.op("filled_strided")(like.shape, wanted, 0, cotangent.dtype)
     return registry.op("copy").inplace(target, cotangent)  # type: ignore[no-any-return]

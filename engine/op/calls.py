@@ -27,7 +27,7 @@ from engine.op.binding import Form, refusing
 from engine.op.rules import about
 from engine.op.signature import MISSING, Param
 from engine.op.text import Text, indented, tuple_of
-from engine.tensor import WEAK, Tensor, make_tensor
+from engine.tensor import WEAK, Tensor, make_tensor, mark_inference
 
 # What kernels raise for operands that they cannot take.
 FAILURES = (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgError, ZeroDivisionError)
@@ -40,7 +40,8 @@ _TEXT = Text({
     "asarray": np.asarray, "assign": inplace.assign, "check_result": inplace.check_result,
     "check_history": inplace.check_history, "check_overlap": inplace.check_overlap,
     "check_target": inplace.check_target, "current": modes.current, "edge_of": edge_of, "EngineError": EngineError,
-    "FAILURES": FAILURES, "make_node": make_node, "make_tensor": make_tensor, "MISSING": MISSING, "ndarray": np.ndarray,
+    "FAILURES": FAILURES, "make_node": make_node, "make_tensor": make_tensor,
+    "mark_inference": mark_inference, "MISSING": MISSING, "ndarray": np.ndarray,
     "peek": modes.peek, "rebase": inplace.rebase, "reinterpret": inplace.reinterpret, "reshape": inplace.reshape,
     "save": save, "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor,
     "view_of": inplace.view_of, "weak": dispatch.as_operand,
@@ -130,10 +131,14 @@ class _Call:
             *self._operands(),
             *self._target(),
         ]
-        steps = [self._statics(), self._check()]
-        if op.check is not None and op.tensor_names.issuperset(op.check.names):  # before other arguments are looked at
-            steps.reverse()
-        body += [*(line for step in steps for line in step), *self._overlap(), *self._compute(), *self._results()]
+        check, overlap, statics = self._check(), self._overlap(), self._statics()
+        if op.nature.overlap_first:
+            body += [*statics, *overlap, *check]
+        elif op.check is not None and op.tensor_names.issuperset(op.check.names):  # before others are looked at
+            body += [*check, *statics, *overlap]
+        else:
+            body += [*statics, *check, *overlap]
+        body += [*self._compute(), *self._results()]
         shown = None if operator else self.listed
         return _TEXT.function(self.form.header(), refusing(shown, self.form, body, objects), objects)
 
@@ -351,7 +356,7 @@ class _Call:
         same = "".join(f" or array is a{param.index}" for param in self.single)
         return [
             f"if array.base is not None{same}:", f"    array = owned(array, {self.sources})", *self._layout(),
-            "if state.inference:", "    out.inference = True",
+            "if state.inference:", "    mark_inference(out)",
         ]  # fmt: skip
 
     def _outputs(self) -> list[str]:
@@ -360,7 +365,7 @@ class _Call:
         return [
             f"sources = {self.sources}", "arrays = [owned(array, sources) for array in arrays]",
             f"outs = all_laid_out(op, arrays, {self._given()})", "arrays = [out.array for out in outs]",
-            "if state.inference:", "    for out in outs:", "        out.inference = True",
+            "if state.inference:", "    for out in outs:", "        mark_inference(out)",
         ]  # fmt: skip
 
     def _layout(self) -> list[str]:
@@ -540,7 +545,7 @@ class _InPlaceCall(_Call):
         if not self.op.differentiable:
             return ["tracked = False"]
         tracked = f"tracked = state.grad_enabled and ({self._requires_grad()}) and ({self._is_normal()})"
-        return [tracked, "if tracked:", "    check_history(t0)"]
+        return [tracked, "if tracked:", "    check_history(t0)", *indented(self._edges())]
 
     def _overlap(self) -> list[str]:
         others = tuple_of(f"{'*' if param.is_list else ''}t{param.index}" for param in self.op.tensors[1:])
@@ -574,7 +579,7 @@ class _InPlaceCall(_Call):
             return ["node = None", *record, "reshape(t0, array, node)", "return t0"]
         lines = ["check_result(t0, array.shape, array.dtype)", "node = None"]
         if self.op.differentiable:
-            node = [*self._edges(), *self._node("((t0.array.shape, t0.array.dtype),)"), "node.is_inplace = True"]
+            node = [*self._node("((t0.array.shape, t0.array.dtype),)"), "node.is_inplace = True"]
             lines += ["if tracked and t0.array.dtype in DIFFERENTIABLE:", *indented(node)]
         outputs = [name for name, _ in self._wanted("saves") if name not in self.op.tensor_names]
         saves = [f"    node.saved[{name!r}] = save(t0, None, 0)" for name in outputs]

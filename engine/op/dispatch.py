@@ -138,8 +138,11 @@ def widened(operand: Tensor) -> np.ndarray[Any, Any]:
 
 
 def narrowed(array: np.ndarray[Any, Any], dtype: DType) -> np.ndarray[Any, Any]:
-    """A floating result back in the 16-bit dtype of the operands."""
-    return array.astype(dtype.numpy) if array.dtype == dtype.opmath.numpy else array
+    """A floating result back in the 16-bit dtype of the operands, laid out as it was."""
+    if array.dtype != dtype.opmath.numpy:
+        return array
+    narrow = array.astype(dtype.numpy)
+    return strides.relaid(narrow, strides.steps_of(array)) if array.size < 2 else narrow  # NumPy forgets them
 
 
 def extent(arrays: Sequence[np.ndarray[Any, Any]]) -> int:

@@ -49,6 +49,8 @@ class Nature:
     overlap: str = "partial"
     """In place: which overlap of the target with another operand is refused: ``partial`` (it may be the target itself),
     ``any``, or ``none``; ``same``: partial, and to read just what is written is no overlap at all."""
+    overlap_first: bool = False
+    """In place: overlaps are looked at before ``check`` refuses arguments."""
     repeats: bool | str = False
     """In place: the target may overlap itself, so that one element is written several times; if it is a name, with
     PyTorch's warning about the op of this name."""

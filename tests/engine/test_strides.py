@@ -189,3 +189,8 @@ def test_a_plan_lays_out_what_it_gives_as_the_run_did(run: Callable[[Any], Any])
     eager, again = replayed(run, matrix().t().clone().requires_grad_())
     assert again.tolist() == eager.tolist()
     assert again.strides == eager.strides
+
+
+def test_elements_at_indices_lie_as_the_dimensions_around_them() -> None:
+    source = torch.arange(6).view(3, 2).t().unsqueeze(0)
+    assert source[[0, 0]].stride() == (6, 1, 2)

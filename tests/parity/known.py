@@ -6,16 +6,19 @@ has to hold of all that differs there.
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from tests.parity.compare import Difference
 from tests.parity.programs import Program
 
-IN_PLACE = r"^(?:with [^:]*: )?[\w.\[\](),: \"'-]*?\.\w+[a-z0-9]_\(|^\w+(?:\[.*\])? [-+*/%&|]+= |^\w+\[.*\] = "
-MAKES = r"^(?:with [^:]*: )?[\w, ]+ = |backward\("
+MODE = r"^(?:with [^:]*: )?"
+IN_PLACE = rf"{MODE}(?:[\w.\[\](),: \"'-]*?\.\w+[a-z0-9]_\(|\w+(?:\[.*\])? [-+*/%&|]+= |\w+\[.*\] = )"
+MAKES = rf"{MODE}[\w, ]+ = |backward\("
+OVERLAPPING = r"\.(as_strided|unfold)\("
 
 
 class Place(NamedTuple):
@@ -35,11 +38,54 @@ def _writes_over_an_operand(place: Place) -> bool:
 def _overlaps(statement: str, changed: set[str]) -> bool:
     target = re.match(r"(?:with [^:]*: )?(\w+)", statement)
     operands = set(re.findall(r"\w+", statement[target.end() :])) if target else set()
-    return target is not None and ("as_strided" in statement or bool(changed & operands) or target[1] in operands)
+    return target is not None and (bool(changed & operands) or target[1] in operands)
 
 
-def _after_other_data(place: Place) -> bool:
-    return any(".data = " in statement for statement in place.before)
+def _writes_one_place_twice(place: Place) -> bool:
+    """Whether a view that may show elements several times was made before."""
+    return any(re.search(OVERLAPPING, statement) for statement in place.before)
+
+
+def _before(pattern: str) -> Callable[[Place], bool]:
+    """Whether a statement up to here shows ``pattern``."""
+    return lambda place: any(re.search(pattern, statement) for statement in place.before)
+
+
+def _numbers(place: Place) -> Iterator[tuple[float, float]]:
+    """The numbers of all ``values`` that differ, in pairs; nothing where there are not as many."""
+    for difference in place.differences:
+        if difference.field.endswith("values"):
+            words = [re.findall(r"[^\s,]+", str(side)) for side in (difference.expected, difference.found)]
+            if len(words[0]) == len(words[1]):
+                yield from ((float(one), float(other)) for one, other in zip(*words, strict=True))
+
+
+def _off_by(most: float) -> Callable[[Place], bool]:
+    """Whether no number differs by more."""
+    return lambda place: all(abs(one - other) <= most for one, other in _numbers(place) if one == one)
+
+
+def _is_close(place: Place) -> bool:
+    """Whether all numbers are equal as far as float32 can tell."""
+    return all(math.isclose(one, other, rel_tol=1e-5, abs_tol=1e-6) for one, other in _numbers(place) if one == one)
+
+
+def _expects(pattern: str) -> Callable[[Place], bool]:
+    """Whether something that PyTorch shows there shows ``pattern``."""
+    return lambda place: any(re.search(pattern, str(difference.expected)) for difference in place.differences)
+
+
+def _both(*conditions: Callable[[Place], bool]) -> Callable[[Place], bool]:
+    return lambda place: all(condition(place) for condition in conditions)
+
+
+def _counts_more(place: Place) -> bool:
+    """Whether PyTorch has counted one write more, or a few."""
+    versions = [one for one in place.differences if one.field.endswith("version")]
+    return all(1 <= (one.expected or 0) - (one.found or 0) <= 3 for one in versions)
+
+
+_after_other_data = _before(r"\.data = ")
 
 
 def _anywhere(place: Place) -> bool:
@@ -55,6 +101,7 @@ class Known(NamedTuple):
     holds: Callable[[Place], bool] = _anywhere
 
 
+RECORDED_LATER = "Inference tensors cannot be saved for backward"
 KNOWN: tuple[Known, ...] = (
     Known(
         r"^grad\.version$", "",
@@ -62,13 +109,25 @@ KNOWN: tuple[Known, ...] = (
         "the copy counts as a write. Nobody can have saved the gradient before.",
     ),
     Known(
-        r"^(item\.)?version$", MAKES,
+        r"^(item\.)?version$", "",
         "PyTorch writes some results (of argmax, of gradients of selections) into memory it has just made, and counts "
         "that. Nobody can have saved them before.",
+        _both(_before(MAKES), _counts_more),
     ),
     Known(
-        r"version$", "", "Views of what a tensor showed before `.data =` go on to count with it in PyTorch.",
+        r"^(grad\.)?idle stride$", r"grad\(|backward\(",
+        "Strides of extents of 1, which show no place: a gradient has those of its leaf or its own, by whether PyTorch "
+        "copied it or took it over (see above).",
+    ),
+    Known(
+        r"^(version|grad_fn|leaf|requires_grad)\b", "",
+        "Views of what a tensor showed before `.data =` go on to count with it in PyTorch, and get their histories "
+        "back when it is written to; here they are views of the tensor that has these data now.",
         _after_other_data,
+    ),
+    Known(
+        r"invalid gradient at index #", r"backward\(", "The same: the shape of such a history.",
+        _both(_after_other_data, lambda place: place.differences[0].expected is None),
     ),
     Known(
         r"^(item\.)?values$", IN_PLACE,
@@ -77,37 +136,61 @@ KNOWN: tuple[Known, ...] = (
         _writes_over_an_operand,
     ),
     Known(
-        r"^(item\.)?(values|shape|stride)$", IN_PLACE,
-        "PyTorch finds only after the write that a tensor of inference mode must not be written to.",
-        lambda place: any("inference_mode" in statement for statement in place.before),
+        r"^(item\.)?values$", IN_PLACE,
+        "The target shows elements several times in a way that PyTorch does not see. Here the last write counts.",
+        _writes_one_place_twice,
+    ),
+    Known(
+        r"^(item\.)?values$", r"index_put_\(.*accumulate=True", "The same, of an expanded tensor, which it warns of.",
+        _before(r"expand\("),
+    ),
+    Known(
+        r"^(grad\.)?(values|version)$|^version$", IN_PLACE,
+        "PyTorch takes a gradient over without a copy that shares its memory with what `backward` was given; later "
+        "writes to either show in both.",
+        _before(r"^\w+\.backward\(\w+\.detach\(\)"),
+    ),
+    Known(
+        r"^(grad_fn|(item\.)?values)$", r"backward\(", "The same, of what a second `backward` adds.",
+        _before(r"^\w+\.backward\(\w+\.detach\(\)"),
     ),
     Known(
         r"^(item\.)?(requires_grad|grad_fn|leaf)$", IN_PLACE,
         "In PyTorch a tensor of integers that a tracked number is written into comes to require grad.",
         lambda place: {"requires_grad", "leaf"} <= {difference.field for difference in place.differences},
     ),
+    Known(r"error: RuntimeError: Autograd not support dtype: ", "", "The same: what such a tensor is good for."),
     Known(
-        r"^(item\.)?values$", r"\.(type|to)\(torch\.float64\)|\.double\(\)",
-        "Numbers computed in float32, whose last digits differ, seen as float64.",
-        lambda place: any("float32" in statement for statement in place.before),
+        r"^(item\.)?values$", r"torch\.float64\)|\.double\(\)",
+        "Numbers computed in float32, whose last digits differ, seen as float64.", _both(_before("float32"), _is_close),
+    ),
+    Known(
+        r"^error: RuntimeError: Inference tensors do not track version counter\. \| None$", r"^\w+ = ",
+        "A tensor of inference mode that was given other data: PyTorch makes no views of it.", _after_other_data,
     ),
     Known(r"values$", r"resize_", "Elements that `resize_` adds are whatever memory holds in PyTorch; here 0."),
+    Known(
+        r"^(view|base)$", r"resize_\(", "A view that `resize_` gave memory of its own: it is none here.",
+    ),
     Known(
         "unallocated storage", "",
         "PyTorch has tensors of zeros without memory for gradients that vanish, and refuses to show them.",
     ),
     Known(
-        r"^(item\.)?values$", r"\.view\(torch\.u?int",
-        "The bits of computed numbers, whose last digit differs.",
-        lambda place: any("float" in statement for statement in place.before),
+        r"^(item\.)?values$", "", "The bits of computed numbers, whose last digit differs.",
+        _both(_before(r"\.view\(torch\.u?int"), _off_by(4)),
     ),
     Known(
         r"'out'|functions with out=|got an unexpected keyword argument|cannot resize", r"out=",
         "Results are not written into tensors given as `out=`.",
     ),
-    Known(r"error: None \| TypeError|error: RuntimeError.*\| TypeError", r"out=", "The same: `out=` is not taken."),
     Known(
-        r"^warnings", r"float\(|int\(|complex\(|\.item\(",
+        r"^error: RuntimeError: \w+\(\): functions with out=.* \| None$", "",
+        "Some results are written into tensors of PyTorch's own, which cannot be tracked in inference mode.",
+        _before("inference_mode"),
+    ),
+    Known(
+        r"^warnings: .*Converting a tensor", r"float\(|int\(|complex\(|\.item\(",
         "The second line of this warning; programs recorded from PyTorch have its first line only.",
     ),
     Known(
@@ -115,13 +198,86 @@ KNOWN: tuple[Known, ...] = (
         "A gradient that PyTorch makes by a view of a sum is a tensor of its own here.",
     ),
     Known(
-        r"version", "", "A tensor given the data of one made in inference mode has no version in PyTorch.",
-        lambda place: any("inference_mode" in statement for statement in place.before),
+        rf"^error: RuntimeError: {RECORDED_LATER}.* \| RuntimeError: ", IN_PLACE,
+        "PyTorch saves operands before it looks at memory; here they are saved when the result is there.",
+        _before("inference_mode"),
+    ),
+    Known(
+        r"^error: RuntimeError: Output # of .* its base or another view of its base .* \| RuntimeError: ", "",
+        "PyTorch asks for the history of an operand before it looks at other arguments; here once the result is there.",
+    ),
+    Known(
+        r"^(view|base)$", r"\.(repeat|tile)\(", "The copy of a tensor of inference mode is a view of nothing there.",
+        _before("inference_mode"),
+    ),
+    Known(
+        r"^(grad_fn|requires_grad|leaf)$", r"addmm\(", "PyTorch records this of tensors of inference mode alone.",
+        _before("inference_mode"),
     ),
     Known(
         r"^(item\.)?values$", r"logical_|sign|eq\(|ne\(|floor|ceil|trunc|round|argm|sort|> |< ",
         "A number that is 0 but for rounding, looked at as a truth value, a sign or a whole number.",
-        lambda place: any("/" in one or "complex" in one or "div" in one for one in place.before),
+        _both(_before(r" / |div|reciprocal|\dj"), _off_by(2)),
+    ),
+    Known(
+        r"^item\.whole$", r"\.tolist\(", "The imaginary part of a quotient, 0 but for rounding.",
+        _before(r" / |div"),
+    ),
+    Known(
+        r"^error: None \| LinAlgError: .* is zero|^error: LinAlgError: .* is zero.* \| None", "",
+        "A matrix that is singular but for rounding.", _before(r" /= | / |div|expand"),
+    ),
+    Known(
+        r"^(dtype|warnings: .*ComplexHalf.*)$|ComplexHalf .* \| .*ComplexFloat |"
+        r'^error: NotImplementedError: "\w+" not implemented for # \|', "",
+        "PyTorch's complex numbers of 16 bits, which are an experiment, are complex64 here.",
+        _expects("ComplexHalf|complex32"),
+    ),
+    Known(
+        r"^error: (None|.*support automatic differentiation for outputs with complex dtype\.) \| NotImplementedError: "
+        r'"(median_cpu|cum\w+_cpu|mode_cpu|softmax_\w+|m\w\w_values_cpu)" not implemented', "",
+        "Without elements, or without dimensions, PyTorch does not come to the kernel that there is not.",
+    ),
+    Known(
+        r"^(item\.)?values$", r"\.median\(", "PyTorch's median of an expanded tensor reads and writes one place.",
+        _before(r"expand\(|autograd\.grad\("),
+    ),
+    Known(
+        r"select\(\) cannot be applied to a #dim tensor\. \| IndexError: index # is out of bounds", r"\[-?\d+\]",
+        "PyTorch reads the extent of a dimension that is not there, and says what it finds.",
+    ),
+    Known(
+        r"^error: RuntimeError: setStorage: .* \| RuntimeError: setStorage: ", "",
+        "How large a memory PyTorch made for an intermediate result.",
+    ),
+    Known(
+        r"^(grad\.)?grad_fn$|^(stride|contiguous)$", r"grad\(|backward\(",
+        "The derivative of a product divides by the factors in PyTorch, unless one is 0; here it never does.",
+        _both(_before(r"\.(cum)?prod_?\("), _expects("ProdBackward|DivBackward")),
+    ),
+    Known(
+        r"^grad\.values$", r"grad\(|backward\(", "The same, of factors that `.data =` has changed since.",
+        _both(_before(r"\.prod\("), _after_other_data),
+    ),
+    Known(
+        r"^(grad\.)?grad_fn$", r"grad\(|backward\(", "The adjoint of indexing is an op of its own here.",
+        _expects("IndexPutImplBackward"),
+    ),
+    Known(
+        r"^(stride|contiguous)$", r"grad\(|backward\(",
+        "The cotangent of what a view was written into lies like it in PyTorch, here in C order.", _before(IN_PLACE),
+    ),
+    Known(r"^conj$", r" @ |\.dot\(", "The product of two conjugate vectors is a lazy conjugate in PyTorch."),
+    Known(
+        r"^warnings: .*gradient layout contract", "", "PyTorch warns that such a gradient is slow to add to.",
+    ),
+    Known(
+        r"^warnings: Casting complex.* \| $", r"logical_\w+_\(",
+        "PyTorch casts the operand to the dtype of the target first.",
+    ),
+    Known(
+        r"^error: RuntimeError: result type Float can't be cast to the desired output type Long \| None$",
+        r"grad\(|backward\(", "PyTorch divides by integers in place.", _before(r"addcdiv"),
     ),
 )  # fmt: skip
 

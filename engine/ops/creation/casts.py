@@ -34,25 +34,19 @@ def cast(input: Array, dtype: DType) -> Array:
 cast.vjp(input=lambda g: g)
 
 
-def _check_copied_shape(input: Array, src: Array) -> None:
-    shape = check_broadcast([input, src])
-    if shape != input.shape:
-        raise OpError(f"output with shape {list(input.shape)} doesn't match the broadcast shape {list(shape)}")
-
-
 def _check_copied(input: Tensor, src: Tensor) -> None:
-    if src.dtype.is_complex:  # what does not fit is refused without a warning
-        _check_copied_shape(input.array, src.array)
-        warn_of_discarding(src, input.dtype)
+    shape = check_broadcast([input.array, src.array])
+    if shape != input.array.shape:
+        raise OpError(f"output with shape {list(input.array.shape)} doesn't match the broadcast shape {list(shape)}")
+    warn_of_discarding(src, input.dtype)
 
 
 @primitive(
     public=False, inplace_grad_fn="torch::autograd::CopyBackwards", total=True, layout_only=("input",),
-    check=_check_copied, overlap="same",
+    check=_check_copied, overlap="same", overlap_first=True,
 )  # fmt: skip
 def copy(input: Array, src: Array) -> Array:
     """``src`` in the shape and dtype of ``input``."""
-    _check_copied_shape(input, src)
     return converted(np.broadcast_to(src, input.shape), input.dtype)
 
 

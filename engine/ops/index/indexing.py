@@ -143,9 +143,74 @@ def _add_at(target: Array, key: tuple[Any, ...], values: Array, indices: list[Ar
 added_at.vjp(input=lambda g, indices, places: index(g, indices, places))
 
 
+def _check_index(tensor: Tensor) -> None:
+    if tensor.dtype is dtypes.uint8:
+        modes.warn(BYTE_INDEX)
+    elif tensor.dtype not in (dtypes.bool_, *_INDICES):
+        raise DimensionError(DTYPE_INDEX)
+
+
+def _width(tensor: Tensor) -> int:
+    """How many dimensions an index tensor covers."""
+    return tensor.array.ndim if tensor.dtype in _MASKS else 1
+
+
+def _check_indices(input: Tensor, tensors: list[Tensor], places: tuple[int, ...]) -> None:
+    """Refuse index tensors of a wrong dtype, and masks of a wrong shape."""
+    for tensor in tensors:
+        _check_index(tensor)
+    _check_masks(input, tensors, places)
+
+
+def _check_masks(input: Tensor, tensors: list[Tensor], places: tuple[int, ...]) -> None:
+    shape = input.array.shape
+    if any(place + _width(tensor) > len(shape) for tensor, place in zip(tensors, places, strict=True)):
+        raise DimensionError(f"too many indices for tensor of dimension {len(shape)}")
+    for tensor, place in zip(tensors, places, strict=True):
+        mask = tensor.array.shape
+        if tensor.dtype in _MASKS and mask != shape[place : place + len(mask)]:
+            at = next(i for i, extent in enumerate(mask) if extent != shape[place + i])
+            raise DimensionError(
+                f"The shape of the mask {list(mask)} at index {at} does not match the shape of the indexed tensor "
+                f"{list(shape)} at index {place + at}"
+            )
+
+
+def _fits(input: Tensor, values: Tensor, tensors: list[Tensor], places: tuple[int, ...]) -> bool:
+    """Whether ``values`` broadcast to what is indexed; of masks that is not known here."""
+    if any(tensor.dtype in _MASKS for tensor in tensors):
+        return True
+    extents = list(input.array.shape)
+    at: list[Any] = [slice(None)] * input.array.ndim
+    for tensor, place in zip(tensors, places, strict=True):
+        extents[place], at[place] = 1, np.zeros(tensor.array.shape, np.int64)
+    try:
+        shape = np.broadcast_to(np.empty((), np.bool_), extents)[tuple(at)].shape
+        return np.broadcast_shapes(values.array.shape, shape) == shape
+    except (ValueError, IndexError):
+        return False
+
+
+def _fills(values: Tensor, tensors: list[Tensor]) -> bool:
+    """Whether one number is written behind one mask: what ``masked_fill`` does."""
+    return values.array.size == 1 and len(tensors) == 1 and tensors[0].dtype in _MASKS
+
+
+def _check_put(input: Tensor, values: Tensor, indices: list[Tensor], places: tuple[int, ...], accumulate: bool) -> None:
+    """Refuse values of another dtype; a single one behind a mask is converted, as by ``masked_fill``."""
+    _check_indices(input, indices, places)
+    fits = values.array.size == 1 or _fits(input, values, indices, places)
+    fills = not accumulate and _fills(values, indices)
+    if values.dtype is not input.dtype and not fills and fits:  # else the shapes are refused
+        raise OpError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{input.dtype.scalar_type} for the destination and {values.dtype.scalar_type} for the source."
+        )
+
+
 @primitive(
     public=False, nondifferentiable=("indices",), grad_fn="IndexPutBackward0", overlap="any", repeats="index_put_",
-    layout="input",
+    overlap_first=True, layout="input", check=_check_put,
 )  # fmt: skip
 def put_at(input: Array, values: Array, indices: Arrays, places: Size, accumulate: bool) -> Array:
     """``input`` with ``values`` written, or added, at ``indices``."""
@@ -192,67 +257,9 @@ def _tensors_at(op_name: str, indices: Any) -> tuple[list[Tensor], tuple[int, ..
             raise ArgumentTypeError(
                 f"expected Tensor as element {position} in argument 1, but got {type(tensor).__name__}"
             )
-        _check_index(tensor)
         places.append(dim)
         dim += _width(tensor)
     return list(indices), tuple(places)
-
-
-def _check_index(tensor: Tensor) -> None:
-    if tensor.dtype is dtypes.uint8:
-        modes.warn(BYTE_INDEX)
-    elif tensor.dtype not in (dtypes.bool_, *_INDICES):
-        raise DimensionError(DTYPE_INDEX)
-
-
-def _width(tensor: Tensor) -> int:
-    """How many dimensions an index tensor covers."""
-    return tensor.array.ndim if tensor.dtype in _MASKS else 1
-
-
-def _check_masks(input: Tensor, tensors: list[Tensor], places: tuple[int, ...]) -> None:
-    shape = input.array.shape
-    if any(place + _width(tensor) > len(shape) for tensor, place in zip(tensors, places, strict=True)):
-        raise DimensionError(f"too many indices for tensor of dimension {len(shape)}")
-    for tensor, place in zip(tensors, places, strict=True):
-        mask = tensor.array.shape
-        if tensor.dtype in _MASKS and mask != shape[place : place + len(mask)]:
-            at = next(i for i, extent in enumerate(mask) if extent != shape[place + i])
-            raise DimensionError(
-                f"The shape of the mask {list(mask)} at index {at} does not match the shape of the indexed tensor "
-                f"{list(shape)} at index {place + at}"
-            )
-
-
-def _fits(input: Tensor, values: Tensor, tensors: list[Tensor], places: tuple[int, ...]) -> bool:
-    """Whether ``values`` broadcast to what is indexed; of masks that is not known here."""
-    if any(tensor.dtype in _MASKS for tensor in tensors):
-        return True
-    extents = list(input.array.shape)
-    at: list[Any] = [slice(None)] * input.array.ndim
-    for tensor, place in zip(tensors, places, strict=True):
-        extents[place], at[place] = 1, np.zeros(tensor.array.shape, np.int64)
-    try:
-        shape = np.broadcast_to(np.empty((), np.bool_), extents)[tuple(at)].shape
-        return np.broadcast_shapes(values.array.shape, shape) == shape
-    except (ValueError, IndexError):
-        return False
-
-
-def _fills(values: Tensor, tensors: list[Tensor]) -> bool:
-    """Whether one number is written behind one mask: what ``masked_fill`` does."""
-    return values.array.size == 1 and len(tensors) == 1 and tensors[0].dtype in _MASKS
-
-
-def _check_put(input: Tensor, values: Tensor, tensors: list[Tensor], places: tuple[int, ...], accumulate: bool) -> None:
-    """Refuse values of another dtype; a single one behind a mask is converted, as by ``masked_fill``."""
-    fits = values.array.size == 1 or _fits(input, values, tensors, places)
-    fills = not accumulate and _fills(values, tensors)
-    if values.dtype is not input.dtype and not fills and fits:  # else the shapes are refused
-        raise OpError(
-            "Index put requires the source and destination dtypes match, got "
-            f"{input.dtype.scalar_type} for the destination and {values.dtype.scalar_type} for the source."
-        )
 
 
 @overloaded
@@ -262,8 +269,6 @@ def index_put(input: Tensor, indices: Any, values: Tensor, accumulate: bool = Fa
     covered = sum(map(_width, tensors))
     if covered > input.array.ndim:
         raise DimensionError(f"too many indices for tensor of dimension {input.array.ndim} (got {covered})")
-    _check_put(input, values, tensors, places, accumulate)
-    _check_masks(input, tensors, places)
     return put_at, (input, values, tensors, places, accumulate)
 
 
@@ -360,12 +365,6 @@ class _Walk:
         self.places.append(self.dim)
         self.dim += _width(tensor)
 
-    def check(self) -> None:
-        """Refuse index tensors of a wrong dtype, and masks of a wrong shape."""
-        for tensor in self.tensors:
-            _check_index(tensor)
-        _check_masks(self.view, self.tensors, tuple(self.places))
-
 
 def _covered(entry: Any) -> int:
     """How many dimensions of the tensor an entry of a key uses up."""
@@ -454,7 +453,7 @@ def getitem(input: Tensor, key: Any) -> Tensor:
     walk = _Walk(input, _entries(key))
     if walk.tensors:
         places = tuple(walk.places)
-        walk.check()
+        _check_indices(walk.view, walk.tensors, places)
         return index(walk.view, walk.tensors, places)
     return ops.alias(input) if walk.view is input else walk.view
 
@@ -478,13 +477,9 @@ def setitem(input: Tensor, key: Any, value: Any) -> None:
     if not walk.tensors:
         _copy_into(walk.view, values)
         return
-    inplace.check_target((walk.view, values))
-    places = tuple(walk.places)
+    put_at.inplace(walk.view, _without_leading_ones(values), walk.tensors, tuple(walk.places), False)
     if _fills(values, walk.tensors) and inplace.overlaps_itself(walk.view):
         inplace.warn_expanded("masked_fill_")
-    walk.check()
-    _check_put(walk.view, values, walk.tensors, places, False)
-    put_at.inplace(walk.view, _without_leading_ones(values), walk.tensors, places, False)
 
 
 def _values(input: Tensor, value: Any) -> Tensor:

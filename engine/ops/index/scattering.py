@@ -136,25 +136,22 @@ def _scatter_reducing(input: Tensor, dim: int, index: Tensor, given: Any, reduce
     return scatter_reduced, (input, dim, index, given, reduce)
 
 
-@primitive(public=False, grad_fn="ScatterAddBackward0", overlap="any")
-def scatter_added(input: Array, dim: Dim, index: Index, src: Array) -> Array:
+def _check_added(input: Tensor, dim: int, index: Tensor, src: Tensor) -> None:
+    check_operands("scatter", input, dim, index, src)
+
+
+@primitive(writes=True, overlap="any", check=_check_added)
+def scatter_add(input: Array, dim: Dim, index: Index, src: Array) -> Array:
     """``input`` with ``src`` added at the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
     add_at(result, places_of(input, dim, index), covered(src, index))
     return result
 
 
-scatter_added.vjp(
+scatter_add.vjp(
     input=lambda g: g,
     src=lambda g, dim, index, src_shape: gathered(g, dim, index, src_shape, "ScatterAddBackward0", 1),
 )
-
-
-@overloaded
-def scatter_add(input: Tensor, dim: int, index: Tensor, src: Tensor) -> Any:
-    """The tensor with ``src`` added at the positions ``index`` along ``dim``."""
-    check_operands("scatter", input, dim, index, src)
-    return scatter_added, (input, dim, index, src)
 
 
 # -- slices along a dimension -------------------------------------------------------------------------------------
@@ -199,8 +196,12 @@ def slices_at(array: Array, dim: int, index: Array) -> Any:
     return (slice(None),) * dim + (index.reshape(-1),) if array.ndim else ...
 
 
-@primitive(public=False, grad_fn="IndexAddBackward0", overlap="any")
-def index_added(input: Array, dim: Dim, index: Index, source: Array, alpha: Scalar = 1) -> Array:
+def _check_index_add(input: Tensor, dim: int, index: Tensor, source: Tensor) -> None:
+    check_slices("index_add", input, dim, index, source)
+
+
+@primitive(writes=True, overlap="any", check=_check_index_add)
+def index_add(input: Array, dim: Dim, index: Index, source: Array, *, alpha: Scalar = 1) -> Array:
     """``input`` with ``alpha`` times the slices of ``source`` added at the positions ``index`` along ``dim``."""
     check_inside(index, dim, input.shape[dim] if input.ndim else 1)
     result = input.copy(order="K")
@@ -218,39 +219,10 @@ def _picked_slices(g: Tensor, dim: int, index: Tensor, alpha: Any, source: Tenso
     return ops.reshape(scaled, source.array.shape)
 
 
-index_added.vjp(input=lambda g: g, source=_picked_slices)
+index_add.vjp(input=lambda g: g, source=_picked_slices)
 
 
-@overloaded
-def index_add(input: Tensor, dim: int, index: Tensor, source: Tensor, *, alpha: Any = 1) -> Any:
-    """The tensor with ``alpha`` times the slices of ``source`` added at the positions ``index`` along ``dim``."""
-    check_slices("index_add", input, dim, index, source)
-    return index_added, (input, dim, index, source, alpha)
-
-
-@primitive(public=False, grad_fn="IndexCopyBackward0", overlap="any")
-def index_copied(input: Array, dim: Dim, index: Index, source: Array) -> Array:
-    """``input`` with the slices of ``source`` at the positions ``index`` along ``dim``."""
-    result = input.copy(order="K")
-    np.atleast_1d(result)[slices_at(np.atleast_1d(input), dim, index)] = source
-    return result
-
-
-index_copied.vjp(
-    input=lambda g, dim, index: ops.index_filled(g, dim, index, 0),
-    source=lambda g, dim, index, source: _picked_slices(g, dim, index, 1, source),
-)
-
-
-@overloaded
-def index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Any:
-    """The tensor with the slices of ``source`` at the positions ``index`` along ``dim``."""
-    dim = wrap_dim(dim, input.array.ndim)
-    _check_copied(input, dim, index, source)
-    return index_copied, (input, dim, index, source)
-
-
-def _check_copied(input: Tensor, dim: int, index: Tensor, source: Tensor) -> None:
+def _check_index_copy(input: Tensor, dim: int, index: Tensor, source: Tensor) -> None:
     ours, theirs = input.array.shape, source.array.shape
     if index.array.ndim > 1:
         raise DimensionError(f"index_copy_(): Index should have dimension 1 or 0 (got {index.array.ndim})")
@@ -270,10 +242,10 @@ def _check_copied(input: Tensor, dim: int, index: Tensor, source: Tensor) -> Non
             "index_copy_(): self and source expected to have the same dtype, but got (self) "
             f"{input.dtype.scalar_type} and (source) {source.dtype.scalar_type}"
         )
-    _check_copied_extents(ours, theirs, dim, read(index))
+    _check_copied_extents(ours, theirs, dim, index.array.size)
 
 
-def _check_copied_extents(ours: tuple[int, ...], theirs: tuple[int, ...], dim: int, index: Array) -> None:
+def _check_copied_extents(ours: Shape, theirs: Shape, dim: int, count: int) -> None:
     slices = [shape[:dim] + shape[dim + 1 :] for shape in (ours, theirs)]
     if slices[0] != slices[1]:
         mine, other = (" ".join(map(str, shape)) for shape in slices)
@@ -282,16 +254,30 @@ def _check_copied_extents(ours: tuple[int, ...], theirs: tuple[int, ...], dim: i
             f"dimension {dim} and source slice shape: {other} at dimension 0."
         )
     extent = theirs[dim] if theirs else 1
-    if index.size != extent:
+    if count != extent:
         raise DimensionError(
-            f"index_copy_(): Number of indices ({index.size}) should be equal to source.size(dim) ({extent})"
+            f"index_copy_(): Number of indices ({count}) should be equal to source.size(dim) ({extent})"
         )
-    limit = ours[dim] if ours else 1
+
+
+@primitive(writes=True, overlap="any", overlap_first=True, check=_check_index_copy)
+def index_copy(input: Array, dim: Dim, index: Index, source: Array) -> Array:
+    """``input`` with the slices of ``source`` at the positions ``index`` along ``dim``."""
+    limit = input.shape[dim] if input.ndim else 1
     outside = index[(index < 0) | (index >= limit)]
     if outside.size:
         raise DimensionError(
             f"index_copy_(): index {outside.flat[0]} is out of bounds for dimension {dim} with size {limit}"
         )
+    result = input.copy(order="K")
+    np.atleast_1d(result)[slices_at(np.atleast_1d(input), dim, index)] = source
+    return result
+
+
+index_copy.vjp(
+    input=lambda g, dim, index: ops.index_filled(g, dim, index, 0),
+    source=lambda g, dim, index, source: _picked_slices(g, dim, index, 1, source),
+)
 
 
 def _filled_slices(input: Array, dim: int, index: Array, value: Any) -> Array:
@@ -349,8 +335,20 @@ def index_fill(input: Tensor, dim: int, index: Tensor, value: Operand) -> Any:
 
 
 # -- into the flattened tensor ------------------------------------------------------------------------------------
-@primitive(public=False, grad_fn="PutBackward0", overlap="any", layout="input")
-def put_flat(input: Array, index: Index, source: Array, accumulate: bool = False) -> Array:
+def _check_put(input: Tensor, index: Tensor, source: Tensor) -> None:
+    if index.dtype is not dtypes.int64:
+        raise OpError(f"put_(): Expected a long tensor for index, but got {index.dtype.scalar_type}")
+    if source.dtype is not input.dtype:
+        raise OpError(
+            "put_(): self and source expected to have the same dtype, but got self.dtype = "
+            f"{input.dtype.scalar_type} and source.dtype = {source.dtype.scalar_type}"
+        )
+    if not input.array.size and index.array.size:
+        raise DimensionError("put_(): Tried to put elements into an empty tensor")
+
+
+@primitive(writes=True, overlap="any", layout="input", check=_check_put)
+def put(input: Array, index: Index, source: Array, accumulate: bool = False) -> Array:
     """``input`` with ``source`` written, or added, at the positions ``index`` of the flattened tensor."""
     if index.size != source.size:
         raise DimensionError(
@@ -367,33 +365,28 @@ def put_flat(input: Array, index: Index, source: Array, accumulate: bool = False
 
 
 def _unput(g: Tensor, index: Tensor, accumulate: bool) -> Any:
-    return g if accumulate else put_flat(g, index, ops.filled(index.array.shape, 0, g.dtype), False)
+    return g if accumulate else put(g, index, ops.filled(index.array.shape, 0, g.dtype), False)
 
 
-put_flat.vjp(
+put.vjp(
     input=_unput,
     source=lambda g, index, source_shape: ops.reshape(ops.take(g, index), source_shape),
 )
 
 
-@overloaded
-def put(input: Tensor, index: Tensor, source: Tensor, accumulate: bool = False) -> Any:
-    """The tensor with ``source`` written, or added, at the positions ``index`` of the flattened tensor."""
-    if index.dtype is not dtypes.int64:
-        raise OpError(f"put_(): Expected a long tensor for index, but got {index.dtype.scalar_type}")
+# -- behind a mask ------------------------------------------------------------------------------------------------
+def _check_masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> None:
     if source.dtype is not input.dtype:
         raise OpError(
-            "put_(): self and source expected to have the same dtype, but got self.dtype = "
-            f"{input.dtype.scalar_type} and source.dtype = {source.dtype.scalar_type}"
+            f"masked_scatter: expected self and source to have same dtypes but got{input.dtype.scalar_type} and "
+            f"{source.dtype.scalar_type}"
         )
-    if not input.array.size and index.array.size:
-        raise DimensionError("put_(): Tried to put elements into an empty tensor")
-    return put_flat, (input, index, source, accumulate)
+    if mask.dtype is not dtypes.bool_:
+        raise OpError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype.scalar_type}")
 
 
-# -- behind a mask ------------------------------------------------------------------------------------------------
-@primitive(public=False, grad_fn="MaskedScatterBackward0", overlap="none")
-def masked_scattered(input: Array, mask: Mask, source: Array) -> Array:
+@primitive(writes=True, overlap="none", check=_check_masked_scatter)
+def masked_scatter(input: Array, mask: Mask, source: Array) -> Array:
     """``input`` with the elements of ``source``, in order, where ``mask`` is true."""
     shape = broadcast_pair(input.shape, mask.shape)
     full = np.broadcast_to(mask, shape)
@@ -412,20 +405,7 @@ def _taken_in_order(g: Tensor, mask: Tensor, source_shape: Any) -> Any:
     return ops.reshape(ops.cat([taken, rest], 0), source_shape)
 
 
-masked_scattered.vjp(input=lambda g, mask: ops.masked_fill(g, mask, 0), source=_taken_in_order)
-
-
-@overloaded
-def masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> Any:
-    """The tensor with the elements of ``source``, in order, where ``mask`` is true."""
-    if source.dtype is not input.dtype:
-        raise OpError(
-            f"masked_scatter: expected self and source to have same dtypes but got{input.dtype.scalar_type} and "
-            f"{source.dtype.scalar_type}"
-        )
-    if mask.dtype is not dtypes.bool_:
-        raise OpError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype.scalar_type}")
-    return masked_scattered, (input, mask, source)
+masked_scatter.vjp(input=lambda g, mask: ops.masked_fill(g, mask, 0), source=_taken_in_order)
 
 
 # -- through a view -----------------------------------------------------------------------------------------------

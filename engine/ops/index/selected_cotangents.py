@@ -20,7 +20,9 @@ def put_back(g: Tensor, indices: Tensor, input_shape: Any, dim: int, keepdim: bo
     return ops.scatter_src(ops.filled(input_shape, 0, g.dtype), dim, indices, g)
 
 
-@primitive(public=False, outputs=("mask", "count"), nondifferentiable=("input", "picked"))
+@primitive(
+    public=False, outputs=("mask", "count"), nondifferentiable=("input", "picked"), layout=("input", "contiguous")
+)
 def ties(input: Array, picked: Array, axes: Any, match_nan: bool) -> tuple[Array, Array]:
     """Where ``input`` equals ``picked``, which broadcasts against it, and how often it does so along ``axes``.
 

@@ -97,6 +97,14 @@ def mm(input: Array, mat2: Array) -> Array:
     return np.matmul(input, mat2)
 
 
+def _by_left_factor(g: Any, right: Tensor, geometry: Any) -> Any:
+    """The cotangent of a left factor, laid out as that is."""
+    rows, columns = geometry[0]
+    if geometry[1] == (1, rows) and columns > 1:
+        return ops.t(ops.mm(right.conj(), ops.t(g)))
+    return ops.mm(g, right.t().conj())
+
+
 def _by_right_factor(g: Any, left: Tensor, geometry: Any) -> Any:
     """The cotangent of a right factor, laid out as that is: the factor often is a weight transposed."""
     rows, columns = geometry[0]
@@ -106,7 +114,7 @@ def _by_right_factor(g: Any, left: Tensor, geometry: Any) -> Any:
 
 
 mm.vjp(
-    input=lambda g, mat2: ops.mm(g, mat2.t().conj()),
+    input=lambda g, input_geometry, mat2: _by_left_factor(g, mat2, input_geometry),
     mat2=lambda g, input, mat2_geometry: _by_right_factor(g, input, mat2_geometry),
 )
 

@@ -109,7 +109,7 @@ def _spread(g: Any) -> Any:
     return ops.unsqueeze(ops.unsqueeze(g, -1), -1)
 
 
-linalg_det.vjp(A=lambda g, A: _spread(g) * ops.cofactors(A))
+linalg_det.vjp(A=lambda g, A, out: _spread(g) * ops.cofactors(A))  # ``out`` must not change
 
 
 @primitive(public=False)

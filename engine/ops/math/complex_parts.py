@@ -102,7 +102,18 @@ def view_as_real(input: Array) -> Array:
 view_as_real.vjp(input=lambda g: ops.view_as_complex(ops.contiguous(g)))
 
 
-@primitive(view=True, reinterprets=True)
+def _check_pairs(input: Tensor) -> None:
+    """Refuse what does not begin at a number, or does not step from number to number."""
+    _, stride, offset = input.geometry
+    if not stride or input.array.shape[-1] != 2 or stride[-1] != 1:
+        return
+    if any(step % 2 and extent != 1 for extent, step in zip(input.array.shape[:-1], stride[:-1], strict=True)):
+        raise OpError("Tensor must have a stride divisible by 2 for all but last dimension")
+    if offset % 2:
+        raise OpError("Tensor must have a storage_offset divisible by 2")
+
+
+@primitive(view=True, reinterprets=True, check=_check_pairs)
 def view_as_complex(input: Array) -> Array:
     """Pairs along the last dimension as complex numbers, sharing storage."""
     if not dtypes.of(input).is_floating_point:

@@ -72,7 +72,8 @@ def pow_number(input: Array, exponent: Scalar) -> Array:
 def _pow_number_input(g: Any, input: Any, exponent: Any) -> Any:
     if exponent == 0:
         return ops.zeros_of(g)
-    return g * (exponent * (input if exponent == 2 else ops.pow(input, exponent - 1))).conj()
+    lowered = input if exponent == 2 and not modes.is_grad_enabled() else ops.pow(input, exponent - 1)
+    return g * (exponent * lowered).conj()
 
 
 pow_number.vjp(input=_pow_number_input)

@@ -171,7 +171,7 @@ def _angle_input(g: Any, input: Any) -> Any:
     if not input.is_complex():
         return ops.zeros_of(g)
     turned = g * (input * 1j) / ops.real(input * input.conj())
-    return turned.masked_fill(input == 0, 0)
+    return ops.choose(input == 0, 0, turned)
 
 
 angle.vjp(input=_angle_input)
@@ -240,18 +240,32 @@ def replace_nan(input: Array, nan: float, posinf: float, neginf: float) -> Array
 replace_nan.vjp(input=lambda g, input: ops.choose(ops.isfinite(input), g, 0))
 
 
-@overloaded(inplace_function=True)
+@overloaded(writes=False)
 def nan_to_num(
     input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
 ) -> Any:
     """``input`` with numbers in place of NaN and the infinities: 0 and the greatest and least ones by default."""
     if input.dtype.is_complex and input.requires_grad:
         raise OpError("nan_to_num does not support automatic differentiation for outputs with complex dtype.")
+    return replace_nan, (input, *_replacements(input, nan, posinf, neginf))
+
+
+def _replacements(input: Tensor, nan: float | None, posinf: float | None, neginf: float | None) -> tuple[float, ...]:
     real = dtypes.to_real(input.dtype)
     limit = float(_finfo(real.numpy).max) if real.category == FLOATING else 0.0
-    return replace_nan, (
-        input, 0.0 if nan is None else nan, limit if posinf is None else posinf, -limit if neginf is None else neginf,
-    )  # fmt: skip
+    return tuple(
+        default if given is None else given for given, default in ((nan, 0.0), (posinf, limit), (neginf, -limit))
+    )
+
+
+@composite(name="nan_to_num_")
+def _nan_to_num_inplace(
+    input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
+) -> Tensor:
+    """Write numbers in place of NaN and the infinities; integers, which are none of these, are copied on themselves."""
+    if input.dtype.category < FLOATING:
+        return ops.copy.inplace(input, input)
+    return replace_nan.inplace(input, *_replacements(input, nan, posinf, neginf))
 
 
 # -- complex numbers from two real ones ---------------------------------------------------------------------------

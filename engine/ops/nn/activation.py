@@ -336,7 +336,7 @@ def silu(input: Array) -> Array:
 
 def _silu_input(g: Any, input: Any) -> Any:
     gate = ops.sigmoid(input)
-    return g * (gate * (input * (1 - gate) + 1))
+    return g * gate * (1 + input * (1 - gate))
 
 
 silu.vjp(input=_silu_input)

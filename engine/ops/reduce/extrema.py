@@ -26,8 +26,8 @@ def check_extent(name: str, input: Array, dim: Any) -> None:
             raise DimensionError(f"{name}: Expected reduction dim {axis} to have non-zero size.")
 
 
-def _check_not_empty(name: str, input: Array) -> None:
-    if input.size == 0:
+def _check_not_empty(name: str, count: int) -> None:
+    if count == 0:
         raise OpError(
             f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with "
             "the 'dim' argument."
@@ -44,7 +44,7 @@ def _extreme_values(name: str, extreme: Any, input: Array, dim: Any, keepdim: bo
     if dim:
         check_extent(f"{name}()", input, dim)
     else:
-        _check_not_empty(name, input)
+        _check_not_empty(name, input.size)
     return extreme(input, axis=axes_of(input, dim), keepdims=keepdim)
 
 
@@ -103,20 +103,20 @@ aminmax.vjp(input=_aminmax_input)
 
 # -- of everything ------------------------------------------------------------------------------------------------
 @primitive(
-    public=False, shown_as="max", supports="bif", grad_fn="MaxBackward1", kernel_name="max_all", promote="default"
-)
+    public=False, shown_as="max", supports="bif", grad_fn="MaxBackward1", kernel_name="max_all", promote="default",
+    check=lambda input: _check_not_empty("max", input.array.size),
+)  # fmt: skip
 def max_all(input: Array) -> Array:
     """The largest element."""
-    _check_not_empty("max", input)
     return np.max(input)
 
 
 @primitive(
-    public=False, shown_as="min", supports="bif", grad_fn="MinBackward1", kernel_name="min_all", promote="default"
-)
+    public=False, shown_as="min", supports="bif", grad_fn="MinBackward1", kernel_name="min_all", promote="default",
+    check=lambda input: _check_not_empty("min", input.array.size),
+)  # fmt: skip
 def min_all(input: Array) -> Array:
     """The smallest element."""
-    _check_not_empty("min", input)
     return np.min(input)
 
 
@@ -127,8 +127,8 @@ min_all.vjp(input=divided_evenly)
 # -- with places --------------------------------------------------------------------------------------------------
 def _picked(name: str, find: Any, input: Array, dim: int, keepdim: bool) -> tuple[Array, Array]:
     """The elements ``find`` finds along ``dim``, and where."""
-    _check_real(name, input.dtype.kind == "c")
     check_extent(f"{name}()", input, dim)
+    _check_real(name, input.dtype.kind == "c")
     if input.ndim == 0:
         return input, np.zeros((), np.int64)
     indices = find(input, axis=dim, keepdims=True)

@@ -112,22 +112,19 @@ def cumsum(input: Array, dim: Dim, *, dtype: DType | None = None) -> Array:
     return _accumulated(np.cumsum, values, dim)
 
 
-cumsum.vjp(input=lambda g, dim: ops.cumsum_back(g, dim))
+def _cumsum_input(g: Tensor, dim: int) -> Any:
+    if g.array.size <= 1 or g.array.shape[dim] == 1:
+        return g
+    return ops.flip(ops.cumsum(ops.flip(g, (dim,)), dim), (dim,))
+
+
+cumsum.vjp(input=_cumsum_input)
 
 
 @composite(name="cumsum_", function=False)
 def cumsum_(input: Tensor, dim: Dim, *, dtype: DType | None = None) -> Tensor:
     """``cumsum`` of the tensor itself."""
     return _in_place(cumsum, input, dim, dtype)
-
-
-@primitive(public=False, linear=True)
-def cumsum_back(input: Array, dim: Dim) -> Array:
-    """Sums of the elements from each on along ``dim``."""
-    return np.flip(_accumulated(np.cumsum, np.flip(input, dim), dim), dim) if input.ndim else input
-
-
-cumsum_back.vjp(input=lambda g, dim: ops.cumsum(g, dim))
 
 
 # -- cumprod ------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, modes, ops
+from engine import modes, ops
 from engine.dtypes import FLOATING, DType
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Dim, Dims, Extents, composite, primitive
@@ -126,8 +126,8 @@ def sum(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtype
 
 
 # -- mean ---------------------------------------------------------------------------------------------------------
-def _check_mean(input: Array, dtype: DType | None) -> None:
-    found = dtype if dtype is not None else dtypes.of(input)
+def _check_mean(input: Tensor, dtype: DType | None) -> None:
+    found = input.dtype if dtype is None else dtype
     if found.category < FLOATING:
         which = "Optional" if dtype is not None else "Input"
         raise OpError(
@@ -137,7 +137,6 @@ def _check_mean(input: Array, dtype: DType | None) -> None:
 
 
 def _mean(input: Array, dim: Any, keepdim: bool, dtype: DType | None) -> Array:
-    _check_mean(input, dtype)
     values = summands(input, dtype)
     axes = axes_of(input, dim)
     total = add_up(values, axes, values.dtype, keepdims=keepdim)
@@ -171,6 +170,7 @@ mean_dim.vjp(
 @composite
 def mean(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The mean of all elements, or means over ``dim``."""
+    _check_mean(input, dtype)
     if is_unset(dim):
         return mean_all(input, dtype)
     return mean_dim(input, dim, keepdim, dtype)
@@ -222,14 +222,15 @@ def _like(input: Tensor, g: Tensor) -> Tensor:
     return input if input.dtype is g.dtype else ops.cast(input, g.dtype)
 
 
-def _prod_dim_input(g: Tensor, input: Tensor, dim: int, keepdim: bool) -> Any:
+def _prod_dim_input(g: Tensor, input: Tensor, out: Tensor, dim: int, keepdim: bool) -> Any:
     check_real(g, input.dtype)
     if not input.array.ndim:
         return g
     return unreduced(g, input.array.shape, dim, keepdim) * _other_factors(_like(input, g), dim).conj()
 
 
-def _prod_all_input(g: Tensor, input: Tensor) -> Any:
+def _prod_all_input(g: Tensor, input: Tensor, out: Tensor) -> Any:
+    """``out`` is asked for as in PyTorch, where it must not change; it is not divided by what may be 0."""
     check_real(g, input.dtype)
     if not input.array.ndim:
         return g

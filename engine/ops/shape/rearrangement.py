@@ -353,13 +353,24 @@ constant_pad_nd.vjp(input=lambda g, pad: ops.constant_pad_nd(g, tuple(-amount fo
 
 
 # -- the same bytes -----------------------------------------------------------------------------------------------
-def _check_resolved(input: Tensor, dtype: DType) -> None:
+def _check_reinterpretable(input: Tensor, dtype: DType) -> None:
     if input.bits & LAZY and input.dtype is not dtype:
         kind = "conjugate view tensors" if input.bits & CONJ else "tensors with negative bit set"
         raise OpError(f"torch.Tensor.view is not supported for {kind} when converting to a different dtype.")
+    ratio = dtype.itemsize // input.dtype.itemsize
+    if ratio < 2 or not input.array.ndim:
+        return
+    names = _different_sizes(input.dtype, dtype)
+    for what, number in (("size(-1)", input.array.shape[-1]), ("storage_offset()", input.geometry.offset)):
+        if number % ratio:
+            raise OpError(f"self.{what} must be divisible by {ratio} {names}, but got {number}")
 
 
-@primitive(public=False, view=True, nondifferentiable=("input",), check=_check_resolved)
+def _different_sizes(source: DType, target: DType) -> str:
+    return f"to view {source.scalar_type} as {target.scalar_type} (different element sizes)"
+
+
+@primitive(public=False, view=True, nondifferentiable=("input",), check=_check_reinterpretable)
 def view_dtype(input: Array, dtype: DType) -> Array:
     """The same bytes read as elements of another dtype; the last dimension grows or shrinks where sizes differ."""
     source, target = dtypes.of(input), dtype
@@ -369,12 +380,10 @@ def view_dtype(input: Array, dtype: DType) -> Array:
 
 
 def _check_reinterpreted(input: Array, source: DType, target: DType) -> None:
-    names = f"to view {source.scalar_type} as {target.scalar_type} (different element sizes)"
+    names = _different_sizes(source, target)
     if input.ndim == 0:
         raise OpError(f"self.dim() cannot be 0 {names}")
     ratio = target.itemsize // source.itemsize
-    if ratio > 1 and input.shape[-1] % ratio:
-        raise OpError(f"self.size(-1) must be divisible by {ratio} {names}, but got {input.shape[-1]}")
     *outer, last = strides.steps_of(input)
     if last != 1:
         raise OpError(f"self.stride(-1) must be 1 {names}, but got {last}")

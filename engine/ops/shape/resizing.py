@@ -6,10 +6,11 @@ from math import prod
 
 import numpy as np
 
-from engine import modes
+from engine import modes, strides
 from engine.errors import OpError
 from engine.op import Array, Extents, composite, primitive
 from engine.ops.shape.strided import as_strided
+from engine.storage import UNCOUNTED
 from engine.tensor import Tensor
 
 
@@ -19,10 +20,6 @@ def grown(input: Array, count: int) -> Array:
     larger = np.zeros(count, input.dtype)
     larger[: input.size] = input
     return larger
-
-
-def _contiguous_stride(size: tuple[int, ...]) -> tuple[int, ...]:
-    return tuple([prod([max(extent, 1) for extent in size[dim + 1 :]]) for dim in range(len(size))])
 
 
 @composite(name="resize_", function=False, checks_history=False)
@@ -41,14 +38,15 @@ def resize_(input: Tensor, size: Extents, *, memory_format: None = None) -> Tens
     end = offset + prod(size)
     if end * input.array.itemsize > input.storage.array.nbytes:
         _move(input, grown(input, end))
-    return as_strided.inplace(input, size, _contiguous_stride(size), offset)
+    return as_strided.inplace(input, size, strides.contiguous(tuple(size)), offset)
 
 
 def _move(input: Tensor, larger: Tensor) -> None:
     modes.touch(input)
     modes.touch(input.storage)
-    input.storage.version += 1
-    larger.storage.version = input.storage.version - 1  # which the new strides count
+    larger.storage.version = input.storage.version  # the new strides are counted there
+    if input.storage.version != UNCOUNTED:
+        input.storage.version += 1
     input.storage, input.array, input.base = larger.storage, larger.array, None
 
 

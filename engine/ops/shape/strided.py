@@ -57,7 +57,7 @@ def offset_in(input: Tensor, storage_offset: int | None) -> int:
     return input.geometry.offset if storage_offset is None else storage_offset
 
 
-@primitive(public=False, linear=True, grad_fn="AsStridedBackward0")
+@primitive(public=False, linear=True, grad_fn="AsStridedBackward0", layout="kernel")
 def restride(input: Array, source: Any, target: Any) -> Array:
     """``input`` added into zeros at the geometry ``source``, read back at ``target``: the adjoint of ``as_strided``.
 
@@ -70,11 +70,11 @@ def restride(input: Array, source: Any, target: Any) -> Array:
         places = strided(np.arange(length), source[0], source[1], source[2] - lowest)
         np.add.at(buffer, places, input)
     if 0 in target[0]:
-        return np.zeros(target[0], input.dtype)
+        return strides.placed(np.zeros(0, input.dtype), target[0], target[1])
     seen = strided(np.arange(length), target[0], target[1], target[2] - lowest)
     if any(step == 0 and extent > 1 for extent, step in zip(target[0], target[1], strict=True)):
-        buffer = buffer / np.maximum(np.bincount(seen.ravel(), minlength=length), 1)
-    return buffer[seen].astype(input.dtype, copy=False)
+        buffer = (buffer / np.maximum(np.bincount(seen.ravel(), minlength=length), 1)).astype(input.dtype, copy=False)
+    return strided(buffer, target[0], target[1], target[2] - lowest)
 
 
 restride.vjp(input=lambda g, source, target: restride(g, target, source))

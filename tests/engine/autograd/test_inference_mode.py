@@ -65,3 +65,18 @@ def test_a_view_reshaped_without_recording_gets_a_new_history(mode: Any) -> None
     with mode():
         view.unsqueeze_(0)
     assert view.grad_fn.name() == "AsStridedBackward0"
+
+
+def test_what_shares_their_memory_outside_counts_writes_of_its_own() -> None:
+    with torch.inference_mode():
+        x = torch.ones(3)
+    for outside in (x.detach(), x.data, x.view(torch.int32)):
+        outside.mul_(2)
+        assert outside._version == 1
+    with pytest.raises(OpError, match="do not track version counter"):
+        _ = x.detach()[1:]._version
+    normal = torch.ones(3)
+    normal.data = x
+    normal.mul_(2)
+    assert normal.is_inference()
+    assert normal._version == 1

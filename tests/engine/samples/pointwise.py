@@ -129,6 +129,7 @@ SAMPLES: dict[str, list[Sample]] = {
     "isin": constant((INTEGERS, FACTORS)),
     "abs_": constant((FLAT,)),
     "zero_": constant((FLAT,)),
+    "nan_to_num_": constant((FLAT,)),
     "fill": [sample(leaf(2, 3), 1.5), sample(leaf(2, 3), leaf())],
     "fill_": constant((FLAT, 1.5)),
     "clamp_": constant((FLAT, 0.0, 1.0)),
