@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Container, Iterable, Iterator
 from typing import Any, Final
 
-from app.sessions.schema import BLOCK_BYTES
+from app.stores.base import BLOCK_BYTES
 from engine import Tensor, storage, tape
 
 NODE_BYTES: Final = 1_000  # what a node and a tensor take beside their arrays, roughly: they count too
@@ -19,7 +19,7 @@ TENSOR_BYTES: Final = 500
 
 
 def in_blocks(nbytes: int) -> bool:
-    """Return whether a memory of this size is kept in blocks beside the record."""
+    """Return whether a memory of this size is kept in blocks beside the record: larger than half of one."""
     return nbytes > BLOCK_BYTES // 2
 
 

@@ -18,9 +18,9 @@ import numpy as np
 
 from app.sessions import renames, schema
 from app.sessions.ledger import Ledger, in_blocks, weight
-from app.sessions.schema import BLOCK_BYTES, Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
+from app.sessions.schema import Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
 from app.sessions.value_kinds import Malformed, NotStorable, ValueKinds
-from app.stores.base import Block, Change
+from app.stores.base import BLOCK_BYTES, Block, Change
 from engine import Tensor, dtypes, modes, registry, strides, tape, tensors
 from engine import storage as engine_storage
 
@@ -35,6 +35,7 @@ Names = dict[str, Any]
 # By identity: the engine tells them apart so.
 NOTES: Final = (None, tensors.MULTIPLE, tensors.NO_GRAD, tensors.INFERENCE_MODE)
 PLAIN: Final = frozenset({type(None), bool, str, float, bytes})  # what msgpack has
+CELL_BYTES: Final = 64 * BLOCK_BYTES  # of a memory are written as one when all is new: a row each takes a third longer
 _MISSING: Final = object()
 
 
@@ -112,7 +113,7 @@ class Writer:
             number = self._enqueue_again(root)
             if number is not None and self._is_in_blocks(root):
                 for start, before in memory.parts:
-                    self._note_blocks(number, memory.memory[start : start + len(before)], start, before.data)
+                    self._note_blocks(number, memory.memory, start, before.data)
 
     def _enqueue_again(self, one: Any) -> int | None:
         """Have an object with a number written; a whole record holds what is reached, and nothing else."""
@@ -124,13 +125,21 @@ class Writer:
     def _is_in_blocks(self, storage: Storage) -> bool:
         return self._in_blocks and in_blocks(storage.array.nbytes)
 
-    def _note_blocks(self, number: int, now: Bytes, first: int = 0, before: memoryview | None = None) -> None:
-        """The blocks of a part of a memory, from the byte ``first`` on, that are not as they were."""
-        new = now.data
-        for start in range(0, len(new), BLOCK_BYTES):
-            part = new[start : start + BLOCK_BYTES]
-            if before is None or part != before[start : start + BLOCK_BYTES]:
-                self._blocks.append(Block(number, (first + start) // BLOCK_BYTES, part))
+    def _note_blocks(self, number: int, memory: Bytes, start: int = 0, before: memoryview | None = None) -> None:
+        """The blocks of a memory from the byte ``start`` on that are not as they were ``before``; full cells in one."""
+        now, stop = memory.data, memory.nbytes if before is None else start + len(before)
+        for cell in range(start - start % CELL_BYTES, stop, CELL_BYTES):
+            first, last = max(start, cell), min(stop, cell + CELL_BYTES)
+            places = [
+                place
+                for place in range(first, last, BLOCK_BYTES)
+                if before is None
+                or now[place : min(place + BLOCK_BYTES, stop)] != before[place - start :][:BLOCK_BYTES]
+            ]
+            size = BLOCK_BYTES
+            if len(places) * BLOCK_BYTES >= min(CELL_BYTES, memory.nbytes - cell):
+                places, size = [cell], CELL_BYTES
+            self._blocks += [Block(number, place // BLOCK_BYTES, now[place : place + size]) for place in places]
 
     def number(self, one: Any) -> int:
         """Return the number of an object, which will be written if it is new."""
@@ -332,7 +341,7 @@ class Reader:
         self._inline = {kind.name: kind for kind in kinds.inline}
         self._shared = {kind.name: kind for kind in kinds.shared}
         self._made: dict[int, Any] = {}
-        self._unfilled: dict[int, int] = {}  # memories in blocks: number to size
+        self._filled: dict[int, Bytes] = {}  # which blocks there are of a new memory, by its number
         self.names, self.settings = names, settings
 
     def apply(self, record: Record) -> None:
@@ -408,7 +417,7 @@ class Reader:
         dtype = dtypes.by_name(one.dtype).numpy
         nbytes = dtype.itemsize * tensors.Size(one.shape).numel()
         if one.data is None:
-            self._unfilled[one.number] = nbytes
+            self._filled[one.number] = np.zeros(-(-nbytes // BLOCK_BYTES), bool)
         elif len(one.data) != nbytes:
             raise Malformed("a memory of another size than its storage")
         memory = bytearray(nbytes) if one.data is None else bytearray(one.data)
@@ -428,8 +437,8 @@ class Reader:
         if start + len(block.data) > memory.nbytes:
             raise Malformed("a block beyond the end of its memory")
         memory[start : start + len(block.data)] = np.frombuffer(block.data, np.uint8)
-        if block.memory in self._unfilled:
-            self._unfilled[block.memory] -= len(block.data)
+        if block.memory in self._filled:
+            self._filled[block.memory][block.number : block.end] = True
 
     def _shown(self, layout: Layout | None, storage: Storage) -> np.ndarray[Any, Any]:
         if layout is None:
@@ -528,7 +537,7 @@ class Reader:
 
     def finish(self) -> None:
         """Enter into the ledger what is new. Raises ``Malformed`` if a memory has not got all its blocks."""
-        if any(self._unfilled.values()):
+        if not all(filled.all() for filled in self._filled.values()):
             raise Malformed("a memory without all its blocks")
         for number, one in self._made.items():
             self._ledger.add(one, number)

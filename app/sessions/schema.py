@@ -21,7 +21,6 @@ import msgspec
 
 SCHEMA: Final = 2  # of what is written: the version before this one reads it
 READS: Final = 2  # the latest that can be read
-BLOCK_BYTES: Final = 16 * 1024  # a memory larger than half of this is kept in blocks beside the record
 Value = Any
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 
 class StoreError(Exception):
@@ -39,12 +39,29 @@ class Head:
     nbytes: int = 0
 
 
+BLOCK_BYTES: Final = 16 * 1024
+
+
 class Block(NamedTuple):
-    """A part of a memory that is too large for a record: bytes from ``number * BLOCK_BYTES`` on."""
+    """A part of a memory that is too large for a record: bytes from ``number * BLOCK_BYTES`` on.
+
+    One that is longer than ``BLOCK_BYTES`` is an extent: it replaces all blocks that it covers. Extents of a memory do
+    not overlap.
+    """
 
     memory: int
     number: int
     data: bytes | memoryview
+
+    @property
+    def is_extent(self) -> bool:
+        """Whether it is longer than a block."""
+        return len(self.data) > BLOCK_BYTES
+
+    @property
+    def end(self) -> int:
+        """The number of the first block behind it."""
+        return self.number - (-len(self.data) // BLOCK_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +76,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A session, or what came after a version of it."""
+    """A session, or what came after a version of it. Of blocks over each other, the later one holds."""
 
     head: Head
     records: Sequence[bytes]

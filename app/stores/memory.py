@@ -28,7 +28,8 @@ class _Session:
     head: Head
     records: dict[int, bytes] = field(default_factory=dict)  # by version
     whole: int = 0  # the version of the whole record
-    blocks: dict[tuple[int, int], tuple[int, bytes]] = field(default_factory=dict)  # with their version
+    extents: dict[tuple[int, int], tuple[int, bytes]] = field(default_factory=dict)  # with their version
+    blocks: dict[tuple[int, int], tuple[int, bytes]] = field(default_factory=dict)  # later than the extents below them
 
 
 @dataclass(slots=True)
@@ -72,9 +73,15 @@ class MemoryStore:
             session.whole = head.version
         session.records[head.version] = change.record
         for block in change.blocks:
-            session.blocks[block.memory, block.number] = head.version, bytes(block.data)
-        for place in [place for place in session.blocks if place[0] in change.abandoned]:
-            del session.blocks[place]
+            if block.is_extent:
+                session.extents[block.memory, block.number] = head.version, bytes(block.data)
+                for number in range(block.number, block.end):
+                    session.blocks.pop((block.memory, number), None)
+            else:
+                session.blocks[block.memory, block.number] = head.version, bytes(block.data)
+        for kept in (session.extents, session.blocks):
+            for place in [place for place in kept if place[0] in change.abandoned]:
+                del kept[place]
         self._keep_answer(answer)
 
     def head(self, sid: str) -> Head | None:
@@ -92,7 +99,8 @@ class MemoryStore:
             records = [record for version, record in session.records.items() if version > since]
             blocks = [
                 Block(memory, number, data)
-                for (memory, number), (version, data) in session.blocks.items()
+                for kept in (session.extents, session.blocks)
+                for (memory, number), (version, data) in kept.items()
                 if version > since
             ]
             return Loaded(session.head, records, blocks, since < 0)

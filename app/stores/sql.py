@@ -54,7 +54,11 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         )""",
         "CREATE INDEX answers_by_age ON answers (owner, created_at, size)",
     ),
-    (  # what a sweep looks for
+    (  # extents lie below the blocks; the indexes are for the sweep
+        """CREATE TABLE extents (
+            sid TEXT NOT NULL, memory {integer} NOT NULL, number {integer} NOT NULL, version {integer} NOT NULL,
+            data {blob} NOT NULL, PRIMARY KEY (sid, memory, number)
+        )""",
         "CREATE INDEX sessions_by_end ON sessions (expires_at)",
         "CREATE INDEX answers_by_time ON answers (created_at)",
         "CREATE INDEX expired_by_time ON expired (expired_at)",
@@ -79,9 +83,11 @@ _IS_OVER = (
     "expires_at <= ? AND (SELECT expires_at FROM changes WHERE sid = sessions.id ORDER BY version DESC LIMIT 1) <= ?"
 )
 _KEEP_BLOCK = (
-    "INSERT INTO blocks (sid, memory, number, version, data) VALUES (?, ?, ?, ?, ?)"
+    "INSERT INTO {} (sid, memory, number, version, data) VALUES (?, ?, ?, ?, ?)"
     " ON CONFLICT (sid, memory, number) DO UPDATE SET version = excluded.version, data = excluded.data"
 )
+_DROP_COVERED = "DELETE FROM blocks WHERE sid = ? AND memory = ? AND number >= ? AND number < ?"
+PARTS: Final = ("extents", "blocks")  # of memories, the lower ones first
 _EXCESS = (
     "SELECT owner, key FROM (SELECT owner, key, ROW_NUMBER() OVER w AS place, SUM(size) OVER w AS total FROM answers"
     " WHERE body IS NOT NULL WINDOW w AS (PARTITION BY owner ORDER BY created_at DESC, key)) AS ranked"
@@ -320,8 +326,8 @@ def _load_since(cursor: Cursor, head: Head, after: int | None) -> Loaded | None:
     rows = _all(cursor, changes, (head.id, after))
     if after >= 0 and (len(rows) != head.version - after or any(whole for _, whole, _ in rows)):
         return None
-    blocks = "SELECT memory, number, data FROM blocks WHERE sid = ? AND version > ? ORDER BY memory, number"
-    found = [Block(*row) for row in _all(cursor, blocks, (head.id, after))]
+    blocks = "SELECT memory, number, data FROM {} WHERE sid = ? AND version > ? ORDER BY memory, number"
+    found = [Block(*row) for table in PARTS for row in _all(cursor, blocks.format(table), (head.id, after))]
     return Loaded(head, [record for _, _, record in rows], found, after < 0)
 
 
@@ -334,12 +340,20 @@ def _keep_rest(cursor: Cursor, head: Head, change: Change, answer: Answer | None
 
 
 def _keep_blocks(cursor: Cursor, head: Head, change: Change) -> None:
-    if change.blocks:
-        rows = ((head.id, block.memory, block.number, head.version, block.data) for block in change.blocks)
-        cursor.executemany(_KEEP_BLOCK, rows)
+    for table, is_extent in zip(PARTS, (True, False), strict=True):
+        parts = [block for block in change.blocks if block.is_extent is is_extent]
+        if parts:
+            rows = ((head.id, part.memory, part.number, head.version, part.data) for part in parts)
+            cursor.executemany(_KEEP_BLOCK.format(table), rows)
+        if parts and is_extent:
+            covered = [(head.id, part.memory, part.number, part.end) for part in parts]
+            cursor.executemany(
+                "DELETE FROM blocks WHERE sid = ? AND memory = ? AND number >= ? AND number < ?", covered
+            )
     if change.abandoned:
         gone = [(head.id, memory) for memory in change.abandoned]
-        cursor.executemany("DELETE FROM blocks WHERE sid = ? AND memory = ?", gone)
+        for table in PARTS:
+            cursor.executemany(f"DELETE FROM {table} WHERE sid = ? AND memory = ?", gone)
 
 
 def _keep_answer(cursor: Cursor, answer: Answer | None) -> None:
@@ -355,5 +369,5 @@ def _keep_answer(cursor: Cursor, answer: Answer | None) -> None:
 
 
 def _forget(cursor: Cursor, sids: Sequence[str]) -> None:
-    for table, column in (("sessions", "id"), ("changes", "sid"), ("blocks", "sid")):
+    for table, column in (("sessions", "id"), *((table, "sid") for table in ("changes", *PARTS))):
         cursor.executemany(f"DELETE FROM {table} WHERE {column} = ?", [(sid,) for sid in sids])

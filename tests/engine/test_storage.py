@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import engine as torch
-from app.sessions.schema import BLOCK_BYTES
+from app.stores.base import BLOCK_BYTES
 from engine import modes, storage
 from engine.storage import PAGE_BYTES, Overwritten, make_storage
 

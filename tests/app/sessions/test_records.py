@@ -175,6 +175,27 @@ def test_a_change_holds_what_changed() -> None:
         assert sum(map(len, loaded.records)) + sum(len(block.data) for block in loaded.blocks) <= most, code
 
 
+SPANS = st.tuples(st.integers(0, 160), st.integers(0, 160), st.integers(-3, 3), st.integers(-3, 3))
+
+
+@settings(max_examples=25)
+@given(size=st.sampled_from([5_000, 262_144, 655_361]), runs=st.lists(st.lists(SPANS, max_size=3), max_size=4))
+def test_large_memory_is_what_was_written_wherever_that_was(size: int, runs: list[list[tuple[int, ...]]]) -> None:
+    store = MemoryStore()
+    directory, other = directory_over(store), directory_over(store)
+    sid = opened(directory)
+    run_code(directory, sid, f"a = torch.arange({size}.0)")
+    for number, spans in enumerate(runs, 1):
+        slices = [(first * 4096 + left, last * 4096 + right) for first, last, left, right in spans]
+        writes = [f"a[{max(start, 0)}:{max(stop, 0)}] = {-number}.0" for start, stop in slices]
+        run_code(directory, sid, "\n".join(writes))
+        if number % 2:
+            run_code(other, sid, "k = 1")  # it catches up with half of them
+    expected = picture_in(directory, sid)
+    for one in (other, directory_over(store)):
+        assert picture_in(one, sid) == expected
+
+
 def test_changes_gather_only_so_far() -> None:
     store = MemoryStore()
     directory = directory_over(store)

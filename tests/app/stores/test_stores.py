@@ -9,6 +9,7 @@ import pytest
 
 from app.stores import sql
 from app.stores.base import (
+    BLOCK_BYTES,
     Answer,
     Block,
     Conflict,
@@ -85,6 +86,24 @@ def test_a_whole_record_replaces_what_came_before(store: SessionStore) -> None:
     assert contents(store.load("s")) == everything
     assert contents(store.load("s", 1)) == everything
     assert contents(store.load("s", 2)) == ([b"d"], [], False)
+
+
+def test_an_extent_replaces_the_blocks_that_it_covers(store: SessionStore) -> None:
+    long, longer = b"l" * BLOCK_BYTES + b"l", b"m" * 2 * BLOCK_BYTES + b"m"
+    store.add(head(), whole("a", Block(1, 0, b"0"), Block(1, 2, b"2"), Block(2, 0, long)), None)
+    store.commit(head(version=1), 0, change("b", Block(2, 1, b"1"), Block(1, 0, long)), None)
+    assert contents(store.load("s"))[1] == [(1, 0, long), (1, 2, b"2"), (2, 0, long), (2, 1, b"1")]
+    loaded = store.load("s")
+    assert loaded is not None
+    assert [len(block.data) > 1 for block in loaded.blocks] == [True, True, False, False]  # later ones hold
+    assert contents(store.load("s", 0))[1] == [(1, 0, long), (2, 1, b"1")]
+    store.commit(head(version=2), 1, change("c", Block(1, 0, longer), Block(2, 0, long)), None)
+    assert contents(store.load("s"))[1] == [(1, 0, longer), (2, 0, long)]
+    store.commit(head(version=3), 2, whole("d", abandoned=(1,)), None)
+    assert contents(store.load("s"))[1] == [(2, 0, long)]
+    store.remove("s", None, None)
+    store.add(head(), whole("a"), None)
+    assert contents(store.load("s"))[1] == []
 
 
 def test_a_commit_needs_the_version_it_began_with(store: SessionStore) -> None:
