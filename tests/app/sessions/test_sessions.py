@@ -515,14 +515,14 @@ def test_the_number_of_sessions_is_limited(serve: Serve) -> None:
     client.open()
 
 
-def test_a_session_that_cannot_be_read_is_no_reason_to_try_again(serve: Serve, tmp_path: Path) -> None:
+def test_a_session_that_cannot_be_read_is_no_reason_to_try_again(serve: Serve, tmp_path: Path, service_log: Path) -> None:
     sid = serve(store="sqlite", data=tmp_path).open()
     with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
         connection.execute("UPDATE changes SET record = ? WHERE sid = ?", (b"no record", sid))
     client = serve(store="sqlite", data=tmp_path)  # its process has seen nothing of the session
     for method, rest, body in (("GET", "", None), ("GET", "/export", None), ("POST", "/run", {"nodes": []})):
         answer = client(method, url(sid, rest), **({} if body is None else {"json": body}))
-        assert (answer.status_code, answer.json()["type"]) == (501, "/problems/unreadable-session")
+        assert (answer.status_code, answer.json()["type"]) == (501, "/problems/unreadable-session"), service_log.read_text()
         assert "again" not in answer.text
         assert "retry-after" not in answer.headers
     assert client("DELETE", url(sid)).status_code == 204
