@@ -239,7 +239,7 @@ def test_the_death_of_the_nursery_is_recovered_from(tmp_path: Path) -> None:
         async with fronts(3) as them:
             for _ in range(3):
                 await them.all_are_there()
-                before, nursery = them.front.pids(), them.front._nursery_pid
+                before, nursery = them.front.pids(), them.front.nursery_pid
                 busy = them.ask("die", str(tmp_path), 0)  # waits for nobody
                 await busy.answer()
                 hanging = them.ask("hang")
@@ -247,13 +247,13 @@ def test_the_death_of_the_nursery_is_recovered_from(tmp_path: Path) -> None:
                 os.kill(nursery, signal.SIGKILL)
                 with pytest.raises(Interrupted):
                     await hanging.answer()
-                await until(lambda nursery=nursery: them.front._nursery_pid != nursery)  # type: ignore[misc]
+                await until(lambda nursery=nursery: them.front.nursery_pid != nursery)  # type: ignore[misc]
                 await them.all_are_there()
                 assert not set(before) & set(them.front.pids())
                 assert (await them.answer("echo", body=b"again"))[1] == b"again"
                 await until(lambda before=before: not any(map(is_alive, before)))  # type: ignore[misc]
                 assert len(them.front._processes) == 3
-                await until(lambda: children(os.getpid()) == [them.front._nursery_pid])  # no zombie either
+                await until(lambda: children(os.getpid()) == [them.front.nursery_pid])  # no zombie either
 
     run(talk)
 
@@ -262,7 +262,7 @@ def test_nothing_is_left_of_a_front_that_closed() -> None:
     async def talk() -> None:
         async with fronts(3) as them:
             await them.all_are_there()
-            pids = [them.front._nursery_pid, *them.front.pids()]
+            pids = [them.front.nursery_pid, *them.front.pids()]
             running = them.ask("sleep", SOON_S)
             await them.begun(running)
         assert (await running.answer())[1] == b"slept"  # what runs is finished
@@ -283,7 +283,7 @@ async def main():
         them.ask("hang"), them.ask("sleep", 600)
         await until(lambda: them.front.running == 2)
         await asyncio.sleep(0.1)
-        print(them.front._nursery_pid, *them.front.pids(), flush=True)
+        print(them.front.nursery_pid, *them.front.pids(), flush=True)
         await asyncio.sleep(600)
 
 asyncio.run(main())
