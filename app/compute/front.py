@@ -93,8 +93,16 @@ class _Process:
 class Front:
     """Hands tasks out. For the event loop's thread only."""
 
-    def __init__(self, serve: Serve, processes: int, room: Room, patience: Patience) -> None:
-        self._serve, self._patience = serve, patience
+    def __init__(
+        self,
+        serve: Serve,
+        processes: int,
+        room: Room,
+        patience: Patience,
+        before_fork: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``serve`` is what processes do; ``before_fork`` is called before this one forks what they come from."""
+        self._serve, self._patience, self._before_fork = serve, patience, before_fork
         self._places: list[_Process | None] = [None] * processes
         self._idle: dict[int, _Process] = {}
         self._queue: FairQueue[Task] = FairQueue(room)
@@ -112,6 +120,7 @@ class Front:
     def prepare(self) -> None:
         """Fork the nursery, best before this process has threads; ``start`` does it otherwise."""
         if self._nursery is None:
+            self._before_fork()
             self._nursery, self.nursery_pid = open_nursery(self._serve)
 
     def start(self) -> None:

@@ -55,11 +55,11 @@ class Services:
         folder = settings.data if self._temporary is None else Path(self._temporary.name)
         make_store = partial(store_for, settings.store, folder, settings.sync)
         memory_bytes = settings.memory_bytes or share_of_memory(settings.workers)
+        self.store = make_store(1)  # to bring it up to date, and to ask whether it is there
         self.front = Front(
             Worker(lambda page: _handler(settings, make_store, page), memory_bytes), settings.workers,
-            Room(settings.queue, settings.owner_queue, settings.session_queue), Patience(),
+            Room(settings.queue, settings.owner_queue, settings.session_queue), Patience(), self.store.before_fork,
         )  # fmt: skip
-        self.store = make_store(1)  # to bring it up to date, and to ask whether it is there
         self.health_check = HealthCheck(self.store.check)
         self.replayer = Replayer(settings.limits)
         self.in_flight = InFlight()

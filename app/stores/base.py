@@ -150,6 +150,9 @@ class SessionStore(Protocol):
     def close(self) -> None:
         """Let go of every connection."""
 
+    def before_fork(self) -> None:
+        """Let go of what a forked process must not have, which opens the store by itself; the next use connects."""
+
     def check(self) -> None:
         """Raise ``StoreError`` unless the store can be asked now."""
 

@@ -55,6 +55,9 @@ class MemoryStore:
     def close(self) -> None:
         """Nothing to let go of."""
 
+    def before_fork(self) -> None:
+        """Nothing."""
+
     def check(self) -> None:
         """Memory is always there."""
 

@@ -149,6 +149,9 @@ class SqlStore:
                 cursor.execute(statement.format_map(self.types))
             cursor.execute("INSERT INTO schema_version (version) VALUES (?)", (number,))
 
+    def before_fork(self) -> None:
+        """Nothing, where connections are no more than descriptors."""
+
     def check(self) -> None:
         """Raise ``StoreError`` unless the store can be asked now."""
         self._read(lambda cursor: _one(cursor, "SELECT MAX(version) FROM schema_version", ()))  # not without the file

@@ -52,6 +52,10 @@ class SqliteStore(SqlStore):
         while self._idle:
             self._idle.pop().close()
 
+    def before_fork(self) -> None:
+        """Let go of every connection: SQLite finds the locks of its process by the file, also where they are not."""
+        self.close()
+
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
             self._file, PATIENCE_S, isolation_level=None, check_same_thread=False, cached_statements=64

@@ -91,12 +91,24 @@ def client(portal: BlockingPortal) -> Iterator[Client]:
         yield client
 
 
+class Appending(logging.Handler):
+    """Appends to a file that it opens for each record: a process lets go of the files that it inherits."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with self.path.open("a") as file:
+            file.write(f"{self.format(record)}\n")
+
+
 @pytest.fixture
 def service_log(tmp_path: Path) -> Iterator[Path]:
     """What the service logs, those of its processes included that are made from now on."""
     path, log = tmp_path / "service.log", logging.getLogger("gradserve")
-    handler = logging.FileHandler(path)
+    path.touch()
+    handler = Appending(path)
     log.addHandler(handler)
     yield path
     log.removeHandler(handler)
-    handler.close()

@@ -212,4 +212,4 @@ def _update(statement: str, ends: float, sid: str, cursor: Any) -> None:
 
 
 TestSessions = Sessions.TestCase
-TestSessions.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestSessions.settings = settings(max_examples=12, stateful_step_count=25, deadline=None)

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from anyio.from_thread import BlockingPortal
 
 from app.compute.frames import Packet, Page
 from app.http.dependencies import LONG_BYTES
@@ -24,7 +25,7 @@ from app.settings import Settings
 from app.stores.base import Conflict
 from app.stores.memory import MemoryStore
 from app.stores.sqlite import FILE
-from tests.app.conftest import Client, Serve
+from tests.app.conftest import Client, Serve, served
 from tests.app.session_cases import OWNER, directory_over, opened
 
 LEAF = {"data": [1.0, 2.0], "requires_grad": True}
@@ -515,8 +516,11 @@ def test_the_number_of_sessions_is_limited(serve: Serve) -> None:
     client.open()
 
 
-def test_a_session_that_cannot_be_read_is_no_reason_to_try_again(serve: Serve, tmp_path: Path) -> None:
-    sid = serve(store="sqlite", data=tmp_path).open()
+def test_a_session_that_cannot_be_read_is_no_reason_to_try_again(
+    portal: BlockingPortal, serve: Serve, tmp_path: Path
+) -> None:
+    with served(portal, store="sqlite", data=tmp_path) as client:
+        sid = client.open()
     with closing(sqlite3.connect(tmp_path / FILE)) as connection, connection:
         connection.execute("UPDATE changes SET record = ? WHERE sid = ?", (b"no record", sid))
     client = serve(store="sqlite", data=tmp_path)  # its process has seen nothing of the session
