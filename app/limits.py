@@ -63,6 +63,10 @@ class Limits(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     body_bytes: int = Field(256 * 2**20, gt=0, description="Bytes of a request body, also after decompression.")
+    body_values: int = Field(
+        2**21, gt=0, description="Values in a body: fields, items, numbers; long lists of numbers in JSON do not count."
+    )
+    answer_bytes: int = Field(2**29, gt=0, description="Bytes of the tensors and values in one answer.")
     read_seconds: float = Field(30.0, gt=0, description="Time to wait for a body, or for the next part of it.")
     json_depth: int = Field(128, gt=0, le=512, description="Nesting of lists and objects in a body.")
     nodes: int = Field(20_000, gt=0, description="Nodes of one program, those in blocks included.")
@@ -93,10 +97,22 @@ class Limits(BaseModel):
 
 
 class Allowance(modes.Budget):
-    """What one request may use, its time counted from now: a budget that is made of ``limits``."""
+    """What one request may use, its time counted from now: as ``limits`` say, or less."""
 
-    __slots__ = ("limits",)
+    __slots__ = ("answered", "limits")
 
-    def __init__(self, limits: Limits) -> None:
-        super().__init__(limits.tensor_elements, limits.intermediate_bytes, limits.seconds, limits.steps)
+    def __init__(
+        self, limits: Limits, elements: float = math.inf, nbytes: float = math.inf, seconds: float = math.inf
+    ) -> None:
+        super().__init__(
+            min(elements, limits.tensor_elements), min(nbytes, limits.intermediate_bytes),
+            min(seconds, limits.seconds), limits.steps,
+        )  # fmt: skip
         self.limits = limits
+        self.answered = 0
+
+    def answer(self, nbytes: int) -> None:
+        """Count ``nbytes`` that the answer is about to get."""
+        self.answered += nbytes
+        if self.answered > self.limits.answer_bytes:
+            raise OverLimit("answer_bytes", allowed=self.limits.answer_bytes, asked=self.answered)

@@ -20,7 +20,7 @@ from app.evaluate import plan_cache
 from app.evaluate.cancellation import cancellable
 from app.evaluate.execution import budget_of
 from app.evaluate.run import answer_to, evaluate, fresh
-from app.limits import Limits
+from app.limits import Allowance, Limits
 from app.wire import codec, envelope
 from app.wire.arrays import Encoding
 from app.wire.envelope import Array
@@ -134,10 +134,7 @@ class Evaluator:
         """
         limits = self._limits
         request = self._request(call, call.body)
-        budget = modes.Budget(
-            min(SMALL_ELEMENTS, limits.tensor_elements), min(SMALL_BYTES, limits.intermediate_bytes),
-            min(SMALL_S, limits.seconds),
-        )  # fmt: skip
+        budget = Allowance(limits, SMALL_ELEMENTS, SMALL_BYTES, SMALL_S)
         try:
             answer = evaluate(request, limits, call.data_encoding(request.encoding, form), budget)
         except errors.BudgetError:

@@ -95,6 +95,7 @@ def _read(body: codec.Body, form: codec.Format, limits: Limits) -> SplitRequest 
     body = bytes(body) if is_json else body
     cut = codec.cut_out(body, form, limits)
     rest = body if cut is None else cut.rest
+    codec.check_values(rest, form, limits)
     envelope = _JSON.decode(rest) if is_json else _MSGPACK.decode(rest)
     if len(rest) > KEY_BYTES and envelope.program_bytes() > KEY_BYTES:
         return None
