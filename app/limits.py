@@ -72,6 +72,10 @@ class Limits(BaseModel):
     header_seconds: float = Field(10.0, gt=0, description="Time for a head to come, from its first byte on.")
     idle_seconds: float = Field(60.0, gt=0, description="Time for which a connection may wait for its next request.")
     body_bytes: int = Field(256 * 2**20, gt=0, description="Bytes of a request body, also after decompression.")
+    body_values: int = Field(
+        2**21, gt=0, description="Values in a body: fields, items, numbers; long lists of numbers in JSON do not count."
+    )
+    answer_bytes: int = Field(2**29, gt=0, description="Bytes of the tensors and values in one answer.")
     read_seconds: float = Field(
         30.0, gt=0, description="Time that a body may be late, or a client that does not read its answer."
     )
@@ -107,10 +111,22 @@ class Limits(BaseModel):
 
 
 class Allowance(modes.Budget):
-    """What one request may use, its time counted from now: a budget that is made of ``limits``."""
+    """What one request may use, its time counted from now: as ``limits`` say, or less."""
 
-    __slots__ = ("limits",)
+    __slots__ = ("answered", "limits")
 
-    def __init__(self, limits: Limits) -> None:
-        super().__init__(limits.tensor_elements, limits.intermediate_bytes, limits.seconds, limits.steps)
+    def __init__(
+        self, limits: Limits, elements: float = math.inf, nbytes: float = math.inf, seconds: float = math.inf
+    ) -> None:
+        super().__init__(
+            min(elements, limits.tensor_elements), min(nbytes, limits.intermediate_bytes),
+            min(seconds, limits.seconds), limits.steps,
+        )  # fmt: skip
         self.limits = limits
+        self.answered = 0
+
+    def answer(self, nbytes: int) -> None:
+        """Count ``nbytes`` that the answer is about to get."""
+        self.answered += nbytes
+        if self.answered > self.limits.answer_bytes:
+            raise OverLimit("answer_bytes", allowed=self.limits.answer_bytes, asked=self.answered)

@@ -7,14 +7,15 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, Final
 
+from app.limits import Allowance
 from app.program import pytorch
 from app.program.builtins import ATTRIBUTES, Module, Routine, get_item, type_name
-from app.program.costs import bounded
+from app.program.costs import ITEM_BYTES, bounded, weight
 from app.program.failures import PythonError
 from app.program.from_nodes import parse_reference
 from app.program.names import module_attribute, object_attribute
 from app.program.tree import Attribute, Constant, Expression, GraphError, Name, Subscript
-from engine import Tensor, dtypes, errors, refusals, registry, tape
+from engine import Tensor, dtypes, errors, modes, refusals, registry, tape
 
 EncodeTensor = Callable[[Tensor], object]
 VALUE_DEPTH: Final = 32
@@ -110,14 +111,21 @@ def _is_encodable(value: object, depth: int) -> bool:
 
 def encode_value(value: Any, encode_tensor: EncodeTensor) -> object:
     """Return the JSON form of an encodable value; tensors and nodes are told apart from dicts by their single key."""
+    budget = modes.current().budget
+    if isinstance(budget, Allowance):
+        budget.answer(ITEM_BYTES * weight(value))
+    return _encoded(value, encode_tensor)
+
+
+def _encoded(value: Any, encode_tensor: EncodeTensor) -> object:
     if isinstance(value, Tensor):
         return {"tensor": encode_tensor(value)}
     if isinstance(value, tape.Node):
         return {"node": value.name()}
     if isinstance(value, dict):
-        return {str(key): encode_value(item, encode_tensor) for key, item in value.items()}
+        return {str(key): _encoded(item, encode_tensor) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [encode_value(item, encode_tensor) for item in value]
+        return [_encoded(item, encode_tensor) for item in value]
     return _ENCODERS[type(value)](value) if value is not None else None
 
 

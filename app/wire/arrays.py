@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 import pybase64
 
-from app.limits import Limits, OverLimit, Place
+from app.limits import Allowance, Limits, OverLimit, Place
 from app.wire.nonfinite import SPECIAL, NonFinite
 from app.wire.numbers import Numbers
 from engine import Tensor, dtypes, modes, tensors
@@ -380,11 +380,16 @@ def encode_tensor(tensor: Tensor, encoding: Encoding = "json", *, qualified: boo
     }
 
 
+_SHARE: Final = {"json": 2.5, "base64": 4 / 3, "raw": 1}  # bytes written for each of memory; float32 in 9 digits
 _all_of: Final = np.logical_and.reduce  # ``np.all`` without what wraps it, which takes longer than a short array
 
 
 def encode_array(array: Array, encoding: Encoding) -> Any:
-    """Return the ``data`` of a record."""
+    """Return the ``data`` of a record. Raises ``OverLimit`` before they are written, if they are too much."""
+    budget = modes.current().budget
+    if isinstance(budget, Allowance):
+        form = encoding.encoding if isinstance(encoding, Placeholders) else encoding
+        budget.answer(int(array.nbytes * _SHARE[str(form)]))
     if encoding == "json":
         return _to_lists(array)
     if isinstance(encoding, Placeholders):

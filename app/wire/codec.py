@@ -21,6 +21,7 @@ import orjson
 
 from app.limits import Limits, OverLimit, Place
 from app.wire import numbers, repetition
+from app.wire.msgpack_values import count_values
 from app.wire.nonfinite import NonFinite
 
 if sys.version_info >= (3, 14):
@@ -145,28 +146,44 @@ _DECOMPRESSORS: Final[dict[str, Any]] = {
 }
 
 
+MEMBERS: Final = 1_000  # gzip members or zstd frames of one body; each takes a decompressor
+CHUNK_BYTES: Final = 2**16
+
+
 def _inflate(body: Body, coding: str, allowed: int) -> bytes:
-    """Return all members (gzip) or frames (zstd) of ``body``."""
-    parts, size = [], 0
-    while body:
+    """Return all members (gzip) or frames (zstd) of ``body``, which is looked at once.
+
+    A decompressor copies what it is given beyond its member, so it is given little at a time.
+    """
+    view, place, parts, size = memoryview(body), 0, [], 0
+    for _ in range(MEMBERS):
         decompressor = _DECOMPRESSORS[coding]()
-        try:
-            part = decompressor.decompress(body, allowed - size + 1)
-        except (zlib.error, zstd.ZstdError):
-            raise MalformedBody(f"the body is not valid {coding}") from None
-        size += len(part)
-        if size > allowed:
-            raise OverLimit("body_bytes", allowed=allowed, asked=size)
-        if not decompressor.eof:
-            raise MalformedBody(f"the {coding} body is cut short")
-        parts.append(part)
-        body = decompressor.unused_data
-    return b"".join(parts)
+        while not decompressor.eof:
+            chunk = view[place : place + CHUNK_BYTES]
+            if not chunk:
+                raise MalformedBody(f"the {coding} body is cut short")
+            part = _decompressed(decompressor, chunk, coding, allowed - size + 1)
+            size += len(part)
+            if size > allowed:
+                raise OverLimit("body_bytes", allowed=allowed, asked=size)
+            parts.append(part)
+            place += len(chunk) - len(decompressor.unused_data)
+        if place == len(view):
+            return b"".join(parts)
+    raise MalformedBody(f"the body has more than {MEMBERS} {coding} members")
+
+
+def _decompressed(decompressor: Any, chunk: memoryview, coding: str, most: int) -> bytes:
+    try:
+        return decompressor.decompress(chunk, most)  # type: ignore[no-any-return]
+    except (zlib.error, zstd.ZstdError):
+        raise MalformedBody(f"the body is not valid {coding}") from None
 
 
 # -- reading ------------------------------------------------------------------------------------------------------
 def decode(body: Body, form: Format, limits: Limits) -> Any:
     """Read a body: dicts with string keys, lists, strings, numbers, booleans, ``None``, and bytes (msgpack)."""
+    check_values(body, form, limits)
     try:
         value = msgspec.json.decode(body) if form is JSON else msgspec.msgpack.decode(body)
     except RecursionError:
@@ -176,6 +193,19 @@ def decode(body: Body, form: Format, limits: Limits) -> Any:
     check_members(body, value, form, limits.json_depth)
     _check_keys(body, value, form)
     return value
+
+
+def check_values(body: Body, form: Format, limits: Limits) -> None:
+    """Refuse more values than a body may have, before any of them is made: an object takes many times its text."""
+    if len(body) <= limits.body_values:
+        return
+    text = bytes(body)
+    if form is MSGPACK:
+        count = count_values(text, limits.body_values)
+    else:  # commas in strings count, too
+        count = 1 + text.count(b",") + text.count(b"[") + text.count(b"{")
+    if count > limits.body_values:
+        raise OverLimit("body_values", allowed=limits.body_values, asked=count)
 
 
 def _opens_more_than(depth: int, text: bytes) -> bool:
@@ -219,6 +249,7 @@ _BYTES: Final = frozenset([0xC4, 0xC5, 0xC6])
 
 
 def _decode_views(body: Body, limits: Limits) -> Any:
+    check_values(body, MSGPACK, limits)
     try:
         value = _opened(body, _LEVELS)
     except (RecursionError, msgspec.MsgspecError, ValueError):

@@ -134,6 +134,7 @@ def _read(body: codec.Body, form: codec.Format, limits: Limits) -> SplitRequest 
     body = bytes(body) if is_json else body
     cut = codec.cut_out(body, form, limits)
     rest = body if cut is None else cut.rest
+    codec.check_values(rest, form, limits)
     envelope = _JSON.decode(rest) if is_json else _from_msgpack(rest)
     if len(rest) > KEY_BYTES and envelope.program_bytes() > KEY_BYTES:
         return None
@@ -201,6 +202,7 @@ def shell(body: codec.Body, form: codec.Format, limits: Limits) -> Shell | None:
         body = bytes(body) if is_json else body
         cut = codec.cut_out(body, form, limits)
         rest = body if cut is None else cut.rest
+        codec.check_values(rest, form, limits)
         envelope = _JSON.decode(rest) if is_json else _from_msgpack(rest)
         if len(rest) > KEY_BYTES and envelope.program_bytes() > KEY_BYTES:
             return None

@@ -5,7 +5,7 @@ What is large or has a grammar of its own (tensors, nodes, code) passes through 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 NAMED = "x-named-schema"  # in a schema: the name of one that is written by hand
 TensorInput = Annotated[Any, WithJsonSchema({NAMED: "TensorInput"})]
 Nodes = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {NAMED: "Node"}})]
+UNKNOWN: Final = 50  # more fields than that are not named in a problem
 WireEncoding = Literal["json", "base64"]
 
 TUTORIAL_GRAPH: dict[str, Any] = {
@@ -37,6 +38,15 @@ class Message(BaseModel):
     """A request body; a field that is not listed is refused."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_out(cls, fields: Any) -> Any:
+        """Of many unknown fields, keep some: each takes a thousand bytes to be complained of."""
+        if not isinstance(fields, dict) or len(fields) <= len(cls.model_fields) + UNKNOWN:
+            return fields
+        unknown = [name for name in fields if name not in cls.model_fields][:UNKNOWN]
+        return {name: value for name, value in fields.items() if name in cls.model_fields or name in unknown}
 
 
 class Root(Message):

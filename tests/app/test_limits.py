@@ -31,7 +31,7 @@ def test_every_limit_has_a_unit() -> None:
     units = {unit_of(name) for name in Limits.model_fields}
     assert units == {
         "bits", "bytes", "bytes a second", "characters", "connections", "dimensions", "elements", "entries", "headers",
-        "items", "iterations", "keys", "levels", "names", "nodes", "prints", "seconds", "sessions", "steps",
+        "items", "iterations", "keys", "levels", "names", "nodes", "prints", "seconds", "sessions", "steps", "values",
     }  # fmt: skip
 
 

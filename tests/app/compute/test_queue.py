@@ -214,5 +214,5 @@ def test_a_bound_is_told_with_its_numbers(room: Room, entries: list[Entry], limi
     for entry in entries[:-1]:
         queue.put(Entry(entry.owner, entry.turn), begins=False)
     with pytest.raises(OverLimit) as refused:
-        queue.put(entries[-1], begins=True if limit == "session_queue" else False)
+        queue.put(entries[-1], begins=limit == "session_queue")
     assert (refused.value.limit, refused.value.allowed, refused.value.asked) == (limit, 2, 3)

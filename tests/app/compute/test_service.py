@@ -87,7 +87,10 @@ def test_an_evaluation_that_kills_every_process_is_given_up(serve: Serve, monkey
 
 def test_memory_beyond_what_a_process_may_have_is_a_413(serve: Serve) -> None:
     client = serve(Limits(intermediate_bytes=2**40, tensor_elements=2**40), memory_bytes=2**28)
-    for code in ("y = torch.ones(2**27)", "y = torch.ones(2**13, 2**13, dtype=torch.float64) @ torch.ones(2**13, 2**13)"):
+    for code in (
+        "y = torch.ones(2**27)",
+        "y = torch.ones(2**13, 2**13, dtype=torch.float64) @ torch.ones(2**13, 2**13)",
+    ):
         problem = client("POST", "/v1/evaluate", json={"code": code, "outputs": []})
         assert (problem.status_code, problem.json()["type"]) == (413, "/problems/over-limit"), problem.text
         assert problem.json()["limit"] == "memory_bytes"
