@@ -155,7 +155,7 @@ async def fronts(
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for ``condition``; for a bounded time."""
     async with asyncio.timeout(WAIT_S):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - it is not told when that changes
             await asyncio.sleep(0.005)
 
 
