@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from app import cli, settings
 from app.settings import Settings
-from tests.app.conftest import Client, Serve
+from tests.app.conftest import Client
 from tests.processes import ROOT, Server
 
 pytest.importorskip("opentelemetry.sdk", reason="the extra gradserve[otel] is not installed")
@@ -51,8 +51,8 @@ class Traced:
 
 
 @pytest.fixture(scope="module")
-def traced(serve: Serve) -> Traced:
-    return Traced(serve(workers=1))
+def traced(client: Client) -> Traced:
+    return Traced(client)
 
 
 def context_of(span: ReadableSpan) -> Any:
