@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from starlette.middleware.cors import CORSMiddleware
+
+from app.http.connection import Answer, Later, Shortcut
+from app.http.edge import HeadersByName
 
 SENT: Final = ("Accept", "Authorization", "Content-Encoding", "Content-Type", "Idempotency-Key", "If-Match",
                "X-Request-Id", "traceparent", "tracestate")  # fmt: skip
@@ -26,9 +29,16 @@ def install(app: Any, origins: Sequence[str]) -> None:
     }
     app.add_middleware(CORSMiddleware, **options)
     app.hot = {key: CORSMiddleware(route, **options) for key, route in app.hot.items()}
-    app.shortcuts = {key: _without_origin(shortcut) for key, shortcut in app.shortcuts.items()}
+    find = app.find_shortcut
+    app.find_shortcut = lambda method, path: _without_origin(find(method, path))
 
 
-def _without_origin(shortcut: Any) -> Any:
-    """Leave requests of pages to the routes."""
-    return lambda given, body: None if b"origin" in given else shortcut(given, body)
+def _without_origin(shortcut: Shortcut | None) -> Shortcut | None:
+    """Let requests of pages go the usual way: there the middleware adds what their browsers ask for."""
+    if shortcut is None:
+        return None
+
+    def begin(given: HeadersByName, body: bytes, later: Callable[[Answer], None]) -> Answer | Later | None:
+        return None if b"origin" in given else shortcut(given, body, later)
+
+    return begin

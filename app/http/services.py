@@ -36,7 +36,7 @@ from app.settings import Settings, key_digest
 from app.stores.base import SessionStore
 from app.stores.factory import store_for
 from app.wire.reply import Reply
-from engine.plan import MalformedPlan
+from engine import plan as plans
 
 LOCAL_OWNER: Final = "local"
 EVALUATE: Final = "evaluate"
@@ -131,7 +131,7 @@ class Services:
             try:
                 self.replayer.adopt(known, answer.plan)
                 self.plans_adopted += 1
-            except MalformedPlan:  # the answer does not depend on it
+            except plans.MalformedPlan:  # the answer does not depend on it
                 log.exception("a compute process shipped what is no plan")
         return Reply(answer.status, cast(bytes, body), answer.media_type, answer.headers)
 
