@@ -65,7 +65,6 @@ APP = (
     ("sessions.live",),
     ("sessions.directory",),
     (
-        "http.cors",
         "http.docs",
         "http.edge",
         "http.health_check",
@@ -76,7 +75,7 @@ APP = (
     ),
     ("http.problems", "http.receiving"),
     ("http.connection", "http.services"),
-    ("http.dependencies", "http.middleware", "http.scrape"),
+    ("http.cors", "http.dependencies", "http.middleware", "http.scrape"),
     ("http.hot", "routers"),
     ("main", "server"),
     ("cli",),
