@@ -33,7 +33,7 @@ def unpack(shipped: bytes) -> tuple[plans.Plan, Template]:
     """Return what ``pack`` was given, checked. Raises ``MalformedPlan``."""
     try:
         found = _DECODER.decode(shipped)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise plans.MalformedPlan(str(error)) from error
     plan, template = plans.from_data(found.plan), found.template
     if not template.fits(len(plan.graph.outputs)):

@@ -141,9 +141,7 @@ class Plan:
             raise ArgumentValueError(f"a plan for {dtype}{list(shape)} got {array.dtype}{list(array.shape)}")
         if array.strides == strides:
             return array
-        laid_out: Array = np.ndarray(shape, dtype, np.empty(_reach(shape, strides, dtype), np.uint8), strides=strides)
-        laid_out[...] = array
-        return laid_out
+        return laid_out(array, strides)
 
     def _refuse(self, error: Exception) -> NoReturn:
         """Raise what the call path makes of an error in a kernel."""
@@ -153,7 +151,15 @@ class Plan:
         raise OpError(f"{op.signature.name}(): {error}") from error
 
 
-def _reach(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype[Any]) -> int:
+def laid_out(array: Array, strides: tuple[int, ...]) -> Array:
+    """Return a copy of ``array`` with these strides, none of which is negative."""
+    memory = np.empty(reach(array.shape, strides, array.dtype), np.uint8)
+    copy: Array = np.ndarray(array.shape, array.dtype, memory, strides=strides)
+    copy[...] = array
+    return copy
+
+
+def reach(shape: tuple[int, ...], strides: tuple[int, ...], dtype: np.dtype[Any]) -> int:
     """Return how many bytes an array of that layout spans."""
     if 0 in shape:
         return 0

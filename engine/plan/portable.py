@@ -18,7 +18,7 @@ from engine import dtypes, registry
 from engine.dtypes import DType
 from engine.kernels.where import select
 from engine.op.signature import Array
-from engine.plan.plan import Graph, Plan
+from engine.plan.plan import Graph, Plan, laid_out, reach
 from engine.plan.recorder import Step, Value, buffer_of, cast_to, copy_at, copy_of, laid_at, written
 from engine.plan.tracing import total_of
 
@@ -28,6 +28,7 @@ SMALL_WORK: Final = 60_000  # about what one thread does in a quarter of a milli
 MOST_STEPS: Final = 400
 MOST_BYTES: Final = 2**16  # of all constants
 DEEPEST: Final = 4  # lists within lists, of an argument
+DIMENSIONS: Final = 64  # NumPy's
 STEP_WORK: Final = 100  # what a call costs that computes next to nothing, in elements
 
 
@@ -113,13 +114,13 @@ class _Writer:
         slot = self._slots.get(value)
         if slot is None:
             slot = self._slots[value] = len(self._slots)
+            if any(extent > SMALL_WORK for extent in value.shape):  # beside one of 0
+                raise NotPortable
             constant = None if value.constant is None else self._constant(value.constant)
-            self._values.append([list(value.shape), _dtype_name(value.dtype), constant])
+            self._values.append([list(value.shape), _dtype_name(value.dtype), constant, _layout(value)])
         return slot
 
     def _constant(self, array: Array) -> int:
-        if not array.flags.c_contiguous:
-            raise NotPortable
         self._constants.append(array.tobytes())
         return len(self._constants) - 1
 
@@ -158,6 +159,21 @@ class _Writer:
         raise NotPortable
 
 
+def _layout(value: Value) -> list[int] | None:
+    """Return the strides of a value, unless they are those of a C array. What is read backwards is not portable."""
+    strides = value.strides
+    if strides is None or strides == _packed(value.shape, value.dtype):
+        return None
+    if min(strides) < 0 or reach(value.shape, strides, value.dtype) > MOST_BYTES:
+        raise NotPortable
+    return list(strides)
+
+
+def _packed(shape: tuple[int, ...], dtype: np.dtype[Any]) -> tuple[int, ...]:
+    """Return the strides of a C array."""
+    return np.empty(shape, dtype).strides
+
+
 def _dtype_name(dtype: np.dtype[Any]) -> str:
     try:
         return dtypes.of(np.empty(0, dtype)).name
@@ -170,11 +186,11 @@ def from_data(data: Any) -> Plan:
     """Return the plan that ``to_data`` wrote. Raises ``MalformedPlan`` for all else, and for what is not small."""
     try:
         graph = _Reader(data).graph()
+        if is_small(graph):
+            return Plan(graph)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise MalformedPlan(f"{type(error).__name__}: {error}") from error
-    if not is_small(graph):
-        raise MalformedPlan("a plan that is not small")
-    return Plan(graph)
+    raise MalformedPlan("a plan that is not small")
 
 
 class _Reader:
@@ -199,15 +215,20 @@ class _Reader:
             raise ValueError("outputs without a word on copies")
         return Graph(inputs, steps, outputs, copied, int(data["spent"]))
 
-    def _value(self, shape: Any, dtype_name: Any, constant: Any) -> Value:
+    def _value(self, shape: Any, dtype_name: Any, constant: Any, strides: Any) -> Value:
         extents = tuple([_extent(extent) for extent in shape])
+        if len(extents) > DIMENSIONS or prod(extents) > SMALL_WORK:
+            raise ValueError("a value that is not small")
         dtype = dtypes.by_name(dtype_name).numpy
-        value = Value(extents, dtype, None)
+        layout = _packed(extents, dtype) if strides is None else tuple([_index(stride) for stride in strides])
+        if len(layout) != len(extents) or reach(extents, layout, dtype) > MOST_BYTES * dtype.itemsize:
+            raise ValueError("strides that do not fit")
+        value = Value(extents, dtype, layout)
         if constant is not None:
             raw = self._constants[_index(constant)]
             if len(raw) != prod(extents) * dtype.itemsize:
                 raise ValueError("a constant of another size than its shape")
-            value.constant = np.frombuffer(bytearray(raw), dtype).reshape(extents)
+            value.constant = laid_out(np.frombuffer(raw, dtype).reshape(extents), layout)
             value.depends = False
         return value
 
