@@ -126,6 +126,7 @@ added_at.vjp(input=lambda g, indices, places: index(g, indices, places))
 @primitive(
     public=False, nondifferentiable=("indices",), grad_fn="IndexPutBackward0", overlap="any", repeats="index_put_",
     layout="input",
+    scratch=lambda input, indices, places: 3 * max(input.size, _growth(input, indices, places)),
 )  # fmt: skip
 def put_at(input: Array, values: Array, indices: Arrays, places: Size, accumulate: bool) -> Array:
     """``input`` with ``values`` written, or added, at ``indices``."""

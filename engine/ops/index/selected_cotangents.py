@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,10 @@ from engine.op import Array, Dim, Index, primitive
 from engine.tensor import Tensor
 
 
-@primitive(public=False, linear=True)
+@primitive(
+    public=False, linear=True,
+    grows=lambda input, dim, size: prod([*input.shape[:dim], size, *input.shape[dim:][1:]]),
+)  # fmt: skip
 def place(input: Array, index: Index, dim: Dim, size: int) -> Array:
     """Zeros of extent ``size`` along ``dim``, with ``input`` at the places ``index``, which are distinct."""
     if input.ndim == 0:
