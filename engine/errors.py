@@ -114,8 +114,9 @@ class BudgetError(EngineError, MemoryError):
     exception = "MemoryError"
     place: object = None
 
-    def __init__(self, limit: str, allowed: float, asked: float) -> None:
+    def __init__(self, limit: str, allowed: float, asked: float, op: str | None = None) -> None:
         super().__init__(f"{limit}: {_plain(asked)} asked for, {_plain(allowed)} allowed")
+        self.op = op
         self.limit, self.allowed, self.asked = limit, allowed, asked
 
 

@@ -6,11 +6,11 @@ copied from another starts with its modes, and changes its own only; what else a
 
 from __future__ import annotations
 
-import time
 import warnings
 from collections.abc import Callable, Iterable, MutableSequence
 from contextvars import ContextVar
 from math import inf
+from time import monotonic
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +22,12 @@ from engine.printing import PrintOptions
 from engine.random import Generator
 from engine.storage import Overwritten, Storage
 
+TENSOR_BYTES = 400  # of a tensor beside its elements: objects, shapes, the journal of its storage
+VIEW_BYTES = 400
+NODE_BYTES = 800  # of a recorded call: node, edges, what it keeps of the arguments
+UNASKED = 2**14  # elements of a result (at most) up to which it is enough to count it afterwards
+OPERATIONS_A_SECOND = 1e11
+
 
 class Budget:
     """What a request may use: elements in one tensor, bytes of all results together, steps of Python, and time.
@@ -29,26 +35,35 @@ class Budget:
     ``deadline`` is a value of ``time.monotonic()``. Asked before the work; raises ``BudgetError``.
     """
 
-    __slots__ = ("deadline", "elements", "nbytes", "seconds", "spent", "steps", "taken")
+    __slots__ = ("deadline", "elements", "nbytes", "seconds", "spent", "steps", "taken", "unasked")
 
     def __init__(self, elements: float = inf, nbytes: float = inf, seconds: float = inf, steps: float = inf) -> None:
         self.elements, self.nbytes, self.seconds, self.steps = elements, nbytes, seconds, steps
-        self.deadline = time.monotonic() + seconds
+        self.deadline = monotonic() + seconds
         self.spent = self.taken = 0
+        self.unasked = min(elements, UNASKED)
 
-    def reserve(self, elements: int, itemsize: int) -> None:
-        """Ask for a result of ``elements`` before it is allocated."""
+    def reserve(self, elements: int, nbytes: int, work: float = 0.0, op: str | None = None) -> None:
+        """Ask for a result of ``elements``, for the ``nbytes`` that it takes on the way, and for the time.
+
+        ``work`` is in floating-point operations. It is refused if no machine does as many in the time that is left.
+        """
         if elements > self.elements:
-            raise BudgetError("elements", self.elements, elements)
-        if self.spent + elements * itemsize > self.nbytes:
-            raise BudgetError("bytes", self.nbytes, self.spent + elements * itemsize)
+            raise BudgetError("elements", self.elements, elements, op)
+        if self.spent + nbytes > self.nbytes:
+            raise BudgetError("bytes", self.nbytes, self.spent + nbytes, op)
+        if work > OPERATIONS_A_SECOND:
+            left = self.deadline - monotonic()
+            if work > OPERATIONS_A_SECOND * left:
+                raise BudgetError("seconds", self.seconds, self.seconds - left + work / OPERATIONS_A_SECOND, op)
 
     def spend(self, nbytes: int) -> None:
         """Count ``nbytes`` of results, and the time."""
-        self.spent += nbytes
-        if self.spent > self.nbytes:
-            raise BudgetError("bytes", self.nbytes, self.spent)
-        self.check_time()
+        self.spent = spent = self.spent + nbytes
+        if spent > self.nbytes:
+            raise BudgetError("bytes", self.nbytes, spent)
+        if monotonic() > self.deadline:
+            self.check_time()
 
     def take(self, steps: int, nbytes: int = 0) -> None:
         """Count ``steps`` that Python is about to take (an item visited, a digit multiplied), and ``nbytes`` made."""
@@ -68,7 +83,7 @@ class Budget:
 
     def check_time(self) -> None:
         """Stop work that has used up its time."""
-        now = time.monotonic()
+        now = monotonic()
         if now > self.deadline:
             raise BudgetError("seconds", self.seconds, self.seconds + now - self.deadline)
 

@@ -52,6 +52,11 @@ def op(name: str) -> Any:
     return _ops[name]
 
 
+def ops() -> Iterator[Any]:
+    """Everything that nodes of the tape may name."""
+    return iter(_ops.values())
+
+
 def find_op(name: str) -> Any | None:
     """Like ``op``, or ``None``."""
     return _ops.get(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -30,3 +31,8 @@ def broadcast_pair(left: tuple[int, ...], right: tuple[int, ...]) -> tuple[int, 
                 f"non-singleton dimension {dim}"
             )
     return tuple(b if a == 1 else a for a, b in zip(left_full, right_full, strict=True))
+
+
+def extents(array: np.ndarray[Any, Any]) -> int:
+    """How many elements an array has; of an empty one, how many results there may be of nothing."""
+    return array.size or prod([max(extent, 1) for extent in array.shape])

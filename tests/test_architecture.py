@@ -28,7 +28,7 @@ ENGINE = (
     ("op.signature", "autograd.tape"),
     ("op.alternatives",),
     ("autograd.inplace", "autograd.sweep", "op.binding", "op.dispatch", "op.rules"),
-    ("op.callables", "op.calls"),
+    ("op.callables", "op.calls", "op.costs"),
     ("op.primitive",),
     ("op.declare", "plan.recorder"),
     ("op.overloads", "plan.codegen", "plan.tracing"),

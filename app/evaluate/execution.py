@@ -178,6 +178,9 @@ def bind_inputs(inputs: dict[str, Any], namespace: Namespace, limits: Limits) ->
         name: raw if isinstance(raw, Tensor) else decode_tensor(raw, limits, ("inputs", name))
         for name, raw in inputs.items()
     }
+    budget = modes.current().budget
+    if budget is not None:
+        budget.spend(sum(modes.TENSOR_BYTES + leaf.array.nbytes for leaf in leaves.values()))
     namespace.update(leaves)
     return leaves
 

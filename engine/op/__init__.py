@@ -25,11 +25,11 @@ from engine.op.signature import (
     type_name,
     wrap_dim,
 )
-from engine.shapes import broadcast_pair, check_broadcast
+from engine.shapes import broadcast_pair, check_broadcast, extents
 from engine.tensor import weak
 
 __all__ = [
     "Array", "Arrays", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Mask", "NewDim", "Operand",
     "Primitive", "Real", "Scalar", "Size", "Tensors", "broadcast_pair", "check_broadcast", "composite",
-    "float_valued", "overloaded", "pointwise", "primitive", "publish", "type_name", "weak", "wrap_dim",
+    "extents", "float_valued", "overloaded", "pointwise", "primitive", "publish", "type_name", "weak", "wrap_dim",
 ]  # fmt: skip

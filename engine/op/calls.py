@@ -105,6 +105,7 @@ class _Call:
         self.form = Form(signature)
         self.is_promoting = op.promote is not None
         self.has_many = op.has_many
+        self.has_lists = op.has_lists
         self.single = [param for param in op.tensors if not param.is_list]
         self.optional = {param.name for param in op.tensors if param.optional or param.default is None}
         self.loose = {param.name for param in op.tensors if param.name in op.numbers}  # may be numbers
@@ -121,9 +122,12 @@ class _Call:
         }  # fmt: skip
         if op.outputs.result is not None:
             objects["result"] = op.outputs.result
-        for role in ("check", "grows"):
-            if getattr(op, role) is not None:
-                objects[role] = getattr(op, role).function
+        if op.check is not None:
+            objects["check"] = op.check.function
+        objects["ask"] = op.forecast.ask
+        for role in ("grows", "scratch", "work"):
+            if getattr(op.forecast, role) is not None:
+                objects[role] = getattr(op.forecast, role).function
         body = [
             *self.form.lines(),
             *self._operator(operator),
@@ -220,18 +224,19 @@ class _Call:
 
     # -- the kernel -------------------------------------------------------------------------------------------------
     def _compute(self) -> list[str]:
-        """Cast as decided, ask the budget, run the kernel: ``array``, or ``arrays`` if there may be several."""
+        """Ask the budget, cast as decided, run the kernel: ``array``, or ``arrays`` if there may be several."""
         casts = self._casts()
-        lines = ["narrow = overload = None" if casts else "narrow = None", *casts, "budget = state.budget"]
-        reserve = self._reserve()
-        lines += ["if budget is not None:", f"    {reserve}"] if reserve else []
-        lines += [
+        lines = [
+            "budget = state.budget", *self._asked(), "narrow = overload = None" if casts else "narrow = None", *casts,
             "try:", f"    raw = kernel({self._passed()})", "except EngineError:", "    raise",
             "except FAILURES as error:", f"    raise op.refusal(error, {self.sources}) from error",
         ]  # fmt: skip
         lines += self._arrays() if self.has_many else self._array()
         spent = "sum([array.nbytes for array in arrays])" if self.has_many else "array.nbytes"
-        return lines if self.op.nature.view else [*lines, "if budget is not None:", f"    budget.spend({spent})"]
+        times = " * len(arrays)" if self.has_many else ""
+        if self.op.nature.view:  # the next result, or the next statement, finds what is too much
+            return [*lines, "if budget is not None:", f"    budget.spent += {modes.VIEW_BYTES}{times}"]
+        return [*lines, "if budget is not None:", f"    budget.spend({modes.TENSOR_BYTES}{times} + {spent})"]
 
     def _array(self) -> list[str]:
         values = f"{tuple_of(self.form.variable.values())}, {tuple_of(self.arrays[p.name] for p in self.form.params)}"
@@ -331,13 +336,35 @@ class _Call:
         """What the kernel is given."""
         return ", ".join(f"{p.name}=" * p.keyword_only + self.arrays[p.name] for p in self.form.params)
 
-    def _reserve(self) -> str:
-        if self.op.grows is not None:
-            names = (self.arrays[name] for name in self.op.grows.names)
-            return f"budget.reserve(int(grows({', '.join(names)})), {0 if self.op.nature.view else 8})"
-        if self.op.nature.pointwise and len(self.op.tensors) > 1:
-            return f"budget.reserve(extent({self.sources}), 8)"
-        return ""
+    def _asked(self) -> list[str]:
+        """The question to the budget, if there is one. What is small is only counted, once it is there."""
+        forecast = self.op.forecast
+        if self.op.nature.view and forecast.grows is None:
+            return []
+        said = [
+            f"{role}={role}({', '.join(self.arrays[name] for name in asked.names)})"
+            for role in ("grows", "scratch", "work") if (asked := getattr(forecast, role)) is not None
+        ]  # fmt: skip
+        said += [f"dtype=s{param.index}" for param in self.op.statics if param.name == "dtype"]
+        items = [f"{'*' if param.is_list else ''}a{param.index}" for param in self.op.tensors]
+        listed = f"[{', '.join(items)}]"
+        if self.optional or self.loose:
+            listed = f"[one for one in {listed} if one is not None]"
+        condition = "budget is not None" + (f" and {self._is_large()}" if forecast.is_open and self.single else "")
+        return [f"if {condition}:", f"    ask({', '.join(['budget', listed, *said])})"]
+
+    def _is_large(self) -> str:
+        """Whether the result may have more elements than those that need not be asked for; no elements may, too."""
+        if self.has_lists:
+            return "True"
+        sizes = [
+            f"(1 if a{param.index} is None else a{param.index}.size)"
+            if param.name in self.optional or param.name in self.loose else f"a{param.index}.size"
+            for param in self.op.tensors
+        ]  # fmt: skip
+        if self.op.nature.pointwise or self.op.costs.is_product or len(sizes) == 1:
+            return f"not 0 < {' * '.join(sizes)} <= budget.unasked"
+        return f"not ({' and '.join(sizes)} and {' + '.join(sizes)} <= budget.unasked)"
 
     # -- results ----------------------------------------------------------------------------------------------------
     def _results(self) -> list[str]:
@@ -463,6 +490,7 @@ class _Call:
         if self.op.nature.underivable:
             edges = f"tuple([edge for edge in {edges} if edge is not None])"
         lines.append(f"node = make_node(op, static, {edges}, saved, {specs}, {counts})")
+        lines += ["if budget is not None:", f"    budget.spent += {modes.NODE_BYTES}"]
         if self.op.overloads:
             where = " and state.in_rule" if self.op.naming.rule_grad_fn else ""
             lines += [

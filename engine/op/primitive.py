@@ -14,6 +14,7 @@ from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import OpError, UnsupportedError
 from engine.op import callables, calls
 from engine.op.alternatives import overloads_of
+from engine.op.costs import Forecast
 from engine.op.dispatch import NUMBERS, Decision, Kind, NumberOverload, kind_of, promotable
 from engine.op.rules import AskedByName, Rule, underivable, write_pull_back
 from engine.op.signature import Signature
@@ -35,7 +36,7 @@ class Primitive(callables.Op):
 
     def __init__(self, kernel: Callable[..., Any], name: str, **flags: Any) -> None:
         super().__init__()
-        self.nature, self.dtypes, self.arguments, self.outputs, self.naming = sort_flags(flags)
+        self.nature, self.costs, self.dtypes, self.arguments, self.outputs, self.naming = sort_flags(flags)
         self.name = self.__name__ = name
         self.__doc__ = kernel.__doc__
         self.kernel = kernel
@@ -46,11 +47,12 @@ class Primitive(callables.Op):
         self.listed = overloads_of(self.name)
         self.gives_mask = kernel.__annotations__.get("return") == "Mask"
         self.has_many = self.outputs.many or len(self.outputs.outputs) > 1
-        self.check, self.grows = _asked(self.arguments.check), _asked(self.nature.grows)
+        self.check = _asked(self.arguments.check)
         self._sort_parameters()
         self._sort_dtypes()
         self.layout = self.nature.layout or ("operands" if self.nature.pointwise else "contiguous")
         self.follows_operands = self.layout in ("operands", "tensors", "input") and not self.has_many
+        self.forecast = Forecast(self)
         self.is_linear = self.nature.linear or self.nature.view
         self.is_total = self.nature.total or (self.is_linear and len(self.differentiable) == len(self.tensors))
         self.rules: list[Rule] = []

@@ -38,9 +38,6 @@ class Nature:
     """Values decide on the shape of the result: always, or as this function of some arguments (by name) says."""
     total: bool = False
     """No values make the kernel raise, so a plan may leave it out where nothing needs the result."""
-    grows: Callable[..., int] | None = None
-    """How many elements the result has, as a function of some arguments (by name), where that may be more than the
-    operands broadcast to: the budget is asked before the kernel runs."""
     layout: str | tuple[str, ...] = ""
     """How the result (each of several) lies in memory: ``contiguous``; as follows from the ``operands`` of a pointwise
     op, or from the ``tensors`` among them, if numbers do not count; as a copy of the first ``input`` does; in
@@ -54,6 +51,25 @@ class Nature:
     repeats: bool | str = False
     """In place: the target may overlap itself, so that one element is written several times; if it is a name, with
     PyTorch's warning about the op of this name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Costs:
+    """What a call takes, which the budget is asked for before anything of it happens.
+
+    Each is a function of some arguments (by name; operands are arrays, of the dtypes that the caller gave).
+    """
+
+    grows: Callable[..., int] | None = None
+    """How many elements the result has, where that may be more than the operands broadcast to."""
+    scratch: float | Callable[..., float] = 1.5
+    """What the call takes at its peak: as a multiple of operands and result together (at least half of the truth, at
+    most a few times it), or in elements."""
+    is_product: bool = False
+    """All that is not more than the product of the operands' sizes: nothing need be asked where that is small."""
+    work: Callable[..., float] | None = None
+    """How many floating-point operations the kernel takes, where these are more than a few for every element: as many
+    of a matrix product as take the same time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +128,7 @@ class Naming:
     """The name in error messages, where it is not the op's."""
 
 
-GROUPS: tuple[type, ...] = (Nature, Dtypes, Arguments, Outputs, Naming)
+GROUPS: tuple[type, ...] = (Nature, Costs, Dtypes, Arguments, Outputs, Naming)
 
 
 def sort_flags(flags: dict[str, Any]) -> list[Any]:

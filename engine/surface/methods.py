@@ -165,12 +165,12 @@ def __iter__(self: Tensor) -> Iterator[Tensor]:
 
 
 def __repr__(self: Tensor) -> str:
-    state, node = modes.current(), self.node_name
+    state, node, array = modes.current(), self.node_name, read(self)
     if state.budget is not None:
-        cells, chars = shown_size(self.array, state.print_options)
+        cells, chars = shown_size(array, state.print_options)
         state.budget.take(CELL_STEPS * cells + chars, CELL_BYTES * cells + 4 * chars)
     text = format_tensor(
-        read(self),
+        array,
         state.print_options,
         dtype=self.dtype.name,
         default_dtype=state.default_dtype.name,

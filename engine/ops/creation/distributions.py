@@ -78,13 +78,13 @@ for _function in (manual_seed, initial_seed, seed, get_rng_state, set_rng_state)
 
 
 # -- new tensors --------------------------------------------------------------------------------------------------
-@primitive(public=False, random=True, grows=lambda size: prod(size))
+@primitive(public=False, random=True, grows=lambda size: prod(size), scratch=8)
 def drawn(size: Size, dtype: DType, draw: Any, generator: Any) -> Array:
     """What ``draw`` gives for the size and dtype."""
     return draw(generator, size, dtype.numpy)
 
 
-@primitive(public=False, random=True, layout="input")
+@primitive(public=False, random=True, layout="input", scratch=3)
 def drawn_like(input: Index, dtype: DType, draw: Any, generator: Any) -> Array:
     """What ``draw`` gives, in the shape of ``input`` and the order of its memory."""
     return in_order(input, dtype.numpy, draw, generator)
@@ -237,7 +237,10 @@ def poisson(input: Tensor, generator: Any = None) -> Tensor:
     return _poisson(input, Tensor(stream(generator).poisson(read(input))))
 
 
-@primitive(public=False, random=True, nondifferentiable=("input",), grows=lambda input, count: input.size * count)
+@primitive(
+    public=False, random=True, nondifferentiable=("input",),
+    grows=lambda input, count: prod(input.shape[:-1]) * count, scratch=lambda input, count: 6 * input.size,
+)  # fmt: skip
 def multinomial_samples(input: Array, count: int, replacement: bool, generator: Any) -> Array:
     """``count`` indices for each row of weights."""
     return generator.multinomial(input, count, replacement)

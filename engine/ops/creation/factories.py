@@ -315,7 +315,7 @@ def _number(op_name: str, argument: str, position: int, value: Any) -> Any:
     return value
 
 
-@primitive(public=False, grows=lambda count: count)
+@primitive(public=False, grows=lambda count: count, scratch=3)
 def counted(start: Scalar, step: Scalar, count: int, dtype: DType) -> Array:
     """``count`` numbers from ``start`` on, ``step`` apart."""
     if dtype.category == INTEGER:
@@ -383,7 +383,7 @@ def inclusive_range(start: Any = 0, end: Any = None, step: Any = 1, *, dtype: DT
     return counted(low, step, int((high - low) / step) + 1, _default(dtype))
 
 
-@primitive(public=False, grows=lambda steps: steps)
+@primitive(public=False, grows=lambda steps: steps, scratch=4)
 def spaced(start: Scalar, end: Scalar, steps: int, dtype: DType) -> Array:
     """``steps`` numbers from ``start`` to ``end``, both included: the first half counted from there, the rest back."""
     if steps < 2:
@@ -397,7 +397,7 @@ def spaced(start: Scalar, end: Scalar, steps: int, dtype: DType) -> Array:
     return np.where(places < steps // 2, rising, falling).astype(dtype.numpy)
 
 
-@primitive(public=False, grows=lambda steps: steps)
+@primitive(public=False, grows=lambda steps: steps, scratch=4)
 def spaced_powers(start: Scalar, end: Scalar, steps: int, base: float, dtype: DType) -> Array:
     """``base`` to the powers that ``spaced`` gives."""
     compute = dtypes.float64 if dtype.category == INTEGER else dtype.opmath
@@ -455,7 +455,10 @@ def _triangle(row: int, col: int, offset: int, lower: bool) -> int:
     return below if lower else row * col - below
 
 
-@primitive(public=False, grows=lambda row, col, offset, lower: 2 * _triangle(row, col, offset, lower))
+@primitive(
+    public=False, grows=lambda row, col, offset, lower: 2 * _triangle(row, col, offset, lower),
+    scratch=lambda row, col, offset, lower: 6 * _triangle(row, col, offset, lower) + 8 * row,
+)  # fmt: skip
 def triangle_indices(row: int, col: int, offset: int, lower: bool, dtype: DType) -> Array:
     """The places on one side of a diagonal: a row of row numbers, a row of column numbers."""
     first, last = (max(-offset, 0), row) if lower else (0, min(row, max(col - offset, 0)))

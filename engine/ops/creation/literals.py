@@ -61,7 +61,7 @@ def made_of(data: Any, dtype: DType | None) -> Tensor:
 def _reserve(sizes: list[int], dtype: DType) -> None:
     budget = modes.current().budget
     if budget is not None:
-        budget.reserve(prod(sizes), dtype.itemsize)
+        budget.reserve(prod(sizes), prod(sizes) * dtype.itemsize)
 
 
 def _is_sequence(data: Any) -> bool:

@@ -57,7 +57,7 @@ def _divide(flat: Array, places: Array, include_self: bool) -> None:
         flat /= counts
 
 
-@primitive(public=False, grad_fn="ScatterReduceBackward0", overlap="any")
+@primitive(public=False, grad_fn="ScatterReduceBackward0", overlap="any", scratch=3)
 def scatter_reduced_to(input: Array, dim: Dim, index: Index, src: Array, reduce: str, include_self: bool) -> Array:
     """``input`` with ``src`` reduced into the positions ``index`` along ``dim``."""
     return _reduced(input, places_of(input, dim, index), covered(src, index), reduce, include_self)

@@ -211,6 +211,7 @@ def _check_put(input: Tensor, values: Tensor, indices: list[Tensor], places: tup
 @primitive(
     public=False, nondifferentiable=("indices",), grad_fn="IndexPutBackward0", overlap="any", repeats="index_put_",
     overlap_first=True, layout="input", check=_check_put,
+    scratch=lambda input, indices, places: 3 * max(input.size, _growth(input, indices, places)),
 )  # fmt: skip
 def put_at(input: Array, values: Array, indices: Arrays, places: Size, accumulate: bool) -> Array:
     """``input`` with ``values`` written, or added, at ``indices``."""

@@ -10,7 +10,7 @@ import numpy as np
 from engine import dtypes, ops
 from engine.dtypes import FLOATING
 from engine.errors import OpError, UnsupportedError
-from engine.op import Array, Dim, Index, Scalar, composite, primitive
+from engine.op import Array, Dim, Index, Scalar, composite, extents, primitive
 from engine.tensor import Tensor, read
 
 
@@ -58,6 +58,7 @@ def _check_slices(input: Array, dim: int | None) -> None:
 @primitive(
     public=False, outputs=("output", "inverse", "counts"), supports="bif", kernel_name="unique", promote="default",
     grad_fn="Unique2Backward0", data_dependent=True,
+    scratch=3,
 )  # fmt: skip
 def unique_elements(input: Array) -> tuple[Array, Array, Array]:
     """The distinct elements in order."""
@@ -67,6 +68,7 @@ def unique_elements(input: Array) -> tuple[Array, Array, Array]:
 @primitive(
     public=False, outputs=("output", "inverse", "counts"), supports="bif", promote="default",
     grad_fn="UniqueDimBackward0", data_dependent=True,
+    scratch=lambda input, dim: 6 * extents(input) + 200 * (extents(input) // max((input.shape or (1,))[dim], 1)),
 )  # fmt: skip
 def unique_dim(input: Array, dim: Dim) -> tuple[Array, Array, Array]:
     """The distinct slices along ``dim`` in lexicographic order."""
@@ -78,6 +80,7 @@ def unique_dim(input: Array, dim: Dim) -> tuple[Array, Array, Array]:
 @primitive(
     public=False, outputs=("output", "inverse", "counts"), supports="bif", kernel_name="unique", promote="default",
     grad_fn="UniqueConsecutiveBackward0", data_dependent=True,
+    scratch=3,
 )  # fmt: skip
 def unique_runs(input: Array, dim: Dim | None) -> tuple[Array, Array, Array]:
     """The first of each run of equal slices along ``dim``, or of equal elements."""
@@ -157,6 +160,7 @@ def _range(input: Array, low: float, high: float) -> tuple[float, float]:
 @primitive(
     nondifferentiable=("input",), supports="f", kernel_name="histogram_cpu", promote="default",
     grows=lambda bins: bins,
+    scratch=3,
 )  # fmt: skip
 def histc(input: Array, bins: int = 100, min: Scalar = 0, max: Scalar = 0) -> Array:
     """How many elements fall into each of ``bins`` equal intervals between ``min`` and ``max``."""
@@ -188,6 +192,7 @@ def _insertion_places(rows: Array, values: Array, right: bool) -> Array:
 @primitive(
     public=False, nondifferentiable=("sequence", "values"), numbers=("values",), supports="if",
     kernel_name="searchsorted_out_cpu", promote="default",
+    scratch=4,
 )  # fmt: skip
 def insertion_places(sequence: Array, values: Array, sorter: Index | None, right: bool, out_int32: bool) -> Array:
     """Where ``values`` would be inserted into the rows of ``sequence`` to keep them sorted."""

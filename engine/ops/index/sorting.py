@@ -44,6 +44,7 @@ SORTED = named_result("sort", "values", "indices")
 @primitive(
     public=False, shown_as="sort", outputs=("values", "indices"), result=SORTED, grad_fn="SortBackward0",
     layout=("input", "input"),
+    scratch=2.5,
 )  # fmt: skip
 def sort_plain(input: Array, dim: Dim, descending: bool) -> tuple[Array, Array]:
     """``input`` sorted along ``dim``, and where its elements were."""
@@ -53,6 +54,7 @@ def sort_plain(input: Array, dim: Dim, descending: bool) -> tuple[Array, Array]:
 @primitive(
     public=False, shown_as="sort", outputs=("values", "indices"), result=SORTED, grad_fn="SortBackward1",
     layout=("input", "input"),
+    scratch=2.5,
 )  # fmt: skip
 def sort_stable(input: Array, dim: Dim, descending: bool) -> tuple[Array, Array]:
     """The same, recorded as the overload that was told whether to be stable."""
@@ -69,7 +71,7 @@ def sort(input: Tensor, dim: Dim = -1, descending: bool = False, *, stable: bool
     return (sort_plain if is_unset(stable) else sort_stable)(input, dim, descending)
 
 
-@primitive(nondifferentiable=("input",), layout="input")
+@primitive(nondifferentiable=("input",), layout="input", scratch=2)
 def argsort(input: Array, dim: Dim = -1, descending: bool = False, *, stable: bool = False) -> Array:
     """Where the elements of the sorted ``input`` are."""
     return _sort(input, dim, descending)[1]
@@ -132,7 +134,7 @@ def _check_topk(input: Array, k: int, dim: int) -> None:
             raise OpError(f"{' ' * (kind == 'c')}topk does not support {name} dtypes on CPU")
 
 
-@primitive(outputs=("values", "indices"), result=named_result("topk", "values", "indices"))
+@primitive(outputs=("values", "indices"), result=named_result("topk", "values", "indices"), scratch=6)
 def topk(input: Array, k: int, dim: Dim = -1, largest: bool = True, sorted: bool = True) -> tuple[Array, Array]:
     """The ``k`` largest (or smallest) elements along ``dim`` in order, and where they are."""
     _check_topk(input, k, dim)
@@ -167,6 +169,7 @@ def _kth_place(values: list[Any], k: int) -> int:
 @primitive(
     outputs=("values", "indices"), result=named_result("kthvalue", "values", "indices"), supports="if",
     promote="default",
+    scratch=6,
 )  # fmt: skip
 def kthvalue(input: Array, k: int, dim: Dim = -1, keepdim: bool = False) -> tuple[Array, Array]:
     """The ``k``-th smallest elements along ``dim``, and where they are."""
@@ -230,6 +233,7 @@ def nanmedian_all(input: Array) -> Array:
 @primitive(
     public=False, outputs=("values", "indices"), result=named_result("median", "values", "indices"), supports="if",
     kernel_name="median_out", grad_fn="MedianBackward1", promote="default", shown_as="median",
+    scratch=2.5,
 )  # fmt: skip
 def median_dim(input: Array, dim: Dim, keepdim: bool) -> tuple[Array, Array]:
     """Medians along ``dim``, and where they are."""
@@ -239,6 +243,7 @@ def median_dim(input: Array, dim: Dim, keepdim: bool) -> tuple[Array, Array]:
 @primitive(
     public=False, outputs=("values", "indices"), result=named_result("nanmedian", "values", "indices"), supports="if",
     kernel_name="median_out", grad_fn="NanmedianBackward1", promote="default",
+    scratch=2.5,
 )  # fmt: skip
 def nanmedian_dim(input: Array, dim: Dim, keepdim: bool) -> tuple[Array, Array]:
     """Medians along ``dim`` of the elements that are not NaN, and where they are."""
@@ -273,6 +278,7 @@ def _mode_place(values: Array, follows: bool) -> int:
 @primitive(
     outputs=("values", "indices"), result=named_result("mode", "values", "indices"), supports="bif",
     promote="default",
+    scratch=8,
 )  # fmt: skip
 def mode(input: Array, dim: Dim = -1, keepdim: bool = False) -> tuple[Array, Array]:
     """The most frequent elements along ``dim``, of several the smallest, and where one is."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from scipy.linalg import lapack
 from engine import ops
 from engine.errors import LinAlgError, OpError, UnsupportedError
 from engine.named_results import named_result
-from engine.op import Array, composite, primitive
+from engine.op import Array, composite, extents, primitive
 from engine.tensor import Tensor
 
 
@@ -55,6 +56,16 @@ def check_precision(name: str, tensor: Tensor) -> None:
         raise OpError(f"{name}: Low precision dtypes not supported. Got {tensor.dtype.scalar_type}")
 
 
+def cubic(A: Array) -> int:
+    """What the work of a factorisation is a multiple of: the elements times the smaller extent of a matrix."""
+    return A.size * min(A.shape[-2:])
+
+
+def square_sizes(A: Array) -> list[int]:
+    """How many elements as many square matrices have, for either extent of the matrices."""
+    return [prod(A.shape[:-2]) * extent**2 for extent in A.shape[-2:]]
+
+
 def identity(n: int, like: Any) -> Tensor:
     """The real identity matrix of the precision of ``like``."""
     return Tensor(np.eye(n, dtype=like.array.dtype.type(0).real.dtype))
@@ -88,7 +99,9 @@ def _check_svd(A: Tensor) -> None:
 @primitive(
     name="linalg.svd", grad_fn="LinalgSvdBackward0", outputs=("U", "S", "Vh"), check=_check_svd,
     result=named_result("linalg_svd", "U", "S", "Vh"), layout=("columns", "contiguous", "columns"),
-    grows=lambda A, full_matrices: (A.size + (max(A.shape[-2:]) * A.size if full_matrices else 0)),
+    grows=lambda A, full_matrices: max([A.size, *(square_sizes(A) if full_matrices else ())]),
+    scratch=lambda A, full_matrices: 8 * extents(A) + (sum(square_sizes(A)) if full_matrices else 0),
+    work=lambda A: 150 * cubic(A),
 )  # fmt: skip
 def linalg_svd(A: Array, full_matrices: bool = True) -> tuple[Array, ...]:
     """``A = U diag(S) Vh``, singular values descending: ``(m, n) -> (m, k), (k,), (k, n)``; ``k`` is ``min(m, n)``.
@@ -211,7 +224,7 @@ def _check_cholesky(input: Tensor) -> None:
 
 @primitive(
     public=False, grad_fn="LinalgCholeskyExBackward0", outputs=("L", "info"), check=_check_cholesky,
-    layout=("columns", "contiguous"),
+    layout=("columns", "contiguous"), scratch=3, work=lambda input: cubic(input),
 )  # fmt: skip
 def cholesky_and_info(input: Array, upper: bool, refused_as: str | None) -> tuple[Array, ...]:
     """``cholesky_ex``, which refuses indefinite matrices in the name of ``refused_as``."""
@@ -254,7 +267,7 @@ def _check_plain_cholesky(input: Tensor) -> None:
     check_kernel("cholesky_cpu", input)
 
 
-@primitive(check=_check_plain_cholesky, layout="columns")
+@primitive(check=_check_plain_cholesky, layout="columns", scratch=3, work=lambda input: cubic(input))
 def cholesky(input: Array, upper: bool = False) -> Array:
     """The triangular ``L`` with ``input = L L^H``, or ``U = L^H``."""
     factor, info = cholesky_of(input, upper)
@@ -279,7 +292,9 @@ def _check_qr(A: Tensor, mode: str) -> None:
 @primitive(
     name="linalg.qr", grad_fn="LinalgQrBackward0", outputs=("Q", "R"), check=_check_qr,
     result=named_result("linalg_qr", "Q", "R"), layout=("columns", "columns"),
-    grows=lambda A, mode: A.size * (A.shape[-2] if mode == "complete" else 1) + A.size,
+    grows=lambda A, mode: max(A.size, square_sizes(A)[0] if mode == "complete" else 0),
+    scratch=lambda A, mode: 4 * extents(A) + (2 * square_sizes(A)[0] if mode == "complete" else 0),
+    work=lambda A, mode: 10 * (cubic(A) + (square_sizes(A)[0] * min(A.shape[-2:]) if mode == "complete" else 0)),
 )  # fmt: skip
 def linalg_qr(A: Array, mode: str = "reduced") -> tuple[Array, ...]:
     """``A = Q R``, columns of ``Q`` orthonormal, ``R`` upper triangular; in mode ``"r"`` ``Q`` is left out."""
@@ -346,7 +361,8 @@ def _check_eigh(A: Tensor, UPLO: str) -> None:
 
 @primitive(
     name="linalg.eigh", grad_fn="LinalgEighBackward0", outputs=("eigenvalues", "eigenvectors"), check=_check_eigh,
-    result=named_result("linalg_eigh", "eigenvalues", "eigenvectors"), layout=("contiguous", "columns"),
+    result=named_result("linalg_eigh", "eigenvalues", "eigenvectors"), layout=("contiguous", "columns"), scratch=4,
+    work=lambda A: 40 * cubic(A),
 )  # fmt: skip
 def linalg_eigh(A: Array, UPLO: str = "L") -> tuple[Array, ...]:
     """Eigenvalues, ascending, and eigenvectors of the Hermitian matrix of which one triangle is read."""

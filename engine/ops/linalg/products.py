@@ -91,7 +91,10 @@ def _check_mm(input: Tensor, mat2: Tensor) -> None:
         _check_not_bool("addmm_impl_cpu_", input)
 
 
-@primitive(total=True, check=_check_mm, grows=lambda input, mat2: input.shape[0] * mat2.shape[1])
+@primitive(
+    total=True, check=_check_mm, grows=lambda input, mat2: input.shape[0] * mat2.shape[1],
+    work=lambda input, mat2: 2 * input.size * mat2.shape[1], is_product=True,
+)  # fmt: skip
 def mm(input: Array, mat2: Array) -> Array:
     """The product of two matrices: ``(n, k), (k, m) -> (n, m)``."""
     return np.matmul(input, mat2)
@@ -164,7 +167,10 @@ def _check_bmm(input: Tensor, mat2: Tensor) -> None:
         _check_not_bool("bmm", input)
 
 
-@primitive(total=True, check=_check_bmm, grows=lambda input, mat2: prod(input.shape[:-1]) * mat2.shape[-1])
+@primitive(
+    total=True, check=_check_bmm, grows=lambda input, mat2: prod(input.shape[:-1]) * mat2.shape[-1],
+    work=lambda input, mat2: 2 * input.size * mat2.shape[-1], is_product=True,
+)  # fmt: skip
 def bmm(input: Array, mat2: Array) -> Array:
     """The products of two batches of matrices: ``(b, n, k), (b, k, m) -> (b, n, m)``."""
     return np.matmul(input, mat2)
@@ -215,7 +221,11 @@ def _check_addmm(input: Tensor, mat1: Tensor, mat2: Tensor) -> None:
         _check_not_bool("addmm_impl_cpu_", mat1)
 
 
-@primitive(total=True, check=_check_addmm, writes=True, overlap="none")
+@primitive(
+    total=True, check=_check_addmm, writes=True, overlap="none",
+    grows=lambda mat1, mat2: mat1.shape[0] * mat2.shape[1], scratch=2,
+    work=lambda mat1, mat2: 2 * mat1.size * mat2.shape[1], is_product=True,
+)  # fmt: skip
 def addmm(input: Array, mat1: Array, mat2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * (mat1 @ mat2)``."""
     return _plus(input, np.matmul(mat1, mat2), beta, alpha)
@@ -241,7 +251,10 @@ addmv.vjp(
 )
 
 
-@primitive(promote="default", writes=True, total=True)
+@primitive(
+    promote="default", writes=True, total=True, grows=lambda vec1, vec2: vec1.size * vec2.size, scratch=2,
+    is_product=True,
+)  # fmt: skip
 def addr(input: Array, vec1: Array, vec2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * outer(vec1, vec2)``."""
     return _plus(input, np.multiply(vec1[:, None], vec2), beta, alpha)
@@ -266,7 +279,11 @@ def _check_baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor) -> None:
         _check_not_bool("baddbmm", batch1)
 
 
-@primitive(total=True, check=_check_baddbmm, writes=True, overlap="none")
+@primitive(
+    total=True, check=_check_baddbmm, writes=True, overlap="none",
+    grows=lambda batch1, batch2: prod(batch1.shape[:2]) * batch2.shape[2], scratch=2,
+    work=lambda batch1, batch2: 2 * batch1.size * batch2.shape[2], is_product=True,
+)  # fmt: skip
 def baddbmm(input: Array, batch1: Array, batch2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * bmm(batch1, batch2)``."""
     return _plus(input, np.matmul(batch1, batch2), beta, alpha)
@@ -286,7 +303,12 @@ def _check_addbmm(input: Tensor, batch1: Tensor, batch2: Tensor) -> None:
         _check_not_bool("addmm_impl_cpu_", batch1)
 
 
-@primitive(total=True, check=_check_addbmm, writes=True, overlap="none")
+@primitive(
+    total=True, check=_check_addbmm, writes=True, overlap="none",
+    grows=lambda batch1, batch2: batch1.shape[1] * batch2.shape[2],
+    scratch=lambda batch1, batch2: (batch1.shape[0] + 2) * batch1.shape[1] * batch2.shape[2],
+    work=lambda batch1, batch2: 2 * batch1.size * batch2.shape[2], is_product=True,
+)  # fmt: skip
 def addbmm(input: Array, batch1: Array, batch2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * bmm(batch1, batch2).sum(0)``."""
     return _plus(input, np.matmul(batch1, batch2).sum(0), beta, alpha)

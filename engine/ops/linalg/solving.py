@@ -17,7 +17,15 @@ from engine import ops, strides
 from engine.errors import OpError
 from engine.named_results import named_result
 from engine.op import Array, broadcast_pair, composite, primitive
-from engine.ops.linalg.factorizations import check_floating, check_kernel, check_precision, check_square, each, refuse
+from engine.ops.linalg.factorizations import (
+    check_floating,
+    check_kernel,
+    check_precision,
+    check_square,
+    cubic,
+    each,
+    refuse,
+)
 from engine.tensor import Tensor
 
 NO_INVERSE = (
@@ -52,7 +60,7 @@ def _check_inverse(A: Tensor) -> None:
 
 @primitive(
     public=False, grad_fn="LinalgInvExBackward0", outputs=("inverse", "info"), check=_check_inverse,
-    layout=("columns", "contiguous"),
+    layout=("columns", "contiguous"), scratch=3, work=lambda A: 2 * cubic(A),
 )  # fmt: skip
 def inverse_and_info(A: Array, refused_as: str | None = None) -> tuple[Array, ...]:
     """``inv_ex``, which refuses singular matrices in the name of ``refused_as``."""
@@ -98,7 +106,7 @@ def _check_det(A: Tensor) -> None:
     check_kernel("lu_cpu", A)
 
 
-@primitive(name="linalg.det", grad_fn="LinalgDetBackward0", check=_check_det)
+@primitive(name="linalg.det", grad_fn="LinalgDetBackward0", check=_check_det, work=lambda A: 0.5 * cubic(A))
 def linalg_det(A: Array) -> Array:
     """The determinant: the product of the pivots, not NumPy's ``exp`` of a sum of logarithms, which rounds integers."""
     return np.asarray(linalg.det(A, check_finite=False), A.dtype)
@@ -112,7 +120,7 @@ def _spread(g: Any) -> Any:
 linalg_det.vjp(A=lambda g, A, out: _spread(g) * ops.cofactors(A))  # ``out`` must not change
 
 
-@primitive(public=False)
+@primitive(public=False, scratch=8, work=lambda A: 150 * cubic(A))
 def cofactors(A: Array) -> Array:
     """The conjugated cofactors, ``conj(det(A)) A^-H``, of singular matrices too: ``A = U diag(s) Vh`` gives
     ``conj(det(U) det(Vh)) U diag(prod of the other s) Vh``.
@@ -147,7 +155,7 @@ def _check_log_det(A: Tensor, name: str) -> None:
 
 @primitive(
     public=False, grad_fn="LinalgSlogdetBackward0", outputs=("sign", "logabsdet"),
-    check=lambda A, refused_as: _check_log_det(A, refused_as),
+    check=lambda A, refused_as: _check_log_det(A, refused_as), work=lambda A: 0.5 * cubic(A),
 )  # fmt: skip
 def sign_and_log_det(A: Array, refused_as: str) -> tuple[Array, ...]:
     """Sign (or phase) of the determinant and the logarithm of its size."""
@@ -230,7 +238,8 @@ def _system_size(A: Array, B: Array) -> int:
 
 @primitive(
     public=False, grad_fn="LinalgSolveExBackward0", outputs=("result", "info"), check=_check_solve,
-    grows=lambda A, B: _system_size(A, B), layout=("kernel", "contiguous"),
+    grows=lambda A, B: _system_size(A, B), layout=("kernel", "contiguous"), work=lambda A: 0.5 * cubic(A),
+    scratch=lambda A, B: 3 * _system_size(A, B) + 2 * A.size,
 )  # fmt: skip
 def solution_and_info(A: Array, B: Array, left: bool, refused_as: str | None) -> tuple[Array, ...]:
     """``solve_ex``, which refuses singular matrices in the name of ``refused_as``."""
@@ -293,7 +302,8 @@ def _check_triangular(A: Tensor, B: Tensor, left: bool) -> None:
 
 @primitive(
     name="linalg.solve_triangular", grad_fn="LinalgSolveTriangularBackward0", check=_check_triangular,
-    grows=lambda A, B: _system_size(A, B), layout="columns",
+    grows=lambda A, B: _system_size(A, B), layout="columns", work=lambda A, B: _system_size(A, B) * A.shape[-1],
+    scratch=lambda A, B: 3 * _system_size(A, B) + 2 * A.size,
 )  # fmt: skip
 def solve_triangular(
     A: Array, B: Array, *, upper: bool, left: bool = True, unitriangular: bool = False

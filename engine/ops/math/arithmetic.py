@@ -274,7 +274,10 @@ addcdiv.vjp(
 
 
 # -- interpolation ------------------------------------------------------------------------------------------------
-@pointwise(public=False, grad_fn="LerpBackward0", numbers=(), supports="fc", kernel_name="lerp_kernel_scalar")
+@pointwise(
+    public=False, grad_fn="LerpBackward0", numbers=(), supports="fc", kernel_name="lerp_kernel_scalar",
+    scratch=2.5,
+)  # fmt: skip
 def lerp_number(input: Array, end: Array, weight: Scalar) -> Array:
     """From ``input`` towards ``end`` by a number."""
     return interpolate(input, end, number_in(weight, input))
@@ -286,7 +289,10 @@ lerp_number.vjp(
 )
 
 
-@pointwise(public=False, grad_fn="LerpBackward1", numbers=(), supports="fc", kernel_name="lerp_kernel_tensor")
+@pointwise(
+    public=False, grad_fn="LerpBackward1", numbers=(), supports="fc", kernel_name="lerp_kernel_tensor",
+    scratch=3,
+)  # fmt: skip
 def lerp_tensor(input: Array, end: Array, weight: Array) -> Array:
     """From ``input`` towards ``end`` by ``weight``."""
     return interpolate(input, end, weight)

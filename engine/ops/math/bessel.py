@@ -85,7 +85,7 @@ def _declare(name: str, function: Callable[[Array], Array], summary: str) -> Non
     kernel.__name__, kernel.__doc__ = name, summary
     primitive(
         kernel, name=f"special.{name}", pointwise=True, promote="int_to_float", supports="biF", writes=False,
-        kernel_name=f"{name}_cpu", nondifferentiable=("input",),
+        kernel_name=f"{name}_cpu", nondifferentiable=("input",), scratch=3,  # Airy's function comes with three others
     )  # fmt: skip
 
 

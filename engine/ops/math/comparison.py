@@ -189,7 +189,7 @@ def isreal(input: Array) -> Mask:
 
 
 # -- closeness ----------------------------------------------------------------------------------------------------
-@pointwise(public=False, numbers=(), nondifferentiable=("input", "other"))
+@pointwise(public=False, numbers=(), nondifferentiable=("input", "other"), scratch=2)
 def close(input: Array, other: Array, rtol: float, atol: float, equal_nan: bool) -> Mask:
     """Where the two differ by at most ``atol + rtol * abs(other)``."""
     equal = input == other

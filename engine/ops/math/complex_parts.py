@@ -189,7 +189,7 @@ def complex_of(real: Array, imag: Array) -> Array:
 complex_of.vjp(real=lambda g: ops.real(g), imag=lambda g: ops.imag(g))
 
 
-@primitive(method=False, check=lambda abs, angle: _check_parts(abs, angle), layout="operands")
+@primitive(method=False, check=lambda abs, angle: _check_parts(abs, angle), layout="operands", scratch=2.5)
 def polar(abs: Array, angle: Array) -> Array:
     """Complex numbers of these absolute values and angles."""
     return _joined(abs * np.cos(angle), abs * np.sin(angle))

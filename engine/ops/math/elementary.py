@@ -164,7 +164,7 @@ def sin(input: Array) -> Array:
 sin.vjp(input=lambda g, input: g * ops.cos(input).conj())
 
 
-@float_valued(total=True, inplace_function=True)
+@float_valued(total=True, inplace_function=True, scratch=4)
 def cos(input: Array) -> Array:
     """Cosine."""
     return cosine(input)

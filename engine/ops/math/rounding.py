@@ -116,7 +116,7 @@ def _abs_inplace(input: Tensor) -> Tensor:
 SIGN_OF_COMPLEX = "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn instead."
 
 
-@pointwise(steps=True, check=_refusing_complex(SIGN_OF_COMPLEX))
+@pointwise(steps=True, check=_refusing_complex(SIGN_OF_COMPLEX), scratch=2.5)
 def sign(input: Array) -> Array:
     """-1, 0 or 1."""
     return _sign(input)
@@ -129,7 +129,7 @@ def _sign(input: Array) -> Array:
     return input.copy() if input.dtype.kind == "b" else np.sign(input)
 
 
-@pointwise
+@pointwise(scratch=2.5)
 def sgn(input: Array) -> Array:
     """The number over its magnitude; 0 at 0."""
     if input.dtype.kind != "c":

@@ -200,7 +200,7 @@ hardshrink.vjp(
 )
 
 
-@pointwise(name="nn.functional.softshrink", supports="f", kernel_name="softshrink_check")
+@pointwise(name="nn.functional.softshrink", supports="f", kernel_name="softshrink_check", scratch=2.5)
 def softshrink(input: Array, lambd: Scalar = 0.5) -> Array:
     """``input`` moved towards 0 by ``lambd``, and 0 where that would change its sign."""
     limits = np.finfo(input.dtype)

@@ -63,7 +63,7 @@ def _check_target_size(targets: Array, lengths: Array) -> None:
         )
 
 
-@primitive(public=False, grad_fn="CtcLossBackward0", check=_check_ctc)
+@primitive(public=False, grad_fn="CtcLossBackward0", check=_check_ctc, scratch=4)
 def ctc_losses(
     log_probs: Array, targets: Index, input_lengths: Index, target_lengths: Index, blank: int, zero_infinity: bool
 ) -> Array:
@@ -74,7 +74,7 @@ def ctc_losses(
     return label_paths.losses(label_paths.forward(log_probs, labels, blank), input_lengths, target_lengths)
 
 
-@primitive(public=False)
+@primitive(public=False, scratch=6)
 def ctc_losses_backward(
     grad: Array, log_probs: Array, targets: Index, input_lengths: Index, target_lengths: Index, blank: int,
     zero_infinity: bool,

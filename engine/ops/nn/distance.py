@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import ops
 from engine.errors import OpError
-from engine.op import Array, Dim, Scalar, broadcast_pair, composite, primitive
+from engine.op import Array, Dim, Scalar, broadcast_pair, composite, extents, primitive
 from engine.ops.math.powers import common_dtype
 from engine.ops.reduce.norms import norm_input, norm_of
 from engine.tensor import Tensor
@@ -61,7 +61,11 @@ def _normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, 
 
 
 # -- all pairs of rows --------------------------------------------------------------------------------------------
-@primitive(aliases=("nn.functional.pdist",), method=False)
+@primitive(
+    aliases=("nn.functional.pdist",), method=False,
+    grows=lambda input: input.shape[0] ** 2 // 2 if input.ndim else 1,
+    scratch=lambda input: 2 * input.shape[0] * (extents(input) + input.shape[0]) if input.ndim else 1,
+)  # fmt: skip
 def pdist(input: Array, p: float = 2.0) -> Array:
     """The ``p``-norms of the differences of all pairs of rows, in the order of the upper triangle."""
     if input.ndim != 2:

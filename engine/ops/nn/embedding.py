@@ -9,7 +9,7 @@ import numpy as np
 
 from engine import dtypes, modes, ops
 from engine.errors import ArgumentValueError, DimensionError, OpError, UnsupportedError
-from engine.op import Array, Index, composite, primitive
+from engine.op import Array, Index, composite, extents, primitive
 from engine.ops.reduce.norms import norm_of
 from engine.tensor import Tensor
 
@@ -42,7 +42,10 @@ def embedding(
     return weight[indices]
 
 
-@primitive(public=False, linear=True)
+@primitive(
+    public=False, linear=True, grows=lambda grad, count: count * (grad.shape or (1,))[-1],
+    scratch=lambda grad, count: 2 * extents(grad) + 2 * count * max((grad.shape or (1,))[-1], 1),
+)  # fmt: skip
 def embedding_backward(grad: Array, indices: Index, count: int, padding_idx: int, scale_grad_by_freq: bool) -> Array:
     """``grad`` of rows added up at their places among ``count``, over the number of uses if scaled by frequency."""
     result = np.zeros((count, grad.shape[-1]), grad.dtype)
@@ -161,6 +164,7 @@ def _largest(rows: Array, places: Array, bags: Array, count: int, sizes: Array) 
 @primitive(
     method=False, outputs=("out", "offset2bag", "bag_size", "max_indices"),
     grows=lambda weight, offsets: offsets.size * prod(weight.shape[1:]),
+    scratch=4.5,
 )  # fmt: skip
 def embedding_bag(
     weight: Array, indices: Index, offsets: Index, scale_grad_by_freq: bool = False, mode: int = 0,
@@ -270,9 +274,15 @@ def _flat_bags(
 
 
 # -- one-hot ------------------------------------------------------------------------------------------------------
+def _classes(input: Array, num_classes: int) -> int:
+    """How many there are; as many as are needed, if nobody says it."""
+    return int(input.max(initial=0)) + 1 if num_classes == -1 else max(num_classes, 1)
+
+
 @primitive(
     name="nn.functional.one_hot", data_dependent=True, nondifferentiable=("input",),
-    grows=lambda input, num_classes: input.size * max(num_classes, 1),
+    grows=lambda input, num_classes: input.size * _classes(input, num_classes),
+    scratch=lambda input, num_classes: (1.5 * input.size + 2) * _classes(input, num_classes),
 )  # fmt: skip
 def one_hot(input: Array, num_classes: int = -1) -> Array:
     """1 at the place that ``input`` says, 0 at the other ``num_classes - 1``; as many classes as needed if -1."""

@@ -38,7 +38,7 @@ def _listed(input: Tensor) -> Tensor:
     return input if input.array.ndim else ops.reshape(input, (1,))
 
 
-@primitive(public=False, nondifferentiable=("weight",))
+@primitive(public=False, nondifferentiable=("weight",), scratch=2.5)
 def multi_margin_loss(
     input: Array, target: Index, weight: Array | None, p: int, margin: float, reduction: str
 ) -> Array:
@@ -109,7 +109,10 @@ def _misses(input: Array, target: Array) -> tuple[Array, Array]:
     return np.where(listed[:, :, None] & ~is_target[:, None, :], misses, 0).astype(input.dtype), safe
 
 
-@primitive(public=False, nondifferentiable=("target",))
+@primitive(
+    public=False, nondifferentiable=("target",),
+    scratch=lambda input: 4 * input.size * (input.shape or (1,))[-1],
+)  # fmt: skip
 def multilabel_margin_loss(input: Array, target: Index, reduction: str) -> Array:
     """The mean over classes of what those that are no target miss of the margin 1 to each that is."""
     if input.dtype.kind != "f":
@@ -120,7 +123,10 @@ def multilabel_margin_loss(input: Array, target: Index, reduction: str) -> Array
     return reduced(losses.reshape(input.shape[:-1]), reduction)
 
 
-@primitive(public=False, nondifferentiable=("input",))
+@primitive(
+    public=False, nondifferentiable=("input",),
+    scratch=lambda input: 4 * input.size * (input.shape or (1,))[-1],
+)  # fmt: skip
 def multilabel_margin_slope(input: Array, target: Index) -> Array:
     """The derivative of each sample's ``multilabel_margin_loss`` by its scores, which is a step function of them."""
     misses, safe = _misses(input, target)

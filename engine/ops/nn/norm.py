@@ -12,7 +12,7 @@ import numpy as np
 
 from engine import dtypes, modes, ops
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
-from engine.op import Array, Dims, Size, composite, primitive, type_name
+from engine.op import Array, Dims, Size, composite, extents, primitive, type_name
 from engine.ops.nn.reduction import refuse_grad
 from engine.tensor import Tensor, from_array
 
@@ -116,7 +116,12 @@ def _layer_dims(shape: Any, normalized_shape: Any) -> tuple[int, ...]:
 
 
 @primitive(
-    public=False, total=True, outputs=("out", "mean", "rstd"), grad_fn="NativeLayerNormBackward0", check=_check_layer
+    public=False,
+    total=True,
+    outputs=("out", "mean", "rstd"),
+    grad_fn="NativeLayerNormBackward0",
+    check=_check_layer,
+    scratch=3,
 )
 def layer_norm_stats(
     input: Array, normalized_shape: Size, weight: Array | None, bias: Array | None, eps: float
@@ -212,7 +217,10 @@ def _channels(ndim: int) -> tuple[int, ...]:
     return (1, -1) + (1,) * (ndim - 2)
 
 
-@primitive(method=False, total=True, outputs=("out", "mean", "rstd"), check=_check_group)
+@primitive(
+    method=False, total=True, outputs=("out", "mean", "rstd"), check=_check_group,
+    scratch=lambda input, N, group: 3 * extents(input) + 4 * N * group,
+)  # fmt: skip
 def native_group_norm(
     input: Array, weight: Array | None, bias: Array | None, N: int, C: int, HxW: int, group: int, eps: float
 ) -> tuple[Array, Array, Array]:
@@ -299,7 +307,7 @@ def _batch_norm_by(
     return _affine(normal, *by_channel).astype(input.dtype, copy=False)
 
 
-@primitive(public=False, total=True, outputs=("out", "mean", "rstd"), grad_fn="NativeBatchNormBackward0")
+@primitive(public=False, total=True, outputs=("out", "mean", "rstd"), grad_fn="NativeBatchNormBackward0", scratch=3)
 def batch_norm_train(input: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
     """Channels standardised over the batch, then scaled and shifted; and the statistics."""
     return _batch_norm(input, weight, bias, eps)
@@ -313,7 +321,10 @@ def batch_norm_train_legit(
     return _batch_norm(input, weight, bias, eps)
 
 
-@primitive(public=False, total=True, nondifferentiable=("mean", "variance"), grad_fn="NativeBatchNormBackward0")
+@primitive(
+    public=False, total=True, nondifferentiable=("mean", "variance"), grad_fn="NativeBatchNormBackward0",
+    scratch=2.5,
+)  # fmt: skip
 def batch_norm_eval(
     input: Array, weight: Array | None, bias: Array | None, mean: Array, variance: Array, eps: float
 ) -> Array:
@@ -321,7 +332,10 @@ def batch_norm_eval(
     return _batch_norm_by(input, weight, bias, mean, variance, eps)
 
 
-@primitive(public=False, total=True, nondifferentiable=("mean", "variance"), grad_fn="NativeBatchNormLegitBackward0")
+@primitive(
+    public=False, total=True, nondifferentiable=("mean", "variance"), grad_fn="NativeBatchNormLegitBackward0",
+    scratch=2.5,
+)  # fmt: skip
 def batch_norm_eval_legit(
     input: Array, weight: Array | None, bias: Array | None, mean: Array, variance: Array, eps: float
 ) -> Array:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from engine import ops
 from engine.errors import ArgumentTypeError, OpError, UnsupportedError
-from engine.op import Array, Primitive, Size, composite, primitive
+from engine.op import Array, Primitive, Size, composite, extents, primitive
 from engine.tensor import Tensor
 
 
@@ -54,6 +56,11 @@ pad_backward.vjp(
 )
 
 
+def _padded_size(input: Array, padding: Any) -> int:
+    added = [before + after for before, after in zip(padding[::2], padding[1::2], strict=True)]
+    return prod(map(sum, zip_longest(reversed(input.shape), added, fillvalue=0)))
+
+
 def _mirrored(input: Array, padding: Size) -> Array:
     """The last dimensions continued by their mirror image, without the edge itself."""
     return _padded(input, padding, True)
@@ -70,7 +77,10 @@ def _declare(kernel: Any, name: str, mirrored: bool) -> Primitive:
 
     body.__name__, body.__doc__ = name, kernel.__doc__
     words = "ReflectionPad" if mirrored else "ReplicationPad"
-    op: Primitive = primitive(public=False, grad_fn=f"{words}{name[-2]}DBackward0")(body)
+    op: Primitive = primitive(
+        public=False, grad_fn=f"{words}{name[-2]}DBackward0", grows=_padded_size,
+        scratch=lambda input, padding: 3 * max(extents(input), _padded_size(input, padding)) + 6 * sum(input.shape),
+    )(body)  # fmt: skip
     op.vjp(input=lambda g, input, padding: pad_backward(g, input, padding, mirrored))
     return op
 

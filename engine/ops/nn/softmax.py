@@ -33,7 +33,7 @@ def _axis(input: Array, dim: int) -> Any:
 
 
 # -- softmax ------------------------------------------------------------------------------------------------------
-@primitive(public=False, total=True, grad_fn="SoftmaxBackward0", shown_as="softmax")
+@primitive(public=False, total=True, grad_fn="SoftmaxBackward0", shown_as="softmax", scratch=2.5)
 def softmax_along(input: Array, dim: Dim) -> Array:
     """Exponentials of ``input``, divided by their sum along ``dim``."""
     _check_floating(input, dim, "softmax")
@@ -60,7 +60,7 @@ softmax_backward.vjp(grad=lambda g, out, dim: softmax_backward(g, out, dim), out
 
 
 # -- log_softmax --------------------------------------------------------------------------------------------------
-@primitive(public=False, total=True, grad_fn="LogSoftmaxBackward0", shown_as="log_softmax")
+@primitive(public=False, total=True, grad_fn="LogSoftmaxBackward0", shown_as="log_softmax", scratch=2.5)
 def log_softmax_along(input: Array, dim: Dim) -> Array:
     """The logarithm of the softmax of ``input`` along ``dim``."""
     _check_floating(input, dim, "log_softmax")

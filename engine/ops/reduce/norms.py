@@ -68,6 +68,7 @@ def norm_of(input: Array, ord: float, axes: tuple[int, ...], keepdim: bool) -> A
 @primitive(
     name="linalg.vector_norm", grad_fn="LinalgVectorNormBackward0",
     check=lambda input, dtype: _check_norm_dtypes(input.dtype, dtype),
+    scratch=2.5,
 )  # fmt: skip
 def linalg_vector_norm(
     input: Array, ord: Scalar = 2, dim: Dims | None = None, keepdim: bool = False, *, dtype: DType | None = None

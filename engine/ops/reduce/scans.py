@@ -104,7 +104,7 @@ def _accumulated(accumulate: Any, values: Array, dim: int) -> Array:
 
 
 # -- cumsum -------------------------------------------------------------------------------------------------------
-@primitive(linear=True)
+@primitive(linear=True, scratch=2.5)
 def cumsum(input: Array, dim: Dim, *, dtype: DType | None = None) -> Array:
     """Sums of the elements up to each along ``dim``."""
     _check_scanned("cumsum", dtype)
@@ -165,7 +165,11 @@ def _running(input: Array, dim: int, extreme: Any) -> tuple[Array, Array]:
 
 
 @primitive(
-    outputs=("values", "indices"), result=named_result("cummax", "values", "indices"), supports="bif", promote="default"
+    outputs=("values", "indices"),
+    result=named_result("cummax", "values", "indices"),
+    supports="bif",
+    promote="default",
+    scratch=2.5,
 )
 def cummax(input: Array, dim: Dim) -> tuple[Array, Array]:
     """The largest of the elements up to each along ``dim``, and where it was last met."""
@@ -173,7 +177,11 @@ def cummax(input: Array, dim: Dim) -> tuple[Array, Array]:
 
 
 @primitive(
-    outputs=("values", "indices"), result=named_result("cummin", "values", "indices"), supports="bif", promote="default"
+    outputs=("values", "indices"),
+    result=named_result("cummin", "values", "indices"),
+    supports="bif",
+    promote="default",
+    scratch=2.5,
 )
 def cummin(input: Array, dim: Dim) -> tuple[Array, Array]:
     """The smallest of the elements up to each along ``dim``, and where it was last met."""
@@ -189,7 +197,7 @@ cummin.vjp(input=lambda g, indices, dim: _gather_back(g, indices, dim))
 
 
 # -- logcumsumexp -------------------------------------------------------------------------------------------------
-@primitive(supports="fc", kernel_name="logcumsumexp_out_cpu", promote="default")
+@primitive(supports="fc", kernel_name="logcumsumexp_out_cpu", promote="default", scratch=3)
 def logcumsumexp(input: Array, dim: Dim) -> Array:
     """``log(cumsum(exp(input)))`` along ``dim``, without overflow."""
     if input.ndim == 0:

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine import ops
 from engine.errors import OpError
-from engine.op import Array, Index, Scalar, composite, primitive, wrap_dim
+from engine.op import Array, Index, Scalar, composite, extents, primitive, wrap_dim
 from engine.tensor import Tensor, read
 
 _REDUCTIONS = {"sum": "sum", "mean": "mean", "prod": "prod", "max": "max", "min": "min", "amax": "max", "amin": "min"}
@@ -20,7 +20,7 @@ _INITIAL = {"sum": 0.0, "mean": 0.0, "prod": 1.0, "max": -np.inf, "min": np.inf}
 
 
 # -- which segment an element is in -------------------------------------------------------------------------------
-@primitive(public=False)
+@primitive(public=False, grows=lambda lengths, size: product(lengths.shape[:-1]) * size)
 def segment_ids(lengths: Index, size: int, are_offsets: bool) -> Array:
     """The segment of each of ``size`` places, in rows; the number of segments for places that are in none."""
     bounds = lengths
@@ -66,8 +66,10 @@ def _sizes(ids: Array, count: int, ndim: int, dtype: Any) -> Array:
 
 # -- the reduction ------------------------------------------------------------------------------------------------
 @primitive(
-    public=False, supports="f", kernel_name="_segment_reduce_cpu", promote="default", grad_fn="SegmentReduceBackward0"
-)
+    public=False, supports="f", kernel_name="_segment_reduce_cpu", promote="default",
+    grad_fn="SegmentReduceBackward0",
+    scratch=lambda data, ids, count: 3 * extents(data) * (1 + count // max((ids.shape or (1,))[-1], 1)) + 4 * count,
+)  # fmt: skip
 def segment_reduced(data: Array, ids: Index, reduce: str, count: int, initial: Scalar | None) -> Array:
     """``data`` reduced over the segments ``ids`` of its leading dimensions."""
     start = _INITIAL[reduce] if initial is None else initial

@@ -59,13 +59,13 @@ def _plus(one: Any, other: Any) -> Any:
     return other if one is None else one if other is None else one + other
 
 
-@primitive(public=False, total=True, shown_as="var", grad_fn="VarBackward0")
+@primitive(public=False, total=True, shown_as="var", grad_fn="VarBackward0", scratch=2.5)
 def var_dim(input: Array, dim: Dims | None, correction: Scalar, keepdim: bool) -> Array:
     """The variance over ``dim`` with ``correction`` degrees of freedom taken off."""
     return _moments(input, dim, correction, keepdim)[0]
 
 
-@primitive(public=False, total=True, shown_as="std", grad_fn="StdBackward0")
+@primitive(public=False, total=True, shown_as="std", grad_fn="StdBackward0", scratch=2.5)
 def std_dim(input: Array, dim: Dims | None, correction: Scalar, keepdim: bool) -> Array:
     """The standard deviation over ``dim`` with ``correction`` degrees of freedom taken off."""
     return np.sqrt(_moments(input, dim, correction, keepdim)[0])
@@ -75,13 +75,19 @@ var_dim.vjp(input=_var_input)
 std_dim.vjp(input=_std_input)
 
 
-@primitive(public=False, total=True, shown_as="var_mean", outputs=("variance", "mean"), grad_fn="VarMeanBackward0")
+@primitive(
+    public=False, total=True, shown_as="var_mean", outputs=("variance", "mean"), grad_fn="VarMeanBackward0",
+    scratch=2.5,
+)  # fmt: skip
 def var_mean_dim(input: Array, dim: Dims | None, correction: Scalar, keepdim: bool) -> tuple[Array, Array]:
     """Variance and mean over ``dim``."""
     return _moments(input, dim, correction, keepdim)
 
 
-@primitive(public=False, total=True, shown_as="std_mean", outputs=("deviation", "mean"), grad_fn="StdMeanBackward0")
+@primitive(
+    public=False, total=True, shown_as="std_mean", outputs=("deviation", "mean"), grad_fn="StdMeanBackward0",
+    scratch=2.5,
+)  # fmt: skip
 def std_mean_dim(input: Array, dim: Dims | None, correction: Scalar, keepdim: bool) -> tuple[Array, Array]:
     """Standard deviation and mean over ``dim``."""
     variance, mean = _moments(input, dim, correction, keepdim)

@@ -11,14 +11,28 @@ import numpy as np
 
 from engine import dtypes, modes, ops
 from engine.errors import ArgumentTypeError, DimensionError, OpError, UnsupportedError
-from engine.op import Array, Arrays, Extents, Tensors, broadcast_pair, composite, primitive, type_name, wrap_dim
+from engine.op import (
+    Array,
+    Arrays,
+    Extents,
+    Tensors,
+    broadcast_pair,
+    composite,
+    extents,
+    primitive,
+    type_name,
+    wrap_dim,
+)
 from engine.tensor import Size, Tensor, read
 
 INDEXING = "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument."
 
 
 # -- repetition ---------------------------------------------------------------------------------------------------
-@primitive(function=False, linear=True, grows=lambda input, repeats: input.size * prod(repeats))
+@primitive(
+    function=False, linear=True, grows=lambda input, repeats: input.size * prod(repeats),
+    scratch=lambda input, repeats: 1.5 * extents(input) * prod([max(times, 1) for times in repeats]),
+)  # fmt: skip
 def repeat(input: Array, repeats: Extents) -> Array:
     """The tensor laid out ``repeats`` times along every dimension, of which ``repeats`` may add some in front."""
     missing = len(repeats) - input.ndim
@@ -219,7 +233,10 @@ def _count(count: int, r: int, with_replacement: bool) -> int:
     return r * (comb(count + r - 1, r) if with_replacement and count else comb(count, r))
 
 
-@primitive(public=False, grows=_count)
+@primitive(
+    public=False, grows=_count,
+    scratch=lambda count, r, with_replacement: 8 * _count(count, r, with_replacement) + 8 * (count + r),
+)  # fmt: skip
 def combined_places(count: int, r: int, with_replacement: bool) -> Array:
     """The combinations of ``r`` of the numbers below ``count``, one a row, in lexicographic order."""
     rows = list((chosen_again if with_replacement else chosen)(range(count), r))

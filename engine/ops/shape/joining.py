@@ -30,6 +30,9 @@ def _is_skipped(shape: tuple[int, ...]) -> bool:
     return shape == (0,)
 
 
+OBJECT = 30  # elements that take as much memory as the object of an array
+
+
 def _total(tensors: list[Array]) -> int:
     return sum(array.size for array in tensors)
 
@@ -39,7 +42,10 @@ def _check_any(tensors: list[Tensor]) -> None:
         raise ArgumentValueError("torch.cat(): expected a non-empty list of Tensors")
 
 
-@primitive(method=False, promote="default", aliases=("concat", "concatenate"), check=_check_any, grows=_total)
+@primitive(
+    method=False, promote="default", aliases=("concat", "concatenate"), check=_check_any, grows=_total,
+    scratch=lambda tensors: 1.5 * _total(tensors) + OBJECT * len(tensors),
+)  # fmt: skip
 def cat(tensors: Arrays, dim: Dim = 0) -> Array:
     """The tensors one after the other along ``dim``; their other extents are equal."""
     _check_cat(tensors, dim)
@@ -89,7 +95,10 @@ def _check_some(tensors: list[Tensor]) -> None:
         raise OpError("stack expects a non-empty TensorList")
 
 
-@primitive(method=False, promote="default", check=_check_some, grows=_total)
+@primitive(
+    method=False, promote="default", check=_check_some, grows=_total,
+    scratch=lambda tensors: 1.5 * _total(tensors) + OBJECT * len(tensors),
+)  # fmt: skip
 def stack(tensors: Arrays, dim: NewDim = 0) -> Array:
     """The tensors, all of one shape, along a new dimension ``dim``."""
     for position, array in enumerate(tensors):
@@ -104,14 +113,11 @@ def stack(tensors: Arrays, dim: NewDim = 0) -> Array:
 stack.vjp(tensors=lambda g, dim: list(ops.unbind(g, dim)))
 
 
-VIEW_BYTES = 400  # what a view costs beside the memory it looks into
-
-
 def reserve_views(count: int) -> None:
     """Ask the budget for ``count`` views: their number may have nothing to do with that of the elements."""
     budget = modes.current().budget
     if budget is not None:
-        budget.reserve(count, VIEW_BYTES)
+        budget.reserve(count, modes.VIEW_BYTES * count)
 
 
 # -- slices of one ------------------------------------------------------------------------------------------------

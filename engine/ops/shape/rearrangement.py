@@ -207,7 +207,9 @@ rot90.vjp(input=lambda g, k, dims: ops.rot90(g, -k, dims))
 
 
 # -- diagonals and triangles --------------------------------------------------------------------------------------
-@primitive(linear=True, grows=lambda input, offset: input.size * ((input.shape or (1,))[-1] + abs(offset)))
+@primitive(
+    linear=True, grows=lambda input, offset: prod(input.shape[:-1]) * ((input.shape or (1,))[-1] + abs(offset)) ** 2,
+)  # fmt: skip
 def diag_embed(input: Array, offset: int = 0, dim1: NewDim = -2, dim2: NewDim = -1) -> Array:
     """Matrices, spanned by ``dim1`` and ``dim2``, with the last dimension as their diagonals."""
     wrap_dim(-2, max(input.ndim, 0) + 1)
@@ -303,7 +305,10 @@ def unfold(input: Array, dimension: Dim, size: int, step: int) -> Array:
 unfold.vjp(input=lambda g, input_shape, dimension, size, step: ops.windows_added(g, input_shape, dimension, size, step))
 
 
-@primitive(public=False, linear=True, grows=lambda shape: prod(shape))
+@primitive(
+    public=False, linear=True, grows=lambda shape: prod(shape),
+    scratch=lambda input, shape: 4 * prod(shape) + 8 * input.size,
+)  # fmt: skip
 def windows_added(input: Array, shape: Size, dimension: int, size: int, step: int) -> Array:
     """Zeros of ``shape`` with all windows added where they came from: the adjoint of ``unfold``."""
     result = np.zeros(shape, input.dtype)

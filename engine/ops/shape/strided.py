@@ -57,7 +57,15 @@ def offset_in(input: Tensor, storage_offset: int | None) -> int:
     return input.geometry.offset if storage_offset is None else storage_offset
 
 
-@primitive(public=False, linear=True, grad_fn="AsStridedBackward0", layout="kernel")
+def _spanned(source: Any, target: Any) -> int:
+    """How many elements lie between the first and the last that two geometries see."""
+    return max(max(_end(source), _end(target)) - min(source[2], target[2]), 0)
+
+
+@primitive(
+    public=False, linear=True, grad_fn="AsStridedBackward0", layout="kernel", grows=lambda target: prod(target[0]),
+    scratch=lambda input, source, target: 4 * (input.size + prod(target[0]) + _spanned(source, target)),
+)  # fmt: skip
 def restride(input: Array, source: Any, target: Any) -> Array:
     """``input`` added into zeros at the geometry ``source``, read back at ``target``: the adjoint of ``as_strided``.
 

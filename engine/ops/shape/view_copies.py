@@ -6,10 +6,15 @@ from functools import wraps
 from typing import Any
 
 from engine import ops
-from engine.op import Array, Dim, Primitive, composite, overloaded, primitive
+from engine.op import Array, Dim, Primitive, composite, extents, overloaded, primitive
 from engine.ops.math import complex_parts
 from engine.ops.shape import joining, rearrangement, strided, views
 from engine.tensor import Tensor
+
+
+def _pieces_size(input: Any) -> float:
+    """Each piece is an object of its own; there are no more than the longest dimension has places."""
+    return 1.5 * extents(input) + 2 * joining.OBJECT * max(input.shape, default=0)
 
 
 def copying(
@@ -24,7 +29,8 @@ def copying(
     kernel.__name__ = name or f"{view.name}_copy"
     op: Primitive = primitive(
         kernel, public=public, method=method, grad_fn=grad_fn or f"{view.grad_fn}_copy", many=view.outputs.many,
-        linear=True, reads_storage=view.nature.reads_storage, grows=view.nature.grows,
+        linear=True, reads_storage=view.nature.reads_storage, grows=view.costs.grows,
+        scratch=_pieces_size if view.outputs.many else 1.5,
         nondifferentiable=view.arguments.nondifferentiable,
     )  # fmt: skip
     if view.rules:

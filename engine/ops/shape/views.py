@@ -38,7 +38,7 @@ INCOMPATIBLE = (
 
 
 # -- the adjoint of a view ----------------------------------------------------------------------------------------
-@primitive(public=False, linear=True)
+@primitive(public=False, linear=True, grows=lambda size: prod(size))
 def scatter_view(input: Array, view: str, size: Size, arguments: Any, grad_fn: str) -> Array:
     """Zeros of shape ``size`` with ``input`` written through the view op called ``view``: the adjoint of that view."""
     base = np.zeros(size, input.dtype)

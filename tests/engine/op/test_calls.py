@@ -164,7 +164,7 @@ def test_the_budget_is_asked_before_and_charged_after(state: modes.State) -> Non
     x, row = torch.ones(100, 1), torch.ones(100)
     state.budget = modes.Budget(elements=1000, nbytes=10_000)
     torch.sin(row)
-    assert state.budget.spent == 400
+    assert state.budget.spent == 400 + modes.TENSOR_BYTES
     with pytest.raises(BudgetError):
         x * row  # 10 000 elements
     with pytest.raises(BudgetError):
@@ -177,7 +177,7 @@ def test_the_budget_is_asked_before_and_charged_after(state: modes.State) -> Non
         x.mul_(row)  # that it would not fit is said first
     torch.cat([row, row])
     row.mul_(2)
-    assert state.budget.spent == 400 + 800 + 400
+    assert state.budget.spent == 400 + 800 + 400 + 3 * modes.TENSOR_BYTES
     state.budget = modes.Budget(seconds=-1)
     with pytest.raises(BudgetError):
         torch.sin(row)
