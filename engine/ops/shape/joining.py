@@ -113,11 +113,15 @@ def stack(tensors: Arrays, dim: NewDim = 0) -> Array:
 stack.vjp(tensors=lambda g, dim: list(ops.unbind(g, dim)))
 
 
+VIEW_STEPS = 200  # of Python, that it takes to make a view
+
+
 def reserve_views(count: int) -> None:
     """Ask the budget for ``count`` views: their number may have nothing to do with that of the elements."""
     budget = modes.current().budget
     if budget is not None:
         budget.reserve(count, modes.VIEW_BYTES * count)
+        budget.take(VIEW_STEPS * count)
 
 
 # -- slices of one ------------------------------------------------------------------------------------------------

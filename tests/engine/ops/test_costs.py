@@ -178,6 +178,11 @@ def test_what_fits_is_not_refused(name: str) -> None:
         MODEST[name]()
 
 
+def test_many_views_of_few_elements_are_refused() -> None:
+    for split in (lambda: torch.zeros(10).tensor_split(2 * 10**6), lambda: torch.zeros(10**6).unbind()):
+        refused("steps", split, modes.Budget(steps=10**8))
+
+
 def test_views_and_nodes_are_counted() -> None:
     budget = modes.Budget(nbytes=10**6)
     x = torch.zeros(3, requires_grad=True)
