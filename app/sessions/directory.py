@@ -337,7 +337,7 @@ class Directory:
         except (msgspec.MsgspecError, schema.SchemaError, *_UNSOUND) as error:
             log.info("a document that is none", exc_info=error)
             raise InvalidRequest("not the document of a session", [(("body",), str(error)[:200])]) from None
-        check_size(self.limits, imported.ledger.nbytes, len(imported.names))
+        check_size(self.limits, imported.ledger.total_bytes, len(imported.names))
         return Live(head, self._kinds, imported.names, imported.state, imported=True)  # numbered anew
 
     def restore(self, live: Live, write: Callable[[Description], Reply], key: Key | None = None) -> Reply:

@@ -16,6 +16,7 @@ from engine import Tensor, storage, tape
 
 NODE_BYTES: Final = 1_000  # what a node and a tensor take beside their arrays, roughly: they count too
 TENSOR_BYTES: Final = 500
+VALUE_BYTES: Final = 50  # a value of a list, dict or name, beside the characters of a text
 
 
 def in_blocks(nbytes: int) -> bool:
@@ -30,6 +31,17 @@ def weight(one: Any) -> int:
     if isinstance(one, Tensor):
         return TENSOR_BYTES
     return NODE_BYTES if isinstance(one, tape.Node) else 0
+
+
+def value_bytes(value: Any) -> int:
+    """About how many bytes a value takes beside tensors and nodes: a text, or what a record has of a list or dict."""
+    if isinstance(value, str | bytes):
+        return VALUE_BYTES + len(value)
+    if isinstance(value, list | tuple):
+        return VALUE_BYTES + sum(map(value_bytes, value))
+    if isinstance(value, dict):
+        return VALUE_BYTES + sum(map(value_bytes, value.values()))
+    return VALUE_BYTES
 
 
 class _Weak(weakref.ref[Any]):
@@ -51,11 +63,17 @@ class Ledger:
         self.shared: dict[int, tuple[int, Any]] = {}  # by key: number and object
         self._dead: deque[_Weak] = deque()  # filled wherever the collector runs, in any thread
         self.memories: dict[int, int] = {}  # of which there are blocks: number and bytes
+        self.values: dict[int, int] = {}  # by number of a shared object: the bytes of what it holds
         self.next = 1
-        self.nbytes = 0  # of what lives
+        self.nbytes = 0  # of what lives, but for values
 
     def __len__(self) -> int:
         return len(self._by_key) + len(self.shared)
+
+    @property
+    def total_bytes(self) -> int:
+        """The bytes of all that is here."""
+        return self.nbytes + sum(self.values.values())
 
     @property
     def block_bytes(self) -> int:
@@ -108,6 +126,8 @@ class Ledger:
     def keep_shared(self, reached: Container[int]) -> None:
         """Let go of the lists, dicts and the like whose keys are not among ``reached``."""
         self.shared = {key: entry for key, entry in self.shared.items() if key in reached}
+        numbers = {number for number, _ in self.shared.values()}
+        self.values = {number: nbytes for number, nbytes in self.values.items() if number in numbers}
 
     def keep(self, reached: Container[int], abandoned: Iterable[int]) -> None:
         """Let go of everything whose key is not among ``reached``; of ``abandoned`` memories the blocks are gone."""

@@ -121,6 +121,7 @@ class Live:
         """The draft was committed."""
         for one, number in draft.added:
             self.ledger.add(one, number)
+        self.ledger.values |= draft.values
         if draft.kept is not None:
             self.ledger.keep(draft.kept, draft.change.abandoned)
         self.head, self.names, self.settings = head, names, draft.settings
@@ -161,7 +162,7 @@ class Cache:
 
     def put(self, live: Live) -> None:
         """Keep a session for the next command."""
-        size = live.ledger.nbytes
+        size = live.ledger.total_bytes
         with self._lock:
             self._sessions[live.head.id] = live, size
             self.nbytes += size

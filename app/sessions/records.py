@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from app.sessions import renames, schema
-from app.sessions.ledger import Ledger, in_blocks, weight
+from app.sessions.ledger import Ledger, in_blocks, value_bytes, weight
 from app.sessions.schema import Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
 from app.sessions.value_kinds import Malformed, NotStorable, ValueKinds
 from app.stores.base import BLOCK_BYTES, Block, Change
@@ -53,6 +53,7 @@ class Draft:
     added: list[tuple[Any, int]]
     settings: schema.Settings
     nbytes: int
+    values: dict[int, int]  # by number of a shared object that was written: the bytes of what it holds
     kept: set[int] | None = None  # the keys of all that a whole record holds
 
 
@@ -77,6 +78,7 @@ class Writer:
         self._blocks: list[Block] = []
         self._late: list[Callable[[], None]] = []  # weak references, which wait for what else turns out to be reached
         self._nodes: list[tuple[int, NodeRecord]] = []
+        self._values: dict[int, int] = {}
         self.record = Record(schema.SCHEMA, whole, [], [], [], [], [], {}, None)
 
     def write(self, before: Before, names: Names, state: modes.State, journal: modes.Journal) -> Draft:
@@ -91,7 +93,7 @@ class Writer:
             self.record.settings = settings
         self._note_touched(journal)
         self._drain()
-        return self._draft(settings)
+        return self._draft(settings, names)
 
     def _settings(self, state: modes.State, imported: bool) -> schema.Settings:
         options = state.print_options
@@ -183,19 +185,25 @@ class Writer:
             elif isinstance(one, Node):
                 self._nodes.append((one.sequence, self._node(one, number)))
             else:
-                self.record.shared.append(self._shared(one, number))
+                shared = self._shared(one, number)
+                self.record.shared.append(shared)
+                self._values[number] = value_bytes(shared.parts)
         for resolve in self._late:
             resolve()
         self._nodes.sort(key=lambda pair: pair[0])
         self.record.nodes = [record for _, record in self._nodes]
 
-    def _draft(self, settings: schema.Settings) -> Draft:
+    def _draft(self, settings: schema.Settings, names: Names) -> Draft:
         kept = set(self._seen) if self._whole else None
         change = Change(schema.encode(self.record), self._whole, self._blocks, self._abandoned(kept))
         added = list(self._added.values())
+        nbytes = sum(map(_inline_bytes, names.values()))
         if self._whole:
-            return Draft(change, added, settings, sum(map(weight, self._seen.values())), kept)
-        return Draft(change, added, settings, self._ledger.nbytes + sum(weight(one) for one, _ in added), kept)
+            nbytes += sum(map(weight, self._seen.values())) + sum(self._values.values())
+        else:
+            values = {**self._ledger.values, **self._values}
+            nbytes += self._ledger.nbytes + sum(weight(one) for one, _ in added) + sum(values.values())
+        return Draft(change, added, settings, nbytes, self._values, kept)
 
     def _abandoned(self, kept: set[int] | None) -> list[int]:
         """Return the memories that a whole record does no longer hold: their blocks can go."""
@@ -322,6 +330,13 @@ class Writer:
         return None
 
 
+def _inline_bytes(value: Any) -> int:
+    """Return the bytes of a text, or of texts in tuples: what has no number is not counted elsewhere."""
+    if isinstance(value, tuple):
+        return sum(map(_inline_bytes, value))
+    return value_bytes(value) if isinstance(value, str | bytes) else 0
+
+
 def _fields(layout: Layout | None) -> list[Any]:
     return [] if layout is None else [layout.dtype, layout.shape, layout.strides, layout.offset]
 
@@ -381,6 +396,7 @@ class Reader:
         for shared in record.shared:
             kind = self._shared[shared.kind]
             kind.fill(self._object(shared.number), [self.value(part) for part in shared.parts])
+            self._ledger.values[shared.number] = value_bytes(shared.parts)
         for name in record.dropped:
             self.names.pop(name, None)
         self.names.update((name, self.value(value)) for name, value in record.names.items())

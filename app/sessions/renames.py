@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-OPS: Final[dict[str, str]] = {}
+OPS: Final[dict[str, str]] = {
+    "masked_scattered": "masked_scatter", "put_flat": "put", "scatter_added": "scatter_add",
+}  # fmt: skip
 PARAMETERS: Final[dict[str, dict[str, str]]] = {}  # by the present name of their op
 
 

@@ -541,3 +541,20 @@ def test_a_view_that_may_not_be_asked_for_its_history_is_listed_and_not_drawn(cl
     drawn = client("GET", url(sid, "/graph?tensor=v"))
     assert (drawn.status_code, drawn.json()["type"]) == (422, "/problems/refused")
     assert drawn.json()["detail"].startswith("A view was created in no_grad mode")
+
+
+def test_texts_and_lists_count_towards_the_bytes_of_a_session(serve: Serve) -> None:
+    client = serve(Limits(session_bytes=2_000_000))
+    sid = client.open()
+    client.run(sid, code="t = 'x' * 600000\nl = ['y' * 100000, ['z' * 100000]]", outputs=[])
+    held = client("GET", f"/v1/sessions/{sid}").json()["bytes"]
+    assert 800_000 < held < 900_000
+    for _ in range(20):  # what is written again counts once
+        client.run(sid, code="l.append(1)", outputs=[])
+    assert client("GET", f"/v1/sessions/{sid}").json()["bytes"] < held + 10_000
+    code = "u = [t + 'a', t]\nv = t + '!'"
+    problem = client("POST", f"/v1/sessions/{sid}/run", json={"code": code, "outputs": []})
+    assert (problem.status_code, problem.json()["limit"]) == (413, "session_bytes")
+    for code in ("t = l = 0", "t = 1"):  # what a run lets go of counts until the next one
+        client.run(sid, code=code, outputs=[])
+    assert client("GET", f"/v1/sessions/{sid}").json()["bytes"] < 10_000
