@@ -217,8 +217,9 @@ class Front:
             self._timer = self._loop.call_later(TICK_S, self._tick)
 
     def leave(self, task: Task) -> None:
-        """Nobody waits for this task any more: it does not begin, or ends soon. Its ``done`` may still be called."""
+        """Nobody waits for this task any more: it does not begin, or ends soon; its ``done`` is told so."""
         if self._queue.remove(task):
+            task.done(ClientGone())
             return
         process = task.process
         if process is not None and process.task is task and task.cancelled_at is None:

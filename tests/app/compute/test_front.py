@@ -135,7 +135,7 @@ def test_a_client_that_leaves_kills_a_task_that_does_not_end(by: str) -> None:
     run(talk)
 
 
-def test_a_client_that_leaves_the_queue_is_forgotten() -> None:
+def test_a_client_that_leaves_the_queue_is_told_so_and_forgotten() -> None:
     async def talk() -> None:
         async with fronts(1, room=Room(1)) as them:
             first = them.ask("sleep", LONG_S)
@@ -151,8 +151,8 @@ def test_a_client_that_leaves_the_queue_is_forgotten() -> None:
             await until(lambda: them.front.waiting == 1)
             them.front.leave(first.task)
             assert (await third.answer())[1] == b"third"
-            assert not second.outcome.done()
-            second.outcome.cancel()
+            with pytest.raises(ClientGone):
+                await second.answer()
 
     run(talk)
 

@@ -119,6 +119,20 @@ def test_a_long_evaluation_whose_client_stays_is_answered(server: Server) -> Non
     )
 
 
+def test_a_key_whose_client_goes_from_the_queue_may_be_used_again(server: Server) -> None:
+    sid = server.http.post("/v1/sessions", json={}).json()["id"]
+    path, key = f"/v1/sessions/{sid}/run", {"Idempotency-Key": "left"}
+    slow, quick = (json.dumps({"code": code}).encode() for code in (LONG, "z = 1"))
+    with server.connection(path, slow, Content_Length=str(len(slow))):
+        until(lambda: server.metric("gradserve_requests_in_flight") == 2)
+        with server.connection(path, quick, Content_Length=str(len(quick)), Idempotency_Key="left"):
+            until(lambda: server.metric("gradserve_requests_in_flight") == 3)  # it waits for its turn
+            time.sleep(0.2)
+        until(lambda: server.metric("gradserve_requests_in_flight") == 2)
+    answer = server.http.post(path, content=quick, headers=key)
+    assert (answer.status_code, answer.json()["version"]) == (200, 1)
+
+
 # -- without a server -----------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("when", ["before", "during"])
 def test_work_ends_at_its_next_step_when_it_is_told(when: str) -> None:
