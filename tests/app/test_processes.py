@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import count, cycle
+from itertools import chain, count, cycle
 from pathlib import Path
 from threading import Barrier
 from typing import Any, Final
@@ -276,7 +276,7 @@ def serve_in_vain(folder: Path, **settings: str) -> str:
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="no limits for other processes on this system")
 def test_a_full_disk_refuses_changes_until_there_is_room(tmp_path: Path) -> None:
-    """No file of the process may grow: what a full disk is to SQLite."""
+    """No file of any process may grow: what a full disk is to SQLite."""
     big = {"code": "a = torch.ones(100000)", "outputs": []}
     with Server(tmp_path) as server, client_of(server) as http:
         sid = opened(http, GRAPH)
@@ -286,13 +286,16 @@ def test_a_full_disk_refuses_changes_until_there_is_room(tmp_path: Path) -> None
             return http.post(f"/v1/sessions/{sid}/run", json=big, headers={"Idempotency-Key": key})
 
         size = max(path.stat().st_size for path in tmp_path.iterdir())
-        unlimited = resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+        pids = [server.pid, *chain.from_iterable(server.descendants())]
+        assert len(pids) >= 3  # with the one that others come from, and those that write
+        unlimited = [resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY)) for pid in pids]
         for key in ("first", "second", "third"):
             answer = post(key)
             assert (answer.status_code, answer.json()["type"]) == (503, "/problems/store-unavailable")
             after = ok(http.get(f"/v1/sessions/{sid}"))
             assert (after["version"], after["tensors"]) == (before["version"], before["tensors"])
-        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, unlimited)
+        for pid, limit in zip(pids, unlimited, strict=True):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, limit)
 
         while (answer := post("first")).status_code == 409:  # its claim could not be given back: it has to run out
             time.sleep(0.5)
