@@ -151,7 +151,7 @@ def test_a_shipment_that_is_refused_costs_no_answer(
     assert "shipped what is no plan" in caplog.text
 
 
-@pytest.mark.parametrize("shape", [[0, 70_000], [0, 2**40]])
+@pytest.mark.parametrize("shape", [[0, 70_000], [3, 0, 100_000]])
 def test_extents_beside_none_do_not_stop_an_answer(client: Client, shape: list[int]) -> None:
     request = {"inputs": {"x": {"data": [], "shape": shape, "requires_grad": True}}, "code": "y = (x * 2).sum()"}
     answers = [client.evaluate(**request) for _ in range(4)]

@@ -234,7 +234,7 @@ def test_many_requests_at_once_do_not_keep_others_waiting() -> None:
 def test_the_command_serves_with_the_short_cut(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GRADSERVE_DATA", str(tmp_path))
     given: list[Server] = []
-    monkeypatch.setattr(Server, "run", given.append)
+    monkeypatch.setattr(Server, "run", lambda server, *args, **named: given.append(server))
     monkeypatch.setattr(Front, "prepare", lambda front: None)
     cli.main(["serve"])
     (config,) = (server.config for server in given)
@@ -363,24 +363,24 @@ def test_nothing_is_answered_past_what_the_client_does_not_read() -> None:
 
 def test_a_connection_too_many_is_told_when_it_asks() -> None:
     async def talk() -> None:
-        one = Talk(limits=Limits(connections=1))
+        async with Talk(limits=Limits(connections=1)) as one:
 
-        def another() -> tuple[Connection, Transport]:
-            protocol, transport = Connection(one.protocol.config, one.state, {}), Transport()
-            protocol.connection_made(transport)
-            return protocol, transport
+            def another() -> tuple[Connection, Transport]:
+                protocol, transport = Connection(one.protocol.config, one.state, {}), Transport()
+                protocol.connection_made(transport)
+                return protocol, transport
 
-        protocol, transport = another()
-        assert transport.written == b""
-        protocol.data_received(request(SMALL))
-        ((status, headers, body),) = Answers().read(transport.written).found
-        assert (status, headers["retry-after"], headers["connection"]) == (503, "1", "close")
-        assert (json.loads(body)["type"], json.loads(body)["limit"]) == ("/problems/overloaded", "connections")
-        protocol.connection_lost(None)
-        one.protocol.connection_lost(None)
-        protocol, transport = another()
-        protocol.data_received(request(SMALL, "Connection: close"))
-        await one.until(0)
-        assert transport.written.startswith(b"HTTP/1.1 200 ")
+            protocol, transport = another()
+            assert transport.written == b""
+            protocol.data_received(request(SMALL))
+            ((status, headers, body),) = Answers().read(transport.written).found
+            assert (status, headers["retry-after"], headers["connection"]) == (503, "1", "close")
+            assert (json.loads(body)["type"], json.loads(body)["limit"]) == ("/problems/overloaded", "connections")
+            protocol.connection_lost(None)
+            one.protocol.connection_lost(None)
+            protocol, transport = another()
+            protocol.data_received(request(SMALL, "Connection: close"))
+            await one.until(0)
+            assert transport.written.startswith(b"HTTP/1.1 200 ")
 
     asyncio.run(talk())
