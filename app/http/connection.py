@@ -20,7 +20,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.errors import InvalidHttp, UnsupportedHttp, UnsupportedVersion
-from app.http.edge import LINGER_S, Edge, Headers, HeadersByName, Pace, by_name, check_head
+from app.http.edge import LINGER_S, Edge, Headers, HeadersByName, Pace, by_name, check_head, is_host
 from app.http.problems import response_to
 from app.limits import Limits, OverLimit
 from app.observe.facts import Facts
@@ -109,7 +109,7 @@ class Connection(HttpToolsProtocol):
         if (
             count != len(given)
             or count > self._most
-            or b"host" not in given
+            or not is_host(given.get(b"host", b" "))
             or b"transfer-encoding" in given
             or self._has_long_data
         ):

@@ -5,9 +5,11 @@ Nothing here is done for each request but ``check_head``, and that only for head
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import Final
 
@@ -26,6 +28,9 @@ LISTS: Final = frozenset({b"accept", b"content-encoding"})  # headers whose valu
 SINGLE: Final = (b"host", b"content-length", b"content-type", b"authorization", b"idempotency-key")
 
 
+_HOST: Final = re.compile(rb"[\w.~!$&'()*+,;=%:\[\]-]*", re.ASCII)  # RFC 3986, section 3.2.2, and a port
+
+
 # -- heads ----------------------------------------------------------------------------------------------------------
 def by_name(headers: Headers) -> HeadersByName:
     """Headers by name; of several with one name, lists are joined, and of others the first counts."""
@@ -34,6 +39,12 @@ def by_name(headers: Headers) -> HeadersByName:
         for name in LISTS & given.keys():
             given[name] = b", ".join([value for other, value in headers if other == name])
     return given
+
+
+@lru_cache(1024)
+def is_host(value: bytes) -> bool:
+    """Return whether a Host header may name a host."""
+    return _HOST.fullmatch(value) is not None
 
 
 def check_head(headers: Headers, version: str, line_bytes: int, limits: Limits) -> None:
@@ -52,6 +63,8 @@ def check_head(headers: Headers, version: str, line_bytes: int, limits: Limits) 
             raise InvalidHttp(f"{name.decode().title()} comes twice")
     if not counts[b"host"] and version != "1.0":
         raise InvalidHttp("a request names its Host")
+    if any(name == b"host" and not is_host(value) for name, value in headers):
+        raise InvalidHttp("the Host is none")
     if counts[b"transfer-encoding"]:
         _check_coding(headers, version, has_length=counts[b"content-length"] > 0)
 

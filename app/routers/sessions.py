@@ -55,7 +55,9 @@ async def list_sessions(
 )
 async def import_session(
     arrival: ChangeDep,
-    ttl_seconds: Annotated[float | None, Query(gt=0, description="Life after the last use; else as exported.")] = None,
+    ttl_seconds: Annotated[
+        float | None, Query(gt=0, allow_inf_nan=False, description="Life after the last use; else as exported.")
+    ] = None,
 ) -> Response:
     """A new session of yours with a new id, with everything that the exported one had."""
     turn = f"sessions of {arrival.owner}"

@@ -57,6 +57,9 @@ class Placeholders:
 Encoding = Literal["json", "base64", "raw"] | Placeholders
 
 
+LARGEST_SPAN: Final = 2**59  # of an empty array: NumPy counts the bytes as if no extent were zero
+
+
 class ArrayError(Exception):
     """A tensor that cannot be read. ``place`` is the path to what is wrong; ``str(error)`` says what was expected."""
 
@@ -69,7 +72,7 @@ def check_shape(shape: Sequence[int], limits: Limits, place: Place) -> int:
     """Return the number of elements of ``shape``, in Python integers: NumPy's would overflow in silence."""
     if len(shape) > limits.rank:
         raise OverLimit("rank", allowed=limits.rank, asked=len(shape), place=place)
-    count = prod(shape)
+    count = prod(shape) or _spanned(shape)
     if count > limits.tensor_elements:
         raise OverLimit("tensor_elements", allowed=limits.tensor_elements, asked=count, place=place)
     return count
@@ -81,6 +84,12 @@ def kind_of(value: object) -> str:
 
 
 # -- in -----------------------------------------------------------------------------------------------------------
+def _spanned(shape: Sequence[int]) -> int:
+    """Return 0 for an empty shape, or what its other extents come to where no array can have them."""
+    count = prod([extent or 1 for extent in shape])
+    return count if count >= LARGEST_SPAN else 0
+
+
 def decode_tensor(raw: object, limits: Limits, place: Place = ()) -> Tensor:
     """Return the leaf that ``raw`` spells. Raises ``ArrayError``, or ``OverLimit`` before any array is made.
 
