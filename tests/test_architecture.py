@@ -29,7 +29,7 @@ ENGINE = (
     ("op.alternatives",),
     ("autograd.inplace", "autograd.sweep", "op.binding", "op.dispatch", "op.rules"),
     ("op.callables", "op.calls", "op.costs"),
-    ("op.primitive",),
+    ("op.composites", "op.primitive"),
     ("op.declare", "plan.recorder"),
     ("op.overloads", "plan.codegen", "plan.tracing"),
     ("op",),
@@ -62,6 +62,7 @@ APP = (
     ("sessions.idempotency", "sessions.renames", "sessions.schema", "sessions.session", "sessions.value_kinds"),
     ("sessions.ledger", "sessions.program_kinds"),
     ("sessions.records", "sessions.vetting"),
+    ("sessions.restoring",),
     ("sessions.live",),
     ("sessions.directory",),
     (

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
 
-from app.sessions import records, schema
+from app.sessions import records, restoring, schema
 from app.sessions.ledger import Ledger
 from app.sessions.value_kinds import Malformed, ValueKinds
 from app.stores.base import Head, Loaded
@@ -64,7 +64,7 @@ class Live:
 
     def catch_up(self, loaded: Loaded) -> None:
         """Apply what was committed since. After an error the session is of no use any more."""
-        reader = records.Reader(self.ledger, self.kinds, self.names, self.settings)
+        reader = restoring.Reader(self.ledger, self.kinds, self.names, self.settings)
         for raw in loaded.records:
             record = schema.decode(raw)
             reader.apply(record)

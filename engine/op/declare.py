@@ -7,8 +7,9 @@ from typing import Any, overload
 
 from engine import registry
 from engine.autograd import inplace
-from engine.op import callables, calls
+from engine.op import callables
 from engine.op.alternatives import overloads_of
+from engine.op.composites import write_composite
 from engine.op.primitive import Primitive
 from engine.op.signature import Signature
 from engine.tensor import Tensor
@@ -31,7 +32,7 @@ class Composite(callables.Op):
 
     def write(self) -> Callable[..., Any]:
         """The call as a plain function."""
-        return calls.write_composite(self, self.signature)
+        return write_composite(self, self.signature)
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """Compute, and copy the result into the first argument."""

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, overload
 
 from engine.errors import OpError
-from engine.op import calls
 from engine.op.binding import as_method
+from engine.op.composites import write_composite
 from engine.op.declare import Composite, publish
 from engine.op.signature import Signature
 from engine.tensor import Tensor
@@ -21,15 +21,15 @@ class Overloaded(Composite):
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         super().__init__(function, name)
         signature = Signature(function, f"{self.signature.name}_")
-        self._choose_inplace = calls.write_composite(self, signature, converts=False)
+        self._choose_inplace = write_composite(self, signature, converts=False)
 
     def write(self) -> Callable[..., Any]:
         """The call as a plain function."""
-        return calls.write_composite(self, self.signature, CHOSEN.format("op"), False)
+        return write_composite(self, self.signature, CHOSEN.format("op"), False)
 
     def write_method(self) -> Callable[..., Any]:
         """The function that calls of the method take."""
-        return as_method(calls.write_composite(self, self.signature, CHOSEN.format("op.method"), False))
+        return as_method(write_composite(self, self.signature, CHOSEN.format("op.method"), False))
 
     def inplace(self, *args: Any, **kwargs: Any) -> Tensor:
         """The in-place variant of the op chosen. A target that would have to be cast first cannot hold the result."""
