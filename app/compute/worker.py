@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import resource
+import select
 import signal
 import socket
 from collections.abc import Callable
@@ -16,8 +18,11 @@ from app.compute import frames
 
 CANCEL: Final = signal.SIGUSR1  # what the front sends when nobody waits for the task any more
 STATM: Final = Path("/proc/self/statm")
+PAGE_BYTES: Final = resource.getpagesize()
 TASKS: Final = 50_000  # after which a process is replaced, whatever it has gathered
 GROWTH_BYTES: Final = 2**28  # beside caches, beyond which it is
+KEPT_BYTES: Final = 2**23  # of free memory, that an idle process keeps for the next task
+IDLE_S: Final = 0.5  # after which it is idle: what comes sooner has the pages still at hand
 
 
 class Handler(Protocol):
@@ -44,7 +49,7 @@ class Worker:
         handler = self.prepare(page)
         limit_memory(self.memory_bytes)
         signal.signal(CANCEL, lambda *_: handler.cancel())
-        receiver, ceiling, is_last = frames.Receiver(connection), resident_bytes() + GROWTH_BYTES, False
+        receiver, floor, is_last = frames.Receiver(connection), resident_bytes(), False
         for count in range(1, TASKS + 1):
             packet = receiver.receive()
             if packet is None:
@@ -55,7 +60,10 @@ class Worker:
             if is_last:
                 return
             del packet, head, body
-            is_last = _is_large(ceiling + handler.cached_bytes())
+            grown = resident_bytes() - floor - handler.cached_bytes()
+            if grown > KEPT_BYTES and not select.select([connection], [], [], IDLE_S)[0]:
+                grown = tidied_up() - floor - handler.cached_bytes()
+            is_last = grown > GROWTH_BYTES
 
 
 def limit_memory(nbytes: int) -> None:
@@ -68,12 +76,11 @@ def limit_memory(nbytes: int) -> None:
         resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
 
 
-def _is_large(ceiling: int) -> bool:
-    """Whether the process stays large even when it returns what it has freed."""
-    if resident_bytes() <= ceiling:
-        return False
+def tidied_up() -> int:
+    """Return to the system what is free, garbage first; returns what is occupied then."""
+    gc.collect()
     allocator.give_back()
-    return resident_bytes() > ceiling
+    return resident_bytes()
 
 
 def resident_bytes() -> int:
@@ -87,7 +94,8 @@ def _data_bytes() -> int:
 
 def _pages(place: int) -> int:
     """Return one number of ``/proc/self/statm``, in bytes."""
-    return int(STATM.read_text().split()[place]) * resource.getpagesize()
+    with STATM.open("rb", buffering=0) as file:
+        return int(file.read().split()[place]) * PAGE_BYTES
 
 
 def share_of_memory(processes: int) -> int:

@@ -86,6 +86,7 @@ class Connection(HttpToolsProtocol):
         self._shortcut: Shortcut | None = None  # of the request that is held
         self._given: HeadersByName = {}  # its headers
         self._held = b""  # its body so far
+        self._held_since = 0  # counts the requests that were held
         self._timer: TimerHandle | None = None
         self._answered = 0  # of the data that came last
         self._edge: Edge = getattr(self.app, "edge", None) or Edge(Limits())
@@ -118,6 +119,7 @@ class Connection(HttpToolsProtocol):
         shortcut = self._find(self.parser.get_method(), self.url)
         if shortcut is not None and self._is_plain():
             self._shortcut, self._given, self._held = shortcut, given, b""
+            self._held_since += 1
             return
         if self.parser.get_http_version() not in VERSIONS:
             raise UnsupportedVersion("HTTP/1.1 is spoken here")
@@ -185,15 +187,20 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._parting is not None:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
         self._answered = 0
         if len(data) > self._longest:
             self._has_long_data = True
+        before = self._held_since
         self._read(data)
-        if self._shortcut is not None:
+        if self._shortcut is None or self._held_since != before:
+            self._stop_timer()
+        if self._shortcut is not None and self._timer is None:  # from its head on, however its body comes
             self._timer = self.loop.call_later(HOLD_S, self._let_go)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._let_go()  # so that it is counted as any other
@@ -284,6 +291,7 @@ class Connection(HttpToolsProtocol):
     # -- answers that no application makes --------------------------------------------------------------------------
     def _let_go(self) -> None:
         """Let a request that is held go uvicorn's way."""
+        self._timer = None
         if self._shortcut is not None:
             self._shortcut = None
             self._begin()
