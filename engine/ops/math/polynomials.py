@@ -27,7 +27,7 @@ def _declare(name: str, evaluate: Callable[[Array, Array], Array], family: str) 
 
 def _steps(input: Array, n: Array) -> int:
     """The recurrences take a step a degree; the budget counts them as elements."""
-    highest = float(np.max(n, initial=1))
+    highest = float(np.max(np.real(n), initial=1))
     return int(input.size * max(highest, 1.0)) if isfinite(highest) else input.size
 
 
