@@ -305,7 +305,7 @@ class _Call:
         if self.op.nature.view and forecast.grows is None:
             return []
         said = [
-            f"{role}={role}({', '.join(self.arrays[name] for name in asked.names)})"
+            f"{role}={role}({', '.join(self._measured(name) for name in asked.names)})"
             for role in ("grows", "scratch", "work") if (asked := getattr(forecast, role)) is not None
         ]  # fmt: skip
         said += [f"dtype=s{param.index}" for param in self.op.statics if param.name == "dtype"]
@@ -315,6 +315,11 @@ class _Call:
             listed = f"[one for one in {listed} if one is not None]"
         condition = "budget is not None" + (f" and {self._is_large()}" if forecast.is_open and self.single else "")
         return [f"if {condition}:", f"    ask({', '.join(['budget', listed, *said])})"]
+
+    def _measured(self, name: str) -> str:
+        """An argument as the declaration's functions of costs get it: a number where there is no array."""
+        array = self.arrays[name]
+        return f"(t{array[1:]} if {array} is None else {array})" if name in self.loose else array
 
     def _is_large(self) -> str:
         """Whether the result may have more elements than those that need not be asked for; no elements may, too."""

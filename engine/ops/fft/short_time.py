@@ -50,13 +50,14 @@ def _padded(input: Tensor, amount: int, mode: str) -> Tensor:
 
 
 def _centered(window: Tensor | None, length: int, n_fft: int, like: Tensor) -> Tensor:
-    """A window of ``length`` in the middle of ``n_fft`` points."""
-    whole = ops.zeros(n_fft, dtype=like.dtype if window is None else window.dtype)
-    middle: Any = ops.narrow(whole, 0, (n_fft - length) // 2, length)
+    """A window of ``length`` in the middle of ``n_fft`` points; one in a graph is copied there, as in PyTorch."""
+    before = (n_fft - length) // 2
     if window is None:
-        middle.fill_(1)
-    else:
-        middle.copy_(window)
+        window = ops.ones(length, dtype=like.dtype)
+    if not window.requires_grad:
+        return ops.constant_pad_nd(window, (before, n_fft - length - before))
+    whole = ops.zeros(n_fft, dtype=window.dtype)
+    ops.narrow(whole, 0, before, length).copy_(window)
     return whole
 
 
