@@ -228,7 +228,8 @@ def fits(value: Any, dtype: DType) -> bool:
 
 def as_real(value: Any, dtype: DType) -> Any:
     """A number that fits ``dtype`` without the imaginary part that this has no place for."""
-    return value.real if isinstance(value, complex) and not dtype.is_complex else value
+    has_place = dtype.is_complex or dtype is dtypes.bool_
+    return value.real if isinstance(value, complex) and not has_place else value
 
 
 def number_in(value: Any, array: Array) -> Array:

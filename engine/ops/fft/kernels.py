@@ -23,11 +23,14 @@ _Norm: TypeAlias = Literal["backward", "ortho", "forward"]
 _FORWARD: tuple[_Norm, ...] = ("backward", "ortho", "forward")  # SciPy's words for them
 _INVERSE: tuple[_Norm, ...] = ("forward", "ortho", "backward")
 NOTHING = "MKL FFT error: Intel oneMKL DFTI ERROR: Inconsistent configuration parameters"
-FLOPS = 40  # of a matrix product, that take as long as one element takes each time that a transform is halved
+# How many operations of a matrix product take as long as one element does each time that a transform is halved; and
+# how much longer a prime number of points takes (L. I. Bluestein, "A linear filtering approach", 1970).
+FLOPS, PRIME = 40, 8
 
 
 def _work(elements: int, extents: Any) -> float:
-    return FLOPS * elements * log2(max(prod(extents), 2))
+    is_slow = any(scipy_fft.next_fast_len(extent) != extent for extent in extents if extent)
+    return FLOPS * elements * log2(max(prod(extents), 2)) * (PRIME if is_slow else 1)
 
 
 def _extents(input: Array, dim: tuple[int, ...]) -> list[int]:
