@@ -50,9 +50,10 @@ def _apply(input: Array, dim: tuple[int, ...], transform: Callable[[Array, list[
         raise OpError(NOTHING)
     steps = strides.steps_of(input)
     others = sorted((axis for axis in range(input.ndim) if axis not in dim), key=lambda axis: -steps[axis])
-    order = (*others, *dim)
-    result = transform(input.transpose(order), list(range(-len(dim), 0)))
-    return result.transpose(np.argsort(order))
+    order, axes = (*others, *dim), list(range(-len(dim), 0))
+    if order == tuple(range(input.ndim)):
+        return transform(input, axes)
+    return transform(input.transpose(order), axes).transpose(np.argsort(order))
 
 
 @primitive(
@@ -83,13 +84,19 @@ def fft_r2c(input: Array, dim: Size, normalization: int, onesided: bool) -> Arra
     return _apply(input, _outwards(input, dim, last=1), lambda one, axes: function(one, axes=axes, norm=norm))
 
 
+def _mirrored_weighted(half: Tensor, last: int, extent: int, weight: float) -> Any:
+    """``half`` of a transform of ``extent`` points, with ``weight`` on what stands for two of the whole."""
+    weights = np.ones(half.array.shape[last], half.array.real.dtype)
+    weights[1 : (extent + 1) // 2] = weight
+    return half * Tensor(weights.reshape(-1, *[1] * (half.array.ndim - 1 - last)))
+
+
 def _r2c_input(g: Tensor, input_shape: Any, dim: Any, normalization: int, onesided: bool) -> Any:
-    """The half that is left out got nothing."""
-    last = dim[-1]
-    missing = input_shape[last] - g.array.shape[last]
-    if onesided and missing:
-        g = ops.constant_pad_nd(g, (0, 0) * (len(input_shape) - 1 - last) + (0, missing))
-    return ops.real(fft_c2c(g, dim, normalization, False))
+    """The real part of the inverse; of a half, that of the whole whose other half mirrors it, both counting half."""
+    if not onesided:
+        return ops.real(fft_c2c(g, dim, normalization, False))
+    extent = input_shape[dim[-1]]
+    return fft_c2r(_mirrored_weighted(g, dim[-1], extent, 0.5), dim, normalization, extent)
 
 
 fft_r2c.vjp(input=_r2c_input)
@@ -118,16 +125,9 @@ def fft_c2r(input: Array, dim: Size, normalization: int, last_dim_size: int) -> 
 
 
 def _c2r_input(g: Tensor, dim: Any, normalization: int) -> Any:
-    """What stands for two of the full transform gets twice as much."""
+    """What stands for two of the whole gets twice as much."""
     last = dim[-1]
-    back = fft_r2c(g, dim, normalization, True)
-    extent = back.array.shape[last]
-    doubled = g.array.shape[last] - extent
-    if not doubled:
-        return back
-    weights = np.ones(extent, g.array.dtype)
-    weights[1 : 1 + doubled] = 2
-    return back * Tensor(weights.reshape(-1, *[1] * (g.array.ndim - 1 - last)))
+    return _mirrored_weighted(fft_r2c(g, dim, normalization, True), last, g.array.shape[last], 2)
 
 
 fft_c2r.vjp(input=_c2r_input)
