@@ -5,7 +5,8 @@
         LinAlgError                a factorisation that does not exist (singular, not positive definite)
       ArgumentTypeError            also TypeError: an argument of the wrong kind, number or name
         UnexpectedArgumentError    an argument by a name that the op does not know
-      NotATensorError              also AssertionError: something else than a tensor
+      AssertedError                also AssertionError: what PyTorch asserts of arguments
+        NotATensorError            something else than a tensor
       ArgumentValueError           also ValueError: an argument of the right kind with an impossible value
       MissingKeyError              also KeyError: a dict without an entry that is needed
       DivisionError                also ZeroDivisionError: a number that nothing can be divided by
@@ -48,10 +49,14 @@ class ArgumentTypeError(EngineError, TypeError):
     exception = "TypeError"
 
 
-class NotATensorError(EngineError, AssertionError):
-    """Something else than a tensor where PyTorch asserts one."""
+class AssertedError(EngineError, AssertionError):
+    """Arguments of which PyTorch asserts something else."""
 
     exception = "AssertionError"
+
+
+class NotATensorError(AssertedError):
+    """Something else than a tensor where PyTorch asserts one."""
 
 
 class UnexpectedArgumentError(ArgumentTypeError):

@@ -305,7 +305,7 @@ class _Call:
         if self.op.nature.view and forecast.grows is None:
             return []
         said = [
-            f"{role}={role}({', '.join(map(self._asked_of, asked.names))})"
+            f"{role}={role}({', '.join(self._measured(name) for name in asked.names)})"
             for role in ("grows", "scratch", "work") if (asked := getattr(forecast, role)) is not None
         ]  # fmt: skip
         said += [f"dtype=s{param.index}" for param in self.op.statics if param.name == "dtype"]
@@ -316,11 +316,10 @@ class _Call:
         condition = "budget is not None" + (f" and {self._is_large()}" if forecast.is_open and self.single else "")
         return [f"if {condition}:", f"    ask({', '.join(['budget', listed, *said])})"]
 
-    def _asked_of(self, name: str) -> str:
-        """What a question to the budget is given: of a number that stands for a tensor, an array."""
+    def _measured(self, name: str) -> str:
+        """An argument as the declaration's functions of costs get it: a number where there is no array."""
         array = self.arrays[name]
-        number = array.replace("a", "t", 1)
-        return f"(asarray({number}) if {array} is None else {array})" if name in self.loose else array
+        return f"(t{array[1:]} if {array} is None else {array})" if name in self.loose else array
 
     def _is_large(self) -> str:
         """Whether the result may have more elements than those that need not be asked for; no elements may, too."""

@@ -68,6 +68,14 @@ _TYPE_NAMES = {
 }  # fmt: skip
 
 
+_IN_C = ("fft.", "linalg.", "special.")  # namespaces that are part of what their functions are called
+
+
+def shown_name(name: str) -> str:
+    """What PyTorch's messages call a function: ``linalg.inv`` is ``linalg_inv``, ``nn.functional.pad`` is ``pad``."""
+    return name.replace(".", "_") if name.startswith(_IN_C) else name.rpartition(".")[2]
+
+
 def wrap_dim(dim: int, ndim: int) -> int:
     """``dim`` counted from the front. A 0-d tensor has the dimensions -1 and 0, as in PyTorch."""
     extent = max(ndim, 1)

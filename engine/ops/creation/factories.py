@@ -165,7 +165,7 @@ def full(size: Size, fill_value: Scalar, *, dtype: DType | None = None) -> Tenso
 def filled_strided(size: Size, stride: Size, value: Scalar, dtype: DType) -> Array:
     """``value`` everywhere, with the dimensions laid out at ``stride``, or in that order if it has gaps."""
     array = strides.new(size, dtype.numpy, strides.preserved(size, stride))
-    array.fill(value)
+    array.fill(as_real(value, dtype))
     return array
 
 
@@ -228,7 +228,8 @@ def fits(value: Any, dtype: DType) -> bool:
 
 def as_real(value: Any, dtype: DType) -> Any:
     """A number that fits ``dtype`` without the imaginary part that this has no place for."""
-    return value.real if isinstance(value, complex) and not dtype.is_complex else value
+    has_place = dtype.is_complex or dtype is dtypes.bool_
+    return value.real if isinstance(value, complex) and not has_place else value
 
 
 def number_in(value: Any, array: Array) -> Array:
@@ -246,7 +247,7 @@ _LARGEST = {dtype: float(_finfo(dtype.numpy).max) for dtype in dtypes.ALL if dty
 @primitive(public=False, layout_only=("input",), layout="input")
 def filled_like(input: Index, value: Scalar, dtype: DType) -> Array:
     """``value`` everywhere, in the shape of ``input`` and the order of its memory."""
-    return np.full_like(input, value, dtype.numpy)
+    return np.full_like(input, as_real(value, dtype), dtype.numpy)
 
 
 def _like(input: Tensor, value: Any, dtype: DType | None) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import isfinite
+from math import isfinite, prod
+from typing import Any
 
 import numpy as np
 from scipy import special
 
-from engine.op import Array, primitive
+from engine.op import Array, check_broadcast, primitive
 
 
 def _declare(name: str, evaluate: Callable[[Array, Array], Array], family: str) -> None:
@@ -25,10 +26,11 @@ def _declare(name: str, evaluate: Callable[[Array, Array], Array], family: str) 
     )  # fmt: skip
 
 
-def _steps(input: Array, n: Array) -> int:
+def _steps(input: Any, n: Any) -> int:
     """The recurrences take a step a degree; the budget counts them as elements."""
+    points = prod(check_broadcast([np.asarray(input), np.asarray(n)]))
     highest = float(np.max(np.real(n), initial=1))
-    return int(input.size * max(highest, 1.0)) if isfinite(highest) else input.size
+    return int(points * max(highest, 1.0)) if isfinite(highest) else points
 
 
 def _third_kind(degree: Array, x: Array) -> Array:

@@ -123,6 +123,8 @@ def _spread(name: str, input: Tensor, dim: Any, unbiased: bool | None, keepdim: 
         raise ArgumentTypeError(f"{name}() received an invalid combination of arguments")
     if correction is None:
         correction = 1 if unbiased is None else int(unbiased)
+    if isinstance(correction, complex):
+        raise OpError("value cannot be converted to type double without overflow")
     _check_spread(name, input)
     _warn_of_freedom(name, input, dim, correction)
     return getattr(ops, f"{name}_dim")(input, dim, correction, keepdim)

@@ -306,7 +306,7 @@ unfold.vjp(input=lambda g, input_shape, dimension, size, step: ops.windows_added
 
 
 @primitive(
-    public=False, linear=True, grows=lambda shape: prod(shape),
+    public=False, linear=True, grad_fn="UnfoldBackwardBackward0", grows=lambda shape: prod(shape),
     scratch=lambda input, shape: 4 * prod(shape) + 8 * input.size,
 )  # fmt: skip
 def windows_added(input: Array, shape: Size, dimension: int, size: int, step: int) -> Array:

@@ -201,3 +201,10 @@ def test_views_and_nodes_are_counted() -> None:
     refused("bytes", nodes, modes.Budget(nbytes=10**6))
     with modes.use(modes.State(budget=modes.Budget(nbytes=10**6))), modes.no_grad():
         nodes()
+
+
+def test_a_degree_that_is_a_number_counts_too() -> None:
+    polynomial: Any = torch.special.chebyshev_polynomial_t
+    refused("elements", lambda: polynomial(torch.zeros(10), 10**7), modes.Budget(elements=10**7))
+    with modes.use(modes.State(budget=modes.Budget(elements=10**7))):
+        assert polynomial(2.0, Tensor(np.arange(3))).tolist() == [1.0, 2.0, 7.0]

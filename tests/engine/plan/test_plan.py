@@ -96,15 +96,15 @@ SHAPED_BY_VALUES = {
     "nn.functional.one_hot", "nonzero", "unique", "unique_consecutive", "where",
 }  # fmt: skip
 READING_VALUES = {
-    "__getitem__", "allclose", "bernoulli_", "bincount", "cov", "equal", "index_fill",
-    "masked_fill", "nanquantile", "nn.functional.gaussian_nll_loss", "normal", "quantile",
+    "__getitem__", "allclose", "bernoulli_", "bincount", "cov", "equal", "index_fill", "istft",
+    "masked.median", "masked_fill", "nanquantile", "nn.functional.gaussian_nll_loss", "normal", "quantile",
     "repeat_interleave", "searchsorted", "segment_reduce", "tensor", "tensor_split",
 }  # fmt: skip
 WRITING_TO_INPUTS = {
     "__setitem__", "abs_", "clamp_", "clamp_max_", "clamp_min_", "conj_physical_", "copy_", "cumprod_", "cumsum_",
     "fill_", "float_power_", "nan_to_num_", "nn.functional.celu_", "nn.functional.selu_", "zero_",
 }  # fmt: skip
-WRITING_THROUGH_VIEWS = {"__setitem__", "fill_diagonal_", "nn.functional.pad"}
+WRITING_THROUGH_VIEWS = {"__setitem__", "fill_diagonal_", "nn.functional.pad", "stft"}
 REASONS = {
     "random numbers": RANDOM,
     "not a function of": SHAPED_BY_VALUES,

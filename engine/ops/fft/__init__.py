@@ -1,0 +1,1 @@
+"""Fourier transforms, what belongs to their bins, and transforms of short pieces."""

@@ -1,0 +1,1 @@
+"""Ops that leave out the elements where a mask is false."""
