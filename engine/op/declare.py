@@ -11,7 +11,7 @@ from engine.op import callables
 from engine.op.alternatives import overloads_of
 from engine.op.composites import write_composite
 from engine.op.primitive import Primitive
-from engine.op.signature import Signature
+from engine.op.signature import Signature, shown_name
 from engine.tensor import Tensor
 
 
@@ -27,7 +27,7 @@ class Composite(callables.Op):
         self.__name__ = name
         self.__doc__ = function.__doc__
         self.function = function
-        self.signature = Signature(function, name.rpartition(".")[2])
+        self.signature = Signature(function, shown_name(name))
         self.listed = overloads_of(name)
 
     def write(self) -> Callable[..., Any]:

@@ -17,7 +17,7 @@ from engine.op.alternatives import overloads_of
 from engine.op.costs import Forecast
 from engine.op.dispatch import NUMBERS, Decision, Kind, NumberOverload, kind_of, promotable
 from engine.op.rules import AskedByName, Rule, underivable, write_pull_back
-from engine.op.signature import Signature
+from engine.op.signature import Signature, shown_name
 from engine.op.traits import sort_flags
 from engine.shapes import check_broadcast
 from engine.tensor import Tensor
@@ -40,7 +40,7 @@ class Primitive(callables.Op):
         self.name = self.__name__ = name
         self.__doc__ = kernel.__doc__
         self.kernel = kernel
-        self.signature = Signature(kernel, self.naming.shown_as or name.rpartition(".")[2])
+        self.signature = Signature(kernel, self.naming.shown_as or shown_name(name))
         self.inplace_signature = Signature(kernel, f"{self.signature.name}_")
         self.grad_fn = NOT_IMPLEMENTED if self.nature.underivable else self.naming.grad_fn or derived_grad_fn(name)
         self.inplace_grad_fn = self.naming.inplace_grad_fn or self.grad_fn

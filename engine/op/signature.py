@@ -68,6 +68,12 @@ _TYPE_NAMES = {
 }  # fmt: skip
 
 
+def shown_name(name: str) -> str:
+    """What messages call a function: ``linalg_svd`` for ``linalg.svd``, but ``relu`` for ``nn.functional.relu``."""
+    space, _, last = name.rpartition(".")
+    return f"{space}_{last}" if space in ("fft", "linalg", "special") else last
+
+
 def wrap_dim(dim: int, ndim: int) -> int:
     """``dim`` counted from the front. A 0-d tensor has the dimensions -1 and 0, as in PyTorch."""
     extent = max(ndim, 1)
