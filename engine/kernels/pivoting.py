@@ -5,7 +5,6 @@ Pivots are LAPACK's: row ``i`` was exchanged with row ``pivots[i]``, counted fro
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from math import prod
 from typing import Any, TypeAlias
 
@@ -102,7 +101,7 @@ def ldl_solution(packed: Array, pivots: Array, B: Array, hermitian: bool) -> Arr
     result = np.array(np.broadcast_to(B, (*batch, *B.shape[-2:])), order="C")
     factors = np.broadcast_to(packed, (*batch, *packed.shape[-2:]))
     exchanged = np.broadcast_to(pivots, (*batch, pivots.shape[-1]))
-    solve: Callable[..., Any] = lapack.get_lapack_funcs(_for("trs", packed, hermitian), (packed,))
+    solve: Any = lapack.get_lapack_funcs(_for("trs", packed, hermitian), (packed,))
     if result.size:
         for place in np.ndindex(batch):
             result[place] = solve(factors[place], exchanged[place], result[place], lower=1)[0]

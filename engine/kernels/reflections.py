@@ -2,8 +2,9 @@
 
 ``v_i`` has a 1 in its place ``i``, zeros before, and after it what stands below the diagonal of a matrix. The product
 is ``I - V T V^H`` (R. Schreiber and C. Van Loan, "A storage-efficient WY representation for products of Householder
-transformations", 1989) with ``T = (I + D S)^-1 D``, ``D = diag(tau)`` and ``S`` the part of ``V^H V`` above the diagonal
-(C. Puglisi, 1992), which are matrix products over a batch.
+transformations", 1989) with ``T = (I + D S)^-1 D``, ``D = diag(tau)`` and ``S`` what stands above the diagonal of
+``V^H V`` (C. Puglisi, "Modification of the Householder method based on the compact WY representation", 1992): matrix
+products, also over a batch.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ Array: TypeAlias = np.ndarray[Any, Any]
 def vectors(packed: Array, count: int) -> Array:
     """``V``, of the first ``count`` columns."""
     below = np.tril(packed[..., :count], -1)
-    return below + np.eye(*below.shape[-2:], dtype=packed.dtype)
+    return np.asarray(below + np.eye(*below.shape[-2:], dtype=packed.dtype))
 
 
 def reflected(packed: Array, tau: Array, C: Array, adjoint: bool) -> Array:

@@ -21,7 +21,6 @@ def _adjoint(array: Array) -> Array:
     return np.conj(np.swapaxes(array, -2, -1))
 
 
-
 def _check_pair(name: str, b: Tensor, A: Tensor) -> None:
     """Refuse a right side that does not go with square matrices."""
     if A.dtype is not b.dtype:
@@ -221,6 +220,6 @@ def _check_ldl_solve(LD: Tensor, pivots: Tensor, B: Tensor) -> None:
 def ldl_solve(LD: Array, pivots: Index, B: Array, *, hermitian: bool = False) -> Array:
     """``X`` with ``A X = B``, of the factors of ``A``."""
     n = LD.shape[-1]
-    if pivots.size and not (1 <= np.abs(pivots).min() and np.abs(pivots).max() <= n):
+    if pivots.size and not (np.abs(pivots).min() >= 1 and np.abs(pivots).max() <= n):
         raise OpError("torch.linalg.ldl_solve: pivots have to be those that linalg.ldl_factor returned")
     return pivoting.ldl_solution(LD, pivots, B, hermitian)

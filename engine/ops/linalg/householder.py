@@ -10,7 +10,7 @@ from engine import ops, strides
 from engine.errors import DimensionError, OpError
 from engine.kernels import reflections
 from engine.named_results import named_result
-from engine.op import Array, composite, primitive
+from engine.op import Array, composite, extents, primitive
 from engine.ops.linalg.factorizations import check_kernel, cubic, identity
 from engine.ops.math.special import underivable_input
 from engine.tensor import Tensor
@@ -24,8 +24,8 @@ def _check_geqrf(input: Tensor) -> None:
 
 
 @primitive(
-    outputs=("a", "tau"), result=named_result("geqrf", "a", "tau"), check=_check_geqrf, layout=("columns", "contiguous"),
-    scratch=3, work=lambda input: 2 * cubic(input),
+    outputs=("a", "tau"), result=named_result("geqrf", "a", "tau"), check=_check_geqrf,
+    layout=("columns", "contiguous"), scratch=3, work=lambda input: 2 * cubic(input),
 )  # fmt: skip
 def geqrf(input: Array) -> tuple[Array, ...]:
     """``R`` above the diagonal, the vectors of the reflections below it, and their factors ``tau``."""
@@ -71,14 +71,12 @@ def _check_product(input: Tensor, tau: Tensor) -> None:
     _check_reflections(name, input, tau)
     _check_batches(name, tuple(batch), tau=tau.array.shape[:-1])
     if tau.dtype is not input.dtype:
-        raise OpError(
-            f"{name}: tau dtype {tau.dtype.scalar_type} does not match input dtype {input.dtype.scalar_type}"
-        )
+        raise OpError(f"{name}: tau dtype {tau.dtype.scalar_type} does not match input dtype {input.dtype.scalar_type}")
     check_kernel("orgqr_cpu", input)
 
 
 def _reflection_scratch(input: Array, tau: Array, other: Array) -> int:
-    return 4 * input.size + 4 * other.size + 4 * tau.size * tau.shape[-1]
+    return 4 * extents(input) + 4 * extents(other) + 4 * extents(tau) * tau.shape[-1]
 
 
 @primitive(
@@ -162,11 +160,12 @@ def _check_ormqr(input: Tensor, input2: Tensor, input3: Tensor, left: bool) -> N
 
 
 @primitive(
-    check=_check_ormqr, layout="kernel", scratch=lambda input, input2, input3: _reflection_scratch(input, input2, input3),
+    check=_check_ormqr, layout="kernel",
+    scratch=lambda input, input2, input3: _reflection_scratch(input, input2, input3),
     work=lambda input2, input3: 4 * input3.size * input2.shape[-1],
 )  # fmt: skip
 def ormqr(input: Array, input2: Array, input3: Array, left: bool = True, transpose: bool = False) -> Array:
-    """``Q C``, or ``C Q`` if not ``left``, with ``Q = H_1 H_2 ... H_k`` of ``input`` and ``input2``, or with ``Q^H``."""
+    """``Q C``, or ``C Q`` if not ``left``, or with ``Q^H``; ``Q = H_1 H_2 ... H_k`` of ``input`` and ``input2``."""
     if left:
         return _columns(reflections.reflected(input, input2, input3, transpose))
     turned = np.conj(np.swapaxes(input3, -2, -1))

@@ -123,7 +123,7 @@ def pinv(
             raise TypeError("two bounds")
         atol, rtol = 0.0, rcond
     bounds = _bounds("torch.linalg.pinv", input, atol, rtol)
-    return pseudo_inverse(input, *bounds, hermitian)  # type: ignore[no-any-return]
+    return pseudo_inverse(input, *bounds, hermitian)
 
 
 @composite
@@ -158,7 +158,7 @@ def matrix_rank(
         if atol is not None or rtol is not None:
             raise TypeError("two bounds")
         atol, rtol = tol, 0.0
-    return counted_rank(input, *_bounds(name, input, atol, rtol), hermitian)  # type: ignore[no-any-return]
+    return counted_rank(input, *_bounds(name, input, atol, rtol), hermitian)
 
 
 # -- least squares ------------------------------------------------------------------------------------------------
@@ -204,11 +204,12 @@ def _solution_size(input: Array, b: Array) -> int:
     outputs=("solution", "residuals", "rank", "singular_values"), constant=("singular_values",),
     check=_check_least_squares, layout=("kernel", *["contiguous"] * 3),
     result=named_result("linalg_lstsq", "solution", "residuals", "rank", "singular_values"),
-    grows=lambda input, b: _solution_size(input, b), work=lambda input, b: 60 * (cubic(input) + _solution_size(input, b)),
-    scratch=lambda input, b: 4 * _solution_size(input, b) + 4 * input.size,
+    grows=lambda input, b: _solution_size(input, b),
+    work=lambda input, b: 60 * (cubic(input) + _solution_size(input, b)),
+    scratch=lambda input, b: 8 * _solution_size(input, b) + 8 * input.size,
 )  # fmt: skip
 def lstsq(input: Array, b: Array, rcond: float | None = None, *, driver: str | None = None) -> tuple[Array, ...]:
-    """``X`` that minimises ``|A X - B|``, the shortest if there are several; what a driver does not compute is empty."""
+    """``X`` that minimises ``|A X - B|``, the shortest of several; what a driver does not compute is empty."""
     m, n = input.shape[-2:]
     given = b[..., None] if b.ndim < input.ndim else b
     batch = np.broadcast_shapes(input.shape[:-2], given.shape[:-2])
@@ -218,9 +219,10 @@ def lstsq(input: Array, b: Array, rcond: float | None = None, *, driver: str | N
     values = np.zeros((*input.shape[:-2], min(m, n)), input.real.dtype)
     bound = np.finfo(input.dtype).eps * max(m, n) if rcond is None else rcond
     has_values = driver in ("gelsd", "gelss")
+    solver: Any = linalg.lstsq
     for place in np.ndindex(batch if input.size and given.size else (0,)):
         own = tuple(min(index, extent - 1) for index, extent in zip(place, rank.shape, strict=True))
-        found: Any = linalg.lstsq(input[own], given[place], bound, lapack_driver=driver if has_values else "gelsy")
+        found = solver(input[own], given[place], bound, lapack_driver=driver if has_values else "gelsy")
         solution[place], rank[own] = found[0], found[2]
         if has_values:
             values[own] = found[3]
@@ -229,8 +231,8 @@ def lstsq(input: Array, b: Array, rcond: float | None = None, *, driver: str | N
     if m > n and (driver == "gels" or (has_values and (rank == n).all())):
         residuals = (np.abs(np.matmul(input, solution) - given) ** 2).sum(-2)
     return (
-        solution[..., 0] if b.ndim < input.ndim else strides.relaid(solution, strides.columns(solution.shape)), residuals,
-        none.astype(np.int64) if driver == "gels" else rank, values if has_values else none,
+        solution[..., 0] if b.ndim < input.ndim else strides.relaid(solution, strides.columns(solution.shape)),
+        residuals, none.astype(np.int64) if driver == "gels" else rank, values if has_values else none,
     )  # fmt: skip
 
 
@@ -284,10 +286,10 @@ def cond(input: Tensor, p: Any = None) -> Tensor:
         values = svdvals(input)
         ends = [ops.narrow(values, -1, 0, 1), ops.narrow(values, -1, values.array.shape[-1] - 1, 1)]
         least, largest = ends if p == -2 else reversed(ends)
-        return ops.squeeze(largest / least, -1)  # type: ignore[no-any-return]
+        return ops.squeeze(largest / least, -1)
     if p == "nuc":
-        return ops.sum(svdvals(input), (-1,)) * ops.sum(ops.reciprocal(svdvals(input)), (-1,))  # type: ignore[no-any-return]
+        return ops.sum(svdvals(input), (-1,)) * ops.sum(ops.reciprocal(svdvals(input)), (-1,))
     inverse, info = inv_ex(input)
     inverse = ops.masked_fill(inverse, ops.unsqueeze(ops.unsqueeze(ops.gt(info, 0), -1), -1), inf)
     product = matrix_norm(input, p) * matrix_norm(inverse, p)
-    return ops.nan_to_num(product, inf, inf, -inf)  # type: ignore[no-any-return]
+    return ops.nan_to_num(product, inf, inf, -inf)

@@ -16,7 +16,7 @@ from engine.errors import LinAlgError, OpError
 from engine.kernels import pivoting
 from engine.kernels.triangular import substituted
 from engine.named_results import named_result
-from engine.op import Array, Index, composite, primitive
+from engine.op import Array, Index, composite, extents, primitive
 from engine.ops.linalg.factorizations import check_floating, check_kernel, check_square, cubic, refuse
 from engine.ops.linalg.solving import check_system, system_size
 from engine.tensor import Tensor
@@ -145,7 +145,8 @@ def _unpacked_sizes(A: Array) -> int:
 @primitive(
     name="linalg.lu", grad_fn="LinalgLuBackward0", outputs=("P", "L", "U"), constant=("P",),
     result=named_result("linalg_lu", "P", "L", "U"), check=lambda A, pivot: _check_factored("linalg.lu", A, pivot),
-    grows=lambda A: _unpacked_sizes(A), scratch=lambda A: 3 * A.size + 2 * _unpacked_sizes(A), work=lambda A: cubic(A),
+    grows=lambda A: _unpacked_sizes(A), scratch=lambda A: 3 * extents(A) + 2 * _unpacked_sizes(A),
+    work=lambda A: cubic(A),
 )  # fmt: skip
 def linalg_lu(A: Array, *, pivot: bool = True) -> tuple[Array, ...]:
     """``A = P L U``: a permutation, ones on the diagonal of ``L``: ``(m, n) -> (m, m), (m, k), (k, n)``."""
@@ -175,7 +176,8 @@ def _check_pivots(LU_data: Tensor, LU_pivots: Tensor, unpack_pivots: bool) -> No
 
 @primitive(
     outputs=("P", "L", "U"), constant=("P",), result=named_result("lu_unpack", "P", "L", "U"), check=_check_pivots,
-    grows=lambda LU_data: _unpacked_sizes(LU_data), scratch=lambda LU_data: 2 * _unpacked_sizes(LU_data),
+    grows=lambda LU_data: _unpacked_sizes(LU_data),
+    scratch=lambda LU_data: 2 * extents(LU_data) + 2 * _unpacked_sizes(LU_data),
 )  # fmt: skip
 def lu_unpack(
     LU_data: Array, LU_pivots: Index, unpack_data: bool = True, unpack_pivots: bool = True
@@ -238,15 +240,13 @@ def _check_lu_solve(LU: Tensor, pivots: Tensor, B: Tensor, left: bool) -> None:
 @primitive(
     name="linalg.lu_solve", grad_fn="LinalgLuSolveBackward0", check=_check_lu_solve, layout="kernel",
     grows=lambda LU, B: system_size(LU, B), work=lambda LU, B: system_size(LU, B) * LU.shape[-1],
-    scratch=lambda LU, B: 4 * system_size(LU, B) + 2 * LU.size,
+    scratch=lambda LU, B: 4 * max(system_size(LU, B), extents(B)) + 2 * LU.size,
 )  # fmt: skip
 def linalg_lu_solve(LU: Array, pivots: Index, B: Array, *, left: bool = True, adjoint: bool = False) -> Array:
     """``X`` with ``A X = B``, or ``X A = B`` if not ``left``, of the packed form of ``A``; ``adjoint``: of ``A^H``."""
     if pivots.size and not 1 <= pivots.min() <= pivots.max() <= LU.shape[-2]:
         bound = "greater or equal to 1" if pivots.min() < 1 else "smaller or equal to LU.size(-2)"
-        raise OpError(
-            f"Pivots given to lu_solve must all be {bound}. Did you properly pass the result of lu_factor?"
-        )
+        raise OpError(f"Pivots given to lu_solve must all be {bound}. Did you properly pass the result of lu_factor?")
     order = pivoting.order_of(pivots, LU.shape[-1])
     if left:
         return _columns(_lu_solution(LU, order, B, adjoint))

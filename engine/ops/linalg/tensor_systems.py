@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+
 import numpy as np
 
 from engine import ops
@@ -16,7 +17,7 @@ from engine.tensor import Tensor
 @composite(name="linalg.diagonal")
 def diagonal(A: Tensor, *, offset: int = 0, dim1: int = -2, dim2: int = -1) -> Tensor:
     """The diagonals of matrices, as a view."""
-    return ops.diagonal(A, offset, dim1, dim2)  # type: ignore[no-any-return]
+    return ops.diagonal(A, offset, dim1, dim2)
 
 
 def _check_split(rows: int, columns: int, shown: str) -> None:
@@ -39,7 +40,7 @@ def tensorinv(input: Tensor, ind: int = 2) -> Tensor:
     _check_split(prod(shape[:ind]), prod(shape[ind:]), "ind")
     extent = prod(shape[ind:])
     inverse = inverse_and_info(ops.reshape(input, (extent, extent)), "inv")[0]
-    return ops.reshape(inverse, (*shape[ind:], *shape[:ind]))  # type: ignore[no-any-return]
+    return ops.reshape(inverse, (*shape[ind:], *shape[:ind]))
 
 
 @composite(name="linalg.tensorsolve")
@@ -53,7 +54,7 @@ def tensorsolve(input: Tensor, other: Tensor, dims: Size | None = None) -> Tenso
     extent = prod(shape[other.array.ndim :])
     _check_split(other.array.size, extent, "other.ndim")
     solution = solve(ops.reshape(moved, (extent, extent)), ops.reshape(other, (extent,)))
-    return ops.reshape(solution, shape[other.array.ndim :])  # type: ignore[no-any-return]
+    return ops.reshape(solution, shape[other.array.ndim :])
 
 
 @composite(name="linalg.vander")
@@ -70,4 +71,4 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
         raise OpError("N must be greater than 1.")
     size = size or (1,)
     powers = ops.cumprod(ops.expand(ops.unsqueeze(x, -1), (*size, count - 1)), -1)
-    return ops.cat([Tensor(np.ones((*size, 1), x.array.dtype)), powers], -1)  # type: ignore[no-any-return]
+    return ops.cat([Tensor(np.ones((*size, 1), x.array.dtype)), powers], -1)
