@@ -87,6 +87,7 @@ SAMPLES = {
         values_only(PHASES, leaf(4, 4)),
         values_only(PHASES, leaf(2, 3, 3, **COMPLEX)),
         sample(leaf(0, 0)),
+        sample(leaf(2, 0, 0, **COMPLEX)),
     ],
     "linalg.eigvals": [sample(leaf(3, 3)), sample(leaf(2, 2, 2, low=0.5)), sample(leaf(2, 2, **COMPLEX))],
     "linalg.matrix_exp": [
