@@ -53,11 +53,21 @@ def order_of(pivots: Array, rows: int) -> Array:
     *batch, count = pivots.shape
     exchanged = pivots.reshape(prod(batch), count).astype(np.intp) - 1
     order = np.broadcast_to(np.arange(rows), (len(exchanged), rows)).copy()
+    if len(exchanged) <= MANY:
+        for row, others in zip(order, exchanged.tolist(), strict=True):
+            row[:] = _exchanged(list(range(rows)), others)
+        return order.reshape(*batch, rows)
     every = np.arange(len(exchanged))
     for i in range(min(count, rows)):
         other = exchanged[:, i]
         order[every, i], order[every, other] = order[every, other], order[every, i]
     return order.reshape(*batch, rows)
+
+
+def _exchanged(order: list[int], others: list[int]) -> list[int]:
+    for i, other in zip(range(len(order)), others, strict=False):
+        order[i], order[other] = order[other], order[i]
+    return order
 
 
 def inverse_order(order: Array) -> Array:

@@ -7,16 +7,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-import engine as torch
+import engine
 from engine.errors import LinAlgError, OpError, UnsupportedError
 from engine.kernels import pivoting
 from engine.tensor import Tensor
 from tests.engine.checks import gradcheck, gradgradcheck
 
+torch: Any = engine
+
 
 def random(*shape: int, seed: int = 0, requires_grad: bool = False) -> Tensor:
     values = np.random.default_rng(seed).standard_normal(shape)
-    return torch.tensor(values.tolist(), dtype=torch.float64, requires_grad=requires_grad)
+    made: Tensor = torch.tensor(values.tolist(), dtype=torch.float64, requires_grad=requires_grad)
+    return made
 
 
 def complex_random(*shape: int) -> np.ndarray[Any, Any]:
