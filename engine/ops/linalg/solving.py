@@ -17,7 +17,7 @@ from engine import ops, strides
 from engine.errors import OpError
 from engine.kernels.triangular import substituted
 from engine.named_results import named_result
-from engine.op import Array, broadcast_pair, composite, primitive
+from engine.op import Array, broadcast_pair, composite, extents, primitive
 from engine.ops.linalg.factorizations import (
     check_floating,
     check_kernel,
@@ -243,7 +243,7 @@ def system_size(A: Array, B: Array) -> int:
 @primitive(
     public=False, grad_fn="LinalgSolveExBackward0", outputs=("result", "info"), check=_check_solve,
     grows=lambda A, B: system_size(A, B), layout=("kernel", "contiguous"), work=lambda A: 0.5 * cubic(A),
-    scratch=lambda A, B: 3 * system_size(A, B) + 2 * A.size,
+    scratch=lambda A, B: 3 * system_size(A, B) + 2 * extents(A),
 )  # fmt: skip
 def solution_and_info(A: Array, B: Array, left: bool, refused_as: str | None) -> tuple[Array, ...]:
     """``solve_ex``, which refuses singular matrices in the name of ``refused_as``."""
@@ -307,7 +307,7 @@ def _check_triangular(A: Tensor, B: Tensor, left: bool) -> None:
 @primitive(
     name="linalg.solve_triangular", grad_fn="LinalgSolveTriangularBackward0", check=_check_triangular,
     grows=lambda A, B: system_size(A, B), layout="columns", work=lambda A, B: system_size(A, B) * A.shape[-1],
-    scratch=lambda A, B: 3 * system_size(A, B) + 2 * A.size,
+    scratch=lambda A, B: 3 * system_size(A, B) + 2 * extents(A),
 )  # fmt: skip
 def solve_triangular(
     A: Array, B: Array, *, upper: bool, left: bool = True, unitriangular: bool = False
