@@ -8,7 +8,7 @@ from copy import copy
 from typing import Any
 
 from engine.errors import ArgumentTypeError
-from engine.op.signature import type_name
+from engine.op.signature import shown_name, type_name
 from engine.tensor import Tensor
 
 _OF_METHOD = {"where": ("Tensor condition, Tensor other", "Tensor condition, Number other")}
@@ -20,6 +20,18 @@ _WITH_NUMBER = (
     "Tensor input, Tensor other, *, Tensor out = None", "Tensor input, Number other, *, Tensor out = None",
 )  # fmt: skip
 _OF_QUANTILES = 'int dim = None, bool keepdim = False, *, str interpolation = "linear", Tensor out = None'
+
+
+def _bounded(bound: str) -> tuple[str, ...]:
+    """Those of functions that count singular values above a bound."""
+    return (
+        "Tensor input, *, Tensor atol = None, Tensor rtol = None, bool hermitian = False, Tensor out = None",
+        "Tensor input, *, float atol = None, float rtol = None, bool hermitian = False, Tensor out = None",
+        f"Tensor input, Tensor {bound}, bool hermitian = False, *, Tensor out = None",
+        f"Tensor input, float {bound}, bool hermitian = False, *, Tensor out = None",
+    )
+
+
 # The overloads of functions that have several, as PyTorch's refusals list them; names of equal ones together.
 _LISTED = {
     "eq ne lt le gt ge fmod copysign": _WITH_NUMBER,
@@ -138,6 +150,12 @@ _LISTED = {
         "Tensor input, int dim",
         "Tensor input, tuple of ints dim",
     ),
+    "linalg.pinv": _bounded("rcond"),
+    "linalg.matrix_rank": _bounded("tol"),
+    "linalg.cond": (
+        "Tensor input, Number p = None, *, Tensor out = None",
+        "Tensor input, str p, *, Tensor out = None",
+    ),
     "narrow": (
         "Tensor input, int dim, Tensor start, int length",
         "Tensor input, int dim, int start, int length",
@@ -150,7 +168,7 @@ class Overloads:
     """The overloads of one function, as PyTorch writes them: ``Tensor input, Number other, *, Tensor out = None``."""
 
     def __init__(self, name: str, listed: Sequence[str]) -> None:
-        self.name, self.listed, self.of_method = name, tuple(listed), False
+        self.name, self.listed, self.of_method = shown_name(name), tuple(listed), False
 
     def in_place(self) -> Overloads:
         """Those of the in-place variant."""

@@ -384,7 +384,9 @@ class _Call:
         """A node, if an input is part of a graph and an output can be."""
         make = self._node(self._specs())
         if self.has_many:
-            make += ["for number, out in enumerate(outs):", "    if out.array.dtype in DIFFERENTIABLE:",
+            constant = [name in self.op.outputs.constant for name in self.op.outputs.outputs]
+            others = f" and number not in {[n for n, one in enumerate(constant) if one]}" * any(constant)
+            make += ["for number, out in enumerate(outs):", f"    if out.array.dtype in DIFFERENTIABLE{others}:",
                      "        out.node, out.output_nr = node, number"]  # fmt: skip
         else:
             make += ["out.node = node"]
@@ -511,7 +513,8 @@ class _Call:
     def _saved(self, name: str) -> str:
         if name in self.op.outputs.outputs and name not in self.op.tensor_names:  # an input may be called ``out`` too
             number = self.op.outputs.outputs.index(name)
-            return f"save({f'outs[{number}]' if self.has_many else 'out'}, None, {number})"
+            output_nr = None if name in self.op.outputs.constant else number
+            return f"save({f'outs[{number}]' if self.has_many else 'out'}, None, {output_nr})"
         param = next(param for param in self.op.tensors if param.name == name)
         t = f"t{param.index}"
         if param.is_list:

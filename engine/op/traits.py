@@ -110,6 +110,8 @@ class Outputs:
     """The kernel returns a list whose length depends on its arguments."""
     result: Callable[..., Any] | None = None
     """What the results are put into: a named tuple."""
+    constant: tuple[str, ...] = ()
+    """Those of the results that never have a history, though they are of a dtype that could."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

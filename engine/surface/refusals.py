@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from engine.errors import ArgumentTypeError, ArgumentValueError, EngineError, UnexpectedArgumentError
 from engine.op.declare import Composite
 from engine.op.primitive import InPlace
-from engine.op.signature import Signature
+from engine.op.signature import Signature, shown_name
 from engine.tensor import Tensor
 
 ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
@@ -48,7 +48,7 @@ def _refuse(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
     """Raise what is wrong with the arguments, if anything is."""
     while isinstance(function, partial):
         args, kwargs, function = (*function.args, *args), {**function.keywords, **kwargs}, function.func
-    signature = signature_of(function, name.rpartition(".")[2])
+    signature = signature_of(function, shown_name(name))
     signature.refuse(tuple(args), {key: value for key, value in kwargs.items() if key != "self"})
     if isinstance(function, InPlace) and args and not isinstance(args[0], Tensor):
         raise signature.params[0].reject(signature.name, "Tensor", args[0])  # out of place it may be a number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -46,12 +47,13 @@ Gradients = Callable[[], Sequence[Tensor | None]]
 
 def projected(function: Callable[[], Any], leaves: list[Tensor], rng: np.random.Generator) -> tuple[Any, Gradients]:
     """The function's outputs against random cotangents: the scalar, and its gradients as a differentiable call."""
+    tracked = [out.requires_grad for out in flat_tensors(function())]
     cotangents = [_random_like(out.array, rng) for out in differentiable(function())]
 
     def scalar() -> float:
         with modes.no_grad():
-            outputs = [out for out in flat_tensors(function()) if out.dtype.is_differentiable]
-        return sum(_inner(c, values(out)) for c, out in zip(cotangents, outputs, strict=False))
+            outputs = list(compress(flat_tensors(function()), tracked))
+        return sum(_inner(c, values(out)) for c, out in zip(cotangents, outputs, strict=True))
 
     def gradients() -> Sequence[Tensor | None]:
         outputs = differentiable(function())

@@ -90,7 +90,11 @@ def refuse(info: Array, name: str, problem: str) -> None:
 
 
 # -- singular values ----------------------------------------------------------------------------------------------
-def _check_svd(A: Tensor) -> None:
+def _check_svd(A: Tensor, driver: str | None) -> None:
+    if driver is not None:
+        raise OpError(
+            "torch.linalg.svd: keyword argument `driver=` is only supported on CUDA inputs with cuSOLVER backend."
+        )
     check_matrix("linalg.svd", A)
     check_floating("linalg.svd", A)
     check_kernel("linalg_svd_cpu", A)
@@ -103,7 +107,7 @@ def _check_svd(A: Tensor) -> None:
     scratch=lambda A, full_matrices: 8 * extents(A) + (sum(square_sizes(A)) if full_matrices else 0),
     work=lambda A: 150 * cubic(A),
 )  # fmt: skip
-def linalg_svd(A: Array, full_matrices: bool = True) -> tuple[Array, ...]:
+def linalg_svd(A: Array, full_matrices: bool = True, *, driver: str | None = None) -> tuple[Array, ...]:
     """``A = U diag(S) Vh``, singular values descending: ``(m, n) -> (m, k), (k,), (k, n)``; ``k`` is ``min(m, n)``.
 
     ``full_matrices`` completes ``U`` and ``Vh`` to square ones.
@@ -137,7 +141,7 @@ def _svd_input(cotangents: Any, U: Any, S: Any, Vh: Any) -> Any:
 
 def _svd_core(left: Any, g_S: Any, right: Any, U: Any, S: Any, Vh: Any) -> Any:
     """The cotangent of ``U^H A V``. Phases of complex singular vectors, left open by ``A``, are fixed by ``V``."""
-    inverse = _inverse_gaps(S, ops.unsqueeze(S, -2) + ops.unsqueeze(S, -1))
+    inverse = inverse_gaps(S, ops.unsqueeze(S, -2) + ops.unsqueeze(S, -1))
     core = None if g_S is None else ops.diag_embed(g_S)
     if left is not None:
         turned = ops.matmul(ops.adjoint(U), left)
@@ -152,7 +156,7 @@ def _svd_core(left: Any, g_S: Any, right: Any, U: Any, S: Any, Vh: Any) -> Any:
     return core
 
 
-def _inverse_gaps(values: Any, factor: Any = 1) -> Any:
+def inverse_gaps(values: Any, factor: Any = 1) -> Any:
     """``1 / (values[j] - values[i])`` over ``factor``, 0 on the diagonal."""
     diagonal = identity(values.array.shape[-1], values)
     gaps = (ops.unsqueeze(values, -2) - ops.unsqueeze(values, -1)) * factor
@@ -163,9 +167,9 @@ linalg_svd.vjp(A=_svd_input)
 
 
 @composite(name="linalg.svdvals")
-def svdvals(A: Tensor) -> Tensor:
+def svdvals(A: Tensor, *, driver: str | None = None) -> Tensor:
     """The singular values, descending: ``(m, n) -> (k,)``."""
-    return linalg_svd(A, False)[1]
+    return linalg_svd(A, False, driver=driver)[1]
 
 
 SVD = named_result("svd", "U", "S", "V")
@@ -376,7 +380,7 @@ def _eigh_input(cotangents: Any, eigenvalues: Any, eigenvectors: Any) -> Any:
             return None
         return ops.matmul(eigenvectors * ops.unsqueeze(g_values, -2), ops.adjoint(eigenvectors))
     turned = ops.matmul(ops.adjoint(eigenvectors), g_vectors)
-    core = 0.5 * (turned - ops.adjoint(turned)) * _inverse_gaps(eigenvalues)
+    core = 0.5 * (turned - ops.adjoint(turned)) * inverse_gaps(eigenvalues)
     if g_values is not None:
         core = core + ops.diag_embed(g_values)
     return ops.matmul(eigenvectors, ops.matmul(core, ops.adjoint(eigenvectors)))

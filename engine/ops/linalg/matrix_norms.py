@@ -79,6 +79,12 @@ def _extreme(values: Tensor, ord: float, dim: int, keepdim: bool) -> Tensor:
     return ops.sum(values.detach(), dim, keepdim)
 
 
+@composite(method=False)
+def nuclear_norm(input: Tensor, dim: Any = (-2, -1), keepdim: bool = False) -> Tensor:
+    """The sum of the singular values."""
+    return matrix_norm(input, "nuc", dim, keepdim)
+
+
 @composite(name="linalg.norm")
 def norm(
     A: Tensor, ord: Any = None, dim: Dims | None = None, keepdim: bool = False, *, dtype: DType | None = None

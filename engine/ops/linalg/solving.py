@@ -15,8 +15,9 @@ from scipy.linalg import lapack
 
 from engine import ops, strides
 from engine.errors import OpError
+from engine.kernels.triangular import substituted
 from engine.named_results import named_result
-from engine.op import Array, broadcast_pair, composite, primitive
+from engine.op import Array, broadcast_pair, composite, extents, primitive
 from engine.ops.linalg.factorizations import (
     check_floating,
     check_kernel,
@@ -198,11 +199,13 @@ def logdet(input: Tensor) -> Tensor:
 
 
 # -- linear systems -----------------------------------------------------------------------------------------------
-def _takes_vectors(A_shape: tuple[int, ...], B_shape: tuple[int, ...]) -> bool:
+def takes_vectors(A_shape: tuple[int, ...], B_shape: tuple[int, ...]) -> bool:
+    """Whether the right sides are vectors: one, or a batch of as many as there are matrices."""
     return len(B_shape) == 1 or (len(A_shape) - 1 == len(B_shape) and B_shape == A_shape[:-1])
 
 
-def _check_system(name: str, a: tuple[int, ...], b: tuple[int, ...], left: bool) -> None:
+def check_system(name: str, a: tuple[int, ...], b: tuple[int, ...], left: bool) -> None:
+    """Refuse a right side that does not go with the square matrices."""
     if len(b) < 2:
         raise OpError(f"{name}: The input tensor B must have at least 2 dimensions.")
     if a[-2 if left else -1] != b[-2 if left else -1]:
@@ -226,24 +229,25 @@ def _check_solve(A: Tensor, B: Tensor, left: bool) -> None:
     check_floating(name, A)
     _check_same_dtype(name, A, B)
     check_square(name, A)
-    vectors = _takes_vectors(A.array.shape, B.array.shape)
-    _check_system(name, A.array.shape, (*B.array.shape, 1) if vectors else B.array.shape, left)
+    vectors = takes_vectors(A.array.shape, B.array.shape)
+    check_system(name, A.array.shape, (*B.array.shape, 1) if vectors else B.array.shape, left)
     check_kernel("lu_cpu", A)
 
 
-def _system_size(A: Array, B: Array) -> int:
-    rows = (*B.shape, 1) if _takes_vectors(A.shape, B.shape) else B.shape
+def system_size(A: Array, B: Array) -> int:
+    """How many elements the solution has."""
+    rows = (*B.shape, 1) if takes_vectors(A.shape, B.shape) else B.shape
     return prod((*broadcast_pair(A.shape[:-2], rows[:-2]), *rows[-2:]))
 
 
 @primitive(
     public=False, grad_fn="LinalgSolveExBackward0", outputs=("result", "info"), check=_check_solve,
-    grows=lambda A, B: _system_size(A, B), layout=("kernel", "contiguous"), work=lambda A: 0.5 * cubic(A),
-    scratch=lambda A, B: 3 * _system_size(A, B) + 2 * A.size,
+    grows=lambda A, B: system_size(A, B), layout=("kernel", "contiguous"), work=lambda A: 0.5 * cubic(A),
+    scratch=lambda A, B: 3 * system_size(A, B) + 2 * extents(A),
 )  # fmt: skip
 def solution_and_info(A: Array, B: Array, left: bool, refused_as: str | None) -> tuple[Array, ...]:
     """``solve_ex``, which refuses singular matrices in the name of ``refused_as``."""
-    vectors = _takes_vectors(A.shape, B.shape)
+    vectors = takes_vectors(A.shape, B.shape)
     given = B[..., None] if vectors else B
     matrices, given = (A, given) if left else (_transposed(A), _transposed(given))
     info = np.zeros(A.shape[:-2], np.int32)
@@ -261,7 +265,7 @@ def solution_and_info(A: Array, B: Array, left: bool, refused_as: str | None) ->
 
 def _solution_inputs(g: Any, A: Any, B: Any, result: Any, left: Any, needs: Any) -> Any:
     """``g_B`` solves the adjoint system; ``g_A`` is ``-g_B X^H`` (``-X^H g_B`` from the right)."""
-    vectors = _takes_vectors(A.array.shape, B.array.shape)
+    vectors = takes_vectors(A.array.shape, B.array.shape)
     given, solved = (ops.unsqueeze(t, -1) if vectors else t for t in (g, result))
     g_B = solution_and_info(ops.adjoint(A), given, left, None)[0]
     g_A = _system_input(g_B, solved, left) if needs[0] else None
@@ -296,33 +300,22 @@ def _check_triangular(A: Tensor, B: Tensor, left: bool) -> None:
     check_square(name, A)
     if B.array.ndim < 2:
         raise OpError(f"{name}: The input tensor B must have at least 2 dimensions.")
-    _check_system(name, A.array.shape, B.array.shape, left)
+    check_system(name, A.array.shape, B.array.shape, left)
     check_kernel("triangular_solve_cpu", A)
 
 
 @primitive(
     name="linalg.solve_triangular", grad_fn="LinalgSolveTriangularBackward0", check=_check_triangular,
-    grows=lambda A, B: _system_size(A, B), layout="columns", work=lambda A, B: _system_size(A, B) * A.shape[-1],
-    scratch=lambda A, B: 3 * _system_size(A, B) + 2 * A.size,
+    grows=lambda A, B: system_size(A, B), layout="columns", work=lambda A, B: system_size(A, B) * A.shape[-1],
+    scratch=lambda A, B: 3 * system_size(A, B) + 2 * extents(A),
 )  # fmt: skip
 def solve_triangular(
     A: Array, B: Array, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Array:  # fmt: skip
     """``X`` with ``A X = B`` by substitution; of ``A`` one triangle is read, or that without its diagonal of ones."""
     if not left:
-        return _transposed(_substituted(_transposed(A), _transposed(B), not upper, unitriangular))
-    return _substituted(A, B, upper, unitriangular)
-
-
-def _substituted(A: Array, B: Array, upper: bool, unitriangular: bool) -> Array:
-    n = A.shape[-1]
-    batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
-    result = np.array(np.broadcast_to(B, (*batch, *B.shape[-2:])), order="C")
-    for i in reversed(range(n)) if upper else range(n):
-        known = slice(i + 1, n) if upper else slice(0, i)
-        row = result[..., i, :] - np.matmul(A[..., i, None, known], result[..., known, :])[..., 0, :]
-        result[..., i, :] = row if unitriangular else row / A[..., i, i, None]
-    return result
+        return _transposed(substituted(_transposed(A), _transposed(B), not upper, unitriangular))
+    return substituted(A, B, upper, unitriangular)
 
 
 def _triangular_inputs(g: Any, A: Any, out: Any, upper: Any, left: Any, unitriangular: Any, needs: Any) -> Any:

@@ -132,6 +132,8 @@ HUNGRY = {
     "cast": lambda: torch.zeros(10**8, dtype=torch.uint8).sin(),
     "svd": lambda: torch.linalg.svd(torch.zeros(20000, 1)),
     "qr": lambda: torch.linalg.qr(torch.zeros(20000, 1), mode="complete"),
+    "lu": lambda: torch.linalg.lu(torch.zeros(20000, 1)),
+    "cdist": lambda: torch.cdist(torch.zeros(20000, 1), torch.zeros(20000, 1)),
     "multinomial": lambda: torch.multinomial(torch.ones(10**8), 1),
 }  # fmt: skip
 
@@ -157,6 +159,8 @@ SLOW = {
     "bmm": lambda: torch.bmm(square(9000).expand(9, 9000, 9000), square(9000).expand(9, 9000, 9000)),
     "eigh": lambda: torch.linalg.eigh(square(10000)), "det": lambda: torch.linalg.det(square(40000)),
     "solve": lambda: torch.linalg.solve(square(30000), square(30000)),
+    "eig": lambda: torch.linalg.eig(square(5000)), "exponential": lambda: torch.matrix_exp(square(10000)),
+    "pinv": lambda: torch.linalg.pinv(square(4000)),
 }  # fmt: skip
 
 
