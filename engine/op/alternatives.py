@@ -20,6 +20,8 @@ _WITH_NUMBER = (
     "Tensor input, Tensor other, *, Tensor out = None", "Tensor input, Number other, *, Tensor out = None",
 )  # fmt: skip
 _OF_QUANTILES = 'int dim = None, bool keepdim = False, *, str interpolation = "linear", Tensor out = None'
+_CONVOLVED = "Tensor input, Tensor weight, Tensor bias = None, tuple of ints stride = 1,"
+_APART = "tuple of ints dilation = 1, int groups = 1"
 # The overloads of functions that have several, as PyTorch's refusals list them; names of equal ones together.
 _LISTED = {
     "eq ne lt le gt ge fmod copysign": _WITH_NUMBER,
@@ -137,6 +139,9 @@ _LISTED = {
         "Tensor input",
         "Tensor input, int dim",
         "Tensor input, tuple of ints dim",
+    ),
+    "conv1d conv2d conv3d": (
+        f"{_CONVOLVED} tuple of ints padding = 0, {_APART}", f'{_CONVOLVED} str padding = "valid", {_APART}',
     ),
     "narrow": (
         "Tensor input, int dim, Tensor start, int length",
