@@ -59,9 +59,9 @@ def plain(number: float) -> str:
 
 
 class Limits(BaseModel):
-    """What one request, one session and one owner may use. Published at ``/v1/limits``."""
+    """What one request, one session and one owner may use. Published at `/v1/limits`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
 
     connections: int = Field(1_000, gt=0, description="Connections to one process at a time; more get a 503.")
     address_connections: int = Field(

@@ -197,9 +197,28 @@ TABLE: Final[dict[type[Exception], Kind]] = {
 }
 
 
+EXAMPLES: Final = {
+    "refused": "grad can be implicitly created only for scalar outputs",
+    "not-available": "torch.compile is not available in this service",
+    "version-conflict": "the session is at version 7",
+}
+
+
+def by_slug() -> dict[str, Kind]:
+    """Every type of problem: the first kind of each."""
+    kinds = (*TABLE.values(), *BY_LIMIT.values(), INTERNAL)
+    return {kind.slug: kind for kind in reversed(kinds)}
+
+
 def status_of(slug: str) -> int:
     """The status of problems of this type: what endpoints declare."""
-    return next(kind.status for kind in (*TABLE.values(), *BY_LIMIT.values(), INTERNAL) if kind.slug == slug)
+    return by_slug()[slug].status
+
+
+def example_of(kind: Kind) -> Facts:
+    """Return a problem of that kind, as it may come."""
+    detail = EXAMPLES.get(kind.slug, kind.title)
+    return {"type": f"/problems/{kind.slug}", "title": kind.title, "status": kind.status, "detail": detail}
 
 
 def kind_of(error: Exception) -> Kind:
