@@ -6,6 +6,7 @@ it is given.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from time import perf_counter
@@ -21,9 +22,9 @@ from app.program.from_nodes import parse_nodes
 from app.program.tree import GraphError, Program, ProgramError, is_name
 from app.program.values import encode_value, is_encodable, lookup
 from app.wire import codec, envelope
-from app.wire.arrays import Encoding, decode_tensor, encode_tensor
+from app.wire.arrays import ADD_DTYPE, Encoding, decode_tensor, encode_tensor
 from app.wire.messages import Root, RunRequest
-from engine import Tensor, errors, modes
+from engine import Tensor, dtypes, errors, modes
 from engine import sweep as tape_sweep
 
 Namespace = dict[str, Any]
@@ -107,10 +108,14 @@ def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) 
     request, clock = run.request, _Clock()
     inputs = bind_inputs(request.inputs, namespace, limits)
     clock.lap("parse", run.parse_s)
-    outcome = interpret.run(run.program, namespace, limits=limits)
-    clock.lap("run")
-    graph = _graph(request, outcome, namespace, limits)  # before the sweep, which frees what nodes save
-    sweep(request.backward, namespace, limits, request.retain_graph, request.create_graph)
+    try:
+        outcome = interpret.run(run.program, namespace, limits=limits)
+        clock.lap("run")
+        graph = _graph(request, outcome, namespace, limits)  # before the sweep, which frees what nodes save
+        sweep(request.backward, namespace, limits, request.retain_graph, request.create_graph)
+    except (ProgramError, CallError) as error:
+        error.hint = _hint(str(error), inputs)
+        raise
     clock.lap("backward")
     answer = _results(request, _values_to_return(request, outcome, namespace), encoding)
     answer["grads"] = _grads(request.grads, inputs, namespace, encoding)
@@ -118,6 +123,18 @@ def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) 
     clock.lap("collect")
     extras = {"graph": graph, "timings": clock.seconds}
     return answer | {name: extras[name] for name in request.include}
+
+
+_OF_DTYPES: Final = re.compile(r"\b(dtypes?|floating[- ]point|Long|int64)\b")
+
+
+def _hint(detail: str, inputs: dict[str, Tensor]) -> str | None:
+    """Return what to do about a refusal of dtypes, where inputs are integers: many languages write 1.0 as 1."""
+    whole = [name for name, leaf in inputs.items() if leaf.dtype is dtypes.int64]
+    if not whole or _OF_DTYPES.search(detail) is None:
+        return None
+    named = ", ".join(whole[:5]) + (", …" if len(whole) > 5 else "")
+    return f"inputs that are whole numbers are int64 ({named}): {ADD_DTYPE}"
 
 
 def _values_to_return(request: RunRequest, outcome: interpret.Outcome, namespace: Namespace) -> dict[str, Any]:

@@ -86,8 +86,8 @@ def _where(error: Any) -> Facts:
 
 def _program(error: Any) -> Facts:
     facts: Facts = {"detail": error.detail, **_where(error)}
-    for name in ("op", "exception"):
-        if getattr(error, name) is not None:
+    for name in ("op", "exception", "hint"):
+        if getattr(error, name, None) is not None:
             facts[name] = getattr(error, name)
     prints = getattr(error, "prints", None)
     return {**facts, "prints": list(prints)} if prints else facts
@@ -98,6 +98,7 @@ def _call(error: errors.CallError) -> Facts:
         "op": error.op,
         "exception": error.exception,
         "errors": [{"loc": list(error.place), "msg": "PyTorch refuses this"}],
+        **({} if error.hint is None else {"hint": error.hint}),
     }
 
 

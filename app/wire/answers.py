@@ -223,6 +223,7 @@ class Problem(BaseModel):
     status: int
     detail: str
     exception: str | Absent = Field(None, description="PyTorch's exception class.")
+    hint: str | Absent = Field(None, description="What to do about it.")
     op: str | Absent = Field(None, description="The op that failed, or that there is not, by its name at `/v1/ops`.")
     node: ProblemNode | Absent = None
     line: int | Absent = None

@@ -111,7 +111,8 @@ NON_FINITE: Final[Schema] = {
 }
 ARGUMENT: Final[Schema] = {
     "description": "`$name`, `$name.attribute`, `$name.0` are references (`$$` begins a text with one `$`); numbers, "
-                   "booleans, null, texts and lists are literals. What JSON lacks: `{\"slice\": [start, stop, step]}`, "
+                   "booleans, null, texts and lists are literals; `NaN`, `Infinity`, `-Infinity` are numbers. What JSON "
+                   "lacks: `{\"slice\": [start, stop, step]}`, "
                    "`{\"ellipsis\": true}`, `{\"float\": \"Infinity\"}`, `{\"complex\": [re, im]}`, `{\"tensor\": …}`.",
 }  # fmt: skip
 CALL: Final[Schema] = {
