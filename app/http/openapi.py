@@ -18,11 +18,12 @@ from app.wire.schemas import HAND_WRITTEN, REFERENCE, Generator, with_references
 
 INTEGER: Final = {"type": "integer", "format": "int64"}
 MODELS: Final[tuple[type[BaseModel], ...]] = (
-    messages.GraphRequest, messages.CodeRequest, messages.RunRequest,
-    messages.SessionRequest, messages.BackwardRequest, messages.ZeroGradRequest,
-    messages.TensorPatch, answers.EvaluateAnswer, answers.RunAnswer, answers.TensorWithGrad, answers.TensorAnswer,
-    answers.SessionHead, answers.SessionAnswer, answers.SessionPage, answers.BackwardAnswer, answers.ZeroGradAnswer,
-    answers.BackwardGraph, answers.OpPage, answers.OpAnswer, answers.Health, answers.Problem, Limits,
+    messages.GraphRequest, messages.GraphBatch, messages.CodeBatch, messages.RunsRequest, messages.CodeRequest,
+    messages.RunRequest, messages.SessionRequest, messages.BackwardRequest, messages.ZeroGradRequest,
+    messages.TensorPatch, answers.ProgramAnswer, answers.EvaluateAnswer, answers.RunAnswer, answers.TensorWithGrad,
+    answers.TensorAnswer, answers.SessionHead, answers.SessionAnswer, answers.SessionPage, answers.BackwardAnswer,
+    answers.ZeroGradAnswer, answers.BackwardGraph, answers.OpPage, answers.OpAnswer, answers.Health, answers.Problem,
+    Limits,
 )  # fmt: skip
 TAGS: Final = [
     {"name": "evaluate", "description": "Run a graph, keep nothing."},

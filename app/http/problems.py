@@ -275,6 +275,8 @@ def reply_to(error: Exception, request_id: str) -> Refusal:
         detail = "an unexpected error; the service's log has it under this request id"
     else:
         facts, detail = kind.facts(error), str(error)
+        if getattr(error, "run_index", None) is not None:
+            facts["run"] = error.run_index  # type: ignore[attr-defined]
     body = body_of(kind, detail, facts)
     return Refusal(kind.status, body, MEDIA_TYPE, dict(kind.headers), kind.slug, facts.get("limit", ""))
 

@@ -15,7 +15,7 @@ router = APIRouter(tags=["evaluate"])
     operation_id="evaluate",
     summary="Run a graph, keep nothing",
     responses={**answer("EvaluateAnswer"), **problems(*COMPUTING)},
-    openapi_extra=request_body("RunRequest"),
+    openapi_extra=request_body("EvaluateRequest"),
 )
 async def evaluate_graph(arrival: ComputeDep, encoding: EncodingQuery = None) -> Response:
     """Runs nodes or code in a fresh namespace; returns values, grad_fn names and gradients."""

@@ -126,7 +126,7 @@ async def delete_session(arrival: ChangeDep, sid: SessionId) -> Response:
     operation_id="runInSession",
     summary="Run a graph in a session",
     responses={**answer("RunAnswer", more=CHANGED), **problems(*CHANGING)},
-    openapi_extra=request_body("RunRequest"),
+    openapi_extra=request_body("SessionRunRequest"),
 )
 async def run_in_session(arrival: ChangeDep, sid: SessionId, encoding: EncodingQuery = None) -> Response:
     """Names persist. A run is atomic: when anything in it fails, the session is as it was before."""

@@ -91,7 +91,7 @@ class BackwardGraph(BaseModel):
     nodes: list[GraphNode]
 
 
-class EvaluateAnswer(BaseModel):
+class ProgramAnswer(BaseModel):
     """What a program made."""
 
     outputs: dict[str, TensorOutput] = Field(description="With code, each has its `grad` too.")
@@ -103,9 +103,19 @@ class EvaluateAnswer(BaseModel):
     timings: dict[str, float] | Absent = Field(None, description="Seconds by part.")
 
 
-class RunAnswer(EvaluateAnswer):
-    """What a program made in a session."""
+BatchAnswer = Annotated[Any, WithJsonSchema(named("BatchAnswer"))]
 
+
+class EvaluateAnswer(ProgramAnswer):
+    """What a program made. Of a batch it has the answers alone."""
+
+    batch: list[BatchAnswer] | Absent = Field(None, description="In the order of the entries.")
+
+
+class RunAnswer(ProgramAnswer):
+    """What a program made in a session. Of several runs it has the answers alone."""
+
+    runs: list[ProgramAnswer] | Absent = Field(None, description="In the order of the runs.")
     version: int
 
 
@@ -235,4 +245,5 @@ class Problem(BaseModel):
     allowed: float | Absent = None
     asked: float | Absent = None
     version: int | Absent = None
+    run: int | Absent = Field(None, description="Which of several runs it was, counted from 0.")
     request_id: str | Absent = None

@@ -39,6 +39,17 @@ TUTORIAL_CODE: dict[str, Any] = {
     "inputs": {"x": {"data": [[1.0, 1.0], [1.0, 1.0]], "requires_grad": True}},
     "code": "y = x + 2\nz = y * y * 3\nout = z.mean()\nout.backward()\nprint(x.grad)\n",
 }
+BATCH: dict[str, Any] = {
+    "nodes": [{"id": "y", "op": "mul", "args": ["$x", "$x"]}],
+    "backward": [{"tensor": "y"}],
+    "batch": [
+        {"inputs": {"x": {"data": 2.0, "requires_grad": True}}},
+        {"inputs": {"x": {"data": 3.0, "requires_grad": True}}},
+    ],
+}
+RUNS: dict[str, Any] = {
+    "runs": [{"code": "w = torch.ones(2)"}, {"code": "w = w - 0.5", "outputs": ["w"]}],
+}
 
 
 class Message(BaseModel):
@@ -96,15 +107,47 @@ class CodeRequest(RunOptions):
     code: str = Field(description="The program as Python text.")
 
 
+class BatchEntry(Message):
+    """What one entry of a batch has of its own."""
+
+    inputs: dict[str, TensorInput] = Field(default_factory=dict, description="Leaves, beside those that all have.")
+
+
+class GraphBatch(GraphRequest):
+    """One list of nodes, run over many inputs."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [BATCH]})
+
+    batch: list[BatchEntry] = Field(description="Each is run by itself; the answers come in their order.")
+
+
+class CodeBatch(CodeRequest):
+    """One text of a program, run over many inputs."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": []})
+
+    batch: list[BatchEntry] = Field(description="Each is run by itself; the answers come in their order.")
+
+
 class RunRequest(RunOptions):
     """A program with its inputs: exactly one of `nodes` and `code`, then an optional backward sweep."""
 
     nodes: Nodes | None = None
     code: str | None = None
+    batch: list[BatchEntry] | None = None  # of a stateless run
+    runs: list[RunRequest] | None = None  # of a session's, instead of all else
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         return one_of("GraphRequest", "CodeRequest", description=cls.__doc__, examples=[TUTORIAL_GRAPH, TUTORIAL_CODE])
+
+
+class RunsRequest(Message):
+    """Several runs, in order: one transaction, and one version."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [RUNS]})
+
+    runs: list[RunRequest] = Field(description="Where one fails, none of them has happened.")
 
 
 class SessionRequest(Message):

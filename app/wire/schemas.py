@@ -111,8 +111,8 @@ NON_FINITE: Final[Schema] = {
 }
 ARGUMENT: Final[Schema] = {
     "description": "`$name`, `$name.attribute`, `$name.0` are references (`$$` begins a text with one `$`); numbers, "
-                   "booleans, null, texts and lists are literals; `NaN`, `Infinity`, `-Infinity` are numbers. What JSON "
-                   "lacks: `{\"slice\": [start, stop, step]}`, "
+                   "booleans, null, texts and lists are literals; `NaN`, `Infinity`, `-Infinity` are numbers. What "
+                   "JSON lacks: `{\"slice\": [start, stop, step]}`, "
                    "`{\"ellipsis\": true}`, `{\"float\": \"Infinity\"}`, `{\"complex\": [re, im]}`, `{\"tensor\": …}`.",
 }  # fmt: skip
 CALL: Final[Schema] = {
@@ -160,5 +160,21 @@ HAND_WRITTEN: Final[Schema] = {
     "Call": CALL,
     **{name: _block(mode) for mode, name in MODES.items()},
     "Node": one_of("Call", *MODES.values(), description="A call, or a block of nodes."),
+    "EvaluateRequest": one_of(
+        "GraphRequest",
+        "CodeRequest",
+        "GraphBatch",
+        "CodeBatch",
+        description="A program, exactly one of `nodes` and `code`, with its inputs; of a batch each entry has some.",
+    ),
+    "SessionRunRequest": one_of(
+        "GraphRequest",
+        "CodeRequest",
+        "RunsRequest",
+        description="A program with its inputs, exactly one of `nodes` and `code`; or several runs.",
+    ),
+    "BatchAnswer": one_of(
+        "ProgramAnswer", "Problem", description="What an entry of a batch gave: an answer or a problem."
+    ),
     "Value": {"description": "What a variable holds that is not a tensor: a number, a text, a list, an object."},
 }
