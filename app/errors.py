@@ -56,8 +56,10 @@ class UnsupportedVersion(ServiceError):
 class CallError(ServiceError):
     """A call outside of a program that PyTorch would refuse, in its words.
 
-    ``op`` is what was called, ``place`` the field that asked.
+    ``op`` is what was called, ``place`` the field that asked, ``hint`` what to do about it.
     """
+
+    hint: str | None = None
 
     def __init__(self, detail: str, exception: str, op: str, place: Place) -> None:
         super().__init__(detail)

@@ -29,6 +29,7 @@ class OverLimit(Exception):
     column: int | None = None
     node_id: str | None = None
     node_index: int | None = None
+    run_index: int | None = None  # of several runs
 
     def __init__(self, limit: str, *, allowed: float, asked: float, place: Place = (), line: int | None = None) -> None:
         super().__init__(f"over the limit {limit}: {plain(allowed)} {unit_of(limit)} allowed, {plain(asked)} asked")
@@ -40,6 +41,7 @@ def over_budget(error: errors.BudgetError) -> OverLimit:
     found = OverLimit(BUDGETS.get(error.limit, error.limit), allowed=error.allowed, asked=error.asked)
     for part in ("line", "column", "node_id", "node_index"):
         setattr(found, part, getattr(error.place, part, None))
+    found.run_index = getattr(error, "run_index", None)
     return found
 
 
@@ -59,9 +61,9 @@ def plain(number: float) -> str:
 
 
 class Limits(BaseModel):
-    """What one request, one session and one owner may use. Published at ``/v1/limits``."""
+    """What one request, one session and one owner may use. Published at `/v1/limits`."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_serialization_defaults_required=True)
 
     connections: int = Field(1_000, gt=0, description="Connections to one process at a time; more get a 503.")
     address_connections: int = Field(
@@ -84,6 +86,7 @@ class Limits(BaseModel):
     )
     json_depth: int = Field(128, gt=0, le=512, description="Nesting of lists and objects in a body.")
     nodes: int = Field(20_000, gt=0, description="Nodes of one program, those in blocks included.")
+    batch_size: int = Field(10_000, gt=0, description="Entries of a batch, or runs of one request.")
     rank: int = Field(64, gt=0, le=64, description="Dimensions of a tensor.")
     tensor_elements: int = Field(2**27, gt=0, description="Elements of one tensor.")
     intermediate_bytes: int = Field(2 * 2**30, gt=0, description="Bytes of all results of one request together.")

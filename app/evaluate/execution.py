@@ -6,7 +6,9 @@ it is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, Final
@@ -14,19 +16,20 @@ from typing import Any, Final
 from app.errors import CallError, InvalidRequest
 from app.evaluate.cancellation import cancellable
 from app.evaluate.plan_cache import PlanCache
-from app.limits import Allowance, Limits, Place
+from app.limits import Allowance, Limits, OverLimit, Place
 from app.program import graphs, interpret
 from app.program.from_code import parse_code
 from app.program.from_nodes import parse_nodes
 from app.program.tree import GraphError, Program, ProgramError, is_name
 from app.program.values import encode_value, is_encodable, lookup
 from app.wire import codec, envelope
-from app.wire.arrays import Encoding, decode_tensor, encode_tensor
+from app.wire.arrays import ADD_DTYPE, Encoding, decode_tensor, encode_tensor
 from app.wire.messages import Root, RunRequest
-from engine import Tensor, errors, modes
+from engine import Tensor, dtypes, errors, modes
 from engine import sweep as tape_sweep
 
 Namespace = dict[str, Any]
+_NOTHING: Final = Program((), "nodes", (), ())
 PROGRAM_BYTES: Final = 30  # that a program takes for each byte of its text
 
 
@@ -42,15 +45,56 @@ class Run:
     request: RunRequest
     program: Program
     parse_s: float
+    parts: tuple[Run, ...] = ()  # the runs, where it is several
 
 
 def prepare(request: RunRequest, limits: Limits) -> Run:
     """Read the program of ``request`` and check its names. Raises what is wrong with it before anything runs."""
     started = perf_counter()
+    if request.runs is not None:
+        return Run(request, _NOTHING, 0.0, _several(request, limits))
     program = _parse(request, limits)
     for name in request.inputs:
         check_name(name, ("inputs", name))
     return Run(request, program, perf_counter() - started)
+
+
+def _several(request: RunRequest, limits: Limits) -> tuple[Run, ...]:
+    """Read each of several runs."""
+    runs = request.runs or []
+    if request.model_fields_set != {"runs"}:
+        raise InvalidRequest("'runs' stands alone", [(("runs",), "each run has a program and options of its own")])
+    check_count(len(runs), limits, ("runs",))
+    parts = []
+    for number, one in enumerate(runs):
+        if one.runs is not None:
+            raise InvalidRequest("runs do not nest", [(("runs", number, "runs"), "not here")])
+        with numbered(number):
+            refuse_batch(one)
+            parts.append(prepare(one, limits))
+    return tuple(parts)
+
+
+def check_count(count: int, limits: Limits, place: Place) -> None:
+    """Refuse more entries, or runs, than one request may have."""
+    if count > limits.batch_size:
+        raise OverLimit("batch_size", allowed=limits.batch_size, asked=count, place=place)
+
+
+def refuse_batch(request: RunRequest) -> None:
+    """Refuse a batch: entries are independent, which runs in a session are not."""
+    if request.batch is not None:
+        raise InvalidRequest("a session takes no batch: give 'runs'", [(("batch",), "of stateless runs only")])
+
+
+@contextmanager
+def numbered(number: int) -> Iterator[None]:
+    """Let whatever is raised within it know which of several runs it was."""
+    try:
+        yield
+    except Exception as error:
+        error.run_index = number  # type: ignore[attr-defined]
+        raise
 
 
 class Programs:
@@ -107,10 +151,14 @@ def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) 
     request, clock = run.request, _Clock()
     inputs = bind_inputs(request.inputs, namespace, limits)
     clock.lap("parse", run.parse_s)
-    outcome = interpret.run(run.program, namespace, limits=limits)
-    clock.lap("run")
-    graph = _graph(request, outcome, namespace, limits)  # before the sweep, which frees what nodes save
-    sweep(request.backward, namespace, limits, request.retain_graph, request.create_graph)
+    try:
+        outcome = interpret.run(run.program, namespace, limits=limits)
+        clock.lap("run")
+        graph = _graph(request, outcome, namespace, limits)  # before the sweep, which frees what nodes save
+        sweep(request.backward, namespace, limits, request.retain_graph, request.create_graph)
+    except (ProgramError, CallError) as error:
+        error.hint = _hint(str(error), inputs)
+        raise
     clock.lap("backward")
     answer = _results(request, _values_to_return(request, outcome, namespace), encoding)
     answer["grads"] = _grads(request.grads, inputs, namespace, encoding)
@@ -118,6 +166,18 @@ def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) 
     clock.lap("collect")
     extras = {"graph": graph, "timings": clock.seconds}
     return answer | {name: extras[name] for name in request.include}
+
+
+_OF_DTYPES: Final = re.compile(r"\b(dtypes?|floating[- ]point|Long|int64)\b")
+
+
+def _hint(detail: str, inputs: dict[str, Tensor]) -> str | None:
+    """Return what to do about a refusal of dtypes, where inputs are integers: many languages write 1.0 as 1."""
+    whole = [name for name, leaf in inputs.items() if leaf.dtype is dtypes.int64]
+    if not whole or _OF_DTYPES.search(detail) is None:
+        return None
+    named = ", ".join(whole[:5]) + (", …" if len(whole) > 5 else "")
+    return f"inputs that are whole numbers are int64 ({named}): {ADD_DTYPE}"
 
 
 def _values_to_return(request: RunRequest, outcome: interpret.Outcome, namespace: Namespace) -> dict[str, Any]:

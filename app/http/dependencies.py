@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Annotated, Any, Final
 
 from fastapi import Depends, Header, Query, Request, Response
+from fastapi.dependencies.models import Dependant
+from pydantic.json_schema import SkipJsonSchema
 from starlette.types import Receive, Scope, Send
 
 from app.compute.frames import Body, SharedBody
@@ -25,13 +28,14 @@ from app.observe.facts import Facts
 from app.operations import exchange
 from app.sessions.idempotency import Key
 from app.wire import codec
-from app.wire.messages import WireEncoding
+from app.wire.messages import EncodingField, WireEncoding
 from app.wire.reply import Reply
 
 LONG_BYTES: Final = 2**16  # a digest of more takes so long that others would notice
 PIECE_BYTES: Final = 2**18  # of a long answer, that are sent at once
 _TAG: Final = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'  # RFC 9110, section 8.8.3
 _TAGS: Final = re.compile(rf"{_TAG}(\s*,\s*{_TAG})*")
+_IF_MATCH: Final = r'^(\*|(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*)$'
 _VERSION: Final = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
 
 
@@ -62,7 +66,6 @@ class Arrival:
     facts: Facts
     request_line: str
     accept: str | None
-    encoding: WireEncoding | None
     content_type: str | None
     content_encoding: str | None
     receive: Receive
@@ -70,20 +73,22 @@ class Arrival:
     versions: frozenset[int] | None = None
     key: Key | None = None
 
-    async def compute(self, operation: str, turn: str | None = None, **arguments: Any) -> Response:
+    async def compute(
+        self, operation: str, turn: str | None = None, encoding: WireEncoding | None = None, **arguments: Any
+    ) -> Response:
         """Return the answer of a compute process. Operations of one ``turn`` are carried out one after another."""
         with self.services.in_flight.running(self.owner, self.key):
-            return await self._sent(self._request(operation, arguments), turn)
+            return await self._sent(self._request(operation, arguments, encoding), turn)
 
-    async def evaluate(self) -> Response:
+    async def evaluate(self, encoding: WireEncoding | None = None) -> Response:
         """Return the answer to a stateless run: of a known plan, or of a compute process."""
         known = None
         if not isinstance(self.body, SharedBody):
-            call = Call(self.body, self.content_type, self.content_encoding, self.accept, self.encoding)
+            call = Call(self.body, self.content_type, self.content_encoding, self.accept, encoding)
             known = self.services.replayer.reply_to(call)
         if isinstance(known, Reply):
             return response(known)
-        request = self._request(EVALUATE, {})
+        request = self._request(EVALUATE, {}, encoding)
         request.came_before = known is None or known.came_before
         return await self._sent(request, None, known)
 
@@ -110,11 +115,11 @@ class Arrival:
             if isinstance(body, SharedBody):
                 body.close()
 
-    def _request(self, operation: str, arguments: dict[str, Any]) -> exchange.Request:
+    def _request(self, operation: str, arguments: dict[str, Any], encoding: WireEncoding | None) -> exchange.Request:
         key = self.key
         return exchange.Request(
             operation, self.owner, self.facts.request_id, self.services.deadline(), self.accept, self.content_type,
-            self.content_encoding, self.encoding, arguments, self.versions,
+            self.content_encoding, encoding, arguments, self.versions,
             None if key is None else key.key, b"" if key is None else key.fingerprint,
         )  # fmt: skip
 
@@ -153,21 +158,43 @@ def response(reply: Reply) -> Response:
     return make(reply.body, reply.status, reply.headers, reply.media_type if len(reply.body) else None)
 
 
+async def known_query(request: Request) -> None:
+    """Refuse parameters of the query that the endpoint does not have, and those that come twice."""
+    if not request.url.query:
+        return
+    known = set(_query_names(request.scope["route"].dependant))
+    given = [name for name, _ in request.query_params.multi_items()]
+    for name in given:
+        place = ("query", name)
+        if name not in known:
+            allowed = f"this takes {', '.join(sorted(known))}" if known else "this takes none"
+            raise InvalidRequest(f"an unknown parameter in the query: {allowed}", [(place, "unknown")])
+        if given.count(name) > 1:
+            raise InvalidRequest("a parameter of the query comes twice", [(place, "comes twice")])
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    yield from (field.alias for field in dependant.query_params)
+    for inner in dependant.dependencies:
+        yield from _query_names(inner)
+
+
 async def arrival_without_body(
-    services: ServicesDep,
-    owner: OwnerDep,
-    request: Request,
-    encoding: Annotated[WireEncoding | None, Query(description="How tensor data are returned.")] = None,
+    services: ServicesDep, owner: OwnerDep, request: Request, _: Annotated[None, Depends(known_query)]
 ) -> Arrival:
     """For endpoints that only read."""
     headers = request.headers
     return Arrival(
         services, owner, facts_of(request),
-        f"{request.method} {request.url.path}?{request.url.query}", headers.get("accept"), encoding,
-        headers.get("content-type"), ", ".join(headers.getlist("content-encoding")) or None, request.receive,
+        f"{request.method} {request.url.path}?{request.url.query}", headers.get("accept"), headers.get("content-type"),
+        ", ".join(headers.getlist("content-encoding")) or None, request.receive,
     )  # fmt: skip
 
 
+EncodingQuery = Annotated[
+    EncodingField | SkipJsonSchema[None],
+    Query(description="How tensor data are returned, where the body does not say."),
+]
 ReadDep = Annotated[Arrival, Depends(arrival_without_body)]
 
 
@@ -184,20 +211,36 @@ async def arrival_with_body(request: Request, plain: ReadDep) -> Arrival:
 ComputeDep = Annotated[Arrival, Depends(arrival_with_body)]
 
 
-async def arrival_that_changes(
+async def arrival_that_opens(
     plain: ComputeDep,
     idempotency_key: Annotated[
-        str | None,
+        str | SkipJsonSchema[None],
         Header(
-            description="A repeated key gets the first answer back; nothing runs twice.", min_length=1, max_length=255
+            alias="Idempotency-Key", description="A repeated key gets the first answer back; nothing runs twice.",
+            min_length=1, max_length=255,
         ),
     ] = None,
-    if_match: Annotated[str | None, Header(description="An ETag that the session must still have; or several.")] = None,
-) -> Arrival:
-    """For endpoints that change something."""
-    versions = _versions(if_match)
+) -> Arrival:  # fmt: skip
+    """For endpoints that make something."""
     key = None if idempotency_key is None else Key(idempotency_key, await plain.fingerprint())
-    return replace(plain, versions=versions, key=key)
+    return replace(plain, key=key)
+
+
+OpenDep = Annotated[Arrival, Depends(arrival_that_opens)]
+
+
+async def arrival_that_changes(
+    plain: OpenDep,
+    if_match: Annotated[
+        str | SkipJsonSchema[None],
+        Header(
+            alias="If-Match", description="An ETag that the session must still have; or several, or `*`.",
+            json_schema_extra={"pattern": _IF_MATCH},
+        ),
+    ] = None,
+) -> Arrival:  # fmt: skip
+    """For endpoints that change something."""
+    return replace(plain, versions=_versions(if_match))
 
 
 ChangeDep = Annotated[Arrival, Depends(arrival_that_changes)]

@@ -49,7 +49,7 @@ class EvaluateRoute:
         body = await read_body(receive, length, services.limits, services.settings.bodies_bytes)
         facts.bytes_in = len(body)
         arrival = Arrival(
-            services, owner, facts, "", _text(headers, b"accept"), None, _text(headers, b"content-type"),
+            services, owner, facts, "", _text(headers, b"accept"), _text(headers, b"content-type"),
             _text(headers, b"content-encoding"), receive, body,
         )  # fmt: skip
         await (await arrival.evaluate())(scope, receive, send)

@@ -10,15 +10,20 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from app.http import problems
 from app.limits import Limits
 from app.wire import answers, messages
+from app.wire.examples import ANSWERS
+from app.wire.schemas import HAND_WRITTEN, REFERENCE, Generator, with_references
 
-REFERENCE: Final = "#/components/schemas/{model}"
+INTEGER: Final = {"type": "integer", "format": "int64"}
 MODELS: Final[tuple[type[BaseModel], ...]] = (
+    messages.GraphRequest, messages.GraphBatch, messages.CodeBatch, messages.RunsRequest, messages.CodeRequest,
     messages.RunRequest, messages.SessionRequest, messages.BackwardRequest, messages.ZeroGradRequest,
-    messages.TensorPatch, answers.EvaluateAnswer, answers.RunAnswer, answers.TensorWithGrad, answers.TensorAnswer,
-    answers.SessionHead, answers.SessionAnswer, answers.SessionPage, answers.BackwardAnswer, answers.ZeroGradAnswer,
-    answers.BackwardGraph, answers.OpPage, answers.OpAnswer, answers.Health, answers.Problem, Limits,
+    messages.TensorPatch, answers.ProgramAnswer, answers.EvaluateAnswer, answers.RunAnswer, answers.TensorWithGrad,
+    answers.TensorAnswer, answers.SessionHead, answers.SessionAnswer, answers.SessionPage, answers.BackwardAnswer,
+    answers.ZeroGradAnswer, answers.BackwardGraph, answers.OpPage, answers.OpAnswer, answers.Health, answers.Problem,
+    Limits,
 )  # fmt: skip
 TAGS: Final = [
     {"name": "evaluate", "description": "Run a graph, keep nothing."},
@@ -27,59 +32,44 @@ TAGS: Final = [
     {"name": "catalog", "description": "What the service can do, and how much of it."},
     {"name": "operations", "description": "For those who run the service."},
 ]
-TENSOR_OBJECT: Final[dict[str, Any]] = {
-    "type": "object",
-    "required": ["data"],
-    "additionalProperties": False,
-    "properties": {
-        "data": {"description": "Number, nested list, a word (`NaN`, `Infinity`, `-Infinity`), or base64 text; raw "
-                                "little-endian bytes with msgpack. Complex numbers are `[re, im]` pairs."},
-        "dtype": {"type": "string", "examples": ["float32"], "description": "Left out: inferred as torch.tensor does."},
-        "shape": {"type": "array", "items": {"type": "integer", "minimum": 0},
-                  "description": "Checked where it is given; needed for flat, empty and encoded data."},
-        "requires_grad": {"type": "boolean", "default": False},
-        "encoding": {"enum": ["json", "base64"]},
-        "is_leaf": {"description": "Ignored: an answer can be sent back."},
-        "grad_fn": {"description": "Ignored: an answer can be sent back."},
-        "grad": {"description": "Ignored: an answer can be sent back."},
+DESCRIPTION: Final = """\
+A graph is PyTorch's own calls, spelled in JSON: names of ops and arguments, their order and defaults, promotion of
+dtypes, texts of errors and names of nodes are those of PyTorch 2.13 on CPU, so its documentation holds here.
+
+Send `nodes`, or the same program as `code`, to `/v1/evaluate`; or open a session, in which names, tensors and gradients
+stay from one request to the next. Errors are `application/problem+json` (RFC 9457).
+"""
+CONTACT: Final = {"name": "gradserve"}
+HEADERS: Final[dict[str, Any]] = {
+    "X-Request-Id": {"description": "Id of the request: the client's, if it sent one; the log has it."},
+    "ETag": {"description": "Version of the session, for `If-Match` and `If-None-Match`."},
+    "Location": {"description": "Where that is which was made."},
+    "Retry-After": {"description": "Seconds to wait before the request is sent again.", "schema": INTEGER},
+    "Idempotency-Replayed": {
+        "description": "`true`: the first answer to this Idempotency-Key; nothing ran again.",
+        "schema": {"type": "string", "enum": ["true"]},
     },
-}  # fmt: skip
-NODE: Final[dict[str, Any]] = {
-    "type": "object",
-    "description": "One call, `{op, args, kwargs}`, or a block: `{\"no_grad\": [nodes]}`, `enable_grad`, "
-                   "`inference_mode`.",
-    "additionalProperties": False,
-    "properties": {
-        "id": {"type": "string", "description": "Name of the result; may rebind an earlier name."},
-        "op": {"type": "string", "description": "`torch.<op>`, a Tensor method, or an operator such as `__getitem__`."},
-        "args": {"type": "array", "items": {}, "description": "`$name` is a reference; everything else a literal."},
-        "kwargs": {"type": "object", "additionalProperties": True},
-        **{mode: {"type": "array", "items": {"$ref": "#/components/schemas/Node"}}
-           for mode in ("no_grad", "enable_grad", "inference_mode")},
-    },
-}  # fmt: skip
-HAND_WRITTEN: Final[dict[str, Any]] = {
-    "TensorObject": TENSOR_OBJECT,
-    "TensorInput": {
-        "description": "A tensor: a number, a nested list, or an object.",
-        "anyOf": [{"type": "number"}, {"type": "boolean"}, {"enum": ["NaN", "Infinity", "-Infinity"]},
-                  {"type": "array", "items": {}}, {"$ref": "#/components/schemas/TensorObject"}],
-        "examples": [[[1.0, 1.0], [1.0, 1.0]], {"data": [1, 2], "dtype": "float64", "requires_grad": True}],
-    },
-    "Node": NODE,
-}  # fmt: skip
+    "WWW-Authenticate": {"description": "Which keys are taken."},
+}
 
 
 def document(app: FastAPI) -> dict[str, Any]:
     """Return the whole document, the same in every process."""
-    made = get_openapi(title=app.title, version=app.version, summary=app.summary, routes=app.routes, tags=TAGS)
+    made = get_openapi(
+        title=app.title, version=app.version, summary=app.summary, description=DESCRIPTION, routes=app.routes,
+        tags=TAGS, servers=[{"url": "/", "description": "Where this document comes from."}],
+        license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"}, contact=CONTACT,
+    )  # fmt: skip
     _, definitions = models_json_schema(
-        [(model, "serialization" if model.__module__ == answers.__name__ else "validation") for model in MODELS],
-        ref_template=REFERENCE,
-    )
-    schemas = {**_with_references(definitions["$defs"]), **HAND_WRITTEN}
+        [(model, "validation" if model.__module__ == messages.__name__ else "serialization") for model in MODELS],
+        ref_template=REFERENCE, schema_generator=Generator,
+    )  # fmt: skip
+    schemas = with_references({**definitions["$defs"], **HAND_WRITTEN})
+    made["paths"] = with_references(made["paths"])
     components = made.setdefault("components", {})
     components["schemas"] = dict(sorted((components.get("schemas", {}) | schemas).items()))
+    components["headers"] = {name: {"schema": {"type": "string"}, **header} for name, header in HEADERS.items()}
+    components["examples"] = _examples(json.dumps(made["paths"]))
     components["securitySchemes"] = {
         "bearer": {"type": "http", "scheme": "bearer"},
         "basic": {"type": "http", "scheme": "basic", "description": "The key is the password."},
@@ -89,16 +79,12 @@ def document(app: FastAPI) -> dict[str, Any]:
     return made
 
 
-def _with_references(schema: Any) -> Any:
-    """``messages.NAMED`` marks become references: pydantic itself refuses references to what it does not know."""
-    if isinstance(schema, list):
-        return [_with_references(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    if messages.NAMED in schema:
-        kept = {key: value for key, value in schema.items() if key not in (messages.NAMED, "title", "default")}
-        return {"$ref": REFERENCE.format(model=schema[messages.NAMED]), **kept}
-    return {key: _with_references(part) for key, part in schema.items()}
+def _examples(paths: str) -> dict[str, Any]:
+    """Return the examples that are referred to."""
+    found: dict[str, Any] = {name: {"value": value} for name, value in ANSWERS.items()}
+    for slug, kind in problems.by_slug().items():
+        found[slug] = {"summary": kind.title, "value": problems.example_of(kind)}
+    return {name: example for name, example in found.items() if f'/examples/{name}"' in paths}
 
 
 def _drop_framework_schemas(made: dict[str, Any]) -> None:

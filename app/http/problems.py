@@ -86,8 +86,8 @@ def _where(error: Any) -> Facts:
 
 def _program(error: Any) -> Facts:
     facts: Facts = {"detail": error.detail, **_where(error)}
-    for name in ("op", "exception"):
-        if getattr(error, name) is not None:
+    for name in ("op", "exception", "hint"):
+        if getattr(error, name, None) is not None:
             facts[name] = getattr(error, name)
     prints = getattr(error, "prints", None)
     return {**facts, "prints": list(prints)} if prints else facts
@@ -98,6 +98,7 @@ def _call(error: errors.CallError) -> Facts:
         "op": error.op,
         "exception": error.exception,
         "errors": [{"loc": list(error.place), "msg": "PyTorch refuses this"}],
+        **({} if error.hint is None else {"hint": error.hint}),
     }
 
 
@@ -197,9 +198,28 @@ TABLE: Final[dict[type[Exception], Kind]] = {
 }
 
 
+EXAMPLES: Final = {
+    "refused": "grad can be implicitly created only for scalar outputs",
+    "not-available": "torch.compile is not available in this service",
+    "version-conflict": "the session is at version 7",
+}
+
+
+def by_slug() -> dict[str, Kind]:
+    """Every type of problem: the first kind of each."""
+    kinds = (*TABLE.values(), *BY_LIMIT.values(), INTERNAL)
+    return {kind.slug: kind for kind in reversed(kinds)}
+
+
 def status_of(slug: str) -> int:
     """The status of problems of this type: what endpoints declare."""
-    return next(kind.status for kind in (*TABLE.values(), *BY_LIMIT.values(), INTERNAL) if kind.slug == slug)
+    return by_slug()[slug].status
+
+
+def example_of(kind: Kind) -> Facts:
+    """Return a problem of that kind, as it may come."""
+    detail = EXAMPLES.get(kind.slug, kind.title)
+    return {"type": f"/problems/{kind.slug}", "title": kind.title, "status": kind.status, "detail": detail}
 
 
 def kind_of(error: Exception) -> Kind:
@@ -255,6 +275,8 @@ def reply_to(error: Exception, request_id: str) -> Refusal:
         detail = "an unexpected error; the service's log has it under this request id"
     else:
         facts, detail = kind.facts(error), str(error)
+        if getattr(error, "run_index", None) is not None:
+            facts["run"] = error.run_index  # type: ignore[attr-defined]
     body = body_of(kind, detail, facts)
     return Refusal(kind.status, body, MEDIA_TYPE, dict(kind.headers), kind.slug, facts.get("limit", ""))
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from app.operations.exchange import Exchange, operation
-from app.wire.reply import Reply
+from app.wire.reply import Refusal, Reply
 
 
 @operation
 def evaluate(exchange: Exchange) -> Reply:
     """Run nodes or code in a fresh namespace."""
     request = exchange.request
-    reply, exchange.plan = exchange.tools.evaluator.answer(request.call(exchange.body), request.came_before)
+
+    def refuse(error: Exception) -> Refusal:
+        return exchange.tools.refuse(error, request.request_id)
+
+    evaluator = exchange.tools.evaluator
+    reply, exchange.plan = evaluator.answer(request.call(exchange.body), request.came_before, refuse)
     return reply

@@ -18,7 +18,7 @@ from app.sessions.idempotency import Key
 from app.wire import codec
 from app.wire.arrays import Encoding
 from app.wire.messages import RunRequest, WireEncoding
-from app.wire.reply import Reply
+from app.wire.reply import Refusal, Reply
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -78,6 +78,7 @@ class Tools:
     evaluator: Evaluator
     programs: Programs
     dot: str
+    refuse: Callable[[Exception, str], Refusal]  # the reply to a request that failed
     is_open: bool = False
 
     def open_store(self) -> None:

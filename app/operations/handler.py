@@ -39,7 +39,7 @@ class RequestHandler:
         store, self._store_times = TimedStore.over(make_store(CONNECTIONS))
         directory = Directory(store, settings.limits, settings.cache_bytes, lambda stage: _note(page, stage))
         limits = settings.limits
-        self._tools = Tools(limits, directory, Evaluator(limits), Programs(limits), settings.dot)
+        self._tools = Tools(limits, directory, Evaluator(limits), Programs(limits), settings.dot, refuse)
         self._current: Cancellation | None = None
 
     def carry_out(self, packet: Packet) -> tuple[bytes, Body]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from app.evaluate.execution import Run
+from app.evaluate.execution import Run, numbered, refuse_batch
 from app.operations.exchange import Exchange, operation
 from app.sessions.directory import Description
 from app.sessions.session import Session
@@ -104,10 +104,28 @@ def run_in_session(exchange: Exchange, sid: str) -> Reply:
     """Run nodes or code in a session."""
 
     def work(session: Session, version: int, run: Run) -> Reply:
-        result = session.run(run, exchange.data_encoding(run.request.encoding))
+        result = _several(exchange, session, run) if run.request.runs is not None else _one(exchange, session, run)
         return exchange.reply({**result, "version": version}, version=version)
 
-    return change(exchange, sid, exchange.run, work)
+    def read() -> Run:
+        run = exchange.run()
+        refuse_batch(run.request)
+        return run
+
+    return change(exchange, sid, read, work)
+
+
+def _one(exchange: Exchange, session: Session, run: Run) -> dict[str, Any]:
+    return session.run(run, exchange.data_encoding(run.request.encoding))
+
+
+def _several(exchange: Exchange, session: Session, run: Run) -> dict[str, Any]:
+    """Carry out several runs; each answer is written at once, for the next may change what it looks into."""
+    form, answers = exchange.answer_format, []
+    for number, part in enumerate(run.parts):
+        with numbered(number):
+            answers.append(codec.written(codec.encode(_one(exchange, session, part), form), form))
+    return {"outputs": {}, "grads": {}, "runs": answers}
 
 
 @operation

@@ -33,6 +33,7 @@ from app.program.tree import (
     is_name,
     quoted,
 )
+from app.wire.nonfinite import SPECIAL
 
 REFERENCE_PARTS: Final = 64  # attributes and indices in a row: each is a level of the tree
 
@@ -159,7 +160,7 @@ class _NodeReader:
 
     def _string(self, raw: str) -> Expression:
         if not raw.startswith("$"):
-            return Constant(_text(raw))
+            return Constant(SPECIAL[raw] if raw in SPECIAL else _text(raw))
         if raw.startswith("$$"):
             return Constant(_text(raw[1:]))
         self.read.append(raw[1:].partition(".")[0])
@@ -201,12 +202,9 @@ def _ellipsis(raw: object) -> EllipsisType:
     return ...
 
 
-_FLOATS: Final = {"NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
-
-
 def _float(raw: object) -> float:
-    if isinstance(raw, str) and raw in _FLOATS:
-        return _FLOATS[raw]
+    if isinstance(raw, str) and raw in SPECIAL:
+        return SPECIAL[raw]
     if isinstance(raw, (int, float)) and not isinstance(raw, bool):
         return _to_float(raw)
     raise GraphError('float: expected "NaN", "Infinity", "-Infinity" or a number')

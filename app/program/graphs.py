@@ -110,13 +110,13 @@ def as_json(graph: Graph) -> dict[str, Any]:
 
 
 def _node_as_json(node: GraphNode) -> dict[str, Any]:
-    edges = [None if edge is None else {"node": edge[0], "output_nr": edge[1]} for edge in node.next_functions]
+    edges = [edge or (None, 0) for edge in node.next_functions]  # as PyTorch says that there is none
     saved = [{"name": one.name, "shape": list(one.shape), "dtype": one.dtype} for one in node.saved]
     leaf = node.leaf
     return {
         "id": node.id,
         "name": node.name,
-        "next_functions": edges,
+        "next_functions": [{"node": following, "output_nr": number} for following, number in edges],
         "saved": saved,
         "freed": node.freed,
         "leaf": None if leaf is None else {"name": leaf.name, "shape": list(leaf.shape), "dtype": leaf.dtype},

@@ -59,6 +59,8 @@ class Place(msgspec.Struct, frozen=True):
 class ProgramError(Exception):
     """What PyTorch or Python would raise: with the op, the place of the statement, and what was printed before."""
 
+    hint: str | None = None  # what to do about it
+
     def __init__(self, exception: str, detail: str, place: Place, prints: list[str], op: str | None = None) -> None:
         super().__init__(detail)
         self.exception = exception

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Response
 
-from app.http.dependencies import ComputeDep
+from app.http.dependencies import ComputeDep, EncodingQuery
 from app.routers.declaration import COMPUTING, answer, problems, request_body
 
 router = APIRouter(tags=["evaluate"])
@@ -15,8 +15,8 @@ router = APIRouter(tags=["evaluate"])
     operation_id="evaluate",
     summary="Run a graph, keep nothing",
     responses={**answer("EvaluateAnswer"), **problems(*COMPUTING)},
-    openapi_extra=request_body("RunRequest"),
+    openapi_extra=request_body("EvaluateRequest"),
 )
-async def evaluate_graph(arrival: ComputeDep) -> Response:
+async def evaluate_graph(arrival: ComputeDep, encoding: EncodingQuery = None) -> Response:
     """Runs nodes or code in a fresh namespace; returns values, grad_fn names and gradients."""
-    return await arrival.evaluate()
+    return await arrival.evaluate(encoding)

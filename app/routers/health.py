@@ -3,24 +3,35 @@
 from __future__ import annotations
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import PlainTextResponse
 
 from app.errors import NotFound, Overloaded, Unauthorized
 from app.http import scrape
 from app.http.dependencies import ServicesDep
 from app.observe.exposition import MEDIA_TYPE
-from app.routers.declaration import Responses, problems, reference
+from app.routers.declaration import EDGE, Responses, empty, examples, problems, reference
 
 router = APIRouter(tags=["operations"])
-HEALTHY: Responses = {200: {"description": "OK", "content": {"application/json": {"schema": reference("Health")}}}}
 
 
-@router.get("/healthz", operation_id="health", summary="Is the process alive", responses={**HEALTHY})
+def _healthy(status: str) -> Responses:
+    content = {"application/json": {"schema": reference("Health"), "examples": examples(status)}}
+    return {200: {**empty(200)[200], "content": content}}
+
+
+@router.get(
+    "/healthz", operation_id="health", summary="Is the process alive",
+    responses={**_healthy("ok"), **problems(anywhere=EDGE)},
+)  # fmt: skip
 async def health() -> Response:
     """Answers whatever else is running."""
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 
-@router.get("/readyz", operation_id="readiness", summary="Does it take requests", responses={**HEALTHY, **problems()})
+@router.get(
+    "/readyz", operation_id="readiness", summary="Does it take requests",
+    responses={**_healthy("ready"), **problems("store-unavailable", anywhere=EDGE)},
+)  # fmt: skip
 async def readiness(services: ServicesDep) -> Response:
     """Not while every process is busy and the queue is full, while the store is away, or while it shuts down."""
     if services.is_draining:
@@ -33,7 +44,11 @@ async def readiness(services: ServicesDep) -> Response:
 
 @router.get(
     "/metrics", operation_id="metrics", summary="Counters for Prometheus",
-    responses={200: {"description": "OK", "content": {"text/plain": {"schema": {"type": "string"}}}}, **problems()},
+    responses={
+        200: {**empty(200)[200], "content": {"text/plain": {"schema": {"type": "string"}}}},
+        **problems("unauthorized", "not-found", anywhere=EDGE),
+    },
+    response_class=PlainTextResponse,
 )  # fmt: skip
 async def metrics(services: ServicesDep, request: Request) -> Response:
     """In Prometheus' text format. They may have a key or a port of their own."""

@@ -5,10 +5,23 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
+from pydantic.json_schema import SkipJsonSchema
 
-from app.http.dependencies import ChangeDep, ReadDep
-from app.routers.declaration import CHANGING, ENDING, OPENING, READING, answer, problems, request_body
+from app.http.dependencies import ChangeDep, EncodingQuery, OpenDep, ReadDep
+from app.routers.declaration import (
+    CHANGED,
+    CHANGING,
+    ENDING,
+    OPENING,
+    READING,
+    STORED,
+    answer,
+    empty,
+    problems,
+    request_body,
+)
 from app.wire import codec
+from app.wire.messages import Positive
 
 router = APIRouter(tags=["sessions"])
 DOCUMENT: dict[str, Any] = {codec.MSGPACK.value: {"schema": {"type": "string", "format": "binary"}}}
@@ -21,10 +34,10 @@ SessionId = Annotated[str, Path(description="Id of the session.", max_length=64)
     operation_id="createSession",
     summary="Open a session",
     status_code=201,
-    responses={**answer("SessionHead", 201), **problems(*OPENING)},
+    responses={**answer("SessionHead", 201, more=CHANGED), **problems(*OPENING)},
     openapi_extra=request_body("SessionRequest", required=False),
 )
-async def create_session(arrival: ChangeDep) -> Response:
+async def create_session(arrival: OpenDep) -> Response:
     """An empty namespace with an engine state of its own: grad mode, default dtype, print options, random numbers."""
     return await arrival.compute("create_session", f"sessions of {arrival.owner}")
 
@@ -33,12 +46,19 @@ async def create_session(arrival: ChangeDep) -> Response:
     "/v1/sessions",
     operation_id="listSessions",
     summary="List your sessions",
-    responses={**answer("SessionPage"), **problems("invalid-request")},
+    responses={**answer("SessionPage"), **problems(*STORED)},
 )
 async def list_sessions(
     arrival: ReadDep,
-    limit: Annotated[int, Query(ge=1, description="Entries of this page; the service may give fewer.")] = 50,
-    cursor: Annotated[str | None, Query(description="`next` of the page before.", max_length=128)] = None,
+    limit: Annotated[
+        int,
+        Query(
+            ge=1, json_schema_extra={"format": "int64"}, description="Entries of this page; the service may give fewer."
+        ),
+    ] = 50,
+    cursor: Annotated[
+        str | SkipJsonSchema[None], Query(description="`next` of the page before.", max_length=128)
+    ] = None,
 ) -> Response:
     """Oldest first."""
     size = min(limit, arrival.services.limits.page_size)
@@ -50,13 +70,14 @@ async def list_sessions(
     operation_id="importSession",
     summary="Open a session from an exported one",
     status_code=201,
-    responses={**answer("SessionHead", 201), **problems(*OPENING)},
+    responses={**answer("SessionHead", 201, more=CHANGED), **problems(*OPENING)},
     openapi_extra=DOCUMENT_BODY,
 )
 async def import_session(
-    arrival: ChangeDep,
+    arrival: OpenDep,
     ttl_seconds: Annotated[
-        float | None, Query(gt=0, allow_inf_nan=False, description="Life after the last use; else as exported.")
+        Positive | SkipJsonSchema[None],
+        Query(json_schema_extra={"format": "double"}, description="Life after the last use; else as exported."),
     ] = None,
 ) -> Response:
     """A new session of yours with a new id, with everything that the exported one had."""
@@ -68,7 +89,8 @@ async def import_session(
     "/v1/sessions/{sid}/export",
     operation_id="exportSession",
     summary="Export a session",
-    responses={200: {"description": "OK", "content": DOCUMENT}, **problems(*READING)},
+    response_class=Response,  # not one of JSON
+    responses={200: {**empty(200)[200], "content": DOCUMENT}, **problems(*READING)},
 )
 async def export_session(arrival: ReadDep, sid: SessionId) -> Response:
     """Names, tensors and graph as one msgpack document, which any gradserve of this version or a later one imports."""
@@ -80,7 +102,7 @@ async def export_session(arrival: ReadDep, sid: SessionId) -> Response:
     "/v1/sessions/{sid}",
     operation_id="getSession",
     summary="Read a session",
-    responses={**answer("SessionAnswer"), **problems(*READING)},
+    responses={**answer("SessionAnswer", more=["ETag"]), **problems(*READING)},
 )
 async def get_session(arrival: ReadDep, sid: SessionId) -> Response:
     """The session and the names in it."""
@@ -92,7 +114,7 @@ async def get_session(arrival: ReadDep, sid: SessionId) -> Response:
     operation_id="deleteSession",
     summary="Close a session",
     status_code=204,
-    responses=problems(*ENDING),
+    responses={**empty(204, CHANGED), **problems(*ENDING)},
 )
 async def delete_session(arrival: ChangeDep, sid: SessionId) -> Response:
     """Drops the session with all its tensors."""
@@ -103,31 +125,31 @@ async def delete_session(arrival: ChangeDep, sid: SessionId) -> Response:
     "/v1/sessions/{sid}/run",
     operation_id="runInSession",
     summary="Run a graph in a session",
-    responses={**answer("RunAnswer"), **problems(*CHANGING)},
-    openapi_extra=request_body("RunRequest"),
+    responses={**answer("RunAnswer", more=CHANGED), **problems(*CHANGING)},
+    openapi_extra=request_body("SessionRunRequest"),
 )
-async def run_in_session(arrival: ChangeDep, sid: SessionId) -> Response:
+async def run_in_session(arrival: ChangeDep, sid: SessionId, encoding: EncodingQuery = None) -> Response:
     """Names persist. A run is atomic: when anything in it fails, the session is as it was before."""
-    return await arrival.compute("run_in_session", sid, sid=sid)
+    return await arrival.compute("run_in_session", sid, encoding, sid=sid)
 
 
 @router.post(
     "/v1/sessions/{sid}/backward",
     operation_id="backwardInSession",
     summary="Sweep backward from a tensor",
-    responses={**answer("BackwardAnswer"), **problems(*CHANGING)},
+    responses={**answer("BackwardAnswer", more=CHANGED), **problems(*CHANGING)},
     openapi_extra=request_body("BackwardRequest"),
 )
-async def backward_in_session(arrival: ChangeDep, sid: SessionId) -> Response:
+async def backward_in_session(arrival: ChangeDep, sid: SessionId, encoding: EncodingQuery = None) -> Response:
     """Gradients accumulate into the leaves, as `tensor.backward(gradient)` does."""
-    return await arrival.compute("backward_in_session", sid, sid=sid)
+    return await arrival.compute("backward_in_session", sid, encoding, sid=sid)
 
 
 @router.post(
     "/v1/sessions/{sid}/zero_grad",
     operation_id="zeroGradInSession",
     summary="Reset gradients",
-    responses={**answer("ZeroGradAnswer"), **problems(*CHANGING)},
+    responses={**answer("ZeroGradAnswer", more=CHANGED), **problems(*CHANGING)},
     openapi_extra=request_body("ZeroGradRequest", required=False),
 )
 async def zero_grad_in_session(arrival: ChangeDep, sid: SessionId) -> Response:

@@ -6,9 +6,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from app.http.dependencies import ChangeDep, ReadDep
+from app.http.dependencies import ChangeDep, EncodingQuery, ReadDep
 from app.operations.tensors import GRAPH_TYPES, GraphFormat
-from app.routers.declaration import CHANGING, DRAWING, ENDING, READING, answer, problems, request_body
+from app.routers.declaration import CHANGED, CHANGING, DRAWING, ENDING, READING, answer, empty, problems, request_body
 from app.routers.sessions import SessionId
 
 router = APIRouter(tags=["tensors"])
@@ -21,35 +21,41 @@ TensorName = Annotated[
     "/v1/sessions/{sid}/tensors/{name}",
     operation_id="putTensor",
     summary="Create or replace a leaf",
-    responses={**answer("TensorAnswer"), **answer("TensorAnswer", 201), **problems(*CHANGING)},
+    responses={
+        **answer("TensorAnswer", more=CHANGED),
+        **answer("TensorAnswer", 201, more=CHANGED),
+        **problems(*CHANGING),
+    },
     openapi_extra=request_body("TensorInput"),
 )
-async def put_tensor(arrival: ChangeDep, sid: SessionId, name: TensorName) -> Response:
+async def put_tensor(arrival: ChangeDep, sid: SessionId, name: TensorName, encoding: EncodingQuery = None) -> Response:
     """The body is a tensor in any of its spellings."""
-    return await arrival.compute("put_tensor", sid, sid=sid, name=name)
+    return await arrival.compute("put_tensor", sid, encoding, sid=sid, name=name)
 
 
 @router.get(
     "/v1/sessions/{sid}/tensors/{name}",
     operation_id="getTensor",
     summary="Read a tensor",
-    responses={**answer("TensorWithGrad"), **problems(*READING)},
+    responses={**answer("TensorWithGrad", more=["ETag"]), **problems(*READING)},
 )
-async def get_tensor(arrival: ReadDep, sid: SessionId, name: TensorName) -> Response:
+async def get_tensor(arrival: ReadDep, sid: SessionId, name: TensorName, encoding: EncodingQuery = None) -> Response:
     """Value, grad and grad_fn."""
-    return await arrival.compute("get_tensor", sid, sid=sid, name=name)
+    return await arrival.compute("get_tensor", sid, encoding, sid=sid, name=name)
 
 
 @router.patch(
     "/v1/sessions/{sid}/tensors/{name}",
     operation_id="patchTensor",
     summary="Change requires_grad, data or grad",
-    responses={**answer("TensorAnswer"), **problems(*CHANGING)},
+    responses={**answer("TensorAnswer", more=CHANGED), **problems(*CHANGING)},
     openapi_extra=request_body("TensorPatch"),
 )
-async def patch_tensor(arrival: ChangeDep, sid: SessionId, name: TensorName) -> Response:
+async def patch_tensor(
+    arrival: ChangeDep, sid: SessionId, name: TensorName, encoding: EncodingQuery = None
+) -> Response:
     """As the assignments `x.data = …`, `x.requires_grad = …`, `x.grad = …`, in this order."""
-    return await arrival.compute("patch_tensor", sid, sid=sid, name=name)
+    return await arrival.compute("patch_tensor", sid, encoding, sid=sid, name=name)
 
 
 @router.delete(
@@ -57,7 +63,7 @@ async def patch_tensor(arrival: ChangeDep, sid: SessionId, name: TensorName) -> 
     operation_id="deleteTensor",
     summary="Drop a name",
     status_code=204,
-    responses=problems(*ENDING),
+    responses={**empty(204, CHANGED), **problems(*ENDING)},
 )
 async def delete_tensor(arrival: ChangeDep, sid: SessionId, name: TensorName) -> Response:
     """The tensor stays alive as long as a graph needs it."""

@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from math import inf
 from typing import Any, Final, TypeVar
 
@@ -45,6 +46,7 @@ _UNSOUND: Final = (
     ArithmeticError, AssertionError, AttributeError, BufferError, LookupError, Malformed, NameError, NotStorable,
     RuntimeError, StopIteration, SystemError, TypeError, ValueError, engine_errors.EngineError,
 )  # fmt: skip
+_LAST: Final = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 PAUSE_S: Final = 0.02  # the longest wait of a loser before it begins again, at first
 
 log = logging.getLogger("gradserve")
@@ -374,11 +376,16 @@ def describe(head: Head) -> Description:
     return {
         "id": head.id,
         "version": head.version,
-        "created_at": head.created_at,
-        "expires_at": head.expires_at,
+        "created_at": _written(head.created_at),
+        "expires_at": _written(head.expires_at),
         "ttl_seconds": head.ttl_seconds,
         "bytes": head.nbytes,
     }
+
+
+def _written(seconds: float) -> str:
+    """Return a time as RFC 3339 has it; what lies beyond is the last one that it has."""
+    return datetime.fromtimestamp(min(seconds, _LAST), UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _check_ttl(seconds: float) -> None:

@@ -36,6 +36,7 @@ class Session:
         """Run a program; its names stay."""
         answer = execute(run, self.namespace, self.limits, encoding)
         modes.settle()  # what the program set for good
+        modes.current().warnings = []  # those of a next run are its own
         return answer
 
     def backward(self, request: BackwardRequest, encoding: Encoding) -> dict[str, Any]:

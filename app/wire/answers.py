@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic.json_schema import SkipJsonSchema
 
-Data = Annotated[
-    Any, WithJsonSchema({"description": "Nested list, number or word; base64 text; raw bytes with msgpack."})
-]
+from app.wire.schemas import named
+
+Absent = SkipJsonSchema[None]  # what is left out, but never null
+
+Data = Annotated[Any, WithJsonSchema(named("TensorData"))]
+DtypeName = Annotated[str, WithJsonSchema(named("Dtype"))]
+EncodingName = Annotated[str, WithJsonSchema(named("Encoding"))]
+Value = Annotated[Any, WithJsonSchema(named("Value"))]
 
 
 class TensorRecord(BaseModel):
-    """A tensor in an answer."""
+    """A tensor in an answer. It can be sent back as an input, as it is."""
 
     data: Data
-    dtype: str
+    dtype: DtypeName
     shape: list[int]
     requires_grad: bool
     is_leaf: bool
     grad_fn: str | None = Field(description="Name of the node that made it.")
+    encoding: EncodingName | Absent = Field(None, description="`base64`, where the data are so.")
+
+
+class TensorOutput(TensorRecord):
+    """A tensor that a program made; with code, its gradient, too."""
+
+    grad: TensorRecord | None = Field(None, description="With code only.")
 
 
 class TensorWithGrad(TensorRecord):
@@ -31,7 +45,7 @@ class TensorWithGrad(TensorRecord):
 class GraphEdge(BaseModel):
     """Where a cotangent goes."""
 
-    node: str
+    node: str | None = Field(description="Id of the node; null where the input needs no gradient.")
     output_nr: int
 
 
@@ -40,7 +54,7 @@ class GraphSaved(BaseModel):
 
     name: str
     shape: list[int]
-    dtype: str
+    dtype: DtypeName
 
 
 class GraphLeaf(BaseModel):
@@ -48,7 +62,7 @@ class GraphLeaf(BaseModel):
 
     name: str | None
     shape: list[int]
-    dtype: str
+    dtype: DtypeName
 
 
 class GraphNode(BaseModel):
@@ -56,7 +70,7 @@ class GraphNode(BaseModel):
 
     id: str
     name: str = Field(description="PyTorch's name of the node, `MulBackward0`.")
-    next_functions: list[GraphEdge | None]
+    next_functions: list[GraphEdge]
     saved: list[GraphSaved]
     freed: bool = Field(description="Whether a sweep has freed what the node saved.")
     leaf: GraphLeaf | None
@@ -77,31 +91,41 @@ class BackwardGraph(BaseModel):
     nodes: list[GraphNode]
 
 
-class EvaluateAnswer(BaseModel):
+class ProgramAnswer(BaseModel):
     """What a program made."""
 
-    outputs: dict[str, TensorRecord] = Field(description="With code, each has its `grad` too.")
+    outputs: dict[str, TensorOutput] = Field(description="With code, each has its `grad` too.")
     grads: dict[str, TensorRecord | None]
-    values: dict[str, Any] = Field(default_factory=dict, description="Variables that are not tensors.")
+    values: dict[str, Value] = Field(default_factory=dict, description="Variables that are not tensors.")
     prints: list[str] = Field(default_factory=list, description="One text per call of print.")
     warnings: list[str] = Field(default_factory=list)
-    graph: BackwardGraph | None = None
-    timings: dict[str, float] | None = Field(None, description="Seconds by part.")
+    graph: BackwardGraph | Absent = None
+    timings: dict[str, float] | Absent = Field(None, description="Seconds by part.")
 
 
-class RunAnswer(EvaluateAnswer):
-    """What a program made in a session."""
+BatchAnswer = Annotated[Any, WithJsonSchema(named("BatchAnswer"))]
 
+
+class EvaluateAnswer(ProgramAnswer):
+    """What a program made. Of a batch it has the answers alone."""
+
+    batch: list[BatchAnswer] | Absent = Field(None, description="In the order of the entries.")
+
+
+class RunAnswer(ProgramAnswer):
+    """What a program made in a session. Of several runs it has the answers alone."""
+
+    runs: list[ProgramAnswer] | Absent = Field(None, description="In the order of the runs.")
     version: int
 
 
 class SessionHead(BaseModel):
-    """A session. Times are seconds of the epoch."""
+    """A session. Times are those of RFC 3339, in UTC."""
 
     id: str
     version: int
-    created_at: float
-    expires_at: float
+    created_at: datetime
+    expires_at: datetime
     ttl_seconds: float
     bytes: int
 
@@ -110,7 +134,7 @@ class TensorName(BaseModel):
     """A tensor of a session, without its data."""
 
     name: str
-    dtype: str
+    dtype: DtypeName
     shape: list[int]
     requires_grad: bool
     is_leaf: bool
@@ -164,27 +188,33 @@ class OpPage(BaseModel):
     ops: list[OpSummary]
 
 
+OpKind = Annotated[Literal["primitive", "composite"], WithJsonSchema(named("OpKind"))]
+
+
 class OpAnswer(OpSummary):
     """All that is known of an op."""
 
     description: str
-    kind: str = Field(description="`primitive` (has rules of its own) or `composite` (made of other ops).")
+    kind: OpKind = Field(description="`primitive` (has rules of its own) or `composite` (made of other ops).")
     differentiable: list[str] | None = Field(description="Arguments that gradients flow to; null for a composite.")
     grad_fn: str | None = Field(description="Name of the node that a call records; null for a composite.")
     method: bool
     in_place: bool = Field(description="Whether the variant with a trailing underscore exists.")
 
 
+HealthStatus = Annotated[Literal["ok", "ready"], WithJsonSchema(named("HealthStatus"))]
+
+
 class Health(BaseModel):
     """The state of the process."""
 
-    status: str
+    status: HealthStatus
 
 
 class ProblemError(BaseModel):
     """One thing that is wrong, and where."""
 
-    loc: list[str | int]
+    loc: list[Annotated[str | int, WithJsonSchema(named("PlacePart"))]] = Field(description="The way to it.")
     msg: str
 
 
@@ -202,16 +232,18 @@ class Problem(BaseModel):
     title: str
     status: int
     detail: str
-    exception: str | None = Field(None, description="PyTorch's exception class.")
-    op: str | None = Field(None, description="The op that failed, or that there is not, by its name at `/v1/ops`.")
-    node: ProblemNode | None = None
-    line: int | None = None
-    column: int | None = None
-    prints: list[str] | None = Field(None, description="What the program printed before it failed.")
-    prints_omitted: int | None = None
-    errors: list[ProblemError] | None = None
-    limit: str | None = Field(None, description="The limit, by its name at `/v1/limits`.")
-    allowed: float | None = None
-    asked: float | None = None
-    version: int | None = None
-    request_id: str | None = None
+    exception: str | Absent = Field(None, description="PyTorch's exception class.")
+    hint: str | Absent = Field(None, description="What to do about it.")
+    op: str | Absent = Field(None, description="The op that failed, or that there is not, by its name at `/v1/ops`.")
+    node: ProblemNode | Absent = None
+    line: int | Absent = None
+    column: int | Absent = None
+    prints: list[str] | Absent = Field(None, description="What the program printed before it failed.")
+    prints_omitted: int | Absent = None
+    errors: list[ProblemError] | Absent = None
+    limit: str | Absent = Field(None, description="The limit, by its name at `/v1/limits`.")
+    allowed: float | Absent = None
+    asked: float | Absent = None
+    version: int | Absent = None
+    run: int | Absent = Field(None, description="Which of several runs it was, counted from 0.")
+    request_id: str | Absent = None

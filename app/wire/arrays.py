@@ -25,9 +25,10 @@ Array = np.ndarray[Any, Any]
 
 FIELDS: Final = frozenset({"data", "dtype", "shape", "requires_grad", "encoding"})
 ANSWER_FIELDS: Final = frozenset(
-    {"is_leaf", "grad_fn", "grad"}
+    {"is_leaf", "grad_fn", "grad", "version"}
 )  # so that an answer can be sent back; they say nothing here
 _KNOWN_FIELDS: Final = FIELDS | ANSWER_FIELDS
+ADD_DTYPE: Final = 'add "dtype": "float32"'
 KINDS: Final = {
     dict: "an object",
     list: "a list",
@@ -97,7 +98,9 @@ def decode_tensor(raw: object, limits: Limits, place: Place = ()) -> Tensor:
     """
     fields = raw if isinstance(raw, dict) else {"data": raw}
     _check_fields(fields, place)
-    requires_grad = fields.get("requires_grad") or False
+    requires_grad = fields.get("requires_grad")
+    if requires_grad is None:
+        requires_grad = False
     if not isinstance(requires_grad, bool):
         raise ArrayError("'requires_grad' must be true or false", (*place, "requires_grad"))
     dtype = _dtype(fields.get("dtype"), place)
@@ -112,7 +115,7 @@ def decode_tensor(raw: object, limits: Limits, place: Place = ()) -> Tensor:
 
 
 def _integer_leaf(place: Place) -> ArrayError:
-    text = "Only Tensors of floating point and complex dtype can require gradients"
+    text = f"Only Tensors of floating point and complex dtype can require gradients; {ADD_DTYPE}"
     return ArrayError(text, (*place, "requires_grad"))
 
 
@@ -379,7 +382,8 @@ def encode_tensor(tensor: Tensor, encoding: Encoding = "json", *, qualified: boo
     node = tensor.node_name
     if node is not None and not qualified:
         node = node.rpartition("::")[2]
-    return {
+    written = encoding.encoding if isinstance(encoding, Placeholders) else encoding
+    record = {
         "data": encode_array(tensors.values(tensor), encoding),
         "dtype": tensor.dtype.name,
         "shape": list(tensor.array.shape),
@@ -387,6 +391,9 @@ def encode_tensor(tensor: Tensor, encoding: Encoding = "json", *, qualified: boo
         "is_leaf": node is None,
         "grad_fn": node,
     }
+    if written == "base64":  # so that it can be sent back
+        record["encoding"] = written
+    return record
 
 
 _SHARE: Final = {"json": 2.5, "base64": 4 / 3, "raw": 1}  # bytes written for each of memory; float32 in 9 digits

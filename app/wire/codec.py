@@ -330,6 +330,11 @@ def encode(value: Any, form: Format) -> bytes:
     return _encode_json(value) if form is JSON else _encode_msgpack(value)
 
 
+def written(body: bytes, form: Format) -> Any:
+    """Return what is written already, for a value that is about to be."""
+    return orjson.Fragment(body) if form is JSON else msgspec.Raw(body)
+
+
 def encode_data(data: Any, form: Format) -> tuple[Body, ...]:
     """As ``encode``, in pieces: long bytes in msgpack are not copied."""
     if form is MSGPACK and isinstance(data, memoryview) and LARGE <= data.nbytes < 2**32:

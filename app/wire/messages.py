@@ -7,14 +7,21 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
+from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
+from pydantic_core import CoreSchema, PydanticCustomError
 
-NAMED = "x-named-schema"  # in a schema: the name of one that is written by hand
-TensorInput = Annotated[Any, WithJsonSchema({NAMED: "TensorInput"})]
-Nodes = Annotated[list[Any], WithJsonSchema({"type": "array", "items": {NAMED: "Node"}})]
+from app.wire.schemas import named, one_of
+
+TensorInput = Annotated[Any, WithJsonSchema(named("TensorInput"))]
+Nodes = Annotated[list[Any], WithJsonSchema({"type": "array", "items": named("Node")})]
 UNKNOWN: Final = 50  # more fields than that are not named in a problem
 WireEncoding = Literal["json", "base64"]
+EncodingField = Annotated[WireEncoding, WithJsonSchema(named("Encoding"))]
+NullableTensor = Annotated[Any, WithJsonSchema({"anyOf": [named("TensorInput"), {"type": "null"}]})]
+Extra = Annotated[Literal["graph", "timings"], WithJsonSchema(named("Extra"))]
+Positive = Annotated[float, Field(gt=0)]
+Absent = SkipJsonSchema[None]  # null counts as left out
 
 TUTORIAL_GRAPH: dict[str, Any] = {
     "inputs": {"x": {"data": [[1.0, 1.0], [1.0, 1.0]], "requires_grad": True}},
@@ -31,6 +38,17 @@ TUTORIAL_GRAPH: dict[str, Any] = {
 TUTORIAL_CODE: dict[str, Any] = {
     "inputs": {"x": {"data": [[1.0, 1.0], [1.0, 1.0]], "requires_grad": True}},
     "code": "y = x + 2\nz = y * y * 3\nout = z.mean()\nout.backward()\nprint(x.grad)\n",
+}
+BATCH: dict[str, Any] = {
+    "nodes": [{"id": "y", "op": "mul", "args": ["$x", "$x"]}],
+    "backward": [{"tensor": "y"}],
+    "batch": [
+        {"inputs": {"x": {"data": 2.0, "requires_grad": True}}},
+        {"inputs": {"x": {"data": 3.0, "requires_grad": True}}},
+    ],
+}
+RUNS: dict[str, Any] = {
+    "runs": [{"code": "w = torch.ones(2)"}, {"code": "w = w - 0.5", "outputs": ["w"]}],
 }
 
 
@@ -56,25 +74,80 @@ class Root(Message):
     gradient: TensorInput = Field(None, description="Its cotangent; left out for a scalar, where it is one.")
 
 
-class RunRequest(Message):
-    """A program with its inputs: `nodes` or `code`, then an optional backward sweep."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [TUTORIAL_GRAPH, TUTORIAL_CODE]})
+class RunOptions(Message):
+    """What may be said of any run, beside its program."""
 
     inputs: dict[str, TensorInput] = Field(default_factory=dict, description="Leaves, bound before the program runs.")
-    nodes: Nodes | None = Field(None, description="The program as JSON: PyTorch's own calls, in order.")
-    code: str | None = Field(None, description="The program as Python text, instead of nodes.")
-    outputs: list[str] | None = Field(
+    outputs: list[str] | Absent = Field(
         None, description="Names to return. Left out: the last named result; with code: every tensor it bound."
     )
     backward: list[Root] = Field(default_factory=list, description="Roots, swept together after the program.")
-    retain_graph: bool | None = Field(None, description="Keep what the sweep would free.")
-    create_graph: bool = Field(False, description="Record the sweep, for higher orders.")
-    grads: list[str] | None = Field(
+    retain_graph: bool | Absent = Field(None, description="Keep what the sweep would free; else as create_graph says.")
+    create_graph: bool = Field(False, description="Record the sweep, for higher orders; else not.")
+    grads: list[str] | Absent = Field(
         None, description="Leaves whose grad to return. Left out: every input that requires grad."
     )
-    include: list[Literal["graph", "timings"]] = Field(default_factory=list, description="What else to return.")
-    encoding: WireEncoding | None = Field(None, description="How tensor data are returned.")
+    include: list[Extra] = Field(default_factory=list, description="What else to return.")
+    encoding: EncodingField | Absent = Field(None, description="How tensor data are returned; else as lists.")
+
+
+class GraphRequest(RunOptions):
+    """A program as a list of PyTorch's own calls, with its inputs; then an optional backward sweep."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [TUTORIAL_GRAPH]})
+
+    nodes: Nodes = Field(description="The program as JSON: PyTorch's own calls, in order.")
+
+
+class CodeRequest(RunOptions):
+    """A program as Python text, with its inputs; then an optional backward sweep."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [TUTORIAL_CODE]})
+
+    code: str = Field(description="The program as Python text.")
+
+
+class BatchEntry(Message):
+    """What one entry of a batch has of its own."""
+
+    inputs: dict[str, TensorInput] = Field(default_factory=dict, description="Leaves, beside those that all have.")
+
+
+class GraphBatch(GraphRequest):
+    """One list of nodes, run over many inputs."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [BATCH]})
+
+    batch: list[BatchEntry] = Field(description="Each is run by itself; the answers come in their order.")
+
+
+class CodeBatch(CodeRequest):
+    """One text of a program, run over many inputs."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": []})
+
+    batch: list[BatchEntry] = Field(description="Each is run by itself; the answers come in their order.")
+
+
+class RunRequest(RunOptions):
+    """A program with its inputs: exactly one of `nodes` and `code`, then an optional backward sweep."""
+
+    nodes: Nodes | None = None
+    code: str | None = None
+    batch: list[BatchEntry] | None = None  # of a stateless run
+    runs: list[RunRequest] | None = None  # of a session's, instead of all else
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        return one_of("GraphRequest", "CodeRequest", description=cls.__doc__, examples=[TUTORIAL_GRAPH, TUTORIAL_CODE])
+
+
+class RunsRequest(Message):
+    """Several runs, in order: one transaction, and one version."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [RUNS]})
+
+    runs: list[RunRequest] = Field(description="Where one fails, none of them has happened.")
 
 
 class SessionRequest(Message):
@@ -82,8 +155,8 @@ class SessionRequest(Message):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}]})
 
-    ttl_seconds: float | None = Field(
-        None, gt=0, description="Life after the last use; at most the limit, which is also the default."
+    ttl_seconds: Positive | Absent = Field(
+        None, description="Life after the last use; at most the limit, which is also the default."
     )
 
 
@@ -94,10 +167,10 @@ class BackwardRequest(Message):
 
     tensor: str = Field(description="Name of the root.")
     gradient: TensorInput = Field(None, description="Its cotangent; left out for a scalar.")
-    retain_graph: bool | None = Field(None, description="Keep what the sweep would free.")
-    create_graph: bool = Field(False, description="Record the sweep, for higher orders.")
-    inputs: list[str] | None = Field(None, description="Accumulate into these tensors only.")
-    encoding: WireEncoding | None = Field(None, description="How tensor data are returned.")
+    retain_graph: bool | Absent = Field(None, description="Keep what the sweep would free; else as create_graph says.")
+    create_graph: bool = Field(False, description="Record the sweep, for higher orders; else not.")
+    inputs: list[str] | Absent = Field(None, description="Accumulate into these tensors only.")
+    encoding: EncodingField | Absent = Field(None, description="How tensor data are returned; else as lists.")
 
 
 class ZeroGradRequest(Message):
@@ -105,18 +178,20 @@ class ZeroGradRequest(Message):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"tensors": ["x"]}]})
 
-    tensors: list[str] | None = Field(None, description="Names; left out: every named tensor of the session.")
-    set_to_none: bool = Field(True, description="Drop the gradients; false: fill them with zeros.")
+    tensors: list[str] | Absent = Field(None, description="Names; left out: every named tensor of the session.")
+    set_to_none: bool = Field(True, description="Drop the gradients, which is the default; false: fill with zeros.")
 
 
 class TensorPatch(Message):
     """Changes to one tensor; at least one."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"requires_grad": False}, {"grad": None}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"requires_grad": False}, {"grad": None}], "minProperties": 1}
+    )
 
-    requires_grad: bool | None = Field(None, description="As `x.requires_grad_(…)`.")
+    requires_grad: bool | Absent = Field(None, description="As `x.requires_grad_(…)`.")
     data: TensorInput = Field(None, description="As `x.data = …`.")
-    grad: TensorInput = Field(None, description="As `x.grad = …`; null drops it.")
+    grad: NullableTensor = Field(None, description="As `x.grad = …`; null drops it.")
 
     @model_validator(mode="after")
     def _check_change(self) -> Self:

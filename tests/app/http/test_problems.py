@@ -69,7 +69,7 @@ BAD = {
     "null for a number": Bad({"inputs": {"x": [None]}, "nodes": []}, 422, "invalid-tensor", "got null"),
     "integer leaf": Bad(
         {"inputs": {"x": {"data": [1], "dtype": "int64", "requires_grad": True}}, "nodes": []}, 422, "invalid-tensor",
-        "Only Tensors of floating point and complex dtype can require gradients",
+        'Only Tensors of floating point and complex dtype can require gradients; add "dtype": "float32"',
     ),
     "unknown tensor field": Bad(
         {"inputs": {"x": {"data": 1, "device": "cpu"}}, "nodes": []}, 422, "invalid-tensor", "another one"

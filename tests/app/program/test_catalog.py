@@ -91,8 +91,60 @@ def references(schema: Any) -> Iterator[str]:
 
 
 def test_every_reference_leads_somewhere(document: Any) -> None:
-    names = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    names = {f"#/components/{kind}/{name}" for kind, found in document["components"].items() for name in found}
     assert set(references(document)) <= names
+
+
+def schemas(part: Any) -> Iterator[dict[str, Any]]:
+    """Every object within a part of the document that may be a schema."""
+    if isinstance(part, dict):
+        yield part
+    for inner in part.values() if isinstance(part, dict) else part if isinstance(part, list) else ():
+        yield from schemas(inner)
+
+
+def test_every_number_says_how_wide_it_is(document: Any) -> None:
+    found = {"integer": "int64", "number": "double"}
+    typed = [one for one in schemas(document) if isinstance(one.get("type"), str) and one["type"] in found]
+    assert len(typed) > 50
+    assert not [one for one in typed if one.get("format") != found[one["type"]]]
+
+
+def test_bodies_have_no_defaults_that_generated_clients_would_have_to_send(document: Any) -> None:
+    assert not [one for one in schemas(document["components"]["schemas"]) if "default" in one]
+
+
+def test_null_is_declared_where_it_says_something_only(document: Any) -> None:
+    named = document["components"]["schemas"]
+    assert named["GraphEdge"]["properties"]["node"]["anyOf"][1] == {"type": "null"}
+    assert named["TensorPatch"]["properties"]["grad"]["anyOf"][1] == {"type": "null"}
+    for name in ("GraphRequest", "CodeRequest", "BackwardRequest", "SessionRequest", "Problem"):
+        assert "null" not in json.dumps(named[name]["properties"]), name
+
+
+def test_a_run_has_exactly_one_program(document: Any) -> None:
+    named = document["components"]["schemas"]
+    assert [one["$ref"].rpartition("/")[2] for one in named["RunRequest"]["oneOf"]] == ["GraphRequest", "CodeRequest"]
+    assert named["GraphRequest"]["required"] == ["nodes"]
+    assert named["CodeRequest"]["required"] == ["code"]
+
+
+def test_every_answer_declares_its_headers_and_has_an_example(document: Any) -> None:
+    for method, path, operation in operations(document):
+        for status, one in operation["responses"].items():
+            assert "X-Request-Id" in one["headers"], f"{method} {path} {status}"
+            assert ("Retry-After" in one["headers"]) == (status in ("409", "429", "503", "504"))
+            assert ("Location" in one["headers"]) == (status == "201")
+            for media_type, content in one.get("content", {}).items():
+                assert "examples" in content or media_type not in ("application/json", "application/problem+json")
+
+
+def test_if_match_is_offered_where_there_is_a_version(document: Any) -> None:
+    for _, path, operation in operations(document):
+        names = {one["name"] for one in operation.get("parameters", [])}
+        changes = "412" in operation["responses"]
+        assert ("If-Match" in names) == changes, path
+        assert not changes or "Idempotency-Key" in names
 
 
 def test_bodies_have_examples_that_run(client: Client, document: Any) -> None:
@@ -100,6 +152,11 @@ def test_bodies_have_examples_that_run(client: Client, document: Any) -> None:
     assert len(examples) == 2
     for example in examples:
         client.evaluate(**example)
+
+
+def test_the_first_example_is_answered_as_the_document_says(client: Client, document: Any) -> None:
+    request = document["components"]["schemas"]["RunRequest"]["examples"][0]
+    assert client.evaluate(**request) == document["components"]["examples"]["EvaluateAnswer"]["value"]
 
 
 def test_the_page_needs_no_network(client: Client, document: Any) -> None:

@@ -31,7 +31,10 @@ def test_nodes_edges_saved_tensors_and_leaves_are_told(client: Client, session: 
     graph = read(client, session).json()
     assert graph["roots"] == [{"tensor": "z", "node": "n0", "output_nr": 0}]
     add, mul, *leaves = graph["nodes"]
-    assert (add["name"], add["next_functions"]) == ("AddBackward0", [{"node": "n1", "output_nr": 0}, None])
+    assert (add["name"], add["next_functions"]) == (
+        "AddBackward0",
+        [{"node": "n1", "output_nr": 0}, {"node": None, "output_nr": 0}],
+    )
     assert mul["name"] == "MulBackward0"
     assert sorted(one["name"] for one in mul["saved"]) == ["input", "other"]
     assert all((one["shape"], one["dtype"]) == ([2], "float32") for one in mul["saved"])

@@ -1,0 +1,180 @@
+"""Schemas that are written by hand: of what has a grammar of its own, and passes models untouched."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from app.wire.nonfinite import SPECIAL
+from engine import dtypes
+
+NAMED: Final = (
+    "x-named-schema"  # in a schema: the name of another; pydantic refuses references to what it does not know
+)
+REFERENCE: Final = "#/components/schemas/{model}"
+Schema = dict[str, Any]
+
+
+def named(name: str) -> Schema:
+    """Return a mark for the schema of that name."""
+    return {NAMED: name}
+
+
+def one_of(*names: str, **more: Any) -> Schema:
+    """Return the schema of what is exactly one of some others."""
+    return {"oneOf": [named(name) for name in names], **more}
+
+
+def with_references(schema: Any) -> Any:
+    """Return ``schema`` with references in place of marks."""
+    if isinstance(schema, list):
+        return [with_references(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if NAMED in schema:
+        kept = {key: value for key, value in schema.items() if key in ("description", "deprecated")}
+        return {"$ref": REFERENCE.format(model=schema[NAMED]), **kept}
+    return {key: with_references(part) for key, part in schema.items()}
+
+
+class Generator(GenerateJsonSchema):
+    """Makes schemas that typed clients can do with: every number says how wide it is.
+
+    Defaults are told in descriptions: clients' generators take a field with a default for one that has to be sent.
+    """
+
+    def int_schema(self, schema: core_schema.IntSchema) -> JsonSchemaValue:
+        return {**super().int_schema(schema), "format": "int64"}
+
+    def float_schema(self, schema: core_schema.FloatSchema) -> JsonSchemaValue:
+        return {**super().float_schema(schema), "format": "double"}
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+
+DATA: Final[Schema] = {
+    "description": "A number, or lists of them, nested as deep as the shape is long; NaN and infinities are the words "
+                   "`NaN`, `Infinity` and `-Infinity`, complex numbers `[re, im]` pairs. With the encoding `base64` a "
+                   "text: little-endian, C order; with msgpack these bytes themselves.",
+}  # fmt: skip
+DTYPE: Final[Schema] = {
+    "type": "string",
+    "enum": [dtype.name for dtype in dtypes.ALL],
+    "description": "PyTorch's name of a dtype.",
+}
+ENCODING: Final[Schema] = {
+    "type": "string",
+    "enum": ["json", "base64"],
+    "description": "How the data of tensors are written: as numbers in lists, or as base64 text.",
+}
+TENSOR_OBJECT: Final[Schema] = {
+    "type": "object",
+    "description": "A tensor with its particulars. A tensor of an answer is one, too.",
+    "required": ["data"],
+    "additionalProperties": False,
+    "properties": {
+        "data": named("TensorData"),
+        "dtype": named("Dtype"),
+        "shape": {"type": "array", "items": {"type": "integer", "format": "int64", "minimum": 0},
+                  "description": "Checked where it is given; needed for flat, empty and encoded data."},
+        "requires_grad": {"type": "boolean", "description": "False, if left out."},
+        "encoding": named("Encoding"),
+        "is_leaf": {"type": "boolean", "description": "Of an answer: says nothing here."},
+        "grad_fn": {"type": ["string", "null"], "description": "Of an answer: says nothing here."},
+        "grad": {"description": "Of an answer: says nothing here."},
+        "version": {"type": "integer", "format": "int64", "description": "Of an answer: says nothing here."},
+    },
+    "examples": [{"data": [1, 2], "dtype": "float64", "requires_grad": True}],
+}  # fmt: skip
+TENSOR_INPUT: Final[Schema] = {
+    "description": "A tensor: an object, a number, or a nested list. Without a dtype it is inferred as torch.tensor "
+                   "does, but whole numbers that require grad are float32.",
+    "anyOf": [
+        named("TensorObject"),
+        {"type": "number", "format": "double"},
+        {"type": "boolean"},
+        named("NonFinite"),
+        {"type": "array", "items": {}},
+    ],
+    "examples": [[[1.0, 1.0], [1.0, 1.0]], {"data": [1, 2], "dtype": "float64", "requires_grad": True}],
+}  # fmt: skip
+NON_FINITE: Final[Schema] = {
+    "type": "string",
+    "enum": list(SPECIAL),
+    "description": "What JSON has no number for.",
+}
+ARGUMENT: Final[Schema] = {
+    "description": "`$name`, `$name.attribute`, `$name.0` are references (`$$` begins a text with one `$`); numbers, "
+                   "booleans, null, texts and lists are literals; `NaN`, `Infinity`, `-Infinity` are numbers. What "
+                   "JSON lacks: `{\"slice\": [start, stop, step]}`, "
+                   "`{\"ellipsis\": true}`, `{\"float\": \"Infinity\"}`, `{\"complex\": [re, im]}`, `{\"tensor\": …}`.",
+}  # fmt: skip
+CALL: Final[Schema] = {
+    "type": "object",
+    "description": "One call of PyTorch.",
+    "required": ["op"],
+    "additionalProperties": False,
+    "properties": {
+        "id": {"type": "string", "description": "Name of the result; may rebind an earlier name."},
+        "op": {"type": "string", "description": "`torch.<op>`, a Tensor method, or an operator such as `__getitem__`."},
+        "args": {"type": "array", "items": named("Argument"), "description": "Positional arguments."},
+        "kwargs": {"type": "object", "additionalProperties": named("Argument"), "description": "Named arguments."},
+    },
+    "examples": [{"id": "y", "op": "add", "args": ["$x", 2], "kwargs": {"alpha": 1}}],
+}
+MODES: Final = {"no_grad": "NoGrad", "enable_grad": "EnableGrad", "inference_mode": "InferenceMode"}
+
+
+def _block(mode: str) -> Schema:
+    nodes = {"type": "array", "items": named("Node"), "description": "What runs within it."}
+    return {
+        "type": "object",
+        "description": f"Nodes that run as within `with torch.{mode}():`.",
+        "required": [mode],
+        "additionalProperties": False,
+        "properties": {mode: nodes},
+    }
+
+
+HAND_WRITTEN: Final[Schema] = {
+    "TensorData": DATA,
+    "Dtype": DTYPE,
+    "Encoding": ENCODING,
+    "NonFinite": NON_FINITE,
+    "PlacePart": {
+        "anyOf": [{"type": "string"}, {"type": "integer", "format": "int64"}],
+        "description": "A name, or a position in a list.",
+    },
+    "OpKind": {"type": "string", "enum": ["primitive", "composite"]},
+    "HealthStatus": {"type": "string", "enum": ["ok", "ready"]},
+    "Extra": {"type": "string", "enum": ["graph", "timings"], "description": "What an answer has only if asked."},
+    "TensorObject": TENSOR_OBJECT,
+    "TensorInput": TENSOR_INPUT,
+    "Argument": ARGUMENT,
+    "Call": CALL,
+    **{name: _block(mode) for mode, name in MODES.items()},
+    "Node": one_of("Call", *MODES.values(), description="A call, or a block of nodes."),
+    "EvaluateRequest": one_of(
+        "GraphRequest",
+        "CodeRequest",
+        "GraphBatch",
+        "CodeBatch",
+        description="A program, exactly one of `nodes` and `code`, with its inputs; of a batch each entry has some.",
+    ),
+    "SessionRunRequest": one_of(
+        "GraphRequest",
+        "CodeRequest",
+        "RunsRequest",
+        description="A program with its inputs, exactly one of `nodes` and `code`; or several runs.",
+    ),
+    "BatchAnswer": one_of(
+        "ProgramAnswer", "Problem", description="What an entry of a batch gave: an answer or a problem."
+    ),
+    "Value": {"description": "What a variable holds that is not a tensor: a number, a text, a list, an object."},
+}
