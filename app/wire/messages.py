@@ -20,7 +20,7 @@ WireEncoding = Literal["json", "base64"]
 EncodingField = Annotated[WireEncoding, WithJsonSchema(named("Encoding"))]
 NullableTensor = Annotated[Any, WithJsonSchema({"anyOf": [named("TensorInput"), {"type": "null"}]})]
 Extra = Annotated[Literal["graph", "timings"], WithJsonSchema(named("Extra"))]
-Positive = Annotated[float, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Absent = SkipJsonSchema[None]  # null counts as left out
 
 TUTORIAL_GRAPH: dict[str, Any] = {
