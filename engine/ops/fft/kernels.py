@@ -73,30 +73,34 @@ fft_c2c.vjp(
 )
 
 
+def _weigh(half: Array, last: int, extent: int, weight: float) -> None:
+    """Multiply what stands for two of a whole of ``extent`` points along ``last`` with ``weight``."""
+    if weight != 1:
+        half[(slice(None),) * last + (slice(1, (extent + 1) // 2),)] *= half.real.dtype.type(weight)
+
+
 @primitive(
     public=False, linear=True, grad_fn="FftR2CBackward0", layout="kernel", scratch=2.0,
     work=lambda input, dim: _work(input.size, _extents(input, dim)) / 2,
 )  # fmt: skip
-def fft_r2c(input: Array, dim: Size, normalization: int, onesided: bool) -> Array:
-    """The transform of real numbers over ``dim``; if ``onesided``, the half of the last of them that says it all."""
+def fft_r2c(input: Array, dim: Size, normalization: int, onesided: bool, weight: float = 1.0) -> Array:
+    """The transform of real numbers over ``dim``; if ``onesided``, the half of the last of them that says it all.
+
+    What stands there for two of the whole is multiplied with ``weight``.
+    """
     function: Any = scipy_fft.rfftn if onesided else scipy_fft.fftn
     norm = _FORWARD[normalization]
-    return _apply(input, _outwards(input, dim, last=1), lambda one, axes: function(one, axes=axes, norm=norm))
+    dim = _outwards(input, dim, last=1)
+    result = _apply(input, dim, lambda one, axes: function(one, axes=axes, norm=norm))
+    _weigh(result, dim[-1], input.shape[dim[-1]], weight)
+    return result
 
 
-def _mirrored_weighted(half: Tensor, last: int, extent: int, weight: float) -> Any:
-    """``half`` of a transform of ``extent`` points, with ``weight`` on what stands for two of the whole."""
-    weights = np.ones(half.array.shape[last], half.array.real.dtype)
-    weights[1 : (extent + 1) // 2] = weight
-    return half * Tensor(weights.reshape(-1, *[1] * (half.array.ndim - 1 - last)))
-
-
-def _r2c_input(g: Tensor, input_shape: Any, dim: Any, normalization: int, onesided: bool) -> Any:
+def _r2c_input(g: Tensor, input_shape: Any, dim: Any, normalization: int, onesided: bool, weight: float) -> Any:
     """The real part of the inverse; of a half, that of the whole whose other half mirrors it, both counting half."""
     if not onesided:
         return ops.real(fft_c2c(g, dim, normalization, False))
-    extent = input_shape[dim[-1]]
-    return fft_c2r(_mirrored_weighted(g, dim[-1], extent, 0.5), dim, normalization, extent)
+    return fft_c2r(g, dim, normalization, input_shape[dim[-1]], weight / 2)
 
 
 fft_r2c.vjp(input=_r2c_input)
@@ -111,23 +115,24 @@ def _back_size(input: Array, dim: tuple[int, ...], last_dim_size: int) -> int:
     scratch=lambda input, dim, last_dim_size: _back_size(input, dim, last_dim_size) + 2 * input.size,
     work=lambda input, dim, last_dim_size: _work(_back_size(input, dim, last_dim_size), _extents(input, dim)),
 )  # fmt: skip
-def fft_c2r(input: Array, dim: Size, normalization: int, last_dim_size: int) -> Array:
-    """The inverse transform where half of the last of ``dim`` says it all: real, of extent ``last_dim_size`` there."""
+def fft_c2r(input: Array, dim: Size, normalization: int, last_dim_size: int, weight: float = 1.0) -> Array:
+    """The inverse transform where half of the last of ``dim`` says it all: real, of extent ``last_dim_size`` there.
+
+    What stands there for two of the whole is multiplied with ``weight`` first.
+    """
     *first, last = dim
     norm = _INVERSE[normalization]
-    if first:
+    is_own = bool(first) or weight != 1
+    if is_own:
         input = fft_c2c.kernel(input, tuple(first), normalization, False)
+        _weigh(input, last, last_dim_size, weight)
 
     def back(one: Array, axes: list[int]) -> Array:
-        return scipy_fft.irfft(one, last_dim_size, axes[0], norm, overwrite_x=bool(first))
+        return scipy_fft.irfft(one, last_dim_size, axes[0], norm, overwrite_x=is_own)
 
     return _apply(input, (last,), back)
 
 
-def _c2r_input(g: Tensor, dim: Any, normalization: int) -> Any:
-    """What stands for two of the whole gets twice as much."""
-    last = dim[-1]
-    return _mirrored_weighted(fft_r2c(g, dim, normalization, True), last, g.array.shape[last], 2)
-
-
-fft_c2r.vjp(input=_c2r_input)
+fft_c2r.vjp(
+    input=lambda g, dim, normalization, weight: fft_r2c(g, dim, normalization, True, 2 * weight),
+)
