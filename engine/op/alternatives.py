@@ -20,6 +20,8 @@ _WITH_NUMBER = (
     "Tensor input, Tensor other, *, Tensor out = None", "Tensor input, Number other, *, Tensor out = None",
 )  # fmt: skip
 _OF_QUANTILES = 'int dim = None, bool keepdim = False, *, str interpolation = "linear", Tensor out = None'
+_CONVOLVED = "Tensor input, Tensor weight, Tensor bias = None, tuple of ints stride = 1,"
+_APART = "tuple of ints dilation = 1, int groups = 1"
 
 
 def _bounded(bound: str) -> tuple[str, ...]:
@@ -155,6 +157,9 @@ _LISTED = {
     "linalg.cond": (
         "Tensor input, Number p = None, *, Tensor out = None",
         "Tensor input, str p, *, Tensor out = None",
+    ),
+    "conv1d conv2d conv3d": (
+        f"{_CONVOLVED} tuple of ints padding = 0, {_APART}", f'{_CONVOLVED} str padding = "valid", {_APART}',
     ),
     "narrow": (
         "Tensor input, int dim, Tensor start, int length",
