@@ -92,3 +92,21 @@ def add_windows(total: Any, parts: Any, kernel: Sizes, stride: Sizes, dilation: 
     else:
         for window, places in each_tap(kernel, counts, dilation, stride):
             total[(..., *places)] += parts[(..., *window)]
+
+
+def pooled(
+    extents: Sizes, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
+) -> tuple[int, ...]:
+    """``count`` as pooling has it: in ``ceil_mode`` the last window may stand out, if it begins inside."""
+    counts = []
+    for extent, taps, step, pad, apart in zip(extents, kernel, stride, padding, dilation, strict=True):
+        room = extent + 2 * pad - span(taps, apart)
+        number = (-(-room // step) if ceil_mode else room // step) + 1
+        counts.append(number - (ceil_mode and (number - 1) * step >= extent + pad))
+    return tuple(counts)
+
+
+def adaptive(extent: int, number: int) -> tuple[Array, Array]:
+    """Where ``number`` windows begin and end that share an extent evenly."""
+    places = np.arange(number)
+    return places * extent // max(number, 1), -(-(places + 1) * extent // max(number, 1))
