@@ -236,6 +236,7 @@ _ADAPTIVE = {ndim: _declare_adaptive(ndim) for ndim in (2, 3)}
 def _adaptive(ndim: int, input: Tensor, output_size: Any) -> tuple[Any, Any]:
     if ndim > 1:
         return _ADAPTIVE[ndim](input, checks.adaptive_size(input, output_size, ndim))
+    checks.check_sizes("adaptive_max_pool1d", output_size)
     sizes = (output_size,) if isinstance(output_size, int) else tuple(output_size)
     checks.check_lone_dimension(input, "adaptive_max_pool1d", output_size=sizes)
     if any(size < 0 for size in sizes):
@@ -348,6 +349,9 @@ def _fractional(
     if output_size is None:
         if not isinstance(output_ratio, list | tuple):
             raise ArgumentTypeError(f"object of type '{type(output_ratio).__name__}' has no len()")
+        checks.check_sizes(name, output_ratio, (int, float))
+        if len(output_ratio) != ndim:
+            raise OpError(f"{name}: output_ratio must be {ndim} numbers")
         output_size = [int(extent * ratio) for extent, ratio in zip(own[-ndim:], output_ratio, strict=True)]
     if samples is None:
         if len(own) < ndim + 1:
@@ -357,6 +361,8 @@ def _fractional(
             )
         batch = 1 if len(own) == ndim + 1 else own[0]
         samples = ops.rand((batch, own[-ndim - 1], ndim), dtype=input.dtype)
+    for one in (kernel_size, output_size):
+        checks.check_sizes(name, one)
     sizes = [(one,) * ndim if isinstance(one, int) else tuple(one) for one in (kernel_size, output_size)]
     return _FRACTIONAL[ndim](input, *sizes, samples)
 
@@ -441,8 +447,8 @@ _UNPOOLS = {ndim: _declare_unpool(ndim) for ndim in (2, 3)}
 def _unpooled_size(own: Any, kernel: Any, stride: Any, padding: Any, output_size: Any) -> tuple[int, ...]:
     default = [
         (extent - 1) * step + taps - 2 * pad
-        for extent, taps, step, pad in zip(own[-len(kernel) :], kernel, stride, padding, strict=True)
-    ]
+        for extent, taps, step, pad in zip(own[-len(kernel) :], kernel, stride, padding, strict=False)
+    ]  # too few extents are refused behind
     if output_size is None:
         return tuple(default)
     if len(output_size) == len(kernel) + 2:

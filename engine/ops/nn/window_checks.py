@@ -25,6 +25,13 @@ def lettered(prefix: str, values: Sizes) -> str:
     return " ".join(f"{prefix}{letter}: {value}" for letter, value in zip(LETTERS[len(values)], values, strict=True))
 
 
+def check_sizes(name: str, value: Any, allowed: tuple[type, ...] = (int,)) -> None:
+    """Refuse what is neither a number nor a list of numbers."""
+    items = value if isinstance(value, list | tuple) else (value,)
+    if not all(isinstance(item, allowed) for item in items):
+        raise ArgumentTypeError(f"{name}(): sizes must be tuple of ints, not {type(value).__name__}")
+
+
 def each(values: Sizes, ndim: int) -> tuple[int, ...]:
     """One number for all dimensions as one for each."""
     return tuple(values) * ndim if len(values) == 1 else tuple(values)
@@ -153,6 +160,7 @@ def adaptive_size(input: Tensor, output_size: Any, ndim: int) -> tuple[int, ...]
         return (output_size,) * ndim
     if not isinstance(output_size, list | tuple):
         raise ArgumentTypeError(f"object of type '{type(output_size).__name__}' has no len()")
+    check_sizes(f"adaptive_pool{ndim}d", output_size, (int, type(None)))
     own = input.array.shape
     if len(own) <= len(output_size):
         raise ArgumentValueError(f"Input dimension should be at least {len(output_size) + 1}")
