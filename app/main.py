@@ -10,13 +10,13 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import VERSION, allocator
 from app.errors import Overloaded
-from app.http import cors, docs, methods, openapi, problems, scrape
+from app.http import cors, docs, methods, openapi, problem_pages, problems, scrape
 from app.http.connection import Find
 from app.http.edge import Edge
 from app.http.hot import EvaluateRoute, Shortcuts
@@ -118,6 +118,10 @@ def _document(app: FastAPI) -> None:
     @app.get("/docs", include_in_schema=False)
     async def read_docs() -> Response:
         return HTMLResponse(docs.render(document()), headers=docs.HEADERS)
+
+    @app.get("/problems/{slug}", include_in_schema=False)
+    async def read_problem(request: Request, slug: str) -> Response:
+        return problem_pages.answer(slug, request.headers.get("accept"))
 
     @app.get("/", include_in_schema=False)
     async def read_root() -> Response:

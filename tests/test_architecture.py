@@ -75,7 +75,7 @@ APP = (
     ),
     ("http.problems", "http.receiving"),
     ("http.connection", "http.openapi", "http.services"),
-    ("http.cors", "http.dependencies", "http.middleware", "http.scrape"),
+    ("http.cors", "http.dependencies", "http.middleware", "http.problem_pages", "http.scrape"),
     ("http.hot", "routers"),
     ("main", "server"),
     ("cli",),

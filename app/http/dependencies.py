@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from http import HTTPStatus
 from typing import Annotated, Any, Final
 
+import msgspec
 from fastapi import Depends, Header, Query, Request, Response
 from fastapi.dependencies.models import Dependant
 from pydantic.json_schema import SkipJsonSchema
@@ -24,14 +26,16 @@ from app.evaluate.replay import Sighting
 from app.http.problems import facts_of
 from app.http.receiving import ClientWatch, read_body
 from app.http.services import EVALUATE, Services
+from app.limits import OverLimit
 from app.observe.facts import Facts
 from app.operations import exchange
 from app.sessions.idempotency import Key
 from app.wire import codec
-from app.wire.messages import EncodingField, WireEncoding
-from app.wire.reply import Reply
+from app.wire.messages import EncodingField, Extra, WireEncoding
+from app.wire.reply import Reply, compressed
 
 LONG_BYTES: Final = 2**16  # a digest of more takes so long that others would notice
+PYTHON: Final = "text/x-python"
 PIECE_BYTES: Final = 2**18  # of a long answer, that are sent at once
 _TAG: Final = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'  # RFC 9110, section 8.8.3
 _TAGS: Final = re.compile(rf"{_TAG}(\s*,\s*{_TAG})*")
@@ -70,6 +74,8 @@ class Arrival:
     content_encoding: str | None
     receive: Receive
     body: Body | SharedBody = b""
+    accept_encoding: str | None = None
+    if_none_match: str | None = None
     versions: frozenset[int] | None = None
     key: Key | None = None
 
@@ -79,6 +85,33 @@ class Arrival:
         """Return the answer of a compute process. Operations of one ``turn`` are carried out one after another."""
         with self.services.in_flight.running(self.owner, self.key):
             return await self._sent(self._request(operation, arguments, encoding), turn)
+
+    def reads_python(self, **options: Sequence[str] | None) -> Arrival:
+        """Return the same request with a program of Python as its body put into JSON, with ``options`` beside it.
+
+        Raises ``InvalidRequest`` where there are options and another body.
+        """
+        given = {name: value for name, value in options.items() if value is not None}
+        if not is_python(self.content_type):
+            if given:
+                name = next(iter(given))
+                raise InvalidRequest(f"'{name}' stands in the body", [(("query", name), "for text/x-python only")])
+            return self
+        if self.content_encoding not in (None, "identity"):
+            raise codec.UnsupportedMedia("a body of Python is not compressed")
+        body = self.body.view if isinstance(self.body, SharedBody) else self.body
+        allowed = self.services.limits.code_length
+        if len(body) > 4 * allowed:
+            raise OverLimit("code_length", allowed=allowed, asked=len(body))
+        try:
+            code = bytes(body).decode()
+        except UnicodeDecodeError:
+            raise codec.MalformedBody("the body is not UTF-8") from None
+        finally:
+            if isinstance(self.body, SharedBody):
+                del body
+                self.body.close()
+        return replace(self, body=codec.encode({"code": code, **given}, codec.JSON), content_type=codec.JSON.value)
 
     async def evaluate(self, encoding: WireEncoding | None = None) -> Response:
         """Return the answer to a stateless run: of a known plan, or of a compute process."""
@@ -107,7 +140,7 @@ class Arrival:
         task = services.send(request, body, done, self.facts, turn, known)
         try:
             with ClientWatch(self.receive, lambda: services.front.leave(task)):
-                return response(await waiter)
+                return self._response(await waiter)
         except asyncio.CancelledError:
             services.front.leave(task)
             raise
@@ -121,6 +154,7 @@ class Arrival:
             operation, self.owner, self.facts.request_id, self.services.deadline(), self.accept, self.content_type,
             self.content_encoding, encoding, arguments, self.versions,
             None if key is None else key.key, b"" if key is None else key.fingerprint,
+            accept_encoding=self.accept_encoding,
         )  # fmt: skip
 
     async def fingerprint(self) -> bytes:
@@ -137,7 +171,24 @@ class Arrival:
     def reply(self, value: Any) -> Response:
         """Return ``value`` written out: what the front knows by itself."""
         form = codec.answer_format(self.accept)
-        return response(Reply(200, codec.encode(value, form), form.value))
+        reply = Reply(200, codec.encode(value, form), form.value)
+        return self._response(compressed(reply, self.accept_encoding))
+
+    def _response(self, reply: Reply) -> Response:
+        """Return a reply; a question about what has not changed is answered without it."""
+        if self.facts.method not in ("GET", "HEAD") or reply.status != HTTPStatus.OK:
+            return response(reply)
+        tag = reply.headers.get("ETag") or _tag_of(reply.body)
+        headers = {"Vary": "Accept, Accept-Encoding", **reply.headers, "ETag": tag}
+        if self.if_none_match is not None and _is_named(tag, self.if_none_match):
+            kept = {name: value for name, value in headers.items() if name in ("ETag", "Vary")}
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=kept)
+        return response(msgspec.structs.replace(reply, headers=headers))
+
+
+def is_python(content_type: str | None) -> bool:
+    """Whether a body is the text of a program."""
+    return content_type is not None and content_type.partition(";")[0].strip().lower() == PYTHON
 
 
 class LongResponse(Response):
@@ -169,7 +220,7 @@ async def known_query(request: Request) -> None:
         if name not in known:
             allowed = f"this takes {', '.join(sorted(known))}" if known else "this takes none"
             raise InvalidRequest(f"an unknown parameter in the query: {allowed}", [(place, "unknown")])
-        if given.count(name) > 1:
+        if given.count(name) > 1 and name not in LISTS:
             raise InvalidRequest("a parameter of the query comes twice", [(place, "comes twice")])
 
 
@@ -188,6 +239,7 @@ async def arrival_without_body(
         services, owner, facts_of(request),
         f"{request.method} {request.url.path}?{request.url.query}", headers.get("accept"), headers.get("content-type"),
         ", ".join(headers.getlist("content-encoding")) or None, request.receive,
+        accept_encoding=headers.get("accept-encoding"),
     )  # fmt: skip
 
 
@@ -195,6 +247,10 @@ EncodingQuery = Annotated[
     EncodingField | SkipJsonSchema[None],
     Query(description="How tensor data are returned, where the body does not say."),
 ]
+OutputsQuery = Annotated[list[str] | SkipJsonSchema[None], Query(description="As in the body; with text/x-python.")]
+GradsQuery = Annotated[list[str] | SkipJsonSchema[None], Query(description="As in the body; with text/x-python.")]
+IncludeQuery = Annotated[list[Extra] | SkipJsonSchema[None], Query(description="As in the body; with text/x-python.")]
+LISTS: Final = frozenset({"outputs", "grads", "include"})
 ReadDep = Annotated[Arrival, Depends(arrival_without_body)]
 
 
@@ -208,6 +264,21 @@ async def arrival_with_body(request: Request, plain: ReadDep) -> Arrival:
     return replace(plain, body=body)
 
 
+async def arrival_that_looks(
+    plain: ReadDep,
+    if_none_match: Annotated[
+        str | SkipJsonSchema[None],
+        Header(
+            alias="If-None-Match", description="ETags that one has; 304, if nothing has changed since.",
+            json_schema_extra={"pattern": _IF_MATCH},
+        ),
+    ] = None,
+) -> Arrival:  # fmt: skip
+    """For endpoints that only read, and may be asked whether there is something new."""
+    return replace(plain, if_none_match=if_none_match)
+
+
+LookDep = Annotated[Arrival, Depends(arrival_that_looks)]
 ComputeDep = Annotated[Arrival, Depends(arrival_with_body)]
 
 
@@ -244,6 +315,16 @@ async def arrival_that_changes(
 
 
 ChangeDep = Annotated[Arrival, Depends(arrival_that_changes)]
+
+
+def _tag_of(body: bytes) -> str:
+    return f'"{sha256(body).hexdigest()[:32]}"'
+
+
+def _is_named(tag: str, if_none_match: str) -> bool:
+    """Whether the header names the tag: weakly compared (RFC 9110, section 13.1.2)."""
+    named = [text for _, text in re.findall(_TAG, if_none_match)]
+    return if_none_match.strip() == "*" or tag.removeprefix("W/").strip('"') in named
 
 
 def _versions(if_match: str | None) -> frozenset[int] | None:

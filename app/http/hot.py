@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from app.evaluate.call import Call
 from app.evaluate.replay import Sighting
 from app.http.connection import Later, Shortcut
-from app.http.dependencies import Arrival
+from app.http.dependencies import Arrival, is_python
 from app.http.edge import HeadersByName
 from app.http.middleware import Done, ObservedShortcut
 from app.http.receiving import read_body
@@ -50,12 +50,14 @@ class EvaluateRoute:
         facts.bytes_in = len(body)
         arrival = Arrival(
             services, owner, facts, "", _text(headers, b"accept"), _text(headers, b"content-type"),
-            _text(headers, b"content-encoding"), receive, body,
+            _text(headers, b"content-encoding"), receive, body, _text(headers, b"accept-encoding"),
         )  # fmt: skip
-        await (await arrival.evaluate())(scope, receive, send)
+        await (await arrival.reads_python().evaluate())(scope, receive, send)
 
     def begin(self, given: HeadersByName, body: bytes, facts: Facts, done: Done) -> Reply | Later | None:
         """Return the answer of a known plan, or have a compute process make it."""
+        if is_python(_text(given, b"content-type")):
+            return None
         services = self._services
         request = _request(services, EVALUATE, given, facts)
         call = Call(body, request.content_type, request.content_encoding, request.accept)
@@ -78,7 +80,7 @@ class SessionRoute:
 
     def begin(self, given: HeadersByName, body: bytes, facts: Facts, done: Done) -> Reply | Later | None:
         """Have a compute process make the answer."""
-        if any(name in given for name in _CONDITIONS):
+        if any(name in given for name in _CONDITIONS) or is_python(_text(given, b"content-type")):
             return None
         request = _request(self.services, self.operation, given, facts)
         request.arguments = {"sid": self.sid}
@@ -114,7 +116,7 @@ def _request(services: Services, operation: str, given: HeadersByName, facts: Fa
     facts.owner = owner = services.owner_for(_text(given, b"authorization") or "")
     return exchange.Request(
         operation, owner, facts.request_id, services.deadline(), _text(given, b"accept"), _text(given, b"content-type"),
-        _text(given, b"content-encoding"),
+        _text(given, b"content-encoding"), accept_encoding=_text(given, b"accept-encoding"),
     )  # fmt: skip
 
 

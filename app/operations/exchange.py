@@ -39,6 +39,7 @@ class Request(msgspec.Struct, array_like=True):
     key: str | None = None  # Idempotency-Key
     fingerprint: bytes = b""  # of the request that came with it
     came_before: bool = False  # a program that is worth a plan
+    accept_encoding: str | None = None
     traceparent: str | None = None  # of the front's span, or the client's
 
     def call(self, body: codec.Body) -> Call:

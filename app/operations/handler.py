@@ -19,7 +19,7 @@ from app.operations.timed_store import TimedStore
 from app.sessions.directory import Directory
 from app.settings import Settings
 from app.stores.base import SessionStore
-from app.wire.reply import Refusal, Reply
+from app.wire.reply import Refusal, Reply, compressed
 
 MODULES: Final = (evaluate, sessions, tensors)
 CONNECTIONS: Final = 2  # to the store: the command's, and that of what renews its claim
@@ -50,7 +50,7 @@ class RequestHandler:
         token = logs.bind(request.request_id, _trace_id(request))
         try:
             exchange = Exchange(self._tools, request, packet.body or b"")
-            reply = self._reply(exchange, is_whole=packet.body is not None)
+            reply = compressed(self._reply(exchange, is_whole=packet.body is not None), request.accept_encoding)
         finally:
             logs.unbind(token)
         return ENCODER.encode(self._answer(exchange, reply, started)), reply.body

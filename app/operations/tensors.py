@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, Final, Literal
+from urllib.parse import quote
 
 from app.evaluate.execution import check_name
 from app.operations.exchange import Exchange, operation
@@ -27,7 +28,8 @@ def put_tensor(exchange: Exchange, sid: str, name: str) -> Reply:
 
     def work(session: Session, version: int, raw: Any) -> Reply:
         is_new, record = session.put(name, raw, exchange.data_encoding())
-        return exchange.reply({**record, "version": version}, 201 if is_new else 200, version)
+        place = {"Location": f"/v1/sessions/{sid}/tensors/{quote(name)}"} if is_new else {}
+        return exchange.reply({**record, "version": version}, 201 if is_new else 200, version, **place)
 
     return change(exchange, sid, read, work)
 

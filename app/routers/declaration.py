@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from app.http.problems import MEDIA_TYPE, status_of
 from app.wire.codec import Format
+from app.wire.messages import TUTORIAL_TEXT
 
 Responses = dict[int | str, dict[str, Any]]
 ALWAYS: Final = ("X-Request-Id",)
@@ -32,9 +33,11 @@ def headers(names: Iterable[str]) -> dict[str, Any]:
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
 
 
-def request_body(schema: str, required: bool = True) -> dict[str, Any]:
-    """Return the body of a request, in either format, for ``openapi_extra``."""
-    content = {form.value: {"schema": reference(schema)} for form in Format}
+def request_body(schema: str, required: bool = True, *, or_python: bool = False) -> dict[str, Any]:
+    """Return the body of a request, in either format, or the text of a program, for ``openapi_extra``."""
+    content: dict[str, Any] = {form.value: {"schema": reference(schema)} for form in Format}
+    if or_python:
+        content["text/x-python"] = {"schema": {"type": "string"}, "example": TUTORIAL_TEXT}
     return {"requestBody": {"required": required, "content": content}}
 
 
@@ -65,6 +68,11 @@ def empty(status: int, more: Iterable[str] = ()) -> Responses:
     """Return a successful answer without a body."""
     named = headers((*ALWAYS, *BY_STATUS.get(status, ()), *more))
     return {status: {"description": HTTPStatus(status).phrase, "headers": named}}
+
+
+def unchanged() -> Responses:
+    """Return the answer to a question about what has not changed."""
+    return empty(304, ["ETag"])
 
 
 CHANGED = ("ETag", "Idempotency-Replayed")

@@ -6,15 +6,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from app.http.dependencies import ReadDep
+from app.http.dependencies import LookDep
 from app.program import catalog
-from app.routers.declaration import answer, problems
+from app.routers.declaration import answer, problems, unchanged
 
 router = APIRouter(tags=["catalog"])
 
 
-@router.get("/v1/ops", operation_id="listOps", summary="List every op", responses={**answer("OpPage"), **problems()})
-async def list_ops(arrival: ReadDep) -> Response:
+@router.get(
+    "/v1/ops",
+    operation_id="listOps",
+    summary="List every op",
+    responses={**unchanged(), **answer("OpPage", more=["ETag"]), **problems()},
+)
+async def list_ops(arrival: LookDep) -> Response:
     """Names are PyTorch's, so PyTorch's documentation holds."""
     return arrival.reply({"ops": catalog.summaries()})
 
@@ -23,10 +28,10 @@ async def list_ops(arrival: ReadDep) -> Response:
     "/v1/ops/{op}",
     operation_id="getOp",
     summary="Read about an op",
-    responses={**answer("OpAnswer"), **problems("not-found")},
+    responses={**unchanged(), **answer("OpAnswer", more=["ETag"]), **problems("not-found")},
 )
 async def get_op(
-    arrival: ReadDep, op: Annotated[str, Path(description="`add`, `linalg.solve`.", max_length=128)]
+    arrival: LookDep, op: Annotated[str, Path(description="`add`, `linalg.solve`.", max_length=128)]
 ) -> Response:
     """Signature, what it does, which arguments are differentiable, and its grad_fn."""
     return arrival.reply(catalog.describe(op))
@@ -34,8 +39,8 @@ async def get_op(
 
 @router.get(
     "/v1/limits", operation_id="getLimits", summary="Every limit in force",
-    responses={**answer("Limits"), **problems()},
+    responses={**unchanged(), **answer("Limits", more=["ETag"]), **problems()},
 )  # fmt: skip
-async def get_limits(arrival: ReadDep) -> Response:
+async def get_limits(arrival: LookDep) -> Response:
     """A request over one of them is refused before the work, where that can be known."""
     return arrival.reply(arrival.services.limits.model_dump())

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic.json_schema import SkipJsonSchema
 
-from app.http.dependencies import ChangeDep, EncodingQuery, OpenDep, ReadDep
+from app.http.dependencies import ChangeDep, EncodingQuery, GradsQuery, IncludeQuery, LookDep, OpenDep, OutputsQuery
 from app.routers.declaration import (
     CHANGED,
     CHANGING,
@@ -19,6 +19,7 @@ from app.routers.declaration import (
     empty,
     problems,
     request_body,
+    unchanged,
 )
 from app.wire import codec
 from app.wire.messages import Positive
@@ -46,10 +47,10 @@ async def create_session(arrival: OpenDep) -> Response:
     "/v1/sessions",
     operation_id="listSessions",
     summary="List your sessions",
-    responses={**answer("SessionPage"), **problems(*STORED)},
+    responses={**unchanged(), **answer("SessionPage", more=["ETag"]), **problems(*STORED)},
 )
 async def list_sessions(
-    arrival: ReadDep,
+    arrival: LookDep,
     limit: Annotated[
         int,
         Query(
@@ -90,9 +91,9 @@ async def import_session(
     operation_id="exportSession",
     summary="Export a session",
     response_class=Response,  # not one of JSON
-    responses={200: {**empty(200)[200], "content": DOCUMENT}, **problems(*READING)},
+    responses={**unchanged(), 200: {**empty(200, ["ETag"])[200], "content": DOCUMENT}, **problems(*READING)},
 )
-async def export_session(arrival: ReadDep, sid: SessionId) -> Response:
+async def export_session(arrival: LookDep, sid: SessionId) -> Response:
     """Names, tensors and graph as one msgpack document, which any gradserve of this version or a later one imports."""
     codec.answer_format(arrival.accept, (codec.MSGPACK,))
     return await arrival.compute("export_session", sid, sid=sid)
@@ -102,9 +103,9 @@ async def export_session(arrival: ReadDep, sid: SessionId) -> Response:
     "/v1/sessions/{sid}",
     operation_id="getSession",
     summary="Read a session",
-    responses={**answer("SessionAnswer", more=["ETag"]), **problems(*READING)},
+    responses={**unchanged(), **answer("SessionAnswer", more=["ETag"]), **problems(*READING)},
 )
-async def get_session(arrival: ReadDep, sid: SessionId) -> Response:
+async def get_session(arrival: LookDep, sid: SessionId) -> Response:
     """The session and the names in it."""
     return await arrival.compute("get_session", sid, sid=sid)
 
@@ -126,10 +127,18 @@ async def delete_session(arrival: ChangeDep, sid: SessionId) -> Response:
     operation_id="runInSession",
     summary="Run a graph in a session",
     responses={**answer("RunAnswer", more=CHANGED), **problems(*CHANGING)},
-    openapi_extra=request_body("SessionRunRequest"),
+    openapi_extra=request_body("SessionRunRequest", or_python=True),
 )
-async def run_in_session(arrival: ChangeDep, sid: SessionId, encoding: EncodingQuery = None) -> Response:
+async def run_in_session(
+    arrival: ChangeDep,
+    sid: SessionId,
+    encoding: EncodingQuery = None,
+    outputs: OutputsQuery = None,
+    grads: GradsQuery = None,
+    include: IncludeQuery = None,
+) -> Response:
     """Names persist. A run is atomic: when anything in it fails, the session is as it was before."""
+    arrival = arrival.reads_python(outputs=outputs, grads=grads, include=include)
     return await arrival.compute("run_in_session", sid, encoding, sid=sid)
 
 

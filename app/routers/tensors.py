@@ -6,9 +6,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
-from app.http.dependencies import ChangeDep, EncodingQuery, ReadDep
+from app.http.dependencies import ChangeDep, EncodingQuery, LookDep
 from app.operations.tensors import GRAPH_TYPES, GraphFormat
-from app.routers.declaration import CHANGED, CHANGING, DRAWING, ENDING, READING, answer, empty, problems, request_body
+from app.routers.declaration import (
+    CHANGED,
+    CHANGING,
+    DRAWING,
+    ENDING,
+    READING,
+    answer,
+    empty,
+    problems,
+    request_body,
+    unchanged,
+)
 from app.routers.sessions import SessionId
 
 router = APIRouter(tags=["tensors"])
@@ -37,9 +48,9 @@ async def put_tensor(arrival: ChangeDep, sid: SessionId, name: TensorName, encod
     "/v1/sessions/{sid}/tensors/{name}",
     operation_id="getTensor",
     summary="Read a tensor",
-    responses={**answer("TensorWithGrad", more=["ETag"]), **problems(*READING)},
+    responses={**unchanged(), **answer("TensorWithGrad", more=["ETag"]), **problems(*READING)},
 )
-async def get_tensor(arrival: ReadDep, sid: SessionId, name: TensorName, encoding: EncodingQuery = None) -> Response:
+async def get_tensor(arrival: LookDep, sid: SessionId, name: TensorName, encoding: EncodingQuery = None) -> Response:
     """Value, grad and grad_fn."""
     return await arrival.compute("get_tensor", sid, encoding, sid=sid, name=name)
 
@@ -74,10 +85,14 @@ async def delete_tensor(arrival: ChangeDep, sid: SessionId, name: TensorName) ->
     "/v1/sessions/{sid}/graph",
     operation_id="getGraph",
     summary="Read the backward graph of a tensor",
-    responses={**answer("BackwardGraph", others=GRAPH_TYPES.values()), **problems(*DRAWING)},
+    responses={
+        **unchanged(),
+        **answer("BackwardGraph", more=["ETag"], others=GRAPH_TYPES.values()),
+        **problems(*DRAWING),
+    },
 )
 async def get_graph(
-    arrival: ReadDep,
+    arrival: LookDep,
     sid: SessionId,
     tensor: Annotated[str, Query(description="Name of the tensor.", max_length=512)],
     format: Annotated[GraphFormat, Query(description="How to write it.")] = "json",

@@ -6,6 +6,7 @@ digits); msgpack both ways by msgspec. zstd comes from the standard library, or 
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 import zlib
@@ -127,6 +128,25 @@ def _weight(parameters: list[str]) -> float:
             except ValueError:
                 return 0.0
     return 1.0
+
+
+@lru_cache(maxsize=256)
+def answer_coding(accept_encoding: str | None) -> str | None:
+    """Return how an answer is to be compressed, if the client asks for that; zstd rather than gzip."""
+    weights: dict[str, float] = {}
+    for part in (accept_encoding or "").split(","):
+        coding, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        weights[coding] = _weight(parameters)
+    found = [(weights.get(coding, weights.get("*", 0.0)), coding) for coding in ("zstd", "gzip")]
+    weight, best = max(found, key=lambda pair: pair[0])
+    return best if weight > 0 and weight >= weights.get("identity", 0.0) else None
+
+
+def compress(body: Body, coding: str) -> bytes:
+    """Return ``body`` in a Content-Encoding, quickly rather than small."""
+    if coding == "zstd":
+        return zstd.compress(body, 1)
+    return gzip.compress(body, 1, mtime=0)
 
 
 # -- compression --------------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ TUTORIAL_GRAPH: dict[str, Any] = {
     "backward": [{"tensor": "out"}],
     "grads": ["x"],
 }
+TUTORIAL_TEXT = "x = torch.ones(2, 2, requires_grad=True)\nout = ((x + 2) ** 2 * 3).mean()\nout.backward()\n"
 TUTORIAL_CODE: dict[str, Any] = {
     "inputs": {"x": {"data": [[1.0, 1.0], [1.0, 1.0]], "requires_grad": True}},
     "code": "y = x + 2\nz = y * y * 3\nout = z.mean()\nout.backward()\nprint(x.grad)\n",

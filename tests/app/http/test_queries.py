@@ -14,7 +14,7 @@ from tests.app.conftest import Client
         ("GET", "/v1/ops?limti=3", {}, "none"),
         ("GET", "/v1/limits?encoding=base64", {}, "none"),
         ("GET", "/v1/sessions?limit=3&page=2", {}, "cursor, limit"),
-        ("POST", "/v1/evaluate?encode=base64", {"json": {"nodes": []}}, "encoding"),
+        ("POST", "/v1/evaluate?encode=base64", {"json": {"nodes": []}}, "encoding, grads, include, outputs"),
         ("POST", "/v1/sessions?ttl_seconds=3", {"json": {}}, "none"),
     ],
 )
