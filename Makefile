@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: setup fmt check test crash bench bench-quick hostile soak parity openapi golden run lock
+.PHONY: setup fmt check test crash bench bench-quick hostile soak parity openapi golden run sdk lock
 
 setup: .venv/.ready
 
@@ -32,6 +32,19 @@ hostile: setup
 # Many mixed requests, and whether memory stays flat: make soak ARGS="--requests 20000"
 soak: setup
 	$(BIN)/python -m scripts.soak $(ARGS)
+
+# Clients made of the OpenAPI document, compiled strictly and driven, and its linters. Needs Node.js with npm.
+sdk: setup .venv/sdk/.ready tests/sdk/typescript/node_modules/.ready
+	$(BIN)/python -m tests.sdk.run .venv/sdk/bin
+
+.venv/sdk/.ready: tests/sdk/python/requirements.txt
+	test -x .venv/sdk/bin/python || $(PYTHON) -m venv .venv/sdk
+	.venv/sdk/bin/python -m pip --disable-pip-version-check install --quiet -r tests/sdk/python/requirements.txt
+	touch $@
+
+tests/sdk/typescript/node_modules/.ready: tests/sdk/typescript/package.json
+	cd tests/sdk/typescript && npm install --no-fund --no-audit --no-save --silent
+	touch $@
 
 fmt: setup
 	$(BIN)/ruff check --fix .

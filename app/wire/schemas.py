@@ -128,7 +128,7 @@ CALL: Final[Schema] = {
     },
     "examples": [{"id": "y", "op": "add", "args": ["$x", 2], "kwargs": {"alpha": 1}}],
 }
-MODES: Final = {"no_grad": "NoGrad", "enable_grad": "EnableGrad", "inference_mode": "InferenceMode"}
+MODES: Final = {"no_grad": "NoGradBlock", "enable_grad": "EnableGradBlock", "inference_mode": "InferenceModeBlock"}
 
 
 def _block(mode: str) -> Schema:
