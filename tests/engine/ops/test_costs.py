@@ -122,6 +122,7 @@ def refused(limit: str, function: Any, budget: modes.Budget) -> None:
 
 
 EMPTY = 10**8, 0
+F: Any = torch.nn.functional
 HUNGRY = {
     "var": lambda: torch.zeros(EMPTY).var(1), "prod": lambda: torch.zeros(2, *EMPTY).prod(2),
     "logsumexp": lambda: torch.zeros(EMPTY).logsumexp(1),
@@ -129,6 +130,14 @@ HUNGRY = {
     "addmm": lambda: torch.addmm(torch.zeros(1), torch.zeros(20000, 1), torch.zeros(1, 20000)),
     "one_hot": lambda: torch.nn.functional.one_hot(torch.full((9,), 10**8)),
     "replicate": lambda: torch.nn.functional.pad(torch.zeros(1, 1, 1, 1), (10**4,) * 4, mode="replicate"),
+    "padded": lambda: F.conv2d(torch.zeros(1, 1, 3, 3), torch.zeros(1, 1, 3, 3), padding=10**5),
+    "dilated": lambda: F.conv_transpose2d(torch.zeros(1, 1, 3, 3), torch.zeros(1, 1, 3, 3), dilation=10**4),
+    "pooled": lambda: F.max_pool2d(torch.zeros(1, 1, 3, 3), 10**5, 1, 5 * 10**4),
+    "averaged": lambda: F.avg_pool1d(torch.zeros(1, 60000), 30000, 1),
+    "adaptive": lambda: F.adaptive_max_pool2d(torch.zeros(1, 3, 3), 20000),
+    "interpolated": lambda: F.interpolate(torch.zeros(1, 1, 3, 3), 20000, mode="bilinear"),
+    "unpooled": lambda: F.max_unpool1d(torch.zeros(1, 1), torch.zeros(1, 1, dtype=torch.int64), 10**9),
+    "unfolded": lambda: F.unfold(torch.zeros(1, 1, 1000, 1000), 30),
     "cast": lambda: torch.zeros(10**8, dtype=torch.uint8).sin(),
     "svd": lambda: torch.linalg.svd(torch.zeros(20000, 1)),
     "qr": lambda: torch.linalg.qr(torch.zeros(20000, 1), mode="complete"),
@@ -159,6 +168,7 @@ SLOW = {
     "bmm": lambda: torch.bmm(square(9000).expand(9, 9000, 9000), square(9000).expand(9, 9000, 9000)),
     "eigh": lambda: torch.linalg.eigh(square(10000)), "det": lambda: torch.linalg.det(square(40000)),
     "solve": lambda: torch.linalg.solve(square(30000), square(30000)),
+    "conv": lambda: F.conv2d(square(6000).expand(1, 9, 6000, 6000), torch.zeros(1).expand(99, 9, 99, 99)),
     "eig": lambda: torch.linalg.eig(square(5000)), "exponential": lambda: torch.matrix_exp(square(10000)),
     "pinv": lambda: torch.linalg.pinv(square(4000)),
 }  # fmt: skip
