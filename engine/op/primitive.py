@@ -215,7 +215,8 @@ class InPlace(callables.Op):
 
 def result_shape(operands: Sequence[Any]) -> tuple[int, ...]:
     """The shape that tensors and numbers broadcast to; ``None`` among them does not count."""
-    return check_broadcast([one.array for one in operands if isinstance(one, Tensor)])
+    arrays = [one.array for one in operands if isinstance(one, Tensor)]
+    return check_broadcast(arrays) if arrays else ()
 
 
 def _asked(function: Callable[..., Any] | None) -> AskedByName | None:

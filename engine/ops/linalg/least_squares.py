@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from scipy import linalg
 
-from engine import ops, strides
+from engine import dtypes, ops, strides
 from engine.errors import LinAlgError, OpError
 from engine.named_results import named_result
 from engine.op import Array, Operand, broadcast_pair, composite, primitive
@@ -294,7 +294,7 @@ def cond(input: Tensor, p: Any = None) -> Tensor:
     """The norm of a matrix times that of its inverse, infinite where there is none; by default the 2-norm."""
     _check_condition(input, p)
     if not input.array.size:
-        return Tensor(np.zeros(input.array.shape[:-2], input.array.real.dtype))
+        return Tensor(np.zeros(input.array.shape[:-2], dtypes.to_real(input.dtype).numpy))
     if p in (None, 2, -2):
         values = svdvals(input)
         ends = [ops.narrow(values, -1, 0, 1), ops.narrow(values, -1, values.array.shape[-1] - 1, 1)]
