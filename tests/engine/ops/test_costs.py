@@ -41,6 +41,7 @@ NOT_ENLARGED = {
     "renormed_rows": "writes into a weight that the sample does not enlarge",
     "replication_pad3d": "one kernel with the pads of one and two dimensions",
     "rrelu_noise": "draws its own noise in training, which no sample does",
+    "scatter_planes": "the adjoint of a gradient of max_unpool: reached by second orders that no sample has",
     "write_view": "a write through views, in rules of writes",
 }
 
