@@ -21,6 +21,7 @@ from app.evaluate.call import Call, plan_state
 from app.evaluate.cancellation import cancellable
 from app.evaluate.execution import budget_of, check_count
 from app.evaluate.run import answer_to, evaluate, fresh
+from app.evaluate.shipping import Compiled
 from app.limits import Limits, OverLimit, over_budget
 from app.wire import codec, envelope
 from app.wire.arrays import Encoding, decode_tensor
@@ -39,18 +40,6 @@ Refuse = Callable[[Exception], Refusal]
 def refuse_none(error: Exception) -> Refusal:
     """Raise the error."""
     raise error
-
-
-@dataclass(frozen=True, slots=True)
-class Compiled:
-    """A plan, and the template of its answers."""
-
-    plan: plans.Plan
-    template: Template
-
-    @property
-    def nbytes(self) -> int:
-        return self.plan.nbytes + self.template.nbytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,28 +13,15 @@ from typing import Final
 
 from app.evaluate import plan_cache, shipping
 from app.evaluate.call import Call, plan_state
+from app.evaluate.shipping import Compiled
 from app.limits import Limits
 from app.wire import codec, envelope
 from app.wire.reply import Reply
-from app.wire.template import Template
 from engine import errors, modes
-from engine import plan as plans
 
 QUICK_BYTES: Final = 2**14  # of a body that is read on the event loop
 SEEN: Final = 2**14  # programs of which it is remembered that they came
 _STATE: Final = plan_state()
-
-
-@dataclass(frozen=True, slots=True)
-class Replayable:
-    """A small plan, and the template of its answers."""
-
-    plan: plans.Plan
-    template: Template
-
-    @property
-    def nbytes(self) -> int:
-        return self.plan.nbytes + self.template.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +38,7 @@ class Replayer:
 
     def __init__(self, limits: Limits, count: int = 1_000, nbytes: int = 2**26) -> None:
         self._limits = limits
-        self.plans: plan_cache.PlanCache[Replayable] = plan_cache.PlanCache(count, nbytes)
+        self.plans: plan_cache.PlanCache[Compiled] = plan_cache.PlanCache(count, nbytes)
         self.replayed = 0
         self._seen: OrderedDict[int, None] = OrderedDict()
 
@@ -77,7 +64,7 @@ class Replayer:
             reply = None if found is None else self._replayed(found, parts)
             return self._sighting(key) if reply is None else reply
 
-    def _replayed(self, known: Replayable, parts: envelope.SplitRequest) -> Reply | None:
+    def _replayed(self, known: Compiled, parts: envelope.SplitRequest) -> Reply | None:
         """Return the answer of a plan; ``None`` where it refuses: an eager run finds the node and the words."""
         try:  # the key tells that the arrays fit; the plan was within the limits when it was recorded
             results = known.plan.replay(parts.arrays)
@@ -99,4 +86,4 @@ class Replayer:
     def adopt(self, sighting: Sighting, shipped: bytes) -> None:
         """Keep a plan that a compute process made. Raises ``MalformedPlan``."""
         plan, template = shipping.unpack(shipped)
-        self.plans.put(sighting.key, Replayable(plan, template))
+        self.plans.put(sighting.key, Compiled(plan, template))

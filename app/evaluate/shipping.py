@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
@@ -10,6 +11,19 @@ from app.wire.template import Template
 from engine import plan as plans
 
 MOST_BYTES: Final = 2**16  # of what is shipped; more stays where it was made
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A plan, and the template of its answers."""
+
+    plan: plans.Plan
+    template: Template
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes."""
+        return self.plan.nbytes + self.template.nbytes
 
 
 class _Shipment(msgspec.Struct, array_like=True, forbid_unknown_fields=True):

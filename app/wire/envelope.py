@@ -129,15 +129,23 @@ def read(body: codec.Body, form: codec.Format, limits: Limits) -> SplitRequest |
         return None
 
 
-def _read(body: codec.Body, form: codec.Format, limits: Limits) -> SplitRequest | None:
-    is_json = form is codec.JSON
-    body = bytes(body) if is_json else body
+def _open(body: codec.Body, form: codec.Format, limits: Limits) -> tuple[_Envelope, codec.Body, Any] | None:
+    """Return the envelope, the body without long lists of numbers, and these; ``None`` if the program is too long."""
+    body = bytes(body) if form is codec.JSON else body
     cut = codec.cut_out(body, form, limits)
     rest = body if cut is None else cut.rest
     codec.check_values(rest, form, limits)
-    envelope = _JSON.decode(rest) if is_json else _from_msgpack(rest)
-    if len(rest) > KEY_BYTES and envelope.program_bytes() > KEY_BYTES:
+    envelope = _JSON.decode(rest) if form is codec.JSON else _from_msgpack(rest)
+    is_long = len(rest) > KEY_BYTES and envelope.program_bytes() > KEY_BYTES
+    return None if is_long else (envelope, rest, cut)
+
+
+def _read(body: codec.Body, form: codec.Format, limits: Limits) -> SplitRequest | None:
+    is_json = form is codec.JSON
+    opened = _open(body, form, limits)
+    if opened is None:
         return None
+    envelope, rest, cut = opened
     is_plain = is_json and cut is None and limits.json_depth >= PLAIN_DEPTH
     leaves = _all_plain(envelope, limits) if is_plain else None
     if leaves is None:
@@ -199,13 +207,10 @@ def shell(body: codec.Body, form: codec.Format, limits: Limits) -> Shell | None:
     """Return the parts of a request without reading tensors, or ``None`` where it has to be read the usual way."""
     is_json = form is codec.JSON
     try:
-        body = bytes(body) if is_json else body
-        cut = codec.cut_out(body, form, limits)
-        rest = body if cut is None else cut.rest
-        codec.check_values(rest, form, limits)
-        envelope = _JSON.decode(rest) if is_json else _from_msgpack(rest)
-        if len(rest) > KEY_BYTES and envelope.program_bytes() > KEY_BYTES:
+        opened = _open(body, form, limits)
+        if opened is None:
             return None
+        envelope, rest, cut = opened
         records = _records(envelope, rest, cut, form, limits)
     except (*_MISTAKES, numbers.Unusual):
         return None

@@ -17,8 +17,9 @@ from app.evaluate import evaluator as evaluators
 from app.evaluate import replay
 from app.evaluate.call import Call
 from app.evaluate.cancellation import Cancellation
-from app.evaluate.evaluator import Compiled, Evaluator, Unplanned
+from app.evaluate.evaluator import Evaluator, Unplanned
 from app.evaluate.replay import SEEN, Replayer
+from app.evaluate.shipping import Compiled
 from app.limits import Limits
 from app.wire.reply import Reply
 from engine import plan as engine_plans

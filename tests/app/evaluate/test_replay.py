@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from app.evaluate import shipping
 from app.evaluate.cancellation import Cancellation
-from app.evaluate.evaluator import Compiled
 from app.evaluate.replay import QUICK_BYTES, Replayer, Sighting
+from app.evaluate.shipping import Compiled
 from app.http.problems import kind_of
 from app.limits import Limits
 from app.wire.codec import NotAcceptable, UnsupportedMedia
