@@ -183,26 +183,6 @@ class Front:
         return sum(len(task.body) for task in tasks if not isinstance(task.body, frames.SharedBody))
 
     # -- tasks -------------------------------------------------------------------------------------------------------
-    async def run(self, task: Task) -> Packet:
-        """Return the answer to a task, whose ``done`` is not used. If this is cancelled, so is the task."""
-        waiter: asyncio.Future[Packet] = self._loop.create_future()
-
-        def done(outcome: Packet | Exception) -> None:
-            if waiter.done():
-                return
-            if isinstance(outcome, Exception):
-                waiter.set_exception(outcome)
-            else:
-                waiter.set_result(outcome)
-
-        task.done = done
-        self.submit(task)
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            self.leave(task)
-            raise
-
     def submit(self, task: Task) -> None:
         """Have a task done. Raises ``Overloaded`` and ``OverLimit`` where it may not wait."""
         if self._is_closing:

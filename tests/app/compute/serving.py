@@ -91,12 +91,33 @@ class Script:
         return str(len(os.listdir("/proc/self/fd"))).encode()  # noqa: PTH208
 
 
+async def answered(front: Front, task: Task) -> Packet:
+    """Return the answer to a task, whose ``done`` is not used. If this is cancelled, so is the task."""
+    waiter: asyncio.Future[Packet] = asyncio.get_running_loop().create_future()
+
+    def done(outcome: Packet | Exception) -> None:
+        if waiter.done():
+            return
+        if isinstance(outcome, Exception):
+            waiter.set_exception(outcome)
+        else:
+            waiter.set_result(outcome)
+
+    task.done = done
+    front.submit(task)
+    try:
+        return await waiter
+    except asyncio.CancelledError:
+        front.leave(task)
+        raise
+
+
 class Asked:
     """A task and what became of it."""
 
     def __init__(self, front: Front, task: Task) -> None:
         self.front, self.task = front, task
-        self.outcome = asyncio.ensure_future(front.run(task))
+        self.outcome = asyncio.ensure_future(answered(front, task))
         self.outcome.add_done_callback(lambda outcome: outcome.cancelled() or outcome.exception())  # seen
 
     async def answer(self) -> tuple[Any, bytes]:
