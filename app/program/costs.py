@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from itertools import chain
 from math import log2
 from typing import Any, Final, NamedTuple
 
@@ -84,12 +83,18 @@ def _walked(value: Any, measure: Callable[[Any], int]) -> int:
         items, depth = pending.pop()
         if depth > limits.list_depth:
             raise OverLimit("list_depth", allowed=limits.list_depth, asked=depth)
-        for item in chain(items, items.values()) if isinstance(items, dict) else items:
-            count += measure(item)
-            if isinstance(item, (list, tuple, dict)):
-                pending.append((item, depth + 1))
+        parts = [*items, *items.values()] if isinstance(items, dict) else items
+        if count + len(parts) > limits.list_items:
+            raise OverLimit("list_items", allowed=limits.list_items, asked=count + len(parts))
+        kinds = set(map(type, parts))
+        if len(kinds) == 1 and not kinds.isdisjoint(_ALIKE):  # of rows of numbers one stands for all
+            count += len(parts) * max(map(measure, (min(parts), max(parts)) if kinds == {int} else parts[:1]))
+        else:
+            count += sum(map(measure, parts))
         if count > limits.list_items:
             raise OverLimit("list_items", allowed=limits.list_items, asked=count)
+        if any(issubclass(kind, (list, tuple, dict)) for kind in kinds):
+            pending += [(item, depth + 1) for item in parts if isinstance(item, (list, tuple, dict))]
     return count
 
 
@@ -112,6 +117,7 @@ def _chars_of(item: Any) -> int:
 
 
 _CHARS: Final[dict[type, int]] = {bool: 5, float: 24, complex: 52, type(None): 4}
+_ALIKE: Final = {int, *_CHARS}  # of which all are measured alike; integers up to the largest
 
 
 def _digits(number: int) -> int:
