@@ -24,6 +24,7 @@ TASKS: Final = 50_000  # after which a process is replaced, whatever it has gath
 GROWTH_BYTES: Final = 2**28  # beside caches, beyond which it is
 KEPT_BYTES: Final = 2**23  # of free memory, that an idle process keeps for the next task
 IDLE_S: Final = 0.5  # after which it is idle: what comes sooner has the pages still at hand
+NICENESS: Final = 5  # beside the front, which has to answer others while all processors compute
 TIDY_S: Final = 5.0  # after which a process that is never idle gives memory back, too
 
 
@@ -48,6 +49,7 @@ class Worker:
     memory_bytes: int
 
     def __call__(self, connection: socket.socket, page: frames.Page) -> None:
+        os.nice(NICENESS)
         handler = self.prepare(page)
         limit_memory(self.memory_bytes)
         signal.signal(CANCEL, lambda *_: handler.cancel())
