@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: setup fmt check test crash bench bench-quick hostile soak parity openapi golden run sdk lock
+.PHONY: setup fmt check test crash bench bench-quick hostile soak parity parity-docs openapi golden run sdk lock
 
 setup: .venv/.ready
 
@@ -76,6 +76,10 @@ bench-quick: .venv/bench/.ready
 # Random programs on the engine and on PyTorch: make parity ARGS="--programs 20000 --seed 3000"
 parity: .venv/parity/.ready
 	.venv/parity/bin/python -m tests.parity.run $(ARGS)
+
+# The examples of PyTorch's docstrings, run by both: make parity-docs ARGS="--only nn.functional --show"
+parity-docs: .venv/parity/.ready
+	.venv/parity/bin/python -m tests.parity.docstrings $(ARGS)
 
 .venv/parity/.ready: requirements.lock tests/parity/requirements.txt
 	test -x .venv/parity/bin/python || $(PYTHON) -m venv .venv/parity
