@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from engine import ops
 from engine.errors import OpError
-from engine.op import Tensors, broadcast_pair, composite, wrap_dim
+from engine.op import Tensors, composite, wrap_dim
+from engine.ops.nn.adding import added
 from engine.tensor import Tensor
 
 
@@ -34,20 +35,12 @@ class Weights(NamedTuple):
         return ops.linear(hidden, self.hidden, self.hidden_bias)
 
 
-def _added(own: Tensor, gates: Tensor) -> Any:
-    """``own + gates``, which PyTorch adds in place, so that only the second may be broadcast."""
-    mine, other = own.array.shape, gates.array.shape
-    if mine != other and (shape := broadcast_pair(mine, other)) != mine:
-        raise OpError(f"output with shape {list(mine)} doesn't match the broadcast shape {list(shape)}")
-    return own + gates
-
-
 # -- steps: from what the input adds to the gates, and the state before, to the state behind --------------------------
 def plain_step(activation: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Any, Weights], Any]:
     """The step of a plain network."""
 
     def step(gates: Tensor, hidden: Tensor, weights: Weights) -> Tensor:
-        return activation(_added(weights.of_hidden(hidden), gates))
+        return activation(added(weights.of_hidden(hidden), gates))
 
     return step
 
@@ -55,10 +48,10 @@ def plain_step(activation: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Any,
 def lstm_step(gates: Tensor, state: tuple[Tensor, Tensor], weights: Weights) -> tuple[Tensor, Tensor]:
     """The step of an LSTM, whose state is its output and its cells."""
     hidden, cells = state
-    entering, kept, new, leaving = ops.unsafe_chunk(_added(weights.of_hidden(hidden), gates), 4, 1)
+    entering, kept, new, leaving = ops.unsafe_chunk(added(weights.of_hidden(hidden), gates), 4, 1)
     entering, kept, new = ops.sigmoid(entering), ops.sigmoid(kept), ops.tanh(new)
     leaving = ops.sigmoid(leaving)
-    cells = _added(kept * cells, entering * new)
+    cells = added(kept * cells, entering * new)
     hidden = leaving * ops.tanh(cells)
     return hidden if weights.projection is None else ops.linear(hidden, weights.projection), cells
 
@@ -67,8 +60,8 @@ def gru_step(gates: Tensor, hidden: Tensor, weights: Weights) -> Any:
     """The step of a GRU."""
     of_input = ops.unsafe_chunk(gates, 3, 1)
     of_hidden = ops.unsafe_chunk(weights.of_hidden(hidden), 3, 1)
-    reset = ops.sigmoid(_added(of_hidden[0], of_input[0]))
-    update = ops.sigmoid(_added(of_hidden[1], of_input[1]))
+    reset = ops.sigmoid(added(of_hidden[0], of_input[0]))
+    update = ops.sigmoid(added(of_hidden[1], of_input[1]))
     new = ops.tanh(of_input[2] + of_hidden[2] * reset)
     return (hidden - new) * update + new
 
