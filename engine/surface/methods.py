@@ -338,6 +338,8 @@ PLAIN_METHODS: dict[str, Callable[..., Any]] = {
     "is_floating_point": lambda self: self.dtype.is_floating_point, "is_complex": lambda self: self.dtype.is_complex,
     "is_inference": lambda self: self.inference, "_is_view": lambda self: self.base is not None,
     "detach": lambda self: self.detach(), "detach_": inplace.detach_, "retain_grad": sweep.retain_grad,
+    "register_hook": sweep.register_hook,
+    "register_post_accumulate_grad_hook": sweep.register_post_accumulate_grad_hook,
     "requires_grad_": lambda self, requires_grad=True: self.requires_grad_(requires_grad),
     "__len__": __len__, "cpu": lambda self: self,
 }  # fmt: skip

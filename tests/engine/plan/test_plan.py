@@ -161,8 +161,8 @@ MACHINERY = {
     "tensor",
 }  # hand arrays on without looking
 LAYOUT_ONLY = {
-    "_check_copied", "_check_ctc", "_divided", "_fill", "_move", "_pdist_input", "_region", "_vector_norm_input",
-    "bernoulli", "check_slices", "data_ptr", "index_fill", "reshape",
+    "_check_copied", "_check_ctc", "_divided", "_fill", "_move", "_pdist_input", "_region", "_spec",
+    "_vector_norm_input", "bernoulli", "check_slices", "data_ptr", "index_fill", "refusing", "reshape",
 }  # fmt: skip
 
 
