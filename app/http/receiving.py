@@ -15,7 +15,6 @@ from app.errors import Overloaded
 from app.http.edge import Pace
 from app.limits import Limits, OverLimit
 
-UNKNOWN_BYTES: Final = 2**16  # room for a body whose length is not declared; it grows
 _NOTHING: Final[Message] = {"type": "http.request"}
 UNWATCHED_S: Final = 0.05  # work that takes no longer is not worth a watch
 
@@ -44,7 +43,7 @@ async def read_body(
             message = _checked(await first)
             if not message.get("more_body"):
                 return _bounded(message.get("body", b""), limits)
-            body = SharedBody(declared or UNKNOWN_BYTES)
+            body = SharedBody()
             while True:
                 part = message.get("body", b"")
                 _check_size(len(body) + len(part), limits)
