@@ -209,6 +209,9 @@ class Tensor:
     def _version(self) -> int:
         if self.storage.version == UNCOUNTED:
             raise OpError("Inference tensors do not track version counter.")
+        recorder = modes.current().recorder
+        if recorder is not None:
+            recorder.asked_version()
         return self.storage.version
 
     # -- its place in the graph -----------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ ENGINE = (
     ("op.callables", "op.calls", "op.costs"),
     ("op.composites", "op.primitive"),
     ("op.declare", "plan.recorder"),
-    ("op.overloads", "plan.codegen", "plan.tracing"),
+    ("op.overloads", "plan.codegen", "plan.standing", "plan.tracing"),
     ("op",),
     ("plan.blocks", "plan.simplify"),
     ("plan.fusion",),
@@ -65,7 +65,7 @@ APP = (
     ("sessions.idempotency", "sessions.renames", "sessions.schema", "sessions.session", "sessions.value_kinds"),
     ("sessions.ledger", "sessions.program_kinds"),
     ("sessions.records", "sessions.vetting"),
-    ("sessions.restoring",),
+    ("sessions.repeating", "sessions.restoring"),
     ("sessions.live",),
     ("sessions.directory",),
     (
