@@ -42,7 +42,7 @@ ENGINE = (
     ("plan.portable",),
     ("plan",),
     ("ops",),
-    ("surface.functional", "surface.methods", "surface.optim", "surface.refusals"),
+    ("surface.functional", "surface.gradcheck", "surface.methods", "surface.optim", "surface.refusals"),
     ("surface.namespaces",),
     ("__init__",),
 )
