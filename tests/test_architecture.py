@@ -78,6 +78,7 @@ APP = (
     ("http.cors", "http.dependencies", "http.middleware", "http.problem_pages", "http.scrape"),
     ("http.hot", "routers"),
     ("main", "server"),
+    ("commands",),
     ("cli",),
 )
 
