@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: setup fmt check test crash bench bench-quick hostile soak parity parity-docs openapi golden run sdk lock
+.PHONY: setup fmt check test crash bench bench-quick hostile soak parity parity-docs openapi golden run sdk \
+	schemathesis lock
 
 setup: .venv/.ready
 
@@ -44,6 +45,15 @@ sdk: setup .venv/sdk/.ready tests/sdk/typescript/node_modules/.ready
 
 tests/sdk/typescript/node_modules/.ready: tests/sdk/typescript/package.json
 	cd tests/sdk/typescript && npm install --no-fund --no-audit --no-save --silent
+	touch $@
+
+# Requests made of the OpenAPI document: make schemathesis ARGS="--seconds 900 --seed 7"
+schemathesis: setup .venv/schemathesis/.ready
+	$(BIN)/python -m tests.contract.run .venv/schemathesis/bin/st $(ARGS)
+
+.venv/schemathesis/.ready: tests/contract/requirements.txt
+	test -x .venv/schemathesis/bin/python || $(PYTHON) -m venv .venv/schemathesis
+	.venv/schemathesis/bin/python -m pip --disable-pip-version-check install --quiet -r tests/contract/requirements.txt
 	touch $@
 
 fmt: setup

@@ -81,6 +81,7 @@ APP = (
     ("http.cors", "http.dependencies", "http.middleware", "http.problem_pages", "http.scrape"),
     ("http.hot", "routers"),
     ("main", "server"),
+    ("commands",),
     ("cli",),
 )
 
