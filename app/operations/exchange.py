@@ -128,8 +128,9 @@ class Exchange:
         return codec.answer_format(self.request.accept)
 
     def parse(self, model: type[Model]) -> Model:
-        """Return the body as ``model``; an empty one counts as an empty object."""
-        return model.model_validate(self.parse_tensor() if self.body else {})
+        """Return the body as ``model``; none, and null, which Go's clients send for it, count as an empty object."""
+        fields = self.parse_tensor() if self.body else None
+        return model.model_validate({} if fields is None else fields)
 
     def run(self) -> Run:
         """Return the body as a run whose program was read. Raises what is wrong with it."""

@@ -73,6 +73,7 @@ _ALIASES: Final = {
     "application/vnd.msgpack": MSGPACK,
 }
 FORMATS: Final = (JSON, MSGPACK)
+_PROBLEM: Final = "application/problem+json"
 
 
 # -- negotiation --------------------------------------------------------------------------------------------------
@@ -93,9 +94,14 @@ def answer_format(accept: str | None, written: tuple[Format, ...] = FORMATS) -> 
     if not accept or accept.strip() == "*/*":
         return written[0]
     quality, form = max(((_quality(form, accept), form) for form in written), key=lambda pair: pair[0])
-    if quality <= 0:
+    if quality <= 0 and not _speaks_of_problems_alone(accept):
         raise NotAcceptable(f"Accept must allow {_listed(written)}")
     return form
+
+
+def _speaks_of_problems_alone(accept: str) -> bool:
+    """Whether nothing is said of other answers: clients made by openapi-generator name what is JSON, and no more."""
+    return all(part.partition(";")[0].strip().lower() == _PROBLEM for part in accept.split(","))
 
 
 def _listed(formats: tuple[Format, ...]) -> str:

@@ -22,6 +22,8 @@ NullableTensor = Annotated[Any, WithJsonSchema({"anyOf": [named("TensorInput"), 
 Extra = Annotated[Literal["graph", "timings"], WithJsonSchema(named("Extra"))]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Absent = SkipJsonSchema[None]  # null counts as left out
+# The same, and said in the schema: generators for Java send an empty list of whatever may not be null.
+NamesOrNone = list[str] | None
 
 TUTORIAL_GRAPH: dict[str, Any] = {
     "inputs": {"x": {"data": [[1.0, 1.0], [1.0, 1.0]], "requires_grad": True}},
@@ -79,13 +81,13 @@ class RunOptions(Message):
     """What may be said of any run, beside its program."""
 
     inputs: dict[str, TensorInput] = Field(default_factory=dict, description="Leaves, bound before the program runs.")
-    outputs: list[str] | Absent = Field(
+    outputs: NamesOrNone = Field(
         None, description="Names to return. Left out: the last named result; with code: every tensor it bound."
     )
     backward: list[Root] = Field(default_factory=list, description="Roots, swept together after the program.")
     retain_graph: bool | Absent = Field(None, description="Keep what the sweep would free; else as create_graph says.")
     create_graph: bool = Field(False, description="Record the sweep, for higher orders; else not.")
-    grads: list[str] | Absent = Field(
+    grads: NamesOrNone = Field(
         None, description="Leaves whose grad to return. Left out: every input that requires grad."
     )
     include: list[Extra] = Field(default_factory=list, description="What else to return.")
@@ -170,7 +172,7 @@ class BackwardRequest(Message):
     gradient: TensorInput = Field(None, description="Its cotangent; left out for a scalar.")
     retain_graph: bool | Absent = Field(None, description="Keep what the sweep would free; else as create_graph says.")
     create_graph: bool = Field(False, description="Record the sweep, for higher orders; else not.")
-    inputs: list[str] | Absent = Field(None, description="Accumulate into these tensors only.")
+    inputs: NamesOrNone = Field(None, description="Accumulate into these tensors only.")
     encoding: EncodingField | Absent = Field(None, description="How tensor data are returned; else as lists.")
 
 
@@ -179,7 +181,7 @@ class ZeroGradRequest(Message):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"tensors": ["x"]}]})
 
-    tensors: list[str] | Absent = Field(None, description="Names; left out: every named tensor of the session.")
+    tensors: NamesOrNone = Field(None, description="Names; left out: every named tensor of the session.")
     set_to_none: bool = Field(True, description="Drop the gradients, which is the default; false: fill with zeros.")
 
 
