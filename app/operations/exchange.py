@@ -151,8 +151,12 @@ class Exchange:
         )
 
     def document(self) -> bytes:
-        """Return the body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``."""
-        codec.request_format(self.request.content_type, (codec.MSGPACK,))
+        """Return the body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``.
+
+        It may come as bytes of no named kind, too: some clients can send no others.
+        """
+        if not codec.is_octets(self.request.content_type):
+            codec.request_format(self.request.content_type, (codec.MSGPACK,))
         return bytes(codec.decompress(self.body, self.request.content_encoding, self.limits))
 
     def data_encoding(self, asked: WireEncoding | None = None) -> Encoding:

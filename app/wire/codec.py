@@ -73,6 +73,7 @@ _ALIASES: Final = {
     "application/vnd.msgpack": MSGPACK,
 }
 FORMATS: Final = (JSON, MSGPACK)
+OCTETS: Final = "application/octet-stream"
 _PROBLEM: Final = "application/problem+json"
 
 
@@ -86,6 +87,11 @@ def request_format(content_type: str | None, read: tuple[Format, ...] = FORMATS)
     if form not in read:
         raise UnsupportedMedia(f"Content-Type must be {_listed(read)}")
     return form
+
+
+def is_octets(content_type: str | None) -> bool:
+    """Whether a body says no more of itself than that it is bytes."""
+    return bool(content_type) and str(content_type).partition(";")[0].strip().lower() == OCTETS
 
 
 @lru_cache(maxsize=256)

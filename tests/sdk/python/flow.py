@@ -3,6 +3,7 @@
 import base64
 import struct
 import sys
+from io import BytesIO
 
 from gradserve_client import Client
 from gradserve_client.api.evaluate import evaluate
@@ -75,9 +76,8 @@ def accumulated(client: Client) -> None:
         assert isinstance(x, TensorWithGrad), x
         assert isinstance(x.grad, TensorRecord)
         assert x.grad.data == [[expected, expected]] * 2
-    document = export_session.sync(made.id, client=client)
-    assert isinstance(document, File), document
-    copy = import_session.sync(client=client, body=document)
+    document = export_session.sync_detailed(made.id, client=client).content
+    copy = import_session.sync(client=client, body=File(payload=BytesIO(document)))
     assert isinstance(copy, SessionHead), copy
     assert copy.id != made.id
     encoded = get_tensor.sync(made.id, "x", client=client, encoding=Encoding.BASE64)
