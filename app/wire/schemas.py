@@ -80,8 +80,12 @@ TENSOR_OBJECT: Final[Schema] = {
     "properties": {
         "data": named("TensorData"),
         "dtype": named("Dtype"),
-        "shape": {"type": "array", "items": {"type": "integer", "format": "int64", "minimum": 0},
-                  "description": "Checked where it is given; needed for flat, empty and encoded data."},
+        "shape": {
+            "anyOf": [
+                {"type": "array", "items": {"type": "integer", "format": "int64", "minimum": 0}}, {"type": "null"},
+            ],
+            "description": "Checked where it is given; needed for flat, empty and encoded data.",
+        },
         "requires_grad": {"type": "boolean", "description": "False, if left out."},
         "encoding": named("Encoding"),
         "is_leaf": {"type": "boolean", "description": "Of an answer: says nothing here."},
