@@ -40,7 +40,7 @@ ENGINE = (
     ("plan",),
     ("ops",),
     ("surface.functional", "surface.methods", "surface.optim", "surface.refusals"),
-    ("surface.namespaces",),
+    ("data", "nn", "surface.namespaces"),
     ("__init__",),
 )
 APP = (
