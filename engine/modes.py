@@ -142,7 +142,10 @@ def _memento(target: Any) -> Callable[[], None]:
     if isinstance(target, dict):
         entries = dict(target)
         return lambda: _refill(target, entries)
-    return target.memento()  # type: ignore[no-any-return]
+    if hasattr(type(target), "memento"):
+        return target.memento()  # type: ignore[no-any-return]
+    attributes = dict(vars(target))
+    return lambda: _refill(vars(target), attributes)
 
 
 def _refill(target: dict[Any, Any], entries: dict[Any, Any]) -> None:

@@ -43,7 +43,7 @@ ENGINE = (
     ("plan",),
     ("ops",),
     ("surface.functional", "surface.gradcheck", "surface.methods", "surface.optim", "surface.refusals"),
-    ("surface.namespaces",),
+    ("data", "nn", "surface.namespaces"),
     ("__init__",),
 )
 APP = (
