@@ -7,6 +7,7 @@ copied from another starts with its modes, and changes its own only; what else a
 from __future__ import annotations
 
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, MutableSequence
 from contextvars import ContextVar
 from math import inf
@@ -137,6 +138,9 @@ def _memento(target: Any) -> Callable[[], None]:
     if isinstance(target, list):
         items = list(target)
         return lambda: target.__setitem__(slice(None), items)
+    if isinstance(target, (set, deque)):
+        held = target.copy()
+        return lambda: _refill_items(target, held)
     if isinstance(target, dict):
         entries = dict(target)
         return lambda: _refill(target, entries)
@@ -146,6 +150,14 @@ def _memento(target: Any) -> Callable[[], None]:
 def _refill(target: dict[Any, Any], entries: dict[Any, Any]) -> None:
     target.clear()
     target.update(entries)
+
+
+def _refill_items(target: set[Any] | deque[Any], items: set[Any] | deque[Any]) -> None:
+    target.clear()
+    if isinstance(target, set):
+        target.update(items)
+    else:
+        target.extend(items)
 
 
 _PRINTING = PrintOptions()

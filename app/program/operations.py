@@ -1,67 +1,97 @@
-"""What programs may do with values that are no tensors: operators, built-in functions, methods and attributes.
+"""What programs may do with values that are no tensors: operators, subscripts, iteration; and what types are called.
 
-Everything here is a table from a name to a function and its cost, which is paid before the function runs
-(``app.program.costs``). No client's string ever reaches ``getattr``.
+Whatever takes long is paid for before it runs (``app.program.costs``). No client's string ever reaches ``getattr``. The
+built-in functions and methods stand in ``app.program.builtins``.
 """
 
 from __future__ import annotations
 
-import builtins
+import math
 import operator
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import numpy as np
 
+from app.limits import Allowance, Limits, OverLimit
 from app.program import costs
-from app.program.costs import LITTLE, CostOf, bounded, pay
+from app.program.classes import MISSING, HostType, ProgramClass, Property, StaticMethod, Super
+from app.program.costs import ITEM_BYTES, LITTLE, OBJECT_BYTES, Cost, CostOf, bounded, pay
 from app.program.failures import PythonError, python, reraise
-from app.program.operators import BINARY, COMPARISON, IN_PLACE, UNARY
-from app.program.tree import Expression
-from engine import Tensor, dtypes, methods, modes, refusals, tape, tensors
+from app.program.functions import BoundMethod, Callable_, Function, Generator
+from app.program.instances import Special, method_of
+from app.program.operators import BINARY, COMPARISON, IN_PLACE, SPECIAL_METHODS, UNARY
+from engine import Tensor, methods, modes, refusals, tape, tensors
 
 Getter = Callable[[Any], object]
+_DEFAULTS: Final = Limits()
 
 
-@dataclass(frozen=True, slots=True)
-class Routine:
-    """A function that programs may call. ``engine`` ones also take lambdas and Python's types as dtypes.
+class Routine(Callable_):
+    """A function that programs may call. ``engine`` ones also take Python's types as dtypes.
 
     It is the attribute ``name`` of ``owner`` (a module, or the value whose method it is), or a built-in function.
     """
 
-    name: str
-    function: Callable[..., object]
-    engine: bool = False
-    owner: object = None
+    __slots__ = ("engine", "function", "name", "owner")
+    binds = False
+
+    def __init__(self, name: str, function: Callable[..., object], engine: bool = False, owner: object = None) -> None:
+        self.name, self.function, self.engine, self.owner = name, function, engine, owner
+
+    def enter(self, run: Any, args: Any, kwargs: Any = None) -> Any:
+        if self.engine:
+            return ENGINE_CALL[0](self, args, kwargs or {})
+        return python(self.function, *args, **(kwargs or {}))
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        if self.engine:
+            return ENGINE_CALL[0](self, args, kwargs)
+        return python(self.function, *args, **kwargs)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Routine) or self.name != other.name:
+            return False
+        if self.owner is None or isinstance(self.owner, Module):
+            return self.function == other.function
+        return self.owner is other.owner
 
     def __hash__(self) -> int:
         return hash(self.name)  # its owner may be a list
 
     def __repr__(self) -> str:
-        return f"<built-in function {self.name.rpartition('.')[2]}>"
+        owner = (
+            ""
+            if self.owner is None or isinstance(self.owner, Module)
+            else (f" method {self.name} of {type_name(self.owner)} object at {id(self.owner):#x}")
+        )
+        return f"<built-in{owner}>" if owner else f"<built-in function {self.name.rpartition('.')[2]}>"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Function:
-    """A lambda as a value: plain data, so that a session can keep it."""
-
-    parameters: tuple[str, ...]
-    body: Expression
-    captured: Mapping[str, object] = field(default_factory=dict)
-    source: str = ""
-
-    def __repr__(self) -> str:
-        return f"<function <lambda> at {id(self):#x}>"
+ENGINE_CALL: list[Callable[[Routine, Any, dict[str, Any]], Any]] = []
+"""How the engine's functions are called: set by ``app.program.calls``, which knows what they take."""
 
 
-@dataclass(frozen=True, slots=True)
 class Module:
-    """``torch`` or a module in it."""
+    """A module that programs may import."""
 
-    name: str
+    __slots__ = ("name",)
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Module) and self.name == other.name
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+    def __copy__(self) -> Module:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Module:
+        return self
 
     def __repr__(self) -> str:
         return f"<module '{self.name}'>"
@@ -69,22 +99,90 @@ class Module:
 
 def type_name(value: object) -> str:
     """Return the name of a value's type in Python's messages."""
+    if isinstance(value, Special):
+        return value.program_class.name
     if isinstance(value, tape.Node):
         return str(value.name())
+    if isinstance(value, PythonError):
+        return value.exception
     name = type(value).__name__
     if hasattr(type(value), "_fields"):
         return f"torch.return_types.{name}"
-    return _TYPE_NAMES.get(name, name)
+    return _TYPE_NAMES.get(type(value)) or _NAMES.get(name, name)
 
 
-_TYPE_NAMES: Final = {
-    "DType": "torch.dtype", "Device": "torch.device", "Function": "function", "Generator": "torch._C.Generator",
-    "Module": "module", "Routine": "builtin_function_or_method", "Size": "torch.Size",
+_TYPE_NAMES: Final[dict[type, str]] = {
+    Function: "function", BoundMethod: "method", Module: "module", Routine: "builtin_function_or_method",
+    ProgramClass: "type", HostType: "type", Generator: "generator", Property: "property", Super: "super",
+    StaticMethod: "staticmethod",
+}  # fmt: skip
+_NAMES: Final = {
+    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Metered": "iterator",
+    "Numbered": "iterator",
 }  # fmt: skip
 
 
+# -- iteration ----------------------------------------------------------------------------------------------------
+_VIEWS: Final = (type({}.keys()), type({}.values()), type({}.items()))
+KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS})
+"""The containers whose length says how long it takes to walk through them."""
+
+
+def iterate(value: Any) -> Iterator[Any]:
+    """The items of a value, as Python walks through them."""
+    if isinstance(value, Tensor):
+        return iter(value)
+    if hasattr(type(value), "__iter__") and not isinstance(value, type):
+        return python(iter, value)  # type: ignore[no-any-return]
+    raise PythonError(TypeError, f"'{type_name(value)}' object is not iterable")
+
+
+class Metered:
+    """The items of an iterator, each of which costs a step."""
+
+    __slots__ = ("_iterator", "name")
+
+    def __init__(self, iterator: Iterator[Any], name: str = "iterator") -> None:
+        self._iterator, self.name = iterator, name
+
+    def __iter__(self) -> Metered:
+        return self
+
+    def __next__(self) -> Any:
+        budget = modes.current().budget
+        if budget is not None:
+            budget.take(1, ITEM_BYTES)
+        return next(self._iterator)
+
+    def __repr__(self) -> str:
+        return f"<{self.name} object at {id(self):#x}>"
+
+
+def metered(value: Any) -> Any:
+    """``value``, to be walked through by a function that does not pay for its items."""
+    return value if type(value) in KNOWN else Metered(iterate(value))
+
+
+def held(value: Any) -> Any:
+    """``value`` itself if it is a container, else its items in a list, within the limit of one."""
+    if type(value) in KNOWN:
+        return value
+    budget = modes.current().budget
+    allowed = (budget.limits if isinstance(budget, Allowance) else _DEFAULTS).list_items
+    items: list[Any] = []
+    for item in Metered(iterate(value)):
+        items.append(item)
+        if len(items) > allowed:
+            raise OverLimit("list_items", allowed=allowed, asked=len(items))
+    pay(Cost(0, (ITEM_BYTES + OBJECT_BYTES) * len(items)))
+    return items
+
+
 # -- operators ----------------------------------------------------------------------------------------------------
-_LIGHT: Final = frozenset({float, bool, complex, type(None)})  # with which no operator takes long
+LIGHT: Final = frozenset({float, bool, complex, type(None)})  # with which no operator takes long
+_NAME_OF: Final = {symbol: name for name, symbol in SPECIAL_METHODS.items() if name != "div"}
+_REFLECTED: Final = {"<": "gt", "<=": "ge", ">": "lt", ">=": "le", "==": "eq", "!=": "ne"}
+_COMPARING: Final = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
 
 
 def binary(symbol: str, left: Any, right: Any) -> Any:
@@ -92,12 +190,52 @@ def binary(symbol: str, left: Any, right: Any) -> Any:
     function, cost = BINARY[symbol]
     try:
         if isinstance(left, Tensor) or isinstance(right, Tensor):
+            if isinstance(right, Special):
+                return _special_binary(symbol, left, right)
             return function(left, right)
-        if type(left) not in _LIGHT or type(right) not in _LIGHT:
-            _pay(cost, left, right)
+        if type(left) not in LIGHT or type(right) not in LIGHT:
+            if isinstance(left, Special) or isinstance(right, Special):
+                return _special_binary(symbol, left, right)
+            _pay(symbol, cost, left, right)
         return function(left, right)
     except Exception as error:
         reraise(error, _op_of(methods.BINARY, function))
+
+
+def _special_binary(symbol: str, left: Any, right: Any) -> Any:
+    """An operator one of whose operands is an object of a program: the reflected form is asked in Python's order."""
+    name = _NAME_OF[symbol]
+    forms = [(left, f"__{name}__", right), (right, f"__r{name}__", left)]
+    if isinstance(right, Special) and isinstance(left, Special) and left.program_class is not right.program_class:
+        if left.program_class in right.program_class.mro:
+            forms.reverse()
+    elif isinstance(left, Special) and isinstance(right, Special):
+        forms.pop()
+    for owner, method, other in forms:
+        result = _ask(owner, method, other)
+        if result is not NotImplemented:
+            return result
+    raise PythonError(
+        TypeError,
+        f"unsupported operand type(s) for {'** or pow()' if symbol == '**' else symbol}: "
+        f"'{type_name(left)}' and '{type_name(right)}'",
+    )
+
+
+def _ask(owner: Any, method: str, other: Any) -> Any:
+    """The result of a special method, or ``NotImplemented``."""
+    if isinstance(owner, Special):
+        found = method_of(owner, method)
+        if found is not MISSING:
+            return NotImplemented if found is None else found(other)
+    function = getattr(type(owner), method, None)  # a name of ours, out of a table
+    if function is None:
+        return NotImplemented
+    if isinstance(owner, (str, list, tuple, int)):
+        symbol = SPECIAL_METHODS.get(method.strip("_"))
+        if symbol is not None:
+            pay(BINARY[symbol][1](owner, other))
+    return python(function, owner, other)
 
 
 def unary(symbol: str, operand: Any) -> Any:
@@ -106,6 +244,8 @@ def unary(symbol: str, operand: Any) -> Any:
     try:
         if isinstance(operand, int):
             pay(cost(operand))
+        elif isinstance(operand, _ARRAYS):
+            _pay_array(symbol, operand, operand)
         return function(operand)
     except Exception as error:
         reraise(error, _op_of(methods.UNARY, function))
@@ -115,14 +255,32 @@ def in_place(symbol: str, left: Any, right: Any) -> Any:
     """``left symbol= right``: what ``left`` is bound to afterwards."""
     function, cost = IN_PLACE[symbol]
     try:
+        if isinstance(left, Special):
+            found = method_of(left, f"__i{_NAME_OF[symbol]}__")
+            result = NotImplemented if found is MISSING else found(right)
+            return _without_in_place(symbol, left, right) if result is NotImplemented else result
         if isinstance(left, Tensor) or isinstance(right, Tensor):
             return function(left, right)
-        _pay(cost, left, right)
-        if isinstance(left, (list, dict)):
+        if isinstance(right, Special) and not isinstance(left, (list, set, dict, deque)):
+            return _without_in_place(symbol, left, right)
+        if isinstance(left, (list, deque)) and symbol == "+":
+            right = held(right)
+        _pay(symbol, cost, left, right)
+        if isinstance(left, (list, dict, set, deque)):
             modes.touch(left)
         return function(left, right)
     except Exception as error:
         reraise(error, f"{_op_of(methods.BINARY, BINARY[symbol][0])}_")
+
+
+def _without_in_place(symbol: str, left: Any, right: Any) -> Any:
+    try:
+        return binary(symbol, left, right)
+    except TypeError as error:
+        wrong = f"unsupported operand type(s) for {symbol}: "
+        if str(error).startswith(wrong):
+            raise PythonError(TypeError, str(error).replace(f"for {symbol}:", f"for {symbol}=:", 1)) from None
+        raise
 
 
 def _op_of(table: Mapping[str, str], function: Callable[..., Any]) -> str:
@@ -136,17 +294,48 @@ def compare(symbol: str, left: Any, right: Any) -> Any:
     function, cost = COMPARISON[symbol]
     if symbol in ("is", "is not"):
         return function(left, right)
-    _pay(cost, left, right)
+    if symbol in ("in", "not in") and type(right) not in KNOWN and not isinstance(right, (Tensor, Special, *_SIZED)):
+        right = Metered(iterate(right)) if hasattr(type(right), "__iter__") else right
+    if isinstance(left, Special) or isinstance(right, Special):
+        return _compare_special(symbol, left, right)
+    _pay(symbol, cost, left, right)
     try:
         return function(left, right)
     except Exception as error:
         reraise(error, _op_of(methods.BINARY, function))
 
 
-def _pay(cost: CostOf, left: Any, right: Any) -> None:
-    """Pay for an operator, which there is none of for arrays."""
+_SIZED: Final = (list, tuple, dict, str, set, frozenset, range, np.ndarray, np.generic, deque)
+
+
+def _compare_special(symbol: str, left: Any, right: Any) -> Any:
+    if symbol in ("in", "not in"):
+        if isinstance(right, (list, tuple, set, frozenset, dict)) and not isinstance(right, Special):
+            bounded(right)
+        if not (isinstance(right, Special) or hasattr(type(right), "__contains__") or hasattr(type(right), "__iter__")):
+            raise PythonError(TypeError, f"argument of type '{type_name(right)}' is not iterable")
+        return python(operator.contains, right, left) == (symbol == "in")
+    name, reflected = _COMPARING[symbol], _REFLECTED[symbol]
+    forms = [(left, f"__{name}__", right), (right, f"__{reflected}__", left)]
+    if isinstance(left, Special) and isinstance(right, Special) and left.program_class is not right.program_class:
+        if left.program_class in right.program_class.mro:
+            forms.reverse()
+    for owner, method, other in forms:
+        result = python(getattr(type(owner), method), owner, other)
+        if result is not NotImplemented:
+            return result
+    if symbol in ("==", "!="):
+        return (left is right) == (symbol == "==")
+    raise PythonError(
+        TypeError, f"'{symbol}' not supported between instances of '{type_name(left)}' and '{type_name(right)}'"
+    )
+
+
+def _pay(symbol: str, cost: CostOf, left: Any, right: Any) -> None:
+    """Pay for an operator."""
     if isinstance(left, _ARRAYS) or isinstance(right, _ARRAYS):
-        raise PythonError(TypeError, "operators on NumPy arrays are not available; use the tensors")
+        _pay_array(symbol, left, right)
+        return
     price = cost(left, right)
     if price is not LITTLE:
         pay(price)
@@ -155,51 +344,116 @@ def _pay(cost: CostOf, left: Any, right: Any) -> None:
 _ARRAYS: Final = (np.ndarray, np.generic)
 
 
+def _pay_array(symbol: str, left: Any, right: Any) -> None:
+    """Pay for an operator of NumPy's: by the elements of what comes out, and the products of a matrix product."""
+    for one in (left, right):
+        if isinstance(one, (list, tuple)):
+            bounded(one)
+        if isinstance(one, np.ndarray) and one.dtype == object:
+            raise PythonError(TypeError, "arrays of objects have no operators here")
+    shapes = [
+        np.shape(one) for one in (left, right) if one is None or isinstance(one, (*_ARRAYS, list, tuple, int, float))
+    ]
+    if symbol == "@" and len(shapes) == 2 and all(shapes):
+        inner = shapes[0][-1]
+        count = math.prod(shapes[0]) * (math.prod(shapes[1]) // max(inner, 1))
+        made_of = count // max(inner, 1)
+    else:
+        made_of = count = math.prod(max(extents) for extents in _extents(shapes))
+    pay(Cost(1 + count // 8, 16 * made_of))
+
+
+def _extents(shapes: list[tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
+    """The extents of shapes that stand over each other."""
+    rank = max(map(len, shapes), default=0)
+    padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    return zip(*padded, strict=True) if padded else iter(())
+
+
 # -- subscripts ---------------------------------------------------------------------------------------------------
 def get_item(value: Any, index: Any) -> Any:
     """``value[index]``."""
+    if isinstance(value, Tensor):
+        return refusals.call(operator.getitem, (value, bounded(index)), {}, "__getitem__")
+    if isinstance(value, Special):
+        return python(operator.getitem, value, index)
     if isinstance(value, tensors.Size):
         part = python(tuple.__getitem__, value, bounded(index))
         return tensors.Size(part) if isinstance(index, slice) else part
     if isinstance(value, (list, tuple, str)) and isinstance(index, slice):
         pay(costs.sliced(value, index))
         return python(operator.getitem, value, index)
-    if isinstance(value, (list, tuple, dict, str, range)):
+    if isinstance(value, (list, tuple, dict, str, range, deque)):
         return python(operator.getitem, value, bounded(index))
-    if isinstance(value, Tensor):
-        return refusals.call(operator.getitem, (value, bounded(index)), {}, "__getitem__")
-    if isinstance(value, np.ndarray) and _is_basic(index):
-        return python(operator.getitem, value, index)
-    raise PythonError(TypeError, f"'{type_name(value)}' object is not subscriptable")
+    if isinstance(value, _ARRAYS):
+        return _array_item(value, index)
+    if isinstance(value, (HostType, ProgramClass)):
+        return _class_item(value, index)
+    if isinstance(value, tape.Node) or not hasattr(value, "program_item"):
+        raise PythonError(TypeError, f"'{type_name(value)}' object is not subscriptable")
+    return value.program_item(index)
 
 
-def _is_basic(index: object) -> bool:
+def _class_item(value: Any, index: Any) -> Any:
+    """``list[int]`` is ``list``: nobody asks what stands in the brackets."""
+    if isinstance(value, ProgramClass):
+        found = value.find("__class_getitem__")
+        if found is not MISSING:
+            inner = getattr(found, "function", found)
+            return inner(value, index)
+        if value.create is not None and hasattr(value.create, "item"):
+            return value.create.item(value, index)
+        raise PythonError(TypeError, f"type '{value.name}' is not subscriptable")
+    if value.type in (list, dict, tuple, set, frozenset, type, deque) or value.engine:
+        return value
+    raise PythonError(TypeError, f"type '{value.name}' is not subscriptable")
+
+
+def _array_item(value: Any, index: Any) -> Any:
     parts = index if isinstance(index, tuple) else (index,)
-    return all(part is None or part is ... or isinstance(part, (int, slice)) for part in parts)
+    if any(not (part is None or part is ... or isinstance(part, (int, slice))) for part in parts):
+        bounded(list(parts))
+        indices = sum(int(np.size(part)) if isinstance(part, (np.ndarray, list)) else 1 for part in parts)
+        pay(Cost(1 + indices + int(value.size), 16 * (indices + int(value.size))))
+    return python(operator.getitem, value, index)
 
 
 def set_item(container: Any, index: Any, value: Any) -> None:
     """``container[index] = value``."""
     if isinstance(container, Tensor):
         refusals.call(operator.setitem, (container, bounded(index), value), {}, "__setitem__")
+    elif isinstance(container, Special):
+        modes.touch(container)
+        python(operator.setitem, container, index, value)
     elif isinstance(container, (list, dict)):
+        if isinstance(index, slice):
+            value = held(value) if hasattr(type(value), "__iter__") else value
         pay(costs.assigned(container, index, value))
         modes.touch(container)
         python(operator.setitem, container, index, value)
+    elif isinstance(container, deque):
+        modes.touch(container)
+        python(operator.setitem, container, index, value)
+    elif isinstance(container, np.ndarray):
+        pay(Cost(1 + container.size))
+        python(operator.setitem, container, index, bounded(value))
     else:
         raise PythonError(TypeError, f"'{type_name(container)}' object does not support item assignment")
 
 
 def delete_item(container: Any, index: Any) -> None:
     """``del container[index]``."""
-    if not isinstance(container, (list, dict)):
+    if isinstance(container, Special):
+        modes.touch(container)
+        python(operator.delitem, container, index)
+        return
+    if not isinstance(container, (list, dict, deque)):
         raise PythonError(TypeError, f"'{type_name(container)}' object doesn't support item deletion")
     pay(costs.moved(container))
     modes.touch(container)
     python(operator.delitem, container, bounded(index))
 
 
-# -- functions ----------------------------------------------------------------------------------------------------
 def priced(function: Callable[..., object], cost: CostOf) -> Callable[..., object]:
     """``function``, paid for before it runs."""
 
@@ -208,80 +462,3 @@ def priced(function: Callable[..., object], cost: CostOf) -> Callable[..., objec
         return python(function, *args, **kwargs)
 
     return call
-
-
-PYTHON_TYPES: Final = ("bool", "complex", "float", "int")
-Priced = tuple[Callable[..., object], CostOf]
-_FUNCTIONS: Final[dict[str, Priced]] = {
-    "abs": (abs, costs.linear), "bool": (bool, costs.little), "complex": (complex, costs.read),
-    "dict": (dict, costs.mapping), "float": (float, costs.read), "int": (int, costs.integer),
-    "len": (len, costs.little), "list": (list, costs.listed), "max": (max, costs.chosen), "min": (min, costs.chosen),
-    "range": (range, costs.little), "repr": (repr, costs.text), "round": (round, costs.rounded),
-    "str": (str, costs.text), "sum": (sum, costs.total), "tuple": (tuple, costs.listed),
-}  # fmt: skip
-FUNCTIONS: Final = {name: Routine(name, priced(function, cost)) for name, (function, cost) in _FUNCTIONS.items()}
-PRINT: Final = Routine("print", print)  # a name for what every run does for itself: see ``interpret``
-UNOFFERED: Final = frozenset(dir(builtins)) - FUNCTIONS.keys() - {"print", "_"}
-"""Python's other built-in names: a program that uses one is outside the language, not merely wrong."""
-
-
-# -- methods and attributes ---------------------------------------------------------------------------------------
-def _methods(functions: Mapping[str, Priced], *, changing: bool = False) -> dict[str, Getter]:
-    """Methods by name; those that are ``changing`` their list or dict are what a journal may have to undo."""
-    return {name: _bound(name, function, cost, changing) for name, (function, cost) in functions.items()}
-
-
-def _bound(name: str, function: Callable[..., object], cost: CostOf, changing: bool) -> Getter:
-    call = priced(function, cost)
-
-    def change(value: Any, *args: Any, **kwargs: Any) -> object:
-        modes.touch(value)
-        return call(value, *args, **kwargs)
-
-    return lambda value: Routine(name, partial(change if changing else call, value), owner=value)
-
-
-_REAL: Final[dict[str, Getter]] = {"real": operator.attrgetter("real"), "imag": operator.attrgetter("imag")}
-_INT: Final = _REAL | _methods({
-    "bit_length": (int.bit_length, costs.little), "conjugate": (int.conjugate, costs.linear),
-})  # fmt: skip
-_FLOAT: Final = _REAL | _methods({
-    "is_integer": (float.is_integer, costs.little), "conjugate": (float.conjugate, costs.little),
-})  # fmt: skip
-_COMPLEX: Final = _REAL | _methods({"conjugate": (complex.conjugate, costs.little)})
-_STR: Final = _methods({
-    "capitalize": (str.capitalize, costs.recased), "count": (str.count, costs.read),
-    "endswith": (str.endswith, costs.read), "find": (str.find, costs.read), "join": (str.join, costs.joined),
-    "lower": (str.lower, costs.recased), "replace": (str.replace, costs.replaced), "split": (str.split, costs.split),
-    "startswith": (str.startswith, costs.read), "strip": (str.strip, costs.copy), "title": (str.title, costs.recased),
-    "upper": (str.upper, costs.recased),
-})  # fmt: skip
-_TUPLE: Final = _methods({"count": (tuple.count, costs.walked), "index": (tuple.index, costs.walked)})
-_LIST: Final = _methods({
-    "count": (list.count, costs.walked), "index": (list.index, costs.walked), "copy": (list.copy, costs.copy),
-}) | _methods({
-    "append": (list.append, costs.grown), "clear": (list.clear, costs.read), "extend": (list.extend, costs.extend),
-    "insert": (list.insert, costs.moved), "pop": (list.pop, costs.moved), "remove": (list.remove, costs.walked),
-    "reverse": (list.reverse, costs.read), "sort": (list.sort, costs.ordered),
-}, changing=True)  # fmt: skip
-_DICT: Final = _methods({
-    "copy": (dict.copy, costs.copy), "get": (dict.get, costs.keyed),
-    "items": (lambda value: list(value.items()), costs.listed), "keys": (list, costs.listed),
-    "values": (lambda value: list(value.values()), costs.listed),
-}) | _methods({
-    "clear": (dict.clear, costs.read), "pop": (dict.pop, costs.keyed), "setdefault": (dict.setdefault, costs.keyed),
-    "update": (dict.update, costs.updated),
-}, changing=True)  # fmt: skip
-_RANGE: Final[dict[str, Getter]] = {name: operator.attrgetter(name) for name in ("start", "stop", "step")}
-_ARRAY: Final = {name: operator.attrgetter(name) for name in ("shape", "dtype", "ndim", "size")} | _methods({
-    "tolist": (np.ndarray.tolist, costs.listed), "item": (np.ndarray.item, costs.little),
-    "copy": (np.ndarray.copy, costs.copy),
-})  # fmt: skip
-_SIZE: Final = _methods({"numel": (tensors.Size.numel, costs.read)}) | _TUPLE
-_DTYPE: Final[dict[str, Getter]] = {
-    name: operator.attrgetter(name) for name in ("is_floating_point", "is_complex", "itemsize")
-}
-ATTRIBUTES: Final[tuple[tuple[type, dict[str, Getter]], ...]] = (
-    (bool, _INT), (int, _INT), (float, _FLOAT), (complex, _COMPLEX), (str, _STR), (list, _LIST), (dict, _DICT),
-    (tensors.Size, _SIZE), (tuple, _TUPLE), (range, _RANGE), (np.ndarray, _ARRAY), (dtypes.DType, _DTYPE),
-)  # fmt: skip
