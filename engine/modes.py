@@ -166,15 +166,19 @@ Warnings: TypeAlias = MutableSequence[str]
 
 
 class Shared:
-    """What all contexts of a session have in common: the defaults, the random numbers, the warnings."""
+    """What all contexts of a session have in common: the defaults, the random numbers, the warnings.
 
-    __slots__ = ("default_dtype", "generator", "print_options", "warnings")
+    ``modules`` is for what others keep per process (Python's ``random``, NumPy's): whoever runs programs fills it.
+    """
+
+    __slots__ = ("default_dtype", "generator", "modules", "print_options", "warnings")
 
     def __init__(
         self, default_dtype: DType, print_options: PrintOptions, generator: Generator, warnings: Warnings | None
     ) -> None:
         self.default_dtype, self.print_options = default_dtype, print_options
         self.generator, self.warnings = generator, warnings
+        self.modules: dict[str, Any] = {}
 
 
 class State:
@@ -238,6 +242,11 @@ class State:
     @generator.setter
     def generator(self, generator: Generator) -> None:
         self.shared.generator = generator
+
+    @property
+    def modules(self) -> dict[str, Any]:
+        """What modules beside this engine keep for the session, by their names."""
+        return self.shared.modules
 
     @property
     def warnings(self) -> Warnings | None:
