@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 from app.limits import Limits, OverLimit
+from app.program import libraries as libraries
 from app.program import names, pytorch, runtime
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import locate

@@ -13,8 +13,7 @@ import numpy as np
 
 from app.program.arrays import ITEM_BYTES, Work, reserve
 from app.program.builtins import Routine
-from app.program.failures import PythonError
-from app.program.modules.calls import library
+from app.program.failures import PythonError, python
 from app.program.modules.numpy.arguments import plain
 from engine import modes
 
@@ -61,7 +60,7 @@ def _set(
 ) -> None:
     named = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth} | more
     given = options({name: value for name, value in named.items() if value is not None})
-    library(np.set_printoptions, **given)
+    python(np.set_printoptions, **given)
     kept = modes.current().modules
     kept[PRINTED] = kept.get(PRINTED, {}) | given
 
@@ -81,7 +80,7 @@ class Printing:
 
     def __enter__(self) -> dict[str, Any]:
         self._context = np.printoptions(**self.given)
-        library(self._context.__enter__)
+        python(self._context.__enter__)
         kept = modes.current().modules
         self._outer = kept.get(PRINTED, {})
         kept[PRINTED] = self._outer | self.given
@@ -112,7 +111,7 @@ def _text(function: Any) -> Any:
         with np.printoptions(**{name: one for name, one in named.items() if one is not None}):
             count = chars(a) + a.size * sum(len(str(one)) for one in rest.values())
             reserve(Work(1, ITEM_BYTES * count, 64.0 * count))
-            return str(library(function, a, **rest))
+            return str(python(function, a, **rest))
 
     return call
 
