@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
+import numpy as np
+
 from app.program.failures import PythonError
 from app.program.functions import BoundMethod, Callable_
 
@@ -32,6 +34,13 @@ class HostType(Callable_):
     def exception(self) -> bool:
         """Whether it is a class of exceptions."""
         return issubclass(self.type, BaseException)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype that it is among NumPy's, which so compares equal to it."""
+        if issubclass(self.type, (np.generic, bool, int, float, complex)):
+            return np.dtype(self.type)
+        raise AttributeError(self.name)
 
     def own(self, name: str) -> Any:
         """What the type itself has under ``name``, as a ``HostMember``, or ``MISSING``."""

@@ -2,8 +2,8 @@
 
 What the engine refuses is an ``EngineError``. What Python refuses, and what a program raises itself, is a
 ``PythonError`` and at the same time of Python's own class, as the engine's are: whoever catches a ``KeyError`` catches
-it. Refusals of Python's functions are told by where they were raised: its own functions have no frames, so an exception
-that comes straight out of the call is Python's, and one that comes from deeper is ours.
+it. Refusals of Python's functions are told by where they were raised: by frames of libraries, or by none. What a frame
+of ours below the call raised is a fault of ours.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def python(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 def reraise(error: Exception, op: str | None = None) -> NoReturn:
-    """Raise ``error``, just caught, as a ``PythonError`` if it was raised in the very frame that caught it.
+    """Raise ``error``, just caught, as a ``PythonError`` unless a frame of ours below this one raised it.
 
     ``op`` is the name of what refused, if it was the engine.
     """
@@ -103,10 +103,22 @@ def reraise(error: Exception, op: str | None = None) -> NoReturn:
         raise error
     if isinstance(error, RecursionError):
         raise translated(error) from None
-    trace = error.__traceback__
-    if isinstance(error, (MemoryError, PythonError)) or (trace is not None and trace.tb_next is not None):
+    if isinstance(error, (MemoryError, PythonError)) or _is_ours(error):
         raise error
     raise translated(error) from None
+
+
+_OURS: Final = ("app.", "engine.")
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether a frame of ours, below the one that caught it, raised an error; those of libraries are Python's."""
+    trace = error.__traceback__
+    if trace is None or trace.tb_next is None:
+        return False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return str(trace.tb_frame.f_globals.get("__name__")).startswith(_OURS)
 
 
 # -- what programs catch --------------------------------------------------------------------------------------------

@@ -8,7 +8,9 @@ from typing import Any, Final
 from app.program import costs
 from app.program.builtins import ATTRIBUTES, Getter
 from app.program.costs import ITEM_BYTES, OBJECT_BYTES, Cost, bounded, length, pay
-from app.program.modules.calls import Class, Metered, Priced, bound, held, iterate, library, methods, priced, touch
+from app.program.failures import PythonError, python
+from app.program.modules.calls import bound, host, methods, priced, touch
+from app.program.operations import Metered, iterate
 
 _DICT: Final = dict(ATTRIBUTES)[dict]
 
@@ -56,10 +58,18 @@ _COUNTER: Final = (
 )  # fmt: skip
 _ORDERED: Final = (
     _DICT
-    | methods({"copy": (OrderedDict.copy, _copied)})
     | methods({
-        "move_to_end": (OrderedDict.move_to_end, costs.little), "popitem": (OrderedDict.popitem, costs.little),
+        name: (getattr(OrderedDict, name), cost)
+        for name, cost in (("copy", _copied), ("items", costs.little), ("keys", costs.little), ("values", costs.little))
+    })
+    | methods({
+        name: (getattr(OrderedDict, name), cost)
+        for name, cost in (
+            ("clear", _copied), ("move_to_end", costs.little), ("pop", costs.keyed), ("popitem", costs.little),
+            ("setdefault", costs.keyed),
+        )
     }, changing=True)
+    | methods({"update": (OrderedDict.update, _grown, 1)}, changing=True)
 )  # fmt: skip
 _DEFAULT: Final[dict[str, Getter]] = (
     _DICT | {"default_factory": lambda value: value.default_factory} | methods({"copy": (defaultdict.copy, _copied)})
@@ -120,12 +130,12 @@ _CHAIN: Final[dict[str, Getter]] = (
 def get_item(value: Any, index: Any) -> Any:
     """``value[index]`` of a deque, of a chain, or of a dict that may make what is not there."""
     if isinstance(value, defaultdict):
-        if value.default_factory is not None and not library(value.__contains__, bounded(index)):
+        if value.default_factory is not None and not python(value.__contains__, bounded(index)):
             touch(value)
             pay(costs.keyed(value))
     elif isinstance(value, deque):
         pay(Cost(1 + len(value) // 512))
-    return library(value.__getitem__, bounded(index))
+    return python(value.__getitem__, bounded(index))
 
 
 def set_item(value: Any, index: Any, new: Any) -> None:
@@ -133,7 +143,7 @@ def set_item(value: Any, index: Any, new: Any) -> None:
     target = value.maps[0] if isinstance(value, ChainMap) else value
     pay(costs.keyed(target))
     touch(target)
-    library(value.__setitem__, bounded(index), new)
+    python(value.__setitem__, bounded(index), new)
 
 
 def delete_item(value: Any, index: Any) -> None:
@@ -141,17 +151,30 @@ def delete_item(value: Any, index: Any) -> None:
     target = value.maps[0] if isinstance(value, ChainMap) else value
     pay(_moved(target))
     touch(target)
-    library(value.__delitem__, bounded(index))
+    python(value.__delitem__, bounded(index))
 
 
-_TYPES: Final[dict[type, Priced]] = {
-    ChainMap: (_chain_map, costs.little), Counter: (Counter, _made, 0), OrderedDict: (OrderedDict, _made, 0),
-    defaultdict: (defaultdict, lambda _=None, *parts, **named: _made(*parts, **named), 1),
-    deque: (lambda iterable=(), maxlen=None: deque(held(iterable), maxlen), costs.copy, 0),
-}  # fmt: skip
+def _deque(iterable: Any = (), maxlen: Any = None) -> Any:
+    return deque(iterable, maxlen)
+
+
+def _default(default_factory: Any = None, *parts: Any, **named: Any) -> Any:
+    if default_factory is not None and not callable(default_factory):
+        raise PythonError(TypeError, "first argument must be callable or None")
+    return defaultdict(default_factory, *parts, **named)
+
+
+def _with_default(_: Any = None, *parts: Any, **named: Any) -> Cost:
+    return _made(*parts, **named)
+
+
 COLLECTIONS: Final[dict[str, Any]] = {
-    one.__name__: Class(one.__name__, priced(*entry), kind=one) for one, entry in _TYPES.items()
-}
-ATTRIBUTES_OF: Final[tuple[tuple[type, dict[str, Getter]], ...]] = (
-    (Counter, _COUNTER), (OrderedDict, _ORDERED), (defaultdict, _DEFAULT), (deque, _DEQUE), (ChainMap, _CHAIN),
-)  # fmt: skip
+    "ChainMap": host(ChainMap, "collections.ChainMap", _chain_map, _CHAIN),
+    "Counter": host(Counter, "collections.Counter", priced(Counter, _made, 0), _COUNTER, dict),
+    "OrderedDict": host(
+        OrderedDict, "collections.OrderedDict", priced(OrderedDict, _made, 0), _ORDERED, dict,
+        statics={"fromkeys": priced(OrderedDict.fromkeys, _made, 0)},
+    ),
+    "defaultdict": host(defaultdict, "collections.defaultdict", priced(_default, _with_default, 1), _DEFAULT, dict),
+    "deque": host(deque, "collections.deque", priced(_deque, costs.copy, 0), _DEQUE),
+}  # fmt: skip

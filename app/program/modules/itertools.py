@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from app.program.builtins import Routine, binary
 from app.program.costs import ITEM_BYTES, Cost, length, pay
-from app.program.modules.calls import Class, Metered, held, library, metered
+from app.program.failures import python
+from app.program.modules.calls import held, host, metered
+from app.program.operations import Metered
 
 
 def _passing(name: str, *places: int) -> Routine:
@@ -23,7 +25,7 @@ def _passing(name: str, *places: int) -> Routine:
         chosen = places or range(len(args))
         given = [metered(one) if i in chosen else one for i, one in enumerate(args)]
         named = {key: metered(one) for key, one in kwargs.items()}
-        return Metered(library(make, *given, **named), f"itertools.{name}", weight=0)
+        return Metered(python(make, *given, **named), f"itertools.{name}", weight=0)
 
     return Routine(name, call)
 
@@ -40,9 +42,9 @@ def _making(name: str, size: Callable[..., int]) -> Routine:
     def call(*args: Any, **kwargs: Any) -> Any:
         given = [_kept(one) for one in args]
         named = {key: _kept(one) for key, one in kwargs.items()}
-        count = max(library(size, *given, **named), 0)
+        count = max(python(size, *given, **named), 0)
         pay(Cost(1 + count, ITEM_BYTES * count, items=count))
-        return Metered(library(make, *given, **named), f"itertools.{name}", weight=1 + count)
+        return Metered(python(make, *given, **named), f"itertools.{name}", weight=1 + count)
 
     return Routine(name, call)
 
@@ -60,11 +62,11 @@ def _chosen(iterable: Any, r: Any = None) -> int:
 
 
 def _count(start: Any = 0, step: Any = 1) -> Any:
-    return _Shown(library(itertools.count, start, step), "itertools.count")
+    return _Shown(python(itertools.count, start, step), "itertools.count")
 
 
 def _repeat(*args: Any, **kwargs: Any) -> Any:
-    return _Shown(library(itertools.repeat, *args, **kwargs), "itertools.repeat")
+    return _Shown(python(itertools.repeat, *args, **kwargs), "itertools.repeat")
 
 
 class _Shown(Metered):
@@ -83,7 +85,7 @@ def _cycle(iterable: Any, /) -> Any:
 def _accumulate(iterable: Any, func: Any = None, *, initial: Any = None) -> Any:
     function = func if func is not None else lambda left, right: binary("+", left, right)
     return Metered(
-        library(itertools.accumulate, metered(iterable), function, initial=initial), "itertools.accumulate", weight=0
+        python(itertools.accumulate, metered(iterable), function, initial=initial), "itertools.accumulate", weight=0
     )
 
 
@@ -94,12 +96,12 @@ def _starmap(function: Any, iterable: Any, /) -> Any:
 
 def _tee(iterable: Any, n: Any = 2, /) -> Any:
     pay(Cost(1 + n if isinstance(n, int) else 1, items=n if isinstance(n, int) else 0))
-    parts = library(itertools.tee, metered(iterable), n)
+    parts = python(itertools.tee, metered(iterable), n)
     return tuple(Metered(part, "itertools._tee") for part in parts)
 
 
 def _groupby(iterable: Any, key: Any = None) -> Any:
-    return Metered(_groups(library(itertools.groupby, metered(iterable), key)), "itertools.groupby", weight=0)
+    return Metered(_groups(python(itertools.groupby, metered(iterable), key)), "itertools.groupby", weight=0)
 
 
 def _groups(groups: Any) -> Iterator[Any]:
@@ -122,9 +124,9 @@ ITERTOOLS: Final[dict[str, Any]] = {
     )
 } | {
     "accumulate": Routine("accumulate", _accumulate),
-    "chain": Class("chain", _CHAIN.function, kind=itertools.chain, members={
-        "from_iterable": Routine("from_iterable", _chain_from),
-    }), "count": Routine("count", _count),
+    "chain": host(
+        itertools.chain, "itertools.chain", _CHAIN.function, {}, statics={"from_iterable": _chain_from}
+    ), "count": Routine("count", _count),
     "cycle": Routine("cycle", _cycle), "groupby": Routine("groupby", _groupby), "repeat": Routine("repeat", _repeat),
     "starmap": Routine("starmap", _starmap), "tee": Routine("tee", _tee),
     "zip_longest": Routine("zip_longest", _zip_longest),

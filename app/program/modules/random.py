@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from app.program.builtins import Getter, Routine
 from app.program.costs import ITEM_BYTES, LITTLE, OBJECT_BYTES, Cost, length, little, pay
-from app.program.modules.calls import Priced, bound, held, priced, touch
+from app.program.modules.calls import Priced, bound, held, host, priced, touch
 from engine import modes
 
 
@@ -122,5 +122,5 @@ def _of_session(name: str) -> Routine:
 
 GENERATOR: Final[dict[str, Getter]] = {name: bound(name, call) for name, call in _CALLS.items()}
 RANDOM: Final[dict[str, Any]] = {name: _of_session(name) for name in _CALLS} | {
-    "Random": Routine("Random", priced(Random, lambda *given: _seeded(None, *given)))
+    "Random": host(Random, "random.Random", priced(Random, lambda *given, **_: _seeded(None, *given)), GENERATOR)
 }

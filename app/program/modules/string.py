@@ -5,10 +5,10 @@ from __future__ import annotations
 import string
 from typing import Any, Final
 
-from app.program.builtins import FUNCTIONS, Getter, Routine, type_name
+from app.program.builtins import FUNCTIONS, Getter, type_name
 from app.program.costs import OBJECT_BYTES, Cost, copied, pay, recased, split
-from app.program.failures import PythonError
-from app.program.modules.calls import bound, constants, library, routines
+from app.program.failures import PythonError, python
+from app.program.modules.calls import bound, constants, host, routines
 
 _TEXT: Final = FUNCTIONS["str"]
 
@@ -29,9 +29,9 @@ class Template:
         if values is None:
             raise PythonError(TypeError, f"'{type_name(mapping)}' object is not a dict")
         asked = self.fields()
-        texts = {name: _TEXT.function(values[name]) for name in set(asked) & values.keys()}
+        texts = {name: _TEXT(values[name]) for name in set(asked) & values.keys()}
         pay(copied(len(self.source.template) + sum(len(str(texts.get(name, ""))) for name in asked)))
-        return str(library(self.source.safe_substitute if safe else self.source.substitute, texts))
+        return str(python(self.source.safe_substitute if safe else self.source.substitute, texts))
 
     def fields(self) -> list[str]:
         """The names in the text, as often as they stand there."""
@@ -65,7 +65,7 @@ STRING: Final[dict[str, Any]] = (
         "punctuation", "whitespace",
     )
     | routines({"capwords": (string.capwords, lambda s, sep=None, *_, **__: _words(s, sep))})
-    | {"Template": Routine("Template", Template)}
+    | {"Template": host(Template, "string.Template", Template, TEMPLATE)}
 )  # fmt: skip
 
 

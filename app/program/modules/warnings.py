@@ -7,9 +7,10 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from app.program.builtins import Getter, Routine, type_name
+from app.program.builtins import Routine, type_name
 from app.program.costs import Cost, pay
 from app.program.failures import PythonError
+from app.program.modules.calls import host
 from engine import modes
 
 ACTIONS: Final = frozenset({"default", "error", "ignore", "always", "module", "once"})
@@ -195,7 +196,9 @@ class _Passing(Collected):
         return text in self.outer
 
 
-MESSAGE: Final[dict[str, Getter]] = {"category": lambda value: value.category, "message": lambda value: value.message}
+host(Message, "warnings.WarningMessage", Message, {
+    "category": lambda value: value.category, "message": lambda value: value.message,
+})  # fmt: skip
 CATEGORIES: Final = {
     name: kind for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, Warning)
 }

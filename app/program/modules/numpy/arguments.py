@@ -9,11 +9,11 @@ from typing import Any, Final
 import numpy as np
 
 from app.program.arrays import ARRAYS, Work, checked, floating, of_tensor, reserve, to_tensor, touch
-from app.program.builtins import PYTHON_TYPES, Routine, type_name
+from app.program.builtins import PYTHON_TYPES, type_name
+from app.program.classes import HostType
 from app.program.costs import bounded, pay
 from app.program.costs import made as many
-from app.program.failures import PythonError
-from app.program.modules.calls import Class, library
+from app.program.failures import PythonError, python
 from engine import Tensor
 
 Cost = Callable[..., Work]
@@ -52,10 +52,8 @@ def dtype_of(value: Any) -> np.dtype[Any] | None:
         return named
     if isinstance(value, np.dtype):
         found = value
-    elif isinstance(value, Class) and isinstance(value.kind, type) and issubclass(value.kind, np.generic):
-        found = np.dtype(value.kind)
-    elif isinstance(value, Routine) and value.owner is None and value.name in PYTHON_TYPES:
-        found = np.dtype(_TYPES[value.name])
+    elif isinstance(value, HostType) and (issubclass(value.type, np.generic) or value.name in PYTHON_TYPES):
+        found = np.dtype(value.type)
     else:
         shown = str(value) if type_name(value).startswith("torch.") else repr(value)
         raise PythonError(TypeError, f"Cannot interpret '{shown[:80]}' as a data type")
@@ -75,8 +73,8 @@ def plain(value: Any) -> Any:
         return _nested(value)
     if isinstance(value, range):
         pay(many(len(value)))
-        return library(np.arange, value.start, value.stop, value.step)
-    if isinstance(value, Routine):
+        return python(np.arange, value.start, value.stop, value.step)
+    if isinstance(value, HostType):
         return dtype_of(value)
     raise PythonError(TypeError, f"NumPy's functions take arrays and numbers here, not {type_name(value)}")
 
@@ -95,7 +93,7 @@ def array(value: Any) -> Any:
     if isinstance(found, (list, tuple)):
         work = assembled(found)
         reserve(work)
-        return checked(library(np.asarray, found))
+        return checked(python(np.asarray, found))
     return found
 
 
@@ -132,9 +130,9 @@ class Entry:
         named = {name: _named(name, value) for name, value in kwargs.items()}
         if named.get("out") is not None or self.changes >= 0:
             self._touch(given, named)
-        reserve(library(self.cost, *given, **named))
+        reserve(python(self.cost, *given, **named))
         with floating():
-            result = checked(library(self.function, *given, **named))
+            result = checked(python(self.function, *given, **named))
         if self.wraps and isinstance(result, ARRAYS) and any(isinstance(one, Tensor) for one in args):
             return to_tensor(np.asarray(result))
         return result

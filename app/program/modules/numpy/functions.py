@@ -11,8 +11,9 @@ from typing import Any, Final
 import numpy as np
 
 from app.program.arrays import elementwise, multiplied
-from app.program.builtins import Routine
-from app.program.modules.calls import Class, constants
+from app.program.builtins import HOSTS, Routine
+from app.program.classes import HostType
+from app.program.modules.calls import constants, host
 from app.program.modules.numpy import work
 from app.program.modules.numpy.arguments import SCALARS, Entry
 
@@ -140,9 +141,13 @@ def named(entries: Entries) -> dict[str, Any]:
     return {name: Routine(name, entry) for name, entry in entries.items()}
 
 
+def _class(kind: type[Any]) -> HostType:
+    return HOSTS.get(kind) or host(kind, f"numpy.{kind.__name__}", Entry(kind, work.copied, 1), {})
+
+
 def classes(kinds: Iterable[tuple[str, type[Any]]]) -> dict[str, Any]:
     """The types of NumPy's numbers: they convert, and they name dtypes."""
-    return {name: Class(name, Entry(kind, work.copied, 1), kind=kind) for name, kind in kinds}
+    return {name: _class(kind) for name, kind in kinds}
 
 
 ENTRIES: Final = _UFUNCS | _CREATION | _MANY | _REDUCTIONS | _ARRANGEMENT | _CHANGES | _ALGEBRA | _QUESTIONS

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
 from app.program.arrays import Array, Work, checked, reserve, spanned
-from app.program.builtins import Getter, Module, Routine, type_name
-from app.program.failures import PythonError
-from app.program.modules.calls import Class, held, library
+from app.program.builtins import HOSTS, METHODS, Module, Routine
+from app.program.classes import HostType
+from app.program.failures import PythonError, python
+from app.program.modules.calls import held, host
 from app.program.modules.numpy import work
-from app.program.modules.numpy.arguments import Entry, array, dtype_of, plain
+from app.program.modules.numpy.arguments import SCALARS, Entry, array, dtype_of, plain
 from app.program.modules.numpy.functions import ENTRIES, FFT, FUNCTIONS, LINALG, TESTING
 from app.program.modules.numpy.methods import ARRAY, DTYPE, FINFO, IINFO, SCALAR
 from app.program.modules.numpy.printing import PRINTING
@@ -29,24 +31,24 @@ def _dtype(dtype: Any, *_: Any, **__: Any) -> Any:
 
 
 def _finfo(dtype: Any) -> Any:
-    return library(np.finfo, dtype.dtype if isinstance(dtype, (np.ndarray, np.generic)) else dtype_of(dtype))
+    return python(np.finfo, dtype.dtype if isinstance(dtype, (np.ndarray, np.generic)) else dtype_of(dtype))
 
 
 def _iinfo(dtype: Any) -> Any:
-    return library(np.iinfo, dtype.dtype if isinstance(dtype, (np.ndarray, np.generic)) else dtype_of(dtype))
+    return python(np.iinfo, dtype.dtype if isinstance(dtype, (np.ndarray, np.generic)) else dtype_of(dtype))
 
 
 def _kind(value: Any) -> Any:
-    return value.kind if isinstance(value, Class) else dtype_of(value)
+    return value.type if isinstance(value, HostType) else dtype_of(value)
 
 
 def _issubdtype(arg1: Any, arg2: Any) -> bool:
-    return bool(library(np.issubdtype, _kind(arg1), _kind(arg2)))
+    return bool(python(np.issubdtype, _kind(arg1), _kind(arg2)))
 
 
 # -- with functions of the program --------------------------------------------------------------------------------
 def _from_iterable(iter: Any, dtype: Any, count: Any = -1) -> Any:
-    return checked(library(np.fromiter, (plain(one) for one in held(iter)), dtype_of(dtype), plain(count)))
+    return checked(python(np.fromiter, (plain(one) for one in held(iter)), dtype_of(dtype), plain(count)))
 
 
 def _from_function(function: Any, shape: Any, *, dtype: Any = None, **kwargs: Any) -> Any:
@@ -55,17 +57,17 @@ def _from_function(function: Any, shape: Any, *, dtype: Any = None, **kwargs: An
 
 
 def _along_axis(func1d: Any, axis: Any, arr: Any, *args: Any, **kwargs: Any) -> Any:
-    moved = library(np.moveaxis, array(arr), plain(axis), -1)
+    moved = python(np.moveaxis, array(arr), plain(axis), -1)
     lead = moved.shape[:-1]
     rows = moved.reshape(-1, moved.shape[-1]) if moved.size else moved.reshape(0, moved.shape[-1])
     results = [array(func1d(row, *args, **kwargs)) for row in rows]
     reserve(work.joined(results))
-    stacked = checked(library(np.asarray, results))
+    stacked = checked(python(np.asarray, results))
     inner = stacked.shape[1:]
     place = plain(axis) % moved.ndim if inner else 0
     shaped = stacked.reshape(*lead, *inner)
     moves = [len(lead) + i for i in range(len(inner))], [place + i for i in range(len(inner))]
-    return library(np.moveaxis, shaped, *moves)
+    return python(np.moveaxis, shaped, *moves)
 
 
 class Vectorized:
@@ -86,7 +88,7 @@ class Vectorized:
         reserve(Work(size, 64 * size * max(len(given), 1), 64.0 * size))
         if not size and not self.dtypes:
             raise PythonError(ValueError, "cannot call `vectorize` on size 0 inputs unless `otypes` is set")
-        spread = library(np.broadcast_arrays, *given)
+        spread = python(np.broadcast_arrays, *given)
         results = [self.function(*row) for row in zip(*(one.ravel().tolist() for one in spread), strict=True)]
         shape = spread[0].shape if spread else ()
         if results and isinstance(results[0], tuple):
@@ -95,7 +97,7 @@ class Vectorized:
 
     def _made(self, results: list[Any], shape: tuple[int, ...], place: int) -> Array:
         dtype = self.dtypes[place] if place < len(self.dtypes) else None
-        made = library(np.asarray, array(results))
+        made = python(np.asarray, array(results))
         found: Array = made.astype(dtype or made.dtype).reshape(shape)
         return found
 
@@ -115,7 +117,7 @@ class Grid:
         size = int(np.prod([float(one) for one in sizes])) if self.name == "mgrid" else sum(sizes)
         reserve(Work(size, 32 * size * len(parts), 16.0 * size * len(parts)))
         given = tuple(part if isinstance(part, slice) else array(part) for part in parts)
-        return checked(library(self.source.__getitem__, given if isinstance(index, tuple) else given[0]))
+        return checked(python(self.source.__getitem__, given if isinstance(index, tuple) else given[0]))
 
 
 def _length(part: Any) -> int:
@@ -131,21 +133,23 @@ def _shape_of(*dimensions: Any, **named: Any) -> Any:
     return ENTRIES["empty"](*dimensions, **named)
 
 
+def _abstract(name: str, *_: Any, **__: Any) -> None:
+    raise PythonError(TypeError, f"cannot create 'numpy.{name}' instances")
+
+
 _TYPES: Final[dict[str, Any]] = {
-    name: Class(name, lambda *_, shown=name: _abstract(shown), kind=getattr(np, name)) for name in _ABSTRACT
+    name: host(getattr(np, name), f"numpy.{name}", partial(_abstract, name), {}) for name in _ABSTRACT
 } | {
-    "ndarray": Class("ndarray", _shape_of, kind=np.ndarray), "dtype": Class("dtype", _dtype, kind=np.dtype),
-    "str_": Class("str_", Entry(np.str_, work.copied, 1), kind=np.str_),
+    "dtype": host(np.dtype, "numpy.dtype", _dtype, DTYPE),
+    "ndarray": host(np.ndarray, "numpy.ndarray", _shape_of, ARRAY),
+    "finfo": host(np.finfo, "numpy.finfo", _finfo, FINFO), "iinfo": host(np.iinfo, "numpy.iinfo", _iinfo, IINFO),
+    "str_": host(np.str_, "numpy.str_", Entry(np.str_, work.copied, 1), SCALAR, str),
 }  # fmt: skip
 
 
-def _abstract(name: str) -> None:
-    raise PythonError(TypeError, f"cannot create '{type_name(np)}.{name}' instances".replace("module", "numpy"))
-
-
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
-    "apply_along_axis": _along_axis, "finfo": _finfo, "fromfunction": _from_function, "fromiter": _from_iterable,
-    "iinfo": _iinfo, "issubdtype": _issubdtype, "vectorize": Vectorized,
+    "apply_along_axis": _along_axis, "fromfunction": _from_function, "fromiter": _from_iterable,
+    "issubdtype": _issubdtype, "vectorize": Vectorized,
 }  # fmt: skip
 _WRITTEN_HERE: Final = {name: Routine(name, function) for name, function in _FUNCTIONS.items()}
 _INNER: Final = {"numpy.fft": FFT, "numpy.linalg": LINALG, "numpy.random": RANDOM, "numpy.testing": TESTING}
@@ -159,6 +163,8 @@ NUMPY: Final[dict[str, Any]] = (
     | {"True_": np.True_, "False_": np.False_, "__version__": np.__version__}
 )
 NUMPY_MODULES: Final = {"numpy": NUMPY} | _INNER
-ATTRIBUTES_OF: Final[tuple[tuple[type, dict[str, Getter]], ...]] = (
-    (np.ndarray, ARRAY), (np.generic, SCALAR), (np.dtype, DTYPE), (np.finfo, FINFO), (np.iinfo, IINFO),
-)  # fmt: skip
+for _kind in set(SCALARS.values()):
+    METHODS[_kind] = SCALAR
+for _name in (*SCALARS, "U"):  # dtypes have a class each
+    HOSTS[type(np.dtype(_name))] = HOSTS[np.dtype]
+    METHODS[type(np.dtype(_name))] = DTYPE

@@ -13,8 +13,8 @@ import numpy as np
 
 from app.program.arrays import ITEM_BYTES, Work, reserve
 from app.program.builtins import Routine
-from app.program.failures import PythonError
-from app.program.modules.calls import library
+from app.program.costs import text_length
+from app.program.failures import PythonError, python
 from app.program.modules.numpy.arguments import plain
 from engine import modes
 
@@ -61,7 +61,7 @@ def _set(
 ) -> None:
     named = {"precision": precision, "threshold": threshold, "edgeitems": edgeitems, "linewidth": linewidth} | more
     given = options({name: value for name, value in named.items() if value is not None})
-    library(np.set_printoptions, **given)
+    python(np.set_printoptions, **given)
     kept = modes.current().modules
     kept[PRINTED] = kept.get(PRINTED, {}) | given
 
@@ -81,7 +81,7 @@ class Printing:
 
     def __enter__(self) -> dict[str, Any]:
         self._context = np.printoptions(**self.given)
-        library(self._context.__enter__)
+        python(self._context.__enter__)
         kept = modes.current().modules
         self._outer = kept.get(PRINTED, {})
         kept[PRINTED] = self._outer | self.given
@@ -93,14 +93,6 @@ class Printing:
 
 
 # -- texts --------------------------------------------------------------------------------------------------------
-def chars(array: Any) -> int:
-    """How long the text of an array may be."""
-    found: Any = np.get_printoptions()
-    shown = min(array.size, max(found["threshold"], (2 * found["edgeitems"] + 1) ** min(max(array.ndim, 1), 8)))
-    widest = 26 + found["precision"] + 320 * bool(found["suppress"] or found["floatmode"] != "maxprec")
-    return int(80 + shown * max(widest * (2 if array.dtype.kind == "c" else 1), array.itemsize))
-
-
 def _text(function: Any) -> Any:
     def call(a: Any, *args: Any, **kwargs: Any) -> str:
         if not isinstance(a, np.ndarray):
@@ -110,9 +102,9 @@ def _text(function: Any) -> Any:
         if len(named) + len(rest) < len(kwargs):
             raise PythonError(TypeError, "got an unexpected keyword argument")
         with np.printoptions(**{name: one for name, one in named.items() if one is not None}):
-            count = chars(a) + a.size * sum(len(str(one)) for one in rest.values())
+            count = text_length(a) + a.size * sum(len(str(one)) for one in rest.values())
             reserve(Work(1, ITEM_BYTES * count, 64.0 * count))
-            return str(library(function, a, **rest))
+            return str(python(function, a, **rest))
 
     return call
 

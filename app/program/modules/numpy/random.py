@@ -10,8 +10,8 @@ import numpy as np
 
 from app.program.arrays import Work, checked, itemsize, reserve, spanned, touch
 from app.program.builtins import Getter, Routine
-from app.program.failures import PythonError
-from app.program.modules.calls import Class, library
+from app.program.failures import PythonError, python
+from app.program.modules.calls import host
 from app.program.modules.calls import touch as touch_list
 from app.program.modules.numpy.arguments import array, dtype_of, plain
 from engine import modes
@@ -53,11 +53,17 @@ class Draws:
         return repr(self.source).replace(f"{id(self.source):X}", f"{id(self):X}")
 
 
+class Legacy(Draws):
+    """A ``RandomState``."""
+
+    __slots__ = ()
+
+
 def default() -> Draws:
     """The generator of the session that ``numpy.random.seed`` seeds."""
     kept = modes.current().modules
     if "numpy.random" not in kept:
-        kept["numpy.random"] = Draws(np.random.RandomState())
+        kept["numpy.random"] = Legacy(np.random.RandomState())
     found: Draws = kept["numpy.random"]
     return found
 
@@ -121,11 +127,11 @@ class _Method:
         named = {name: dtype_of(one) if name == "dtype" else _given(name, one) for name, one in kwargs.items()}
         by_name = dict(zip(self.places, given, strict=False)) | named
         rest = given[len(self.places) :] if self.places else given
-        reserve(library(self.cost, *rest, **by_name))
+        reserve(python(self.cost, *rest, **by_name))
         modes.touch(draws)
         if "out" in named:
             touch(named["out"])
-        return checked(library(getattr(draws.source, self.name), *given, **named))
+        return checked(python(getattr(draws.source, self.name), *given, **named))
 
     def _named(self, args: tuple[Any, ...]) -> list[tuple[str, Any]]:
         names = [*self.places, *[""] * (len(args) - len(self.places))]
@@ -138,7 +144,7 @@ class _Method:
         modes.touch(draws)
         touch(x)
         touch_list(x)
-        library(draws.source.shuffle, x, *args, **kwargs)
+        python(draws.source.shuffle, x, *args, **kwargs)
 
 
 def _given(name: str, value: Any) -> Any:
@@ -187,33 +193,33 @@ _MODERN: Final = _COMMON | {
 def _seed(draws: Draws, seed: Any = None) -> None:
     modes.touch(draws)
     source: Any = draws.source
-    library(source.seed, plain(seed))
+    python(source.seed, plain(seed))
 
 
 def _get_state(draws: Draws, *_: Any, **__: Any) -> Any:
-    return library(draws.source.get_state)  # type: ignore[union-attr]
+    return python(draws.source.get_state)  # type: ignore[union-attr]
 
 
 def _set_state(draws: Draws, state: Any) -> None:
     modes.touch(draws)
-    library(draws.source.set_state, plain(state))  # type: ignore[union-attr]
+    python(draws.source.set_state, plain(state))  # type: ignore[union-attr]
 
 
 def _random_state(seed: Any = None) -> Draws:
-    return Draws(library(np.random.RandomState, plain(seed)))
+    return Legacy(python(np.random.RandomState, plain(seed)))
 
 
 def _default_rng(seed: Any = None) -> Draws:
     if isinstance(seed, Draws):
         return seed if isinstance(seed.source, np.random.Generator) else Draws(np.random.default_rng(seed.source))
-    return Draws(library(np.random.default_rng, plain(seed)))
+    return Draws(python(np.random.default_rng, plain(seed)))
 
 
 def _spawn(draws: Draws, n_children: Any) -> list[Draws]:
     count = int(n_children) if isinstance(n_children, (int, np.integer)) else 0
     reserve(Work(1, 2000 * max(count, 0), 2000.0 * max(count, 0)))
     modes.touch(draws)
-    return [Draws(one) for one in library(draws.source.spawn, plain(n_children))]  # type: ignore[union-attr]
+    return [Draws(one) for one in python(draws.source.spawn, plain(n_children))]  # type: ignore[union-attr]
 
 
 def _bound(name: str, method: Callable[..., Any]) -> Getter:
@@ -230,12 +236,6 @@ _OF_MODERN: Final[dict[str, Getter]] = {name: _bound(name, method) for name, met
 }
 
 
-def attribute(draws: Draws, name: str, missing: object) -> object:
-    """``draws.name``, by which sort of generator it is."""
-    table = _OF_LEGACY if isinstance(draws.source, np.random.RandomState) else _OF_MODERN
-    return table[name](draws) if name in table else missing
-
-
 def _of_session(name: str, get: Getter) -> Routine:
     def call(*args: Any, **kwargs: Any) -> Any:
         method: Any = get(default())
@@ -245,6 +245,7 @@ def _of_session(name: str, get: Getter) -> Routine:
 
 
 RANDOM: Final[dict[str, Any]] = {name: _of_session(name, get) for name, get in _OF_LEGACY.items()} | {
-    "RandomState": Class("RandomState", _random_state, kind=np.random.RandomState),
+    "Generator": host(Draws, "numpy.random._generator.Generator", _default_rng, _OF_MODERN),
+    "RandomState": host(Legacy, "numpy.random.mtrand.RandomState", _random_state, _OF_LEGACY),
     "default_rng": Routine("default_rng", _default_rng),
 }
