@@ -135,16 +135,16 @@ class Journal:
 
 
 def _memento(target: Any) -> Callable[[], None]:
+    if hasattr(type(target), "memento"):
+        return target.memento()  # type: ignore[no-any-return]
     if isinstance(target, list):
         items = list(target)
         return lambda: target.__setitem__(slice(None), items)
     if isinstance(target, (set, deque)):
         held = target.copy()
         return lambda: _refill_items(target, held)
-    if isinstance(target, dict):
-        entries = dict(target)
-        return lambda: _refill(target, entries)
-    return target.memento()  # type: ignore[no-any-return]
+    entries = dict(target)
+    return lambda: _refill(target, entries)
 
 
 def _refill(target: dict[Any, Any], entries: dict[Any, Any]) -> None:

@@ -151,7 +151,7 @@ def operate(
     if changing:
         touch(given[0])
     with floating():
-        return checked(function(*given))
+        return checked(python(function, *given))
 
 
 def _beside_sequence(symbol: str, function: Callable[..., Any], cost: CostOf, left: Any, right: Any) -> Any:
@@ -161,15 +161,15 @@ def _beside_sequence(symbol: str, function: Callable[..., Any], cost: CostOf, le
             return _ELEMENTWISE
         bounded(right)
         reserve(elementwise(left))
-        return function(left, right)
+        return python(function, left, right)
     count = right if isinstance(left, _SEQUENCES) else left
     if symbol == "*" and isinstance(count, np.integer):
         operands = (left, int(count)) if count is right else (int(count), right)
         pay(cost(*operands))
-        return function(*operands)
+        return python(function, *operands)
     if symbol == "%" and isinstance(left, str):
         pay(cost(left, right))
-        return function(left, right)
+        return python(function, left, right)
     return _ELEMENTWISE
 
 

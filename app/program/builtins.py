@@ -103,11 +103,13 @@ def _some(function: Callable[..., object], wanted: bool, *args: Any) -> Any:
     return not wanted
 
 
-def _lazily(function: Callable[..., Any], name: str, first: int) -> Callable[..., object]:
-    """An iterator over others, from the place ``first`` on."""
+def _lazily(function: Callable[..., Any], first: int, last: int = 10**6) -> Callable[..., object]:
+    """An iterator over others, those from the place ``first`` on."""
 
     def call(*args: Any, **kwargs: Any) -> object:
-        given = [metered(one) if i >= first and not isinstance(one, Tensor) else one for i, one in enumerate(args)]
+        given = [
+            metered(one) if first <= i <= last and not isinstance(one, Tensor) else one for i, one in enumerate(args)
+        ]
         named = {key: metered(one) if key == "iterable" else one for key, one in kwargs.items()}
         return python(function, *given, **named)
 
@@ -458,12 +460,12 @@ def _types() -> dict[str, HostType]:
     found = [_type(object, _plain_object)]
     plain: tuple[tuple[type, Callable[..., object]], ...] = (
         (complex, priced(complex, costs.read)), (dict, consuming(dict, costs.mapping, 0)),
-        (enumerate, _lazily(enumerate, "enumerate", 0)), (filter, _lazily(filter, "filter", 1)),
+        (enumerate, _lazily(enumerate, 0, 0)), (filter, _lazily(filter, 1)),
         (float, priced(float, costs.read)), (frozenset, consuming(frozenset, costs.listed, 0)),
-        (int, priced(int, costs.integer)), (list, consuming(list, costs.listed, 0)), (map, _lazily(map, "map", 1)),
+        (int, priced(int, costs.integer)), (list, consuming(list, costs.listed, 0)), (map, _lazily(map, 1)),
         (range, priced(range, costs.little)), (reversed, _reversed), (set, consuming(set, costs.listed, 0)),
         (slice, priced(slice, costs.little)), (str, priced(str, costs.text)),
-        (tuple, consuming(tuple, costs.listed, 0)), (zip, _lazily(zip, "zip", 0)),
+        (tuple, consuming(tuple, costs.listed, 0)), (zip, _lazily(zip, 0)),
     )  # fmt: skip
     found += [_type(kind, call, object) for kind, call in plain]
     found.append(_type(bool, _bool, int, object))

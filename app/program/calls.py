@@ -7,6 +7,7 @@ from typing import Any, Final, NoReturn
 from app.program import pytorch, runtime
 from app.program.builtins import FUNCTIONS, PYTHON_TYPES
 from app.program.classes import HostType
+from app.program.contexts import guarded
 from app.program.costs import bounded
 from app.program.failures import PythonError, python
 from app.program.formatting import text_of
@@ -70,6 +71,9 @@ def call(run: runtime.Run, function: Any, args: Any, kwargs: dict[str, Any] | No
             return function(*args, **(kwargs or {}))
         if any(open_class(kind) for kind in type(function).__mro__):
             return engine_call(Routine(type_name(function), function, engine=True), args, kwargs or {})
+    around = guarded(function, args)
+    if around is not None:
+        return around
     raise PythonError(TypeError, f"'{type_name(function)}' object is not callable")
 
 

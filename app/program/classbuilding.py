@@ -26,6 +26,7 @@ from app.program.tree import GraphError
 Derive = Callable[[ProgramClass, dict[str, Any]], Any]
 DERIVED: Final[dict[Any, Derive]] = {}
 """What else happens to classes that derive from one of ours (``Enum``, ``NamedTuple``); a class may be replaced."""
+FACTORIES: Final[dict[Any, type[ProgramClass]]] = {}  # what classes are that derive from one of ours
 METACLASSES: Final[list[Any]] = []  # those that a program may name, which mean nothing beyond their base
 _STATIC: Final = ("__new__",)
 _OF_CLASS: Final = ("__init_subclass__", "__class_getitem__")
@@ -47,7 +48,8 @@ def make_class(
     for method in _OF_CLASS:
         if isinstance(namespace.get(method), Function):
             namespace[method] = ClassMethod(namespace[method])
-    cls = ProgramClass(name, qualname, bases or (HOSTS[object],), namespace)
+    kind = next((FACTORIES[one] for base in bases for one in base.mro if one in FACTORIES), ProgramClass)
+    cls = kind(name, qualname, bases or (HOSTS[object],), namespace)
     cls.doc = doc if doc is not None else namespace.pop("__doc__", None)
     for base in cls.mro[1:]:
         if isinstance(base, ProgramClass) and base.create is not None and base not in DERIVED:

@@ -275,6 +275,8 @@ def bound(found: Any, owner: Any, cls: Any) -> Any:
         return BoundMethod(found.function, cls)
     if kind is HostMember:
         return found.function if owner is None else found.read(owner)
+    if hasattr(kind, "program_get"):
+        return found.program_get(owner, cls)
     getter = descriptor(found, "__get__")
     return found if getter is MISSING else getter(found, owner, cls)
 

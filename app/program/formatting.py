@@ -38,7 +38,7 @@ def repr_of(value: Any) -> str:
 
 def formatted(value: Any, spec: str) -> str:
     """``format(value, spec)``."""
-    if not spec and not isinstance(value, Special):
+    if not spec and not isinstance(value, (Special, Tensor)):
         return text_of(value)
     if not isinstance(spec, str):
         raise PythonError(TypeError, f"format() argument 2 must be str, not {type_name(spec)}")

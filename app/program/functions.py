@@ -62,7 +62,7 @@ class Compiled:
     """A definition, ready to be called."""
 
     __slots__ = (
-        "blank", "captured", "code", "expression", "fresh", "function", "generate", "simple", "source", "steps",
+        "blank", "captured", "code", "expression", "fresh", "function", "generate", "simple", "source", "steps", "takes",
     )  # fmt: skip
 
     def __init__(self, code: Code, source: Source) -> None:
@@ -73,6 +73,7 @@ class Compiled:
         self.blank: Frame = []  # the places after the parameters and cells
         self.captured: tuple[int, ...] = ()  # the places of parameters that functions inside take
         self.fresh: tuple[int, ...] = ()  # the places of other names that they take
+        self.takes = 0  # how many cells
         self.expression: Step | None = None  # of a function that is one
         self.steps: Step | None = None
         self.generate: Callable[[Frame], Iterator[Any]] | None = None

@@ -14,12 +14,13 @@ from typing import Any, Final
 from app.program.classes import MISSING, HostMember, ProgramClass, bound
 from app.program.failures import PythonError, classes
 from app.program.hosts import open_class
-from app.program.instances import Special, method_of
+from app.program.instances import Fixed, Held, Special, method_of
 from app.program.operations import type_name
 from engine import modes
 
 BUILTIN: Final = (list, dict, set, tuple, str, int, float, frozenset)
 _IMMUTABLE: Final = (tuple, str, int, float, frozenset)
+_MUTABLE: Final = (list, dict, set)
 _KEPT: Final = frozenset({"program_class", "attributes", "mro"})
 
 
@@ -54,8 +55,9 @@ def hosted(host: type) -> type:
         names = [name for name in dir(host) if not name.startswith("_") and name not in _KEPT]
         namespace |= {name: _forward(name, host) for name in names if _is_method(host, name)}
         namespace["_get_name"] = _class_name
-        namespace["memento"] = _memento
-    return type(f"Hosted{host.__name__}", (Special, host), namespace)
+    namespace["memento"] = _memento
+    kind = Fixed if host in _IMMUTABLE else Held if host in _MUTABLE or issubclass(host, BaseException) else Special
+    return type(f"Hosted{host.__name__}", (kind, host), namespace)
 
 
 def _is_method(host: type, name: str) -> bool:
@@ -79,10 +81,18 @@ def _class_name(self: Any) -> str:
 
 def _memento(self: Any) -> Callable[[], None]:
     state = {name: dict(value) if isinstance(value, dict) else value for name, value in vars(self).items()}
+    kind: Any = next((one for one in _MUTABLE if isinstance(self, one)), None)
+    held = None if kind is None else kind(dict.items(self) if kind is dict else kind.__iter__(self))
+    args = getattr(self, "args", ())
 
     def restore() -> None:
         vars(self).clear()
         vars(self).update(state)
+        if kind is not None:
+            kind.clear(self)
+            (list.extend if kind is list else kind.update)(self, held)
+        elif isinstance(self, BaseException):
+            self.args = args
 
     return restore
 
@@ -129,7 +139,8 @@ def deeply_copied(value: Any, memo: Any) -> Any:
     from copy import deepcopy
 
     host_copy = next(
-        (vars(kind).get("__deepcopy__") for kind in type(value).__mro__[2:] if "__deepcopy__" in vars(kind)), None
+        (vars(kind).get("__deepcopy__") for kind in type(value).__bases__[-1].__mro__ if "__deepcopy__" in vars(kind)),
+        None,
     )
     if host_copy is not None:
         return host_copy(value, memo)
@@ -154,7 +165,7 @@ def deeply_copied(value: Any, memo: Any) -> Any:
 def put(value: Any, name: str, new_value: Any) -> None:
     """Set an attribute of a hosted object: the host decides about public names of open classes."""
     if open_class(value.program_class.host) and not name.startswith("_"):
-        type(value).__mro__[2].__setattr__(value, name, new_value)
+        type(value).__bases__[-1].__setattr__(value, name, new_value)
         return
     modes.touch(value)
     value.attributes[name] = new_value

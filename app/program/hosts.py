@@ -53,7 +53,7 @@ def is_open(value: Any) -> bool:
 
 def is_public(name: str) -> bool:
     """Whether programs may ask objects of open classes for this name."""
-    return not name.startswith("_")
+    return not name.startswith("_") and name not in ("memento", "mro")
 
 
 def adopted(value: Any, name: str | None = None, owner: Any = None) -> Any:

@@ -7,8 +7,7 @@ from typing import Any, Final
 from app.program import pytorch
 from app.program.builtins import Module
 from app.program.failures import PythonError
-from app.program.modules.importable import MODULES as LIBRARIES
-from app.program.names import MODULES
+from app.program.names import LIBRARIES, MODULES
 from app.program.pytorch import NotAvailable
 from app.program.values import attribute
 from engine import registry

@@ -293,6 +293,18 @@ class Instance(Special):
         return restore
 
 
+class Held(Special):
+    """Objects beside a type whose objects can be changed, and exceptions."""
+
+    __slots__ = ()
+
+
+class Fixed(Special):
+    """Objects beside a type whose objects are what they were made of."""
+
+    __slots__ = ()
+
+
 class Numbered:
     """The items of an object that has only ``__getitem__``, by number until there is none."""
 

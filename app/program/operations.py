@@ -370,7 +370,7 @@ def get_item(value: Any, index: Any) -> Any:
         return arrays.get_item(value, index)
     if isinstance(value, (HostType, ProgramClass)):
         return _class_item(value, index)
-    if isinstance(value, tape.Node) or not hasattr(value, "program_item"):
+    if not hasattr(type(value), "program_item"):
         raise PythonError(TypeError, f"'{type_name(value)}' object is not subscriptable")
     return value.program_item(index)
 
@@ -382,8 +382,8 @@ def _class_item(value: Any, index: Any) -> Any:
         if found is not MISSING:
             inner = getattr(found, "function", found)
             return inner(value, index)
-        if value.create is not None and hasattr(value.create, "item"):
-            return value.create.item(value, index)
+        if hasattr(value, "program_item"):
+            return value.program_item(index)
         raise PythonError(TypeError, f"type '{value.name}' is not subscriptable")
     if value.type in (list, dict, tuple, set, frozenset, type, deque) or value.engine:
         return value

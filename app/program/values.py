@@ -174,7 +174,7 @@ def _routine_attribute(value: Any, name: str) -> object:
     return MISSING
 
 
-def _class_attribute(value: Any, name: str) -> object:
+def class_attribute(value: Any, name: str) -> object:
     special = {"__name__": value.name, "__qualname__": value.qualname, "__doc__": value.doc, "__module__": value.module}
     if name in special:
         return special[name]
@@ -236,7 +236,7 @@ def _static_attribute(value: Any, name: str) -> object:
 
 _OBJECTS: Final[dict[type, Callable[[Any, str], Any]]] = {
     Function: _function_attribute, BoundMethod: _method_attribute, Routine: _routine_attribute,
-    ProgramClass: _class_attribute, HostType: _host_attribute, Super: _super_attribute, Property: _property_attribute,
+    ProgramClass: class_attribute, HostType: _host_attribute, Super: _super_attribute, Property: _property_attribute,
     Generator: _generator_attribute, StaticMethod: _static_attribute, ClassMethod: _static_attribute,
 }  # fmt: skip
 

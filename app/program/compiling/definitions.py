@@ -42,7 +42,7 @@ def function(env: Environment, node: tree.FunctionDef) -> Executor:
     """``def``."""
     make = expression(env, node.function)
     decorate = _decorated(env, node.decorators) if node.decorators else None
-    put, place = store(env, node.function.code.name if env.kind != "class" else node.function.code.name), node.place
+    put, place = store(env, node.function.code.name), node.place
 
     def run(frame: Frame) -> Signal:
         try:

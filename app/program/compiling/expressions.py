@@ -441,6 +441,7 @@ def compiled_of(env: Environment, code: tree.Code) -> tuple[Compiled, tuple[int,
     compiled = Compiled(code, env.source)
     BODIES[0](inner, compiled)
     compiled.blank = [UNBOUND] * (inner.size - inner.start)
+    compiled.takes = len(inner.taken)
     names = code.parameters.names
     compiled.captured = tuple([inner.slots[name] for name in names if name in code.cells])
     compiled.fresh = tuple([inner.slots[name] for name in code.bound if name in code.cells and name not in names])

@@ -141,7 +141,7 @@ def _return(env: Environment, node: tree.Return) -> Executor:
 
 
 def _jump(env: Environment, node: tree.Jump) -> Executor:
-    signal = None if node.kind == "pass" else node.kind
+    signal = {"break": BREAK, "continue": CONTINUE}.get(node.kind)
     return lambda frame: signal
 
 
