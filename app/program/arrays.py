@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import operator
+from collections import deque
 from collections.abc import Callable, Iterator
 from math import prod
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
-from app.program.costs import bounded
+from app.program.costs import CostOf, bounded, pay
 from app.program.failures import PythonError, python
 from engine import Tensor, methods, modes, registry, storage
 
@@ -137,14 +138,43 @@ _CONCATENATION: Final = (
 )
 
 
-def operate(function: Callable[..., Any], symbol: str, *operands: Any, changing: bool = False) -> Any:
-    """An operator of which an operand is an array, or a number of NumPy's."""
+def operate(
+    symbol: str, function: Callable[..., Any], cost: CostOf, *operands: Any, changing: bool = False
+) -> Any:  # fmt: skip
+    """An operator of which an operand is an array, or a number of NumPy's; no other is a tensor."""
+    if any(isinstance(one, _SEQUENCES) for one in operands):
+        special = _beside_sequence(symbol, function, cost, *operands)
+        if special is not _ELEMENTWISE:
+            return special
     given = [operand(one) for one in operands]
     reserve(multiplied(*given) if symbol == "@" else elementwise(*given), symbol)
     if changing:
         touch(given[0])
     with floating():
         return checked(python(function, *given))
+
+
+def _beside_sequence(symbol: str, function: Callable[..., Any], cost: CostOf, left: Any, right: Any) -> Any:
+    """What a number of NumPy's means to a sequence: how often to repeat it, what to look for in it, what to print."""
+    if symbol in ("in", "not in"):
+        if isinstance(right, ARRAYS):
+            return _ELEMENTWISE
+        bounded(right)
+        reserve(elementwise(left))
+        return python(function, left, right)
+    count = right if isinstance(left, _SEQUENCES) else left
+    if symbol == "*" and isinstance(count, np.integer):
+        operands = (left, int(count)) if count is right else (int(count), right)
+        pay(cost(*operands))
+        return python(function, *operands)
+    if symbol == "%" and isinstance(left, str):
+        pay(cost(left, right))
+        return python(function, left, right)
+    return _ELEMENTWISE
+
+
+_SEQUENCES: Final = (str, list, tuple, deque)
+_ELEMENTWISE: Final = object()
 
 
 def operand(value: Any) -> Any:

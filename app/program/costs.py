@@ -112,12 +112,16 @@ def _walked(value: Any, measure: Callable[[Any], int]) -> int:
 def _weight_of(item: Any) -> int:
     if isinstance(item, Tensor):
         return TENSOR_WEIGHT
+    if isinstance(item, np.ndarray):
+        return 1 + item.size // 16
     if isinstance(item, str):
         return len(item) + 1
     return 1 + _digits(item) if type(item) is int else 1
 
 
 def _chars_of(item: Any) -> int:
+    if isinstance(item, np.ndarray):
+        return _chars_of_array(item)
     if isinstance(item, str):
         return 2 + len(item) * (2 if item.isprintable() else len(r"\U0001F600"))
     if type(item) is int:
@@ -125,6 +129,15 @@ def _chars_of(item: Any) -> int:
     if isinstance(item, CONTAINERS):
         return 12 + 4 * _len_of(item)
     return _CHARS.get(type(item), 80)
+
+
+def _chars_of_array(array: np.ndarray[Any, Any]) -> int:
+    """All elements up to the threshold of printing; at most the edges of each dimension beyond it."""
+    options: Any = np.get_printoptions()
+    edges = (2 * options["edgeitems"] + 1) ** min(array.ndim, 8)
+    widest = 26 + options["precision"] + 320 * (options["suppress"] or options["floatmode"] != "maxprec")
+    shown = min(array.size, max(options["threshold"], edges))
+    return int(80 + shown * max(widest * (2 if array.dtype.kind == "c" else 1), array.itemsize))
 
 
 _CHARS: Final[dict[type, int]] = {bool: 5, float: 24, complex: 52, type(None): 4}

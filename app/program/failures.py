@@ -2,8 +2,8 @@
 
 What the engine refuses is an ``EngineError``. What Python refuses, and what a program raises itself, is a
 ``PythonError`` and at the same time of Python's own class, as the engine's are: whoever catches a ``KeyError`` catches
-it. Refusals of Python's functions are told by where they were raised: those of libraries by frames of theirs or by none,
-and what a frame of ours below the call raised is a fault of ours.
+it. Refusals of Python's functions are told by where they were raised: by frames of libraries, or by none. What a frame
+of ours below the call raised is a fault of ours.
 """
 
 from __future__ import annotations

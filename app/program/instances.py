@@ -46,6 +46,7 @@ class Special:
     """The special methods of Python as the program's class has them, else as the host's type has."""
 
     __slots__ = ()
+    __array_ufunc__ = None  # NumPy's operators leave it to the class, and make no array of an object
     is_instance = True
     program_class: ProgramClass
     attributes: dict[str, Any]

@@ -21,6 +21,7 @@ from app.program.compiling.statements import block
 from app.program.failures import PythonError, caught
 from app.program.from_nodes import check_references
 from app.program.functions import UNBOUND, Frame, Source
+from app.program.modules import surroundings
 from app.program.operations import type_name
 from app.program.runtime import Run
 from app.program.tree import GraphError, Place, Program, ProgramError, quoted
@@ -94,7 +95,7 @@ def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:
     if sys.getrecursionlimit() < FRAMES:
         sys.setrecursionlimit(FRAMES)
     started = Run(namespace, limits)
-    with runtime.within(started):
+    with runtime.within(started), surroundings.in_force():
         _perform(compiled(program), started)
     return Outcome(started.prints, list(started.named), started.last)
 

@@ -6,7 +6,6 @@ built-in functions and methods stand in ``app.program.builtins``.
 
 from __future__ import annotations
 
-import math
 import operator
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -15,7 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from app.limits import Allowance, Limits, OverLimit
-from app.program import costs
+from app.program import arrays, costs
+from app.program.arrays import ARRAYS
 from app.program.classes import MISSING, HostType, ProgramClass, Property, StaticMethod, Super
 from app.program.costs import ITEM_BYTES, LITTLE, OBJECT_BYTES, Cost, CostOf, bounded, pay
 from app.program.failures import PythonError, python, reraise
@@ -105,6 +105,8 @@ def type_name(value: object) -> str:
         return str(value.name())
     if isinstance(value, PythonError):
         return value.exception
+    if isinstance(value, Metered):
+        return value.name
     name = type(value).__name__
     if hasattr(type(value), "_fields"):
         return f"torch.return_types.{name}"
@@ -117,8 +119,7 @@ _TYPE_NAMES: Final[dict[type, str]] = {
     StaticMethod: "staticmethod",
 }  # fmt: skip
 _NAMES: Final = {
-    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Metered": "iterator",
-    "Numbered": "iterator",
+    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Numbered": "iterator",
 }  # fmt: skip
 
 
@@ -138,12 +139,12 @@ def iterate(value: Any) -> Iterator[Any]:
 
 
 class Metered:
-    """The items of an iterator, each of which costs a step."""
+    """The items of an iterator, each of which costs a step, or ``weight`` of them. ``name`` is that of its type."""
 
-    __slots__ = ("_iterator", "name")
+    __slots__ = ("_iterator", "_weight", "name")
 
-    def __init__(self, iterator: Iterator[Any], name: str = "iterator") -> None:
-        self._iterator, self.name = iterator, name
+    def __init__(self, iterator: Iterator[Any], name: str = "iterator", weight: int = 1) -> None:
+        self._iterator, self.name, self._weight = iterator, name, weight
 
     def __iter__(self) -> Metered:
         return self
@@ -151,7 +152,7 @@ class Metered:
     def __next__(self) -> Any:
         budget = modes.current().budget
         if budget is not None:
-            budget.take(1, ITEM_BYTES)
+            budget.take(self._weight, ITEM_BYTES * self._weight)
         return next(self._iterator)
 
     def __repr__(self) -> str:
@@ -192,11 +193,15 @@ def binary(symbol: str, left: Any, right: Any) -> Any:
         if isinstance(left, Tensor) or isinstance(right, Tensor):
             if isinstance(right, Special):
                 return _special_binary(symbol, left, right)
+            if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
+                left, right = arrays.beside_tensors(symbol, left, right)
             return function(left, right)
         if type(left) not in LIGHT or type(right) not in LIGHT:
             if isinstance(left, Special) or isinstance(right, Special):
                 return _special_binary(symbol, left, right)
-            _pay(symbol, cost, left, right)
+            if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
+                return arrays.operate(symbol, function, cost, left, right)
+            _pay(cost, left, right)
         return function(left, right)
     except Exception as error:
         reraise(error, _op_of(methods.BINARY, function))
@@ -244,8 +249,8 @@ def unary(symbol: str, operand: Any) -> Any:
     try:
         if isinstance(operand, int):
             pay(cost(operand))
-        elif isinstance(operand, _ARRAYS):
-            _pay_array(symbol, operand, operand)
+        elif isinstance(operand, ARRAYS):
+            return arrays.operate(symbol, function, cost, operand)
         return function(operand)
     except Exception as error:
         reraise(error, _op_of(methods.UNARY, function))
@@ -260,12 +265,16 @@ def in_place(symbol: str, left: Any, right: Any) -> Any:
             result = NotImplemented if found is MISSING else found(right)
             return _without_in_place(symbol, left, right) if result is NotImplemented else result
         if isinstance(left, Tensor) or isinstance(right, Tensor):
+            if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
+                left, right = arrays.beside_tensors(symbol, left, right)
             return function(left, right)
         if isinstance(right, Special) and not isinstance(left, (list, set, dict, deque)):
             return _without_in_place(symbol, left, right)
         if isinstance(left, (list, deque)) and symbol == "+":
             right = held(right)
-        _pay(symbol, cost, left, right)
+        if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
+            return arrays.operate(symbol, function, cost, left, right, changing=True)
+        _pay(cost, left, right)
         if isinstance(left, (list, dict, set, deque)):
             modes.touch(left)
         return function(left, right)
@@ -298,8 +307,12 @@ def compare(symbol: str, left: Any, right: Any) -> Any:
         right = Metered(iterate(right)) if hasattr(type(right), "__iter__") else right
     if isinstance(left, Special) or isinstance(right, Special):
         return _compare_special(symbol, left, right)
-    _pay(symbol, cost, left, right)
     try:
+        if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
+            if not isinstance(left, Tensor) and not isinstance(right, Tensor):
+                return arrays.operate(symbol, function, cost, left, right)
+            left, right = arrays.beside_tensors(symbol, left, right)
+        _pay(cost, left, right)
         return function(left, right)
     except Exception as error:
         reraise(error, _op_of(methods.BINARY, function))
@@ -331,43 +344,11 @@ def _compare_special(symbol: str, left: Any, right: Any) -> Any:
     )
 
 
-def _pay(symbol: str, cost: CostOf, left: Any, right: Any) -> None:
+def _pay(cost: CostOf, left: Any, right: Any) -> None:
     """Pay for an operator."""
-    if isinstance(left, _ARRAYS) or isinstance(right, _ARRAYS):
-        _pay_array(symbol, left, right)
-        return
     price = cost(left, right)
     if price is not LITTLE:
         pay(price)
-
-
-_ARRAYS: Final = (np.ndarray, np.generic)
-
-
-def _pay_array(symbol: str, left: Any, right: Any) -> None:
-    """Pay for an operator of NumPy's: by the elements of what comes out, and the products of a matrix product."""
-    for one in (left, right):
-        if isinstance(one, (list, tuple)):
-            bounded(one)
-        if isinstance(one, np.ndarray) and one.dtype == object:
-            raise PythonError(TypeError, "arrays of objects have no operators here")
-    shapes = [
-        np.shape(one) for one in (left, right) if one is None or isinstance(one, (*_ARRAYS, list, tuple, int, float))
-    ]
-    if symbol == "@" and len(shapes) == 2 and all(shapes):
-        inner = shapes[0][-1]
-        count = math.prod(shapes[0]) * (math.prod(shapes[1]) // max(inner, 1))
-        made_of = count // max(inner, 1)
-    else:
-        made_of = count = math.prod(max(extents) for extents in _extents(shapes))
-    pay(Cost(1 + count // 8, 16 * made_of))
-
-
-def _extents(shapes: list[tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
-    """The extents of shapes that stand over each other."""
-    rank = max(map(len, shapes), default=0)
-    padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
-    return zip(*padded, strict=True) if padded else iter(())
 
 
 # -- subscripts ---------------------------------------------------------------------------------------------------
@@ -385,8 +366,8 @@ def get_item(value: Any, index: Any) -> Any:
         return python(operator.getitem, value, index)
     if isinstance(value, (list, tuple, dict, str, range, deque)):
         return python(operator.getitem, value, bounded(index))
-    if isinstance(value, _ARRAYS):
-        return _array_item(value, index)
+    if isinstance(value, ARRAYS):
+        return arrays.get_item(value, index)
     if isinstance(value, (HostType, ProgramClass)):
         return _class_item(value, index)
     if not hasattr(type(value), "program_item"):
@@ -409,15 +390,6 @@ def _class_item(value: Any, index: Any) -> Any:
     raise PythonError(TypeError, f"type '{value.name}' is not subscriptable")
 
 
-def _array_item(value: Any, index: Any) -> Any:
-    parts = index if isinstance(index, tuple) else (index,)
-    if any(not (part is None or part is ... or isinstance(part, (int, slice))) for part in parts):
-        bounded(list(parts))
-        indices = sum(int(np.size(part)) if isinstance(part, (np.ndarray, list)) else 1 for part in parts)
-        pay(Cost(1 + indices + int(value.size), 16 * (indices + int(value.size))))
-    return python(operator.getitem, value, index)
-
-
 def set_item(container: Any, index: Any, value: Any) -> None:
     """``container[index] = value``."""
     if isinstance(container, Tensor):
@@ -435,8 +407,7 @@ def set_item(container: Any, index: Any, value: Any) -> None:
         modes.touch(container)
         python(operator.setitem, container, index, value)
     elif isinstance(container, np.ndarray):
-        pay(Cost(1 + container.size))
-        python(operator.setitem, container, index, bounded(value))
+        arrays.set_item(container, index, value)
     else:
         raise PythonError(TypeError, f"'{type_name(container)}' object does not support item assignment")
 

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from app.program.builtins import HOSTS, METHODS, STATICS, Getter, Routine, members_of
 from app.program.classes import HostType
-from app.program.costs import CostOf, pay
+from app.program.costs import CostOf, length, made, pay
 from app.program.failures import python
-from app.program.operations import Metered, held, iterate
+from app.program.operations import Metered, iterate
+from app.program.operations import held as kept
 from engine import modes
 
 Priced = tuple[Callable[..., object], CostOf, *tuple[int, ...]]  # and the places of iterables that have to be held
@@ -91,6 +92,14 @@ def touch(*values: Any) -> None:
 
 
 # -- iterables ----------------------------------------------------------------------------------------------------
+def held(value: Any) -> Any:
+    """A container of the items of a value: itself if it is one, within the limit of a list if it is none."""
+    if type(value) is range:
+        pay(made(length(value)))
+        return list(value)
+    return kept(value)
+
+
 def metered(value: Any) -> Iterator[Any]:
     """The items of a value, each of which costs a step when it is asked for."""
     return value if isinstance(value, Metered) else Metered(iterate(value))

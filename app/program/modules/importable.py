@@ -16,11 +16,9 @@ from app.program.modules.statistics import STATISTICS
 from app.program.modules.string import STRING
 from app.program.modules.time import TIME
 from app.program.modules.warnings import WARNINGS
-from app.program.names import LIBRARIES
 
 MODULES: Final = MappingProxyType({
     "cmath": CMATH, "collections": COLLECTIONS, "copy": COPY, "itertools": ITERTOOLS, "math": MATH,
     "operator": OPERATOR, "random": RANDOM, "statistics": STATISTICS, "string": STRING, "time": TIME,
     "warnings": WARNINGS, **NUMPY_MODULES,
 })  # fmt: skip
-LIBRARIES.update(MODULES)

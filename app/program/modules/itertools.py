@@ -13,8 +13,8 @@ from typing import Any, Final
 from app.program.builtins import Routine, binary
 from app.program.costs import ITEM_BYTES, Cost, length, pay
 from app.program.failures import python
-from app.program.modules.calls import host, metered
-from app.program.operations import Metered, held
+from app.program.modules.calls import held, host, metered
+from app.program.operations import Metered
 
 
 def _passing(name: str, *places: int) -> Routine:

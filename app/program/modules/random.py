@@ -8,8 +8,7 @@ from typing import Any, Final
 
 from app.program.builtins import Getter, Routine
 from app.program.costs import ITEM_BYTES, LITTLE, OBJECT_BYTES, Cost, length, little, pay
-from app.program.modules.calls import Priced, bound, host, priced, touch
-from app.program.operations import held
+from app.program.modules.calls import Priced, bound, held, host, priced, touch
 from engine import modes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from typing import Any, Final
 
+from app.program.builtins import exception_type
 from app.program.costs import ITEM_BYTES, OBJECT_BYTES, Cost, weight
 from app.program.modules.calls import Priced, routines
 
@@ -38,5 +39,5 @@ STATISTICS: Final[dict[str, Any]] = routines({
         "pstdev", "pvariance", "quantiles", "stdev", "variance",
     )
 } | {name: _two(name) for name in ("correlation", "covariance", "fmean", "harmonic_mean", "linear_regression")}) | {
-    "StatisticsError": statistics.StatisticsError
+    "StatisticsError": exception_type(statistics.StatisticsError, "statistics.StatisticsError")
 }  # fmt: skip

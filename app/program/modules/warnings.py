@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from app.program.builtins import Routine, type_name
+from app.program.builtins import Routine, exception_type, type_name
 from app.program.costs import Cost, pay
 from app.program.failures import PythonError
 from app.program.modules.calls import host
@@ -40,18 +40,18 @@ class Collected(list[str]):
     def append(self, text: str) -> None:
         self.tell(text, UserWarning)
 
-    def tell(self, text: str, category: Any) -> None:
+    def tell(self, text: str, category: Any, message: Any = None) -> None:
         """Keep a warning, or drop it, or raise it, as the first filter that it fits says."""
         fitting = (action for action, kind, start in self.filters if _is_below(category, kind) and _begins(text, start))
         action = next(fitting, "always")
         if action == "error":
-            raise PythonError(kind_of(category), text)
+            raise message if isinstance(message, PythonError) else PythonError(kind_of(category), text)
         if action in ("once", "default", "module") and text in self:
             return
         if action != "ignore":
-            self.keep(text, category)
+            self.keep(text, category, message)
 
-    def keep(self, text: str, category: Any) -> None:
+    def keep(self, text: str, category: Any, message: Any = None) -> None:
         """Put a warning into the list."""
         super().append(text)
 
@@ -63,9 +63,10 @@ class Recorded(Collected):
         super().__init__((), filters)
         self.messages: list[Message] = []
 
-    def keep(self, text: str, category: Any) -> None:
-        super().keep(text, category)
-        self.messages.append(Message(PythonError(kind_of(category), text), category))
+    def keep(self, text: str, category: Any, message: Any = None) -> None:
+        super().keep(text, category, message)
+        shown = message if isinstance(message, PythonError) else PythonError(kind_of(category), text)
+        self.messages.append(Message(shown, _category(category)))
 
 
 def kind_of(category: Any) -> Any:
@@ -77,6 +78,13 @@ def kind_of(category: Any) -> Any:
         if isinstance(kind, type):
             return kind
     return UserWarning
+
+
+def _category(category: Any) -> Any:
+    """The class of a warning as programs know it."""
+    if category is None:
+        return exception_type(UserWarning)
+    return exception_type(category) if isinstance(category, type) and issubclass(category, Warning) else category
 
 
 def _is_below(category: Any, kind: Any) -> bool:
@@ -100,17 +108,21 @@ def collected() -> Collected:
     return state.warnings
 
 
+def show(message: Any, category: Any, *_: Any, **__: Any) -> None:
+    """Take a warning of Python's own machinery, which NumPy uses."""
+    collected().tell(str(message), category)
+
+
 # -- what programs call -------------------------------------------------------------------------------------------
 def _warn(message: Any, category: Any = None, stacklevel: Any = 1, source: Any = None, **_: Any) -> None:
     if isinstance(message, BaseException):
         category = getattr(message, "program_class", None) or getattr(message, "kind", type(message))
-    elif category is None:
-        category = UserWarning
+    category = _category(category)
     if not _is_below(category, Warning) or not issubclass(kind_of(category), Warning):
         raise PythonError(TypeError, f"category must be a Warning subclass, not '{type_name(category)}'")
     text = str(message)
     pay(Cost(1 + len(text) // 8, 8 * len(text)))
-    collected().tell(text, category)
+    collected().tell(text, category, message)
 
 
 def _filter(
@@ -189,8 +201,8 @@ class _Passing(Collected):
         super().__init__((), outer.filters)
         self.outer = outer
 
-    def keep(self, text: str, category: Any) -> None:
-        self.outer.keep(text, category)
+    def keep(self, text: str, category: Any, message: Any = None) -> None:
+        self.outer.keep(text, category, message)
 
     def __contains__(self, text: object) -> bool:
         return text in self.outer

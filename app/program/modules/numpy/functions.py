@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from app.program.arrays import elementwise, multiplied
-from app.program.builtins import HOSTS, Routine
+from app.program.builtins import HOSTS, Routine, exception_type
 from app.program.classes import HostType
 from app.program.modules.calls import constants, host
 from app.program.modules.numpy import work
@@ -154,7 +154,9 @@ ENTRIES: Final = _UFUNCS | _CREATION | _MANY | _REDUCTIONS | _ARRANGEMENT | _CHA
 FUNCTIONS: Final = (
     named(ENTRIES) | classes(SCALARS.items()) | constants(np, "e", "euler_gamma", "inf", "nan", "newaxis", "pi")
 )
-LINALG: Final = named(_LINALG) | {"LinAlgError": np.linalg.LinAlgError}
+LINALG: Final = named(_LINALG) | {
+    "LinAlgError": exception_type(np.linalg.LinAlgError, "numpy.linalg.LinAlgError")
+}
 FFT: Final = named(_FFT)
 TESTING: Final = named(_TESTING)
 ALL: Final = {"numpy": ENTRIES, "numpy.linalg": _LINALG, "numpy.fft": _FFT, "numpy.testing": _TESTING}

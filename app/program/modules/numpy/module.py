@@ -12,13 +12,14 @@ from app.program.arrays import Array, Work, checked, reserve, spanned
 from app.program.builtins import HOSTS, METHODS, Module, Routine
 from app.program.classes import HostType
 from app.program.failures import PythonError, python
-from app.program.modules.calls import host
+from app.program.modules.calls import held, host
 from app.program.modules.numpy import work
 from app.program.modules.numpy.arguments import SCALARS, Entry, array, dtype_of, plain
 from app.program.modules.numpy.functions import ENTRIES, FFT, FUNCTIONS, LINALG, TESTING
 from app.program.modules.numpy.methods import ARRAY, DTYPE, FINFO, IINFO, SCALAR
 from app.program.modules.numpy.printing import PRINTING
 from app.program.modules.numpy.random import RANDOM
+from app.program.operations import Metered
 from app.program.operations import held
 
 _ABSTRACT: Final = (
@@ -112,7 +113,8 @@ class Grid:
     def __init__(self, name: str) -> None:
         self.name, self.source = name, getattr(np, name)
 
-    def __getitem__(self, index: Any) -> Any:
+    def program_item(self, index: Any) -> Any:
+        """What stands in the brackets, as an array."""
         parts = index if isinstance(index, tuple) else (index,)
         sizes = [_length(part) for part in parts]
         size = int(np.prod([float(one) for one in sizes])) if self.name == "mgrid" else sum(sizes)
@@ -128,6 +130,15 @@ def _length(part: Any) -> int:
     if isinstance(step, complex):
         return int(abs(step))
     return work.stepped(plain(part.start) or 0, plain(part.stop) or 0, plain(step)).elements
+
+
+def _enumerated(arr: Any) -> Any:
+    found = array(arr)
+    return Metered(iter(np.ndenumerate(found)), "numpy.ndenumerate")
+
+
+def _indices(*shape: Any) -> Any:
+    return Metered(iter(python(np.ndindex, *map(plain, shape))), "numpy.ndindex")
 
 
 def _shape_of(*dimensions: Any, **named: Any) -> Any:
@@ -150,7 +161,7 @@ _TYPES: Final[dict[str, Any]] = {
 
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "apply_along_axis": _along_axis, "fromfunction": _from_function, "fromiter": _from_iterable,
-    "issubdtype": _issubdtype, "vectorize": Vectorized,
+    "issubdtype": _issubdtype, "ndenumerate": _enumerated, "ndindex": _indices, "vectorize": Vectorized,
 }  # fmt: skip
 _WRITTEN_HERE: Final = {name: Routine(name, function) for name, function in _FUNCTIONS.items()}
 _INNER: Final = {"numpy.fft": FFT, "numpy.linalg": LINALG, "numpy.random": RANDOM, "numpy.testing": TESTING}
@@ -164,15 +175,8 @@ NUMPY: Final[dict[str, Any]] = (
     | {"True_": np.True_, "False_": np.False_, "__version__": np.__version__}
 )
 NUMPY_MODULES: Final = {"numpy": NUMPY} | _INNER
-for _kind in set(SCALARS.values()):
-    METHODS[_kind] = SCALAR
-for _found in (np.finfo, np.iinfo):
-    host(
-        _found,
-        f"numpy.{_found.__name__}",
-        _finfo if _found is np.finfo else _iinfo,
-        FINFO if _found is np.finfo else IINFO,
-    )
+for _scalar in set(SCALARS.values()):
+    METHODS[_scalar] = SCALAR
 for _name in (*SCALARS, "U"):  # dtypes have a class each
     HOSTS[type(np.dtype(_name))] = HOSTS[np.dtype]
     METHODS[type(np.dtype(_name))] = DTYPE

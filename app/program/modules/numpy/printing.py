@@ -13,6 +13,7 @@ import numpy as np
 
 from app.program.arrays import ITEM_BYTES, Work, reserve
 from app.program.builtins import Routine
+from app.program.costs import text_length
 from app.program.failures import PythonError, python
 from app.program.modules.numpy.arguments import plain
 from engine import modes
@@ -92,14 +93,6 @@ class Printing:
 
 
 # -- texts --------------------------------------------------------------------------------------------------------
-def chars(array: Any) -> int:
-    """How long the text of an array may be."""
-    found: Any = np.get_printoptions()
-    shown = min(array.size, max(found["threshold"], (2 * found["edgeitems"] + 1) ** min(max(array.ndim, 1), 8)))
-    widest = 26 + found["precision"] + 320 * bool(found["suppress"] or found["floatmode"] != "maxprec")
-    return int(80 + shown * max(widest * (2 if array.dtype.kind == "c" else 1), array.itemsize))
-
-
 def _text(function: Any) -> Any:
     def call(a: Any, *args: Any, **kwargs: Any) -> str:
         if not isinstance(a, np.ndarray):
@@ -109,7 +102,7 @@ def _text(function: Any) -> Any:
         if len(named) + len(rest) < len(kwargs):
             raise PythonError(TypeError, "got an unexpected keyword argument")
         with np.printoptions(**{name: one for name, one in named.items() if one is not None}):
-            count = chars(a) + a.size * sum(len(str(one)) for one in rest.values())
+            count = text_length(a) + a.size * sum(len(str(one)) for one in rest.values())
             reserve(Work(1, ITEM_BYTES * count, 64.0 * count))
             return str(python(function, a, **rest))
 

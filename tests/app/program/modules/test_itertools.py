@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.program.modules.calls import held
-from app.program.modules.importable import MODULES
+from app.program.values import attribute
 from tests.app.program.modules.using import SMALL, entry, outcome, refused, running
 
 ITEMS = st.lists(st.integers(0, 3), max_size=4)
@@ -71,7 +71,8 @@ def _count() -> Any:
 
 
 def _chained(parts: Any) -> Any:
-    return MODULES["itertools"]["chain"].members["from_iterable"].function(parts)
+    function: Any = attribute(entry("itertools.chain"), "from_iterable")
+    return function(parts)
 
 
 def test_a_chain_of_parts_is_that_of_its_items() -> None:

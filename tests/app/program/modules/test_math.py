@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from app.program.modules.importable import MODULES
 from tests.app.program.modules.using import SMALL, entry, outcome, refused, running
 
-NUMBERS = st.one_of(st.integers(-40, 40), st.floats(), st.sampled_from([10**30, -(10**30), "1", None, 1j]))
+NUMBERS = st.one_of(st.integers(-40, 40), st.floats(), st.sampled_from([-(10**30), "1", None, 1j]))
 FUNCTIONS = [
     (source, name)
     for source in (math, cmath)

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from app.program.modules.importable import MODULES
-from app.program.modules.numpy.random import Draws, attribute
-from app.program.modules.random import GENERATOR, Random
+from app.program.modules.numpy.random import Legacy
+from app.program.modules.random import Random
+from app.program.values import attribute
 from engine import modes
 from tests.app.program.modules.using import SMALL, entry, outcome, refused, running
 
@@ -35,7 +36,7 @@ def test_a_seed_gives_pythons_numbers(name: str, seed: Any) -> None:
         for _ in range(3):
             expected = getattr(theirs, name)(*args, **kwargs)
             assert entry(f"random.{name}")(*args, **kwargs) == expected
-            assert GENERATOR[name](own).function(*args, **kwargs) == expected  # type: ignore[attr-defined]
+            assert attribute(own, name)(*args, **kwargs) == expected
 
 
 def test_a_list_is_shuffled_as_python_does() -> None:
@@ -125,7 +126,7 @@ def test_a_seed_gives_numpys_numbers(name: str) -> None:
         for _ in range(2):
             expected = getattr(theirs, name)(*LEGACY[name])
             assert np.array_equal(entry(f"numpy.random.{name}")(*LEGACY[name]), expected)
-            assert np.array_equal(_method(own, name)(*LEGACY[name]), expected)
+            assert np.array_equal(attribute(own, name)(*LEGACY[name]), expected)
 
 
 MODERN: dict[str, tuple[Any, ...]] = {
@@ -139,13 +140,8 @@ def test_a_generator_gives_numpys_numbers(name: str) -> None:
     with running():
         own = entry("numpy.random.default_rng")(7)
         expected = getattr(theirs, name)(*MODERN[name])
-        assert np.array_equal(_method(own, name)(*MODERN[name]), expected)
-        assert [str(one) for one in _method(own, "spawn")(2)] == ["Generator(PCG64)"] * 2
-
-
-def _method(draws: Draws, name: str) -> Any:
-    found: Any = attribute(draws, name, None)
-    return found.function
+        assert np.array_equal(attribute(own, name)(*MODERN[name]), expected)
+        assert [str(one) for one in attribute(own, "spawn")(2)] == ["Generator(PCG64)"] * 2
 
 
 def test_a_generator_goes_on_where_its_state_says() -> None:
@@ -161,5 +157,5 @@ def test_every_generator_of_the_session_is_found_by_its_module() -> None:
     with running() as state:
         entry("random.random")()
         entry("numpy.random.rand")()
-        assert {type(one) for one in state.modules.values()} == {Random, Draws}
+        assert {type(one) for one in state.modules.values()} == {Random, Legacy}
         assert set(state.modules) < set(MODULES)

@@ -29,7 +29,7 @@ def entry(path: str) -> Any:
     """What ``module.name`` is; functions as Python may call them."""
     module, _, name = path.rpartition(".")
     found: Any = MODULES[module][name]
-    return getattr(found, "function", found)
+    return found
 
 
 def outcome(function: Any, *args: Any, **kwargs: Any) -> Any:
