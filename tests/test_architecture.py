@@ -42,7 +42,14 @@ ENGINE = (
     ("plan.portable",),
     ("plan",),
     ("ops",),
-    ("surface.functional", "surface.gradcheck", "surface.methods", "surface.optim", "surface.refusals"),
+    (
+        "surface.checkpoint",
+        "surface.functional",
+        "surface.gradcheck",
+        "surface.methods",
+        "surface.optim",
+        "surface.refusals",
+    ),
     ("surface.namespaces",),
     ("__init__",),
 )
