@@ -68,7 +68,7 @@ class _Sweep:
     def run(self) -> None:
         """Take nodes by descending number until none waits."""
         state = modes.current()
-        budget, journal = state.budget, state.journal
+        budget, journal, recorder = state.budget, state.journal, state.recorder
         heap, waiting, deliver = self.heap, self.waiting, self.deliver
         while heap:
             if budget is not None:
@@ -80,7 +80,12 @@ class _Sweep:
             needs = node.edges if self.useful is None else self._needs(node)
             if needs is None:
                 continue
-            for place, cotangent in enumerate(node.op.pull_back(node, cotangents, needs)):
+            if recorder is not None:
+                recorder.pulling(node)
+            given = node.op.pull_back(node, cotangents, needs)
+            if recorder is not None:
+                recorder.pulled(node, needs, given)
+            for place, cotangent in enumerate(given):
                 edge = needs[place]
                 if edge is not None and cotangent is not None:
                     deliver(edge, cotangent, node, place)
