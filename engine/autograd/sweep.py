@@ -99,7 +99,7 @@ class _Sweep:
     def run(self) -> None:
         """Take nodes by descending number until none waits."""
         state = modes.current()
-        budget, journal = state.budget, state.journal
+        budget, journal, recorder = state.budget, state.journal, state.recorder
         heap, waiting, deliver, useful, wanted = self.heap, self.waiting, self.deliver, self.useful, self.wanted
         while heap:
             if budget is not None:
@@ -114,7 +114,12 @@ class _Sweep:
                 self._capture(node, cotangents)
             if needs is None:
                 continue
-            for place, cotangent in enumerate(node.op.pull_back(node, cotangents, needs)):
+            if recorder is not None:
+                recorder.pulling(node)
+            given = node.op.pull_back(node, cotangents, needs)
+            if recorder is not None:
+                recorder.pulled(node, needs, given)
+            for place, cotangent in enumerate(given):
                 edge = needs[place]
                 if edge is not None:
                     if cotangent is not None:
@@ -165,7 +170,12 @@ class _Sweep:
         attached = node.attached
         if attached is not None and attached.pre:
             cotangents = list(hooks.all_filtered(attached.pre, cotangents))
+        recorder = modes.current().recorder
+        if recorder is not None:
+            recorder.pulling(node)
         results = self._pulled_back(node, cotangents, needs)
+        if recorder is not None:
+            recorder.pulled(node, needs, results)
         if attached is not None and attached.post:
             results = list(hooks.all_filtered(attached.post, results, tuple(cotangents)))
         if self.watch.anomaly and self.watch.check_nan:
