@@ -106,7 +106,7 @@ class _Sweep:
                 budget.check_time()
             node = heappop(heap)[1]
             cotangents = waiting.pop(node)
-            if self.is_careful or node.attached is not None:
+            if self.is_careful or node.attached is not None or recorder is not None:
                 self.visit(node, cotangents)
                 continue
             needs = node.edges if useful is None else self._needs(node)
@@ -114,12 +114,7 @@ class _Sweep:
                 self._capture(node, cotangents)
             if needs is None:
                 continue
-            if recorder is not None:
-                recorder.pulling(node)
-            given = node.op.pull_back(node, cotangents, needs)
-            if recorder is not None:
-                recorder.pulled(node, needs, given)
-            for place, cotangent in enumerate(given):
+            for place, cotangent in enumerate(node.op.pull_back(node, cotangents, needs)):
                 edge = needs[place]
                 if edge is not None:
                     if cotangent is not None:
