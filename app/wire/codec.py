@@ -231,10 +231,10 @@ def check_values(body: Body, form: Format, limits: Limits) -> None:
     """Refuse more values than a body may have, before any of them is made: an object takes many times its text."""
     if len(body) <= limits.body_values:
         return
-    text = bytes(body)
     if form is MSGPACK:
-        count = count_values(text, limits.body_values)
+        count = count_values(memoryview(body), limits.body_values)
     else:  # commas in strings count, too
+        text = bytes(body)
         count = 1 + text.count(b",") + text.count(b"[") + text.count(b"{")
     if count > limits.body_values:
         raise OverLimit("body_values", allowed=limits.body_values, asked=count)
