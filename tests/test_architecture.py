@@ -42,7 +42,10 @@ ENGINE = (
     ("plan.portable",),
     ("plan",),
     ("ops",),
-    ("surface.functional", "surface.gradcheck", "surface.methods", "surface.optim", "surface.refusals"),
+    (
+        "surface.checkpoint", "surface.functional", "surface.gradcheck", "surface.methods", "surface.optim",
+        "surface.refusals",
+    ),
     ("data", "nn", "surface.namespaces"),
     ("__init__",),
 )
@@ -59,7 +62,7 @@ APP = (
     ("program.values",),
     ("program.modules",),
     ("program.catalog", "program.graphs", "program.interpret"),
-    ("evaluate.call", "evaluate.cancellation", "evaluate.plan_cache", "evaluate.shipping"),
+    ("evaluate.call", "evaluate.cancellation", "evaluate.nonfinite", "evaluate.plan_cache", "evaluate.shipping"),
     ("evaluate.execution", "evaluate.replay"),
     ("evaluate.run",),
     ("evaluate.evaluator",),

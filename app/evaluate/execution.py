@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from app.errors import CallError, InvalidRequest
 from app.evaluate.cancellation import cancellable
+from app.evaluate.nonfinite import watching
 from app.evaluate.plan_cache import PlanCache
 from app.limits import Allowance, Limits, OverLimit, Place
 from app.program import graphs, interpret
@@ -157,6 +158,13 @@ def _parse(request: RunRequest, limits: Limits) -> Program:
 
 def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) -> dict[str, Any]:
     """Carry out ``run`` over ``namespace``; the answer, whose data may still look into the tensors."""
+    if "nan" in run.request.include:
+        with watching(namespace) as (watched, watch):
+            return _execute(run, watched, limits, encoding) | {"nan": watch.found}
+    return _execute(run, namespace, limits, encoding)
+
+
+def _execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) -> dict[str, Any]:
     request, clock = run.request, _Clock()
     inputs = bind_inputs(request.inputs, namespace, limits)
     clock.lap("parse", run.parse_s)
@@ -174,7 +182,7 @@ def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) 
     answer["prints"], answer["warnings"] = outcome.prints, list(modes.current().warnings or ())
     clock.lap("collect")
     extras = {"graph": graph, "timings": clock.seconds}
-    return answer | {name: extras[name] for name in request.include}
+    return answer | {name: extras[name] for name in request.include if name in extras}
 
 
 _OF_DTYPES: Final = re.compile(r"\b(dtypes?|floating[- ]point|Long|int64)\b")
@@ -250,7 +258,8 @@ def bind_inputs(inputs: dict[str, Any], namespace: Namespace, limits: Limits) ->
     budget = modes.current().budget
     if budget is not None:
         budget.spend(sum(modes.TENSOR_BYTES + leaf.array.nbytes for leaf in leaves.values()))
-    namespace.update(leaves)
+    for name, leaf in leaves.items():
+        namespace[name] = leaf
     return leaves
 
 
