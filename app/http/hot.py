@@ -56,14 +56,16 @@ class EvaluateRoute:
 
     def begin(self, given: HeadersByName, body: bytes, facts: Facts, done: Done) -> Reply | Later | None:
         """Return the answer of a known plan, or have a compute process make it."""
-        if is_python(_text(given, b"content-type")):
+        content_type = _text(given, b"content-type")
+        if is_python(content_type):
             return None
         services = self._services
-        request = _request(services, EVALUATE, given, facts)
-        call = Call(body, request.content_type, request.content_encoding, request.accept)
+        facts.owner = services.owner_for(_text(given, b"authorization") or "")
+        call = Call(body, content_type, _text(given, b"content-encoding"), _text(given, b"accept"))
         known = services.replayer.reply_to(call)
         if isinstance(known, Reply):
             return known
+        request = _request(services, EVALUATE, given, facts)
         request.came_before = known is None or known.came_before
         return _sent(services, request, body, done, facts, known=known)
 
