@@ -246,9 +246,11 @@ def backward(
     keep = create_graph if retain_graph is None else retain_graph
     targets = None if inputs is None else _as_tuple(inputs)
     captured = _sweep(roots, _root_cotangents(roots, grad_tensors), keep, create_graph, targets, accumulate=True)
+    if targets is None or not captured:
+        return
     with modes.enable_grad() if create_graph else modes.no_grad():
         for position, cotangent in captured.items():
-            if targets is not None and targets[position].is_leaf:
+            if targets[position].is_leaf:
                 add_to_grad(targets[position], cotangent)
 
 
