@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import inf
@@ -29,7 +29,7 @@ from app.sessions.idempotency import Key, Replies, answer_for
 from app.sessions.live import Cache, Live
 from app.sessions.program_kinds import kinds
 from app.sessions.records import Draft
-from app.sessions.repeating import Repetition
+from app.sessions.repeating import Again, Repetition
 from app.sessions.session import Session, check_size, transaction
 from app.sessions.value_kinds import Malformed, NotStorable
 from app.stores.base import Bounds, Change, Claim, Conflict, Head, KeyLost, Loaded, SessionStore, Swept
@@ -199,12 +199,12 @@ class Directory:
     # -- to change --------------------------------------------------------------------------------------------------
     def command(
         self, owner: str, sid: str, change: Callable[[Session, int], Reply], precondition: Precondition,
-        key: Hashable = None,
+        again: Again | None = None,
     ) -> Reply:  # fmt: skip
         """Change a session; ``change`` is told the version that it makes, and writes the reply.
 
-        It runs again, from the new state, when another process was faster; and not at all where ``key`` says that it is
-        the run before once more, and what that does is known.
+        It runs again, from the new state, when another process was faster; and not at all where ``again`` says that it
+        is the run before once more, and what that does is known.
         """
 
         def work(claim: Claim | None) -> Reply:
@@ -213,7 +213,7 @@ class Directory:
             while True:
                 try:
                     live = live or self._current(owner, sid)
-                    return self._attempt(live, change, precondition.versions, claim, key)
+                    return self._attempt(live, change, precondition.versions, claim, again)
                 except Conflict:
                     live = None
                     self.events["conflicts"] += 1
@@ -226,17 +226,17 @@ class Directory:
 
     def _attempt(
         self, live: Live, change: Callable[[Session, int], Reply], wanted: frozenset[int] | None, claim: Claim | None,
-        key: Hashable,
+        again: Again | None,
     ) -> Reply:  # fmt: skip
         before = live.head
-        known = live.repeats.known(key)
-        if known is not None and (wanted is None or before.version in wanted):
-            repeated = self._repeat(live, known, claim)
+        known = live.repeats.known(again)
+        if again is not None and known is not None and (wanted is None or before.version in wanted):
+            repeated = self._repeat(live, known, again.inputs, claim)
             if repeated is not None:
                 return repeated
         try:
             with transaction(live.state, live.names, self.limits) as (session, journal):
-                session.rehearsal = rehearsal = live.repeats.rehearsal(key, before.version + 1)
+                session.rehearsal = rehearsal = live.repeats.rehearsal(again, before.version + 1, self.limits)
                 try:
                     _check_version(before, wanted)
                     with _refuse_unsound(live):
@@ -254,15 +254,15 @@ class Directory:
             self.cache.put(live)  # as it was before
             raise
         live.accept(draft, head, session.namespace)
-        live.repeats.note(key, draft, reply, rehearsal, self.limits)
+        live.repeats.note(again, draft, reply, rehearsal, self.limits)
         self.cache.put(live)
         return reply
 
-    def _repeat(self, live: Live, known: Repetition, claim: Claim | None) -> Reply | None:
-        """Commit the run before once more, without carrying it out; ``None`` where its plan refuses."""
+    def _repeat(self, live: Live, known: Repetition, inputs: dict[str, Any], claim: Claim | None) -> Reply | None:
+        """Commit the run before once more, without carrying it out; ``None`` where it may be another."""
         before, repeats, draft = live.head, live.repeats, None
         try:
-            step = known.step(repeats.next_number, before.version + 1)
+            step = known.step(inputs, repeats.next_number, before.version + 1)
             if step is None:
                 repeats.forget()
                 return None
