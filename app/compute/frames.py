@@ -92,7 +92,7 @@ class SharedBody:
     held: ClassVar[int] = 0  # bytes of all bodies of this process that are not closed
 
     def __init__(self) -> None:
-        self.nbytes = 0  # that have been written
+        self.nbytes, self.descriptor = 0, -1  # bytes that have been written
         self.descriptor = os.memfd_create("gradserve-body")
 
     @classmethod

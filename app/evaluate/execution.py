@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from app.errors import CallError, InvalidRequest
 from app.evaluate.cancellation import cancellable
+from app.evaluate.nonfinite import watching
 from app.evaluate.plan_cache import PlanCache
 from app.limits import Allowance, Limits, OverLimit, Place
 from app.program import graphs, interpret
@@ -161,6 +162,13 @@ def _parse(request: RunRequest, limits: Limits) -> Program:
 
 def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) -> dict[str, Any]:
     """Carry out ``run`` over ``namespace``; the answer, whose data may still look into the tensors."""
+    if "nan" in run.request.include:
+        with watching(namespace) as (watched, watch):
+            return _execute(run, watched, limits, encoding) | {"nan": watch.found}
+    return _execute(run, namespace, limits, encoding)
+
+
+def _execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) -> dict[str, Any]:
     request, clock = run.request, _Clock()
     inputs = bind_inputs(request.inputs, namespace, limits)
     clock.lap("parse", run.parse_s)
@@ -178,7 +186,7 @@ def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) 
     answer["prints"], answer["warnings"] = outcome.prints, list(modes.current().warnings or ())
     clock.lap("collect")
     extras = {"graph": graph, "timings": clock.seconds}
-    return answer | {name: extras[name] for name in request.include}
+    return answer | {name: extras[name] for name in request.include if name in extras}
 
 
 _OF_DTYPES: Final = re.compile(r"\b(dtypes?|floating[- ]point|Long|int64)\b")
@@ -224,7 +232,7 @@ def _results(request: RunRequest, shown: dict[str, Any], encoding: Encoding) -> 
             parts = {f"{name}.{i}": part for i, part in enumerate(value)}
             outputs |= {part: encode(tensor, encoding) for part, tensor in parts.items() if tensor is not None}
         elif is_encodable(value):
-            values[name] = encode_value(value, lambda tensor: encode_tensor(tensor, encoding))
+            values[name] = encode_value(value, lambda tensor: encode(tensor, encoding))
     return {"outputs": outputs, "values": values}
 
 
@@ -254,7 +262,8 @@ def bind_inputs(inputs: dict[str, Any], namespace: Namespace, limits: Limits) ->
     budget = modes.current().budget
     if budget is not None:
         budget.spend(sum(modes.TENSOR_BYTES + leaf.array.nbytes for leaf in leaves.values()))
-    namespace.update(leaves)
+    for name, leaf in leaves.items():
+        namespace[name] = leaf
     return leaves
 
 

@@ -33,13 +33,14 @@ from app.sessions.repeating import Again, Repetition
 from app.sessions.session import Session, check_size, transaction
 from app.sessions.value_kinds import Malformed, NotStorable
 from app.stores.base import Bounds, Change, Claim, Conflict, Head, KeyLost, Loaded, SessionStore, Swept
+from app.wire.messages import CURSOR
 from app.wire.reply import Reply
 from engine import errors as engine_errors
 from engine import modes
 
 Result = TypeVar("Result")
 Description = dict[str, Any]  # of a session, for its owner
-_CURSOR: Final = re.compile(r"(\d{1,12}\.\d{1,9})_([\w-]{1,64})", re.ASCII)
+_CURSOR: Final = re.compile(CURSOR)
 _ID: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 RENEWAL: Final = 0.05  # reading renews a session's time when this part of it is over
 _UNSOUND: Final = (
