@@ -47,7 +47,11 @@ class Run:
     program: Program
     parse_s: float
     parts: tuple[Run, ...] = ()  # the runs, where it is several
-    key: Hashable = None  # what all requests that say the same share, if it brings no tensors
+    key: Hashable = None  # what all requests share that differ in inputs alone, if it has one
+
+    def with_inputs(self, inputs: dict[str, Any]) -> Run:
+        """Return the run with other inputs."""
+        return replace(self, request=self.request.model_copy(update={"inputs": inputs}))
 
 
 def prepare(request: RunRequest, limits: Limits) -> Run:
@@ -116,7 +120,7 @@ class Programs:
         shell = envelope.shell(body, form, self._limits) if body else None
         if shell is None:
             return prepare(read(), self._limits)
-        key = None if shell.inputs or shell.gradients else shell.key
+        key = None if shell.gradients else shell.key
         known = self._known.get(shell.key)
         if known is None:
             run = replace(prepare(read(), self._limits), key=key)
@@ -129,7 +133,7 @@ class Programs:
         ]
         request = known.run.request.model_copy(update={"inputs": shell.inputs, "backward": roots})
         run = Run(request, known.run.program, perf_counter() - started, key=key)
-        if key is not None and type(body) is bytes:
+        if key is not None and not shell.inputs and type(body) is bytes:
             self._same.put((form, body), _Known(run, PROGRAM_BYTES))
         return run
 
