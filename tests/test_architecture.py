@@ -39,8 +39,9 @@ ENGINE = (
     ("plan.portable",),
     ("plan",),
     ("ops",),
-    ("surface.functional", "surface.methods", "surface.optim", "surface.refusals"),
+    ("surface.functional", "surface.methods", "surface.refusals"),
     ("data", "nn", "surface.namespaces"),
+    ("optim",),
     ("__init__",),
 )
 APP = (

@@ -41,6 +41,9 @@ def register(
     always_call: bool = False,
 ) -> RemovableHandle:  # fmt: skip
     """Let ``function`` be called among the hooks ``kind`` of ``owner``, last or first."""
+    if "_hooks" not in vars(owner):
+        modes.touch(owner)
+        vars(owner)["_hooks"] = {}
     table: dict[str, list[Hook]] = owner._hooks
     if kind not in table:
         modes.touch(table)
