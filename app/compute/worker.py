@@ -94,19 +94,28 @@ def tidied_up() -> int:
     return resident_bytes()
 
 
+class _Memory:
+    """What ``/proc/self/statm`` says, in bytes. Opened once in each process: that takes 7 us, to read it takes 1."""
+
+    def __init__(self) -> None:
+        self._of, self._file = 0, -1
+
+    def __call__(self, place: int) -> int:
+        if self._of != os.getpid():  # a fork's file would still tell of its parent
+            self._of, self._file = os.getpid(), os.open(STATM, os.O_RDONLY | os.O_CLOEXEC)
+        return int(os.pread(self._file, 100, 0).split()[place]) * PAGE_BYTES
+
+
+_memory: Final = _Memory()
+
+
 def resident_bytes() -> int:
     """How much memory this process occupies."""
-    return _pages(1)
+    return _memory(1)
 
 
 def _data_bytes() -> int:
-    return _pages(5)
-
-
-def _pages(place: int) -> int:
-    """Return one number of ``/proc/self/statm``, in bytes."""
-    with STATM.open("rb", buffering=0) as file:
-        return int(file.read().split()[place]) * PAGE_BYTES
+    return _memory(5)
 
 
 def share_of_memory(processes: int) -> int:

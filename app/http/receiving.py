@@ -16,7 +16,6 @@ from app.errors import Overloaded
 from app.http.edge import Pace
 from app.limits import Limits, OverLimit
 
-UNKNOWN_BYTES: Final = 2**16  # room for a body whose length is not declared; it grows
 _NOTHING: Final[Message] = {"type": "http.request"}
 UNWATCHED_S: Final = 0.05  # work that takes no longer is not worth a watch
 
@@ -45,7 +44,7 @@ async def read_body(
             message = _checked(await first)
             if not message.get("more_body"):
                 return _bounded(message.get("body", b""), limits)
-            body = _room(declared or UNKNOWN_BYTES)
+            body = _room()
             while True:
                 part = message.get("body", b"")
                 _check_size(len(body) + len(part), limits)
@@ -95,9 +94,9 @@ def _bounded(body: bytes, limits: Limits) -> bytes | SharedBody:
         return SharedBody.of(body)
 
 
-def _room(nbytes: int) -> SharedBody:
+def _room() -> SharedBody:
     with _in_memory():
-        return SharedBody(nbytes)
+        return SharedBody()
 
 
 @contextmanager
@@ -105,8 +104,8 @@ def _in_memory() -> Iterator[None]:
     """Let a lack of memory, or of descriptors, be something that passes."""
     try:
         yield
-    except OSError as error:
-        raise Overloaded(f"there is no room for another body ({error.strerror}); try again later") from None
+    except (MemoryError, OSError):
+        raise Overloaded("there is no room for another body; try again later") from None
 
 
 def _check_size(size: int, limits: Limits) -> None:
