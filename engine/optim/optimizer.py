@@ -6,14 +6,13 @@ the order of operations is PyTorch's, for results to agree to rounding.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from engine import dtypes, modes, ops, registry
+from engine.autograd.hooks import RemovableHandle
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingKeyError, OpError
 from engine.nn import hooks, naming
-from engine.nn.hooks import Hook, RemovableHandle
 from engine.op.signature import type_name
 from engine.tensor import Tensor, read
 
@@ -23,7 +22,6 @@ NUMBERS = frozenset({
     "alpha", "beta2_decay", "d", "dampening", "initial_accumulator_value", "initial_lr", "lambd", "lr", "lr_decay",
     "momentum", "momentum_decay", "rho", "t0", "weight_decay",
 })  # fmt: skip
-_NO_HOOKS: Mapping[str, list[Hook]] = MappingProxyType({})
 
 
 class States(dict[Any, State]):
@@ -122,7 +120,7 @@ class Optimizer:
     ``params`` is an iterable of leaves, of names with leaves, or of dicts with ``params`` and settings of their own.
     """
 
-    _hooks: Any = _NO_HOOKS
+    _hooks: Any = hooks.NO_HOOKS
     _has_stepped = False
 
     def __init__(self, params: Any, defaults: Group) -> None:
