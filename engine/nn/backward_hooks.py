@@ -107,7 +107,7 @@ class Watch:
             if changed is not None:
                 grads = _checked(changed, len(grads), "Backward hook returned an invalid number of grad_input")
         self._grads = None
-        return tuple(grads[place] for place in self._inputs or ())
+        return tuple(None if grads[place] is zeros.get(place) else grads[place] for place in self._inputs or ())
 
 
 class Begun:
