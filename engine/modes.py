@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 import warnings
+from collections import deque
 from collections.abc import Callable, Iterable, MutableSequence
 from contextvars import ContextVar
 from math import inf
@@ -139,6 +140,9 @@ def _memento(target: Any) -> Callable[[], None]:
     if isinstance(target, list):
         items = list(target)
         return lambda: target.__setitem__(slice(None), items)
+    if isinstance(target, (set, deque)):
+        held = target.copy()
+        return lambda: _refill_items(target, held)
     if isinstance(target, dict):
         entries = dict(target)
         return lambda: _refill(target, entries)
@@ -153,6 +157,14 @@ def _refill(target: dict[Any, Any], entries: dict[Any, Any]) -> None:
     target.update(entries)
 
 
+def _refill_items(target: set[Any] | deque[Any], items: set[Any] | deque[Any]) -> None:
+    target.clear()
+    if isinstance(target, set):
+        target.update(items)
+    else:
+        target.extend(items)
+
+
 _HERE = str(Path(__file__).parent)
 _PRINTING = PrintOptions()
 _new = object.__new__
@@ -160,9 +172,12 @@ Warnings: TypeAlias = MutableSequence[str]
 
 
 class Shared:
-    """What all contexts of a session have in common: the defaults, the random numbers, the warnings."""
+    """What all contexts of a session have in common: the defaults, the random numbers, the warnings.
 
-    __slots__ = ("default_dtype", "generator", "print_options", "trace", "warnings")
+    ``modules`` is for what others keep per process (Python's ``random``, NumPy's): whoever runs programs fills it.
+    """
+
+    __slots__ = ("default_dtype", "generator", "modules", "print_options", "trace", "warnings")
 
     def __init__(
         self, default_dtype: DType, print_options: PrintOptions, generator: Generator, warnings: Warnings | None
@@ -170,6 +185,7 @@ class Shared:
         self.default_dtype, self.print_options = default_dtype, print_options
         self.generator, self.warnings = generator, warnings
         self.trace: Callable[[], list[str]] | None = None
+        self.modules: dict[str, Any] = {}
 
 
 class State:
@@ -245,6 +261,11 @@ class State:
     @trace.setter
     def trace(self, trace: Callable[[], list[str]] | None) -> None:
         self.shared.trace = trace
+
+    @property
+    def modules(self) -> dict[str, Any]:
+        """What modules beside this engine keep for the session, by their names."""
+        return self.shared.modules
 
     @property
     def warnings(self) -> Warnings | None:

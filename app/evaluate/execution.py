@@ -220,7 +220,7 @@ def _results(request: RunRequest, shown: dict[str, Any], encoding: Encoding) -> 
             parts = {f"{name}.{i}": part for i, part in enumerate(value)}
             outputs |= {part: encode(tensor, encoding) for part, tensor in parts.items() if tensor is not None}
         elif is_encodable(value):
-            values[name] = encode_value(value, lambda tensor: encode_tensor(tensor, encoding))
+            values[name] = encode_value(value, lambda tensor: encode(tensor, encoding))
     return {"outputs": outputs, "values": values}
 
 

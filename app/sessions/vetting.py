@@ -279,9 +279,9 @@ class _Vetting:
         _require(len(one.parts) <= 2 * self._limits.list_items, "a list that is too long")
         for part in one.parts:
             self._check_value(part)
-        if one.kind == "lambda":
+        if one.kind in ("lambda", "source"):
             source, allowed = one.parts[:1], SOURCES * self._limits.code_length
-            _require(source and isinstance(source[0], str), "a lambda without a text")
+            _require(source and isinstance(source[0], str), "a function without a text")
             self._source_length += len(source[0])
             if self._source_length > allowed:
                 raise OverLimit("code_length", allowed=allowed, asked=self._source_length)

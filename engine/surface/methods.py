@@ -28,6 +28,7 @@ from engine.op.primitive import InPlace, Primitive
 from engine.op.signature import wrap_dim
 from engine.printing import format_tensor, shown_size
 from engine.shapes import broadcast_pair
+from engine.surface import copying
 from engine.tensor import CONJ, NEG, Parameter, Size, Tensor, read
 
 BINARY = {
@@ -342,6 +343,7 @@ SPECIAL = {
     function.__name__: function
     for function in (
         __len__, __iter__, __repr__, __format__, __bool__, __float__, __int__, __complex__, __index__, __contains__,
+        copying.__copy__, copying.__deepcopy__,
     )
 }  # fmt: skip
 PLAIN_METHODS: dict[str, Callable[..., Any]] = {

@@ -109,6 +109,8 @@ def _kind_of(value: Any) -> DType:
         return value.dtype
     if isinstance(value, np.generic):
         return dtypes.from_numpy(value.dtype)
+    if isinstance(value, str):
+        raise ArgumentTypeError("new(): invalid data type 'str'")
     raise OpError(f"Could not infer dtype of {type(value).__name__}")
 
 
