@@ -11,6 +11,7 @@ from engine import errors as errors
 from engine import modes as modes
 from engine import nn as _layers  # noqa: F401 - enters the layers
 from engine import ops as ops  # the families declare themselves before anything is attached
+from engine import optim as _optim  # noqa: F401 - enters the optimisers
 from engine import plan as plan
 from engine import registry as registry
 from engine import storage as storage
@@ -25,7 +26,6 @@ from engine.surface import functional as functional
 from engine.surface import gradcheck as _gradcheck  # noqa: F401 - enters the checks
 from engine.surface import methods as methods
 from engine.surface import namespaces
-from engine.surface import optim as _optim  # noqa: F401 - enters the optimisers
 from engine.surface import refusals as refusals
 from engine.tensor import Tensor as Tensor
 

@@ -42,11 +42,9 @@ ENGINE = (
     ("plan.portable",),
     ("plan",),
     ("ops",),
-    (
-        "surface.checkpoint", "surface.functional", "surface.gradcheck", "surface.methods", "surface.optim",
-        "surface.refusals",
-    ),
+    ("surface.checkpoint", "surface.functional", "surface.gradcheck", "surface.methods", "surface.refusals"),
     ("data", "nn", "surface.namespaces"),
+    ("optim",),
     ("__init__",),
 )
 APP = (
