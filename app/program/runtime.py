@@ -36,13 +36,14 @@ class Run:
 
     def refill(self) -> None:
         """Take the next steps from the budget: each iteration and each call is one."""
-        self.iterations += TICKS
         allowed = self.limits.loop_iterations
-        if self.iterations - TICKS > allowed:
-            raise OverLimit("loop_iterations", allowed=allowed, asked=self.iterations)
-        self.left = TICKS - 1
+        count = min(TICKS, allowed - self.iterations)
+        if count <= 0:
+            raise OverLimit("loop_iterations", allowed=allowed, asked=self.iterations + 1)
+        self.iterations += count
+        self.left = count - 1
         if self.budget is not None:
-            self.budget.take(TICKS)
+            self.budget.take(count)
 
     def tick(self) -> None:
         """Count one iteration or call."""

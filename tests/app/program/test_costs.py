@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tracemalloc
-from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,8 +10,7 @@ import pytest
 from app.limits import Allowance, Limits, OverLimit, over_budget
 from app.program import builtins, costs, interpret, operators
 from app.program.failures import PythonError
-from app.program.from_code import parse_code, parse_lambda
-from app.program.tree import Lambda
+from app.program.from_code import parse_code
 from engine import errors, modes
 
 
@@ -157,32 +155,3 @@ def test_a_method_called_wrongly_is_refused_in_pythons_words(kind: Any, args: tu
 def test_a_limit_tells_the_line(text: str, line: int, limit: str) -> None:
     error = refused(text)
     assert (error.limit, error.line, error.column) == (limit, line, 5 if "for" in text else 1)
-
-
-# -- lambdas --------------------------------------------------------------------------------------------------------
-@pytest.mark.parametrize(
-    "text",
-    [
-        "lambda: 1", "lambda x, y: (x +\n  y)  # not a mistake\n", "lambda x: lambda y: x * 'ä\u2028b'",
-        "lambda x: [x, # one\r\n 'é', lambda: 2]",
-    ],
-)  # fmt: skip
-def test_the_text_of_a_lambda_is_its_own_and_can_be_read_again(text: str) -> None:
-    whole = run(f"ü = 'ü'; f = ({text})")["f"]
-    again = parse_lambda(whole.source, Limits())
-    assert whole.source == text.partition("  #")[0]
-    assert again == Lambda(whole.parameters, whole.body, whole.source)
-
-
-def test_lambdas_that_nest_are_read_in_linear_time() -> None:
-    """Counted in bytes: their texts, which contain each other, are all that grows with the depth."""
-    body = "[" + "1," * 20000 + "]"
-    tracemalloc.start()
-    program = parse_code("f = " + "lambda: " * 90 + body, Limits())
-    tracemalloc.stop()
-    lambdas, node = [], program.statements[0].value  # type: ignore[union-attr]
-    while isinstance(node, Lambda):
-        lambdas.append(node.source)
-        node = node.body
-    assert len(lambdas) == 90
-    assert all(outer == f"lambda: {inner}" for outer, inner in pairwise(lambdas))
