@@ -28,6 +28,7 @@ from engine.op.primitive import InPlace, Primitive
 from engine.op.signature import wrap_dim
 from engine.printing import format_tensor, shown_size
 from engine.shapes import broadcast_pair
+from engine.storage import share
 from engine.surface import copying
 from engine.tensor import CONJ, NEG, Parameter, Size, Tensor, read
 
@@ -217,6 +218,7 @@ def numpy(self: Tensor) -> np.ndarray[Any, Any]:
             raise OpError(
                 f"Can't call numpy() on Tensor that has {name} bit set. Use tensor.{resolve}().numpy() instead."
             )
+    share(self.storage)
     return read(self)
 
 
