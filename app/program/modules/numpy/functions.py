@@ -154,9 +154,7 @@ ENTRIES: Final = _UFUNCS | _CREATION | _MANY | _REDUCTIONS | _ARRANGEMENT | _CHA
 FUNCTIONS: Final = (
     named(ENTRIES) | classes(SCALARS.items()) | constants(np, "e", "euler_gamma", "inf", "nan", "newaxis", "pi")
 )
-LINALG: Final = named(_LINALG) | {
-    "LinAlgError": exception_type(np.linalg.LinAlgError, "numpy.linalg.LinAlgError")
-}
+LINALG: Final = named(_LINALG) | {"LinAlgError": exception_type(np.linalg.LinAlgError, "numpy.linalg.LinAlgError")}
 FFT: Final = named(_FFT)
 TESTING: Final = named(_TESTING)
 ALL: Final = {"numpy": ENTRIES, "numpy.linalg": _LINALG, "numpy.fft": _FFT, "numpy.testing": _TESTING}
