@@ -320,11 +320,11 @@ class use:
         _state.reset(self._token)
 
 
-def warn(text: str) -> None:
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
     """Tell the user: collected where the state collects, else a Python warning."""
     collected = current().warnings
     if collected is None:
-        warnings.warn(text, UserWarning, stacklevel=3)
+        warnings.warn(text, category, stacklevel=3)
     else:
         collected.append(text)
 

@@ -42,7 +42,10 @@ ENGINE = (
     ("plan.portable",),
     ("plan",),
     ("ops",),
-    ("surface.functional", "surface.gradcheck", "surface.methods", "surface.optim", "surface.refusals"),
+    (
+        "surface.checkpoint", "surface.functional", "surface.gradcheck", "surface.methods", "surface.optim",
+        "surface.refusals",
+    ),
     ("data", "nn", "surface.namespaces"),
     ("__init__",),
 )

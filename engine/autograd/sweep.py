@@ -50,9 +50,9 @@ class GradientEdge(NamedTuple):
 _running: ContextVar[Any] = ContextVar("gradserve_sweep", default=None)
 
 
-def running() -> _Sweep:
-    """The sweep that calls a hook."""
-    return _running.get()  # type: ignore[no-any-return]
+def running() -> Any:
+    """The sweep that is under way here, or ``None``."""
+    return _running.get()
 
 
 class _Sweep:
@@ -135,19 +135,9 @@ class _Sweep:
 
     def visit(self, node: Node, cotangents: list[Tensor | None]) -> None:
         """What is to do at one node, with its hooks; a failure is reported where anomalies are being detected."""
-        if node.attached is None and not self.watch.anomaly:
+        if not self.watch.anomaly:
             self._pass_through(node, cotangents)
             return
-        token = _running.set(self)
-        try:
-            if self.watch.anomaly:
-                self._observe(node, cotangents)
-            else:
-                self._pass_through(node, cotangents)
-        finally:
-            _running.reset(token)
-
-    def _observe(self, node: Node, cotangents: list[Tensor | None]) -> None:
         outer = watch.switch(replace(self.watch, parent=node))
         try:
             self._pass_through(node, cotangents)
@@ -449,6 +439,7 @@ def _sweep(
     targets = {node for node, _ in wanted} if wanted is not None and accumulate else set()
     kind = _Ordered if hooks.OBSERVED else _Sweep
     sweep = kind(retain_graph, wanted, targets, [node for node, _ in roots])
+    token = _running.set(sweep)
     outer = modes.switch(create_graph)
     try:
         for place, (edge, cotangent) in enumerate(zip(roots, cotangents, strict=True)):
@@ -458,6 +449,7 @@ def _sweep(
         sweep.run()
     finally:
         modes.switch(*outer)
+        _running.reset(token)
     return sweep.captured
 
 

@@ -210,7 +210,7 @@ def _python(self: Tensor) -> np.ndarray[Any, Any]:
 
 def numpy(self: Tensor) -> np.ndarray[Any, Any]:
     """The array itself: memory is shared."""
-    if self.requires_grad:
+    if self.requires_grad and modes.is_grad_enabled():
         raise OpError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     for bit, name, resolve in ((CONJ, "conjugate", "resolve_conj"), (NEG, "negative", "resolve_neg")):
         if self.bits & bit:
