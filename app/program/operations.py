@@ -20,7 +20,7 @@ from app.program.classes import MISSING, HostType, ProgramClass, Property, Stati
 from app.program.costs import ITEM_BYTES, LITTLE, OBJECT_BYTES, Cost, CostOf, bounded, pay
 from app.program.failures import PythonError, python, reraise
 from app.program.functions import BoundMethod, Callable_, Function, Generator
-from app.program.instances import Special, as_index, method_of
+from app.program.instances import Numbered, Special, as_index, method_of
 from app.program.operators import BINARY, COMPARISON, IN_PLACE, SPECIAL_METHODS, UNARY
 from engine import Tensor, methods, modes, refusals, tape, tensors
 
@@ -69,6 +69,7 @@ class Routine(Callable_):
         return f"<built-in{owner}>" if owner else f"<built-in function {self.name.rpartition('.')[2]}>"
 
 
+OPENED: list[Callable[[Any], bool]] = []  # whether a value is of an open class of the engine: ``app.program.hosts``
 ENGINE_CALL: list[Callable[[Routine, Any, dict[str, Any]], Any]] = []
 """How the engine's functions are called: set by ``app.program.calls``, which knows what they take."""
 
@@ -135,6 +136,8 @@ def iterate(value: Any) -> Iterator[Any]:
         return iter(value)
     if hasattr(type(value), "__iter__") and not isinstance(value, type):
         return python(iter, value)  # type: ignore[no-any-return]
+    if hasattr(type(value), "__getitem__") and OPENED[0](value):
+        return Numbered(value)
     raise PythonError(TypeError, f"'{type_name(value)}' object is not iterable")
 
 
@@ -382,6 +385,8 @@ def get_item(value: Any, index: Any) -> Any:
         return arrays.get_item(value, index)
     if isinstance(value, (HostType, ProgramClass)):
         return _class_item(value, index)
+    if OPENED[0](value) and hasattr(type(value), "__getitem__"):
+        return ENGINE_CALL[0](Routine("__getitem__", type(value).__getitem__, True, value), (value, index), {})
     if not hasattr(type(value), "program_item"):
         raise PythonError(TypeError, f"'{type_name(value)}' object is not subscriptable")
     return value.program_item(index)
@@ -430,6 +435,9 @@ def delete_item(container: Any, index: Any) -> None:
     if isinstance(container, Special):
         modes.touch(container)
         python(operator.delitem, container, index)
+        return
+    if OPENED[0](container) and hasattr(type(container), "__delitem__"):
+        ENGINE_CALL[0](Routine("__delitem__", type(container).__delitem__, True, container), (container, index), {})
         return
     if not isinstance(container, (list, dict, deque)):
         raise PythonError(TypeError, f"'{type_name(container)}' object doesn't support item deletion")
