@@ -183,10 +183,15 @@ def _execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding)
     clock.lap("backward")
     answer = _results(request, _values_to_return(request, outcome, namespace), encoding)
     answer["grads"] = _grads(request.grads, inputs, namespace, encoding)
-    answer["prints"], answer["warnings"] = outcome.prints, list(modes.current().warnings or ())
+    answer["prints"], answer["warnings"] = outcome.prints, first_lines(modes.current().warnings or ())
     clock.lap("collect")
     extras = {"graph": graph, "timings": clock.seconds}
     return answer | {name: extras[name] for name in request.include if name in extras}
+
+
+def first_lines(warnings: Iterable[str]) -> list[str]:
+    """What an answer shows of warnings: what follows the first line of one is Python's traceback, or advice."""
+    return [text.partition("\n")[0] for text in warnings]
 
 
 _OF_DTYPES: Final = re.compile(r"\b(dtypes?|floating[- ]point|Long|int64)\b")
