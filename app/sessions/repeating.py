@@ -1,10 +1,11 @@
 """Runs that come again: the same program on one session, as who trains a model sends it step by step.
 
-What a run does depends on the session (modules and functions, which may know of chance, are left out here), but not on
-the elements of tensors, if its recorder says so, nor on version counters and numbers of objects. Two runs after one another whose records differ in these alone began, and left the
-session, alike, for nothing of the one but tensors' elements reaches what the next leaves. So a third one is known
-beforehand: its elements by a plan, its record and its answer by those of the second. What it leaves is what is there
-with other elements: nothing is made, and the objects in memory go on under the numbers of their successors.
+What a run does depends on the session, but not on the elements of tensors, if its recorder says so, nor on version
+counters and numbers of objects. (Modules and functions, which may know of chance, are left out here.) Two runs after
+one another whose records differ in these alone began, and left the session, alike, for nothing of the one but tensors'
+elements reaches what the next leaves. So a third one is known beforehand: its elements by a plan, its record and its
+answer by those of the second. What it leaves is what is there with other elements: nothing is made, and the objects in
+memory go on under the numbers of their successors.
 
 The first such run is an ordinary one; the second is rehearsed, which leaves a ``Repetition``; the third is carried out
 as any other and has to be what the repetition says. Whatever else happens to the session ends all this.
@@ -41,7 +42,8 @@ TRIES: Final = 3  # rehearsals of one program, after which it is carried out and
 NOT_NUMBERED: Final = frozenset({"array", "scalar", "shown"})  # values that hold elements, which no plan gives
 
 
-_DATA: Final = (int, complex, Tensor, dtypes.DType, registry.function("optim.Optimizer"))
+_OPTIMIZER: Final[Any] = registry.function("optim.Optimizer")
+_DATA: Final = (int, complex, dtypes.DType, _OPTIMIZER)
 _CHANCE: Final = ("import", "seed")  # of code: what modules and generators give may be another value each time
 
 
@@ -383,6 +385,9 @@ def _are_data(values: Iterable[Any]) -> bool:
             if id(value) not in seen:
                 seen.add(id(value))
                 pending.extend(value if type(value) is not dict else (*value, *value.values()))
+        elif isinstance(value, Tensor):
+            if value.hooks is not None:
+                return False
         elif type(value) not in PLAIN and not isinstance(value, _DATA):
             return False
     return True

@@ -111,6 +111,7 @@ NOT_KNOWN = {
     "what is printed": ("s = torch.ones(2)", "s += 1\nprint(s)"),
     "a write through a view": ("s = torch.ones(3)\nv = s[1:]", "v.mul_(2)"),
     "a function": ("s = torch.ones(3)\nf = lambda t: t * 2", "s = f(s)"),
+    "a hook": (f"{LEAF}\nh = x.register_hook(lambda g: g * 2)\ndel h", "(x * x).sum().backward()"),
     "a seed": ("s = torch.ones(3)", "s = s * (torch.Generator().seed() % 1 + 1)"),
     "a module": ("s = torch.ones(3)", "import time\ns = s * (time.time_ns() % 1 + 1)"),
     "a module that is there": ("import time\ns = torch.ones(3)", "s = s * (time.time_ns() % 1 + 1)"),
