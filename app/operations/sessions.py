@@ -117,10 +117,7 @@ def run_in_session(exchange: Exchange, sid: str) -> Reply:
         return run
 
     def again(run: Run) -> Again | None:
-        if run.key is None or run.request.include:
-            return None
-        key = run.key, exchange.data_encoding(run.request.encoding), exchange.answer_format
-        return Again(key, run.request.inputs)
+        return Again.of(run, exchange.data_encoding(run.request.encoding), exchange.answer_format)
 
     return change(exchange, sid, read, work, again)
 
