@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from app.evaluate.execution import Run, numbered, refuse_batch
@@ -17,11 +18,16 @@ Command = TypeVar("Command")
 
 
 def change(
-    exchange: Exchange, sid: str, read: Callable[[], Command], work: Callable[[Session, int, Command], Reply]
+    exchange: Exchange,
+    sid: str,
+    read: Callable[[], Command],
+    work: Callable[[Session, int, Command], Reply],
+    name: str | None = None,
 ) -> Reply:
     """Return the answer to a command.
 
-    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race.
+    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race. ``name`` is the
+    tensor that it is about, if it is about one: then its tag may be the condition.
     """
     directory, owner = exchange.directory, exchange.owner
     codec.answer_format(exchange.request.accept)  # nothing runs for an answer that could not be written
@@ -31,10 +37,14 @@ def change(
         directory.find(owner, sid)  # that there is none comes first
         raise
 
+    wanted, tags = exchange.precondition, exchange.request.tags if name is not None else frozenset()
+
     def command(session: Session, version: int) -> Reply:
+        if tags and name is not None:
+            session.check_tag(name, tags, version - 1, wanted.versions)
         return work(session, version, request)
 
-    return directory.command(owner, sid, command, exchange.precondition)
+    return directory.command(owner, sid, command, replace(wanted, versions=None) if tags else wanted)
 
 
 def show(exchange: Exchange, sid: str, work: Callable[[Session, Description], Reply]) -> Reply:
@@ -105,7 +115,7 @@ def run_in_session(exchange: Exchange, sid: str) -> Reply:
 
     def work(session: Session, version: int, run: Run) -> Reply:
         result = _several(exchange, session, run) if run.request.runs is not None else _one(exchange, session, run)
-        return exchange.reply({**result, "version": version}, version=version)
+        return exchange.reply({**result, "version": version}, tag=version)
 
     def read() -> Run:
         run = exchange.run()
@@ -134,7 +144,7 @@ def backward_in_session(exchange: Exchange, sid: str) -> Reply:
 
     def work(session: Session, version: int, request: BackwardRequest) -> Reply:
         result = session.backward(request, exchange.data_encoding(request.encoding))
-        return exchange.reply({**result, "version": version}, version=version)
+        return exchange.reply({**result, "version": version}, tag=version)
 
     return change(exchange, sid, lambda: exchange.parse(BackwardRequest), work)
 
@@ -144,7 +154,7 @@ def zero_grad_in_session(exchange: Exchange, sid: str) -> Reply:
     """Reset gradients of a session."""
 
     def work(session: Session, version: int, request: ZeroGradRequest) -> Reply:
-        return exchange.reply({**session.zero_grad(request), "version": version}, version=version)
+        return exchange.reply({**session.zero_grad(request), "version": version}, tag=version)
 
     return change(exchange, sid, lambda: exchange.parse(ZeroGradRequest), work)
 
