@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: setup fmt check test crash bench bench-quick hostile soak parity openapi golden run sdk schemathesis lock
+.PHONY: setup fmt check test crash bench bench-quick hostile soak parity openapi examples golden run sdk schemathesis lock
 
 setup: .venv/.ready
 
@@ -68,6 +68,10 @@ check: setup
 
 openapi: setup
 	$(BIN)/python scripts/openapi.py
+
+# The catalogue's requests, of the samples in the tests.
+examples: setup
+	$(BIN)/python -m scripts.op_examples
 
 bench: .venv/bench/.ready
 	.venv/bench/bin/python -m bench.run $(ARGS)
