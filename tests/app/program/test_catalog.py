@@ -53,7 +53,8 @@ def test_an_alias_leads_to_its_op(client: Client) -> None:
     ("query", "has", "has_not"),
     [
         ("q=bessel", "special.bessel_j0", "add"), ("q=SOLVE", "linalg.solve", "add"),
-        ("family=linalg", "linalg.solve", "add"), ("family=torch", "add", "linalg.solve"), ("family=nn.functional", "conv2d", "add"),
+        ("family=linalg", "linalg.solve", "add"), ("family=torch", "add", "linalg.solve"),
+        ("family=nn.functional", "conv2d", "add"),
         ("differentiable=true", "mul", "argmax"), ("differentiable=false", "argmax", "mul"),
         ("family=linalg&q=matrix&differentiable=true", "linalg.matrix_exp", "linalg.matrix_rank"),
     ],
@@ -65,7 +66,8 @@ def test_the_catalogue_is_filtered(client: Client, query: str, has: str, has_not
 
 
 def test_the_catalogue_comes_in_pages(client: Client) -> None:
-    found, cursor = [], ""
+    found: list[Any] = []
+    cursor: str | None = ""
     while cursor is not None:
         page = client("GET", f"/v1/ops?q=sum&limit=4{cursor and '&cursor=' + cursor}").json()
         assert 0 < len(page["ops"]) <= 4
