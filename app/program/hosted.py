@@ -55,8 +55,9 @@ def hosted(host: type) -> type:
         names = [name for name in dir(host) if not name.startswith("_") and name not in _KEPT]
         namespace |= {name: _forward(name, host) for name in names if _is_method(host, name)}
         namespace["_get_name"] = _class_name
+        namespace["_overrides"] = _overrides
     namespace["memento"] = _memento
-    kind = Fixed if host in _IMMUTABLE else Held if host in _MUTABLE or issubclass(host, BaseException) else Special
+    kind = Fixed if host in _IMMUTABLE else Special if host is object else Held
     return type(f"Hosted{host.__name__}", (kind, host), namespace)
 
 
@@ -73,6 +74,10 @@ def _forward(name: str, host: type) -> Callable[..., Any]:
         return original(self, *args, **kwargs) if found is MISSING else found(*args, **kwargs)
 
     return method
+
+
+def _overrides(self: Any, name: str) -> bool:
+    return method_of(self, name) is not MISSING
 
 
 def _class_name(self: Any) -> str:
