@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from app.evaluate.execution import Run, numbered, refuse_batch
 from app.operations.exchange import Exchange, operation
 from app.sessions.directory import Description
+from app.sessions.repeating import Again
 from app.sessions.session import Session
 from app.wire import codec
 from app.wire.messages import BackwardRequest, SessionRequest, ZeroGradRequest
@@ -18,12 +19,12 @@ Command = TypeVar("Command")
 
 def change(
     exchange: Exchange, sid: str, read: Callable[[], Command], work: Callable[[Session, int, Command], Reply],
-    key: Callable[[Command], Hashable] = lambda _: None,
+    again: Callable[[Command], Again | None] = lambda _: None,
 ) -> Reply:  # fmt: skip
     """Return the answer to a command.
 
-    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race. Commands of one
-    ``key`` are the same.
+    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race. ``again`` tells
+    which commands are the same.
     """
     directory, owner = exchange.directory, exchange.owner
     codec.answer_format(exchange.request.accept)  # nothing runs for an answer that could not be written
@@ -36,7 +37,7 @@ def change(
     def command(session: Session, version: int) -> Reply:
         return work(session, version, request)
 
-    return directory.command(owner, sid, command, exchange.precondition, key(request))
+    return directory.command(owner, sid, command, exchange.precondition, again(request))
 
 
 def show(exchange: Exchange, sid: str, work: Callable[[Session, Description], Reply]) -> Reply:
@@ -115,12 +116,13 @@ def run_in_session(exchange: Exchange, sid: str) -> Reply:
         refuse_batch(run.request)
         return run
 
-    def key(run: Run) -> Hashable:
+    def again(run: Run) -> Again | None:
         if run.key is None or run.request.include:
             return None
-        return run.key, exchange.data_encoding(run.request.encoding), exchange.answer_format
+        key = run.key, exchange.data_encoding(run.request.encoding), exchange.answer_format
+        return Again(key, run.request.inputs)
 
-    return change(exchange, sid, read, work, key)
+    return change(exchange, sid, read, work, again)
 
 
 def _one(exchange: Exchange, session: Session, run: Run) -> dict[str, Any]:

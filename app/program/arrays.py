@@ -102,17 +102,10 @@ def checked(result: Any) -> Any:
     return result
 
 
-def owner(array: Any) -> Array:
-    """The array that has the memory of ``array``."""
-    while isinstance(array.base, np.ndarray):
-        array = array.base
-    return array  # type: ignore[no-any-return]
-
-
 def touch(array: Any) -> None:
     """Let the journal remember what is in the memory of ``array`` before it changes."""
     if isinstance(array, np.ndarray) and modes.current().journal is not None:
-        modes.overwrite(storage.make_storage(owner(array)), array)
+        modes.overwrite(storage.of_array(array), array)
 
 
 # -- operators ----------------------------------------------------------------------------------------------------
@@ -215,6 +208,7 @@ def get_item(array: Any, index: Any) -> Any:
 def set_item(array: Any, index: Any, value: Any) -> None:
     """``array[index] = value``."""
     index, new = _index(index), of_tensor(value) if isinstance(value, Tensor) else operand(value)
+    new = value if isinstance(value, list) else new  # NumPy takes a list of one for a number where it takes no array
     reserve(_picked(array, index), "__setitem__")
     touch(array)
     python(operator.setitem, array, index, new)

@@ -176,7 +176,8 @@ def _kind(path: str) -> type:
 
 
 OBJECTS: Final[tuple[tuple[type, dict[str, Getter]], ...]] = (
-    (tape.Node, _methods("name") | _fields("next_functions")),
+    (tape.Node, _methods("name", "register_hook", "register_prehook") | _fields(
+        "next_functions", "metadata", "requires_grad")),
     (_kind("Generator"), _changing("manual_seed", "seed") | _methods("initial_seed") | _fields("device")),
     (_kind("optim.Optimizer"), _methods("step", "zero_grad", "add_param_group") | _fields("param_groups", "defaults")),
     (_kind("optim.lr_scheduler.LRScheduler"), _methods("step", "get_last_lr") | _fields("last_epoch", "base_lrs")),

@@ -97,6 +97,27 @@ class BackwardGraph(Answer):
     nodes: list[GraphNode]
 
 
+class NonFiniteValue(Answer):
+    """The first value that is not finite."""
+
+    name: str | None = Field(description="What it was bound to; null for what has no name.")
+    op: str | None = Field(description="What made it; null for an input and the like.")
+
+
+class NonFiniteGradient(Answer):
+    """The first gradient that is not finite."""
+
+    name: str | None = Field(description="The tensor whose gradient it is; null for what has no name.")
+    grad_fn: str = Field(description="The node that made it.")
+
+
+class NonFiniteAnswer(Answer):
+    """Where a run first gave NaN or an infinity; null where it did not."""
+
+    value: NonFiniteValue | None
+    gradient: NonFiniteGradient | None
+
+
 class ProgramAnswer(Answer):
     """What a program made."""
 
@@ -106,6 +127,7 @@ class ProgramAnswer(Answer):
     prints: list[str] = Field(default_factory=list, description="One text per call of print.")
     warnings: list[str] = Field(default_factory=list)
     graph: BackwardGraph | Absent = None
+    nan: NonFiniteAnswer | Absent = None
     timings: dict[str, float] | Absent = Field(None, description="Seconds by part.")
 
 

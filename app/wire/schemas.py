@@ -146,7 +146,12 @@ HAND_WRITTEN: Final[Schema] = {
     },
     "OpKind": {"type": "string", "enum": ["primitive", "composite"]},
     "HealthStatus": {"type": "string", "enum": ["ok", "ready"]},
-    "Extra": {"type": "string", "enum": ["graph", "timings"], "description": "What an answer has only if asked."},
+    "Extra": {
+        "type": "string",
+        "enum": ["graph", "nan", "timings"],
+        "description": "What an answer has only if asked: the backward graph, where it first was not finite, "
+        "and how long each part took.",
+    },
     "TensorObject": TENSOR_OBJECT,
     "TensorInput": TENSOR_INPUT,
     "Argument": ARGUMENT,

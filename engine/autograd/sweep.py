@@ -50,9 +50,9 @@ class GradientEdge(NamedTuple):
 _running: ContextVar[Any] = ContextVar("gradserve_sweep", default=None)
 
 
-def running() -> _Sweep:
-    """The sweep that calls a hook."""
-    return _running.get()  # type: ignore[no-any-return]
+def running() -> Any:
+    """The sweep that is under way here, or ``None``."""
+    return _running.get()
 
 
 class _Sweep:
@@ -99,14 +99,14 @@ class _Sweep:
     def run(self) -> None:
         """Take nodes by descending number until none waits."""
         state = modes.current()
-        budget, journal = state.budget, state.journal
+        budget, journal, recorder = state.budget, state.journal, state.recorder
         heap, waiting, deliver, useful, wanted = self.heap, self.waiting, self.deliver, self.useful, self.wanted
         while heap:
             if budget is not None:
                 budget.check_time()
             node = heappop(heap)[1]
             cotangents = waiting.pop(node)
-            if self.is_careful or node.attached is not None:
+            if self.is_careful or node.attached is not None or recorder is not None:
                 self.visit(node, cotangents)
                 continue
             needs = node.edges if useful is None else self._needs(node)
@@ -135,19 +135,9 @@ class _Sweep:
 
     def visit(self, node: Node, cotangents: list[Tensor | None]) -> None:
         """What is to do at one node, with its hooks; a failure is reported where anomalies are being detected."""
-        if node.attached is None and not self.watch.anomaly:
+        if not self.watch.anomaly:
             self._pass_through(node, cotangents)
             return
-        token = _running.set(self)
-        try:
-            if self.watch.anomaly:
-                self._observe(node, cotangents)
-            else:
-                self._pass_through(node, cotangents)
-        finally:
-            _running.reset(token)
-
-    def _observe(self, node: Node, cotangents: list[Tensor | None]) -> None:
         outer = watch.switch(replace(self.watch, parent=node))
         try:
             self._pass_through(node, cotangents)
@@ -175,7 +165,12 @@ class _Sweep:
         attached = node.attached
         if attached is not None and attached.pre:
             cotangents = list(hooks.all_filtered(attached.pre, cotangents))
+        recorder = modes.current().recorder
+        if recorder is not None:
+            recorder.pulling(node)
         results = self._pulled_back(node, cotangents, needs)
+        if recorder is not None:
+            recorder.pulled(node, needs, results)
         if attached is not None and attached.post:
             results = list(hooks.all_filtered(attached.post, results, tuple(cotangents)))
         if self.watch.anomaly and self.watch.check_nan:
@@ -449,6 +444,7 @@ def _sweep(
     targets = {node for node, _ in wanted} if wanted is not None and accumulate else set()
     kind = _Ordered if hooks.OBSERVED else _Sweep
     sweep = kind(retain_graph, wanted, targets, [node for node, _ in roots])
+    token = _running.set(sweep)
     outer = modes.switch(create_graph)
     try:
         for place, (edge, cotangent) in enumerate(zip(roots, cotangents, strict=True)):
@@ -458,6 +454,7 @@ def _sweep(
         sweep.run()
     finally:
         modes.switch(*outer)
+        _running.reset(token)
     return sweep.captured
 
 

@@ -28,6 +28,7 @@ from engine.op.primitive import InPlace, Primitive
 from engine.op.signature import wrap_dim
 from engine.printing import format_tensor, shown_size
 from engine.shapes import broadcast_pair
+from engine.storage import share
 from engine.surface import copying
 from engine.tensor import CONJ, NEG, Parameter, Size, Tensor, read
 
@@ -210,13 +211,14 @@ def _python(self: Tensor) -> np.ndarray[Any, Any]:
 
 def numpy(self: Tensor) -> np.ndarray[Any, Any]:
     """The array itself: memory is shared."""
-    if self.requires_grad:
+    if self.requires_grad and modes.is_grad_enabled():
         raise OpError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     for bit, name, resolve in ((CONJ, "conjugate", "resolve_conj"), (NEG, "negative", "resolve_neg")):
         if self.bits & bit:
             raise OpError(
                 f"Can't call numpy() on Tensor that has {name} bit set. Use tensor.{resolve}().numpy() instead."
             )
+    share(self.storage)
     return read(self)
 
 

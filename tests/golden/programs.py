@@ -13,6 +13,8 @@ from typing import Any
 
 FOLDER = Path(__file__).parent.parent / "engine" / "autograd" / "programs"
 
+PYTORCHS = ("CheckpointError", "GradcheckError")  # classes of its own
+
 
 def programs() -> dict[str, str]:
     """Every program by name: ``<file>/<heading>``."""
@@ -39,8 +41,9 @@ def show(call: Callable[[], Any]) -> None:
         try:
             text = str(call())
         except Exception as error:
-            ours = type(error).__module__ == "engine.errors"  # each is a builtin too
-            kind = next(kind for kind in type(error).__mro__ if not ours or kind.__module__ == "builtins")
+            kind = type(error)
+            ours = kind.__module__ == "engine.errors" and kind.__name__ not in PYTORCHS  # each is a builtin too
+            kind = next(kind for kind in kind.__mro__ if not ours or kind.__module__ == "builtins")
             text = f"{kind.__name__}: {error}"
     lines = [text, *(f"{one.category.__name__}: {one.message}" for one in caught)]
     sys.stdout.writelines(f"{line}\n" for line in lines)

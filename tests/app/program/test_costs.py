@@ -128,7 +128,11 @@ def outcome(function: Any, *args: Any, **kwargs: Any) -> object:
 @pytest.mark.parametrize("name", PYTHON)
 def test_a_function_called_wrongly_is_refused_in_pythons_words(name: str, args: tuple[Any, ...]) -> None:
     for kwargs in ({}, {"strange": 1}, {"key": len}):
-        assert outcome(builtins.FUNCTIONS[name].function, *args, **kwargs) == outcome(PYTHON[name], *args, **kwargs)
+        ours, theirs = outcome(builtins.FUNCTIONS[name], *args, **kwargs), outcome(PYTHON[name], *args, **kwargs)
+        if name in ("enumerate", "filter", "map", "object", "reversed", "zip") and not isinstance(theirs, tuple):
+            assert not isinstance(ours, tuple)  # an object with an identity, each its own
+        else:
+            assert ours == theirs
 
 
 @pytest.mark.parametrize("args", CALLS.values(), ids=CALLS)

@@ -47,9 +47,10 @@ _CREATION: Final = (
 )
 _MANY: Final = (
     _each(
-        np, "angle around fix i0 imag iscomplex isneginf isposinf isreal nan_to_num real real_if_close round sinc "
+        np, "angle around fix imag iscomplex isneginf isposinf isreal nan_to_num real real_if_close round sinc "
         "unwrap", work.several,
     )
+    | {"i0": Entry(np.i0, work.by_series)}
     | _each(np, "allclose array_equal array_equiv isclose", work.several, 2)
     | {"clip": Entry(np.clip, work.several, 3), "where": Entry(np.where, work.several, 3)}
     | {"interp": Entry(np.interp, work.searched, 3), "diff": Entry(np.diff, work.differences)}
@@ -59,11 +60,13 @@ _MANY: Final = (
 )  # fmt: skip
 _REDUCTIONS: Final = (
     _each(
-        np, "all amax amin any argmax argmin count_nonzero max mean min nanargmax nanargmin nanmax nanmean nanmin "
-        "nanprod nansum prod ptp sum", work.reduced,
+        np, "all amax amin any count_nonzero max mean min prod ptp sum", work.reduced,
     )
     | {"trace": Entry(np.trace, work.reduced_by_copies)}
-    | _each(np, "average nanstd nanvar std var", work.reduced_by_copies)
+    | _each(
+        np, "argmax argmin average nanargmax nanargmin nanmax nanmean nanmin nanprod nanstd nansum nanvar std var",
+        work.reduced_by_copies,
+    )
     | _each(np, "median nanmedian sort argsort unique", work.ordered)
     | _each(np, "nanpercentile nanquantile percentile quantile", work.ranked, 2)
     | _each(np, "partition argpartition", work.ordered)
@@ -154,9 +157,7 @@ ENTRIES: Final = _UFUNCS | _CREATION | _MANY | _REDUCTIONS | _ARRANGEMENT | _CHA
 FUNCTIONS: Final = (
     named(ENTRIES) | classes(SCALARS.items()) | constants(np, "e", "euler_gamma", "inf", "nan", "newaxis", "pi")
 )
-LINALG: Final = named(_LINALG) | {
-    "LinAlgError": exception_type(np.linalg.LinAlgError, "numpy.linalg.LinAlgError")
-}
+LINALG: Final = named(_LINALG) | {"LinAlgError": exception_type(np.linalg.LinAlgError, "numpy.linalg.LinAlgError")}
 FFT: Final = named(_FFT)
 TESTING: Final = named(_TESTING)
 ALL: Final = {"numpy": ENTRIES, "numpy.linalg": _LINALG, "numpy.fft": _FFT, "numpy.testing": _TESTING}

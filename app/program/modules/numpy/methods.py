@@ -47,8 +47,8 @@ def _listed(array: Any = 0, *_: Any, **__: Any) -> Work:
 
 _NUMBERS: Final = (
     _fields("T", "dtype", "imag", "itemsize", "nbytes", "ndim", "real", "shape", "size", "strides")
-    | _methods("all any max mean min prod ptp sum argmax argmin", work.reduced)
-    | _methods("std var trace", work.reduced_by_copies)
+    | _methods("all any max mean min prod ptp sum", work.reduced)
+    | _methods("argmax argmin std var trace", work.reduced_by_copies)
     | _methods("conj conjugate copy round cumsum cumprod", work.several)
     | _methods("clip", work.several, 3)
     | _methods("flatten ravel reshape squeeze", _reshaped)

@@ -19,8 +19,7 @@ from app.program.modules.numpy.functions import ENTRIES, FFT, FUNCTIONS, LINALG,
 from app.program.modules.numpy.methods import ARRAY, DTYPE, FINFO, IINFO, SCALAR
 from app.program.modules.numpy.printing import PRINTING
 from app.program.modules.numpy.random import RANDOM
-from app.program.operations import Metered
-from app.program.operations import held
+from app.program.operations import Metered, held
 
 _ABSTRACT: Final = (
     "complexfloating", "floating", "generic", "inexact", "integer", "number", "signedinteger", "unsignedinteger",

@@ -139,6 +139,11 @@ def several(*values: Any, **named: Any) -> Work:
     return Work(work.elements, work.nbytes * 4 * max(len(values), 1), work.operations * 8)
 
 
+def by_series(x: Any = 0, *_: Any, **__: Any) -> Work:
+    """``i0``: by the terms of two series."""
+    return Work(_size(x), 160 * _size(x), 500 * _size(x))
+
+
 def differences(a: Any = 0, n: Any = 1, *values: Any, **named: Any) -> Work:
     """``diff``, ``n`` times."""
     work, times = elementwise(a, *values, **named), max(_whole(n, 1), 1)
@@ -214,8 +219,7 @@ def covered(m: Any = 0, y: Any = None, rowvar: Any = True, *_: Any, **__: Any) -
 # -- arrays of others ---------------------------------------------------------------------------------------------
 def joined(arrays: Any = (), *more: Any, **__: Any) -> Work:
     """All elements in one array."""
-    given = [one for one in (arrays, *more) if isinstance(one, (list, tuple, np.ndarray))]
-    work = assembled(given)
+    work = assembled([arrays, *more])
     return Work(work.elements, 2 * work.nbytes, work.operations)
 
 
