@@ -65,6 +65,8 @@ APP = (
     ("evaluate.run",),
     ("evaluate.evaluator",),
     ("sessions.idempotency", "sessions.renames", "sessions.schema", "sessions.session", "sessions.value_kinds"),
+    ("sessions.library_kinds",),
+    ("sessions.defined_kinds",),
     ("sessions.ledger", "sessions.program_kinds"),
     ("sessions.records", "sessions.vetting"),
     ("sessions.repeating", "sessions.restoring"),

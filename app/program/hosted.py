@@ -55,7 +55,7 @@ def hosted(host: type) -> type:
         namespace |= {name: _forward(name, host) for name in names if _is_method(host, name)}
         namespace |= {"_get_name": _class_name, "_overrides": _overrides}
     namespace["memento"] = _memento
-    kind = Fixed if host in _IMMUTABLE else Held if host in _MUTABLE or issubclass(host, BaseException) else Special
+    kind = Fixed if host in _IMMUTABLE else Special if host is object else Held
     return type(f"Hosted{host.__name__}", (kind, host), namespace)
 
 

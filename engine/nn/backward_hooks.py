@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from engine import modes, ops
+from engine import modes, ops, registry
 from engine.autograd import custom
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
@@ -132,6 +132,10 @@ class Arrived:
 
     def __call__(self, gradients: tuple[Any, ...], _: Any) -> Any:
         return self._watch.arrive(gradients)
+
+
+for _kind in (Watch, Begun, Arrived):
+    registry.add_kind(f"nn.hooks.{_kind.__name__}", _kind)
 
 
 def watch(module: Any) -> Watch | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from engine import dtypes, modes, ops, registry
 from engine.autograd.hooks import RemovableHandle
@@ -35,6 +35,10 @@ class Module:
     _hooks: Any = hooks.NO_HOOKS
     _version: int | None = 1  # of what state_dict writes; a subclass counts up when that changes
     _path = "torch.nn.modules.module.Module"
+    _state: ClassVar[dict[str, type]] = {
+        "training": bool, "_parameters": dict, "_buffers": dict, "_modules": dict, "_non_persistent": tuple,
+        "_hooks": dict,
+    }  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         name = f"{self._get_name()}.__init__()"
@@ -549,4 +553,5 @@ def _before(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tu
 
 
 registry.add_function("nn.Module", Module)
+registry.add_kind("nn.Module", Module)
 registry.add_function("nn.modules.module.Module", Module)

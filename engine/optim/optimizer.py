@@ -7,7 +7,7 @@ the order of operations is PyTorch's, for results to agree to rounding.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 from engine import dtypes, modes, ops, registry
 from engine.autograd.hooks import RemovableHandle
@@ -120,6 +120,9 @@ class Optimizer:
     ``params`` is an iterable of leaves, of names with leaves, or of dicts with ``params`` and settings of their own.
     """
 
+    _state: ClassVar[dict[str, type]] = {
+        "defaults": dict, "param_groups": list, "state": dict, "_hooks": dict, "_has_stepped": bool,
+    }  # fmt: skip
     _hooks: Any = hooks.NO_HOOKS
     _has_stepped = False
 
@@ -410,6 +413,8 @@ def publish(*kinds: type) -> None:
     """Let classes be ``torch.optim.<name>``."""
     for kind in kinds:
         registry.add_function(f"optim.{kind.__name__}", kind)
+        registry.add_kind(f"optim.{kind.__name__}", kind)
 
 
 publish(Optimizer)
+registry.add_kind("optim.state", States)

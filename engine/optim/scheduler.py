@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from engine import modes, registry
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingKeyError, UnsupportedError
@@ -73,6 +73,9 @@ def for_groups(name: str, optimizer: Optimizer, value: Any) -> Rates:
 class LRScheduler:
     """Changes the learning rates of an optimiser's groups as epochs go by; a subclass says how in ``get_lr``."""
 
+    _state: ClassVar[dict[str, type]] = {
+        "optimizer": Optimizer, "_step_count": int, "_is_initial": bool, "_asks": bool,
+    }  # fmt: skip
     _is_initial = False
     _asks = False  # whether ``get_lr`` is called by ``step``
     _step_count = 1
@@ -169,6 +172,7 @@ def publish(*kinds: type) -> None:
     """Let classes be ``torch.optim.lr_scheduler.<name>``."""
     for kind in kinds:
         registry.add_function(f"optim.lr_scheduler.{kind.__name__}", kind)
+        registry.add_kind(f"optim.lr_scheduler.{kind.__name__}", kind)
 
 
 publish(LRScheduler)

@@ -98,7 +98,7 @@ class MultiStepLR(LRScheduler):
         return self._times(self.gamma**times) if times else self._now()
 
     def _closed(self) -> Rates:
-        passed = bisect_right(sorted(self.milestones.elements()), self.last_epoch)
+        passed = bisect_right(sorted(Counter(self.milestones).elements()), self.last_epoch)
         return [rate * self.gamma**passed for rate in self.base_lrs]
 
 
