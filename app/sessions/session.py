@@ -201,7 +201,7 @@ def transaction(
 ) -> Iterator[tuple[Session, modes.Journal]]:
     """A session to change, and what notes the changes; all is put back if the block raises, or is not to be kept."""
     journal = modes.Journal()
-    settings = _settings(state)
+    settings, modules = _settings(state), dict(state.modules)
     state.warnings, state.budget, state.journal = [], budget_of(limits), journal
     try:
         with modes.use(state):
@@ -215,6 +215,8 @@ def transaction(
             journal.rollback()
             for name, value in settings.items():
                 setattr(state, name, value)
+            state.modules.clear()
+            state.modules.update(modules)
 
 
 def _settings(state: modes.State) -> dict[str, Any]:
