@@ -183,7 +183,7 @@ class BoundMethod(Callable_):
         return hash((self.function, id(self.owner)))
 
     def __deepcopy__(self, memo: Any) -> Any:
-        from copy import deepcopy
+        from app.program.modules.copy import deepcopy
 
         return BoundMethod(self.function, deepcopy(self.owner, memo))
 
