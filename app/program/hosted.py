@@ -140,7 +140,7 @@ def copied(value: Any) -> Any:
 
 def deeply_copied(value: Any, memo: Any) -> Any:
     """A copy with copies of all that is in it."""
-    from copy import deepcopy
+    from app.program.modules.copy import deepcopy
 
     host_copy = next(
         (vars(kind).get("__deepcopy__") for kind in type(value).__bases__[-1].__mro__ if "__deepcopy__" in vars(kind)),

@@ -483,7 +483,7 @@ def copied(value: Any) -> Any:
 
 def deeply_copied(value: Any, memo: Any) -> Any:
     """A copy of an object and all that it holds."""
-    from copy import deepcopy
+    from app.program.modules.copy import deepcopy
 
     if type(value) is not Instance:
         from app.program.hosted import deeply_copied as of_hosted

@@ -57,7 +57,7 @@ def module_attribute(module: Module, name: str) -> object:
         )
     if path in _TYPES:
         return host_type(_TYPES[path])
-    if full in MODULES:
+    if full in MODULES or is_module(path):
         return Module(full)
     if path in CONSTANTS:
         return CONSTANTS[path]
@@ -73,6 +73,12 @@ _TYPES: Final[dict[str, type]] = {
 
 LIBRARIES: Final[dict[str, Mapping[str, object]]] = {}
 """The modules that are none of PyTorch's, by name: what each has. Filled by ``app.program.libraries``."""
+
+
+@lru_cache(maxsize=1024)
+def is_module(path: str) -> bool:
+    """Whether something is called ``torch.<path>.<name>``."""
+    return any(name.startswith(f"{path}.") for name, _ in registry.functions())
 
 
 def _of_library(module: str, library: Mapping[str, object], name: str) -> object:

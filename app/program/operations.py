@@ -432,6 +432,9 @@ def set_item(container: Any, index: Any, value: Any) -> None:
     elif isinstance(container, deque):
         modes.touch(container)
         python(operator.setitem, container, index, value)
+    elif OPENED[0](container) and hasattr(type(container), "__setitem__"):
+        setter = Routine("__setitem__", type(container).__setitem__, True, container)
+        ENGINE_CALL[0](setter, (container, index, value), {})
     elif isinstance(container, np.ndarray):
         arrays.set_item(container, index, value)
     else:
