@@ -10,7 +10,7 @@ import msgspec
 
 from app.program import tree
 from app.program.builtins import CONSTANTS, EXCEPTIONS, FUNCTIONS, direct
-from app.program.calls import PRINT, adapted, call, engine_call
+from app.program.calls import PRINT, call, engine_call
 from app.program.classes import MISSING, Super
 from app.program.compiling.arithmetic import binary_step, comparison_step
 from app.program.compiling.environment import Environment
@@ -34,7 +34,7 @@ from app.program.operations import (
 from app.program.reflection import REFLECTION
 from app.program.runtime import Run
 from app.program.scopes import CLASS_CELL
-from app.program.tree import Expression, GraphError, quoted
+from app.program.tree import Expression, GraphError
 from app.program.values import attribute
 from app.wire.arrays import ArrayError, decode_tensor
 from engine import Tensor, dtypes, errors, refusals, registry
@@ -135,14 +135,12 @@ def _constant(env: Environment, node: tree.Constant) -> Step:
     return lambda frame: value
 
 
-def _tensor(env: Environment, node: tree.TensorConstant) -> Step:
-    def make(frame: Frame) -> Tensor:
-        try:
-            return decode_tensor(node.raw, frame[0].limits, ("tensor",))
-        except ArrayError as error:
-            raise GraphError(f"{'.'.join(map(str, error.place))}: {error}") from None
-
-    return make
+def fresh_tensor(run: Run, node: tree.TensorConstant) -> Tensor:
+    """A tensor of its wire spelling."""
+    try:
+        return decode_tensor(node.raw, run.limits, ("tensor",))
+    except ArrayError as error:
+        raise GraphError(f"{'.'.join(map(str, error.place))}: {error}") from None
 
 
 def _name(env: Environment, node: tree.Name) -> Step:
@@ -652,28 +650,10 @@ def super_of(cls: Any, owner: Any) -> Super:
     return Super(cls, owner, of)
 
 
-def _op_call(env: Environment, node: tree.OpCall) -> Step:
-    from app.program import names
-
-    function = names.find_op(node.op)
-    op = node.op
-    args = [expression(env, one) for one in node.args]
-    kwargs = [(name, expression(env, one)) for name, one in node.kwargs]
-
-    def operate(frame: Frame) -> Any:
-        if function is None:  # checked before the run
-            raise GraphError(f"unknown op {quoted(op)}")
-        given = [_dtype(adapted(step(frame))) for step in args]
-        named = {name: adapted(step(frame)) for name, step in kwargs}
-        return refusals.call(function, given, named, op)
-
-    return operate
-
-
 _DTYPE_NAMES: Final = frozenset(dtype.name for dtype in dtypes.ALL)
 
 
-def _dtype(value: Any) -> Any:
+def dtype_named(value: Any) -> Any:
     """A JSON string that is the name of a dtype stands for it."""
     if isinstance(value, str) and value.removeprefix("torch.") in _DTYPE_NAMES:
         return dtypes.by_name(value)
@@ -704,9 +684,9 @@ def expression(env: Environment, node: Expression) -> Step:
 
 
 _EXPRESSIONS: Final[dict[type, Callable[[Environment, Any], Step]]] = {
-    tree.Constant: _constant, tree.TensorConstant: _tensor, tree.Name: _name, tree.Attribute: _attribute,
+    tree.Constant: _constant, tree.Name: _name, tree.Attribute: _attribute,
     tree.Subscript: _subscript, tree.Slice: _slice, tree.Display: _display, tree.DictDisplay: _dict,
-    tree.Starred: _refuse_here("a starred expression"), tree.Call: _call, tree.OpCall: _op_call, tree.Unary: _unary,
+    tree.Starred: _refuse_here("a starred expression"), tree.Call: _call, tree.Unary: _unary,
     tree.Binary: _binary, tree.Comparison: _comparison, tree.Logical: _logical, tree.Conditional: _conditional,
     tree.Binding: _binding, tree.Joined: _joined, tree.At: _at, tree.Comprehension: _comprehension,
     tree.Yield: _refuse_here("yield"), tree.YieldFrom: _refuse_here("yield from"), tree.Lambda: _lambda,

@@ -251,27 +251,7 @@ def _for(env: Environment, node: tree.For) -> Executor:
     return run
 
 
-def _with(env: Environment, node: tree.With) -> Executor:
-    """A block of nodes under modes."""
-    heads = [(_MODES[mode.name], mode.enabled and expression(env, mode.enabled)) for mode in node.modes]
-    body = block(env, node.body)
-
-    def run(frame: Frame) -> Signal:
-        entered = []
-        try:
-            for make, enabled in heads:
-                mode = make(*(() if enabled is None else (enabled(frame),)))
-                mode.__enter__()
-                entered.append(mode)
-            return body(frame)
-        finally:
-            for mode in reversed(entered):
-                mode.__exit__(None, None, None)
-
-    return run
-
-
-_MODES: Final[dict[str, Callable[..., Any]]] = {
+MODES: Final[dict[str, Callable[..., Any]]] = {
     "no_grad": modes.no_grad,
     "enable_grad": modes.enable_grad,
     "inference_mode": modes.inference_mode,
@@ -340,7 +320,7 @@ def body_of(env: Environment, compiled: Compiled) -> None:
 BODIES.append(body_of)
 _STATEMENTS: Final[dict[type, Callable[[Environment, Any], Executor]]] = {
     tree.Assign: _assign, tree.Annotate: _annotate, tree.Augment: _augment, tree.Evaluate: _evaluate,
-    tree.Delete: _delete, tree.With: _with, tree.Within: _within, tree.For: _for, tree.While: _while, tree.If: _if,
+    tree.Delete: _delete, tree.Within: _within, tree.For: _for, tree.While: _while, tree.If: _if,
     tree.Try: exceptions.try_, tree.Raise: exceptions.raise_, tree.Assert: exceptions.assert_, tree.Return: _return,
     tree.Jump: _jump, tree.Import: imports.import_, tree.ImportFrom: imports.import_from,
     tree.FunctionDef: definitions.function, tree.ClassDef: definitions.class_, tree.Match: matching.match_,
