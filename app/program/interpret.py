@@ -17,10 +17,16 @@ from app.limits import Limits, OverLimit
 from app.program import libraries as libraries
 from app.program import names, pytorch, runtime
 from app.program.autograd import trace
+from app.program.compiling import calling as calling
+from app.program.compiling import comprehensions as comprehensions
+from app.program.compiling import definitions as definitions
+from app.program.compiling import imports as imports
+from app.program.compiling import matching as matching
 from app.program.compiling import nodes
+from app.program.compiling import statements as statements
+from app.program.compiling.blocks import block
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import locate
-from app.program.compiling.statements import block
 from app.program.failures import PythonError, caught
 from app.program.from_nodes import check_references
 from app.program.functions import UNBOUND, Frame, Source

@@ -10,7 +10,7 @@ from typing import Any, Final
 from app.program import tree
 from app.program.builtins import set_item
 from app.program.calls import PLAIN, adapted
-from app.program.compiling.expressions import dtype_named, fresh_tensor, missing
+from app.program.compiling.expressions import dtype_named, fresh_tensor, locate, missing
 from app.program.compiling.statements import MODES
 from app.program.names import find_op
 from app.program.operations import get_item
@@ -38,8 +38,6 @@ def perform(run: Run, statement: Statement) -> None:
 
 def perform_located(run: Run, statement: Statement) -> None:
     """Carry out a statement of a block; what it raises knows where."""
-    from app.program.compiling.expressions import locate
-
     if run.budget is not None:
         run.budget.spend(0)
     try:
