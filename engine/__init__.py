@@ -17,6 +17,7 @@ from engine import registry as registry
 from engine import storage as storage
 from engine import strides as strides
 from engine import tensor as tensors  # noqa: F401 - torch.tensor is a function, so the module goes by the plural
+from engine.autograd import custom as custom
 from engine.autograd import sweep as sweep
 from engine.autograd import tape as tape
 from engine.named_results import NamedResult as NamedResult

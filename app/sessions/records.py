@@ -207,9 +207,7 @@ class Writer:
         else:
             values = {**self._ledger.values, **self._values}
             nbytes += self._ledger.nbytes + sum(weight(one) for one, _ in added) + sum(values.values())
-        return Draft(
-            change, added, settings, nbytes, self._values, self.record, self._ledger.next, kept, self._shown
-        )
+        return Draft(change, added, settings, nbytes, self._values, self.record, self._ledger.next, kept, self._shown)
 
     def _abandoned(self, kept: set[int] | None) -> list[int]:
         """Return the memories that a whole record does no longer hold: their blocks can go."""
