@@ -137,6 +137,8 @@ class Journal:
 
 
 def _memento(target: Any) -> Callable[[], None]:
+    if hasattr(type(target), "memento"):
+        return target.memento()  # type: ignore[no-any-return]
     if isinstance(target, list):
         items = list(target)
         return lambda: target.__setitem__(slice(None), items)
@@ -146,8 +148,6 @@ def _memento(target: Any) -> Callable[[], None]:
     if isinstance(target, dict):
         entries = dict(target)
         return lambda: _refill(target, entries)
-    if hasattr(type(target), "memento"):
-        return target.memento()  # type: ignore[no-any-return]
     attributes = dict(vars(target))
     return lambda: _refill(vars(target), attributes)
 

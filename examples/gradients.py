@@ -15,9 +15,14 @@ def main() -> None:
     answers = httpx.post(f"{SERVICE}/v1/evaluate", json=request, timeout=60).raise_for_status().json()["batch"]
     gradients = [answer["grads"]["x"]["data"] for answer in answers]
     exact = [[-2 * (1 - x) - 400 * x * (y - x * x), 200 * (y - x * x)] for x, y in points]
-    furthest = max(abs(a - b) for made, true in zip(gradients, exact, strict=True) for a, b in zip(made, true, strict=True))
-    print(f"{len(gradients)} gradients, at most {furthest:.0e} from the formula" if furthest > 1e-12 else
-          f"{len(gradients)} gradients, each as the formula has it")
+    furthest = max(
+        abs(a - b) for made, true in zip(gradients, exact, strict=True) for a, b in zip(made, true, strict=True)
+    )
+    print(
+        f"{len(gradients)} gradients, at most {furthest:.0e} from the formula"
+        if furthest > 1e-12
+        else f"{len(gradients)} gradients, each as the formula has it"
+    )
 
 
 if __name__ == "__main__":

@@ -97,6 +97,9 @@ def test_every_block_runs_and_has_its_output() -> None:
 
 def test_links_lead_to_files_and_headings() -> None:
     text = README.read_text()
-    slugs = {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in re.findall(r"^#+ (.*)$", text, re.MULTILINE)}
+    slugs = {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    }
     for target in re.findall(r"\]\(([^)]*)\)", text):
         assert target.removeprefix("#") in slugs if target.startswith("#") else (ROOT / target).exists(), target

@@ -191,7 +191,7 @@ def _execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding)
 
 def first_lines(warnings: Iterable[str]) -> list[str]:
     """What an answer shows of warnings: what follows the first line of one is Python's traceback, or advice."""
-    return [text.partition("\n")[0] for text in warnings]
+    return [text.partition("\n")[0].rstrip() for text in warnings]
 
 
 _OF_DTYPES: Final = re.compile(r"\b(dtypes?|floating[- ]point|Long|int64)\b")

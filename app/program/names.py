@@ -57,7 +57,7 @@ def module_attribute(module: Module, name: str) -> object:
         )
     if path in _TYPES:
         return host_type(_TYPES[path])
-    if full in MODULES:
+    if full in MODULES or is_module(path):
         return Module(full)
     if path in CONSTANTS:
         return CONSTANTS[path]
@@ -73,6 +73,12 @@ _TYPES: Final[dict[str, type]] = {
 
 LIBRARIES: Final[dict[str, Mapping[str, object]]] = {}
 """The modules that are none of PyTorch's, by name: what each has. Filled by ``app.program.libraries``."""
+
+
+@lru_cache(maxsize=1024)
+def is_module(path: str) -> bool:
+    """Whether something is called ``torch.<path>.<name>``."""
+    return any(name.startswith(f"{path}.") for name, _ in registry.functions())
 
 
 def _of_library(module: str, library: Mapping[str, object], name: str) -> object:
@@ -111,12 +117,17 @@ _OPERATORS: Final = _operators()
 
 @lru_cache(maxsize=4096)
 def find_op(name: str) -> Callable[..., Any] | None:
-    """What the op of a JSON node calls: function, else Tensor method, else attribute, else operator."""
+    """What the op of a JSON node calls: function, else Tensor method, else attribute, else operator.
+
+    What is none of these may be a method of its first argument: ``step`` of an optimiser.
+    """
     found = function(name)
     if found is not None:
         return found
     method = registry.method(name) or registry.attribute(name)
     general = _OPERATORS.get(name)
+    if method is None and general is None:
+        return partial(_on_object, name) if any(name in getters for _, getters in OBJECTS) else None
     if method is None or general is None:
         return _on_tensor(method, name) if method is not None else general
     return partial(_operator, method, general)
@@ -130,6 +141,15 @@ def _on_tensor(method: Callable[..., Any], name: str) -> Callable[..., Any]:
         return method(*args, **kwargs)
 
     return call
+
+
+def _on_object(name: str, *args: Any, **kwargs: Any) -> Any:
+    missing = object()
+    found = object_attribute(args[0], name, missing) if args else missing
+    if found is missing:
+        kind = type_name(args[0]) if args else "nothing"
+        raise PythonError(AttributeError, f"'{kind}' object has no attribute '{name}'")
+    return found.function(*args[1:], **kwargs) if isinstance(found, Routine) else found
 
 
 def _operator(method: Callable[..., Any], general: Callable[..., Any], left: Any, right: Any) -> Any:

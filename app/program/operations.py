@@ -366,6 +366,10 @@ def _pay(cost: CostOf, left: Any, right: Any) -> None:
 
 
 # -- subscripts ---------------------------------------------------------------------------------------------------
+SUBSCRIPTS: Final[dict[type, tuple[Callable[..., Any], Callable[..., None], Callable[..., None]]]] = {}
+"""How items of other containers are got, set and deleted: filled by the modules that have them."""
+
+
 def get_item(value: Any, index: Any) -> Any:
     """``value[index]``."""
     index = as_index(index) if isinstance(value, (list, tuple, str, range, Tensor, deque)) else index
@@ -379,6 +383,8 @@ def get_item(value: Any, index: Any) -> Any:
     if isinstance(value, (list, tuple, str)) and isinstance(index, slice):
         pay(costs.sliced(value, index))
         return python(operator.getitem, value, index)
+    if type(value) in SUBSCRIPTS:
+        return SUBSCRIPTS[type(value)][0](value, index)
     if isinstance(value, (list, tuple, dict, str, range, deque)):
         return python(operator.getitem, value, bounded(index))
     if isinstance(value, ARRAYS):
@@ -415,6 +421,8 @@ def set_item(container: Any, index: Any, value: Any) -> None:
     elif isinstance(container, Special):
         modes.touch(container)
         python(operator.setitem, container, index, value)
+    elif type(container) in SUBSCRIPTS:
+        SUBSCRIPTS[type(container)][1](container, index, value)
     elif isinstance(container, (list, dict)):
         if isinstance(index, slice):
             value = held(value) if hasattr(type(value), "__iter__") else value
@@ -424,6 +432,9 @@ def set_item(container: Any, index: Any, value: Any) -> None:
     elif isinstance(container, deque):
         modes.touch(container)
         python(operator.setitem, container, index, value)
+    elif OPENED[0](container) and hasattr(type(container), "__setitem__"):
+        setter = Routine("__setitem__", type(container).__setitem__, True, container)
+        ENGINE_CALL[0](setter, (container, index, value), {})
     elif isinstance(container, np.ndarray):
         arrays.set_item(container, index, value)
     else:
@@ -435,6 +446,9 @@ def delete_item(container: Any, index: Any) -> None:
     if isinstance(container, Special):
         modes.touch(container)
         python(operator.delitem, container, index)
+        return
+    if type(container) in SUBSCRIPTS:
+        SUBSCRIPTS[type(container)][2](container, index)
         return
     if OPENED[0](container) and hasattr(type(container), "__delitem__"):
         ENGINE_CALL[0](Routine("__delitem__", type(container).__delitem__, True, container), (container, index), {})

@@ -237,7 +237,9 @@ class Directory:
                 return repeated
         try:
             with transaction(live.state, live.names, self.limits) as (session, journal):
-                session.rehearsal = rehearsal = live.repeats.rehearsal(again, before.version + 1, self.limits)
+                session.rehearsal = rehearsal = live.repeats.rehearsal(
+                    again, live.names, before.version + 1, self.limits
+                )
                 try:
                     _check_version(before, wanted)
                     with _refuse_unsound(live):

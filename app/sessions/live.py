@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
 
+from app.program.modules import kept
 from app.sessions import records, restoring, schema
 from app.sessions.ledger import Ledger
 from app.sessions.repeating import Repeats
 from app.sessions.value_kinds import Malformed, ValueKinds
 from app.stores.base import Head, Loaded
-from engine import dtypes, modes
+from engine import dtypes, modes, storage
 
 TAIL_BYTES: Final = 64 * 1024  # changes behind the whole record: at least so many bytes or records may gather
 TAIL_RECORDS: Final = 64
@@ -52,6 +53,7 @@ class Live:
     ledger: Ledger = field(default_factory=Ledger)
     settings: schema.Settings | None = None
     imported: bool = False
+    shown: list[storage.Storage] = field(default_factory=list)  # whose memory arrays show: the ledger holds them weakly
     tail: _Tail = field(default_factory=_Tail)
     repeats: Repeats = field(init=False)
 
@@ -79,6 +81,7 @@ class Live:
             reader.fill_block(block)
         reader.finish()
         self.head, self.names, self.settings = loaded.head, reader.names, reader.settings
+        self.shown += reader.shown
         if reader.settings is not None:
             self._adopt(reader.settings)
         self._let_go()
@@ -98,6 +101,12 @@ class Live:
         if not isinstance(generator, type(state.generator)):
             raise Malformed("a session without a generator")
         state.generator = generator
+        try:
+            modules = kept.load(settings.modules)
+        except kept.Unusable:
+            raise Malformed("what no module keeps") from None
+        state.modules.clear()
+        state.modules.update(modules)
 
     def draft(self, journal: modes.Journal, names: dict[str, Any], limit: float) -> records.Draft:
         """Return what a run changed; all there is, where many changes gathered or the session seems over its limit.
@@ -131,8 +140,10 @@ class Live:
         for one, number in draft.added:
             self.ledger.add(one, number)
         self.ledger.values |= draft.values
+        self.shown += draft.shown
         if draft.kept is not None:
             self.ledger.keep(draft.kept, draft.change.abandoned)
+            self.shown = [one for one in self.shown if id(one) in draft.kept]
         self.head, self.names, self.settings = head, names, draft.settings
         self.tail.add(len(draft.change.record), draft.change.whole)
         self._let_go()

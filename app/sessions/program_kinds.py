@@ -19,6 +19,7 @@ from app.program.tree import GraphError, is_member
 from app.program.values import attribute
 from app.sessions.defined_kinds import DEFINED, DEFINED_INLINE
 from app.sessions.library_kinds import KINDS, flat
+from app.sessions.module_kinds import OF_MODULES, OF_MODULES_INLINE
 from app.sessions.value_kinds import INLINE, SHARED, InlineKind, Malformed, NotStorable, Parts, SharedKind, ValueKinds
 from engine import errors, methods, modes, registry
 
@@ -43,9 +44,8 @@ def kinds(limits: Limits) -> ValueKinds:
     # what a record of an earlier version has for a function
     old = SharedKind("lambda", _Lambda, _refuse, lambda raw: object.__new__(Function), fill_lambda)
     generator = SharedKind("generator", Generator, _dump_generator, lambda raw: Generator(), _fill_generator)
-    return ValueKinds(
-        (*INLINE, *_INLINE, *DEFINED_INLINE), (*SHARED, source, old, *DEFINED, generator, *_INSTANCES, *KINDS)
-    )
+    shared = (*SHARED, source, old, *DEFINED, *OF_MODULES, generator, *_INSTANCES, *KINDS)
+    return ValueKinds((*INLINE, *_INLINE, *DEFINED_INLINE, *OF_MODULES_INLINE), shared)
 
 
 class _Lambda:

@@ -1,10 +1,11 @@
 """Runs that come again: the same program on one session, as who trains a model sends it step by step.
 
 What a run does depends on the session, but not on the elements of tensors, if its recorder says so, nor on version
-counters and numbers of objects. Two runs after one another whose records differ in these alone began, and left the
-session, alike, for nothing of the one but tensors' elements reaches what the next leaves. So a third one is known
-beforehand: its elements by a plan, its record and its answer by those of the second. What it leaves is what is there
-with other elements: nothing is made, and the objects in memory go on under the numbers of their successors.
+counters and numbers of objects. (Modules and functions, which may know of chance, are left out here.) Two runs after
+one another whose records differ in these alone began, and left the session, alike, for nothing of the one but tensors'
+elements reaches what the next leaves. So a third one is known beforehand: its elements by a plan, its record and its
+answer by those of the second. What it leaves is what is there with other elements: nothing is made, and the objects in
+memory go on under the numbers of their successors.
 
 The first such run is an ordinary one; the second is rehearsed, which leaves a ``Repetition``; the third is carried out
 as any other and has to be what the repetition says. Whatever else happens to the session ends all this.
@@ -12,7 +13,7 @@ as any other and has to be what the repetition says. Whatever else happens to th
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -24,14 +25,14 @@ from app.evaluate.execution import Run, budget_of
 from app.limits import Limits, OverLimit
 from app.sessions import schema
 from app.sessions.ledger import Ledger
-from app.sessions.records import Draft
+from app.sessions.records import PLAIN, Draft
 from app.sessions.schema import Record, Slot, StorageRecord
 from app.sessions.session import Session
 from app.wire import codec
 from app.wire.arrays import ArrayError, Encoding, decode_tensor
 from app.wire.reply import Reply
 from app.wire.template import Template, new_placeholders
-from engine import Tensor, dtypes, errors, modes, storage
+from engine import Tensor, dtypes, errors, modes, registry, storage
 from engine import plan as plans
 
 Array = np.ndarray[Any, Any]
@@ -41,11 +42,24 @@ TRIES: Final = 3  # rehearsals of one program, after which it is carried out and
 NOT_NUMBERED: Final = frozenset({"array", "scalar", "shown"})  # values that hold elements, which no plan gives
 
 
+_OPTIMIZER: Final[Any] = registry.function("optim.Optimizer")
+_DATA: Final = (int, complex, dtypes.DType, _OPTIMIZER)
+_CHANCE: Final = ("import", "seed")  # of code: what modules and generators give may be another value each time
+
+
 class Again(NamedTuple):
     """A run as it may come again: what all that say the same share, and its inputs as the wire has them."""
 
     key: Hashable
     inputs: dict[str, Any]
+
+    @classmethod
+    def of(cls, run: Run, *how: Hashable) -> Again | None:
+        """Return ``run``, answered as ``how`` says; ``None`` for one that has to be carried out each time."""
+        code = run.request.code or ""
+        if run.key is None or run.request.include or any(word in code for word in _CHANCE):
+            return None
+        return cls((run.key, *how), run.request.inputs)
 
 
 class Rehearsal:
@@ -246,9 +260,9 @@ class Repeats:
             self._lag = 0
 
     # -- runs that are carried out ----------------------------------------------------------------------------------
-    def rehearsal(self, again: Again | None, version: int, limits: Limits) -> Rehearsal | None:
+    def rehearsal(self, again: Again | None, names: dict[str, Any], version: int, limits: Limits) -> Rehearsal | None:
         """Return the rehearsal that the next run is to be, if it should be one."""
-        if again is None or again.key != self._key or self._trace is None:
+        if again is None or again.key != self._key or self._trace is None or not _are_data(names.values()):
             return None
         if self._known is not None:
             self._expected = self._known.step(again.inputs, self._ledger.next, version)
@@ -360,6 +374,23 @@ def _renumbered(before: _Trace, first: int) -> Record:
         if slot[2] >= before.first:
             schema.put(slot, slot[2] - before.first + first)
     return record
+
+
+def _are_data(values: Iterable[Any]) -> bool:
+    """Return whether these are values that do nothing by themselves: functions and modules may bring chance along."""
+    pending, seen = list(values), set[int]()
+    while pending:
+        value = pending.pop()
+        if type(value) in (list, tuple, dict):
+            if id(value) not in seen:
+                seen.add(id(value))
+                pending.extend(value if type(value) is not dict else (*value, *value.values()))
+        elif isinstance(value, Tensor):
+            if value.hooks is not None:
+                return False
+        elif type(value) not in PLAIN and not isinstance(value, _DATA):
+            return False
+    return True
 
 
 def _is_plain(record: Record) -> bool:

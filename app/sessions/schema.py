@@ -120,6 +120,7 @@ class SharedRecord(msgspec.Struct, array_like=True):
 class Settings(msgspec.Struct, array_like=True, frozen=True):
     """What a program sets for its whole session. ``generator`` is the number of the default generator.
 
+    ``modules``: what modules that programs import keep, as ``app.program.modules.kept`` has it.
     ``imported``: some of its nodes come from a document that a client sent, and may not be what a run would have made.
     """
 
@@ -129,6 +130,7 @@ class Settings(msgspec.Struct, array_like=True, frozen=True):
     print_options: tuple[int, int | float, int, int, bool | None]
     generator: int
     imported: bool = False
+    modules: dict[str, Value] = {}
 
 
 class Record(msgspec.Struct, array_like=True):

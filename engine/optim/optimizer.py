@@ -132,6 +132,7 @@ class Optimizer:
         self.defaults = defaults
         self.param_groups: list[Group] = []
         self.state: dict[Any, State] = States()
+        self._has_stepped = False  # stored with the object, so it is there from the beginning
         check_settings(defaults)
         for group in _as_groups(params):
             self.add_param_group(group)

@@ -10,7 +10,7 @@ from app.program.builtins import ATTRIBUTES, Getter
 from app.program.costs import ITEM_BYTES, OBJECT_BYTES, Cost, bounded, length, pay
 from app.program.failures import PythonError, python
 from app.program.modules.calls import bound, host, methods, priced, touch
-from app.program.operations import Metered, iterate
+from app.program.operations import SUBSCRIPTS, Metered, iterate
 
 _DICT: Final = dict(ATTRIBUTES)[dict]
 
@@ -168,6 +168,7 @@ def _with_default(_: Any = None, *parts: Any, **named: Any) -> Cost:
     return _made(*parts, **named)
 
 
+SUBSCRIPTS.update(dict.fromkeys((ChainMap, defaultdict, deque), (get_item, set_item, delete_item)))
 COLLECTIONS: Final[dict[str, Any]] = {
     "ChainMap": host(ChainMap, "collections.ChainMap", _chain_map, _CHAIN),
     "Counter": host(Counter, "collections.Counter", priced(Counter, _made, 0), _COUNTER, dict),

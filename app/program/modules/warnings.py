@@ -129,7 +129,7 @@ def _filter(
     action: Any, message: Any = "", category: Any = Warning, module: Any = "", lineno: Any = 0, append: Any = False
 ) -> None:
     _check(action)
-    _add((action, category, _pattern(message)), append)
+    _add((action, category, pattern(message)), append)
 
 
 def _simple(action: Any, category: Any = Warning, lineno: Any = 0, append: Any = False) -> None:
@@ -142,7 +142,7 @@ def _check(action: Any) -> None:
         raise PythonError(AssertionError, f"invalid action: {action!r}")
 
 
-def _pattern(message: Any) -> str:
+def pattern(message: Any) -> str:
     """The beginning of the texts that are meant; patterns that may take long are refused."""
     if not message:
         return ""

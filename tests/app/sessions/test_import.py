@@ -220,7 +220,7 @@ def tensor(**parts: Any) -> list[list[Any]]:
 
 ONE_STORAGE = [[1, 1, 0, "float32", [2], [4], b"\0" * 8]]
 GENERATOR = [[9, "generator", [1, b"", 624, None]]]
-SETTINGS = [True, False, "float32", [4, 1000, 3, 80, None], 9, False]
+SETTINGS = [True, False, "float32", [4, 1000, 3, 80, None], 9, False, {}]
 
 
 def written(**parts: Any) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -50,13 +50,13 @@ class Kept:
     def run(
         self, code: str, form: codec.Format = codec.JSON, precondition: Precondition | None = None, **inputs: Any
     ) -> Reply:
-        run = prepare(RunRequest(code=code, inputs=inputs), LIMITS)
+        run = replace(prepare(RunRequest(code=code, inputs=inputs), LIMITS), key=code)
 
         def change(session: Session, version: int) -> Reply:
             self.carried_out += 1
             return session.reply(run, "json" if form is codec.JSON else "raw", form, version)
 
-        again = Again((code, form), inputs) if self.is_keyed else None
+        again = Again.of(run, form) if self.is_keyed else None
         return self.directory.command(OWNER, self.sid, change, precondition or Precondition(), again)
 
     def try_to(self, code: str) -> Reply | str:
@@ -110,6 +110,11 @@ NOT_KNOWN = {
     "a shape of values": ("s = torch.tensor([1.0, 0.0])", "s = s - 0.2\nn = s.nonzero()"),
     "what is printed": ("s = torch.ones(2)", "s += 1\nprint(s)"),
     "a write through a view": ("s = torch.ones(3)\nv = s[1:]", "v.mul_(2)"),
+    "a function": ("s = torch.ones(3)\nf = lambda t: t * 2", "s = f(s)"),
+    "a hook": (f"{LEAF}\nh = x.register_hook(lambda g: g * 2)\ndel h", "(x * x).sum().backward()"),
+    "a seed": ("s = torch.ones(3)", "s = s * (torch.Generator().seed() % 1 + 1)"),
+    "a module": ("s = torch.ones(3)", "import time\ns = s * (time.time_ns() % 1 + 1)"),
+    "a module that is there": ("import time\ns = torch.ones(3)", "s = s * (time.time_ns() % 1 + 1)"),
     "an array": ("s = torch.ones(2)", "s = s + 1\na = s.numpy()"),
 }
 

@@ -178,7 +178,7 @@ def test_a_session_over_its_bytes_stays_as_it_was(serve: Serve) -> None:
 def test_a_tensor_is_put_read_changed_and_dropped(client: Client) -> None:
     path = url(client.open(), "/tensors/x")
     created = client("PUT", path, json=LEAF)
-    assert (created.status_code, created.json()["version"], created.headers["etag"]) == (201, 1, '"1"')
+    assert (created.status_code, created.json()["version"]) == (201, 1)
     assert client("PUT", path, json=[1.5]).status_code == 200
     assert client("GET", path).json() == {
         "data": [1.5], "dtype": "float32", "shape": [1], "requires_grad": False, "is_leaf": True, "grad_fn": None,

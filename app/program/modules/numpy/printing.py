@@ -34,7 +34,7 @@ _OPTIONS: Final = (
     "suppress",
     "threshold",
 )
-_KINDS: Final = ("divide", "over", "under", "invalid")
+KINDS: Final = ("divide", "over", "under", "invalid")
 _ACTIONS: Final = ("ignore", "warn", "raise", "print")
 _DIGITS: Final = 1100  # more than any number has
 
@@ -112,16 +112,16 @@ def _text(function: Any) -> Any:
 # -- floating-point exceptions ------------------------------------------------------------------------------------
 def _errors(**given: Any) -> dict[str, str]:
     """What each exception does now."""
-    kept = modes.current().modules.get(ERRORS) or dict.fromkeys(_KINDS, "warn")
+    kept = modes.current().modules.get(ERRORS) or dict.fromkeys(KINDS, "warn")
     for name, action in given.items():
         if action is None:
             continue
-        if name not in (*_KINDS, "all"):
+        if name not in (*KINDS, "all"):
             raise PythonError(TypeError, f"seterr() got an unexpected keyword argument '{name}'")
         if action not in _ACTIONS:
             raise PythonError(ValueError, "error handling takes 'ignore', 'warn' or 'raise' here")
     every = given.pop("all", None)
-    asked = dict.fromkeys(_KINDS, every) if every else {}
+    asked = dict.fromkeys(KINDS, every) if every else {}
     return kept | {name: one.replace("print", "warn") for name, one in (asked | given).items() if one}
 
 
