@@ -23,6 +23,7 @@ from engine.errors import (
 )
 from engine.nn import backward_hooks, hooks, naming, stored
 from engine.nn.parameter import Buffer, is_lazy
+from engine.ops.creation.factories import check_device
 from engine.tensor import Parameter, Tensor
 
 Self = TypeVar("Self", bound="Module")
@@ -514,6 +515,8 @@ def _dtype_of(*args: Any, **kwargs: Any) -> DType | None:
             return value
         if isinstance(value, Tensor):
             return value.dtype
+        if not isinstance(value, bool):
+            check_device(value)
     return None
 
 
