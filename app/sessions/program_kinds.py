@@ -17,8 +17,8 @@ from app.program.names import MODULES
 from app.program.pytorch import NotAvailable
 from app.program.tree import GraphError, is_attribute
 from app.program.values import attribute
-from app.sessions.value_kinds import INLINE, SHARED, InlineKind, Malformed, Parts, SharedKind, ValueKinds
-from engine import errors, methods, modes, registry, tensors
+from app.sessions.value_kinds import INLINE, SHARED, InlineKind, Malformed, NotStorable, Parts, SharedKind, ValueKinds
+from engine import errors, functions, hooks, methods, modes, registry, tensors
 
 KEY_BYTES: Final = 624 * 4  # the words of a Mersenne twister
 _CLASSES: Final[dict[str, type]] = {
@@ -59,10 +59,34 @@ def _load_routine(parts: list[Any]) -> Routine:
     return found
 
 
+def _load_handle(parts: list[Any]) -> hooks.RemovableHandle:
+    table, number = parts
+    if not isinstance(table, dict) or not isinstance(number, int):
+        raise Malformed("a handle of no hook")
+    return hooks.RemovableHandle(table, number)
+
+
+def _dump_engine_function(definition: functions.OfClass) -> Parts:
+    """The path of one of the engine's own functions; programs' classes have definitions of their own."""
+    for path, found in registry.functions():
+        if found is definition.kind:
+            return (path,)
+    raise NotStorable(definition.name)
+
+
+def _load_engine_function(parts: list[Any]) -> functions.OfClass:
+    found = registry.function(parts[0]) if isinstance(parts[0], str) else None
+    if not (isinstance(found, type) and issubclass(found, functions.Function)):
+        raise Malformed("a function that does not exist")
+    return functions.OfClass(found)
+
+
 _INLINE: Final = (
     InlineKind("module", Module, lambda module: (module.name,), _load_module),
     InlineKind("routine", Routine, lambda routine: (routine.owner, routine.name), _load_routine),
     InlineKind("device", methods.Device, lambda device: (), lambda parts: methods.Device()),
+    InlineKind("handle", hooks.RemovableHandle, lambda handle: (handle.table, handle.id), _load_handle),
+    InlineKind("function", functions.OfClass, _dump_engine_function, _load_engine_function),
 )
 
 
