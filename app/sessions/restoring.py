@@ -17,7 +17,7 @@ from app.sessions.records import NOTES, Accumulate, Bytes, Edge, Names, Node, Sa
 from app.sessions.schema import HooksRecord, Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
 from app.sessions.value_kinds import Malformed, ValueKinds
 from app.stores.base import BLOCK_BYTES, Block
-from engine import Tensor, dtypes, hooks, registry, strides, tape, tensors
+from engine import Tensor, custom, dtypes, hooks, registry, strides, tape, tensors
 from engine import storage as engine_storage
 
 
@@ -186,6 +186,8 @@ class Reader:
         node.static = {name: self.value(value) for name, value in static.items()}
         node.edges = tuple(self._edge(edge, node) for edge in one.edges)
         node.specs = _specs(one)
+        if isinstance(node, custom.FunctionNode) and not isinstance(node.static.get("function"), custom.Definition):
+            raise Malformed("a function that is none")
         node.counts, node.is_inplace = tuple(one.counts), one.written
         node.saved = None if one.saved is None else self._all_saved(one, one.saved)
         node.retained = {output: weakref.ref(self._of(Tensor, number)) for output, number in one.retained}

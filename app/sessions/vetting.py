@@ -18,7 +18,7 @@ from app.sessions import renames
 from app.sessions.ledger import NODE_BYTES, TENSOR_BYTES
 from app.sessions.schema import Layout, NodeRecord, Record, SavedRecord, SharedRecord, StorageRecord, TensorRecord
 from app.sessions.value_kinds import Malformed, ValueKinds
-from engine import dtypes, registry, tensors
+from engine import custom, dtypes, registry, tensors
 
 VALUE_BYTES: Final = 128  # a session has a value of a record for each so many of its bytes, at most
 MOST_NUMBER: Final = 2**48  # of an object: there is room for those that come later
@@ -236,6 +236,24 @@ class _Vetting:
             self._check_saved(kept, place)
         self._check_static(renames.parameters(name, one.static), op, place)
         self._check_attached(one)
+        if op is custom.OP:
+            self._check_function(one)
+
+    def _check_function(self, one: NodeRecord) -> None:
+        """A function of a program: all that its node has, and as many of each as belong together."""
+        static = one.static
+        _require(static.keys() >= set(custom.OP.static_names), "a function that lacks something")
+        self._check_hooks([static["attributes"]])
+        tensors, needs, outputs = (_tuple(static[name]) for name in ("tensors", "needs", "outputs"))
+        flags = (*tensors, *needs, *outputs, static["materialize"])
+        _require(all(isinstance(flag, bool) for flag in flags), "a function of something else than tensors")
+        is_whole = len(tensors) == len(needs) and sum(tensors) == len(one.edges) and len(outputs) == len(one.specs)
+        _require(is_whole, "a function of other arguments or results")
+        kept = static["kept"]
+        _require(_is_int(kept) and 0 <= kept <= self._limits.list_items, "a number of tensors that cannot be")
+        saved = one.saved
+        _require(saved is None or all(str(place) in saved for place in range(kept)), "a tensor that is not there")
+        _require(isinstance(static["function"], dict), "a function that is none")
 
     def _check_attached(self, one: NodeRecord) -> None:
         if one.hooks is not None:

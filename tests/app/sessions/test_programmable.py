@@ -16,7 +16,7 @@ from app.sessions.program_kinds import kinds
 from app.sessions.value_kinds import InlineKind, Malformed, NotStorable, ValueKinds
 from app.sessions.vetting import vet
 from app.stores.base import Block, Head, Loaded
-from engine import Tensor, custom, errors, modes
+from engine import Tensor, custom, modes
 
 torch: Any = engine
 Names = dict[str, Any]
@@ -292,14 +292,22 @@ def test_a_run_that_is_undone_leaves_no_hook_behind() -> None:
     assert session.run(sweep) == before
 
 
-def test_a_function_that_lost_what_it_needs_is_refused_where_it_is_used() -> None:
+def test_documents_with_functions_that_cannot_be_are_refused() -> None:
     session = Session()
     for statement in (leaf, functions):
         session.run(statement)
-    record = whole(session)
-    node = next(one for one in record.nodes if one.op == "custom_function")
-    del node.static["outputs"]
-    vet(record, Limits(), all_kinds())
-    live = Live.load(Loaded(HEAD, [schema.encode(record)], [], True), all_kinds())
-    with modes.use(live.state), pytest.raises((LookupError, errors.EngineError)):
-        sweep_functions(live.names)
+
+    def vetted(**static: Any) -> schema.Record:
+        record = whole(session)
+        node = next(one for one in record.nodes if one.op == "custom_function")
+        node.static |= static
+        vet(record, Limits(), all_kinds())
+        return record
+
+    vetted()
+    for static in ({"kept": 3}, {"kept": None}, {"attributes": None}, {"tensors": {"tuple": [True]}}, {"outputs": 1}):
+        with pytest.raises(Malformed):
+            vetted(**static)
+    record = vetted(function={"call": ["sine"]})
+    with pytest.raises(Malformed):
+        Live.load(Loaded(HEAD, [schema.encode(record)], [], True), all_kinds())
