@@ -9,6 +9,7 @@ from __future__ import annotations
 import traceback
 import warnings
 import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, MutableSequence
 from contextvars import ContextVar
 from math import inf
@@ -137,18 +138,32 @@ class Journal:
 
 
 def _memento(target: Any) -> Callable[[], None]:
+    if hasattr(type(target), "memento"):
+        return target.memento()  # type: ignore[no-any-return]
     if isinstance(target, list):
         items = list(target)
         return lambda: target.__setitem__(slice(None), items)
+    if isinstance(target, (set, deque)):
+        held = target.copy()
+        return lambda: _refill_items(target, held)
     if isinstance(target, dict):
         entries = dict(target)
         return lambda: _refill(target, entries)
-    return target.memento()  # type: ignore[no-any-return]
+    attributes = dict(vars(target))
+    return lambda: _refill(vars(target), attributes)
 
 
 def _refill(target: dict[Any, Any], entries: dict[Any, Any]) -> None:
     target.clear()
     target.update(entries)
+
+
+def _refill_items(target: set[Any] | deque[Any], items: set[Any] | deque[Any]) -> None:
+    target.clear()
+    if isinstance(target, set):
+        target.update(items)
+    else:
+        target.extend(items)
 
 
 _HERE = str(Path(__file__).parent)
@@ -158,9 +173,12 @@ Warnings: TypeAlias = MutableSequence[str]
 
 
 class Shared:
-    """What all contexts of a session have in common: the defaults, the random numbers, the warnings."""
+    """What all contexts of a session have in common: the defaults, the random numbers, the warnings.
 
-    __slots__ = ("default_dtype", "generator", "observed", "print_options", "trace", "warnings")
+    ``modules`` is for what others keep per process (Python's ``random``, NumPy's): whoever runs programs fills it.
+    """
+
+    __slots__ = ("default_dtype", "generator", "modules", "observed", "print_options", "trace", "warnings")
 
     def __init__(
         self, default_dtype: DType, print_options: PrintOptions, generator: Generator, warnings: Warnings | None
@@ -169,6 +187,7 @@ class Shared:
         self.generator, self.warnings = generator, warnings
         self.trace: Callable[[], list[str]] | None = None
         self.observed: weakref.WeakSet[Any] | None = None
+        self.modules: dict[str, Any] = {}
 
 
 class State:
@@ -180,7 +199,7 @@ class State:
     kernels run on, while a plan is made; ``watch`` is told of new nodes (``engine.autograd.watch``).
     """
 
-    __slots__ = ("budget", "grad_enabled", "in_rule", "inference", "journal", "origin", "recorder", "shared", "watch")
+    __slots__ = ("_origin", "budget", "grad_enabled", "in_rule", "inference", "journal", "recorder", "shared", "watch")
 
     def __init__(
         self, *, default_dtype: DType = dtypes.float32, print_options: PrintOptions = _PRINTING,
@@ -192,7 +211,7 @@ class State:
         self.budget, self.journal = budget, journal
         self.recorder: Any = None
         self.watch: Any = None
-        self.origin = self  # the state that ``use`` made current; the others of this context were made from it
+        self._origin: State | None = None  # itself: a state that knew itself would wait to be collected
         self.shared = Shared(default_dtype, print_options, generator or Generator.from_entropy(), warnings)
 
     def but(self, grad_enabled: bool, inference: bool, recorder: Any, watch: Any) -> State:
@@ -206,8 +225,13 @@ class State:
         state.watch = watch
         state.budget, state.journal = self.budget, self.journal
         state.in_rule = self.in_rule
-        state.origin, state.shared = origin, self.shared
+        state._origin, state.shared = origin, self.shared
         return state
+
+    @property
+    def origin(self) -> State:
+        """The state that ``use`` made current; the others of this context were made from it."""
+        return self if self._origin is None else self._origin
 
     @property
     def default_dtype(self) -> DType:
@@ -250,6 +274,11 @@ class State:
     @trace.setter
     def trace(self, trace: Callable[[], list[str]] | None) -> None:
         self.shared.trace = trace
+
+    @property
+    def modules(self) -> dict[str, Any]:
+        """What modules beside this engine keep for the session, by their names."""
+        return self.shared.modules
 
     @property
     def warnings(self) -> Warnings | None:

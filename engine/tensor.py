@@ -11,7 +11,7 @@ import numpy as np
 
 from engine import dtypes, modes, registry, strides
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, OpError
+from engine.errors import ArgumentTypeError, MissingAttributeError, OpError
 from engine.storage import UNCOUNTED, Storage
 
 _new = object.__new__
@@ -209,6 +209,9 @@ class Tensor:
     def _version(self) -> int:
         if self.storage.version == UNCOUNTED:
             raise OpError("Inference tensors do not track version counter.")
+        recorder = modes.current().recorder
+        if recorder is not None:
+            recorder.asked_version()
         return self.storage.version
 
     # -- its place in the graph -----------------------------------------------------------------------------------
@@ -414,7 +417,18 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __new__(cls, data: Tensor, requires_grad: bool = True) -> Parameter:
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
+        if data is None:
+            data = Tensor(np.empty(0, modes.get_default_dtype().numpy))
+        if not isinstance(data, Tensor):
+            raise MissingAttributeError(f"'{type(data).__name__}' object has no attribute 'detach'")
+        if not isinstance(requires_grad, bool):
+            raise ArgumentTypeError(
+                "_make_subclass(): argument 'require_grad' (position 3) must be bool, not "
+                f"{type(requires_grad).__name__}"
+            )
+        if requires_grad and not data.dtype.is_differentiable:
+            raise OpError("Only Tensors of floating point and complex dtype can require gradients")
         parameter = super().__new__(cls, data.array, data.storage)
         parameter._check_can_require(requires_grad)
         parameter._requires_grad, parameter.bits = requires_grad, data.bits & LAZY

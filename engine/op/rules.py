@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -12,7 +11,7 @@ from engine import dtypes, modes
 from engine.autograd.tape import FREED, Node
 from engine.autograd.watch import saving_order
 from engine.errors import OpError
-from engine.op.signature import Param
+from engine.op.signature import Param, names_of
 from engine.op.text import Text
 from engine.tensor import Tensor, from_array
 
@@ -33,7 +32,7 @@ class Rule:
         self.is_list = len(params) == 1 and params[0].is_list and not joint
         self.saves: list[str] = []
         self.shapes: list[str] = []
-        self.names = list(inspect.signature(function).parameters)
+        self.names = names_of(function)
         for name in self.names:
             self._place(op, name)
 
@@ -161,7 +160,7 @@ class AskedByName:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.names = list(inspect.signature(function).parameters)
+        self.names = names_of(function)
 
     def __call__(self, named: dict[str, Any]) -> Any:
         """What the function says of arguments given by name."""
