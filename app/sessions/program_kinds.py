@@ -7,7 +7,9 @@ from functools import cache
 from typing import Any, Final
 
 from app.limits import Limits
+from app.program.autograd import Definition
 from app.program.builtins import Module, Routine
+from app.program.classes import ProgramClass
 from app.program.compiling.expressions import BUILTINS
 from app.program.failures import PythonError
 from app.program.from_code import parse_code
@@ -112,12 +114,28 @@ def _load_engine_function(parts: list[Any]) -> functions.OfClass:
     return functions.OfClass(found)
 
 
+def _load_definition(parts: list[Any]) -> Definition:
+    (cls,) = parts
+    if not isinstance(cls, ProgramClass):
+        raise Malformed("a function without a class")
+    return Definition(cls)
+
+
+def _load_once(parts: list[Any]) -> functions.OnceDifferentiable:
+    (function,) = parts
+    if not callable(function):
+        raise Malformed("a backward that is no function")
+    return functions.OnceDifferentiable(function)
+
+
 _INLINE: Final = (
     InlineKind("module", Module, lambda module: (module.name,), _load_module),
     InlineKind("routine", Routine, _dump_routine, _load_routine),
     InlineKind("device", methods.Device, lambda device: (), lambda parts: methods.Device()),
     InlineKind("handle", hooks.RemovableHandle, lambda handle: (handle.table, handle.id), _load_handle),
     InlineKind("function", functions.OfClass, _dump_engine_function, _load_engine_function),
+    InlineKind("definition", Definition, lambda definition: (definition.cls,), _load_definition),
+    InlineKind("once_differentiable", functions.OnceDifferentiable, lambda one: (one.function,), _load_once),
 )
 
 

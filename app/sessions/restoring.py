@@ -167,7 +167,10 @@ class Reader:
         tensor.hooks = None if one.hooks is None else hooks.LeafHooks(*map(self._table, one.hooks))
         tensor._accumulator = None
         if one.accumulator is not None:
-            tensor.keep_accumulator(self._of(Accumulate, one.accumulator))
+            accumulator = self._of(Accumulate, one.accumulator)
+            tensor.keep_accumulator(accumulator)
+            if tensor.hooks is not None:
+                accumulator.attach()  # so that sweeps stop to look
 
     def _optional(self, kind: type, number: int | None) -> Any:
         return None if number is None else self._of(kind, number)

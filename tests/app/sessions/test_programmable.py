@@ -9,14 +9,18 @@ from typing import Any
 import pytest
 
 import engine
+from app.errors import InvalidRequest
 from app.limits import Limits
+from app.program.tree import ProgramError
 from app.sessions import schema
 from app.sessions.live import Live
 from app.sessions.program_kinds import kinds
 from app.sessions.value_kinds import InlineKind, Malformed, NotStorable, ValueKinds
 from app.sessions.vetting import vet
 from app.stores.base import Block, Head, Loaded
+from app.stores.memory import MemoryStore
 from engine import Tensor, custom, modes
+from tests.app.session_cases import directory_over, opened, run_code
 
 torch: Any = engine
 Names = dict[str, Any]
@@ -206,7 +210,12 @@ def gradient(n: Names) -> Any:
     return [one.tolist() for one in torch.autograd.grad(n["z"], n["x"], retain_graph=True)]
 
 
+def product(n: Names) -> None:
+    n["z"] = (n["x"] * n["x"]).sum()
+
+
 WALKS: dict[str, list[Callable[[Names], Any]]] = {
+    "a hook of a leaf": [leaf, hook_it, product, gradient, remove("handle"), gradient, product, gradient],
     "hooks": [leaf, hook_it, graph, sweep, sweep, remove("handle", "inner"), sweep, remove("after", "node"), sweep],
     "hooks on a graph that is there": [leaf, graph, sweep, hook_it, sweep, remove("handle"), graph, sweep],
     "functions": [leaf, functions, sweep_functions, sweep_functions],
@@ -311,3 +320,87 @@ def test_documents_with_functions_that_cannot_be_are_refused() -> None:
     record = vetted(function={"call": ["sine"]})
     with pytest.raises(Malformed):
         Live.load(Loaded(HEAD, [schema.encode(record)], [], True), all_kinds())
+
+
+LEAF = "x = torch.tensor([1.0, 2.0], requires_grad=True)\n"
+CLASS = """
+class Scale(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, k):
+        ctx.save_for_backward(x)
+        ctx.k, ctx.seen = k, []
+        return x * k
+
+    @staticmethod
+    def backward(ctx, g):
+        x, = ctx.saved_tensors
+        ctx.seen.append(len(ctx.seen))
+        return g * ctx.k * x, None
+"""
+PROGRAMS: dict[str, list[str]] = {
+    "a hook": [
+        LEAF + "def f(g):\n    return g * 2\nh = x.register_hook(f)\ny = (x * x).sum()", "y.backward()\nprint(x.grad)",
+        "h.remove()\n(x * x).sum().backward()\nprint(x.grad)",
+    ],
+    "hooks that print": [
+        LEAF + "x.register_hook(lambda g: g * 3)\ny = x * 2\ny.register_hook(lambda g: print('y', g))\nz = y.sum()",
+        "z.backward()\nprint(x.grad)",
+    ],
+    "hooks of nodes": [
+        LEAF + "y = x * 2\nn = y.grad_fn\nh = n.register_hook(lambda gi, go: (gi[0] * 2, None))\nn.metadata['a'] = [3]",
+        "y.sum().backward()\nprint(x.grad, n.metadata, n is y.grad_fn)\nn.metadata['a'].append(4)", "print(n.metadata)",
+    ],
+    "a step in a hook": [
+        LEAF + "def step(p):\n    with torch.no_grad():\n        p -= 0.1 * p.grad\n    p.grad = None\n"
+        "h = x.register_post_accumulate_grad_hook(step)", "(x * x).sum().backward()\nprint(x)",
+        "with h:\n    (x * x).sum().backward()\n(x * x).sum().backward()\nprint(x, x.grad)",
+    ],
+    "a class": [
+        LEAF + CLASS + "y = Scale.apply(x, 3.0)\nz = y.sum()",
+        "z.backward(retain_graph=True)\nprint(x.grad, y, y.grad_fn.k, y.grad_fn.seen)",
+        "z.backward(retain_graph=True)\nprint(x.grad, y.grad_fn.seen)", "print(Scale.apply(x, 2.0), y.grad_fn.seen)",
+    ],
+    "a class that is differentiated once": [
+        LEAF + CLASS.replace("    def backward", "    @torch.autograd.function.once_differentiable\n    def backward")
+        + "y = Scale.apply(x, 3.0)", "y.sum().backward()\nprint(x.grad)",
+    ],
+    "a packed tensor": [
+        LEAF + "with torch.autograd.graph.saved_tensors_hooks(lambda t: t * 2, lambda t: t + 1):\n    y = x.exp()",
+        "y.sum().backward()\nprint(x.grad)",
+    ],
+    "anomaly detection": [
+        "torch.autograd.set_detect_anomaly(True)",
+        "print(torch.is_anomaly_enabled())\n" + LEAF + "(x - 1).sqrt().sum().mul(0).backward()",
+    ],
+    "a checkpoint": [
+        LEAF + "torch.manual_seed(3)\ndef f(x):\n    return x.sin() * torch.rand(2)\n"
+        "y = torch.utils.checkpoint.checkpoint(f, x, use_reentrant=True).sum()", "y.backward()\nprint(x.grad)",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_programs_go_on_wherever_their_session_is_read(name: str) -> None:
+    store = MemoryStore()
+    hot, sid = directory_over(MemoryStore()), opened(directory_over(store))
+    same = opened(hot)
+    for code in PROGRAMS[name]:
+        assert outcome(lambda: run_code(directory_over(store), sid, code)) == outcome(  # noqa: B023 - called at once
+            lambda: run_code(hot, same, code)  # noqa: B023
+        )
+
+
+def outcome(run: Callable[[], Any]) -> Any:
+    try:
+        return run()
+    except ProgramError as error:
+        return str(error)
+
+
+def test_a_checkpoint_that_waits_to_run_again_is_no_data() -> None:
+    directory = directory_over(MemoryStore())
+    with pytest.raises(InvalidRequest, match="CheckpointedTensor"):
+        run_code(
+            directory, opened(directory),
+            LEAF + "y = torch.utils.checkpoint.checkpoint(torch.sin, x, use_reentrant=False)",
+        )  # fmt: skip
