@@ -221,11 +221,23 @@ def _reason(overload: str, given: Sequence[Any], named: Mapping[str, Any]) -> st
     unknown = [name for name in named if name not in [name for _, name in types]]
     if unknown:
         return f"      didn't match because some of the keywords were incorrect: {', '.join(unknown)}\n"
-    words = [_marked(type_name(value), kind, value) for (kind, _), value in zip(types, given, strict=False)]
-    words += [_marked(f"{name}={type_name(named[name])}", kind, named[name]) for kind, name in types if name in named]
+    words = [_marked(_told(value), kind, value) for (kind, _), value in zip(types, given, strict=False)]
+    words += [_marked(f"{name}={_told(named[name])}", kind, named[name]) for kind, name in types if name in named]
     words += [""] if named else []
     return f"      didn't match because some of the arguments have invalid types: ({', '.join(words)})\n"
 
+
+def _told(value: Any) -> str:
+    """The type of an argument; of a list those of its elements, too."""
+    if not isinstance(value, list | tuple):
+        return type_name(value)
+    inner = ", ".join(map(type_name, value[:TOLD]))
+    if isinstance(value, list):
+        return f"list of [{inner}]"
+    return f"tuple of ({inner}{',' if len(value) == 1 else ''})"
+
+
+TOLD = 100  # elements of a list
 
 _FITS: dict[str, Callable[[Any], bool]] = {
     "Tensor": lambda value: isinstance(value, Tensor),
