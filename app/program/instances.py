@@ -9,12 +9,14 @@ in ``hosted``, from a table of fixed names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from types import BuiltinMethodType, MethodWrapperType
 from typing import Any, Final
 
 from app.program import runtime
 from app.program.classes import MISSING, HostMember, HostType, ProgramClass, Property, bound, descriptor
 from app.program.costs import Cost, pay
-from app.program.failures import PythonError, made
+from app.program.failures import PythonError, made, python
 from engine import modes
 
 _BINARY: Final = (
@@ -56,7 +58,10 @@ class Special:
         found = method_of(self, name)
         if found is None:
             raise _refuse(f"'{type_name(self)}' object does not support {name}")
-        return getattr(super(), name, None) if found is MISSING else found
+        if found is not MISSING:
+            return found
+        of_host = getattr(super(), name, None)
+        return partial(python, of_host) if isinstance(of_host, (BuiltinMethodType, MethodWrapperType)) else of_host
 
     # -- text -----------------------------------------------------------------------------------------------------
     def __repr__(self) -> str:
