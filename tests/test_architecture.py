@@ -25,13 +25,16 @@ ENGINE = (
     ("printing", "random", "storage"),
     ("modes", "registry"),
     ("tensor",),
-    ("op.signature", "autograd.tape"),
-    ("op.alternatives", "surface.copying"),
+    ("op.signature", "autograd.hooks"),
+    ("op.alternatives", "autograd.tape", "surface.copying"),
+    ("autograd.context", "autograd.watch"),
     ("autograd.inplace", "autograd.sweep", "op.binding", "op.dispatch", "op.rules"),
+    ("autograd.custom", "autograd.graph"),
+    ("autograd.function",),
     ("op.callables", "op.calls", "op.costs"),
     ("op.composites", "op.primitive"),
     ("op.declare", "plan.recorder"),
-    ("op.overloads", "plan.codegen", "plan.tracing"),
+    ("op.overloads", "plan.codegen", "plan.standing", "plan.tracing"),
     ("op",),
     ("plan.blocks", "plan.simplify"),
     ("plan.fusion",),
@@ -39,8 +42,11 @@ ENGINE = (
     ("plan.portable",),
     ("plan",),
     ("ops",),
-    ("surface.functional", "surface.methods", "surface.optim", "surface.refusals"),
-    ("surface.namespaces",),
+    (
+        "surface.checkpoint", "surface.functional", "surface.gradcheck", "surface.methods", "surface.optim",
+        "surface.refusals",
+    ),
+    ("data", "nn", "surface.namespaces"),
     ("__init__",),
 )
 APP = (
@@ -63,7 +69,7 @@ APP = (
     ("sessions.idempotency", "sessions.renames", "sessions.schema", "sessions.session", "sessions.value_kinds"),
     ("sessions.ledger", "sessions.program_kinds"),
     ("sessions.records", "sessions.vetting"),
-    ("sessions.restoring",),
+    ("sessions.repeating", "sessions.restoring"),
     ("sessions.live",),
     ("sessions.directory",),
     (
@@ -79,6 +85,7 @@ APP = (
     ("http.cors", "http.dependencies", "http.middleware", "http.problem_pages", "http.scrape"),
     ("http.hot", "routers"),
     ("main", "server"),
+    ("commands",),
     ("cli",),
 )
 

@@ -39,7 +39,8 @@ PYTHON: Final = "text/x-python"
 PIECE_BYTES: Final = 2**18  # of a long answer, that are sent at once
 _TAG: Final = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'  # RFC 9110, section 8.8.3
 _TAGS: Final = re.compile(rf"{_TAG}(\s*,\s*{_TAG})*")
-_IF_MATCH: Final = r'^(\*|(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*)$'
+_ONE: Final = '(W/)?"[!#-~]*"'
+_CONDITION: Final = {"pattern": rf"^(\*|{_ONE}( *, *{_ONE})*)$", "examples": ['"3"']}
 _VERSION: Final = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
 
 
@@ -250,6 +251,15 @@ EncodingQuery = Annotated[
 OutputsQuery = Annotated[list[str] | SkipJsonSchema[None], Query(description="As in the body; with text/x-python.")]
 GradsQuery = Annotated[list[str] | SkipJsonSchema[None], Query(description="As in the body; with text/x-python.")]
 IncludeQuery = Annotated[list[Extra] | SkipJsonSchema[None], Query(description="As in the body; with text/x-python.")]
+LimitQuery = Annotated[
+    int,
+    Query(
+        ge=1,
+        le=2**31 - 1,
+        json_schema_extra={"format": "int64"},
+        description="Entries of this page; the service may give fewer.",
+    ),
+]
 LISTS: Final = frozenset({"outputs", "grads", "include"})
 ReadDep = Annotated[Arrival, Depends(arrival_without_body)]
 
@@ -270,11 +280,13 @@ async def arrival_that_looks(
         str | SkipJsonSchema[None],
         Header(
             alias="If-None-Match", description="ETags that one has; 304, if nothing has changed since.",
-            json_schema_extra={"pattern": _IF_MATCH},
+            json_schema_extra=_CONDITION,
         ),
     ] = None,
 ) -> Arrival:  # fmt: skip
     """For endpoints that only read, and may be asked whether there is something new."""
+    if if_none_match is not None:
+        _tags("If-None-Match", if_none_match)
     return replace(plain, if_none_match=if_none_match)
 
 
@@ -306,7 +318,7 @@ async def arrival_that_changes(
         str | SkipJsonSchema[None],
         Header(
             alias="If-Match", description="An ETag that the session must still have; or several, or `*`.",
-            json_schema_extra={"pattern": _IF_MATCH},
+            json_schema_extra=_CONDITION,
         ),
     ] = None,
 ) -> Arrival:  # fmt: skip
@@ -323,8 +335,8 @@ def _tag_of(body: bytes) -> str:
 
 def _is_named(tag: str, if_none_match: str) -> bool:
     """Whether the header names the tag: weakly compared (RFC 9110, section 13.1.2)."""
-    named = [text for _, text in re.findall(_TAG, if_none_match)]
-    return if_none_match.strip() == "*" or tag.removeprefix("W/").strip('"') in named
+    tags = _tags("If-None-Match", if_none_match)
+    return tags is None or tag.removeprefix("W/").strip('"') in [text for _, text in tags]
 
 
 def _versions(if_match: str | None) -> frozenset[int] | None:
@@ -332,10 +344,21 @@ def _versions(if_match: str | None) -> frozenset[int] | None:
 
     Weak tags and tags that were never given are no versions (RFC 9110, section 13.1.1: the comparison is strong).
     """
-    text = "*" if if_match is None else if_match.strip()
+    tags = None if if_match is None else _tags("If-Match", if_match)
+    if tags is None:
+        return None
+    return frozenset(int(tag) for weak, tag in tags if not weak and _VERSION.fullmatch(tag))
+
+
+def _tags(header: str, text: str) -> list[tuple[str, str]] | None:
+    """Return the ETags that a header names, each with the mark of a weak one; ``None`` for any.
+
+    Raises ``InvalidRequest``.
+    """
+    text = text.strip()
     if text == "*":
         return None
     if _TAGS.fullmatch(text) is None:
-        raise InvalidRequest("If-Match takes ETags of this session, or *", [(("header", "if-match"), "not an ETag")])
-    tags = [tag for weak, tag in re.findall(_TAG, text) if not weak]
-    return frozenset(int(tag) for tag in tags if _VERSION.fullmatch(tag))
+        place = ("header", header.lower())
+        raise InvalidRequest(f"{header} takes ETags, each in its quotes, or *", [(place, "not an ETag")])
+    return re.findall(_TAG, text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, TypeVar
 
 from app.evaluate.execution import Run, numbered, refuse_batch
@@ -17,11 +17,13 @@ Command = TypeVar("Command")
 
 
 def change(
-    exchange: Exchange, sid: str, read: Callable[[], Command], work: Callable[[Session, int, Command], Reply]
-) -> Reply:
+    exchange: Exchange, sid: str, read: Callable[[], Command], work: Callable[[Session, int, Command], Reply],
+    key: Callable[[Command], Hashable] = lambda _: None,
+) -> Reply:  # fmt: skip
     """Return the answer to a command.
 
-    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race.
+    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race. Commands of one
+    ``key`` are the same.
     """
     directory, owner = exchange.directory, exchange.owner
     codec.answer_format(exchange.request.accept)  # nothing runs for an answer that could not be written
@@ -34,7 +36,7 @@ def change(
     def command(session: Session, version: int) -> Reply:
         return work(session, version, request)
 
-    return directory.command(owner, sid, command, exchange.precondition)
+    return directory.command(owner, sid, command, exchange.precondition, key(request))
 
 
 def show(exchange: Exchange, sid: str, work: Callable[[Session, Description], Reply]) -> Reply:
@@ -104,15 +106,21 @@ def run_in_session(exchange: Exchange, sid: str) -> Reply:
     """Run nodes or code in a session."""
 
     def work(session: Session, version: int, run: Run) -> Reply:
-        result = _several(exchange, session, run) if run.request.runs is not None else _one(exchange, session, run)
-        return exchange.reply({**result, "version": version}, version=version)
+        if run.request.runs is not None:
+            return exchange.reply({**_several(exchange, session, run), "version": version}, version=version)
+        return session.reply(run, exchange.data_encoding(run.request.encoding), exchange.answer_format, version)
 
     def read() -> Run:
         run = exchange.run()
         refuse_batch(run.request)
         return run
 
-    return change(exchange, sid, read, work)
+    def key(run: Run) -> Hashable:
+        if run.key is None or run.request.include:
+            return None
+        return run.key, exchange.data_encoding(run.request.encoding), exchange.answer_format
+
+    return change(exchange, sid, read, work, key)
 
 
 def _one(exchange: Exchange, session: Session, run: Run) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from app.program.costs import CostOf, pay
 from app.program.failures import PythonError, made, python
 from app.program.formatting import formatted
 from app.program.functions import BoundMethod, Callable_, Function
-from app.program.instances import Special
+from app.program.instances import Special, as_index
 from app.program.operations import (
     Getter,
     Metered,
@@ -103,21 +103,35 @@ def _some(function: Callable[..., object], wanted: bool, *args: Any) -> Any:
     return not wanted
 
 
-def _lazily(function: Callable[..., Any], first: int, last: int = 10**6) -> Callable[..., object]:
-    """An iterator over others, those from the place ``first`` on."""
+def _like(original: Callable[..., object], own: Callable[..., object], *counts: int) -> Callable[..., object]:
+    """``own``, for calls with as many arguments as ``counts`` say; what is called otherwise, Python refuses."""
 
     def call(*args: Any, **kwargs: Any) -> object:
-        given = [
-            metered(one) if first <= i <= last and not isinstance(one, Tensor) else one for i, one in enumerate(args)
-        ]
-        named = {key: metered(one) if key == "iterable" else one for key, one in kwargs.items()}
-        return python(function, *given, **named)
+        if kwargs or len(args) not in counts:
+            return python(original, *args, **kwargs)
+        return own(*args)
 
     return call
 
 
+def _lazily(function: Callable[..., Any], first: int, last: int = 10**6) -> Callable[..., object]:
+    """An iterator over others, those from the place ``first`` on."""
+
+    def call(*args: Any, **kwargs: Any) -> object:
+        given = [_paying(one) if first <= i <= last else one for i, one in enumerate(args)]
+        return python(function, *given, **{key: _paying(one) for key, one in kwargs.items()})
+
+    return call
+
+
+def _paying(value: Any) -> Any:
+    """``value``, where it can be walked through, as something that pays for its items."""
+    is_iterable = hasattr(type(value), "__iter__") and not isinstance(value, (Tensor, type))
+    return metered(value) if is_iterable else value
+
+
 def _iter(*args: Any) -> Any:
-    if len(args) == 2:
+    if len(args) == 2 and callable(args[0]):
         return Metered(iter(partial(_called, args[0]), args[1]), "callable_iterator")
     if len(args) == 1 and not isinstance(args[0], Tensor):
         return iterate(args[0])
@@ -125,8 +139,6 @@ def _iter(*args: Any) -> Any:
 
 
 def _called(function: Any) -> Any:
-    if not callable(function):
-        raise PythonError(TypeError, "iter(v, w): v must be callable")
     return function()
 
 
@@ -160,15 +172,25 @@ def _reversed(*args: Any) -> Any:
 
 
 def _sorted(*args: Any, **kwargs: Any) -> Any:
-    args = tuple([held(iterate(one) if isinstance(one, Tensor) else one) for one in args[:1]]) + args[1:]
-    pay(costs.ordered(*args) if args else costs.LITTLE)
-    return python(sorted, *args, **kwargs)
+    if len(args) != 1:
+        return python(sorted, *args, **kwargs)
+    items = held(iterate(args[0]) if isinstance(args[0], Tensor) else args[0])
+    pay(costs.ordered(items))
+    return python(sorted, items, **kwargs)
 
 
-def _powered(*args: Any) -> Any:
-    if len(args) == 2:
+def _indexed(function: Callable[..., object]) -> Callable[..., object]:
+    """``function``, which takes integers, or objects that stand for one."""
+    return lambda *args, **kwargs: function(*map(as_index, args), **kwargs)
+
+
+def _powered(*args: Any, **kwargs: Any) -> Any:
+    if len(args) != 2 or kwargs:
+        pay(costs.Cost(1 + sum(costs.weight(one) ** 2 for one in args if isinstance(one, int))))
+        return python(pow, *args, **kwargs)
+    if isinstance(args[0], (Special, Tensor)) or isinstance(args[1], (Special, Tensor)):
         return binary("**", *args)
-    pay(costs.Cost(1 + sum(costs.weight(one) ** 2 for one in args if isinstance(one, int))))
+    pay(costs.power(*args))
     return python(pow, *args)
 
 
@@ -184,13 +206,14 @@ def _based(value: Any = 0, *_: Any, **__: Any) -> costs.Cost:
 
 
 _FUNCTIONS: Final[dict[str, Callable[..., object]]] = {
-    "abs": priced(abs, costs.linear), "all": partial(_some, all, False), "any": partial(_some, any, True),
-    "ascii": priced(ascii, costs.text), "bin": priced(bin, _based), "callable": _callable, "chr": priced(chr, costs.little),
-    "divmod": _divided, "format": lambda value, spec="", /: formatted(value, spec), "hash": priced(hash, costs.walked),
-    "hex": priced(hex, _based), "id": priced(id, costs.little), "iter": _iter, "len": _len,
-    "max": _all_of(max, costs.chosen), "min": _all_of(min, costs.chosen), "next": _next, "oct": priced(oct, _based),
-    "ord": priced(ord, costs.little), "pow": _powered, "repr": priced(repr, costs.text),
-    "round": priced(round, costs.rounded), "sorted": _sorted, "sum": _sum,
+    "abs": priced(abs, costs.linear), "all": _like(all, partial(_some, all, False), 1),
+    "any": _like(any, partial(_some, any, True), 1), "ascii": priced(ascii, costs.text), "bin": _indexed(priced(bin, _based)),
+    "callable": _like(callable, _callable, 1), "chr": priced(chr, costs.little), "divmod": _like(divmod, _divided, 2),
+    "format": _like(format, lambda value, spec="": formatted(value, spec), 1, 2), "hash": priced(hash, costs.walked),
+    "hex": _indexed(priced(hex, _based)), "id": priced(id, costs.little), "iter": _like(iter, _iter, 1, 2),
+    "len": _like(len, _len, 1), "max": _all_of(max, costs.chosen), "min": _all_of(min, costs.chosen),
+    "next": _like(next, _next, 1, 2), "oct": _indexed(priced(oct, _based)), "ord": priced(ord, costs.little), "pow": _powered,
+    "repr": priced(repr, costs.text), "round": priced(round, costs.rounded), "sorted": _sorted, "sum": _sum,
 }  # fmt: skip
 
 
@@ -224,7 +247,7 @@ def _united(*values: Any) -> costs.Cost:
     return costs.made(sum(map(costs.length, values)))
 
 
-def _padded(value: str, width: Any = 0, *_: Any) -> costs.Cost:
+def _padded(value: str, width: Any = 0, *_: Any, **__: Any) -> costs.Cost:
     return costs.copied(max(len(value), width if isinstance(width, int) else 0))
 
 
@@ -232,7 +255,7 @@ def _expanded(value: str, tabsize: Any = 8, *_: Any, **__: Any) -> costs.Cost:
     return costs.copied(len(value) + value.count("\t") * (max(tabsize, 0) if isinstance(tabsize, int) else 0))
 
 
-def _translated(value: str, table: Any = None, *_: Any) -> costs.Cost:
+def _translated(value: str, table: Any = None, *_: Any, **__: Any) -> costs.Cost:
     longest = (
         max((len(one) for one in table.values() if isinstance(one, str)), default=1) if isinstance(table, dict) else 1
     )
@@ -440,13 +463,8 @@ def _type(kind: type, call: Callable[..., object], *bases: type, name: str | Non
     return host
 
 
-def _plain_object(*args: Any) -> Any:
-    if args:
-        raise PythonError(TypeError, "object() takes no arguments")
-    return _OBJECT_MADE[0]()
-
-
-_OBJECT_MADE: list[Callable[[], Any]] = []
+def _plain_object(*args: Any, **kwargs: Any) -> Any:
+    return python(object, *args, **kwargs)
 
 
 def _refuse_construction(kind: str) -> Callable[..., object]:
@@ -463,17 +481,13 @@ def _types() -> dict[str, HostType]:
         (enumerate, _lazily(enumerate, 0, 0)), (filter, _lazily(filter, 1)),
         (float, priced(float, costs.read)), (frozenset, consuming(frozenset, costs.listed, 0)),
         (int, priced(int, costs.integer)), (list, consuming(list, costs.listed, 0)), (map, _lazily(map, 1)),
-        (range, priced(range, costs.little)), (reversed, _reversed), (set, consuming(set, costs.listed, 0)),
+        (range, _indexed(priced(range, costs.little))), (reversed, _like(reversed, _reversed, 1)), (set, consuming(set, costs.listed, 0)),
         (slice, priced(slice, costs.little)), (str, priced(str, costs.text)),
         (tuple, consuming(tuple, costs.listed, 0)), (zip, _lazily(zip, 0)),
     )  # fmt: skip
     found += [_type(kind, call, object) for kind, call in plain]
-    found.append(_type(bool, _bool, int, object))
+    found.append(_type(bool, priced(bool, costs.little), int, object))
     return {one.name: one for one in found}
-
-
-def _bool(*args: Any) -> Any:
-    return python(bool, *args)
 
 
 TYPES: Final = _types()

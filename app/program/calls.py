@@ -16,7 +16,7 @@ from app.program.hosts import adopted, open_class
 from app.program.instances import Special
 from app.program.names import path_of
 from app.program.operations import ENGINE_CALL, Routine, type_name
-from engine import Tensor, dtypes, errors, refusals
+from engine import Tensor, dtypes, errors, refusals, registry, tape
 
 PLAIN: Final = frozenset({Tensor, bool, complex, float, int, type(None), str})  # what the engine takes as it is
 _DTYPES: Final = {FUNCTIONS[name]: dtypes.python_type(FUNCTIONS[name].type()) for name in PYTHON_TYPES}
@@ -51,9 +51,20 @@ def engine_call(routine: Routine, args: Any, kwargs: dict[str, Any]) -> Any:
 def _fail(error: Exception, routine: Routine, args: Any, kwargs: dict[str, Any]) -> NoReturn:
     try:
         refusals.fail(error, routine.function, args, kwargs, path_of(routine))
-    except errors.UnexpectedArgumentError as refusal:
-        pytorch.refuse_argument(refusal.op or "", refusal.argument)
+    except errors.ArgumentTypeError as refusal:
+        if isinstance(refusal, errors.UnexpectedArgumentError):
+            pytorch.refuse_argument(_path_of(routine) or refusal.op or "", refusal.argument)
+        text = str(refusal)
+        if isinstance(routine.function, type) and text.startswith("__init__()"):
+            refusal.args = (f"{routine.function.__name__}.{text}",)
         raise
+
+
+def _path_of(routine: Routine) -> str | None:
+    """The name of a class of the engine that was called, among PyTorch's."""
+    if not isinstance(routine.function, type):
+        return None
+    return next((path for path, one in registry.functions() if one is routine.function), None)
 
 
 ENGINE_CALL.append(engine_call)
@@ -71,6 +82,8 @@ def call(run: runtime.Run, function: Any, args: Any, kwargs: dict[str, Any] | No
             return function(*args, **(kwargs or {}))
         if any(open_class(kind) for kind in type(function).__mro__):
             return engine_call(Routine(type_name(function), function, engine=True), args, kwargs or {})
+    if isinstance(function, tape.Node):
+        return engine_call(Routine(str(function.name()), function, engine=True), args, kwargs or {})
     around = guarded(function, args)
     if around is not None:
         return around

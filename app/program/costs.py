@@ -100,12 +100,18 @@ def _walked(value: Any, measure: Callable[[Any], int]) -> int:
         items, depth = pending.pop()
         if depth > limits.list_depth:
             raise OverLimit("list_depth", allowed=limits.list_depth, asked=depth)
-        for item in items_of(items):
-            count += measure(item)
-            if isinstance(item, CONTAINERS):
-                pending.append((item, depth + 1))
+        parts = list(items_of(items)) if type(items) not in (list, tuple) else items
+        if count + len(parts) > limits.list_items:
+            raise OverLimit("list_items", allowed=limits.list_items, asked=count + len(parts))
+        kinds = set(map(type, parts))
+        if len(kinds) == 1 and not kinds.isdisjoint(_ALIKE):  # of rows of numbers one stands for all
+            count += len(parts) * max(map(measure, (min(parts), max(parts)) if kinds == {int} else parts[:1]))
+        else:
+            count += sum(map(measure, parts))
         if count > limits.list_items:
             raise OverLimit("list_items", allowed=limits.list_items, asked=count)
+        if any(issubclass(kind, CONTAINERS) for kind in kinds):
+            pending += [(item, depth + 1) for item in parts if isinstance(item, CONTAINERS)]
     return count
 
 
@@ -141,6 +147,7 @@ def _chars_of_array(array: np.ndarray[Any, Any]) -> int:
 
 
 _CHARS: Final[dict[type, int]] = {bool: 5, float: 24, complex: 52, type(None): 4}
+_ALIKE: Final = {int, *_CHARS}  # of which all are measured alike; integers up to the largest
 
 
 def _digits(number: int) -> int:

@@ -122,13 +122,6 @@ def _is_ours(error: Exception) -> bool:
 
 
 # -- what programs catch --------------------------------------------------------------------------------------------
-class LinAlgError(RuntimeError):
-    """PyTorch's name for a factorisation that there is not."""
-
-
-_KINDS: Final[dict[str, type[BaseException]]] = {"LinAlgError": LinAlgError, "_LinAlgError": LinAlgError}
-
-
 def caught(error: BaseException) -> PythonError | None:
     """``error`` as a program sees it that catches it; ``None`` for what no program may catch: limits, faults of ours."""
     if isinstance(error, MemoryError):
@@ -148,13 +141,9 @@ def caught(error: BaseException) -> PythonError | None:
 
 
 def _kind(error: errors.EngineError) -> type[BaseException]:
-    """The class that PyTorch raises; where it is none of Python's, the one of the engine's that it is beside."""
-    found = _KINDS.get(error.exception) or getattr(builtins, error.exception, None)
-    if isinstance(found, type) and issubclass(found, BaseException):
-        return found
-    base = next(one for one in type(error).__mro__ if one.__module__ == "builtins" and one is not Exception)
-    _KINDS[error.exception] = kind = type(error.exception, (base if issubclass(base, Exception) else Exception,), {})
-    return kind
+    """The class that PyTorch raises: Python's, where it is one of those, else the engine's of that name."""
+    found = getattr(builtins, error.exception, None)
+    return found if isinstance(found, type) and issubclass(found, BaseException) else type(error)
 
 
-__all__ = ["LinAlgError", "PythonError", "caught", "classes", "made", "python", "reraise", "translated"]
+__all__ = ["PythonError", "caught", "classes", "made", "python", "reraise", "translated"]

@@ -86,6 +86,11 @@ class Callable_:
     __slots__ = ()
     binds = True
 
+    @property
+    def __name__(self) -> str:
+        """What the engine calls it in its texts."""
+        return str(getattr(self, "name", type(self).__name__)).rpartition(".")[2]
+
     def enter(self, run: Run, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> Any:
         """Call it."""
         raise NotImplementedError
@@ -178,7 +183,7 @@ class BoundMethod(Callable_):
         return hash((self.function, id(self.owner)))
 
     def __deepcopy__(self, memo: Any) -> Any:
-        from copy import deepcopy
+        from app.program.modules.copy import deepcopy
 
         return BoundMethod(self.function, deepcopy(self.owner, memo))
 

@@ -15,7 +15,6 @@ from app.program.classes import MISSING, HostMember, ProgramClass, bound
 from app.program.failures import PythonError, classes
 from app.program.hosts import open_class
 from app.program.instances import Fixed, Held, Special, method_of
-from app.program.operations import type_name
 from engine import modes
 
 BUILTIN: Final = (list, dict, set, tuple, str, int, float, frozenset)
@@ -54,7 +53,7 @@ def hosted(host: type) -> type:
     if open_class(host) and not issubclass(host, BaseException):
         names = [name for name in dir(host) if not name.startswith("_") and name not in _KEPT]
         namespace |= {name: _forward(name, host) for name in names if _is_method(host, name)}
-        namespace["_get_name"] = _class_name
+        namespace |= {"_get_name": _class_name, "_overrides": _overrides}
     namespace["memento"] = _memento
     kind = Fixed if host in _IMMUTABLE else Held if host in _MUTABLE or issubclass(host, BaseException) else Special
     return type(f"Hosted{host.__name__}", (kind, host), namespace)
@@ -75,8 +74,13 @@ def _forward(name: str, host: type) -> Callable[..., Any]:
     return method
 
 
+def _overrides(self: Any, name: str) -> bool:
+    return self.program_class.method(name) is not MISSING
+
+
 def _class_name(self: Any) -> str:
-    return type_name(self)
+    cls = vars(self).get("program_class")
+    return type(self).__bases__[-1].__name__ if cls is None else cls.name  # while it is being made, it has none yet
 
 
 def _memento(self: Any) -> Callable[[], None]:
@@ -136,7 +140,7 @@ def copied(value: Any) -> Any:
 
 def deeply_copied(value: Any, memo: Any) -> Any:
     """A copy with copies of all that is in it."""
-    from copy import deepcopy
+    from app.program.modules.copy import deepcopy
 
     host_copy = next(
         (vars(kind).get("__deepcopy__") for kind in type(value).__bases__[-1].__mro__ if "__deepcopy__" in vars(kind)),

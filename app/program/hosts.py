@@ -18,20 +18,14 @@ from app.program.builtins import EXCEPTIONS, HOSTS, TYPES, exception_type, membe
 from app.program.classes import MISSING, HostMember, HostType, ProgramClass, Union_, is_subclass
 from app.program.failures import PythonError
 from app.program.instances import Special
-from app.program.operations import Routine, type_name
+from app.program.operations import OPENED, Routine, type_name
 from engine import Tensor, dtypes, methods, modes, registry, tape, tensors
 
 OPEN: Final = (
-    "engine.nn",
-    "engine.optim",
-    "engine.utils",
-    "engine.data",
-    "engine.autograd.programs",
-    "engine.autograd.functions",
-    "engine.distributions",
-    "engine.surface.optim",
-    "engine.surface.data",
-)
+    "engine.nn", "engine.optim", "engine.utils", "engine.data", "engine.distributions", "engine.surface.optim",
+    "engine.autograd.context", "engine.autograd.custom", "engine.autograd.function", "engine.autograd.graph",
+    "engine.autograd.hooks", "engine.autograd.watch", "engine.surface.checkpoint", "engine.surface.gradcheck",
+)  # fmt: skip
 RAW: Final = frozenset({FunctionType, MethodType, BuiltinFunctionType, partial, type(len), type("".join)})
 _SPECIAL: Final = frozenset({
     "__init__", "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__iter__", "__next__",
@@ -49,6 +43,9 @@ def open_class(kind: type) -> bool:
 def is_open(value: Any) -> bool:
     """Whether a value is an object of an open class."""
     return any(open_class(kind) for kind in type(value).__mro__)
+
+
+OPENED.append(is_open)
 
 
 def is_public(name: str) -> bool:
@@ -118,11 +115,17 @@ def _tensor_member(kind: type, name: str) -> Any:
     )
 
 
+def set_members(host: HostType, members: Callable[[HostType, str, Any], Any]) -> None:
+    """Let ``members`` say what a type has, with what it would have otherwise at hand."""
+    otherwise = host.members
+    host.members = lambda one, name: members(one, name, otherwise)
+
+
 def _constructor(kind: type) -> Callable[..., Any]:
     path = _PATHS.get(kind)
-    found = registry.function(path) if path is not None else kind
-    routine = Routine(path or kind.__name__, found or kind, engine=True)
-    return routine
+    if path is None:
+        return Routine(f"{kind.__name__}.__init__", kind, engine=True)
+    return Routine(path, registry.function(path) or kind, engine=True)
 
 
 def host_type(kind: type) -> HostType:

@@ -7,10 +7,9 @@ from typing import Any, Final
 from app.program import pytorch
 from app.program.builtins import Module
 from app.program.failures import PythonError
-from app.program.names import LIBRARIES, MODULES
+from app.program.names import LIBRARIES, MODULES, is_module
 from app.program.pytorch import NotAvailable
 from app.program.values import attribute
-from engine import registry
 
 _MODULES: Final = frozenset({"torch", *LIBRARIES}) | MODULES
 
@@ -21,7 +20,7 @@ def find_module(name: str) -> Module:
         return Module(name)
     first, _, rest = name.partition(".")
     if first == "torch" and rest:
-        if any(path.startswith(f"{rest}.") for path, _ in registry.functions()):
+        if is_module(rest):
             return Module(name)
         pytorch.refuse(name)
         if any(known.startswith(f"{name}.") for known in pytorch.names()):

@@ -191,10 +191,8 @@ class Special:
 
     # -- numbers --------------------------------------------------------------------------------------------------
     def __index__(self) -> int:
-        found = self._special("__index__")
-        if found is None:
-            raise _refuse(f"'{type_name(self)}' object cannot be interpreted as an integer")
-        return _index(found(), "__index__")
+        """Refuse: what a number costs that Python asks an object for, nobody could say before. ``as_index`` asks it."""
+        raise _refuse(f"'{type_name(self)}' object cannot be interpreted as an integer")
 
     def __int__(self) -> int:
         for name in ("__int__", "__index__", "__trunc__"):
@@ -347,6 +345,17 @@ def _hashes(cls: ProgramClass) -> bool:
     return True
 
 
+def as_index(value: Any) -> Any:
+    """The integer that an object of a program stands for, where it is one; any other value as it is."""
+    if type(value) is slice:
+        parts = (value.start, value.stop, value.step)
+        return slice(*map(as_index, parts)) if any(isinstance(one, Special) for one in parts) else value
+    if not isinstance(value, Special) or isinstance(value, int):
+        return value
+    found = method_of(value, "__index__")
+    return value if found is MISSING else _index(found(), "__index__")
+
+
 def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
         raise _refuse(f"{name} returned non-string (type {type(value).__name__})")
@@ -355,8 +364,8 @@ def _text(value: Any, name: str) -> str:
 
 
 def _index(value: Any, name: str = "") -> int:
-    if is_instance(value) or hasattr(type(value), "__index__"):
-        return int(value.__index__())
+    if isinstance(value, int) or (not is_instance(value) and hasattr(type(value), "__index__")):
+        return int(value)
     where = f"{name} returned non-int (type {type(value).__name__})" if name else (
         f"'{type(value).__name__}' object cannot be interpreted as an integer")  # fmt: skip
     raise _refuse(where)
@@ -474,7 +483,7 @@ def copied(value: Any) -> Any:
 
 def deeply_copied(value: Any, memo: Any) -> Any:
     """A copy of an object and all that it holds."""
-    from copy import deepcopy
+    from app.program.modules.copy import deepcopy
 
     if type(value) is not Instance:
         from app.program.hosted import deeply_copied as of_hosted

@@ -15,6 +15,7 @@ from typing import Any, Final, TypeVar
 from app.limits import Limits, OverLimit
 from app.program import libraries as libraries
 from app.program import names, pytorch, runtime
+from app.program.autograd import trace
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import locate
 from app.program.compiling.statements import block
@@ -25,7 +26,7 @@ from app.program.modules import surroundings
 from app.program.operations import type_name
 from app.program.runtime import Run
 from app.program.tree import GraphError, Place, Program, ProgramError, quoted
-from engine import errors
+from engine import errors, modes
 
 Scope = dict[str, Any]
 Misplaced = TypeVar("Misplaced", GraphError, OverLimit)
@@ -95,6 +96,7 @@ def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:
     if sys.getrecursionlimit() < FRAMES:
         sys.setrecursionlimit(FRAMES)
     started = Run(namespace, limits)
+    modes.current().trace = trace
     with runtime.within(started), surroundings.in_force():
         _perform(compiled(program), started)
     return Outcome(started.prints, list(started.named), started.last)
@@ -128,7 +130,8 @@ def as_refusal(error: BaseException, place: Place, started: Run) -> ProgramError
     found = caught(error)
     if found is None:
         return None
-    kind = error.exception if isinstance(error, errors.EngineError) else type_name(found)
+    is_engines = isinstance(error, errors.EngineError) and not isinstance(error, PythonError)
+    kind = error.exception if is_engines else type_name(found)  # type: ignore[attr-defined]
     return ProgramError(kind, str(found), found.place or place, started.prints, found.op)
 
 

@@ -57,7 +57,7 @@ def module_attribute(module: Module, name: str) -> object:
         )
     if path in _TYPES:
         return host_type(_TYPES[path])
-    if full in MODULES:
+    if full in MODULES or is_module(path):
         return Module(full)
     if path in CONSTANTS:
         return CONSTANTS[path]
@@ -73,6 +73,12 @@ _TYPES: Final[dict[str, type]] = {
 
 LIBRARIES: Final[dict[str, Mapping[str, object]]] = {}
 """The modules that are none of PyTorch's, by name: what each has. Filled by ``app.program.libraries``."""
+
+
+@lru_cache(maxsize=1024)
+def is_module(path: str) -> bool:
+    """Whether something is called ``torch.<path>.<name>``."""
+    return any(name.startswith(f"{path}.") for name, _ in registry.functions())
 
 
 def _of_library(module: str, library: Mapping[str, object], name: str) -> object:
@@ -176,7 +182,8 @@ def _kind(path: str) -> type:
 
 
 OBJECTS: Final[tuple[tuple[type, dict[str, Getter]], ...]] = (
-    (tape.Node, _methods("name") | _fields("next_functions")),
+    (tape.Node, _methods("name", "register_hook", "register_prehook") | _fields(
+        "next_functions", "metadata", "requires_grad")),
     (_kind("Generator"), _changing("manual_seed", "seed") | _methods("initial_seed") | _fields("device")),
     (_kind("optim.Optimizer"), _methods("step", "zero_grad", "add_param_group") | _fields("param_groups", "defaults")),
     (_kind("optim.lr_scheduler.LRScheduler"), _methods("step", "get_last_lr") | _fields("last_epoch", "base_lrs")),

@@ -20,7 +20,7 @@ from app.program.classes import MISSING, HostType, ProgramClass, Property, Stati
 from app.program.costs import ITEM_BYTES, LITTLE, OBJECT_BYTES, Cost, CostOf, bounded, pay
 from app.program.failures import PythonError, python, reraise
 from app.program.functions import BoundMethod, Callable_, Function, Generator
-from app.program.instances import Special, method_of
+from app.program.instances import Numbered, Special, as_index, method_of
 from app.program.operators import BINARY, COMPARISON, IN_PLACE, SPECIAL_METHODS, UNARY
 from engine import Tensor, methods, modes, refusals, tape, tensors
 
@@ -69,6 +69,7 @@ class Routine(Callable_):
         return f"<built-in{owner}>" if owner else f"<built-in function {self.name.rpartition('.')[2]}>"
 
 
+OPENED: list[Callable[[Any], bool]] = []  # whether a value is of an open class of the engine: ``app.program.hosts``
 ENGINE_CALL: list[Callable[[Routine, Any, dict[str, Any]], Any]] = []
 """How the engine's functions are called: set by ``app.program.calls``, which knows what they take."""
 
@@ -135,6 +136,8 @@ def iterate(value: Any) -> Iterator[Any]:
         return iter(value)
     if hasattr(type(value), "__iter__") and not isinstance(value, type):
         return python(iter, value)  # type: ignore[no-any-return]
+    if hasattr(type(value), "__getitem__") and OPENED[0](value):
+        return Numbered(value)
     raise PythonError(TypeError, f"'{type_name(value)}' object is not iterable")
 
 
@@ -210,6 +213,8 @@ def binary(symbol: str, left: Any, right: Any) -> Any:
 def _special_binary(symbol: str, left: Any, right: Any) -> Any:
     """An operator one of whose operands is an object of a program: the reflected form is asked in Python's order."""
     name = _NAME_OF[symbol]
+    if symbol == "*" and (_repeats(left, right) or _repeats(right, left)):
+        return binary("*", as_index(left), as_index(right))
     forms = [(left, f"__{name}__", right), (right, f"__r{name}__", left)]
     if isinstance(right, Special) and isinstance(left, Special) and left.program_class is not right.program_class:
         if left.program_class in right.program_class.mro:
@@ -225,6 +230,15 @@ def _special_binary(symbol: str, left: Any, right: Any) -> Any:
         f"unsupported operand type(s) for {'** or pow()' if symbol == '**' else symbol}: "
         f"'{type_name(left)}' and '{type_name(right)}'",
     )
+
+
+def _repeats(sequence: Any, count: Any) -> bool:
+    """Whether ``count`` is an object of a program that says how often a sequence is to be repeated."""
+    return (
+        isinstance(sequence, (str, list, tuple)) and not isinstance(sequence, Special) and isinstance(count, Special)
+        and not isinstance(count, int) and method_of(count, "__rmul__") is MISSING
+        and method_of(count, "__index__") is not MISSING
+    )  # fmt: skip
 
 
 def _ask(owner: Any, method: str, other: Any) -> Any:
@@ -358,6 +372,7 @@ SUBSCRIPTS: Final[dict[type, tuple[Callable[..., Any], Callable[..., None], Call
 
 def get_item(value: Any, index: Any) -> Any:
     """``value[index]``."""
+    index = as_index(index) if isinstance(value, (list, tuple, str, range, Tensor, deque)) else index
     if isinstance(value, Tensor):
         return refusals.call(operator.getitem, (value, bounded(index)), {}, "__getitem__")
     if isinstance(value, Special):
@@ -376,6 +391,8 @@ def get_item(value: Any, index: Any) -> Any:
         return arrays.get_item(value, index)
     if isinstance(value, (HostType, ProgramClass)):
         return _class_item(value, index)
+    if OPENED[0](value) and hasattr(type(value), "__getitem__"):
+        return ENGINE_CALL[0](Routine("__getitem__", type(value).__getitem__, True, value), (value, index), {})
     if not hasattr(type(value), "program_item"):
         raise PythonError(TypeError, f"'{type_name(value)}' object is not subscriptable")
     return value.program_item(index)
@@ -398,6 +415,7 @@ def _class_item(value: Any, index: Any) -> Any:
 
 def set_item(container: Any, index: Any, value: Any) -> None:
     """``container[index] = value``."""
+    index = as_index(index) if isinstance(container, (list, Tensor, deque)) else index
     if isinstance(container, Tensor):
         refusals.call(operator.setitem, (container, bounded(index), value), {}, "__setitem__")
     elif isinstance(container, Special):
@@ -414,6 +432,9 @@ def set_item(container: Any, index: Any, value: Any) -> None:
     elif isinstance(container, deque):
         modes.touch(container)
         python(operator.setitem, container, index, value)
+    elif OPENED[0](container) and hasattr(type(container), "__setitem__"):
+        setter = Routine("__setitem__", type(container).__setitem__, True, container)
+        ENGINE_CALL[0](setter, (container, index, value), {})
     elif isinstance(container, np.ndarray):
         arrays.set_item(container, index, value)
     else:
@@ -429,11 +450,14 @@ def delete_item(container: Any, index: Any) -> None:
     if type(container) in SUBSCRIPTS:
         SUBSCRIPTS[type(container)][2](container, index)
         return
+    if OPENED[0](container) and hasattr(type(container), "__delitem__"):
+        ENGINE_CALL[0](Routine("__delitem__", type(container).__delitem__, True, container), (container, index), {})
+        return
     if not isinstance(container, (list, dict, deque)):
         raise PythonError(TypeError, f"'{type_name(container)}' object doesn't support item deletion")
     pay(costs.moved(container))
     modes.touch(container)
-    python(operator.delitem, container, bounded(index))
+    python(operator.delitem, container, bounded(as_index(index) if isinstance(container, list) else index))
 
 
 def priced(function: Callable[..., object], cost: CostOf) -> Callable[..., object]:

@@ -13,7 +13,7 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -30,16 +30,18 @@ from app.sessions.idempotency import Key, Replies, answer_for
 from app.sessions.live import Cache, Live
 from app.sessions.program_kinds import kinds
 from app.sessions.records import Draft
+from app.sessions.repeating import Repetition
 from app.sessions.session import Session, check_size, transaction
 from app.sessions.value_kinds import Malformed, NotStorable
-from app.stores.base import Bounds, Claim, Conflict, Head, KeyLost, Loaded, SessionStore, Swept
+from app.stores.base import Bounds, Change, Claim, Conflict, Head, KeyLost, Loaded, SessionStore, Swept
+from app.wire.messages import CURSOR
 from app.wire.reply import Reply
 from engine import errors as engine_errors
 from engine import modes
 
 Result = TypeVar("Result")
 Description = dict[str, Any]  # of a session, for its owner
-_CURSOR: Final = re.compile(r"(\d{1,12}\.\d{1,9})_([\w-]{1,64})", re.ASCII)
+_CURSOR: Final = re.compile(CURSOR)
 _ID: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 RENEWAL: Final = 0.05  # reading renews a session's time when this part of it is over
 _UNSOUND: Final = (
@@ -205,11 +207,13 @@ class Directory:
 
     # -- to change --------------------------------------------------------------------------------------------------
     def command(
-        self, owner: str, sid: str, change: Callable[[Session, int], Reply], precondition: Precondition
-    ) -> Reply:
+        self, owner: str, sid: str, change: Callable[[Session, int], Reply], precondition: Precondition,
+        key: Hashable = None,
+    ) -> Reply:  # fmt: skip
         """Change a session; ``change`` is told the version that it makes, and writes the reply.
 
-        It runs again, from the new state, when another process was faster.
+        It runs again, from the new state, when another process was faster; and not at all where ``key`` says that it is
+        the run before once more, and what that does is known.
         """
 
         def work(claim: Claim | None) -> Reply:
@@ -217,7 +221,8 @@ class Directory:
             live = self._at_hand(owner, sid)
             while True:
                 try:
-                    return self._attempt(live or self._current(owner, sid), change, precondition.versions, claim)
+                    live = live or self._current(owner, sid)
+                    return self._attempt(live, change, precondition.versions, claim, key)
                 except Conflict:
                     live = None
                     self.events["conflicts"] += 1
@@ -229,11 +234,18 @@ class Directory:
         return self.replies.once(owner, precondition.key, work)
 
     def _attempt(
-        self, live: Live, change: Callable[[Session, int], Reply], wanted: frozenset[int] | None, claim: Claim | None
-    ) -> Reply:
+        self, live: Live, change: Callable[[Session, int], Reply], wanted: frozenset[int] | None, claim: Claim | None,
+        key: Hashable,
+    ) -> Reply:  # fmt: skip
         before = live.head
+        known = live.repeats.known(key)
+        if known is not None and (wanted is None or before.version in wanted):
+            repeated = self._repeat(live, known, claim)
+            if repeated is not None:
+                return repeated
         try:
             with transaction(live.state, live.names, self.limits) as (session, journal):
+                session.rehearsal = rehearsal = live.repeats.rehearsal(key, before.version + 1)
                 try:
                     _check_version(before, wanted)
                     with _refuse_unsound(live):
@@ -247,11 +259,44 @@ class Directory:
                 with self._committing():
                     self.store.commit(head, before.version, draft.change, answer_for(claim, reply))
         except BaseException:
+            live.repeats.forget()
             self.cache.put(live)  # as it was before
             raise
         live.accept(draft, head, session.namespace)
+        live.repeats.note(key, draft, reply, rehearsal, self.limits)
         self.cache.put(live)
         return reply
+
+    def _repeat(self, live: Live, known: Repetition, claim: Claim | None) -> Reply | None:
+        """Commit the run before once more, without carrying it out; ``None`` where its plan refuses."""
+        before, repeats, draft = live.head, live.repeats, None
+        try:
+            step = known.step(repeats.next_number, before.version + 1)
+            if step is None:
+                repeats.forget()
+                return None
+            head, change = _changed(before, known.nbytes), Change(step.record, False)
+        except BaseException:
+            self.cache.put(live)  # as it was before
+            raise
+        if live.is_due:
+            repeats.advance(known, step)
+            draft = live.draft_of_all()
+            change = draft.change
+        try:
+            with self._committing():
+                self.store.commit(head, before.version, change, answer_for(claim, step.reply))
+        except BaseException:
+            if draft is None:  # else it is no more as it was, and nobody needs it
+                self.cache.put(live)
+            raise
+        if draft is None:
+            repeats.advance(known, step)
+            live.repeated(head, step.record)
+        else:
+            live.accept(draft, head, live.names)
+        self.cache.put(live)
+        return step.reply
 
     def _draft(self, live: Live, session: Session, journal: modes.Journal) -> Draft:
         """Return the change, if the session and its owner may have it."""

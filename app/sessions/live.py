@@ -14,6 +14,7 @@ from typing import Any, Final
 from app.program.modules import kept
 from app.sessions import records, restoring, schema
 from app.sessions.ledger import Ledger
+from app.sessions.repeating import Repeats
 from app.sessions.value_kinds import Malformed, ValueKinds
 from app.stores.base import Head, Loaded
 from engine import dtypes, modes, storage
@@ -54,6 +55,10 @@ class Live:
     imported: bool = False
     shown: list[storage.Storage] = field(default_factory=list)  # whose memory arrays show: the ledger holds them weakly
     tail: _Tail = field(default_factory=_Tail)
+    repeats: Repeats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.repeats = Repeats(self.ledger)
 
     @classmethod
     def load(cls, loaded: Loaded, kinds: ValueKinds) -> Live:
@@ -66,6 +71,7 @@ class Live:
 
     def catch_up(self, loaded: Loaded) -> None:
         """Apply what was committed since. After an error the session is of no use any more."""
+        self.repeats.forget()
         reader = restoring.Reader(self.ledger, self.kinds, self.names, self.settings)
         for raw in loaded.records:
             record = schema.decode(raw)
@@ -107,8 +113,9 @@ class Live:
 
         Raises ``NotStorable``.
         """
+        self.repeats.settle()
         self.ledger.settle()
-        draft = None if self._is_due() else self._write(journal, names, whole=False)
+        draft = None if self.is_due else self._write(journal, names, whole=False)
         if draft is None or draft.nbytes > limit:  # what the run let go of counts until it is gone, but not in a whole
             draft = self._write(journal, names, whole=True)
         return draft
@@ -117,7 +124,9 @@ class Live:
         before = records.Before(self.names, self.settings, self.imported)
         return records.Writer(self.ledger, self.kinds, whole=whole).write(before, names, self.state, journal)
 
-    def _is_due(self) -> bool:
+    @property
+    def is_due(self) -> bool:
+        """Whether so much has gathered that the next change should be a whole record."""
         tail, ledger = self.tail, self.ledger
         return (
             self.settings is None
@@ -139,6 +148,16 @@ class Live:
         self.tail.add(len(draft.change.record), draft.change.whole)
         self._let_go()
 
+    def draft_of_all(self) -> records.Draft:
+        """Return all that the session is now, as one record."""
+        self.repeats.settle()
+        return self._write(modes.Journal(), self.names, whole=True)
+
+    def repeated(self, head: Head, record: bytes) -> None:
+        """A run that was not carried out, but is as the one before it, was committed."""
+        self.head = head
+        self.tail.add(len(record), False)
+
     def _let_go(self) -> None:
         """The ledger holds lists, dicts and optimisers by itself: only those that the session still reaches."""
         if len(self.ledger.shared) > 1:  # the generator of the session is always there
@@ -147,6 +166,7 @@ class Live:
 
     def export(self) -> bytes:
         """Return the whole session as one record, all memory within."""
+        self.repeats.settle()
         before = records.Before(self.names, self.settings)
         writer = records.Writer(self.ledger, self.kinds, whole=True, blocks=False)
         return writer.write(before, self.names, self.state, modes.Journal()).change.record
@@ -173,7 +193,7 @@ class Cache:
 
     def put(self, live: Live) -> None:
         """Keep a session for the next command."""
-        size = live.ledger.total_bytes
+        size = live.ledger.total_bytes + live.repeats.nbytes
         with self._lock:
             self._sessions[live.head.id] = live, size
             self.nbytes += size

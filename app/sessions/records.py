@@ -53,6 +53,8 @@ class Draft:
     settings: schema.Settings
     nbytes: int
     values: dict[int, int]  # by number of a shared object that was written: the bytes of what it holds
+    record: Record
+    first: int  # objects from this number on are new
     kept: set[int] | None = None  # the keys of all that a whole record holds
     shown: list[Storage] = field(default_factory=list)  # whose memory arrays show that are values
 
@@ -205,7 +207,7 @@ class Writer:
         else:
             values = {**self._ledger.values, **self._values}
             nbytes += self._ledger.nbytes + sum(weight(one) for one, _ in added) + sum(values.values())
-        return Draft(change, added, settings, nbytes, self._values, kept, self._shown)
+        return Draft(change, added, settings, nbytes, self._values, self.record, self._ledger.next, kept, self._shown)
 
     def _abandoned(self, kept: set[int] | None) -> list[int]:
         """Return the memories that a whole record does no longer hold: their blocks can go."""

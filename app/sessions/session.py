@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from app.errors import CallError, NotFound
 from app.evaluate.execution import (
@@ -20,9 +20,18 @@ from app.evaluate.execution import (
 )
 from app.limits import Limits, OverLimit
 from app.program import graphs
+from app.wire import codec
 from app.wire.arrays import Encoding, decode_tensor
 from app.wire.messages import BackwardRequest, Root, TensorPatch, ZeroGradRequest
+from app.wire.reply import Reply
 from engine import Tensor, errors, modes
+
+
+class Rehearsal(Protocol):
+    """Notes how a run goes (``app.sessions.repeating``)."""
+
+    def carry_out(self, session: Session, run: Run, encoding: Encoding, form: codec.Format, version: int) -> Reply:
+        """Run the program; the answer, written out."""
 
 
 class Session:
@@ -31,6 +40,14 @@ class Session:
     def __init__(self, names: dict[str, Any], limits: Limits) -> None:
         self.namespace = dict(names)
         self.limits = limits
+        self.rehearsal: Rehearsal | None = None  # what is to note how the run of the command goes
+
+    def reply(self, run: Run, encoding: Encoding, form: codec.Format, version: int) -> Reply:
+        """Run a program and return the answer, written out, with the version that it makes."""
+        if self.rehearsal is not None:
+            return self.rehearsal.carry_out(self, run, encoding, form, version)
+        body = codec.encode({**self.run(run, encoding), "version": version}, form)
+        return Reply(200, body, form.value, {"ETag": f'"{version}"'})
 
     def run(self, run: Run, encoding: Encoding) -> dict[str, Any]:
         """Run a program; its names stay."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from app.wire.schemas import named
@@ -18,7 +18,13 @@ EncodingName = Annotated[str, WithJsonSchema(named("Encoding"))]
 Value = Annotated[Any, WithJsonSchema(named("Value"))]
 
 
-class TensorRecord(BaseModel):
+class Answer(BaseModel):
+    """What the document says of an answer. Nothing is validated with it, so it is not made ready for that."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class TensorRecord(Answer):
     """A tensor in an answer. It can be sent back as an input, as it is."""
 
     data: Data
@@ -42,14 +48,14 @@ class TensorWithGrad(TensorRecord):
     grad: TensorRecord | None
 
 
-class GraphEdge(BaseModel):
+class GraphEdge(Answer):
     """Where a cotangent goes."""
 
     node: str | None = Field(description="Id of the node; null where the input needs no gradient.")
     output_nr: int
 
 
-class GraphSaved(BaseModel):
+class GraphSaved(Answer):
     """A tensor that a node saves for its rule."""
 
     name: str
@@ -57,7 +63,7 @@ class GraphSaved(BaseModel):
     dtype: DtypeName
 
 
-class GraphLeaf(BaseModel):
+class GraphLeaf(Answer):
     """The leaf that an AccumulateGrad node adds to."""
 
     name: str | None
@@ -65,7 +71,7 @@ class GraphLeaf(BaseModel):
     dtype: DtypeName
 
 
-class GraphNode(BaseModel):
+class GraphNode(Answer):
     """One recorded call."""
 
     id: str
@@ -76,7 +82,7 @@ class GraphNode(BaseModel):
     leaf: GraphLeaf | None
 
 
-class GraphRoot(BaseModel):
+class GraphRoot(Answer):
     """A tensor that was asked for, and the node it comes from."""
 
     tensor: str
@@ -84,14 +90,14 @@ class GraphRoot(BaseModel):
     output_nr: int
 
 
-class BackwardGraph(BaseModel):
+class BackwardGraph(Answer):
     """What a backward sweep visits, in its order."""
 
     roots: list[GraphRoot]
     nodes: list[GraphNode]
 
 
-class ProgramAnswer(BaseModel):
+class ProgramAnswer(Answer):
     """What a program made."""
 
     outputs: dict[str, TensorOutput] = Field(description="With code, each has its `grad` too.")
@@ -119,7 +125,7 @@ class RunAnswer(ProgramAnswer):
     version: int
 
 
-class SessionHead(BaseModel):
+class SessionHead(Answer):
     """A session. Times are those of RFC 3339, in UTC."""
 
     id: str
@@ -130,7 +136,7 @@ class SessionHead(BaseModel):
     bytes: int
 
 
-class TensorName(BaseModel):
+class TensorName(Answer):
     """A tensor of a session, without its data."""
 
     name: str
@@ -146,14 +152,14 @@ class SessionAnswer(SessionHead):
     tensors: list[TensorName]
 
 
-class SessionPage(BaseModel):
+class SessionPage(Answer):
     """Sessions by age; `next` is the cursor of the next page."""
 
     sessions: list[SessionHead]
     next: str | None
 
 
-class BackwardAnswer(BaseModel):
+class BackwardAnswer(Answer):
     """The grads of named leaves after the sweep."""
 
     grads: dict[str, TensorRecord | None]
@@ -161,7 +167,7 @@ class BackwardAnswer(BaseModel):
     version: int
 
 
-class ZeroGradAnswer(BaseModel):
+class ZeroGradAnswer(Answer):
     """How many gradients were reset."""
 
     zeroed: int
@@ -174,7 +180,7 @@ class TensorAnswer(TensorWithGrad):
     version: int
 
 
-class OpSummary(BaseModel):
+class OpSummary(Answer):
     """An op of the catalogue."""
 
     name: str
@@ -182,7 +188,7 @@ class OpSummary(BaseModel):
     summary: str
 
 
-class OpPage(BaseModel):
+class OpPage(Answer):
     """The catalogue."""
 
     ops: list[OpSummary]
@@ -205,27 +211,27 @@ class OpAnswer(OpSummary):
 HealthStatus = Annotated[Literal["ok", "ready"], WithJsonSchema(named("HealthStatus"))]
 
 
-class Health(BaseModel):
+class Health(Answer):
     """The state of the process."""
 
     status: HealthStatus
 
 
-class ProblemError(BaseModel):
+class ProblemError(Answer):
     """One thing that is wrong, and where."""
 
     loc: list[Annotated[str | int, WithJsonSchema(named("PlacePart"))]] = Field(description="The way to it.")
     msg: str
 
 
-class ProblemNode(BaseModel):
+class ProblemNode(Answer):
     """The failing node."""
 
     id: str | None
     index: int
 
 
-class Problem(BaseModel):
+class Problem(Answer):
     """What went wrong (RFC 9457). `detail` is in PyTorch's own words where PyTorch refuses the same."""
 
     type: str = Field(examples=["/problems/refused"], description="A stable slug.")

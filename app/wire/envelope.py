@@ -217,7 +217,10 @@ def shell(body: codec.Body, form: codec.Format, limits: Limits) -> Shell | None:
     names = [] if envelope.inputs is UNSET else list(envelope.inputs)
     key = (is_json, _count(rest, [members for _, members in records], is_json=is_json), envelope.program())
     values = [record for record, _ in records]
-    return Shell(key, dict(zip(names, values, strict=False)), values[len(names) :])
+    gradients = values[len(names) :]
+    if any(gradient is None for gradient in gradients):  # as if it were left out: it has no place among the others
+        return None
+    return Shell(key, dict(zip(names, values, strict=False)), gradients)
 
 
 # -- the tensors that most small requests have ------------------------------------------------------------------------

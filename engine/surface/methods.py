@@ -211,7 +211,7 @@ def _python(self: Tensor) -> np.ndarray[Any, Any]:
 
 def numpy(self: Tensor) -> np.ndarray[Any, Any]:
     """The array itself: memory is shared."""
-    if self.requires_grad:
+    if self.requires_grad and modes.is_grad_enabled():
         raise OpError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     for bit, name, resolve in ((CONJ, "conjugate", "resolve_conj"), (NEG, "negative", "resolve_neg")):
         if self.bits & bit:
@@ -310,17 +310,31 @@ def attach() -> None:
             registry.add_method(name, function)
     for name, method in registry.methods():
         if not hasattr(Tensor, name):
-            setattr(Tensor, name, _as_method(method))
+            setattr(Tensor, name, _as_method(name, method))
     for name, getter in registry.attributes():
         if not hasattr(Tensor, name):
-            setattr(Tensor, name, property(_as_method(getter)))
+            setattr(Tensor, name, property(_plain(getter)))
     Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
 
 
-def _as_method(function: Callable[..., Any]) -> Callable[..., Any]:
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function`` as a plain function, which Python binds to its tensor."""
     call = _direct(function)
     return call if isinstance(call, FunctionType) else lambda self, *args, **kwargs: call(self, *args, **kwargs)
+
+
+def _as_method(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for the method of this name; an op's call is written, and takes this one's place, when it is needed."""
+    if not isinstance(function, Op):
+        return _plain(function)
+
+    def first(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        call = _plain(function)
+        setattr(Tensor, name, call)
+        return call(self, *args, **kwargs)
+
+    first.__name__, first.__doc__ = name, function.__doc__
+    return first
 
 
 def _unwritable(name: str) -> Any:
@@ -342,6 +356,8 @@ PLAIN_METHODS: dict[str, Callable[..., Any]] = {
     "is_floating_point": lambda self: self.dtype.is_floating_point, "is_complex": lambda self: self.dtype.is_complex,
     "is_inference": lambda self: self.inference, "_is_view": lambda self: self.base is not None,
     "detach": lambda self: self.detach(), "detach_": inplace.detach_, "retain_grad": sweep.retain_grad,
+    "register_hook": sweep.register_hook,
+    "register_post_accumulate_grad_hook": sweep.register_post_accumulate_grad_hook,
     "requires_grad_": lambda self, requires_grad=True: self.requires_grad_(requires_grad),
     "__len__": __len__, "cpu": lambda self: self,
 }  # fmt: skip

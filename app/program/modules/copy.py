@@ -49,7 +49,7 @@ def deepcopy(value: Any, memo: Any = None) -> Any:
         return method(value, memo)
     if isinstance(value, tuple) and hasattr(kind, "_fields"):
         return kind(*_each(value, memo))
-    if hasattr(kind, "memento") and hasattr(value, "__dict__") and kind.__module__.startswith("engine."):
+    if hasattr(value, "__dict__") and kind.__module__.startswith("engine."):
         return _of_engine(value, memo)
     raise PythonError(TypeError, f"cannot pickle '{type_name(value)}' object")
 
@@ -161,7 +161,7 @@ def copy(value: Any) -> Any:
         return value
     if hasattr(kind, "__copy__") and not isinstance(value, type):
         return kind.__copy__(value)
-    if hasattr(kind, "memento") and hasattr(value, "__dict__") and kind.__module__.startswith("engine."):
+    if hasattr(value, "__dict__") and kind.__module__.startswith("engine."):
         made = object.__new__(kind)
         vars(made).update(vars(value))
         return made

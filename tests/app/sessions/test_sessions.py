@@ -64,6 +64,12 @@ def test_names_stay_and_gradients_accumulate(client: Client) -> None:
     assert grad(client, sid) is None
 
 
+def test_null_is_a_body_that_was_left_out(client: Client) -> None:
+    headers = {"Content-Type": "application/json"}
+    for path in ("/v1/sessions", url(client.open(), "/zero_grad")):
+        assert client("POST", path, content=b"null", headers=headers).is_success
+
+
 def test_zero_grad_can_fill_with_zeros_and_takes_all_when_none_is_named(client: Client) -> None:
     sid = client.open()
     client.run(sid, inputs={"x": LEAF}, nodes=[SQUARE], backward=[{"tensor": "y", "gradient": ONES}])

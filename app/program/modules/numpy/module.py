@@ -20,7 +20,6 @@ from app.program.modules.numpy.methods import ARRAY, DTYPE, FINFO, IINFO, SCALAR
 from app.program.modules.numpy.printing import PRINTING
 from app.program.modules.numpy.random import RANDOM
 from app.program.operations import Metered
-from app.program.operations import held
 
 _ABSTRACT: Final = (
     "complexfloating", "floating", "generic", "inexact", "integer", "number", "signedinteger", "unsignedinteger",

@@ -1,0 +1,7 @@
+"""All programs by name."""
+
+from __future__ import annotations
+
+from tests.engine.nn import layers, modules
+
+PROGRAMS: dict[str, str] = layers.programs() | modules.PROGRAMS
