@@ -234,8 +234,19 @@ def _bound(
         modes.touch(value)
         return call(value, *args, **kwargs)
 
-    chosen = change if changing else call
-    return lambda value: Routine(name, partial(chosen, value), owner=value)
+    return Bound(name, change if changing else call)
+
+
+class Bound:
+    """A getter of a method, which may also be called at once, without an object for it."""
+
+    __slots__ = ("call", "name")
+
+    def __init__(self, name: str, call: Callable[..., object]) -> None:
+        self.name, self.call = name, call
+
+    def __call__(self, value: Any) -> Routine:
+        return Routine(self.name, partial(self.call, value), owner=value)
 
 
 def _members(*names: str) -> dict[str, Getter]:
@@ -355,6 +366,12 @@ ATTRIBUTES: Final[tuple[tuple[type, dict[str, Getter]], ...]] = (
     (type({}.keys()), _KEYS), (np.ndarray, _ARRAY), (dtypes.DType, _DTYPE),
 )  # fmt: skip
 METHODS: Final[dict[type, dict[str, Getter]]] = dict(ATTRIBUTES)
+
+
+def direct(kind: type, name: str) -> Callable[..., object] | None:
+    """The method ``name`` of values of that very type, to be called with the value; ``None`` for what is no such method."""
+    getter = METHODS.get(kind, {}).get(name)
+    return getter.call if type(getter) is Bound else None
 
 
 # -- types ----------------------------------------------------------------------------------------------------------

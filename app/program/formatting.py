@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
 
 from app.program import costs
-from app.program.costs import ITEM_BYTES, Cost, pay
+from app.program.costs import ITEM_BYTES, SMALL, Cost, pay
 from app.program.failures import PythonError, python
 from app.program.instances import Special
 from app.program.operations import get_item, type_name
@@ -24,8 +25,11 @@ DEPTH: Final = 2  # of fields within the specs of fields, as in Python
 
 def text_of(value: Any) -> str:
     """``str(value)``, paid for."""
-    if type(value) is str:
-        return value
+    kind = type(value)
+    if kind is str:
+        return value  # type: ignore[no-any-return]
+    if kind is float or (kind is int and -SMALL < value < SMALL):
+        return str(value)
     pay(costs.text(value))
     return str(python(str, value))
 
@@ -36,14 +40,22 @@ def repr_of(value: Any) -> str:
     return str(python(repr, value))
 
 
+@lru_cache(maxsize=1024)
+def _longest(spec: str) -> int:
+    """The widths and precisions in a spec, together."""
+    return sum(int(number[:12]) for number in _NUMBERS.findall(spec))
+
+
 def formatted(value: Any, spec: str) -> str:
     """``format(value, spec)``."""
+    kind = type(value)
+    if (kind is float or (kind is int and -SMALL < value < SMALL)) and type(spec) is str and _longest(spec) < 500:
+        return str(python(format, value, spec))
     if not spec and not isinstance(value, (Special, Tensor)):
         return text_of(value)
     if not isinstance(spec, str):
         raise PythonError(TypeError, f"format() argument 2 must be str, not {type_name(spec)}")
-    numbers = [int(number[:12]) for number in _NUMBERS.findall(spec)]
-    count = 2 * sum(numbers) + (costs.text_length(value) if isinstance(value, _PLAIN) else 400)
+    count = 2 * _longest(spec) + (costs.text_length(value) if isinstance(value, _PLAIN) else 400)
     digits = costs.text(value).steps if type(value) is int else 0
     pay(Cost(1 + count + digits, ITEM_BYTES * count, count))
     if isinstance(value, (Tensor, np.generic, np.ndarray, Special, *_PLAIN)):

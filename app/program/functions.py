@@ -7,10 +7,11 @@ cells of the functions around it. A frame is a list: the run, the parameters, th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from app.program import runtime
 from app.program.failures import PythonError, made
+from app.program.runtime import DEPTH
 from engine import modes
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Compiled:
     """A definition, ready to be called."""
 
     __slots__ = (
-        "blank", "captured", "code", "expression", "fresh", "function", "generate", "simple", "source", "steps", "takes",
+        "blank", "captured", "code", "expression", "fresh", "generate", "has_cells", "simple", "source", "steps", "takes",
     )  # fmt: skip
 
     def __init__(self, code: Code, source: Source) -> None:
@@ -72,6 +73,7 @@ class Compiled:
         self.simple = len(parameters.positional_only) + len(parameters.plain) if is_plain else -1
         self.blank: Frame = []  # the places after the parameters and cells
         self.captured: tuple[int, ...] = ()  # the places of parameters that functions inside take
+        self.has_cells = False
         self.fresh: tuple[int, ...] = ()  # the places of other names that they take
         self.takes = 0  # how many cells
         self.expression: Step | None = None  # of a function that is one
@@ -138,16 +140,19 @@ class Function(Callable_):
         if kwargs or len(args) != compiled.simple:
             args = bind(self, args, kwargs or {})
         frame = [run, *args, *self.cells, *compiled.blank]
-        for place in compiled.captured:
-            frame[place] = Cell(frame[place])
-        for place in compiled.fresh:
-            frame[place] = Cell()
+        if compiled.has_cells:
+            for place in compiled.captured:
+                frame[place] = Cell(frame[place])
+            for place in compiled.fresh:
+                frame[place] = Cell()
         run.left -= 1
         if run.left < 0:
             run.refill()
         if compiled.generate is not None:
             return Generator(self, compiled.generate, frame)
-        run.enter()
+        run.depth += 1
+        if run.depth > DEPTH:
+            run.overflow()
         try:
             if compiled.expression is not None:
                 return compiled.expression(frame)
@@ -286,18 +291,30 @@ def _too_many(function: Function, parameters: Parameters, count: int, kwargs: di
 class Generator:
     """What a call of a function with ``yield`` gives."""
 
-    __slots__ = ("__weakref__", "_run", "_state", "_steps", "function")
+    __slots__ = ("__weakref__", "_run", "_send", "_state", "_steps", "function")
 
     def __init__(self, function: Function, generate: Callable[[Frame], Iterator[Any]], frame: Frame) -> None:
         self.function, self._run, self._state = function, frame[0], [False]
         frame.append(self._state)  # whether it is being closed: what is abandoned runs no more code of the program
         self._steps: Any = generate(frame)
+        self._send = self._steps.send
 
     def __iter__(self) -> Generator:
         return self
 
     def __next__(self) -> Any:
-        return self._resume(self._steps.send, None)
+        run = self._run
+        run.left -= 1
+        if run.left < 0:
+            run.refill()
+        depth = run.depth
+        run.enter()
+        try:
+            return self._send(None)
+        except Exception as error:
+            self._refuse(error)
+        finally:
+            run.depth = depth
 
     def send(self, value: Any, /) -> Any:
         """Go on, with ``value`` as that of the ``yield``."""
@@ -318,17 +335,22 @@ class Generator:
     def _resume(self, step: Callable[..., Any], *args: Any) -> Any:
         run = self._run
         run.tick()
+        depth = run.depth
         run.enter()
         try:
             return step(*args)
-        except StopIteration as stop:
-            raise (made(StopIteration) if stop.value is None else made(StopIteration, stop.value)) from None
-        except (RuntimeError, TypeError, ValueError) as error:
-            if isinstance(error, PythonError) or not _is_of_generators(error):
-                raise
-            raise made(type(error), str(error)) from None
+        except Exception as error:
+            self._refuse(error)
         finally:
-            run.depth -= 1
+            run.depth = depth
+
+    def _refuse(self, error: Exception) -> NoReturn:
+        """Raise what a generator ended in."""
+        if isinstance(error, StopIteration):
+            raise (made(StopIteration) if error.value is None else made(StopIteration, error.value)) from None
+        if isinstance(error, PythonError) or not _is_of_generators(error):
+            raise error
+        raise made(type(error), str(error)) from None
 
     def __repr__(self) -> str:
         return f"<generator object {self.function.qualname} at {id(self):#x}>"
@@ -336,7 +358,8 @@ class Generator:
 
 def _is_of_generators(error: Exception) -> bool:
     """Whether Python itself says this of a generator: one that raised ``StopIteration``, runs already, did not begin."""
-    return isinstance(error.__cause__, StopIteration) or "generator" in str(error)
+    is_said = isinstance(error, RuntimeError | TypeError | ValueError) and "generator" in str(error)
+    return is_said or isinstance(error.__cause__, StopIteration)
 
 
 def touch(run: Run, target: Any) -> None:

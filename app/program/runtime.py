@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from app.limits import Limits, OverLimit
 from app.program.costs import ITEM_BYTES, OBJECT_BYTES
@@ -19,13 +19,24 @@ class Run:
     """The names of a program while it runs, what it printed and bound, and how much it repeated."""
 
     __slots__ = (
-        "budget", "depth", "handled", "iterations", "journal", "last", "left", "limits", "named", "namespace",
-        "printed", "prints",
+        "budget",
+        "depth",
+        "handled",
+        "items",
+        "iterations",
+        "journal",
+        "last",
+        "left",
+        "limits",
+        "named",
+        "namespace",
+        "printed",
+        "prints",
     )  # fmt: skip
 
     def __init__(self, namespace: dict[str, Any], limits: Limits) -> None:
         state = modes.current()
-        self.namespace, self.limits = namespace, limits
+        self.namespace, self.limits, self.items = namespace, limits, limits.list_items
         self.budget, self.journal = state.budget, state.journal
         self.prints: list[str] = []
         self.printed = 0
@@ -89,8 +100,12 @@ class Run:
         """Begin a call within the others."""
         self.depth += 1
         if self.depth > DEPTH:
-            self.depth -= 1
-            raise made(RecursionError, "maximum recursion depth exceeded")
+            self.overflow()
+
+    def overflow(self) -> NoReturn:
+        """Refuse one more call within the others."""
+        self.depth -= 1
+        raise made(RecursionError, "maximum recursion depth exceeded")
 
 
 _CURRENT: Final[ContextVar[Run | None]] = ContextVar("gradserve_run", default=None)

@@ -9,20 +9,21 @@ from typing import Any, Final
 import msgspec
 
 from app.program import tree
-from app.program.builtins import CONSTANTS, EXCEPTIONS, FUNCTIONS
+from app.program.builtins import CONSTANTS, EXCEPTIONS, FUNCTIONS, direct
 from app.program.calls import PRINT, adapted, call, engine_call
-from app.program.classes import Super
+from app.program.classes import MISSING, Super
+from app.program.compiling.arithmetic import binary_step, comparison_step
 from app.program.compiling.environment import Environment
-from app.program.costs import SMALL, bounded
+from app.program.compiling.quick import OTHERWISE, QUICK
+from app.program.costs import bounded
 from app.program.failures import PythonError, python, reraise
 from app.program.formatting import converted, formatted
 from app.program.functions import UNBOUND, Cell, Compiled, Frame, Function, Generator, Step
-from app.program.instances import Special
+from app.program.instances import Instance, Special, is_data
 from app.program.operations import (
     LIGHT,
     Module,
     Routine,
-    binary,
     compare,
     get_item,
     held,
@@ -30,7 +31,6 @@ from app.program.operations import (
     type_name,
     unary,
 )
-from app.program.operators import BINARY, COMPARISON
 from app.program.reflection import REFLECTION
 from app.program.runtime import Run
 from app.program.scopes import CLASS_CELL
@@ -151,7 +151,16 @@ def _name(env: Environment, node: tree.Name) -> Step:
 
 def _attribute(env: Environment, node: tree.Attribute) -> Step:
     value, name = expression(env, node.value), node.name
-    return lambda frame: attribute(value(frame), name)
+
+    def read(frame: Frame) -> Any:
+        owner = value(frame)
+        if type(owner) is Instance:
+            own = owner.attributes.get(name, MISSING)
+            if own is not MISSING and not is_data(owner.program_class.find(name)):
+                return own
+        return attribute(owner, name)
+
+    return read
 
 
 def _subscript(env: Environment, node: tree.Subscript) -> Step:
@@ -160,14 +169,17 @@ def _subscript(env: Environment, node: tree.Subscript) -> Step:
     def subscript(frame: Frame) -> Any:
         container, key = value(frame), index(frame)
         kind = type(container)
-        if (kind is list or kind is tuple) and type(key) is int:
+        if ((kind is list or kind is tuple) and type(key) is int) or (kind is dict and type(key) in _KEYS):
             try:
                 return container[key]
-            except IndexError as error:
+            except LookupError as error:
                 reraise(error)
         return get_item(container, key)
 
     return subscript
+
+
+_KEYS: Final = frozenset({str, int})
 
 
 def _slice(env: Environment, node: tree.Slice) -> Step:
@@ -281,27 +293,8 @@ def _field(env: Environment, node: tree.Field) -> Step:
 
 
 # -- operators --------------------------------------------------------------------------------------------------------
-_DIRECT: Final = frozenset({"+", "-", "*", "/", "//", "%", "&", "|", "^"})  # quick for integers that are small
-
-
 def _binary(env: Environment, node: tree.Binary) -> Step:
-    left, right, symbol = expression(env, node.left), expression(env, node.right), node.operator
-    function = BINARY[symbol][0]
-    is_direct = symbol in _DIRECT
-
-    def operate(frame: Frame) -> Any:
-        a, b = left(frame), right(frame)
-        first, second = type(a), type(b)
-        if (first is float or (first is int and is_direct and -SMALL < a < SMALL)) and (
-            second is float or (second is int and is_direct and -SMALL < b < SMALL)
-        ):
-            try:
-                return function(a, b)
-            except Exception as error:
-                reraise(error)
-        return binary(symbol, a, b)
-
-    return operate
+    return binary_step(env, node, expression(env, node.left), expression(env, node.right))
 
 
 def _unary(env: Environment, node: tree.Unary) -> Step:
@@ -312,27 +305,11 @@ def _unary(env: Environment, node: tree.Unary) -> Step:
     return lambda frame: unary(symbol, operand(frame))
 
 
-_NUMBERS: Final = frozenset({int, float})
-
-
 def _comparison(env: Environment, node: tree.Comparison) -> Step:
     first = expression(env, node.first)
     if len(node.rest) == 1:
         ((symbol, other),) = node.rest
-        second = expression(env, other)
-        if symbol == "is":
-            return lambda frame: first(frame) is second(frame)
-        if symbol == "is not":
-            return lambda frame: first(frame) is not second(frame)
-        function = COMPARISON[symbol][0]
-
-        def one(frame: Frame) -> Any:
-            a, b = first(frame), second(frame)
-            if type(a) in _NUMBERS and type(b) in _NUMBERS:
-                return function(a, b)
-            return compare(symbol, a, b)
-
-        return one
+        return comparison_step(symbol, first, expression(env, other), other)
     rest = [(symbol, expression(env, other)) for symbol, other in node.rest]
 
     def chain(frame: Frame) -> Any:
@@ -445,6 +422,7 @@ def compiled_of(env: Environment, code: tree.Code) -> tuple[Compiled, tuple[int,
     names = code.parameters.names
     compiled.captured = tuple([inner.slots[name] for name in names if name in code.cells])
     compiled.fresh = tuple([inner.slots[name] for name in code.bound if name in code.cells and name not in names])
+    compiled.has_cells = bool(compiled.captured or compiled.fresh)
     return compiled, inner.taken
 
 
@@ -509,6 +487,26 @@ def _comprehension(env: Environment, node: tree.Comprehension) -> Step:
                 else:
                     fill(frame, level + 1, add)
 
+    bind_item, _, tests = clauses[0]
+    test = tests[0] if len(tests) == 1 else None
+
+    def listed(frame: Frame) -> Any:
+        """The most common form: a list, by one clause."""
+        run = frame[0]
+        made: list[Any] = []
+        for item in iterate(first(frame)):
+            run.left -= 1
+            if run.left < 0:
+                run.refill()
+            bind_item(frame, item)
+            if test is None or test(frame):
+                made.append(element(frame))
+        run.keep(2 * len(made))
+        return made
+
+    if kind == "list" and depth == 1 and len(tests) < 2 and not fresh:
+        return listed
+
     def comprehend(frame: Frame) -> Any:
         for place in fresh:
             frame[place] = Cell()
@@ -563,6 +561,7 @@ def _method_call(
 ) -> Step:
     owner, name = expression(env, node.value), node.name
     tensor_method = registry.method(name) if registry.attribute(name) is None else None
+    known: dict[type, Any] = {}
 
     def method(frame: Frame) -> Any:
         value = owner(frame)
@@ -571,6 +570,21 @@ def _method_call(
             routine = Routine(name, tensor_method, True, value)
             given = args(frame)
             return engine_call(routine, (value, *given), {} if kwargs is None else kwargs(frame, routine))
+        kind = type(value)
+        if kind is Instance and name not in value.attributes:
+            found = value.program_class.find(name)
+            if type(found) is Function:
+                return found.enter(run, [value, *args(frame)], None if kwargs is None else kwargs(frame, found))
+        quick = known.get(kind, known)
+        if quick is known:
+            quick = known[kind] = direct(kind, name)
+        if quick is not None:
+            given = args(frame)
+            if kwargs is not None:
+                return quick(value, *given, **kwargs(frame, None))
+            shorter = QUICK.get((kind, name))
+            result = OTHERWISE if shorter is None else shorter(run, value, given)
+            return quick(value, *given) if result is OTHERWISE else result
         called = attribute(value, name)
         given = args(frame)
         return call(run, called, given, None if kwargs is None else kwargs(frame, called))

@@ -59,6 +59,9 @@ def _block(env: Environment, statements: tuple[Statement, ...]) -> Steps:
         (True, _statement(env, one)) if yields(one) else (False, statement(env, one)) for one in statements
     ]
 
+    if len(steps) == 1 and steps[0][0]:
+        return steps[0][1]  # type: ignore[no-any-return]
+
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
         for is_generating, step in steps:
             signal = (yield from step(frame)) if is_generating else step(frame)
@@ -69,7 +72,25 @@ def _block(env: Environment, statements: tuple[Statement, ...]) -> Steps:
     return run
 
 
+def _yielding(env: Environment, node: tree.Evaluate) -> Steps:
+    """The most common form: a ``yield`` by itself."""
+    assert isinstance(node.value, tree.Yield)
+    value, place = expression(env, node.value.value), node.place
+
+    def run(frame: Frame) -> Generator[Any, Any, None]:
+        try:
+            found = value(frame)
+        except Exception as error:
+            locate(error, place)
+            raise
+        yield found
+
+    return run
+
+
 def _statement(env: Environment, node: Statement) -> Steps:
+    if isinstance(node, tree.Evaluate) and isinstance(node.value, tree.Yield) and not yields(node.value.value):
+        return _yielding(env, node)
     compiled = _BLOCKS.get(type(node))
     return _simple(env, node) if compiled is None else compiled(env, node)
 
@@ -166,11 +187,7 @@ def _expression(env: Environment, node: Expression) -> Steps:
 def _yield(value: Steps) -> Steps:
     def run(frame: Frame) -> Generator[Any, Any, Any]:
         found = yield from value(frame)
-        frame[0].depth -= 1  # while it waits, it is no call that is going on
-        try:
-            return (yield found)
-        finally:
-            frame[0].depth += 1
+        return (yield found)
 
     return run
 

@@ -7,13 +7,14 @@ from typing import Any, Final
 
 from app.program import tree
 from app.program.compiling import definitions, exceptions, imports, matching
+from app.program.compiling.arithmetic import changing
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import BODIES, condition, expression, locate
+from app.program.compiling.expressions import BODIES, expression, locate, truth_of
 from app.program.compiling.generating import generating_body
 from app.program.compiling.targets import augment, bind_target, delete
 from app.program.contexts import leave, opened
 from app.program.failures import caught
-from app.program.functions import Compiled, Frame, Signal
+from app.program.functions import UNBOUND, Compiled, Frame, Signal
 from app.program.operations import iterate
 from app.program.tree import Place, Statement
 from engine import modes
@@ -112,6 +113,19 @@ def _annotate(env: Environment, node: tree.Annotate) -> Executor:
 
 
 def _augment(env: Environment, node: tree.Augment) -> Executor:
+    if isinstance(node.target, tree.Name) and env.place(node.target.id)[0] == "slot":
+        where, value, place = env.place(node.target.id)[1], expression(env, node.value), node.place
+        changed, old = changing(node.operator), expression(env, node.target)
+
+        def to_slot(frame: Frame) -> None:
+            try:
+                left = frame[where]
+                frame[where] = changed(old(frame) if left is UNBOUND else left, value(frame))
+            except Exception as error:
+                locate(error, place)
+                raise
+
+        return to_slot
     return located(augment(env, node), node.place)
 
 
@@ -148,11 +162,12 @@ def _jump(env: Environment, node: tree.Jump) -> Executor:
 # -- blocks ---------------------------------------------------------------------------------------------------------
 def tested(env: Environment, node: tree.Expression, place: Place) -> Callable[[Frame], bool]:
     """A condition whose errors know where they were raised."""
-    test = condition(env, node)
+    value = expression(env, node)
 
     def run(frame: Frame) -> bool:
         try:
-            return test(frame)
+            found = value(frame)
+            return found if found is True or found is False else truth_of(found)
         except Exception as error:
             locate(error, place)
             raise

@@ -8,12 +8,15 @@ from typing import Any
 
 from app.program import tree
 from app.program.builtins import delete_item, set_item
+from app.program.classes import MISSING, HostMember
+from app.program.compiling.arithmetic import changing
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import expression, load, store
 from app.program.costs import bounded
 from app.program.failures import PythonError
-from app.program.functions import UNBOUND, Frame
-from app.program.operations import get_item, held, in_place, iterate, type_name
+from app.program.functions import UNBOUND, Frame, Step
+from app.program.instances import Instance
+from app.program.operations import get_item, held, iterate, type_name
 from app.program.values import attribute, delete_attribute, set_attribute
 from engine import Tensor
 
@@ -26,16 +29,45 @@ def bind_target(env: Environment, target: tree.Target) -> Binder:
         case tree.Name(name):
             return store(env, name)
         case tree.Attribute(value, name):
-            owner = expression(env, value)
-            return lambda frame, new: set_attribute(owner(frame), name, new)
+            return _bind_attribute(expression(env, value), name)
         case tree.Subscript(value, index):
             container, key = expression(env, value), expression(env, index)
-            return lambda frame, new: set_item(container(frame), key(frame), new)
+            return lambda frame, new: put_item(frame, container(frame), key(frame), new)
         case tree.Display(_, items):
             return _bind_several(env, items)
         case tree.Starred(value):
             return bind_target(env, value)  # type: ignore[arg-type]
     raise AssertionError(target)
+
+
+def _bind_attribute(owner: Step, name: str) -> Binder:
+    return lambda frame, new: put_attribute(frame, owner(frame), name, new)
+
+
+def put_attribute(frame: Frame, value: Any, name: str, new: Any) -> None:
+    """``value.name = new``."""
+    if type(value) is Instance and frame[0].journal is None:
+        cls = value.program_class
+        if cls.find(name) is MISSING and type(cls.find("__setattr__")) is HostMember:
+            value.attributes[name] = new
+            frame[0].keep(4)
+            return
+    set_attribute(value, name, new)
+
+
+_KEYS = frozenset({str, int})
+
+
+def put_item(frame: Frame, container: Any, key: Any, new: Any) -> None:
+    """``container[key] = new``."""
+    run = frame[0]
+    if type(container) is dict and type(key) in _KEYS and len(container) < run.items:
+        if run.journal is not None:
+            run.journal.touch(container)
+        container[key] = new
+        run.keep(15)
+    else:
+        set_item(container, key, new)
 
 
 def _bind_several(env: Environment, items: tuple[Any, ...]) -> Binder:
@@ -86,14 +118,20 @@ def _check_iterable(value: Any) -> None:
 
 def augment(env: Environment, node: tree.Augment) -> Callable[[Frame], None]:
     """``target operator= value``."""
-    value, symbol = expression(env, node.value), node.operator
+    value, changed = expression(env, node.value), changing(node.operator)
     match node.target:
         case tree.Name(name):
             old, put = load(env, name), store(env, name)
+            kind, place = env.place(name)
+            if kind == "slot":
+
+                def to_slot(frame: Frame) -> None:
+                    frame[place] = changed(old(frame), value(frame))
+
+                return to_slot
 
             def to_name(frame: Frame) -> None:
-                before = old(frame)
-                put(frame, in_place(symbol, before, value(frame)))
+                put(frame, changed(old(frame), value(frame)))
 
             return to_name
         case tree.Attribute(owner, name):
@@ -101,7 +139,7 @@ def augment(env: Environment, node: tree.Augment) -> Callable[[Frame], None]:
 
             def to_attribute(frame: Frame) -> None:
                 found = of(frame)
-                set_attribute(found, name, in_place(symbol, attribute(found, name), value(frame)))
+                put_attribute(frame, found, name, changed(attribute(found, name), value(frame)))
 
             return to_attribute
         case tree.Subscript(owner, index):
@@ -109,7 +147,7 @@ def augment(env: Environment, node: tree.Augment) -> Callable[[Frame], None]:
 
             def to_item(frame: Frame) -> None:
                 found, place = of(frame), key(frame)
-                set_item(found, place, in_place(symbol, get_item(found, place), value(frame)))
+                put_item(frame, found, place, changed(get_item(found, place), value(frame)))
 
             return to_item
 
