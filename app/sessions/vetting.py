@@ -15,7 +15,8 @@ from typing import Any, Final
 import numpy as np
 
 from app.limits import Limits, OverLimit
-from app.program.modules import kept
+from app.program.modules.kept import Unusable
+from app.program.modules.kept import load as load_modules
 from app.program.tree import is_name
 from app.sessions import renames
 from app.sessions.ledger import NODE_BYTES, TENSOR_BYTES
@@ -397,8 +398,8 @@ class _Vetting:
             all(0 <= number <= MOST_OPTION for number in numbers) and threshold >= 0, "a print option beyond all use"
         )
         try:
-            kept.load(settings.modules)
-        except kept.Unusable:
+            load_modules(settings.modules)
+        except Unusable:
             raise Malformed("what no module keeps") from None
         generator = self._shared.get(settings.generator)
         _require(generator is not None and generator.kind == "generator", "a session without a generator")
