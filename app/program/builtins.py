@@ -273,6 +273,10 @@ def _translated(value: str, table: Any = None, *_: Any, **__: Any) -> costs.Cost
     return costs.copied(len(value) * max(longest, 1))._replace(steps=1 + len(value))
 
 
+def _sought(value: range, item: Any = 0, *_: Any, **__: Any) -> costs.Cost:
+    return costs.LITTLE if isinstance(item, int) else costs.Cost(1 + costs.length(value))
+
+
 FORMAT: list[Callable[[Any, str], Any]] = []  # how ``str.format`` looks attributes up: set by ``app.program.values``
 
 
@@ -347,7 +351,7 @@ _SET: Final = _methods(
     "pop": (set.pop, costs.little), "remove": (set.remove, costs.keyed),
 }, changing=True)  # fmt: skip
 _RANGE: Final[dict[str, Getter]] = _members("start", "stop", "step") | _methods({
-    "index": (range.index, costs.little), "count": (range.count, costs.little),
+    "index": (range.index, _sought), "count": (range.count, _sought),
 })  # fmt: skip
 _SLICE: Final = _members("start", "stop", "step") | _methods({"indices": (slice.indices, costs.little)})
 _ARRAY: Final = _members("shape", "dtype", "ndim", "size") | _methods({
@@ -446,7 +450,7 @@ def _of_object(kind: type, name: str) -> Any:
     return _plain_member(name, OBJECT[name]) if name in OBJECT else MISSING
 
 
-def _initialised(kind: type, value: Any, *args: Any, **kwargs: Any) -> None:
+def _initialised(kind: Any, value: Any, *args: Any, **kwargs: Any) -> None:
     """``kind.__init__`` of an object of a program's class."""
     if not isinstance(value, kind):
         raise PythonError(TypeError, f"descriptor '__init__' requires a '{kind.__name__}' object")

@@ -60,7 +60,7 @@ def classes(kind: type[BaseException]) -> type[PythonError]:
 
 def made(kind: type[BaseException], *args: Any) -> PythonError:
     """An exception of Python's class ``kind``, which may be raised in a program."""
-    cls = classes(kind)
+    cls = classes(kind)  # type: ignore[arg-type]
     error = cls.__new__(cls, *args)
     kind.__init__(error, *args)
     return error
@@ -124,17 +124,18 @@ def _is_ours(error: Exception) -> bool:
 # -- what programs catch --------------------------------------------------------------------------------------------
 def caught(error: BaseException) -> PythonError | None:
     """``error`` as a program sees it that catches it; ``None`` for what no program may catch: limits, faults of ours."""
+    if isinstance(error, PythonError):
+        return None if issubclass(error.kind, MemoryError) else error
     if isinstance(error, MemoryError):
         return None
-    if isinstance(error, PythonError):
-        return error
     if isinstance(error, errors.EngineError):
         shown = getattr(error, "shown", None)
         if shown is None:
             shown = made(_kind(error), *error.args)
             shown.detail, shown.op, shown.place = str(error), error.op, getattr(error, "place", None)
             error.shown = shown  # type: ignore[attr-defined]
-        return shown  # type: ignore[no-any-return]
+        found: PythonError = shown
+        return found
     if isinstance(error, (RecursionError, GeneratorExit)):
         return translated(error)
     return None

@@ -297,8 +297,9 @@ class Generator:
     def __init__(self, function: Function, generate: Callable[[Frame], Iterator[Any]], frame: Frame) -> None:
         self.function, self._run, self._state = function, frame[0], [False]
         frame.append(self._state)  # whether it is being closed: what is abandoned runs no more code of the program
-        self._steps: Any = generate(frame)
-        self._send = self._steps.send
+        steps: Any = generate(frame)
+        self._steps = steps
+        self._send = steps.send
 
     def __iter__(self) -> Generator:
         return self

@@ -19,7 +19,7 @@ from app.program.classes import MISSING, HostMember, HostType, ProgramClass, Uni
 from app.program.failures import PythonError
 from app.program.instances import Special
 from app.program.operations import OPENED, Routine, type_name
-from engine import Tensor, dtypes, methods, modes, registry, tape, tensors
+from engine import Tensor, dtypes, methods, registry, tensors
 
 OPEN: Final = (
     "engine.nn", "engine.optim", "engine.utils", "engine.data", "engine.distributions", "engine.surface.optim",
@@ -104,7 +104,9 @@ def _engine_members(host: HostType, name: str) -> Any:
         return MISSING
     if name in SETTING:
         by_name = SETTING[name]
-        return HostMember(name, lambda value: Routine(name, partial(by_name, value), owner=value), Routine(name, by_name))
+        return HostMember(
+            name, lambda value: Routine(name, partial(by_name, value), owner=value), Routine(name, by_name)
+        )
     raw = vars(kind)[name]
     unbound = getattr(kind, name)
 
@@ -132,8 +134,8 @@ def set_members(host: HostType, members: Callable[[HostType, str, Any], Any]) ->
 
 
 def _constructor(kind: type) -> Callable[..., Any]:
-    path = _PATHS.get(kind)
-    if path is None:
+    path = _PATHS.get(kind, "")
+    if not path:
         return Routine(f"{kind.__name__}.__init__", kind, engine=True)
     return Routine(path, registry.function(path) or kind, engine=True)
 
@@ -256,4 +258,7 @@ def matches(error: PythonError, kinds: Any) -> bool:
     raise PythonError(TypeError, "catching classes that do not inherit from BaseException is not allowed")
 
 
-__all__ = ["EXCEPTIONS", "adopted", "class_of", "host_type", "is_of", "matches", "modes", "tape"]
+__all__ = [
+    "EXCEPTIONS", "HOSTS", "TYPE", "adopted", "class_of", "host_type", "is_below", "is_of", "is_open", "is_public",
+    "make_type", "matches", "open_attribute", "open_class", "set_members",
+]  # fmt: skip

@@ -18,7 +18,7 @@ from app.program.costs import bounded
 from app.program.failures import PythonError, python, reraise
 from app.program.formatting import converted, formatted
 from app.program.functions import UNBOUND, Compiled, Frame, Function, Generator, Step
-from app.program.instances import Instance, Special, is_data
+from app.program.instances import Instance, is_data
 from app.program.operations import (
     LIGHT,
     Module,
@@ -250,10 +250,9 @@ def _dict(env: Environment, node: tree.DictDisplay) -> Step:
 
 def entries_of(value: Any) -> dict[Any, Any]:
     """The entries of a mapping, for ``**``."""
-    if isinstance(value, Special) and not isinstance(value, dict):
-        if value._special("keys") is None and not hasattr(value, "keys"):
-            names = attribute(value, "keys")()
-            return {name: get_item(value, name) for name in iterate(names)}
+    if type(value) is Instance:
+        keys = attribute(value, "keys")()
+        return {name: get_item(value, name) for name in iterate(keys)}
     if not isinstance(value, dict):
         keys = getattr(value, "keys", None)
         if keys is None or not hasattr(type(value), "__getitem__"):

@@ -127,7 +127,7 @@ def _taken_apart(env: Environment, node: Any) -> tuple[list[Steps], Any]:
         if not yields(value) and isinstance(value, tree.Name):
             return value
         place = env.new()
-        steps.append(_kept(place, _expression(env, value)))
+        steps.append(_kept(place, _expression(env, value)))  # type: ignore[arg-type]
         return SLOT(place)
 
     if isinstance(node, (tree.Assign, tree.Augment, tree.Annotate)):
@@ -157,8 +157,8 @@ def _expression(env: Environment, node: Expression) -> Steps:
         plain = expression(env, node)
 
         def evaluate(frame: Frame) -> Generator[Any, Any, Any]:
+            yield from ()
             return plain(frame)
-            yield
 
         return evaluate
     if isinstance(node, tree.Yield):
@@ -379,7 +379,11 @@ def _guarded(env: Environment, node: tree.Try) -> Steps:
 def _match(env: Environment, node: tree.Match) -> Steps:
     subject, place = _expression(env, node.subject), node.place
     cases = [
-        (pattern_test(env, one.pattern), None if one.guard is None else condition(env, one.guard), _block(env, one.body))
+        (
+            pattern_test(env, one.pattern),
+            None if one.guard is None else condition(env, one.guard),
+            _block(env, one.body),
+        )
         for one in node.cases
     ]
 
