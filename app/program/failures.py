@@ -121,6 +121,14 @@ def _is_ours(error: Exception) -> bool:
     return str(trace.tb_frame.f_globals.get("__name__")).startswith(_OURS)
 
 
+class Closing(Exception):
+    """What a generator that is closed gets, and what a program sees as ``GeneratorExit``.
+
+    Python's own closes what a generator waits for before anybody sees it, and comes as well when one is abandoned: then
+    no code of the program runs any more.
+    """
+
+
 # -- what programs catch --------------------------------------------------------------------------------------------
 def caught(error: BaseException) -> PythonError | None:
     """``error`` as a program sees it that catches it; ``None`` for what no program may catch: limits, faults of ours."""
@@ -136,7 +144,9 @@ def caught(error: BaseException) -> PythonError | None:
             error.shown = shown  # type: ignore[attr-defined]
         found: PythonError = shown
         return found
-    if isinstance(error, (RecursionError, GeneratorExit)):
+    if isinstance(error, Closing):
+        return made(GeneratorExit)
+    if isinstance(error, RecursionError):
         return translated(error)
     return None
 

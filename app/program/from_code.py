@@ -11,7 +11,7 @@ import ast
 import re
 import warnings
 from threading import Lock
-from typing import Final
+from typing import Any, Final, NoReturn
 
 from app.limits import Limits, OverLimit
 from app.program import code_expressions
@@ -20,6 +20,7 @@ from app.program.operators import SYMBOLS
 from app.program.patterns import read_pattern
 from app.program.scopes import Scope
 from app.program.tree import (
+    NAME_LENGTH,
     Annotate,
     Assert,
     Assign,
@@ -123,10 +124,10 @@ class _CodeReader(ExpressionReader):
         self.check_depth(node, depth)
         self.operations += 1
         self.line = node.lineno
-        read = _STATEMENTS.get(type(node))
+        read: Any = _STATEMENTS.get(type(node))
         if read is None:
             refuse_outside(node)
-        return read(self, node, place, depth)  # type: ignore[no-any-return]
+        return read(self, node, place, depth)
 
     # -- simple statements ----------------------------------------------------------------------------------------
     def _evaluate(self, node: ast.Expr, place: Place, depth: int) -> Statement:
@@ -323,7 +324,7 @@ def _docstring(body: list[ast.stmt]) -> str | None:
 
 
 def _module(node: ast.stmt, name: str) -> str:
-    if len(name) > 4 * code_expressions.NAME_LENGTH:
+    if len(name) > 4 * NAME_LENGTH:
         refuse(node, "a module with such a long name")
     return name
 
