@@ -116,9 +116,10 @@ def _is_ours(error: Exception) -> bool:
     trace = error.__traceback__
     if trace is None or trace.tb_next is None:
         return False
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return str(trace.tb_frame.f_globals.get("__name__")).startswith(_OURS)
+    last = trace
+    while last.tb_next is not None:
+        last = last.tb_next
+    return str(last.tb_frame.f_globals.get("__name__")).startswith(_OURS)
 
 
 class Closing(Exception):
@@ -131,7 +132,7 @@ class Closing(Exception):
 
 # -- what programs catch --------------------------------------------------------------------------------------------
 def caught(error: BaseException) -> PythonError | None:
-    """``error`` as a program sees it that catches it; ``None`` for what no program may catch: limits, faults of ours."""
+    """``error`` as a program sees it that catches it; ``None`` for what none may catch: limits, faults of ours."""
     if isinstance(error, PythonError):
         return None if issubclass(error.kind, MemoryError) else error
     if isinstance(error, MemoryError):

@@ -1,4 +1,4 @@
-"""Types that are there, as programs see them: which type a value has, and what programs may ask objects of the engine for.
+"""Types that are there, as programs see them: which one a value has, and what they may ask objects of the engine for.
 
 A class of the engine is open if its module is one of ``OPEN``: all its names without a leading underscore are there for
 programs. Of all others, tables say what they have.
@@ -50,7 +50,7 @@ OPENED.append(is_open)
 
 OURS: Final = frozenset({"attributes", "memento", "mro", "program_class"})  # what we ourselves keep in such objects
 SETTING: Final[dict[str, Callable[..., None]]] = {}
-"""``__setattr__`` and ``__delattr__`` for all values: a class of the engine would take any name (filled by ``values``)."""
+"""``__setattr__`` and ``__delattr__`` for all values: the engine's classes would take any name. By ``values``."""
 
 
 def is_public(name: str) -> bool:
@@ -62,7 +62,7 @@ def adopted(value: Any, name: str | None = None, owner: Any = None) -> Any:
     """What the engine gave, as programs have it: its functions and classes are not handed out as they are."""
     kind = type(value)
     if kind in RAW:
-        return Routine(name or getattr(value, "__name__", "function"), value, engine=True, owner=owner)
+        return Routine(name or str(getattr(value, "__name__", "function")), value, engine=True, owner=owner)
     if isinstance(value, type):
         return host_type(value)
     if isinstance(value, ModuleType):

@@ -34,6 +34,24 @@ _NUMBERS_AND_ALIASES: Final[dict[str, object]] = {
     "cdouble": dtypes.complex128, "cfloat": dtypes.complex64, "double": dtypes.float64, "float": dtypes.float32,
     "half": dtypes.float16, "int": dtypes.int32, "long": dtypes.int64, "short": dtypes.int16,
 }  # fmt: skip
+
+
+class Layout:
+    """How a tensor lies in memory: there is one way."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Layout:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Layout:
+        return self
+
+    def __repr__(self) -> str:
+        return "torch.strided"
+
+
+_NUMBERS_AND_ALIASES["strided"] = Layout()
 CONSTANTS: Final = _NUMBERS_AND_ALIASES | {dtype.name: dtype for dtype in dtypes.ALL}
 
 
@@ -51,7 +69,7 @@ def module_attribute(module: Module, name: str) -> object:
     path = full.removeprefix("torch.")
     found = function(path)
     if found is not None:
-        kind: Any = _TYPES.get(path, found)  # type: ignore[arg-type]
+        kind: Any = _TYPES.get(path, found)
         return host_type(kind) if isinstance(kind, type) else Routine(name, found, engine=True, owner=module)
     if path in _TYPES:
         return host_type(_TYPES[path])

@@ -486,6 +486,7 @@ EXPRESSIONS: Final[dict[type, Callable[[Environment, Any], Step]]] = {
     tree.Subscript: _subscript, tree.Slice: _slice, tree.Display: _display, tree.DictDisplay: _dict,
     tree.Starred: _refuse_here("a starred expression"), tree.Unary: _unary,
     tree.Binary: _binary, tree.Comparison: _comparison, tree.Logical: _logical, tree.Conditional: _conditional,
-    tree.Binding: _binding, tree.Joined: _joined, tree.At: _at, tree.Yield: _refuse_here("yield"), tree.YieldFrom: _refuse_here("yield from"), tree.Lambda: _lambda,
+    tree.Binding: _binding, tree.Joined: _joined, tree.At: _at,
+    tree.Yield: _refuse_here("yield"), tree.YieldFrom: _refuse_here("yield from"), tree.Lambda: _lambda,
     tree.Generated: _generated, SLOT: _slot,
 }  # fmt: skip

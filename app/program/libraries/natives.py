@@ -1,4 +1,4 @@
-"""Functions of ours that stand in programs' classes as methods, or wrap programs' functions. Sessions know them by name."""
+"""Functions of ours that are methods of programs' classes, or wrap programs' functions. Sessions know their names."""
 
 from __future__ import annotations
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501, ISC004 - an attempt is a line
 """What is known against sandboxes of Python, tried on programs: each attempt, and what it is answered."""
 
 from __future__ import annotations
