@@ -129,8 +129,9 @@ class Exchange:
         return codec.answer_format(self.request.accept)
 
     def parse(self, model: type[Model]) -> Model:
-        """Return the body as ``model``; an empty one counts as an empty object."""
-        return model.model_validate(self.parse_tensor() if self.body else {})
+        """Return the body as ``model``; none, and null, which Go's clients send for it, count as an empty object."""
+        fields = self.parse_tensor() if self.body else None
+        return model.model_validate({} if fields is None else fields)
 
     def run(self) -> Run:
         """Return the body as a run whose program was read. Raises what is wrong with it."""
@@ -151,8 +152,12 @@ class Exchange:
         )
 
     def document(self) -> bytes:
-        """Return the body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``."""
-        codec.request_format(self.request.content_type, (codec.MSGPACK,))
+        """Return the body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``.
+
+        It may come as bytes of no named kind, too: some clients can send no others.
+        """
+        if not codec.is_octets(self.request.content_type):
+            codec.request_format(self.request.content_type, (codec.MSGPACK,))
         return bytes(codec.decompress(self.body, self.request.content_encoding, self.limits))
 
     def data_encoding(self, asked: WireEncoding | None = None) -> Encoding:

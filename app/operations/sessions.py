@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from app.evaluate.execution import Run, numbered, refuse_batch
 from app.operations.exchange import Exchange, operation
 from app.sessions.directory import Description
+from app.sessions.repeating import Again
 from app.sessions.session import Session
 from app.wire import codec
 from app.wire.messages import BackwardRequest, SessionRequest, ZeroGradRequest
@@ -18,16 +19,14 @@ Command = TypeVar("Command")
 
 
 def change(
-    exchange: Exchange,
-    sid: str,
-    read: Callable[[], Command],
-    work: Callable[[Session, int, Command], Reply],
-    name: str | None = None,
-) -> Reply:
+    exchange: Exchange, sid: str, read: Callable[[], Command], work: Callable[[Session, int, Command], Reply],
+    again: Callable[[Command], Again | None] = lambda _: None, name: str | None = None,
+) -> Reply:  # fmt: skip
     """Return the answer to a command.
 
-    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race. ``name`` is the
-    tensor that it is about, if it is about one: then its tag may be the condition.
+    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race. ``again`` tells
+    which commands are the same. ``name`` is the tensor that it is about, if it is about one: then its tag may be the
+    condition.
     """
     directory, owner = exchange.directory, exchange.owner
     codec.answer_format(exchange.request.accept)  # nothing runs for an answer that could not be written
@@ -44,7 +43,8 @@ def change(
             session.check_tag(name, tags, version - 1, wanted.versions)
         return work(session, version, request)
 
-    return directory.command(owner, sid, command, replace(wanted, versions=None) if tags else wanted)
+    condition = replace(wanted, versions=None) if tags else wanted
+    return directory.command(owner, sid, command, condition, again(request))
 
 
 def show(exchange: Exchange, sid: str, work: Callable[[Session, Description], Reply]) -> Reply:
@@ -114,15 +114,19 @@ def run_in_session(exchange: Exchange, sid: str) -> Reply:
     """Run nodes or code in a session."""
 
     def work(session: Session, version: int, run: Run) -> Reply:
-        result = _several(exchange, session, run) if run.request.runs is not None else _one(exchange, session, run)
-        return exchange.reply({**result, "version": version}, tag=version)
+        if run.request.runs is not None:
+            return exchange.reply({**_several(exchange, session, run), "version": version}, tag=version)
+        return session.reply(run, exchange.data_encoding(run.request.encoding), exchange.answer_format, version)
 
     def read() -> Run:
         run = exchange.run()
         refuse_batch(run.request)
         return run
 
-    return change(exchange, sid, read, work)
+    def again(run: Run) -> Again | None:
+        return Again.of(run, exchange.data_encoding(run.request.encoding), exchange.answer_format)
+
+    return change(exchange, sid, read, work, again)
 
 
 def _one(exchange: Exchange, session: Session, run: Run) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def put_tensor(exchange: Exchange, sid: str, name: str) -> Reply:
         answer = {**record, "version": version}
         return exchange.reply(answer, 201 if is_new else 200, session.tag(name), **place)
 
-    return change(exchange, sid, read, work, name)
+    return change(exchange, sid, read, work, name=name)
 
 
 @operation
@@ -53,7 +53,7 @@ def patch_tensor(exchange: Exchange, sid: str, name: str) -> Reply:
         record = session.patch(name, changes, exchange.data_encoding())
         return exchange.reply({**record, "version": version}, tag=session.tag(name))
 
-    return change(exchange, sid, lambda: exchange.parse(TensorPatch), work, name)
+    return change(exchange, sid, lambda: exchange.parse(TensorPatch), work, name=name)
 
 
 @operation
@@ -64,7 +64,7 @@ def delete_tensor(exchange: Exchange, sid: str, name: str) -> Reply:
         session.drop(name)
         return Reply(204, headers={"ETag": f'"{version}"'})
 
-    return change(exchange, sid, lambda: None, work, name)
+    return change(exchange, sid, lambda: None, work, name=name)
 
 
 @operation

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final
 
 from app.program import pytorch
-from app.program.builtins import Getter, Module, Routine, binary, get_item, in_place, type_name
 from app.program.failures import PythonError
+from app.program.hosts import host_type
+from app.program.operations import Getter, Module, Routine, binary, get_item, in_place, type_name
 from app.program.operators import SPECIAL_METHODS
-from engine import Tensor, dtypes, methods, modes, registry, tape
+from engine import Tensor, dtypes, methods, modes, registry, tape, tensors
 
 MODULES: Final = frozenset({
     "torch", "torch.autograd", "torch.autograd.functional", "torch.autograd.grad_mode", "torch.fft", "torch.linalg",
@@ -42,17 +43,52 @@ def function(path: str) -> Callable[..., Any] | None:
 
 def module_attribute(module: Module, name: str) -> object:
     """``module.name``. Raises ``NotAvailable``, or ``AttributeError`` in Python's words."""
+    library = LIBRARIES.get(module.name)
+    if library is not None:
+        return _of_library(module.name, library, name)
     full = f"{module.name}.{name}"
     path = full.removeprefix("torch.")
     found = function(path)
     if found is not None:
-        return Routine(name, found, engine=True, owner=module)
-    if full in MODULES:
+        return (
+            host_type(_TYPES.get(path, found))
+            if isinstance(_TYPES.get(path, found), type)
+            else (Routine(name, found, engine=True, owner=module))
+        )
+    if path in _TYPES:
+        return host_type(_TYPES[path])
+    if full in MODULES or is_module(path):
         return Module(full)
     if path in CONSTANTS:
         return CONSTANTS[path]
     pytorch.refuse(full)
     raise PythonError(AttributeError, f"module '{module.name}' has no attribute '{name}'")
+
+
+_TYPES: Final[dict[str, type]] = {
+    "Tensor": Tensor, "nn.Parameter": tensors.Parameter, "Size": tensors.Size, "dtype": dtypes.DType,
+    "device": methods.Device, "nn.parameter.Parameter": tensors.Parameter, "tensor.Tensor": Tensor,
+}  # fmt: skip
+
+
+LIBRARIES: Final[dict[str, Mapping[str, object]]] = {}
+"""The modules that are none of PyTorch's, by name: what each has. Filled by ``app.program.libraries``."""
+
+
+@lru_cache(maxsize=1024)
+def is_module(path: str) -> bool:
+    """Whether something is called ``torch.<path>.<name>``."""
+    return any(name.startswith(f"{path}.") for name, _ in registry.functions())
+
+
+def _of_library(module: str, library: Mapping[str, object], name: str) -> object:
+    if name == "__name__":
+        return module
+    if name in library:
+        return library[name]
+    if f"{module}.{name}" in LIBRARIES:
+        return Module(f"{module}.{name}")
+    raise PythonError(AttributeError, f"module '{module}' has no attribute '{name}'")
 
 
 def path_of(routine: Routine) -> str:
@@ -160,7 +196,8 @@ def _kind(path: str) -> type:
 
 
 OBJECTS: Final[tuple[tuple[type, dict[str, Getter]], ...]] = (
-    (tape.Node, _methods("name") | _fields("next_functions")),
+    (tape.Node, _methods("name", "register_hook", "register_prehook") | _fields(
+        "next_functions", "metadata", "requires_grad")),
     (_kind("Generator"), _changing("manual_seed", "seed") | _methods("initial_seed") | _fields("device")),
     (_kind("optim.Optimizer"), _methods("step", "zero_grad", "add_param_group") | _fields("param_groups", "defaults")),
     (_kind("optim.lr_scheduler.LRScheduler"), _methods("step", "get_last_lr") | _fields("last_epoch", "base_lrs")),

@@ -35,7 +35,9 @@ from app.wire.messages import CURSOR, Positive
 
 router = APIRouter(tags=["sessions"])
 DOCUMENT: dict[str, Any] = {codec.MSGPACK.value: {"schema": {"type": "string", "format": "binary"}}}
-DOCUMENT_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": DOCUMENT}}
+DOCUMENT_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {**DOCUMENT, codec.OCTETS: DOCUMENT[codec.MSGPACK.value]}}
+}
 SessionId = Annotated[str, Path(description="Id of the session.", max_length=64)]
 
 

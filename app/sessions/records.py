@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
+from app.program.modules import kept
 from app.sessions import schema
 from app.sessions.ledger import Ledger, in_blocks, value_bytes, weight
 from app.sessions.schema import Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
-from app.sessions.value_kinds import NotStorable, ValueKinds
+from app.sessions.value_kinds import NotStorable, ValueKinds, is_tensor_dtype
 from app.stores.base import BLOCK_BYTES, Block, Change
 from engine import Tensor, dtypes, modes, tape, tensors
 from engine import storage as engine_storage
@@ -52,7 +53,10 @@ class Draft:
     settings: schema.Settings
     nbytes: int
     values: dict[int, int]  # by number of a shared object that was written: the bytes of what it holds
+    record: Record
+    first: int  # objects from this number on are new
     kept: set[int] | None = None  # the keys of all that a whole record holds
+    shown: list[Storage] = field(default_factory=list)  # whose memory arrays show that are values
 
 
 @dataclass(slots=True)
@@ -77,6 +81,7 @@ class Writer:
         self._late: list[Callable[[], None]] = []  # weak references, which wait for what else turns out to be reached
         self._nodes: list[tuple[int, NodeRecord]] = []
         self._values: dict[int, int] = {}
+        self._shown: list[Storage] = []
         self.record = Record(schema.SCHEMA, whole, [], [], [], [], [], {}, None)
 
     def write(self, before: Before, names: Names, state: modes.State, journal: modes.Journal) -> Draft:
@@ -102,6 +107,7 @@ class Writer:
             (options.precision, options.threshold, options.edgeitems, options.linewidth, options.sci_mode),
             self.number(state.generator),
             imported,
+            kept.dump(state.modules),
         )
 
     def _note_touched(self, journal: modes.Journal) -> None:
@@ -201,7 +207,9 @@ class Writer:
         else:
             values = {**self._ledger.values, **self._values}
             nbytes += self._ledger.nbytes + sum(weight(one) for one, _ in added) + sum(values.values())
-        return Draft(change, added, settings, nbytes, self._values, kept)
+        return Draft(
+            change, added, settings, nbytes, self._values, self.record, self._ledger.next, kept, self._shown
+        )
 
     def _abandoned(self, kept: set[int] | None) -> list[int]:
         """Return the memories that a whole record does no longer hold: their blocks can go."""
@@ -319,13 +327,19 @@ class Writer:
         return {kind.name: [self.value(part) for part in kind.dump(value)]}
 
     def _in_storage(self, array: np.ndarray[Any, Any]) -> list[Any] | None:
-        """Return the storage of a tensor that ``array`` (``x.numpy()``) shows, and where it lies there."""
+        """Return the storage whose memory ``array`` shows, and where it lies there: that of a tensor, or its own."""
         known = (*self._ledger.living(Storage), *(one for one, _ in self._added.values() if isinstance(one, Storage)))
         for storage in known:
             if array.size and np.may_share_memory(array, storage.array):
-                layout = self._layout(array, storage.root)
-                return [self.number(storage.root), *_fields(layout)]
-        return None
+                return self._place_in(storage.root, array)
+        owner = engine_storage.owner_of(array)
+        if not (array.size and is_tensor_dtype(array.dtype) and is_tensor_dtype(owner.dtype)):
+            return None
+        return self._place_in(engine_storage.of_array(owner), array)
+
+    def _place_in(self, storage: Storage, array: np.ndarray[Any, Any]) -> list[Any]:
+        self._shown.append(storage)
+        return [self.number(storage), *_fields(self._layout(array, storage))]
 
 
 def _inline_bytes(value: Any) -> int:

@@ -36,6 +36,7 @@ class Reader:
         self._shared = {kind.name: kind for kind in kinds.shared}
         self._made: dict[int, Any] = {}
         self._filled: dict[int, Bytes] = {}  # which blocks there are of a new memory, by its number
+        self.shown: list[Storage] = []  # whose memory arrays show
         self.names, self.settings = names, settings
 
     def apply(self, record: Record) -> None:
@@ -221,7 +222,10 @@ class Reader:
             return self._shared_value(content)
         if kind == "shown":
             number, *layout = content
-            return self._shown(Layout(*layout) if layout else None, self._of(Storage, number))
+            storage = self._of(Storage, number)
+            self.shown.append(storage)
+            engine_storage.share(storage)
+            return self._shown(Layout(*layout) if layout else None, storage)
         return self._inline[kind].load([self.value(part) for part in content])
 
     def _shared_value(self, number: int) -> Any:

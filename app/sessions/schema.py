@@ -15,6 +15,8 @@ on (``READS``) and written from the next (``SCHEMA``). Names of ops and paramete
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +24,7 @@ import msgspec
 SCHEMA: Final = 2  # of what is written: the version before this one reads it
 READS: Final = 2  # the latest that can be read
 Value = Any
+NUMBERED: Final = ("tensor", "node", "shared")  # values that are no more than a number
 
 
 class Layout(msgspec.Struct, array_like=True):
@@ -117,6 +120,7 @@ class SharedRecord(msgspec.Struct, array_like=True):
 class Settings(msgspec.Struct, array_like=True, frozen=True):
     """What a program sets for its whole session. ``generator`` is the number of the default generator.
 
+    ``modules``: what modules that programs import keep, as ``app.program.modules.kept`` has it.
     ``imported``: some of its nodes come from a document that a client sent, and may not be what a run would have made.
     """
 
@@ -126,6 +130,7 @@ class Settings(msgspec.Struct, array_like=True, frozen=True):
     print_options: tuple[int, int | float, int, int, bool | None]
     generator: int
     imported: bool = False
+    modules: dict[str, Value] = {}
 
 
 class Record(msgspec.Struct, array_like=True):
@@ -140,6 +145,71 @@ class Record(msgspec.Struct, array_like=True):
     dropped: list[str]
     names: dict[str, Value]
     settings: Settings | None
+
+
+# Where an object's number stands: in a field, a list or a dict; with what stands beside it where that is a pair.
+Slot = tuple[Any, Any, int, tuple[Any, ...]]
+_FIELDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("storages", ("number", "root")),
+    ("tensors", ("number", "storage", "node", "grad", "base", "accumulator")),
+    ("nodes", ("number", "variable")),
+    ("shared", ("number",)),
+)
+
+
+def slots(record: Record) -> Iterator[Slot]:
+    """Return the places of all numbers in a record but its settings: whose, which, the number, what is beside it."""
+    for name, fields in _FIELDS:
+        for one in getattr(record, name):
+            yield from _of_fields(one, fields)
+    for tensor in record.tensors:
+        yield from _of_value(tensor.steps)
+    for node in record.nodes:
+        yield from _of_value(list(node.static.values()))
+        for saved in [*(node.saved or {}).values(), *chain.from_iterable(node.saved_lists.values())]:
+            if saved is not None:
+                yield from _of_fields(saved, ("storage", "origin"))
+                if saved.edge is not None:
+                    yield saved, "edge", saved.edge[0], saved.edge[1:]
+        for place, edge in enumerate(node.edges):
+            if edge is not None:
+                yield node.edges, place, edge[0], edge[1:]
+        for place, (output, number) in enumerate(node.retained):
+            yield node.retained, (place, output), number, ()
+    for shared in record.shared:
+        yield from _of_value(shared.parts)
+    yield from _of_value(list(record.names.values()))
+
+
+def put(slot: Slot, number: int) -> None:
+    """Let another number stand in a slot."""
+    owner, place, _, rest = slot
+    if isinstance(owner, msgspec.Struct):
+        setattr(owner, place, (number, *rest) if rest else number)
+    elif type(place) is tuple:
+        owner[place[0]] = place[1], number
+    else:
+        owner[place] = (number, *rest) if rest else number
+
+
+def _of_fields(one: Any, names: tuple[str, ...]) -> Iterator[Slot]:
+    for name in names:
+        number = getattr(one, name)
+        if number is not None:
+            yield one, name, number, ()
+
+
+def _of_value(value: Value) -> Iterator[Slot]:
+    """Return the slots within a value, and within all that it holds: a dict in a value says what it is."""
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _of_value(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key in NUMBERED and type(item) is int:
+                yield value, key, item, ()
+            else:
+                yield from _of_value(item)
 
 
 class SchemaError(Exception):

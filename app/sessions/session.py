@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -23,11 +23,20 @@ from app.evaluate.execution import (
 )
 from app.limits import Limits, OverLimit
 from app.program import graphs
+from app.wire import codec
 from app.wire.arrays import Encoding, decode_tensor
 from app.wire.messages import BackwardRequest, Root, TensorPatch, ZeroGradRequest
+from app.wire.reply import Reply
 from engine import Tensor, errors, modes, tensors
 
 TAG_DIGITS: Final = 32
+
+
+class Rehearsal(Protocol):
+    """Notes how a run goes (``app.sessions.repeating``)."""
+
+    def carry_out(self, session: Session, run: Run, encoding: Encoding, form: codec.Format, version: int) -> Reply:
+        """Run the program; the answer, written out."""
 
 
 class Session:
@@ -36,6 +45,14 @@ class Session:
     def __init__(self, names: dict[str, Any], limits: Limits) -> None:
         self.namespace = dict(names)
         self.limits = limits
+        self.rehearsal: Rehearsal | None = None  # what is to note how the run of the command goes
+
+    def reply(self, run: Run, encoding: Encoding, form: codec.Format, version: int) -> Reply:
+        """Run a program and return the answer, written out, with the version that it makes."""
+        if self.rehearsal is not None:
+            return self.rehearsal.carry_out(self, run, encoding, form, version)
+        body = codec.encode({**self.run(run, encoding), "version": version}, form)
+        return Reply(200, body, form.value, {"ETag": f'"{version}"'})
 
     def run(self, run: Run, encoding: Encoding) -> dict[str, Any]:
         """Run a program; its names stay."""
@@ -184,7 +201,7 @@ def transaction(
 ) -> Iterator[tuple[Session, modes.Journal]]:
     """A session to change, and what notes the changes; all is put back if the block raises, or is not to be kept."""
     journal = modes.Journal()
-    settings = _settings(state)
+    settings, modules = _settings(state), dict(state.modules)
     state.warnings, state.budget, state.journal = [], budget_of(limits), journal
     try:
         with modes.use(state):
@@ -198,6 +215,8 @@ def transaction(
             journal.rollback()
             for name, value in settings.items():
                 setattr(state, name, value)
+            state.modules.clear()
+            state.modules.update(modules)
 
 
 def _settings(state: modes.State) -> dict[str, Any]:

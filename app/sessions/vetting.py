@@ -12,12 +12,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, Final
 
+import numpy as np
+
 from app.limits import Limits, OverLimit
+from app.program.modules import kept
 from app.program.tree import is_name
 from app.sessions import renames
 from app.sessions.ledger import NODE_BYTES, TENSOR_BYTES
 from app.sessions.schema import Layout, NodeRecord, Record, SavedRecord, SharedRecord, StorageRecord, TensorRecord
-from app.sessions.value_kinds import Malformed, ValueKinds
+from app.sessions.value_kinds import Malformed, ValueKinds, array_dtype
 from engine import dtypes, registry, tensors
 
 VALUE_BYTES: Final = 128  # a session has a value of a record for each so many of its bytes, at most
@@ -84,6 +87,13 @@ def _is_int(value: object) -> bool:
 def _dtype(name: object) -> dtypes.DType:
     try:
         return dtypes.by_name(name)  # type: ignore[arg-type]
+    except (KeyError, TypeError):
+        raise Malformed("a dtype that does not exist") from None
+
+
+def _array_dtype(name: object) -> np.dtype[Any]:
+    try:
+        return array_dtype(name)
     except (KeyError, TypeError):
         raise Malformed("a dtype that does not exist") from None
 
@@ -279,9 +289,9 @@ class _Vetting:
         _require(len(one.parts) <= 2 * self._limits.list_items, "a list that is too long")
         for part in one.parts:
             self._check_value(part)
-        if one.kind == "lambda":
+        if one.kind in ("lambda", "source"):
             source, allowed = one.parts[:1], SOURCES * self._limits.code_length
-            _require(source and isinstance(source[0], str), "a lambda without a text")
+            _require(source and isinstance(source[0], str), "a function without a text")
             self._source_length += len(source[0])
             if self._source_length > allowed:
                 raise OverLimit("code_length", allowed=allowed, asked=self._source_length)
@@ -320,7 +330,7 @@ class _Vetting:
         _require(len(content) == 3, "an array of other parts")
         name, shape, data = content
         extents = _tuple(shape)
-        nbytes = self._check_extents(extents) * _dtype(name).itemsize
+        nbytes = self._check_extents(extents) * _array_dtype(name).itemsize
         _require(isinstance(data, bytes) and len(data) == nbytes, "an array of another size than its memory")
         self._add(nbytes)
 
@@ -347,6 +357,10 @@ class _Vetting:
         _require(
             all(0 <= number <= MOST_OPTION for number in numbers) and threshold >= 0, "a print option beyond all use"
         )
+        try:
+            kept.load(settings.modules)
+        except kept.Unusable:
+            raise Malformed("what no module keeps") from None
         generator = self._shared.get(settings.generator)
         _require(generator is not None and generator.kind == "generator", "a session without a generator")
 

@@ -218,7 +218,7 @@ class OpPage(Answer):
 
 
 OpKind = Annotated[str, WithJsonSchema(named("OpKind"))]
-OpExample = Annotated[Any, WithJsonSchema(named("GraphRequest"))]
+OpExample = Annotated[Any, WithJsonSchema(named("RunRequest"))]
 
 
 class OpParameter(Answer):

@@ -46,6 +46,8 @@ class _NotNull:
 KEPT: Final = "Keep what the sweep would free; else as create_graph says."
 Kind = TypeVar("Kind")
 Omissible = Annotated[Kind | None, _NotNull()]
+# null counts as left out, and the schema says so: generators for Java send an empty list of whatever may not be null.
+NamesOrNone = list[str] | None
 
 TUTORIAL_GRAPH: dict[str, Any] = {
     "inputs": {"x": {"data": [[1.0, 1.0], [1.0, 1.0]], "requires_grad": True}},
@@ -103,13 +105,13 @@ class RunOptions(Message):
     """What may be said of any run, beside its program."""
 
     inputs: dict[str, TensorInput] = Field(default_factory=dict, description="Leaves, bound before the program runs.")
-    outputs: Omissible[list[str]] = Field(
+    outputs: NamesOrNone = Field(
         None, description="Names to return. Left out: the last named result; with code: every tensor it bound."
     )
     backward: list[Root] = Field(default_factory=list, description="Roots, swept together after the program.")
     retain_graph: Omissible[bool] = Field(None, description=KEPT)
     create_graph: bool = Field(False, description="Record the sweep, for higher orders; else not.")
-    grads: Omissible[list[str]] = Field(
+    grads: NamesOrNone = Field(
         None, description="Leaves whose grad to return. Left out: every input that requires grad."
     )
     include: list[Extra] = Field(default_factory=list, description="What else to return.")
@@ -194,7 +196,7 @@ class BackwardRequest(Message):
     gradient: NullableTensor = Field(None, description="Its cotangent; left out or null for a scalar.")
     retain_graph: Omissible[bool] = Field(None, description=KEPT)
     create_graph: bool = Field(False, description="Record the sweep, for higher orders; else not.")
-    inputs: Omissible[list[str]] = Field(None, description="Accumulate into these tensors only.")
+    inputs: NamesOrNone = Field(None, description="Accumulate into these tensors only.")
     encoding: Omissible[EncodingField] = Field(None, description="How tensor data are returned; else as lists.")
 
 
@@ -203,7 +205,7 @@ class ZeroGradRequest(Message):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"tensors": ["x"]}]})
 
-    tensors: Omissible[list[str]] = Field(None, description="Names; left out: every named tensor of the session.")
+    tensors: NamesOrNone = Field(None, description="Names; left out: every named tensor of the session.")
     set_to_none: bool = Field(True, description="Drop the gradients, which is the default; false: fill with zeros.")
 
 

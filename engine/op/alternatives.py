@@ -22,6 +22,15 @@ _WITH_NUMBER = (
 _OF_QUANTILES = 'int dim = None, bool keepdim = False, *, str interpolation = "linear", Tensor out = None'
 _CONVOLVED = "Tensor input, Tensor weight, Tensor bias = None, tuple of ints stride = 1,"
 _APART = "tuple of ints dilation = 1, int groups = 1"
+_NETWORK = "bool has_biases, int num_layers, float dropout, bool train, bool bidirectional"
+
+
+def _recurrent(state: str) -> tuple[str, ...]:
+    """Those of recurrent networks, over packed and over whole sequences."""
+    return (
+        f"Tensor data, Tensor batch_sizes, {state} hx, tuple of Tensors params, {_NETWORK}",
+        f"Tensor input, {state} hx, tuple of Tensors params, {_NETWORK}, bool batch_first",
+    )
 
 
 def _bounded(bound: str) -> tuple[str, ...]:
@@ -165,6 +174,8 @@ _LISTED = {
         "Tensor input, int dim, Tensor start, int length",
         "Tensor input, int dim, int start, int length",
     ),
+    "lstm": _recurrent("tuple of Tensors"),
+    "gru rnn_tanh rnn_relu": _recurrent("Tensor"),
 }  # fmt: skip
 _BY_NAME = {name: listed for names, listed in _LISTED.items() for name in names.split()}
 
@@ -221,23 +232,11 @@ def _reason(overload: str, given: Sequence[Any], named: Mapping[str, Any]) -> st
     unknown = [name for name in named if name not in [name for _, name in types]]
     if unknown:
         return f"      didn't match because some of the keywords were incorrect: {', '.join(unknown)}\n"
-    words = [_marked(_told(value), kind, value) for (kind, _), value in zip(types, given, strict=False)]
-    words += [_marked(f"{name}={_told(named[name])}", kind, named[name]) for kind, name in types if name in named]
+    words = [_marked(_described(value), kind, value) for (kind, _), value in zip(types, given, strict=False)]
+    words += [_marked(f"{name}={_described(named[name])}", kind, named[name]) for kind, name in types if name in named]
     words += [""] if named else []
     return f"      didn't match because some of the arguments have invalid types: ({', '.join(words)})\n"
 
-
-def _told(value: Any) -> str:
-    """The type of an argument; of a list those of its elements, too."""
-    if not isinstance(value, list | tuple):
-        return type_name(value)
-    inner = ", ".join(map(type_name, value[:TOLD]))
-    if isinstance(value, list):
-        return f"list of [{inner}]"
-    return f"tuple of ({inner}{',' if len(value) == 1 else ''})"
-
-
-TOLD = 100  # elements of a list
 
 _FITS: dict[str, Callable[[Any], bool]] = {
     "Tensor": lambda value: isinstance(value, Tensor),
@@ -246,6 +245,15 @@ _FITS: dict[str, Callable[[Any], bool]] = {
     "bool": lambda value: type(value) is bool,
     "str": lambda value: isinstance(value, str),
 }
+
+
+def _described(value: Any) -> str:
+    """The type of a value, with those of its elements."""
+    name = type_name(value)
+    if not isinstance(value, list | tuple) or not value:
+        return name
+    types = ", ".join(map(type_name, value))
+    return f"{name} of [{types}]" if isinstance(value, list) else f"{name} of ({types}{',' * (len(value) == 1)})"
 
 
 def _marked(word: str, kind: str, value: Any) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from engine import dtypes, modes
 from engine.autograd.tape import FREED, Node
+from engine.autograd.watch import saving_order
 from engine.errors import OpError
 from engine.op.signature import Param, names_of
 from engine.op.text import Text
@@ -81,7 +82,7 @@ def _unpacked(op: Any) -> list[str]:
     if not saves:
         return []
     lines = ["saved = node.saved", "if saved is None:", "    raise OpError(FREED)"]
-    for name in sorted(saves, key=lambda name: (name not in op.tensor_names, "self" if name == "input" else name)):
+    for name in saving_order(op, saves):
         param = next((param for param in op.tensors if param.name == name), None)
         is_plain = param is None or not (param.is_list or param.optional or param.default is None)
         unpack = f"saved[{name!r}].unpack(node)" if is_plain else f"node.fetch({name!r})"

@@ -308,7 +308,10 @@ class Signature:
         ]  # fmt: skip
         if missing:
             names = ", ".join(f'"{name}"' for name in missing)
-            raise ArgumentTypeError(f"{self.name}() missing {len(missing)} required positional arguments: {names}")
+            plural = "s" if len(missing) == 1 else ""  # so it is in PyTorch
+            raise ArgumentTypeError(
+                f"{self.name}() missing {len(missing)} required positional argument{plural}: {names}"
+            )
         for param in self.params:
             if param.variadic and values[param.index] is MISSING:
                 values[param.index] = ()

@@ -412,6 +412,8 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
         return matmul(input, ops.t(weight))
     if input.array.ndim == 2:
         return addmm(bias, input, ops.t(weight))
+    if not input.is_contiguous():
+        return matmul(input, ops.t(weight)) + bias
     shape = input.array.shape
     rows = addmm(bias, ops.reshape(input, (prod(shape[:-1]), shape[-1])), ops.t(weight))
     return ops.view(rows, (*shape[:-1], rows.array.shape[-1]))

@@ -201,7 +201,21 @@ def _bag_weight(
     rows = ops.index_select(g, 0, offset2bag)
     if per_sample_weights is not None:
         rows = rows * ops.unsqueeze(per_sample_weights, 1)
-    return embedding_backward(rows, indices, weight_shape[0], padding_idx, scale_grad_by_freq)
+    if scale_grad_by_freq:
+        rows = rows / ops.unsqueeze(bag_frequencies(indices), 1)
+    return embedding_backward(rows, indices, weight_shape[0], padding_idx, False)
+
+
+@primitive(public=False, scratch=5)
+def bag_frequencies(indices: Index) -> Array:
+    """What PyTorch divides the gradient of each index by, which it takes for how often the index occurs.
+
+    That of the n-th different index is the frequency of the n-th of all, in ascending order (``EmbeddingBag.cpp`` looks
+    up ``counts[indices[i]]`` with ``i`` a number of different ones).
+    """
+    _, places, counts = np.unique(indices, return_inverse=True, return_counts=True)
+    frequencies = np.repeat(counts, counts)[: len(counts)]
+    return np.asarray(frequencies[places.reshape(indices.shape)])
 
 
 def _bag_sample_weights(g: Any, weight: Any, indices: Any, offset2bag: Any, padding_idx: int) -> Any:

@@ -16,7 +16,7 @@ from engine.tensor import Tensor
 largest: Any = np.maximum.reduce  # ``np.max`` without what wraps it, which takes longer than a short row
 
 
-def _check_floating(input: Array, dim: int, name: str) -> None:
+def check_floating(input: Array, dim: int, name: str) -> None:
     """PyTorch has two kernels, the faster one for the last dimension, and refuses in their names."""
     if input.dtype.kind != "f":
         kernel = f"{name}_kernel_impl" if dim < input.ndim - 1 else f"{name}_lastdim_kernel_impl"
@@ -36,7 +36,7 @@ def _axis(input: Array, dim: int) -> Any:
 @primitive(public=False, total=True, grad_fn="SoftmaxBackward0", shown_as="softmax", scratch=2.5)
 def softmax_along(input: Array, dim: Dim) -> Array:
     """Exponentials of ``input``, divided by their sum along ``dim``."""
-    _check_floating(input, dim, "softmax")
+    check_floating(input, dim, "softmax")
     axis = _axis(input, dim)
     powers = np.exp(_centred(input, axis))
     return np.asarray(powers / add_up(powers, axis=axis, keepdims=True))
@@ -63,7 +63,7 @@ softmax_backward.vjp(grad=lambda g, out, dim: softmax_backward(g, out, dim), out
 @primitive(public=False, total=True, grad_fn="LogSoftmaxBackward0", shown_as="log_softmax", scratch=2.5)
 def log_softmax_along(input: Array, dim: Dim) -> Array:
     """The logarithm of the softmax of ``input`` along ``dim``."""
-    _check_floating(input, dim, "log_softmax")
+    check_floating(input, dim, "log_softmax")
     axis = _axis(input, dim)
     centred = _centred(input, axis)
     return np.asarray(centred - np.log(add_up(np.exp(centred), axis=axis, keepdims=True)))
@@ -101,13 +101,13 @@ def _chosen_dim(name: str, dim: int | None, ndim: int) -> int:
     return 0 if ndim in (0, 1, 3) else 1
 
 
-@composite
+@composite(aliases=("special.softmax",))
 def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """Exponentials of ``input``, divided by their sum along ``dim``; converted to ``dtype`` first."""
     return softmax_along(_converted(input, dtype), dim)
 
 
-@composite
+@composite(aliases=("special.log_softmax",))
 def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """The logarithm of ``softmax``."""
     return log_softmax_along(_converted(input, dtype), dim)

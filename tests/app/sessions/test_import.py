@@ -85,6 +85,8 @@ def test_what_is_asked_for_in_a_wrong_way_is_refused(client: Client) -> None:
     document = export(client, sid)
     json = {"Content-Type": "application/json"}
     assert client("POST", "/v1/sessions/import", content=document, headers=json).status_code == 415
+    octets = {"Content-Type": "application/octet-stream"}
+    assert client("POST", "/v1/sessions/import", content=document, headers=octets).status_code == 201
     refused = client("GET", f"/v1/sessions/{sid}/export", headers={"Accept": "application/json"})
     assert refused.status_code == 406
     assert client("GET", "/v1/sessions/nobody/export").status_code == 404
@@ -218,7 +220,7 @@ def tensor(**parts: Any) -> list[list[Any]]:
 
 ONE_STORAGE = [[1, 1, 0, "float32", [2], [4], b"\0" * 8]]
 GENERATOR = [[9, "generator", [1, b"", 624, None]]]
-SETTINGS = [True, False, "float32", [4, 1000, 3, 80, None], 9, False]
+SETTINGS = [True, False, "float32", [4, 1000, 3, 80, None], 9, False, {}]
 
 
 def written(**parts: Any) -> bytes:

@@ -51,7 +51,7 @@ def test_extents_come_one_by_one_or_as_one(args: Any) -> None:
     ("args", "kwargs", "refusal"),
     [
         ((X,), {}, 'op() missing 1 required positional arguments: "dim"'),
-        ((), {}, 'op() missing 2 required positional arguments: "input", "dim"'),
+        ((), {}, 'op() missing 2 required positional argument: "input", "dim"'),
         ((X, 1, True, 2), {}, "op() takes 3 positional arguments but 4 were given"),
         ((X, 1), {"dim": 1}, "op() got multiple values for argument 'dim'"),
         ((X, 1), {"beta": 1}, "op() got an unexpected keyword argument 'beta'"),

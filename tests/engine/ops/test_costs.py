@@ -32,6 +32,8 @@ NOT_ENLARGED = {
     "embedding_scaled": "scales by the counts of few indices: reached by arguments that no sample has",
     "exponential_fill": "an in-place draw",
     "geometric_fill": "an in-place draw",
+    "grid_sampler_2d_backward_twice": "of second orders",
+    "grid_sampler_3d_backward_twice": "of second orders",
     "log_normal_fill": "an in-place draw",
     "random_fill": "an in-place draw",
     "random_range_fill": "an in-place draw",

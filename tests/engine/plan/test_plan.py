@@ -96,9 +96,9 @@ SHAPED_BY_VALUES = {
     "nn.functional.one_hot", "nonzero", "unique", "unique_consecutive", "where",
 }  # fmt: skip
 READING_VALUES = {
-    "__getitem__", "allclose", "bernoulli_", "bincount", "cov", "equal", "index_fill", "istft",
+    "__getitem__", "allclose", "bernoulli_", "bincount", "cov", "equal", "gru", "index_fill", "istft", "lstm",
     "masked.median", "masked_fill", "nanquantile", "nn.functional.gaussian_nll_loss", "normal", "quantile",
-    "repeat_interleave", "searchsorted", "segment_reduce", "tensor", "tensor_split",
+    "repeat_interleave", "rnn_relu", "rnn_tanh", "searchsorted", "segment_reduce", "tensor", "tensor_split",
 }  # fmt: skip
 WRITING_TO_INPUTS = {
     "__setitem__", "abs_", "clamp_", "clamp_max_", "clamp_min_", "conj_physical_", "copy_", "cumprod_", "cumsum_",
@@ -161,8 +161,9 @@ MACHINERY = {
     "tensor",
 }  # hand arrays on without looking
 LAYOUT_ONLY = {
-    "_check_copied", "_check_ctc", "_divided", "_fill", "_move", "_pdist_input", "_region", "_vector_norm_input",
-    "bernoulli", "check_slices", "data_ptr", "index_fill", "reshape",
+    "__copy__", "__deepcopy__", "__new__", "_storage",  # these share memory, or read it before they copy
+    "_check_copied", "_check_ctc", "_divided", "_fill", "_move", "_pdist_input", "_region", "_spec", "_undefined",
+    "_vector_norm_input", "bernoulli", "check_slices", "data_ptr", "index_fill", "refusing", "reshape",
 }  # fmt: skip
 
 

@@ -1,0 +1,235 @@
+"""Samples of images at the points of a grid, as products with sparse matrices that the grid alone decides on.
+
+A point is a weighted sum of taps, ``m`` along each of ``d`` axes, so that its row of the matrix has ``m^d`` numbers:
+products of weights of one axis each. The derivative by a coordinate has the derivative of that axis' weights instead.
+Images are ``(batch, channels, *extents)``, grids ``(batch, *points, d)`` from -1 to 1, the last axis first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+from scipy.sparse import csr_array
+
+Array: TypeAlias = np.ndarray[Any, Any]
+Orders: TypeAlias = tuple[int, ...]  # of the derivative along each axis, as the images have them
+
+BILINEAR, NEAREST, BICUBIC = range(3)
+ZEROS, BORDER, REFLECTION = range(3)
+SHARPNESS = -0.75  # of cubic convolution (Keys, 1981, equation 6)
+
+
+class Setting(NamedTuple):
+    """How points are read: the kind of interpolation, what is beyond the borders, and where -1 and 1 are."""
+
+    mode: int
+    padding: int
+    align_corners: bool
+
+    @property
+    def taps(self) -> int:
+        """How many there are along an axis."""
+        return {NEAREST: 1, BICUBIC: 4}.get(self.mode, 2)
+
+
+class _Axis(NamedTuple):
+    """Along one axis: where the taps of each point are, and the derivatives of their weights by the coordinate."""
+
+    places: Array
+    weights: tuple[Array, Array, Array]
+
+
+# -- one axis -----------------------------------------------------------------------------------------------------
+def _pixels(coordinates: Array, extent: int, align_corners: bool) -> tuple[Array, float]:
+    """Coordinates in pixels, and the factor between them."""
+    if align_corners:
+        return (coordinates + 1) / 2 * (extent - 1), (extent - 1) / 2
+    return ((coordinates + 1) * extent - 1) / 2, extent / 2
+
+
+def _inside(pixels: Array, extent: int, setting: Setting) -> tuple[Array, Array]:
+    """Pixels moved into the image as the padding says, and their slopes."""
+    slopes = np.ones_like(pixels)
+    if setting.padding == ZEROS:
+        return pixels, slopes
+    if setting.padding == REFLECTION:
+        low, span = (0.0, extent - 1.0) if setting.align_corners else (-0.5, float(extent))
+        if span == 0:
+            return np.zeros_like(pixels), np.zeros_like(pixels)
+        away = pixels - low
+        slopes = np.where(away < 0, -1, 1).astype(pixels.dtype)
+        turns, rest = np.divmod(np.abs(away), span)
+        is_odd = turns % 2 == 1
+        pixels = np.where(is_odd, span - rest, rest) + low
+        slopes = np.where(is_odd, -slopes, slopes)
+    slopes = np.where((pixels > 0) & (pixels < extent - 1), slopes, 0)
+    return np.fmin(np.fmax(pixels, 0), extent - 1), slopes
+
+
+def _near(x: Array) -> tuple[Array, Array, Array]:
+    """The weight of a tap up to one pixel away, and its derivatives (Keys, 1981, equation 15)."""
+    a = SHARPNESS
+    return ((a + 2) * x - (a + 3)) * x * x + 1, (3 * (a + 2) * x - 2 * (a + 3)) * x, 6 * (a + 2) * x - 2 * (a + 3)
+
+
+def _far(x: Array) -> tuple[Array, Array, Array]:
+    """That of a tap between one and two pixels away."""
+    a = SHARPNESS
+    return ((x - 5) * x + 8) * x * a - 4 * a, ((3 * x - 10) * x + 8) * a, (6 * x - 10) * a
+
+
+def _cubic(t: Array) -> tuple[Array, Array, Array]:
+    """The weights of four taps for a point ``t`` behind the second, and their derivatives by ``t``."""
+    behind, ahead = (_far(t + 1), _near(t)), (_near(1 - t), _far(2 - t))
+
+    def derivative(order: int) -> Array:
+        sign = (-1) ** order
+        return np.stack([*[one[order] for one in behind], *[one[order] * sign for one in ahead]], 1)
+
+    return derivative(0), derivative(1), derivative(2)
+
+
+def _axis(coordinates: Array, extent: int, setting: Setting) -> _Axis:
+    pixels, factor = _pixels(coordinates, extent, setting.align_corners)
+    if setting.mode == BICUBIC:
+        low = np.floor(pixels)
+        weights = _cubic(pixels - low)
+        places = _inside(low[:, None] + np.arange(-1, 3), extent, setting)[0]
+        slopes = np.full_like(pixels, factor)
+    else:
+        pixels, slopes = _inside(pixels, extent, setting)
+        slopes = slopes * pixels.dtype.type(factor)
+        low = np.rint(pixels) if setting.mode == NEAREST else np.floor(pixels)
+        places = low[:, None] + np.arange(setting.taps)
+        behind = pixels - low
+        one = np.ones_like(behind)
+        if setting.mode == NEAREST:
+            weights = one[:, None], 0 * one[:, None], 0 * one[:, None]
+        else:
+            weights = np.stack([1 - behind, behind], 1), np.stack([-one, one], 1), np.zeros((*one.shape, 2), one.dtype)
+    is_there = (places >= 0) & (places < extent)
+    scale = slopes[:, None]
+    return _Axis(
+        np.where(is_there, places, 0).astype(np.int64),
+        (weights[0] * is_there, weights[1] * scale * is_there, weights[2] * scale * scale * is_there),
+    )
+
+
+# -- all of them --------------------------------------------------------------------------------------------------
+class Points:
+    """The points of a grid over images of one shape."""
+
+    def __init__(self, shape: Sequence[int], grid: Array, setting: Setting) -> None:
+        self.batch, self.channels, *self.extents = shape
+        self.places = grid.shape[1:-1]
+        self.count = self.batch * prod(self.places)
+        self.dtype = grid.dtype
+        flat = grid.reshape(self.count, len(self.extents))
+        self.axes = [
+            _axis(flat[:, len(self.extents) - 1 - axis], extent, setting) for axis, extent in enumerate(self.extents)
+        ]
+        self.setting = setting
+        self.index = self._index()
+
+    def _index(self) -> Array:
+        index = np.repeat(np.arange(self.batch), prod(self.places))[:, None]
+        for axis, extent in zip(self.axes, self.extents, strict=True):
+            index = _outer(index * extent, axis.places, np.add)
+        return index
+
+    def weights(self, orders: Orders) -> Array:
+        """Those of all taps, differentiated so often along the axes: ``(points, taps)``."""
+        found = np.ones((self.count, 1), self.dtype)
+        for axis, order in zip(self.axes, orders, strict=True):
+            found = _outer(found, axis.weights[order], np.multiply)
+        return found
+
+    def matrix(self, weights: Array) -> Any:
+        """The sparse matrix from all pixels to all points."""
+        starts = np.arange(self.count + 1) * self.index.shape[1]
+        shape = self.count, self.batch * prod(self.extents)
+        return csr_array((weights.ravel(), self.index.ravel(), starts), shape=shape)
+
+    def rows(self, images: Array) -> Array:
+        """Pixels, or points, by their channels."""
+        count = len(images) * prod(images.shape[2:])
+        return np.ascontiguousarray(np.moveaxis(images, 1, -1)).reshape(count, self.channels)
+
+    def images(self, rows: Array) -> Array:
+        """Pixels by their channels, as images."""
+        return _by_channel(rows, (self.batch, *self.extents, self.channels))
+
+    def samples(self, rows: Array) -> Array:
+        """Points by their channels, as the result lies."""
+        return _by_channel(rows, (self.batch, *self.places, self.channels))
+
+    def along(self, *axes: int) -> Orders:
+        """The orders of the derivative by these coordinates of the grid."""
+        last = len(self.extents) - 1
+        return tuple([axes.count(last - axis) for axis in range(len(self.extents))])
+
+
+def _outer(left: Array, right: Array, function: np.ufunc) -> Array:
+    """``function`` of all pairs in each row."""
+    pairs = function(left[:, :, None], right[:, None])
+    return np.asarray(pairs).reshape(len(left), left.shape[1] * right.shape[1])
+
+
+def _by_channel(rows: Array, shape: tuple[int, ...]) -> Array:
+    return np.ascontiguousarray(np.moveaxis(rows.reshape(shape), -1, 1))
+
+
+def forward(images: Array, grid: Array, setting: Setting) -> Array:
+    """The images at the points."""
+    points = Points(images.shape, grid, setting)
+    matrix = points.matrix(points.weights(points.along()))
+    return points.samples(matrix @ points.rows(images))
+
+
+def backward(g: Array, images: Array, grid: Array, setting: Setting) -> tuple[Array, Array]:
+    """The cotangents of images and grid."""
+    points = Points(images.shape, grid, setting)
+    cotangents, pixels = points.rows(g), points.rows(images)
+    of_images = points.images(points.matrix(points.weights(points.along())).T @ cotangents)
+    of_grid = np.zeros((points.count, grid.shape[-1]), grid.dtype)
+    if setting.mode != NEAREST:
+        for axis in range(grid.shape[-1]):
+            slopes = points.matrix(points.weights(points.along(axis))) @ pixels
+            of_grid[:, axis] = np.einsum("pc,pc->p", slopes, cotangents)
+    return of_images, of_grid.reshape(grid.shape)
+
+
+def backward_twice(
+    of_images: Array, of_grid: Array, g: Array, images: Array, grid: Array, setting: Setting
+) -> tuple[Array, Array, Array]:
+    """The cotangents of all inputs of ``backward``, from those of its results."""
+    points = Points(images.shape, grid, setting)
+    cotangents, pixels, moved = points.rows(g), points.rows(images), points.rows(of_images)
+    steps = of_grid.reshape(points.count, grid.shape[-1])
+    axes = range(grid.shape[-1])
+
+    def stepped(*others: int) -> Any:
+        """The derivative along the steps, and along ``others``."""
+        parts = [steps[:, axis, None] * points.weights(points.along(axis, *others)) for axis in axes]
+        return points.matrix(np.sum(parts, 0))
+
+    along = stepped()
+    of_g = points.matrix(points.weights(points.along())) @ moved + along @ pixels
+    slopes = np.zeros_like(steps)
+    for axis in axes:
+        changed = points.matrix(points.weights(points.along(axis))) @ moved + stepped(axis) @ pixels
+        slopes[:, axis] = np.einsum("pc,pc->p", changed, cotangents)
+    return points.samples(of_g), points.images(along.T @ cotangents), slopes.reshape(grid.shape)
+
+
+def theta_grid(extents: Sequence[int], dtype: Any, align_corners: bool) -> Array:
+    """The points of a grid that moves nothing, each with a 1 behind its coordinates: ``(points, d + 1)``."""
+    axes = []
+    for extent in extents:
+        steps = np.linspace(-1, 1, extent, dtype=dtype) if extent > 1 else np.zeros(extent, dtype)
+        axes.append(steps if align_corners else steps * dtype.type((extent - 1) / max(extent, 1)))
+    mesh = np.meshgrid(*axes, indexing="ij")
+    return np.stack([*mesh[::-1], np.ones(tuple(extents), dtype)], -1).reshape(prod(extents), len(extents) + 1)
