@@ -23,6 +23,9 @@ Signal = Any  # of a statement: None, BREAK, CONTINUE, or a tuple with what is r
 Step = Callable[[Frame], Any]
 
 
+DEEP_COPY: Final[list[Callable[[Any, Any], Any]]] = []  # how values are copied: see ``app.program.modules.copy``
+
+
 class _Unbound:
     """What stands in a frame for a name that has no value."""
 
@@ -188,9 +191,7 @@ class BoundMethod(Callable_):
         return hash((self.function, id(self.owner)))
 
     def __deepcopy__(self, memo: Any) -> Any:
-        from app.program.modules.copy import deepcopy
-
-        return BoundMethod(self.function, deepcopy(self.owner, memo))
+        return BoundMethod(self.function, DEEP_COPY[0](self.owner, memo))
 
     def __repr__(self) -> str:
         name = getattr(self.function, "qualname", "?")

@@ -11,10 +11,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
+from app.program.builtins import TYPES
 from app.program.classes import MISSING, HostMember, ProgramClass, bound
 from app.program.failures import PythonError, classes
+from app.program.functions import DEEP_COPY
 from app.program.hosts import is_public, open_class
-from app.program.instances import Fixed, Held, Special, method_of
+from app.program.instances import HOSTED, Fixed, Held, Special, method_of
 from engine import modes
 
 BUILTIN: Final = (list, dict, set, tuple, str, int, float, frozenset)
@@ -106,8 +108,6 @@ def new(cls: ProgramClass, host: type, args: Any, kwargs: dict[str, Any]) -> Any
     if issubclass(host, BaseException):
         value = kind.__new__(kind, *args)
     elif host in _IMMUTABLE:
-        from app.program.builtins import TYPES
-
         plain = TYPES[host.__name__](*args)
         value = host.__new__(kind, plain)  # type: ignore[call-overload]
     else:
@@ -139,8 +139,6 @@ def copied(value: Any) -> Any:
 
 def deeply_copied(value: Any, memo: Any) -> Any:
     """A copy with copies of all that is in it."""
-    from app.program.modules.copy import deepcopy
-
     host_copy = next(
         (vars(kind).get("__deepcopy__") for kind in type(value).__bases__[-1].__mro__ if "__deepcopy__" in vars(kind)),
         None,
@@ -153,15 +151,15 @@ def deeply_copied(value: Any, memo: Any) -> Any:
     made = blank(cls, cls.host)
     memo[id(value)] = made
     for name, part in vars(value).items():
-        vars(made)[name] = part if name == "program_class" else deepcopy(part, memo)
+        vars(made)[name] = part if name == "program_class" else DEEP_COPY[0](part, memo)
     if isinstance(value, BaseException):
-        made.args = deepcopy(value.args, memo)
+        made.args = DEEP_COPY[0](value.args, memo)
     elif isinstance(value, (list, set)):
         for item in list(value):
-            (made.append if isinstance(value, list) else made.add)(deepcopy(item, memo))
+            (made.append if isinstance(value, list) else made.add)(DEEP_COPY[0](item, memo))
     elif isinstance(value, dict):
         for key, part in dict.items(value):
-            dict.__setitem__(made, deepcopy(key, memo), deepcopy(part, memo))
+            dict.__setitem__(made, DEEP_COPY[0](key, memo), DEEP_COPY[0](part, memo))
     return made
 
 
@@ -178,3 +176,6 @@ def bound_host(value: Any, name: str) -> Any:
     """What the host of an object has under ``name``, or ``MISSING``."""
     found = value.program_class.find(name)
     return bound(found, value, value.program_class) if isinstance(found, HostMember) else MISSING
+
+
+HOSTED.update(new=new, copied=copied, deeply_copied=deeply_copied)

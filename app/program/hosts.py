@@ -23,7 +23,7 @@ from engine import Tensor, dtypes, methods, modes, registry, tape, tensors
 
 OPEN: Final = (
     "engine.nn", "engine.optim", "engine.utils", "engine.data", "engine.distributions", "engine.surface.optim",
-    "engine.autograd.context", "engine.autograd.custom", "engine.autograd.function", "engine.autograd.graph",
+    "engine.autograd.context", "engine.autograd.function", "engine.autograd.graph",
     "engine.autograd.hooks", "engine.autograd.watch", "engine.surface.checkpoint", "engine.surface.gradcheck",
 )  # fmt: skip
 RAW: Final = frozenset({FunctionType, MethodType, BuiltinFunctionType, partial, type(len), type("".join)})

@@ -78,7 +78,7 @@ class RNNBase(_Recurrent):
         for number in range(self.num_layers):
             inputs = out * (2 if self.bidirectional else 1) if number else self.input_size
             for direction in ("", "_reverse") if self.bidirectional else ("",):
-                shapes = {"weight_ih": (gates, inputs), "weight_hh": (gates, out)}
+                shapes: dict[str, tuple[int, ...]] = {"weight_ih": (gates, inputs), "weight_hh": (gates, out)}
                 shapes |= {"bias_ih": (gates,), "bias_hh": (gates,)} if self.bias else {}
                 shapes |= {"weight_hr": (self.proj_size, self.hidden_size)} if self.proj_size else {}
                 found.append({f"{name}_l{number}{direction}": shape for name, shape in shapes.items()})

@@ -44,13 +44,10 @@ class MultiheadAttention(Layer):
         if self.head_dim * num_heads != embed_dim:
             raise AssertedError("embed_dim must be divisible by num_heads")
         joint = self._qkv_same_embed_dim
-        separate = [(embed_dim, size) for size in (embed_dim, self.kdim, self.vdim)]
-        q, k, v = [None] * 3 if joint else separate
-        if joint:
-            self._weights(dtype, device, in_proj_weight=(3 * embed_dim, embed_dim))
-            self._weights(q_proj_weight=q, k_proj_weight=k, v_proj_weight=v)
-        else:
-            self._weights(dtype, device, q_proj_weight=q, k_proj_weight=k, v_proj_weight=v, in_proj_weight=None)
+        sizes = dict(zip(_SEPARATE, (embed_dim, self.kdim, self.vdim), strict=True))
+        separate = {name: None if joint else (embed_dim, size) for name, size in sizes.items()}
+        whole = {"in_proj_weight": (3 * embed_dim, embed_dim) if joint else None}
+        self._weights(dtype, device, **(whole | separate if joint else separate | whole))
         self._weights(dtype, device, in_proj_bias=(3 * embed_dim,) if bias else None)
         self.out_proj = NonDynamicallyQuantizableLinear(embed_dim, embed_dim, bias, device, dtype)
         extra = (1, 1, embed_dim)

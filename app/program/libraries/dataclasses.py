@@ -13,6 +13,7 @@ from app.program.functions import UNBOUND
 from app.program.instances import Special, method_of
 from app.program.libraries.natives import Native
 from app.program.libraries.signatures import arguments
+from app.program.modules.copy import deepcopy
 from app.program.operations import Routine, compare, type_name
 from app.program.values import add_objects, attribute, set_plainly
 from engine import modes
@@ -258,8 +259,6 @@ def _asdict(value: Any, *, dict_factory: Any = None) -> Any:
 
 
 def _taken_apart(value: Any, make: Any) -> Any:
-    from app.program.modules.copy import deepcopy
-
     pay(Cost(1))
     if isinstance(value, Special) and value.program_class.find(FIELDS) is not MISSING:
         return make([(one.name, _taken_apart(attribute(value, one.name), make)) for one in fields_of(value)])

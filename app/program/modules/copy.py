@@ -16,6 +16,7 @@ from app.program.arrays import Work, reserve
 from app.program.builtins import Routine, type_name
 from app.program.costs import ITEM_BYTES, OBJECT_BYTES, Cost, copied, pay
 from app.program.failures import PythonError
+from app.program.functions import DEEP_COPY
 from engine import dtypes, methods, tensors
 
 _ATOMS: Final = frozenset({
@@ -175,3 +176,4 @@ def _refuse(value: Any) -> Any:
 COPY: Final[dict[str, Any]] = {
     "copy": Routine("copy", copy), "deepcopy": Routine("deepcopy", lambda x, memo=None: deepcopy(x, memo)),
 }  # fmt: skip
+DEEP_COPY.append(deepcopy)

@@ -70,7 +70,7 @@ def load_draws(parts: list[Plain]) -> Draws:
         }  # fmt: skip
         if not gauss:
             bits = np.random.MT19937(0)
-            bits.state = state
+            bits.state = state  # type: ignore[assignment]
             return Draws(np.random.Generator(bits))
         _require(gauss[0] in (0, 1) and isinstance(gauss[1], float))
         made = Legacy(np.random.RandomState(0))

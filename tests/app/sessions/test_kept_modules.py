@@ -18,23 +18,28 @@ from tests.app.session_cases import KINDS, LIMITS, directory_over, fresh, opened
 PROGRAMS = {
     "random": "import random\nrandom.seed(3)\nprint(random.random())\nrandom.gauss(0, 1)\nprint(random.gauss(0, 1))\n"
     "x = [1, 2, 3]\nrandom.shuffle(x)\nprint(x, random.choice(x))",
-    "a generator of one's own": "import random\nr = random.Random(1)\ns = r\nr.random()\nprint(s.random(), r.randint(1, 9))",
+    "a generator of one's own": "import random\nr = random.Random(1)\ns = r\nr.random()\n"
+    "print(s.random(), r.randint(1, 9))",
     "numpy.random": "import numpy as np\nnp.random.seed(3)\nprint(np.random.randn())\nprint(np.random.randn(3))\n"
     "np.random.shuffle(a := np.arange(5))\nprint(a, np.random.rand())",
     "generators of numpy's": "import numpy as np\ng = np.random.default_rng(1)\nh = g\nr = np.random.RandomState(2)\n"
     "print(g.normal(), r.randn())\nprint(h.integers(9, size=3), r.randn(2))",
     "printing": "import numpy as np\nnp.set_printoptions(precision=2, suppress=True)\nprint(np.array([1.2345, 1e-9]))",
-    "errors": "import numpy as np\nnp.seterr(divide='raise')\ntry:\n    np.ones(1) / 0\nexcept FloatingPointError as e:\n    print(e)",
+    "errors": "import numpy as np\nnp.seterr(divide='raise')\ntry:\n    np.ones(1) / 0\n"
+    "except FloatingPointError as e:\n    print(e)",
     "warnings": "import warnings\nwarnings.filterwarnings('ignore', 'never')\nwarnings.warn('never mind')\n"
     "warnings.warn('but this')",
     "time": "import time\nt = time.time()\nprint(time.time() - t)\nprint(time.perf_counter_ns())",
     "collections": "from collections import ChainMap, Counter, OrderedDict, defaultdict, deque\nc = Counter('abca')\n"
     "d = defaultdict(list)\nd['a'].append(1)\nq = deque([1], maxlen=2)\no = OrderedDict(b=1, a=2)\no.move_to_end('b')\n"
-    "m = ChainMap({'a': 1}, {'b': 2})\nprint(c.most_common(1), d, q, o, m)\nc.update('cc')\nd['b'].append(2)\nq.append(3)\n"
+    "m = ChainMap({'a': 1}, {'b': 2})\nprint(c.most_common(1), d, q, o, m)\nc.update('cc')\nd['b'].append(2)\n"
+    "q.append(3)\n"
     "q.append(4)\nm['z'] = 5\nprint(c, d, q, o, m)",
-    "arrays": "import numpy as np\na = np.arange(6.0)\nb = a[2:]\nc = [a]\na[3] = 9\na *= 2\nb[0] = -1\nprint(a, b, c)\n"
+    "arrays": "import numpy as np\na = np.arange(6.0)\nb = a[2:]\nc = [a]\na[3] = 9\na *= 2\nb[0] = -1\n"
+    "print(a, b, c)\n"
     "c[0].sort()\nprint(a, b)\ns = np.array(['x', 'yy'])\nu = np.zeros(2, np.uint16)\ndt = u.dtype\nprint(s, u, dt)",
-    "arrays of tensors": "import torch\nimport numpy as np\nt = torch.zeros(3)\nn = t.numpy()\nn[0] = 5\nprint(t)\nt.add_(1)\nprint(n)\n"
+    "arrays of tensors": "import torch\nimport numpy as np\nt = torch.zeros(3)\nn = t.numpy()\nn[0] = 5\n"
+    "print(t)\nt.add_(1)\nprint(n)\n"
     "a = np.zeros(2)\nw = torch.from_numpy(a)\na += 1\nprint(w)\nw.mul_(3)\nprint(a)",
     "a large array": "import numpy as np\na = np.zeros(100000)\na[5] = 1\na[99999] = 2\nprint(a.sum(), a[5])",
 }  # fmt: skip

@@ -119,7 +119,8 @@ MODELS = {
     "ResNet block": (RESNET, "optim.Adam(net.parameters(), lr=0.01)", CLASSES, "pass"),
     "U-Net": (UNET, "optim.AdamW(net.parameters(), lr=0.01)", "nn.BCEWithLogitsLoss()(net(x), y)", "pass"),
     "transformer encoder": (
-        ENCODER, "optim.SGD(net.parameters(), lr=0.1, momentum=0.9)", "F.cross_entropy(net(x).flatten(0, 1), y.flatten())",
+        ENCODER, "optim.SGD(net.parameters(), lr=0.1, momentum=0.9)",
+        "F.cross_entropy(net(x).flatten(0, 1), y.flatten())",
         "nn.utils.clip_grad_norm_(net.parameters(), 0.5)",
     ),
     "LSTM language model": (

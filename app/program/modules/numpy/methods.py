@@ -8,10 +8,10 @@ from typing import Any, Final
 
 from app.program.arrays import Work, elementwise
 from app.program.builtins import Getter, Routine
-from app.program.modules.calls import Metered
 from app.program.modules.numpy import work
 from app.program.modules.numpy.arguments import SCALARS, Entry
 from app.program.modules.numpy.functions import FUNCTIONS
+from app.program.operations import Metered
 
 
 def _called(name: str) -> Callable[..., Any]:

@@ -19,7 +19,7 @@ from app.program.modules.numpy.functions import ENTRIES, FFT, FUNCTIONS, LINALG,
 from app.program.modules.numpy.methods import ARRAY, DTYPE, FINFO, IINFO, SCALAR
 from app.program.modules.numpy.printing import PRINTING
 from app.program.modules.numpy.random import RANDOM
-from app.program.operations import Metered, held
+from app.program.operations import Metered
 
 _ABSTRACT: Final = (
     "complexfloating", "floating", "generic", "inexact", "integer", "number", "signedinteger", "unsignedinteger",

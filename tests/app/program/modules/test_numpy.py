@@ -179,7 +179,8 @@ def test_a_number_of_numpys_repeats_a_list_and_fills_a_text() -> None:
 
 # -- tensors ------------------------------------------------------------------------------------------------------
 def tensor(*values: float) -> Tensor:
-    return registry.function("tensor")(list(values))  # type: ignore[misc]
+    made: Tensor = registry.function("tensor")(list(values))  # type: ignore[misc]
+    return made
 
 
 def test_arrays_and_tensors_share_memory_and_mix_as_pytorch_has_it() -> None:
@@ -264,8 +265,10 @@ def test_what_is_no_array_of_numbers_is_refused(name: str) -> None:
 
 
 def test_what_is_not_listed_is_not_there() -> None:
-    for name in ("load", "save", "fromfile", "memmap", "frompyfunc", "lib", "ctypeslib", "object_", "void", "char",
-                 "genfromtxt", "loadtxt", "savetxt", "fromstring", "frombuffer", "nditer", "piecewise", "f2py", "core"):  # fmt: skip
+    for name in (
+        "load", "save", "fromfile", "memmap", "frompyfunc", "lib", "ctypeslib", "object_", "void", "char", "genfromtxt",
+        "loadtxt", "savetxt", "fromstring", "frombuffer", "nditer", "piecewise", "f2py", "core",
+    ):  # fmt: skip
         assert name not in MODULES["numpy"]
     with running():
         for name in ("reduce", "at", "outer", "__class__", "types"):
