@@ -130,7 +130,9 @@ def _of_names() -> Iterator[tuple[str, dict[str, Any]]]:
 LAYERS: Final = {  # by class: how one is made
     **{f"BatchNorm{n}d": "2" for n in (1, 2, 3)}, "Bilinear": "2, 3, 2",
     **{f"ConstantPad{n}d": "1, 0.5" for n in (1, 2, 3)}, **{f"Conv{n}d": "1, 2, 2" for n in (1, 2, 3)},
-    **{f"ConvTranspose{n}d": "1, 2, 2" for n in (1, 2, 3)}, "Embedding": "4, 2", "EmbeddingBag": "4, 2",
+    **{f"ConvTranspose{n}d": "1, 2, 2" for n in (1, 2, 3)},
+    **{f"Lazy{kind}{n}d": "2, 2" for kind in ("Conv", "ConvTranspose") for n in (1, 2, 3)},
+    "AdaptiveLogSoftmaxWithLoss": "4, 6, [2]", "Embedding": "4, 2", "EmbeddingBag": "4, 2",
     "Fold": "(2, 2), 1", "FractionalMaxPool2d": "2, output_size=2", "FractionalMaxPool3d": "2, output_size=2",
     "GRU": "2, 3", "GRUCell": "2, 3", "GroupNorm": "1, 2", **{f"LPPool{n}d": "2, 2" for n in (1, 2, 3)},
     "LSTM": "2, 3", "LSTMCell": "2, 3", "Linear": "2, 3", "MultiheadAttention": "2, 1", "RNN": "2, 3",
@@ -182,6 +184,26 @@ def _as_code() -> Iterator[tuple[str, str]]:
     for name in ("constant_", "dirac_", "eye_", "kaiming_normal_", "orthogonal_"):
         yield f"nn.init.{name}", f"w = torch.empty(3, 3)\ntorch.nn.init.{name}(w)\n"
     yield "nn.init.calculate_gain", "gain = torch.nn.init.calculate_gain('relu')\n"
+    linear = "layer = torch.nn.Linear(2, 2)\n"
+    for name in ("orthogonal", "spectral_norm", "weight_norm"):
+        yield f"nn.utils.parametrizations.{name}", f"{linear}torch.nn.utils.parametrizations.{name}(layer)\n"
+    yield (
+        "nn.utils.parametrize.is_parametrized",
+        (f"{linear}found = torch.nn.utils.parametrize.is_parametrized(layer)\nprint(found)\n"),
+    )
+    yield "nn.utils.skip_init", "layer = torch.nn.utils.skip_init(torch.nn.Linear, 2, 3)\n"
+    yield (
+        "nn.utils.vector_to_parameters",
+        (f"{linear}torch.nn.utils.vector_to_parameters(torch.ones(6), layer.parameters())\nprint(layer.weight)\n"),
+    )
+    yield "nn.utils.parameters_to_vector", f"{linear}v = torch.nn.utils.parameters_to_vector(layer.parameters())\n"
+    yield (
+        "func.functional_call",
+        (
+            f"{linear}values = dict(layer.named_parameters())\n"
+            "y = torch.func.functional_call(layer, values, (torch.ones(1, 2),))\n"
+        ),
+    )
     for check in ("gradcheck", "gradgradcheck"):
         yield f"autograd.{check}", f"{LEAF}passed = torch.autograd.{check}(torch.sin, (x,))\n"
     yield "autograd.set_detect_anomaly", f"torch.autograd.set_detect_anomaly(True)\n{LEAF}x.sin().sum().backward()\n"
@@ -195,7 +217,8 @@ def _as_code() -> Iterator[tuple[str, str]]:
     yield (
         "autograd.graph.register_multi_grad_hook",
         (
-            f"{LEAF}torch.autograd.graph.register_multi_grad_hook((x,), lambda grads: print(grads))\nx.sin().sum().backward()\n"
+            f"{LEAF}torch.autograd.graph.register_multi_grad_hook((x,), lambda grads: print(grads))\n"
+            "x.sin().sum().backward()\n"
         ),
     )
     yield "register_hook", f"{LEAF}x.register_hook(lambda grad: grad * 2)\nx.sum().backward()\n"
