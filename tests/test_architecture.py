@@ -26,7 +26,7 @@ ENGINE = (
     ("modes", "registry"),
     ("tensor",),
     ("op.signature", "autograd.tape"),
-    ("op.alternatives",),
+    ("op.alternatives", "op.outs"),
     ("autograd.inplace", "autograd.sweep", "op.binding", "op.dispatch", "op.rules"),
     ("op.callables", "op.calls", "op.costs"),
     ("op.composites", "op.primitive"),
