@@ -344,8 +344,9 @@ def _compare_special(symbol: str, left: Any, right: Any) -> Any:
         return python(operator.contains, right, left) == (symbol == "in")
     name, reflected = _COMPARING[symbol], _REFLECTED[symbol]
     forms = [(left, f"__{name}__", right), (right, f"__{reflected}__", left)]
-    if isinstance(left, Special) and isinstance(right, Special) and left.program_class is not right.program_class:
-        if left.program_class in right.program_class.mro:
+    if isinstance(left, Special) and isinstance(right, Special):
+        derived, base = right.program_class, left.program_class
+        if derived is not base and base in derived.mro:
             forms.reverse()
     for owner, method, other in forms:
         result = python(getattr(type(owner), method), owner, other)
