@@ -57,6 +57,7 @@ APP = (
     ("errors",),
     ("compute", "program.costs", "program.failures", "program.tree"),
     ("program.arrays", "program.operators", "program.pytorch"),
+    ("program.copying",),
     ("program.builtins", "program.from_code", "program.from_nodes"),
     ("program.names",),
     ("program.values",),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from app.program import runtime
+from app.program.copying import deepcopy
 from app.program.failures import PythonError, made
 from app.program.runtime import DEPTH
 from engine import modes
@@ -188,8 +189,6 @@ class BoundMethod(Callable_):
         return hash((self.function, id(self.owner)))
 
     def __deepcopy__(self, memo: Any) -> Any:
-        from app.program.modules.copy import deepcopy
-
         return BoundMethod(self.function, deepcopy(self.owner, memo))
 
     def __repr__(self) -> str:

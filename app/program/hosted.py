@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, Final
 
 from app.program.classes import MISSING, HostMember, ProgramClass, bound
+from app.program.copying import deepcopy
 from app.program.failures import PythonError, classes
 from app.program.hosts import open_class
 from app.program.instances import Fixed, Held, Special, method_of
@@ -140,8 +141,6 @@ def copied(value: Any) -> Any:
 
 def deeply_copied(value: Any, memo: Any) -> Any:
     """A copy with copies of all that is in it."""
-    from app.program.modules.copy import deepcopy
-
     host_copy = next(
         (vars(kind).get("__deepcopy__") for kind in type(value).__bases__[-1].__mro__ if "__deepcopy__" in vars(kind)),
         None,

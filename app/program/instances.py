@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from app.program import runtime
 from app.program.classes import MISSING, HostMember, HostType, ProgramClass, Property, bound, descriptor
+from app.program.copying import deepcopy
 from app.program.costs import Cost, pay
 from app.program.failures import PythonError, made
 from engine import modes
@@ -483,8 +484,6 @@ def copied(value: Any) -> Any:
 
 def deeply_copied(value: Any, memo: Any) -> Any:
     """A copy of an object and all that it holds."""
-    from app.program.modules.copy import deepcopy
-
     if type(value) is not Instance:
         from app.program.hosted import deeply_copied as of_hosted
 

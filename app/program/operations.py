@@ -7,7 +7,7 @@ built-in functions and methods stand in ``app.program.builtins``.
 from __future__ import annotations
 
 import operator
-from collections import deque
+from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -126,7 +126,9 @@ _NAMES: Final = {
 
 # -- iteration ----------------------------------------------------------------------------------------------------
 _VIEWS: Final = (type({}.keys()), type({}.values()), type({}.items()))
-KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS})
+KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS,
+    ChainMap, Counter, OrderedDict, defaultdict,
+})  # fmt: skip
 """The containers whose length says how long it takes to walk through them."""
 
 
@@ -180,6 +182,13 @@ def held(value: Any) -> Any:
             raise OverLimit("list_items", allowed=allowed, asked=len(items))
     pay(Cost(0, (ITEM_BYTES + OBJECT_BYTES) * len(items)))
     return items
+
+
+def spread(value: Any) -> Any:
+    """All items of a value at once, paid for as a list of them."""
+    found = held(iterate(value) if isinstance(value, Tensor) else value)
+    pay(costs.listed(found))
+    return bounded(found)
 
 
 # -- operators ----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from app.program.builtins import exception_type
 from app.program.classes import MISSING, ProgramClass, changed
+from app.program.copying import deepcopy
 from app.program.costs import Cost, bounded, pay
 from app.program.failures import PythonError, made
 from app.program.formatting import repr_of
@@ -258,8 +259,6 @@ def _asdict(value: Any, *, dict_factory: Any = None) -> Any:
 
 
 def _taken_apart(value: Any, make: Any) -> Any:
-    from app.program.modules.copy import deepcopy
-
     pay(Cost(1))
     if isinstance(value, Special) and value.program_class.find(FIELDS) is not MISSING:
         return make([(one.name, _taken_apart(attribute(value, one.name), make)) for one in fields_of(value)])

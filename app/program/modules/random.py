@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from app.program.builtins import Getter, Routine
 from app.program.costs import ITEM_BYTES, LITTLE, OBJECT_BYTES, Cost, length, little, pay
+from app.program.failures import python
 from app.program.modules.calls import Priced, bound, held, host, priced, touch
 from engine import modes
 
@@ -21,7 +22,8 @@ class _Source(random.Random):
 
     def getrandbits(self, k: int, /) -> int:
         pay(Cost(1 + k // 32, k // 8, bits=k) if isinstance(k, int) and k > 32 else LITTLE)
-        return super().getrandbits(k)
+        drawn: int = python(super().getrandbits, k)
+        return drawn
 
 
 class Random:
