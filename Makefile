@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: setup fmt check test crash bench bench-quick hostile soak parity parity-docs openapi golden run sdk sdk-all \
-	schemathesis lock
+.PHONY: setup fmt check test crash bench bench-quick hostile soak parity parity-docs openapi examples golden run sdk \
+	sdk-all schemathesis lock
 
 setup: .venv/.ready
 
@@ -73,6 +73,10 @@ check: setup
 
 openapi: setup
 	$(BIN)/python scripts/openapi.py
+
+# The catalogue's requests, of the samples in the tests.
+examples: setup
+	$(BIN)/python -m scripts.op_examples
 
 bench: .venv/bench/.ready
 	.venv/bench/bin/python -m bench.run $(ARGS)

@@ -11,11 +11,13 @@ from engine import errors as errors
 from engine import modes as modes
 from engine import nn as _layers  # noqa: F401 - enters the layers
 from engine import ops as ops  # the families declare themselves before anything is attached
+from engine import optim as _optim  # noqa: F401 - enters the optimisers
 from engine import plan as plan
 from engine import registry as registry
 from engine import storage as storage
 from engine import strides as strides
 from engine import tensor as tensors  # noqa: F401 - torch.tensor is a function, so the module goes by the plural
+from engine.autograd import custom as custom
 from engine.autograd import sweep as sweep
 from engine.autograd import tape as tape
 from engine.named_results import NamedResult as NamedResult
@@ -25,7 +27,6 @@ from engine.surface import functional as functional
 from engine.surface import gradcheck as _gradcheck  # noqa: F401 - enters the checks
 from engine.surface import methods as methods
 from engine.surface import namespaces
-from engine.surface import optim as _optim  # noqa: F401 - enters the optimisers
 from engine.surface import refusals as refusals
 from engine.tensor import Tensor as Tensor
 

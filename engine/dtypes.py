@@ -38,6 +38,11 @@ class DType:
         self.itemsize = self.numpy.itemsize
 
     @property
+    def is_signed(self) -> bool:
+        """Whether there are negative numbers of it."""
+        return self.category != BOOL and self.numpy.kind != "u"
+
+    @property
     def c_name(self) -> str:
         """PyTorch's C name, which some of its messages use."""
         return _C_NAMES.get(self.name, self.alias)

@@ -197,7 +197,7 @@ class State:
     kernels run on, while a plan is made; ``watch`` is told of new nodes (``engine.autograd.watch``).
     """
 
-    __slots__ = ("budget", "grad_enabled", "in_rule", "inference", "journal", "origin", "recorder", "shared", "watch")
+    __slots__ = ("_origin", "budget", "grad_enabled", "in_rule", "inference", "journal", "recorder", "shared", "watch")
 
     def __init__(
         self, *, default_dtype: DType = dtypes.float32, print_options: PrintOptions = _PRINTING,
@@ -209,7 +209,7 @@ class State:
         self.budget, self.journal = budget, journal
         self.recorder: Any = None
         self.watch: Any = None
-        self.origin = self  # the state that ``use`` made current; the others of this context were made from it
+        self._origin: State | None = None  # itself: a state that knew itself would wait to be collected
         self.shared = Shared(default_dtype, print_options, generator or Generator.from_entropy(), warnings)
 
     def but(self, grad_enabled: bool, inference: bool, recorder: Any, watch: Any) -> State:
@@ -223,8 +223,13 @@ class State:
         state.watch = watch
         state.budget, state.journal = self.budget, self.journal
         state.in_rule = self.in_rule
-        state.origin, state.shared = origin, self.shared
+        state._origin, state.shared = origin, self.shared
         return state
+
+    @property
+    def origin(self) -> State:
+        """The state that ``use`` made current; the others of this context were made from it."""
+        return self if self._origin is None else self._origin
 
     @property
     def default_dtype(self) -> DType:

@@ -11,7 +11,7 @@ The streams differ from PyTorch's here:
 - ``multinomial`` without replacement orders equally likely outcomes by index; only zero probabilities that must be
   drawn and 16-bit probabilities tie.
 - ``randperm`` uses 32-bit words for any length, PyTorch 64-bit ones from 214 748 364 on.
-- Gamma, binomial and Dirichlet samples are not offered.
+- Gamma and Dirichlet samples are not offered.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from app.errors import CallError, InvalidRequest
 from app.evaluate.cancellation import cancellable
+from app.evaluate.nonfinite import watching
 from app.evaluate.plan_cache import PlanCache
 from app.limits import Allowance, Limits, OverLimit, Place
 from app.program import graphs, interpret
@@ -46,7 +47,11 @@ class Run:
     program: Program
     parse_s: float
     parts: tuple[Run, ...] = ()  # the runs, where it is several
-    key: Hashable = None  # what all requests that say the same share, if it brings no tensors
+    key: Hashable = None  # what all requests share that differ in inputs alone, if it has one
+
+    def with_inputs(self, inputs: dict[str, Any]) -> Run:
+        """Return the run with other inputs."""
+        return replace(self, request=self.request.model_copy(update={"inputs": inputs}))
 
 
 def prepare(request: RunRequest, limits: Limits) -> Run:
@@ -115,7 +120,7 @@ class Programs:
         shell = envelope.shell(body, form, self._limits) if body else None
         if shell is None:
             return prepare(read(), self._limits)
-        key = None if shell.inputs or shell.gradients else shell.key
+        key = None if shell.gradients else shell.key
         known = self._known.get(shell.key)
         if known is None:
             run = replace(prepare(read(), self._limits), key=key)
@@ -128,7 +133,7 @@ class Programs:
         ]
         request = known.run.request.model_copy(update={"inputs": shell.inputs, "backward": roots})
         run = Run(request, known.run.program, perf_counter() - started, key=key)
-        if key is not None and type(body) is bytes:
+        if key is not None and not shell.inputs and type(body) is bytes:
             self._same.put((form, body), _Known(run, PROGRAM_BYTES))
         return run
 
@@ -157,6 +162,13 @@ def _parse(request: RunRequest, limits: Limits) -> Program:
 
 def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) -> dict[str, Any]:
     """Carry out ``run`` over ``namespace``; the answer, whose data may still look into the tensors."""
+    if "nan" in run.request.include:
+        with watching(namespace) as (watched, watch):
+            return _execute(run, watched, limits, encoding) | {"nan": watch.found}
+    return _execute(run, namespace, limits, encoding)
+
+
+def _execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) -> dict[str, Any]:
     request, clock = run.request, _Clock()
     inputs = bind_inputs(request.inputs, namespace, limits)
     clock.lap("parse", run.parse_s)
@@ -174,7 +186,7 @@ def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) 
     answer["prints"], answer["warnings"] = outcome.prints, first_lines(modes.current().warnings or ())
     clock.lap("collect")
     extras = {"graph": graph, "timings": clock.seconds}
-    return answer | {name: extras[name] for name in request.include}
+    return answer | {name: extras[name] for name in request.include if name in extras}
 
 
 def first_lines(warnings: Iterable[str]) -> list[str]:
@@ -255,7 +267,8 @@ def bind_inputs(inputs: dict[str, Any], namespace: Namespace, limits: Limits) ->
     budget = modes.current().budget
     if budget is not None:
         budget.spend(sum(modes.TENSOR_BYTES + leaf.array.nbytes for leaf in leaves.values()))
-    namespace.update(leaves)
+    for name, leaf in leaves.items():
+        namespace[name] = leaf
     return leaves
 
 

@@ -42,6 +42,7 @@ _TAGS: Final = re.compile(rf"{_TAG}(\s*,\s*{_TAG})*")
 _ONE: Final = '(W/)?"[!#-~]*"'
 _CONDITION: Final = {"pattern": rf"^(\*|{_ONE}( *, *{_ONE})*)$", "examples": ['"3"']}
 _VERSION: Final = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
+_OWN: Final = re.compile(r"t[0-9a-f]{32}")  # a tensor's
 
 
 async def services_of(request: Request) -> Services:
@@ -78,6 +79,7 @@ class Arrival:
     accept_encoding: str | None = None
     if_none_match: str | None = None
     versions: frozenset[int] | None = None
+    tags: frozenset[str] = frozenset()
     key: Key | None = None
 
     async def compute(
@@ -153,7 +155,7 @@ class Arrival:
         key = self.key
         return exchange.Request(
             operation, self.owner, self.facts.request_id, self.services.deadline(), self.accept, self.content_type,
-            self.content_encoding, encoding, arguments, self.versions,
+            self.content_encoding, encoding, arguments, self.versions, self.tags,
             None if key is None else key.key, b"" if key is None else key.fingerprint,
             accept_encoding=self.accept_encoding,
         )  # fmt: skip
@@ -317,13 +319,14 @@ async def arrival_that_changes(
     if_match: Annotated[
         str | SkipJsonSchema[None],
         Header(
-            alias="If-Match", description="An ETag that the session must still have; or several, or `*`.",
+            alias="If-Match", description="An ETag that the session, or tensor, must still have; or several, or `*`.",
             json_schema_extra=_CONDITION,
         ),
     ] = None,
 ) -> Arrival:  # fmt: skip
     """For endpoints that change something."""
-    return replace(plain, versions=_versions(if_match))
+    versions, tags = _conditions(if_match)
+    return replace(plain, versions=versions, tags=tags)
 
 
 ChangeDep = Annotated[Arrival, Depends(arrival_that_changes)]
@@ -339,15 +342,17 @@ def _is_named(tag: str, if_none_match: str) -> bool:
     return tags is None or tag.removeprefix("W/").strip('"') in [text for _, text in tags]
 
 
-def _versions(if_match: str | None) -> frozenset[int] | None:
-    """Return the versions that the header allows, ``None`` for any.
+def _conditions(if_match: str | None) -> tuple[frozenset[int] | None, frozenset[str]]:
+    """Return the versions that the header allows, ``None`` for any, and the tags of tensors.
 
-    Weak tags and tags that were never given are no versions (RFC 9110, section 13.1.1: the comparison is strong).
+    Weak tags and tags that were never given are neither (RFC 9110, section 13.1.1: the comparison is strong).
     """
-    tags = None if if_match is None else _tags("If-Match", if_match)
-    if tags is None:
-        return None
-    return frozenset(int(tag) for weak, tag in tags if not weak and _VERSION.fullmatch(tag))
+    found = None if if_match is None else _tags("If-Match", if_match)
+    if found is None:
+        return None, frozenset()
+    strong = [tag for weak, tag in found if not weak]
+    versions = frozenset(int(tag) for tag in strong if _VERSION.fullmatch(tag))
+    return versions, frozenset(tag for tag in strong if _OWN.fullmatch(tag))
 
 
 def _tags(header: str, text: str) -> list[tuple[str, str]] | None:

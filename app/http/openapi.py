@@ -42,7 +42,7 @@ stay from one request to the next. Errors are `application/problem+json` (RFC 94
 CONTACT: Final = {"name": "gradserve"}
 HEADERS: Final[dict[str, Any]] = {
     "X-Request-Id": {"description": "Id of the request: the client's, if it sent one; the log has it."},
-    "ETag": {"description": "Version of the session, for `If-Match` and `If-None-Match`."},
+    "ETag": {"description": "Version of the session, or the tensor's own; for `If-Match` and `If-None-Match`."},
     "Location": {"description": "Where that is which was made."},
     "Retry-After": {"description": "Seconds to wait before the request is sent again.", "schema": INTEGER},
     "Idempotency-Replayed": {

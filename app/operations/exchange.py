@@ -36,6 +36,7 @@ class Request(msgspec.Struct, array_like=True):
     encoding: WireEncoding | None = None  # of the query
     arguments: dict[str, Any] = {}
     versions: frozenset[int] | None = None  # that If-Match allows
+    tags: frozenset[str] = frozenset()  # of tensors, that it allows, too
     key: str | None = None  # Idempotency-Key
     fingerprint: bytes = b""  # of the request that came with it
     came_before: bool = False  # a program that is worth a plan
@@ -163,10 +164,10 @@ class Exchange:
         """How tensor data are written: as the body asks, else the query, else what suits the format."""
         return self.request.call(b"").data_encoding(asked, self.answer_format)
 
-    def reply(self, value: Any, status: int = 200, version: int | None = None, **headers: str) -> Reply:
-        """``value`` written out."""
-        if version is not None:
-            headers["ETag"] = f'"{version}"'
+    def reply(self, value: Any, status: int = 200, tag: int | str | None = None, **headers: str) -> Reply:
+        """``value`` written out; ``tag`` is the version of a session, or a tensor's own."""
+        if tag is not None:
+            headers["ETag"] = f'"{tag}"'
         return Reply(status, codec.encode(value, self.answer_format), self.answer_format.value, headers)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from app.evaluate.execution import Run, numbered, refuse_batch
 from app.operations.exchange import Exchange, operation
 from app.sessions.directory import Description
+from app.sessions.repeating import Again
 from app.sessions.session import Session
 from app.wire import codec
 from app.wire.messages import BackwardRequest, SessionRequest, ZeroGradRequest
@@ -18,12 +20,13 @@ Command = TypeVar("Command")
 
 def change(
     exchange: Exchange, sid: str, read: Callable[[], Command], work: Callable[[Session, int, Command], Reply],
-    key: Callable[[Command], Hashable] = lambda _: None,
+    again: Callable[[Command], Again | None] = lambda _: None, name: str | None = None,
 ) -> Reply:  # fmt: skip
     """Return the answer to a command.
 
-    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race. Commands of one
-    ``key`` are the same.
+    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race. ``again`` tells
+    which commands are the same. ``name`` is the tensor that it is about, if it is about one: then its tag may be the
+    condition.
     """
     directory, owner = exchange.directory, exchange.owner
     codec.answer_format(exchange.request.accept)  # nothing runs for an answer that could not be written
@@ -33,10 +36,15 @@ def change(
         directory.find(owner, sid)  # that there is none comes first
         raise
 
+    wanted, tags = exchange.precondition, exchange.request.tags if name is not None else frozenset()
+
     def command(session: Session, version: int) -> Reply:
+        if tags and name is not None:
+            session.check_tag(name, tags, version - 1, wanted.versions)
         return work(session, version, request)
 
-    return directory.command(owner, sid, command, exchange.precondition, key(request))
+    condition = replace(wanted, versions=None) if tags else wanted
+    return directory.command(owner, sid, command, condition, again(request))
 
 
 def show(exchange: Exchange, sid: str, work: Callable[[Session, Description], Reply]) -> Reply:
@@ -107,7 +115,7 @@ def run_in_session(exchange: Exchange, sid: str) -> Reply:
 
     def work(session: Session, version: int, run: Run) -> Reply:
         if run.request.runs is not None:
-            return exchange.reply({**_several(exchange, session, run), "version": version}, version=version)
+            return exchange.reply({**_several(exchange, session, run), "version": version}, tag=version)
         return session.reply(run, exchange.data_encoding(run.request.encoding), exchange.answer_format, version)
 
     def read() -> Run:
@@ -115,12 +123,10 @@ def run_in_session(exchange: Exchange, sid: str) -> Reply:
         refuse_batch(run.request)
         return run
 
-    def key(run: Run) -> Hashable:
-        if run.key is None or run.request.include:
-            return None
-        return run.key, exchange.data_encoding(run.request.encoding), exchange.answer_format
+    def again(run: Run) -> Again | None:
+        return Again.of(run, exchange.data_encoding(run.request.encoding), exchange.answer_format)
 
-    return change(exchange, sid, read, work, key)
+    return change(exchange, sid, read, work, again)
 
 
 def _one(exchange: Exchange, session: Session, run: Run) -> dict[str, Any]:
@@ -142,7 +148,7 @@ def backward_in_session(exchange: Exchange, sid: str) -> Reply:
 
     def work(session: Session, version: int, request: BackwardRequest) -> Reply:
         result = session.backward(request, exchange.data_encoding(request.encoding))
-        return exchange.reply({**result, "version": version}, version=version)
+        return exchange.reply({**result, "version": version}, tag=version)
 
     return change(exchange, sid, lambda: exchange.parse(BackwardRequest), work)
 
@@ -152,7 +158,7 @@ def zero_grad_in_session(exchange: Exchange, sid: str) -> Reply:
     """Reset gradients of a session."""
 
     def work(session: Session, version: int, request: ZeroGradRequest) -> Reply:
-        return exchange.reply({**session.zero_grad(request), "version": version}, version=version)
+        return exchange.reply({**session.zero_grad(request), "version": version}, tag=version)
 
     return change(exchange, sid, lambda: exchange.parse(ZeroGradRequest), work)
 

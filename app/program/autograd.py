@@ -9,10 +9,9 @@ from app.program.classes import MISSING, ClassMethod, HostMember, HostType, Prog
 from app.program.functions import Function, bind
 from app.program.hosts import host_type, set_members
 from app.program.libraries.natives import Native
-from engine.autograd import custom
-from engine.autograd.function import Function as EngineFunction
+from engine import custom, registry
 
-CUSTOM: Final = EngineFunction
+CUSTOM: Final[Any] = registry.function("autograd.Function")
 
 
 class Definition(custom.Definition):

@@ -18,7 +18,7 @@ from app.program import costs
 from app.program.classes import MISSING, HostMember, HostType
 from app.program.costs import CostOf, pay
 from app.program.failures import PythonError, made, python
-from app.program.formatting import formatted
+from app.program.formatting import format_text, formatted
 from app.program.functions import BoundMethod, Callable_, Function
 from app.program.instances import Special, as_index
 from app.program.operations import (
@@ -277,14 +277,10 @@ FORMAT: list[Callable[[Any, str], Any]] = []  # how ``str.format`` looks attribu
 
 
 def _format(value: str, /, *args: Any, **kwargs: Any) -> str:
-    from app.program.formatting import format_text
-
     return format_text(value, args, kwargs, FORMAT[0])
 
 
 def _format_map(value: str, mapping: Any, /) -> str:
-    from app.program.formatting import format_text
-
     return format_text(value, (), mapping, FORMAT[0])
 
 

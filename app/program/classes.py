@@ -15,6 +15,7 @@ from app.program.failures import PythonError
 from app.program.functions import BoundMethod, Callable_
 
 MISSING: Final = object()
+MAKE: Final[list[Callable[..., Any]]] = []  # how objects are made of classes: see ``app.program.instances``
 
 
 class HostType(Callable_):
@@ -132,9 +133,7 @@ class ProgramClass(Callable_):
         return MISSING if isinstance(found, HostMember) else found
 
     def enter(self, run: Any, args: Any, kwargs: Any = None) -> Any:
-        from app.program.instances import instantiate
-
-        return instantiate(self, run, args, kwargs or {})
+        return MAKE[0](self, run, args, kwargs or {})
 
     def __repr__(self) -> str:
         return f"<class '{self.module}.{self.qualname}'>"

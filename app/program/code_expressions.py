@@ -211,6 +211,13 @@ class ExpressionReader:
         return tuple([self.expression(node, depth) for node in nodes])
 
     def _call(self, node: ast.Call, depth: int) -> Call:
+        names = [one.arg for one in node.keywords if one.arg is not None]
+        if len(set(names)) != len(names):
+            twice = next(one for place, one in enumerate(node.keywords) if one.arg in names[:place])
+            raise GraphError(
+                f"keyword argument repeated: {twice.arg}", line=twice.lineno, column=twice.col_offset + 1,
+                exception="SyntaxError",
+            )  # fmt: skip
         function, args = self.expression(node.func, depth), self._all(node.args, depth)
         return Call(
             function, args, tuple([(self.keyword(one), self.expression(one.value, depth)) for one in node.keywords])

@@ -8,6 +8,7 @@ line and column.
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from threading import Lock
 from typing import Final
@@ -71,13 +72,30 @@ def parse_code(text: str, limits: Limits) -> Program:
 _PARSER: Final = Lock()
 
 
+# Of what Python's compiler warns, and what it finds that its parser does not: a return outside of a function, names that
+# are twice among parameters
+_MAY_WARN: Final = re.compile(r"\\|\bis\b|\bassert\b|[0-9](?:if|or|and|in|else|for)|[\])}\"']\s*[\[({]")
+_COMPILED: Final = re.compile(
+    r"\b(?:def|lambda|class|return|yield|break|continue|global|nonlocal|for|while|try|match|async|await|del|with|import)\b"
+    r"|[(,\[{=]\s*\*|:=|__debug__|\*,"
+)
+
+
+def _parsed(text: str) -> ast.Module:
+    found = ast.parse(text)
+    if _COMPILED.search(text) is not None:
+        compile(text, "<program>", "exec", dont_inherit=True)
+    return found
+
+
 def _syntax_tree(text: str) -> ast.Module:
     try:
+        if _MAY_WARN.search(text) is None:
+            with _PARSER:
+                return _parsed(text)
         with _PARSER, warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = ast.parse(text)
-            compile(text, "<program>", "exec", dont_inherit=True)  # finds what parsing does not: a return outside
-        return found
+            return _parsed(text)
     except SyntaxError as error:
         raise GraphError(
             error.msg, line=error.lineno or 1, column=max(error.offset or 1, 1), exception=type(error).__name__

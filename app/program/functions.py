@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from app.program import runtime
-from app.program.copying import deepcopy
 from app.program.failures import PythonError, made
 from app.program.runtime import DEPTH
 from engine import modes
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 Frame = list[Any]
 Signal = Any  # of a statement: None, BREAK, CONTINUE, or a tuple with what is returned
 Step = Callable[[Frame], Any]
+
+
+DEEP_COPY: Final[list[Callable[[Any, Any], Any]]] = []  # how values are copied: see ``app.program.modules.copy``
 
 
 class _Unbound:
@@ -189,7 +191,7 @@ class BoundMethod(Callable_):
         return hash((self.function, id(self.owner)))
 
     def __deepcopy__(self, memo: Any) -> Any:
-        return BoundMethod(self.function, deepcopy(self.owner, memo))
+        return BoundMethod(self.function, DEEP_COPY[0](self.owner, memo))
 
     def __repr__(self) -> str:
         name = getattr(self.function, "qualname", "?")

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
 
+from app.program.builtins import TYPES
 from app.program.classes import MISSING, HostMember, ProgramClass, bound
-from app.program.copying import deepcopy
 from app.program.failures import PythonError, classes
+from app.program.functions import DEEP_COPY
 from app.program.hosts import open_class
-from app.program.instances import Fixed, Held, Special, method_of
+from app.program.instances import HOSTED, Fixed, Held, Special, method_of
 from engine import modes
 
 BUILTIN: Final = (list, dict, set, tuple, str, int, float, frozenset)
@@ -56,7 +57,7 @@ def hosted(host: type) -> type:
         namespace |= {name: _forward(name, host) for name in names if _is_method(host, name)}
         namespace |= {"_get_name": _class_name, "_overrides": _overrides}
     namespace["memento"] = _memento
-    kind = Fixed if host in _IMMUTABLE else Held if host in _MUTABLE or issubclass(host, BaseException) else Special
+    kind = Fixed if host in _IMMUTABLE else Special if host is object else Held
     return type(f"Hosted{host.__name__}", (kind, host), namespace)
 
 
@@ -108,8 +109,6 @@ def new(cls: ProgramClass, host: type, args: Any, kwargs: dict[str, Any]) -> Any
     if issubclass(host, BaseException):
         value = kind.__new__(kind, *args)
     elif host in _IMMUTABLE:
-        from app.program.builtins import TYPES
-
         plain = TYPES[host.__name__](*args)
         value = host.__new__(kind, plain)  # type: ignore[call-overload]
     else:
@@ -153,15 +152,15 @@ def deeply_copied(value: Any, memo: Any) -> Any:
     made = blank(cls, cls.host)
     memo[id(value)] = made
     for name, part in vars(value).items():
-        vars(made)[name] = part if name == "program_class" else deepcopy(part, memo)
+        vars(made)[name] = part if name == "program_class" else DEEP_COPY[0](part, memo)
     if isinstance(value, BaseException):
-        made.args = deepcopy(value.args, memo)
+        made.args = DEEP_COPY[0](value.args, memo)
     elif isinstance(value, (list, set)):
         for item in list(value):
-            (made.append if isinstance(value, list) else made.add)(deepcopy(item, memo))
+            (made.append if isinstance(value, list) else made.add)(DEEP_COPY[0](item, memo))
     elif isinstance(value, dict):
         for key, part in dict.items(value):
-            dict.__setitem__(made, deepcopy(key, memo), deepcopy(part, memo))
+            dict.__setitem__(made, DEEP_COPY[0](key, memo), DEEP_COPY[0](part, memo))
     return made
 
 
@@ -178,3 +177,6 @@ def bound_host(value: Any, name: str) -> Any:
     """What the host of an object has under ``name``, or ``MISSING``."""
     found = value.program_class.find(name)
     return bound(found, value, value.program_class) if isinstance(found, HostMember) else MISSING
+
+
+HOSTED.update(new=new, copied=copied, deeply_copied=deeply_copied)

@@ -12,12 +12,25 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from app.program import runtime
-from app.program.classes import MISSING, HostMember, HostType, ProgramClass, Property, bound, descriptor
-from app.program.copying import deepcopy
+from app.program.classes import (
+    MAKE,
+    MISSING,
+    HostMember,
+    HostType,
+    ProgramClass,
+    Property,
+    StaticMethod,
+    bound,
+    descriptor,
+)
 from app.program.costs import Cost, pay
 from app.program.failures import PythonError, made
+from app.program.functions import DEEP_COPY
 from engine import modes
 
+HOSTED: Final[
+    dict[str, Callable[..., Any]]
+] = {}  # the same for objects of types that are there: ``app.program.hosted``
 _BINARY: Final = (
     "add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "matmul", "and", "or", "xor", "lshift", "rshift",
     "divmod",
@@ -142,9 +155,7 @@ class Special:
         if found is not None:
             result = found()
             if not hasattr(type(result), "__next__") or (is_instance(result) and not _has(result, "__next__")):
-                from app.program.builtins import type_name as name_of
-
-                raise _refuse(f"iter() returned non-iterator of type '{name_of(result)}'")
+                raise _refuse(f"iter() returned non-iterator of type '{type(result).__name__}'")
             return result  # type: ignore[no-any-return]
         if method_of(self, "__getitem__") is MISSING:
             raise _refuse(f"'{type_name(self)}' object is not iterable")
@@ -414,7 +425,7 @@ def instantiate(cls: ProgramClass, run: runtime.Run, args: Any, kwargs: dict[str
     if cls.create is not None:
         return cls.create(cls, *args, **kwargs)
     new = cls.find("__new__")
-    if type(new) is StaticMethodType:
+    if type(new) is StaticMethod:
         value = new.function(cls, *args, **kwargs)
         if not (is_instance(value) and cls in value.program_class.mro):
             return value
@@ -464,19 +475,15 @@ def is_abstract(value: Any) -> bool:
 
 def make_hosted(cls: ProgramClass, args: Any, kwargs: dict[str, Any]) -> Any:
     """An object of a type that is there, whose class is ``cls``."""
-    from app.program.hosted import new
-
     assert cls.host is not None
-    return new(cls, cls.host, args, kwargs)
+    return HOSTED["new"](cls, cls.host, args, kwargs)
 
 
 # -- copies ---------------------------------------------------------------------------------------------------------
 def copied(value: Any) -> Any:
     """A shallow copy of an object."""
     if type(value) is not Instance:
-        from app.program.hosted import copied as of_hosted
-
-        return of_hosted(value)
+        return HOSTED["copied"](value)
     new = Instance(value.program_class)
     new.attributes = dict(value.attributes)
     return new
@@ -485,12 +492,10 @@ def copied(value: Any) -> Any:
 def deeply_copied(value: Any, memo: Any) -> Any:
     """A copy of an object and all that it holds."""
     if type(value) is not Instance:
-        from app.program.hosted import deeply_copied as of_hosted
-
-        return of_hosted(value, memo)
+        return HOSTED["deeply_copied"](value, memo)
     new = Instance(value.program_class)
     memo[id(value)] = new
-    new.attributes = {name: deepcopy(part, memo) for name, part in value.attributes.items()}
+    new.attributes = {name: DEEP_COPY[0](part, memo) for name, part in value.attributes.items()}
     return new
 
 
@@ -499,6 +504,5 @@ def touch(value: Any) -> None:
     modes.touch(value)
 
 
-from app.program.classes import StaticMethod as StaticMethodType  # noqa: E402
-
+MAKE.append(instantiate)
 __all__ = ["HostType", "Instance", "Special", "get", "instantiate", "is_instance", "method_of", "put"]

@@ -10,15 +10,23 @@ import sys
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, TypeVar
 
 from app.limits import Limits, OverLimit
 from app.program import libraries as libraries
 from app.program import names, pytorch, runtime
 from app.program.autograd import trace
+from app.program.compiling import calling as calling
+from app.program.compiling import comprehensions as comprehensions
+from app.program.compiling import definitions as definitions
+from app.program.compiling import imports as imports
+from app.program.compiling import matching as matching
+from app.program.compiling import nodes
+from app.program.compiling import statements as statements
+from app.program.compiling.blocks import block
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import locate
-from app.program.compiling.statements import block
 from app.program.failures import PythonError, caught
 from app.program.from_nodes import check_references
 from app.program.functions import UNBOUND, Frame, Source
@@ -77,8 +85,6 @@ _COMPILED: Final[OrderedDict[str, Compiled_]] = OrderedDict()
 
 def compiled(program: Program) -> Compiled_:
     """A program as closures; those of texts that came before are kept."""
-    if not program.text:
-        return Compiled_(program)
     found = _COMPILED.pop(program.text, None) or Compiled_(program)
     _COMPILED[program.text] = found
     if len(_COMPILED) > KEPT:
@@ -97,32 +103,54 @@ def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:
         sys.setrecursionlimit(FRAMES)
     started = Run(namespace, limits)
     modes.current().trace = trace
-    with runtime.within(started), surroundings.in_force():
-        _perform(compiled(program), started)
+    with runtime.within(started):
+        if program.spelling == "nodes":
+            _perform_nodes(program, started)
+        elif _is_surrounded(program):
+            with surroundings.in_force():
+                _perform(compiled(program), started)
+        else:
+            _perform(compiled(program), started)
     return Outcome(started.prints, list(started.named), started.last)
+
+
+def _is_surrounded(program: Program) -> bool:
+    """Whether a program may come upon settings and warnings of NumPy's, which take long to put into force."""
+    state = modes.current()
+    named = "numpy" in program.text or "warning" in program.text
+    return named or state.warnings is None or bool(state.modules)
 
 
 def _perform(program: Compiled_, started: Run) -> None:
     frame = [started, *program.blank]
-    budget = started.budget
     for step, place in program.steps:
-        try:
-            if budget is not None:
-                budget.spend(0)
-            step(frame)
-        except errors.BudgetError as error:
-            error.place = error.place or place
+        _perform_one(step, frame, place, started)
+
+
+def _perform_nodes(program: Program, started: Run) -> None:
+    for statement in program.statements:
+        _perform_one(partial(nodes.perform, started), statement, statement.place, started)
+
+
+def _perform_one(step: Callable[[Any], Any], given: Any, place: Place, started: Run) -> None:
+    """Carry out one of the outermost statements."""
+    try:
+        if started.budget is not None:
+            started.budget.spend(0)
+        step(given)
+    except errors.BudgetError as error:
+        error.place = error.place or place
+        raise
+    except (OverLimit, GraphError) as error:
+        locate(error, place)
+        raise
+    except MemoryError:
+        raise
+    except BaseException as error:
+        refusal = as_refusal(error, place, started)
+        if refusal is None:
             raise
-        except (OverLimit, GraphError) as error:
-            locate(error, place)
-            raise
-        except MemoryError:
-            raise
-        except BaseException as error:
-            refusal = as_refusal(error, place, started)
-            if refusal is None:
-                raise
-            raise refusal from error
+        raise refusal from error
 
 
 def as_refusal(error: BaseException, place: Place, started: Run) -> ProgramError | None:

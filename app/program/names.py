@@ -117,12 +117,17 @@ _OPERATORS: Final = _operators()
 
 @lru_cache(maxsize=4096)
 def find_op(name: str) -> Callable[..., Any] | None:
-    """What the op of a JSON node calls: function, else Tensor method, else attribute, else operator."""
+    """What the op of a JSON node calls: function, else Tensor method, else attribute, else operator.
+
+    What is none of these may be a method of its first argument: ``step`` of an optimiser.
+    """
     found = function(name)
     if found is not None:
         return found
     method = registry.method(name) or registry.attribute(name)
     general = _OPERATORS.get(name)
+    if method is None and general is None:
+        return partial(_on_object, name) if any(name in getters for _, getters in OBJECTS) else None
     if method is None or general is None:
         return _on_tensor(method, name) if method is not None else general
     return partial(_operator, method, general)
@@ -136,6 +141,15 @@ def _on_tensor(method: Callable[..., Any], name: str) -> Callable[..., Any]:
         return method(*args, **kwargs)
 
     return call
+
+
+def _on_object(name: str, *args: Any, **kwargs: Any) -> Any:
+    missing = object()
+    found = object_attribute(args[0], name, missing) if args else missing
+    if found is missing:
+        kind = type_name(args[0]) if args else "nothing"
+        raise PythonError(AttributeError, f"'{kind}' object has no attribute '{name}'")
+    return found.function(*args[1:], **kwargs) if isinstance(found, Routine) else found
 
 
 def _operator(method: Callable[..., Any], general: Callable[..., Any], left: Any, right: Any) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from app.program.builtins import Routine
-from app.program.classes import ClassMethod, HostType, ProgramClass, Property, StaticMethod, Super, is_subclass
+from app.program.classes import MISSING, ClassMethod, HostType, ProgramClass, Property, StaticMethod, Super, is_subclass
 from app.program.failures import PythonError
 from app.program.hosts import HOSTS, TYPE, class_of, is_below, is_of
 from app.program.instances import Special
@@ -59,11 +59,9 @@ def _super(cls: Any, owner: Any = None, /) -> Super:
 
 def _type(kind: type, name: str) -> HostType:
     """The type of a descriptor, which a call makes."""
-    found = HOSTS[kind] = HostType(kind, name, kind, lambda host, member: _MISSING, mro=(HOSTS[object],))
+    found = HOSTS[kind] = HostType(kind, name, kind, lambda host, member: MISSING, mro=(HOSTS[object],))
     return found
 
-
-from app.program.classes import MISSING as _MISSING  # noqa: E402
 
 REFLECTION: Final[dict[str, object]] = {
     "classmethod": _type(ClassMethod, "classmethod"), "delattr": Routine("delattr", _delattr),

@@ -122,7 +122,7 @@ async def get_session(arrival: LookDep, sid: SessionId) -> Response:
     operation_id="deleteSession",
     summary="Close a session",
     status_code=204,
-    responses={**empty(204, CHANGED), **problems(*ENDING)},
+    responses={**empty(204, ["Idempotency-Replayed"]), **problems(*ENDING)},
 )
 async def delete_session(arrival: ChangeDep, sid: SessionId) -> Response:
     """Drops the session with all its tensors."""

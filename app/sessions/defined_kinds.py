@@ -7,7 +7,6 @@ of bases and its attributes. What a record claims is checked where something is 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from typing import Any, Final
 
 from app.program.builtins import EXCEPTIONS, TYPES
@@ -26,7 +25,8 @@ from app.program.libraries.functools import Cached, CachedProperty, Partial
 from app.program.libraries.namedtuples import NAMED_TUPLE, create
 from app.program.libraries.natives import NATIVES, Native
 from app.program.libraries.typing import TYPING, Form
-from app.program.tree import NAME_LENGTH, is_member
+from app.sessions import library_kinds
+from app.sessions.library_kinds import attributes, flat, is_name
 from app.sessions.value_kinds import InlineKind, Malformed, NotStorable, Parts, SharedKind
 from engine import registry
 
@@ -34,31 +34,6 @@ from engine import registry
 def _require(condition: Any, what: str) -> None:
     if not condition:
         raise Malformed(what)
-
-
-def _is_name(name: Any) -> bool:
-    return isinstance(name, str) and len(name) <= 4 * NAME_LENGTH
-
-
-def _is_attribute(name: Any) -> bool:
-    return _is_name(name) and (is_member(name) or name in _OF_OURS)
-
-
-_OF_OURS: Final = frozenset({
-    "__annotations__", "__abstract__", "__dataclass_fields__", "__dataclass_params__", "__isabstractmethod__",
-    "__wrapped__",
-})  # fmt: skip
-
-
-def flat(mapping: Mapping[str, object]) -> list[object]:
-    """Names and values in turn."""
-    return [part for item in mapping.items() for part in item]
-
-
-def attributes(parts: list[Any]) -> dict[str, Any]:
-    """Names and values that are attributes."""
-    _require(len(parts) % 2 == 0 and all(map(_is_attribute, parts[::2])), "an attribute with an impossible name")
-    return dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 # -- functions ------------------------------------------------------------------------------------------------------
@@ -82,7 +57,7 @@ def _fill_function(function: Function, parts: list[Any]) -> None:
     _require(set(named) <= set(parameters.keyword_only), "defaults of no parameters")
     is_sound = type(cells) is tuple and all(isinstance(one, Cell) for one in cells) and len(cells) == compiled.takes
     _require(is_sound, "a function with cells that it does not take")
-    _require(_is_name(name) and _is_name(qualname) and isinstance(doc, str | None), "a function without a name")
+    _require(is_name(name) and is_name(qualname) and isinstance(doc, str | None), "a function without a name")
     Function.__init__(function, compiled, defaults, named, cells)
     function.name, function.qualname, function.doc = name, qualname, doc
     function.attributes = attributes(list(own))
@@ -134,7 +109,7 @@ def _fill_class(cls: ProgramClass, parts: list[Any]) -> None:
     if parts[0] == "ours":
         return
     way, name, qualname, module, doc, bases, mro, members, *rest = parts
-    _require(_is_name(name) and _is_name(qualname) and _is_name(module), "a class without a name")
+    _require(is_name(name) and is_name(qualname) and is_name(module), "a class without a name")
     _require(isinstance(doc, str | None), "a class without a name")
     for row in (bases, mro):
         _require(type(row) is tuple and row, "a class without bases")
@@ -175,6 +150,8 @@ def _host_name(kind: type) -> str:
 
 def _dump_hosted(one: Any) -> Parts:
     """The name of the host, what the host holds, the class and the attributes of a program's object."""
+    if library_kinds.is_of_library(one):
+        return library_kinds.dump_hosted(one)
     cls = one.program_class
     kind = cls.host
     name = _host_name(kind)
@@ -200,6 +177,8 @@ _HELD: Final[dict[Any, Any]] = {
 
 def _make_hosted(raw: list[Any]) -> Any:
     name = raw[0]
+    if name in library_kinds.LIBRARY:
+        return library_kinds.make_hosted(raw)
     found = EXCEPTIONS.get(name) or TYPES.get(name)
     _require(found is not None and (found.exception or found.type in _MUTABLE), "an object of no host")
     return _blank(found.type)  # type: ignore[union-attr]
@@ -213,6 +192,9 @@ def _blank(kind: type) -> Any:
 
 
 def _fill_hosted(one: Any, parts: list[Any]) -> None:
+    if parts[0] in library_kinds.LIBRARY:
+        library_kinds.fill_hosted(one, parts)
+        return
     name, held, cls, *rest = parts
     kind = (EXCEPTIONS.get(name) or TYPES[name]).type
     _require(isinstance(cls, ProgramClass), "an object of no class")

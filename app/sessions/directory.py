@@ -13,8 +13,7 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import inf
@@ -30,7 +29,7 @@ from app.sessions.idempotency import Key, Replies, answer_for
 from app.sessions.live import Cache, Live
 from app.sessions.program_kinds import kinds
 from app.sessions.records import Draft
-from app.sessions.repeating import Repetition
+from app.sessions.repeating import Again, Repetition
 from app.sessions.session import Session, check_size, transaction
 from app.sessions.value_kinds import Malformed, NotStorable
 from app.stores.base import Bounds, Change, Claim, Conflict, Head, KeyLost, Loaded, SessionStore, Swept
@@ -136,16 +135,9 @@ class Directory:
 
         return self.replies.once(owner, precondition.key, work)
 
-    @contextmanager
-    def _committing(self) -> Iterator[None]:
+    def _committing(self) -> _Committing:
         """While the store takes a change: until it has it, or is known not to."""
-        self._announce(1)
-        try:
-            yield
-        except (Conflict, KeyLost):
-            self._announce(0)
-            raise
-        self._announce(2)
+        return _Committing(self._announce)
 
     def new_events(self) -> dict[str, int]:
         """Return how often sessions were loaded, caught up with or raced for since this was asked last."""
@@ -208,12 +200,12 @@ class Directory:
     # -- to change --------------------------------------------------------------------------------------------------
     def command(
         self, owner: str, sid: str, change: Callable[[Session, int], Reply], precondition: Precondition,
-        key: Hashable = None,
+        again: Again | None = None,
     ) -> Reply:  # fmt: skip
         """Change a session; ``change`` is told the version that it makes, and writes the reply.
 
-        It runs again, from the new state, when another process was faster; and not at all where ``key`` says that it is
-        the run before once more, and what that does is known.
+        It runs again, from the new state, when another process was faster; and not at all where ``again`` says that it
+        is the run before once more, and what that does is known.
         """
 
         def work(claim: Claim | None) -> Reply:
@@ -222,7 +214,7 @@ class Directory:
             while True:
                 try:
                     live = live or self._current(owner, sid)
-                    return self._attempt(live, change, precondition.versions, claim, key)
+                    return self._attempt(live, change, precondition.versions, claim, again)
                 except Conflict:
                     live = None
                     self.events["conflicts"] += 1
@@ -235,17 +227,19 @@ class Directory:
 
     def _attempt(
         self, live: Live, change: Callable[[Session, int], Reply], wanted: frozenset[int] | None, claim: Claim | None,
-        key: Hashable,
+        again: Again | None,
     ) -> Reply:  # fmt: skip
         before = live.head
-        known = live.repeats.known(key)
-        if known is not None and (wanted is None or before.version in wanted):
-            repeated = self._repeat(live, known, claim)
+        known = live.repeats.known(again)
+        if again is not None and known is not None and (wanted is None or before.version in wanted):
+            repeated = self._repeat(live, known, again.inputs, claim)
             if repeated is not None:
                 return repeated
         try:
             with transaction(live.state, live.names, self.limits) as (session, journal):
-                session.rehearsal = rehearsal = live.repeats.rehearsal(key, before.version + 1)
+                session.rehearsal = rehearsal = live.repeats.rehearsal(
+                    again, live.names, before.version + 1, self.limits
+                )
                 try:
                     _check_version(before, wanted)
                     with _refuse_unsound(live):
@@ -263,15 +257,15 @@ class Directory:
             self.cache.put(live)  # as it was before
             raise
         live.accept(draft, head, session.namespace)
-        live.repeats.note(key, draft, reply, rehearsal, self.limits)
+        live.repeats.note(again, draft, reply, rehearsal, self.limits)
         self.cache.put(live)
         return reply
 
-    def _repeat(self, live: Live, known: Repetition, claim: Claim | None) -> Reply | None:
-        """Commit the run before once more, without carrying it out; ``None`` where its plan refuses."""
+    def _repeat(self, live: Live, known: Repetition, inputs: dict[str, Any], claim: Claim | None) -> Reply | None:
+        """Commit the run before once more, without carrying it out; ``None`` where it may be another."""
         before, repeats, draft = live.head, live.repeats, None
         try:
-            step = known.step(repeats.next_number, before.version + 1)
+            step = known.step(inputs, repeats.next_number, before.version + 1)
             if step is None:
                 repeats.forget()
                 return None
@@ -395,6 +389,24 @@ class Directory:
                 return self._add(live.head.owner, live, write, claim)
 
         return self.replies.once(live.head.owner, key, work)
+
+
+class _Committing:
+    """Announces how far a commit has come. A class: what makes one of a generator takes 2 us."""
+
+    __slots__ = ("_announce",)
+
+    def __init__(self, announce: Callable[[int], None]) -> None:
+        self._announce = announce
+
+    def __enter__(self) -> None:
+        self._announce(1)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self._announce(2)
+        elif isinstance(error, Conflict | KeyLost):
+            self._announce(0)
 
 
 class _refuse_unsound:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
-
-import numpy as np
 
 from app.limits import Limits
 from app.program.builtins import Module, Routine
@@ -21,14 +18,15 @@ from app.program.pytorch import NotAvailable
 from app.program.tree import GraphError, is_member
 from app.program.values import attribute
 from app.sessions.defined_kinds import DEFINED, DEFINED_INLINE
+from app.sessions.library_kinds import KINDS, flat
 from app.sessions.module_kinds import OF_MODULES, OF_MODULES_INLINE
 from app.sessions.value_kinds import INLINE, SHARED, InlineKind, Malformed, NotStorable, Parts, SharedKind, ValueKinds
-from engine import errors, methods, modes, registry, tensors
+from engine import errors, methods, modes, registry
 
 KEY_BYTES: Final = 624 * 4  # the words of a Mersenne twister
 _CLASSES: Final[dict[str, type]] = {
-    name: one for name, one in registry.functions() if isinstance(one, type) and name.startswith("optim.")
-} | {one.__name__: one for one in (modes.no_grad, modes.enable_grad, modes.inference_mode, modes.set_grad_enabled)}
+    one.__name__: one for one in (modes.no_grad, modes.enable_grad, modes.inference_mode, modes.set_grad_enabled)
+}
 _PATHS: Final = {one: name for name, one in _CLASSES.items()}
 Generator: Final[Any] = registry.function("Generator")
 
@@ -46,7 +44,7 @@ def kinds(limits: Limits) -> ValueKinds:
     # what a record of an earlier version has for a function
     old = SharedKind("lambda", _Lambda, _refuse, lambda raw: object.__new__(Function), fill_lambda)
     generator = SharedKind("generator", Generator, _dump_generator, lambda raw: Generator(), _fill_generator)
-    shared = (*SHARED, source, old, *DEFINED, *OF_MODULES, generator, *_INSTANCES)
+    shared = (*SHARED, source, old, *DEFINED, *OF_MODULES, generator, *_INSTANCES, *KINDS)
     return ValueKinds((*INLINE, *_INLINE, *DEFINED_INLINE, *OF_MODULES_INLINE), shared)
 
 
@@ -153,10 +151,7 @@ def _attributes_of(kind: Any) -> dict[str, Any]:
     params = inspect.signature(kind).parameters.values()
     asked = [param.name for param in params if param.default is param.empty]
     with modes.use(modes.State()):
-        samples = {"params": [tensors.from_array(np.zeros(1, np.float32))], "defaults": {}, "mode": True}
-        if "optimizer" in asked:
-            samples["optimizer"] = _CLASSES["optim.SGD"](samples["params"])
-        return dict(vars(kind(**{name: samples.get(name, 1) for name in asked})))
+        return dict(vars(kind(**dict.fromkeys(asked, True))))
 
 
 def _is_alike(value: Any, sample: Any) -> bool:
@@ -167,13 +162,9 @@ def _is_alike(value: Any, sample: Any) -> bool:
 
 
 _INSTANCES: Final = tuple(
-    SharedKind(path, kind, lambda one: (_PATHS[type(one)], *_flat(vars(one))), _make_instance, _fill_instance)
+    SharedKind(path, kind, lambda one: (_PATHS[type(one)], *flat(vars(one))), _make_instance, _fill_instance)
     for path, kind in _CLASSES.items()
 )
-
-
-def _flat(mapping: Mapping[str, object]) -> list[object]:
-    return [part for item in mapping.items() for part in item]
 
 
 def _pairs(parts: list[Any]) -> dict[str, Any]:

@@ -1,10 +1,11 @@
 """Runs that come again: the same program on one session, as who trains a model sends it step by step.
 
 What a run does depends on the session, but not on the elements of tensors, if its recorder says so, nor on version
-counters and numbers of objects. Two runs after one another whose records differ in these alone began, and left the
-session, alike, for nothing of the one but tensors' elements reaches what the next leaves. So a third one is known
-beforehand: its elements by a plan, its record and its answer by those of the second. What it leaves is what is there
-with other elements: nothing is made, and the objects in memory go on under the numbers of their successors.
+counters and numbers of objects. (Modules and functions, which may know of chance, are left out here.) Two runs after
+one another whose records differ in these alone began, and left the session, alike, for nothing of the one but tensors'
+elements reaches what the next leaves. So a third one is known beforehand: its elements by a plan, its record and its
+answer by those of the second. What it leaves is what is there with other elements: nothing is made, and the objects in
+memory go on under the numbers of their successors.
 
 The first such run is an ordinary one; the second is rehearsed, which leaves a ``Repetition``; the third is carried out
 as any other and has to be what the repetition says. Whatever else happens to the session ends all this.
@@ -12,26 +13,26 @@ as any other and has to be what the repetition says. Whatever else happens to th
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
 
 from app.evaluate.cancellation import cancellable
 from app.evaluate.execution import Run, budget_of
-from app.limits import Limits
+from app.limits import Limits, OverLimit
 from app.sessions import schema
 from app.sessions.ledger import Ledger
-from app.sessions.records import Draft
+from app.sessions.records import PLAIN, Draft
 from app.sessions.schema import Record, Slot, StorageRecord
 from app.sessions.session import Session
 from app.wire import codec
-from app.wire.arrays import Encoding
+from app.wire.arrays import ArrayError, Encoding, decode_tensor
 from app.wire.reply import Reply
 from app.wire.template import Template, new_placeholders
-from engine import Tensor, errors, modes, storage
+from engine import Tensor, dtypes, errors, modes, registry, storage
 from engine import plan as plans
 
 Array = np.ndarray[Any, Any]
@@ -41,29 +42,64 @@ TRIES: Final = 3  # rehearsals of one program, after which it is carried out and
 NOT_NUMBERED: Final = frozenset({"array", "scalar", "shown"})  # values that hold elements, which no plan gives
 
 
+_OPTIMIZER: Final[Any] = registry.function("optim.Optimizer")
+_DATA: Final = (int, complex, dtypes.DType, _OPTIMIZER)
+_CHANCE: Final = ("import", "seed")  # of code: what modules and generators give may be another value each time
+
+
+class Again(NamedTuple):
+    """A run as it may come again: what all that say the same share, and its inputs as the wire has them."""
+
+    key: Hashable
+    inputs: dict[str, Any]
+
+    @classmethod
+    def of(cls, run: Run, *how: Hashable) -> Again | None:
+        """Return ``run``, answered as ``how`` says; ``None`` for one that has to be carried out each time."""
+        code = run.request.code or ""
+        if run.key is None or run.request.include or any(word in code for word in _CHANCE):
+            return None
+        return cls((run.key, *how), run.request.inputs)
+
+
 class Rehearsal:
     """A run that is recorded beside what it does."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, limits: Limits) -> None:
         self._holders = {id(one.array): one for kind in (Tensor, storage.Storage) for one in ledger.living(kind)}
         memories = [one.array for one in ledger.living(storage.Storage) if one.root is one]
         self.recorder = plans.StandingRecorder([one.array for one in self._holders.values()], memories)
+        self._limits = limits
         self.template: Template | None = None
         self.shown: list[Array] = []
+        self.leaves: dict[str, Tensor] = {}
+        self.default_dtype = dtypes.float32
 
     def carry_out(self, session: Session, run: Run, encoding: Encoding, form: codec.Format, version: int) -> Reply:
         """Return the answer to a run, and keep how it is made."""
         placeholders = new_placeholders(encoding)
+        self.default_dtype = modes.current().default_dtype
+        self.leaves = _decoded(run.request.inputs, self._limits)
+        for leaf in self.leaves.values():
+            self.recorder.adopt(leaf.array)
         with self.recorder:
-            result = session.run(run, placeholders)
+            result = session.run(run.with_inputs(self.leaves), placeholders)
         self.template = Template.of({**result, "version": 0}, placeholders, form)
         self.shown = placeholders.arrays
         return _reply(self.template, self.shown, version)
 
     @property
     def sources(self) -> list[Any]:
-        """The tensors, or storages, whose elements went in."""
-        return [self._holders[id(array)] for array in self.recorder.sources]
+        """The tensors of the session, or its storages, whose elements went in beside those of the inputs."""
+        return [self._holders[id(array)] for array in self.recorder.sources[len(self.leaves) :]]
+
+
+def _decoded(inputs: dict[str, Any], limits: Limits) -> dict[str, Tensor]:
+    return {name: decode_tensor(raw, limits, ("inputs", name)) for name, raw in inputs.items()}
+
+
+def _spec(leaf: Tensor) -> tuple[Any, ...]:
+    return leaf.array.shape, leaf.array.dtype, leaf.array.strides, leaf.requires_grad, leaf.bits
 
 
 def _reply(template: Template, arrays: Any, version: int) -> Reply:
@@ -115,14 +151,15 @@ class Repetition:
 
     def __init__(
         self, plan: plans.Plan, template: Template, record: Record, nbytes: int, sources: list[_Number],
-        places: list[_Place], own: list[Slot], limits: Limits,
+        places: list[_Place], own: list[Slot], rehearsal: Rehearsal, limits: Limits,
     ) -> None:  # fmt: skip
+        self._specs = {name: _spec(leaf) for name, leaf in rehearsal.leaves.items()}
         self._plan, self._template, self._record, self.nbytes = plan, template, record, nbytes
         self._sources, self._places = sources, places
         self._fields = [slot[:3] for slot in own if isinstance(slot[0], msgspec.Struct) and not slot[3]]  # nearly all
         self._others = [slot for slot in own if slot[3] or not isinstance(slot[0], msgspec.Struct)]
-        self._limits, self._state = limits, modes.State(warnings=[])
-        self._inputs: list[Array] = []
+        self._limits, self._state = limits, modes.State(default_dtype=rehearsal.default_dtype, warnings=[])
+        self._standing: list[Array] = []
 
     @property
     def memory(self) -> int:
@@ -136,21 +173,26 @@ class Repetition:
         holders = [number.find(ledger, first) for number in self._sources]
         if None in (*holders, *(place.storage for place in self._places)):
             return False
-        self._inputs = [holder.array for holder in holders]
+        self._standing = [holder.array for holder in holders]
         return True
 
-    def step(self, first: int, version: int) -> Step | None:
-        """Return what the next run gives, its new numbers from ``first`` on; ``None`` where the plan refuses.
+    def step(self, inputs: dict[str, Any], first: int, version: int) -> Step | None:
+        """Return what the next run gives, its new numbers from ``first`` on; ``None`` where it may be another.
 
         Nothing is changed. Raises ``BudgetError``.
         """
         self._state.budget = budget = budget_of(self._limits)
         try:
             with modes.use(self._state):
-                results = self._plan(*self._inputs)
+                leaves = _decoded(inputs, self._limits)
+                if {name: _spec(leaf) for name, leaf in leaves.items()} != self._specs:
+                    return None
+                arrays = [leaf.array for leaf in leaves.values()]
+                budget.spend(sum(modes.TENSOR_BYTES + array.nbytes for array in arrays))
+                results = self._plan(*arrays, *self._standing)
         except errors.BudgetError:
             raise
-        except errors.EngineError:
+        except (errors.EngineError, ArrayError, OverLimit):  # whoever carries it out finds the words
             return None
         for owner, name, number in self._fields:
             setattr(owner, name, first + number)
@@ -218,18 +260,20 @@ class Repeats:
             self._lag = 0
 
     # -- runs that are carried out ----------------------------------------------------------------------------------
-    def rehearsal(self, key: Hashable, version: int) -> Rehearsal | None:
+    def rehearsal(self, again: Again | None, names: dict[str, Any], version: int, limits: Limits) -> Rehearsal | None:
         """Return the rehearsal that the next run is to be, if it should be one."""
-        if key is None or key != self._key or self._trace is None:
+        if again is None or again.key != self._key or self._trace is None or not _are_data(names.values()):
             return None
         if self._known is not None:
-            self._expected = self._known.step(self._ledger.next, version)
+            self._expected = self._known.step(again.inputs, self._ledger.next, version)
             return None
-        return Rehearsal(self._ledger) if self._failures < TRIES else None
+        return Rehearsal(self._ledger, limits) if self._failures < TRIES else None
 
-    def note(self, key: Hashable, draft: Draft, reply: Reply, rehearsal: Rehearsal | None, limits: Limits) -> None:
+    def note(
+        self, again: Again | None, draft: Draft, reply: Reply, rehearsal: Rehearsal | None, limits: Limits
+    ) -> None:
         """Take notice of a run that was carried out and committed."""
-        change = draft.change
+        change, key = draft.change, None if again is None else again.key
         if key is None or key != self._key:
             self._begin(key)
         if change.whole or change.blocks or len(change.record) > RECORD_BYTES:
@@ -251,9 +295,9 @@ class Repeats:
             self._known, self._failures = None, TRIES
 
     # -- runs that are not ------------------------------------------------------------------------------------------
-    def known(self, key: Hashable) -> Repetition | None:
+    def known(self, again: Again | None) -> Repetition | None:
         """Return what the next run of a program is, if that is known."""
-        return self._known if self._is_confirmed and key == self._key else None
+        return self._known if self._is_confirmed and again is not None and again.key == self._key else None
 
     @property
     def next_number(self) -> int:
@@ -285,7 +329,7 @@ def _learnt(rehearsal: Rehearsal, before: _Trace, draft: Draft, ledger: Ledger, 
     if not isinstance(plan, plans.Plan):
         return None
     sources = [_Number.of(number, before.first) for number in numbers if number is not None]
-    found = Repetition(plan, template, record, draft.nbytes, sources, places, own, limits)
+    found = Repetition(plan, template, record, draft.nbytes, sources, places, own, rehearsal, limits)
     return found if len(sources) == len(numbers) and found.bind(ledger, draft.first) else None
 
 
@@ -330,6 +374,23 @@ def _renumbered(before: _Trace, first: int) -> Record:
         if slot[2] >= before.first:
             schema.put(slot, slot[2] - before.first + first)
     return record
+
+
+def _are_data(values: Iterable[Any]) -> bool:
+    """Return whether these are values that do nothing by themselves: functions and modules may bring chance along."""
+    pending, seen = list(values), set[int]()
+    while pending:
+        value = pending.pop()
+        if type(value) in (list, tuple, dict):
+            if id(value) not in seen:
+                seen.add(id(value))
+                pending.extend(value if type(value) is not dict else (*value, *value.values()))
+        elif isinstance(value, Tensor):
+            if value.hooks is not None:
+                return False
+        elif type(value) not in PLAIN and not isinstance(value, _DATA):
+            return False
+    return True
 
 
 def _is_plain(record: Record) -> bool:

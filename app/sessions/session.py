@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from hashlib import sha256
+from typing import Any, Final, Protocol
 
-from app.errors import CallError, NotFound
+import numpy as np
+
+from app.errors import CallError, NotFound, VersionConflict
 from app.evaluate.execution import (
     Run,
     budget_of,
@@ -24,7 +27,9 @@ from app.wire import codec
 from app.wire.arrays import Encoding, decode_tensor
 from app.wire.messages import BackwardRequest, Root, TensorPatch, ZeroGradRequest
 from app.wire.reply import Reply
-from engine import Tensor, errors, modes
+from engine import Tensor, errors, modes, tensors
+
+TAG_DIGITS: Final = 32
 
 
 class Rehearsal(Protocol):
@@ -106,6 +111,27 @@ class Session:
     def get(self, name: str, encoding: Encoding) -> dict[str, Any]:
         """Return the record of a tensor with its grad; ``q.0`` and ``x.grad`` are names too."""
         return record_with_grad(self.tensor(name), encoding)
+
+    def tag(self, name: str) -> str:
+        """Return what tells this tensor, as it is read, from others: a digest of its values, its grad and the rest.
+
+        A letter begins it, so that no version of a session is like it.
+        """
+        tensor = self.tensor(name)
+        digest = sha256()
+        for one in (tensor, tensor._grad):
+            if one is not None:
+                told = (one.dtype.name, list(one.array.shape), one.requires_grad, one.node_name)
+                digest.update(repr(told).encode())
+                digest.update(np.ascontiguousarray(tensors.values(one)).reshape(-1).view(np.uint8).data)
+        return f"t{digest.hexdigest()[:TAG_DIGITS]}"
+
+    def check_tag(self, name: str, tags: frozenset[str], version: int, versions: frozenset[int] | None) -> None:
+        """Raise ``VersionConflict`` unless the tensor has one of the tags, or the session is at one of the versions."""
+        if version in (versions or ()):
+            return
+        if find_tensor(name, self.namespace) is None or self.tag(name) not in tags:
+            raise VersionConflict(version, "the tensor is not the one that If-Match names")
 
     def tensor(self, name: str) -> Tensor:
         """Return the tensor of that name. Raises ``NotFound``."""

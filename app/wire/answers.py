@@ -97,6 +97,27 @@ class BackwardGraph(Answer):
     nodes: list[GraphNode]
 
 
+class NonFiniteValue(Answer):
+    """The first value that is not finite."""
+
+    name: str | None = Field(description="What it was bound to; null for what has no name.")
+    op: str | None = Field(description="What made it; null for an input and the like.")
+
+
+class NonFiniteGradient(Answer):
+    """The first gradient that is not finite."""
+
+    name: str | None = Field(description="The tensor whose gradient it is; null for what has no name.")
+    grad_fn: str = Field(description="The node that made it.")
+
+
+class NonFiniteAnswer(Answer):
+    """Where a run first gave NaN or an infinity; null where it did not."""
+
+    value: NonFiniteValue | None
+    gradient: NonFiniteGradient | None
+
+
 class ProgramAnswer(Answer):
     """What a program made."""
 
@@ -106,6 +127,7 @@ class ProgramAnswer(Answer):
     prints: list[str] = Field(default_factory=list, description="One text per call of print.")
     warnings: list[str] = Field(default_factory=list)
     graph: BackwardGraph | Absent = None
+    nan: NonFiniteAnswer | Absent = None
     timings: dict[str, float] | Absent = Field(None, description="Seconds by part.")
 
 
@@ -189,23 +211,44 @@ class OpSummary(Answer):
 
 
 class OpPage(Answer):
-    """The catalogue."""
+    """The catalogue, by name; `next` is the cursor of the next page."""
 
     ops: list[OpSummary]
+    next: str | None
 
 
-OpKind = Annotated[Literal["primitive", "composite"], WithJsonSchema(named("OpKind"))]
+OpKind = Annotated[str, WithJsonSchema(named("OpKind"))]
+OpExample = Annotated[Any, WithJsonSchema(named("GraphRequest"))]
+
+
+class OpParameter(Answer):
+    """A parameter of an op."""
+
+    name: str
+    type: str | None = Field(description="`Tensor`, `int | None`; null where it may be many things.")
+    required: bool
+    default_value: str | Absent = Field(None, description="As Python writes it.")
+    keyword_only: bool
 
 
 class OpAnswer(OpSummary):
-    """All that is known of an op."""
+    """All that is known of an op, or of what else a node may call."""
 
     description: str
-    kind: OpKind = Field(description="`primitive` (has rules of its own) or `composite` (made of other ops).")
-    differentiable: list[str] | None = Field(description="Arguments that gradients flow to; null for a composite.")
-    grad_fn: str | None = Field(description="Name of the node that a call records; null for a composite.")
+    kind: OpKind = Field(
+        description="`primitive` (has rules of its own), `composite` (made of other ops), or a `function`, `class` or "
+        "`method` that is no op."
+    )
+    family: str = Field(description="The module that it is in.")
+    aliases: list[str] = Field(description="Its other names.")
+    parameters: list[OpParameter]
+    differentiable: list[str] = Field(description="Arguments that gradients flow to.")
+    grad_fn: str | None = Field(description="Name of the node that a call records; null where there is none.")
+    shapes: str = Field(description="Of the tensors in the example and of what it gives.")
     method: bool
     in_place: bool = Field(description="Whether the variant with a trailing underscore exists.")
+    example: OpExample = Field(description="A request for `/v1/evaluate`.")
+    pytorch: str = Field(description="Name of its page in PyTorch's documentation.")
 
 
 HealthStatus = Annotated[Literal["ok", "ready"], WithJsonSchema(named("HealthStatus"))]

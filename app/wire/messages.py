@@ -27,7 +27,7 @@ UNKNOWN: Final = 50  # more fields than that are not named in a problem
 WireEncoding = Literal["json", "base64"]
 EncodingField = Annotated[WireEncoding, WithJsonSchema(named("Encoding"))]
 NullableTensor = Annotated[Any, WithJsonSchema({"anyOf": [named("TensorInput"), {"type": "null"}]})]
-Extra = Annotated[Literal["graph", "timings"], WithJsonSchema(named("Extra"))]
+Extra = Annotated[Literal["graph", "nan", "timings"], WithJsonSchema(named("Extra"))]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 # The grammar of `cursor`: a time and an id.
 CURSOR: Final = r"^([0-9]{1,12}\.[0-9]{1,9})_([A-Za-z0-9_-]{1,64})$"

@@ -107,7 +107,8 @@ ARGUMENT: Final[Schema] = {
     "description": "`$name`, `$name.attribute`, `$name.0` are references (`$$` begins a text with one `$`); numbers, "
                    "booleans, null, texts and lists are literals; `NaN`, `Infinity`, `-Infinity` are numbers. What "
                    "JSON lacks: `{\"slice\": [start, stop, step]}`, "
-                   "`{\"ellipsis\": true}`, `{\"float\": \"Infinity\"}`, `{\"complex\": [re, im]}`, `{\"tensor\": …}`.",
+                   "`{\"ellipsis\": true}`, `{\"float\": \"Infinity\"}`, `{\"complex\": [re, im]}`, `{\"tensor\": …}`, "
+                   "`{\"function\": \"exp\"}`.",
 }  # fmt: skip
 CALL: Final[Schema] = {
     "type": "object",
@@ -144,9 +145,14 @@ HAND_WRITTEN: Final[Schema] = {
         "anyOf": [{"type": "string"}, {"type": "integer", "format": "int64"}],
         "description": "A name, or a position in a list.",
     },
-    "OpKind": {"type": "string", "enum": ["primitive", "composite"]},
+    "OpKind": {"type": "string", "enum": ["primitive", "composite", "function", "class", "method"]},
     "HealthStatus": {"type": "string", "enum": ["ok", "ready"]},
-    "Extra": {"type": "string", "enum": ["graph", "timings"], "description": "What an answer has only if asked."},
+    "Extra": {
+        "type": "string",
+        "enum": ["graph", "nan", "timings"],
+        "description": "What an answer has only if asked: the backward graph, where it first was not finite, "
+        "and how long each part took.",
+    },
     "TensorObject": TENSOR_OBJECT,
     "TensorInput": TENSOR_INPUT,
     "Argument": ARGUMENT,

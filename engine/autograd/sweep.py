@@ -99,14 +99,14 @@ class _Sweep:
     def run(self) -> None:
         """Take nodes by descending number until none waits."""
         state = modes.current()
-        budget, journal = state.budget, state.journal
+        budget, journal, recorder = state.budget, state.journal, state.recorder
         heap, waiting, deliver, useful, wanted = self.heap, self.waiting, self.deliver, self.useful, self.wanted
         while heap:
             if budget is not None:
                 budget.check_time()
             node = heappop(heap)[1]
             cotangents = waiting.pop(node)
-            if self.is_careful or node.attached is not None:
+            if self.is_careful or node.attached is not None or recorder is not None:
                 self.visit(node, cotangents)
                 continue
             needs = node.edges if useful is None else self._needs(node)
@@ -165,7 +165,12 @@ class _Sweep:
         attached = node.attached
         if attached is not None and attached.pre:
             cotangents = list(hooks.all_filtered(attached.pre, cotangents))
+        recorder = modes.current().recorder
+        if recorder is not None:
+            recorder.pulling(node)
         results = self._pulled_back(node, cotangents, needs)
+        if recorder is not None:
+            recorder.pulled(node, needs, results)
         if attached is not None and attached.post:
             results = list(hooks.all_filtered(attached.post, results, tuple(cotangents)))
         if self.watch.anomaly and self.watch.check_nan:

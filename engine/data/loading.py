@@ -94,8 +94,13 @@ class DataLoader:
         if batch_size is not None:
             batch_sampler = BatchSampler(self.sampler, batch_size, drop_last)
         self.batch_size, self.drop_last, self.batch_sampler = batch_size, drop_last, batch_sampler
-        self.collate_fn = collate_fn or (default_convert if batch_sampler is None else default_collate)
+        self._collate = collate_fn
         self._is_ready = True
+
+    @property
+    def collate_fn(self) -> Callable[..., Any]:
+        """What makes a batch of elements."""
+        return self._collate or (default_convert if self.batch_sampler is None else default_collate)
 
     def _order(self, shuffle: bool) -> Any:
         if isinstance(self.dataset, IterableDataset):
@@ -202,5 +207,6 @@ def get_worker_info() -> None:
     """About the worker that runs this: there is none."""
 
 
+registry.add_kind("utils.data.DataLoader", DataLoader)
 for _function in (DataLoader, default_collate, default_convert, get_worker_info):
     registry.add_function(f"utils.data.{_function.__name__}", _function)

@@ -150,7 +150,9 @@ def _check_boolean(name: str, value: Any) -> None:
         raise ArgumentValueError(f"{name} should be a boolean value, but got {name}={value}")
 
 
+registry.add_kind("utils.data.Endless", Endless)
 for _class in (
     Sampler, SequentialSampler, RandomSampler, SubsetRandomSampler, WeightedRandomSampler, BatchSampler,
 ):  # fmt: skip
     registry.add_function(f"utils.data.{_class.__name__}", _class)
+    registry.add_kind(f"utils.data.{_class.__name__}", _class)

@@ -159,4 +159,5 @@ def _counts(fractions: Sequence[float], size: int) -> list[int]:
 
 for _class in (Dataset, IterableDataset, TensorDataset, StackDataset, ConcatDataset, ChainDataset, Subset):
     registry.add_function(f"utils.data.{_class.__name__}", _class)
+    registry.add_kind(f"utils.data.{_class.__name__}", _class)
 registry.add_function("utils.data.random_split", random_split)

@@ -1,39 +1,20 @@
-"""Hooks: functions that a program hangs onto a module or an optimiser, in the order in which they are called."""
+"""Hooks of modules and optimisers: functions that a program hangs onto them, by what they are for.
+
+Tables are plain dicts, as those of tensors and nodes; which hooks asked to be called otherwise stands in tables of its
+own. An owner has none before the first hook.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from engine import modes
+from engine.autograd.hooks import RemovableHandle, enter
 
-
-class Hook:
-    """One function, and how it asked to be called."""
-
-    def __init__(self, function: Callable[..., Any], with_kwargs: bool = False, always_call: bool = False) -> None:
-        self._function, self._with_kwargs, self._always_call = function, with_kwargs, always_call
-
-    def __call__(self, *args: Any) -> Any:
-        return self._function(*args)
-
-
-class RemovableHandle:
-    """What registering a hook returns: it takes the hook away, at once or as a context manager."""
-
-    def __init__(self, hooks: list[Hook], hook: Hook) -> None:
-        self._hooks, self._hook = hooks, hook
-
-    def remove(self) -> None:
-        """Take the hook away; a second time nothing happens."""
-        modes.touch(self._hooks)
-        self._hooks[:] = [hook for hook in self._hooks if hook is not self._hook]
-
-    def __enter__(self) -> RemovableHandle:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.remove()
+NO_HOOKS: Mapping[str, dict[int, Any]] = MappingProxyType({})
+WITH_KWARGS, ALWAYS = "with_kwargs", "always_call"
 
 
 def register(
@@ -41,16 +22,37 @@ def register(
     always_call: bool = False,
 ) -> RemovableHandle:  # fmt: skip
     """Let ``function`` be called among the hooks ``kind`` of ``owner``, last or first."""
-    table: dict[str, list[Hook]] = owner._hooks
-    if kind not in table:
-        modes.touch(table)
-        table[kind] = []
-    hooks, hook = table[kind], Hook(function, with_kwargs, always_call)
-    modes.touch(hooks)
-    hooks.insert(0 if prepend else len(hooks), hook)
-    return RemovableHandle(hooks, hook)
+    table = _table(owner, kind)
+    handle = enter(table, function)
+    if prepend:
+        entries = {handle.id: table.pop(handle.id), **table}
+        table.clear()
+        table.update(entries)
+    for flag, is_set in ((WITH_KWARGS, with_kwargs), (ALWAYS, always_call)):
+        if is_set:
+            flags = _table(owner, f"{kind} {flag}")
+            modes.touch(flags)
+            flags[handle.id] = True
+    return handle
 
 
-def of(owner: Any, kind: str) -> Iterator[Hook]:
+def _table(owner: Any, kind: str) -> dict[int, Any]:
+    if "_hooks" not in vars(owner):
+        modes.touch(owner)
+        vars(owner)["_hooks"] = {}
+    tables: dict[str, dict[int, Any]] = owner._hooks
+    if kind not in tables:
+        modes.touch(tables)
+        tables[kind] = {}
+    return tables[kind]
+
+
+def of(owner: Any, kind: str) -> Iterator[Callable[..., Any]]:
     """The hooks ``kind`` of ``owner`` as they are now."""
-    return iter(tuple(owner._hooks.get(kind, ())))
+    return iter(tuple(owner._hooks.get(kind, {}).values()))
+
+
+def flagged(owner: Any, kind: str, flag: str) -> Iterator[tuple[Callable[..., Any], bool]]:
+    """The same, and whether each was registered with ``flag``."""
+    flags = owner._hooks.get(f"{kind} {flag}", {})
+    return iter(tuple((hook, number in flags) for number, hook in owner._hooks.get(kind, {}).items()))

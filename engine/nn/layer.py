@@ -157,6 +157,7 @@ def publish(home: str, kind: Any) -> None:
     kind._path = f"torch.nn.modules.{home}.{kind.__name__}"
     registry.add_function(f"nn.{kind.__name__}", kind)
     registry.add_function(f"nn.modules.{home}.{kind.__name__}", kind)
+    registry.add_kind(f"nn.{kind.__name__}", kind)
 
 
 def is_number(value: Any) -> bool:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from engine import dtypes, modes, ops, registry
+from engine.autograd.hooks import RemovableHandle
 from engine.dtypes import DType
 from engine.errors import (
     ArgumentTypeError,
@@ -20,8 +21,7 @@ from engine.errors import (
     OpError,
     UnsupportedError,
 )
-from engine.nn import hooks, naming, stored
-from engine.nn.hooks import RemovableHandle
+from engine.nn import backward_hooks, hooks, naming, stored
 from engine.nn.parameter import Buffer
 from engine.tensor import Parameter, Tensor
 
@@ -32,8 +32,13 @@ _TABLES = ("_parameters", "_buffers", "_modules")
 class Module:
     """A function with parameters: assign these and other modules to attributes, and compute in ``forward``."""
 
+    _hooks: Any = hooks.NO_HOOKS
     _version: int | None = 1  # of what state_dict writes; a subclass counts up when that changes
     _path = "torch.nn.modules.module.Module"
+    _state: ClassVar[dict[str, type]] = {
+        "training": bool, "_parameters": dict, "_buffers": dict, "_modules": dict, "_non_persistent": tuple,
+        "_hooks": dict,
+    }  # fmt: skip
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         name = f"{self._get_name()}.__init__()"
@@ -43,7 +48,7 @@ class Module:
             raise ArgumentTypeError(f"{name} takes 1 positional argument but {len(args) + 1} were given")
         modes.touch(self)
         self.__dict__.update(
-            training=True, _parameters={}, _buffers={}, _modules={}, _non_persistent=set(), _hooks={}
+            training=True, _parameters={}, _buffers={}, _modules={}, _non_persistent=()
         )  # fmt: skip
 
     # -- what it computes -----------------------------------------------------------------------------------------
@@ -80,7 +85,7 @@ class Module:
         elif isinstance(value, Buffer):
             _require_init(attributes, "buffer")
             _forget(self, name, but="_buffers")
-            self.register_buffer(name, value, value.persistent)
+            self.register_buffer(name, value.detach(), value.persistent)
         elif name in attributes.get("_buffers", ()):
             _replace(attributes, "_buffers", name, value)
         else:
@@ -92,7 +97,7 @@ class Module:
             if name in entries:
                 modes.touch(entries)
                 del entries[name]
-                self._non_persistent.discard(name)
+                self._forget_persistence(name)
                 return
         if name not in self.__dict__:
             raise MissingAttributeError(f"'{self._get_name()}' object has no attribute '{name}'")
@@ -124,8 +129,15 @@ class Module:
                 f"cannot assign '{naming.typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
             )
         _enter(self._buffers, name, tensor)
-        modes.touch(self)
-        self.__dict__["_non_persistent"] = self._non_persistent - {name} | (set() if persistent else {name})
+        self._forget_persistence(name)
+        if not persistent:
+            modes.touch(self)
+            self.__dict__["_non_persistent"] = (*self._non_persistent, name)
+
+    def _forget_persistence(self, name: str) -> None:
+        if name in self._non_persistent:
+            modes.touch(self)
+            self.__dict__["_non_persistent"] = tuple(one for one in self._non_persistent if one != name)
 
     def register_module(self, name: str, module: Module | None) -> None:
         """Add a child under ``name``."""
@@ -355,6 +367,14 @@ class Module:
         """Call ``hook(module, args, output)`` after ``forward``; what it returns, if anything, is the output."""
         return hooks.register(self, "forward", hook, prepend, with_kwargs, always_call)
 
+    def register_full_backward_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_output)`` when the gradients of the results are there, before they go on."""
+        return hooks.register(self, "backward_pre", hook, prepend)
+
+    def register_full_backward_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Call ``hook(module, grad_input, grad_output)`` when the gradients of the arguments are there."""
+        return hooks.register(self, "backward", hook, prepend)
+
     def register_state_dict_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """Call ``hook(module, prefix, keep_vars)`` before ``state_dict`` gathers what is in this module."""
         return hooks.register(self, "state_dict_pre", hook)
@@ -498,22 +518,26 @@ def _is_continuous(tensor: Tensor) -> bool:
 def hooks_around(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What the call of a module with hooks returns."""
     args, kwargs = _before(module, args, kwargs)
+    watch = backward_hooks.watch(module)
+    if watch is not None:
+        args = watch.inputs(args)
     try:
         output = module.forward(*args, **kwargs)
     except Exception:
-        for hook in hooks.of(module, "forward"):
-            if hook._always_call:
-                hook(module, args, *((kwargs,) if hook._with_kwargs else ()), None)
+        always = module._hooks.get(f"forward {hooks.ALWAYS}", {})
+        for number, hook in tuple(module._hooks.get("forward", {}).items()):
+            if number in always:
+                hook(module, args, None)
         raise
-    for hook in hooks.of(module, "forward"):
-        result = hook(module, args, *((kwargs,) if hook._with_kwargs else ()), output)
+    for hook, takes_kwargs in hooks.flagged(module, "forward", hooks.WITH_KWARGS):
+        result = hook(module, args, kwargs, output) if takes_kwargs else hook(module, args, output)
         output = output if result is None else result
-    return output
+    return output if watch is None else watch.outputs(output)
 
 
 def _before(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    for hook in hooks.of(module, "forward_pre"):
-        if hook._with_kwargs:
+    for hook, takes_kwargs in hooks.flagged(module, "forward_pre", hooks.WITH_KWARGS):
+        if takes_kwargs:
             result = hook(module, args, kwargs)
             if result is not None:
                 if not isinstance(result, tuple) or len(result) != 2:
@@ -529,4 +553,5 @@ def _before(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tu
 
 
 registry.add_function("nn.Module", Module)
+registry.add_kind("nn.Module", Module)
 registry.add_function("nn.modules.module.Module", Module)

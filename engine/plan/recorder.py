@@ -235,6 +235,12 @@ class Recorder:
         else:
             self._note(written, (self.value_of(source), target.shape, target.dtype), target)
 
+    def pulling(self, node: Any) -> None:
+        """Nothing to record of a node's rules: their kernels are."""
+
+    def pulled(self, node: Any, edges: Sequence[Any], cotangents: Sequence[Tensor | None]) -> None:
+        """Nothing to record here, either."""
+
     def _may_write(self, target: Array, value: Value) -> bool:
         """Whether a replay can do without the write to ``target``, for it belongs to this run alone."""
         return value not in self.inputs

@@ -23,6 +23,15 @@ class StandingRecorder(Recorder):
         self._standing = {id(array): array for array in standing}
         self._memories = list(memories)
 
+    def adopt(self, array: Array) -> Value:
+        """Make an input of ``array``."""
+        value = Value.of(array)
+        self.inputs.append(value)
+        self.sources.append(array)
+        self._kept.append(array)
+        self._enter(array, value)
+        return value
+
     def wrote(self, target: Array, source: Array) -> None:
         """Record a write, also one to what was there before."""
         if id(target) in self._standing:
@@ -57,12 +66,7 @@ class StandingRecorder(Recorder):
 
     def _unknown(self, array: Array) -> Value:
         if id(array) in self._standing:
-            value = Value.of(array)
-            self.inputs.append(value)
-            self.sources.append(array)
-            self._kept.append(array)
-            self._enter(array, value)
-            return value
+            return self.adopt(array)
         if self._belongs(array):
             self.give_up("a standing tensor is seen otherwise")
         return super()._unknown(array)

@@ -48,6 +48,10 @@ COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 SCALAR = "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior."
 NUMBERS = (bool, int, float, complex)
 OPERANDS = frozenset((Tensor, *NUMBERS))
+OTHER_KINDS = (
+    "cuda", "ipu", "maia", "meta", "mkldnn", "mps", "mtia", "nested", "quantized", "sparse", "sparse_csr", "vulkan",
+    "xla", "xpu",
+)  # fmt: skip
 NUMBER_BYTES = 40  # a Python number and its place in a list
 CELL_BYTES, CELL_STEPS = 200, 20  # what the text of one element takes on its way beside its characters
 
@@ -281,6 +285,48 @@ def __contains__(self: Tensor, element: Any) -> bool:
     return bool(np.any(read(self) == (read(element) if isinstance(element, Tensor) else element)))
 
 
+# -- functions of Python numbers ----------------------------------------------------------------------------------
+def __reversed__(self: Tensor) -> Any:
+    return self.flip(0) if self.array.ndim else self
+
+
+def _written(name: str, self: Tensor, function: Callable[..., Any], *others: Tensor) -> Tensor:
+    """The elements replaced by what a function of Python numbers says of them, and of those of other tensors."""
+    if self.requires_grad:
+        raise OpError(f"Can't call {name}() on Variable that requires grad. Use var.detach().{name}() instead.")
+    if not callable(function):
+        raise ArgumentTypeError(f"{name}(): '{type(function).__name__}' object is not callable")
+    for one in others:
+        if not isinstance(one, Tensor):
+            raise ArgumentTypeError(f"{name}(): expected a Tensor, not {type(one).__name__}")
+        broadcast_pair(self.array.shape, one.array.shape)
+    rows = [np.broadcast_to(read(one), self.array.shape).ravel().tolist() for one in (self, *others)]
+    found = np.array([function(*numbers) for numbers in zip(*rows, strict=True)], self.array.dtype)
+    written: Tensor = self.copy_(Tensor(found.reshape(self.array.shape)))
+    return written
+
+
+def apply_(self: Tensor, callable: Callable[..., Any]) -> Tensor:
+    """Every element replaced by what a function says of it."""
+    return _written("apply_", self, callable)
+
+
+def map_(self: Tensor, tensor: Tensor, callable: Callable[..., Any]) -> Tensor:
+    """Every element replaced by what a function says of it and of that of another tensor."""
+    return _written("map_", self, callable, tensor)
+
+
+def map2_(self: Tensor, x: Tensor, y: Tensor, callable: Callable[..., Any]) -> Tensor:
+    """Every element replaced by what a function says of it and of those of two other tensors."""
+    return _written("map2_", self, callable, x, y)
+
+
+def dim_order(self: Tensor) -> tuple[int, ...]:
+    """The dimensions from the one with the largest steps to that with the smallest."""
+    steps = self.geometry.stride
+    return tuple(sorted(range(len(steps)), key=lambda dim: -steps[dim]))
+
+
 # -- the graph ----------------------------------------------------------------------------------------------------
 def backward(
     self: Tensor, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
@@ -354,12 +400,15 @@ PLAIN_METHODS: dict[str, Callable[..., Any]] = {
     "dim": lambda self: self.array.ndim, "ndimension": lambda self: self.array.ndim,
     "element_size": lambda self: self.array.itemsize, "storage_offset": lambda self: self.geometry.offset,
     "is_floating_point": lambda self: self.dtype.is_floating_point, "is_complex": lambda self: self.dtype.is_complex,
-    "is_inference": lambda self: self.inference, "_is_view": lambda self: self.base is not None,
-    "detach": lambda self: self.detach(), "detach_": inplace.detach_, "retain_grad": sweep.retain_grad,
-    "register_hook": sweep.register_hook,
+    "_is_view": lambda self: self.base is not None,
+    "detach_": inplace.detach_, "retain_grad": sweep.retain_grad, "register_hook": sweep.register_hook,
     "register_post_accumulate_grad_hook": sweep.register_post_accumulate_grad_hook,
     "requires_grad_": lambda self, requires_grad=True: self.requires_grad_(requires_grad),
-    "__len__": __len__, "cpu": lambda self: self,
+    "__len__": __len__, "cpu": lambda self: self, "to_dense": lambda self: self, "share_memory_": lambda self: self,
+    "is_pinned": lambda self: False, "is_shared": lambda self: False,
+    "dim_order": dim_order,
+    "__nonzero__": __bool__, "__long__": __int__, "__div__": lambda self, other: registry.call("div", self, other),
+    "__reversed__": __reversed__, "apply_": apply_, "map_": map_, "map2_": map2_,
 }  # fmt: skip
 PLAIN_ATTRIBUTES: dict[str, Callable[[Tensor], Any]] = {
     "shape": lambda self: self.shape, "dtype": lambda self: self.dtype, "ndim": lambda self: self.array.ndim,
@@ -368,7 +417,10 @@ PLAIN_ATTRIBUTES: dict[str, Callable[[Tensor], Any]] = {
     "output_nr": lambda self: self.output_nr if self.grad_fn is not None else 0,
     "retains_grad": lambda self: self.retains_grad and not self.is_leaf, "_version": lambda self: self._version,
     "_base": lambda self: self.base, "itemsize": lambda self: self.array.itemsize,
-    "nbytes": lambda self: self.array.nbytes, "is_cuda": lambda self: False, "device": lambda self: Device(),
+    "nbytes": lambda self: self.array.nbytes, "device": lambda self: Device(), "is_cpu": lambda self: True,
+    **{f"is_{kind}": lambda self: False for kind in OTHER_KINDS}, "name": lambda self: None,
+    "volatile": lambda self: False, "layout": lambda self: Layout(),
+    "grad_dtype": lambda self: self.dtype if self.dtype.is_differentiable else None,
 }  # fmt: skip
 
 
@@ -388,6 +440,19 @@ class Device:
 
     def __hash__(self) -> int:
         return hash("cpu")
+
+
+class Layout:
+    """How the elements of all tensors lie here."""
+
+    def __repr__(self) -> str:
+        return "torch.strided"
+
+    def __eq__(self, other: object) -> bool:
+        return str(other) == "torch.strided"
+
+    def __hash__(self) -> int:
+        return hash("torch.strided")
 
 
 __all__ = ["DType", "Device", "Size", "attach"]

@@ -8,12 +8,12 @@ from typing import Any
 from app.program import tree
 from app.program.calls import call
 from app.program.classbuilding import make_class
+from app.program.compiling.blocks import STATEMENTS, Executor, block
+from app.program.compiling.calling import keywords as keywords_of
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import _keywords, expression, locate, several, store
+from app.program.compiling.expressions import expression, locate, several, store
 from app.program.functions import UNBOUND, Cell, Frame, Signal
 from app.program.scopes import CLASS_CELL
-
-Executor = Callable[[Frame], Signal]
 
 
 def _decorated(env: Environment, nodes: tuple[tree.Expression, ...]) -> Callable[[Frame], Callable[[Any], Any]]:
@@ -60,14 +60,12 @@ def function(env: Environment, node: tree.FunctionDef) -> Executor:
 
 def class_(env: Environment, node: tree.ClassDef) -> Executor:
     """``class``."""
-    from app.program.compiling.statements import block
-
     code, place = node.code, node.place
     inner = Environment("class", env.source, code, env)
     body = block(inner, code.body)
     blank = [UNBOUND] * (inner.size - inner.start)
     cell_at = inner.slots.get(CLASS_CELL)
-    bases, keywords = several(env, node.bases), _keywords(env, node.keywords)
+    bases, keywords = several(env, node.bases), keywords_of(env, node.keywords)
     decorate = _decorated(env, node.decorators) if node.decorators else None
     put = store(env, code.name)
 
@@ -94,3 +92,6 @@ def class_(env: Environment, node: tree.ClassDef) -> Executor:
             raise
 
     return run
+
+
+STATEMENTS.update({tree.FunctionDef: function, tree.ClassDef: class_})

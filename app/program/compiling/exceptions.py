@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from app.program import tree
+from app.program.compiling.blocks import STATEMENTS, Executor, block
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import condition, expression, locate, store
 from app.program.compiling.targets import delete
@@ -14,8 +15,6 @@ from app.program.functions import UNBOUND, Frame, Signal
 from app.program.hosts import matches
 from app.program.values import raised
 from engine import errors
-
-Executor = Callable[[Frame], Signal]
 
 
 def of_iteration(error: Exception) -> Exception:
@@ -100,8 +99,6 @@ def _forget(env: Environment, name: str) -> Callable[[Frame], None]:
 
 def try_(env: Environment, node: tree.Try) -> Executor:
     """``try`` with its clauses."""
-    from app.program.compiling.statements import block
-
     body, otherwise = block(env, node.body), block(env, node.otherwise)
     handlers = Handlers(env, node, block)
 
@@ -196,3 +193,6 @@ def assert_(env: Environment, node: tree.Assert) -> Executor:
             raise
 
     return run
+
+
+STATEMENTS.update({tree.Try: try_, tree.Raise: raise_, tree.Assert: assert_})

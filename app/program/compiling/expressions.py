@@ -9,21 +9,19 @@ from typing import Any, Final
 import msgspec
 
 from app.program import tree
-from app.program.builtins import CONSTANTS, EXCEPTIONS, FUNCTIONS, direct
-from app.program.calls import PRINT, adapted, call, engine_call
-from app.program.classes import MISSING, Super
+from app.program.builtins import CONSTANTS, EXCEPTIONS, FUNCTIONS
+from app.program.calls import PRINT
+from app.program.classes import MISSING
 from app.program.compiling.arithmetic import binary_step, comparison_step
 from app.program.compiling.environment import Environment
-from app.program.compiling.quick import OTHERWISE, QUICK
 from app.program.costs import bounded
 from app.program.failures import PythonError, python, reraise
 from app.program.formatting import converted, formatted
-from app.program.functions import UNBOUND, Cell, Compiled, Frame, Function, Generator, Step
+from app.program.functions import UNBOUND, Compiled, Frame, Function, Generator, Step
 from app.program.instances import Instance, Special, is_data
 from app.program.operations import (
     LIGHT,
     Module,
-    Routine,
     compare,
     get_item,
     iterate,
@@ -33,11 +31,10 @@ from app.program.operations import (
 )
 from app.program.reflection import REFLECTION
 from app.program.runtime import Run
-from app.program.scopes import CLASS_CELL
-from app.program.tree import Expression, GraphError, quoted
+from app.program.tree import Expression, GraphError
 from app.program.values import attribute
 from app.wire.arrays import ArrayError, decode_tensor
-from engine import Tensor, dtypes, errors, refusals, registry
+from engine import Tensor, dtypes, errors, refusals
 
 BUILTINS: Final[dict[str, object]] = {
     "torch": Module("torch"), **FUNCTIONS, **EXCEPTIONS, **CONSTANTS, **REFLECTION, "print": PRINT,
@@ -135,14 +132,12 @@ def _constant(env: Environment, node: tree.Constant) -> Step:
     return lambda frame: value
 
 
-def _tensor(env: Environment, node: tree.TensorConstant) -> Step:
-    def make(frame: Frame) -> Tensor:
-        try:
-            return decode_tensor(node.raw, frame[0].limits, ("tensor",))
-        except ArrayError as error:
-            raise GraphError(f"{'.'.join(map(str, error.place))}: {error}") from None
-
-    return make
+def fresh_tensor(run: Run, node: tree.TensorConstant) -> Tensor:
+    """A tensor of its wire spelling."""
+    try:
+        return decode_tensor(node.raw, run.limits, ("tensor",))
+    except ArrayError as error:
+        raise GraphError(f"{'.'.join(map(str, error.place))}: {error}") from None
 
 
 def _name(env: Environment, node: tree.Name) -> Step:
@@ -454,226 +449,10 @@ def _generated(env: Environment, node: tree.Generated) -> Step:
     return make
 
 
-def _comprehension(env: Environment, node: tree.Comprehension) -> Step:
-    from app.program.compiling.targets import bind_target
-
-    first = expression(env, node.clauses[0].values)
-    names = {name: (env.new(), name in node.cells) for name in node.bound}
-    env.inner.append(names)
-    fresh = [place for place, is_cell in names.values() if is_cell]
-    clauses = [
-        (
-            bind_target(env, clause.target), first if place == 0 else expression(env, clause.values),
-            [condition(env, one) for one in clause.conditions],
-        )
-        for place, clause in enumerate(node.clauses)
-    ]  # fmt: skip
-    element = expression(env, node.element)
-    value = None if node.value is None else expression(env, node.value)
-    env.inner.pop()
-    kind, depth = node.kind, len(clauses)
-
-    def fill(frame: Frame, level: int, add: Callable[[Frame], None]) -> None:
-        bind, values, conditions = clauses[level]
-        run = frame[0]
-        for item in iterate(values(frame)):
-            run.left -= 1
-            if run.left < 0:
-                run.refill()
-            bind(frame, item)
-            if all(test(frame) for test in conditions) if conditions else True:
-                if level + 1 == depth:
-                    add(frame)
-                else:
-                    fill(frame, level + 1, add)
-
-    bind_item, _, tests = clauses[0]
-    test = tests[0] if len(tests) == 1 else None
-
-    def listed(frame: Frame) -> Any:
-        """The most common form: a list, by one clause."""
-        run = frame[0]
-        made: list[Any] = []
-        for item in iterate(first(frame)):
-            run.left -= 1
-            if run.left < 0:
-                run.refill()
-            bind_item(frame, item)
-            if test is None or test(frame):
-                made.append(element(frame))
-        run.keep(2 * len(made))
-        return made
-
-    if kind == "list" and depth == 1 and len(tests) < 2 and not fresh:
-        return listed
-
-    def comprehend(frame: Frame) -> Any:
-        for place in fresh:
-            frame[place] = Cell()
-        run = frame[0]
-        made: Any
-        if kind == "list":
-            made = []
-            fill(frame, 0, lambda frame: made.append(element(frame)))
-        elif kind == "set":
-            made = set()
-            fill(frame, 0, lambda frame: python(made.add, bounded(element(frame))))
-        else:
-            made = {}
-
-            def put(frame: Frame) -> None:
-                key = element(frame)
-                python(made.__setitem__, bounded(key), value(frame))  # type: ignore[misc]
-
-            fill(frame, 0, put)
-        run.keep(2 * len(made))
-        return made
-
-    return comprehend
-
-
-# -- calls ------------------------------------------------------------------------------------------------------------
-def _call(env: Environment, node: tree.Call) -> Step:
-    if node.function == tree.Name("super") and not node.args and not node.kwargs:
-        return _super(env)
-    args = several(env, node.args)
-    kwargs = _keywords(env, node.kwargs)
-    if isinstance(node.function, tree.Attribute):
-        return _method_call(env, node.function, args, kwargs)
-    function = expression(env, node.function)
-
-    def plain(frame: Frame) -> Any:
-        called = function(frame)
-        if type(called) is Function:
-            return called.enter(frame[0], args(frame))
-        return call(frame[0], called, args(frame))
-
-    def named(frame: Frame) -> Any:
-        called = function(frame)
-        given = args(frame)
-        return call(frame[0], called, given, kwargs(frame, called))  # type: ignore[misc]
-
-    return plain if kwargs is None else named
-
-
-def _method_call(
-    env: Environment, node: tree.Attribute, args: Step, kwargs: Callable[[Frame, Any], dict[str, Any]] | None
-) -> Step:
-    owner, name = expression(env, node.value), node.name
-    tensor_method = registry.method(name) if registry.attribute(name) is None else None
-    known: dict[type, Any] = {}
-
-    def method(frame: Frame) -> Any:
-        value = owner(frame)
-        run = frame[0]
-        if tensor_method is not None and isinstance(value, Tensor):
-            routine = Routine(name, tensor_method, True, value)
-            given = args(frame)
-            return engine_call(routine, (value, *given), {} if kwargs is None else kwargs(frame, routine))
-        kind = type(value)
-        if kind is Instance and name not in value.attributes:
-            found = value.program_class.find(name)
-            if type(found) is Function:
-                return found.enter(run, [value, *args(frame)], None if kwargs is None else kwargs(frame, found))
-        quick = known.get(kind, known)
-        if quick is known:
-            quick = known[kind] = direct(kind, name)
-        if quick is not None:
-            given = args(frame)
-            if kwargs is not None:
-                return quick(value, *given, **kwargs(frame, None))
-            shorter = QUICK.get((kind, name))
-            result = OTHERWISE if shorter is None else shorter(run, value, given)
-            return quick(value, *given) if result is OTHERWISE else result
-        called = attribute(value, name)
-        given = args(frame)
-        return call(run, called, given, None if kwargs is None else kwargs(frame, called))
-
-    return method
-
-
-def _keywords(
-    env: Environment, nodes: tuple[tuple[str | None, Expression], ...]
-) -> Callable[[Frame, Any], dict[str, Any]] | None:
-    if not nodes:
-        return None
-    parts = [(name, expression(env, value)) for name, value in nodes]
-    if all(name is not None for name, _ in parts):
-        return lambda frame, called: {name: step(frame) for name, step in parts}  # type: ignore[misc]
-
-    def spread(frame: Frame, called: Any) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        for name, step in parts:
-            given = {name: step(frame)} if name is not None else entries_of(step(frame))
-            for key, value in given.items():
-                if not isinstance(key, str):
-                    raise PythonError(TypeError, "keywords must be strings")
-                if key in found:
-                    what = getattr(called, "qualname", getattr(called, "name", "function"))
-                    raise PythonError(TypeError, f"{what}() got multiple values for keyword argument '{key}'")
-                found[key] = value
-        return found
-
-    return spread
-
-
-def _super(env: Environment) -> Step:
-    kind, place = env.place(CLASS_CELL)
-    code = env.code
-    if kind != "cell" or code is None or not (code.parameters.names or code.parameters.rest):
-
-        def refuse(frame: Frame) -> Any:
-            raise PythonError(
-                RuntimeError, "super(): no arguments" if code is None else "super(): __class__ cell not found"
-            )
-
-        return refuse
-    is_cell = code.parameters.names[0] in code.cells
-
-    def find(frame: Frame) -> Any:
-        cls, owner = frame[place].value, frame[1]
-        if is_cell:
-            owner = owner.value
-        return super_of(cls, owner)
-
-    return find
-
-
-def super_of(cls: Any, owner: Any) -> Super:
-    """``super(cls, owner)``."""
-    if cls is UNBOUND:
-        raise PythonError(RuntimeError, "super(): empty __class__ cell")
-    if isinstance(owner, Special):
-        of = owner.program_class
-    else:
-        of = owner
-    if cls not in getattr(of, "mro", ()):
-        raise PythonError(TypeError, "super(type, obj): obj must be an instance or subtype of type")
-    return Super(cls, owner, of)
-
-
-def _op_call(env: Environment, node: tree.OpCall) -> Step:
-    from app.program import names
-
-    function = names.find_op(node.op)
-    op = node.op
-    args = [expression(env, one) for one in node.args]
-    kwargs = [(name, expression(env, one)) for name, one in node.kwargs]
-
-    def operate(frame: Frame) -> Any:
-        if function is None:  # checked before the run
-            raise GraphError(f"unknown op {quoted(op)}")
-        given = [_dtype(adapted(step(frame))) for step in args]
-        named = {name: adapted(step(frame)) for name, step in kwargs}
-        return refusals.call(function, given, named, op)
-
-    return operate
-
-
 _DTYPE_NAMES: Final = frozenset(dtype.name for dtype in dtypes.ALL)
 
 
-def _dtype(value: Any) -> Any:
+def dtype_named(value: Any) -> Any:
     """A JSON string that is the name of a dtype stands for it."""
     if isinstance(value, str) and value.removeprefix("torch.") in _DTYPE_NAMES:
         return dtypes.by_name(value)
@@ -700,15 +479,14 @@ def _slot(env: Environment, node: SLOT) -> Step:
 
 def expression(env: Environment, node: Expression) -> Step:
     """Compile one expression."""
-    return _EXPRESSIONS[type(node)](env, node)
+    return EXPRESSIONS[type(node)](env, node)
 
 
-_EXPRESSIONS: Final[dict[type, Callable[[Environment, Any], Step]]] = {
-    tree.Constant: _constant, tree.TensorConstant: _tensor, tree.Name: _name, tree.Attribute: _attribute,
+EXPRESSIONS: Final[dict[type, Callable[[Environment, Any], Step]]] = {
+    tree.Constant: _constant, tree.Name: _name, tree.Attribute: _attribute,
     tree.Subscript: _subscript, tree.Slice: _slice, tree.Display: _display, tree.DictDisplay: _dict,
-    tree.Starred: _refuse_here("a starred expression"), tree.Call: _call, tree.OpCall: _op_call, tree.Unary: _unary,
+    tree.Starred: _refuse_here("a starred expression"), tree.Unary: _unary,
     tree.Binary: _binary, tree.Comparison: _comparison, tree.Logical: _logical, tree.Conditional: _conditional,
-    tree.Binding: _binding, tree.Joined: _joined, tree.At: _at, tree.Comprehension: _comprehension,
-    tree.Yield: _refuse_here("yield"), tree.YieldFrom: _refuse_here("yield from"), tree.Lambda: _lambda,
+    tree.Binding: _binding, tree.Joined: _joined, tree.At: _at, tree.Yield: _refuse_here("yield"), tree.YieldFrom: _refuse_here("yield from"), tree.Lambda: _lambda,
     tree.Generated: _generated, SLOT: _slot,
 }  # fmt: skip

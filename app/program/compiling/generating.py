@@ -13,8 +13,10 @@ import msgspec
 
 from app.program import tree
 from app.program.compiling import exceptions
+from app.program.compiling.blocks import statement
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import SLOT, condition, expression, locate, truth_of
+from app.program.compiling.matching import pattern_test
 from app.program.compiling.targets import bind_target
 from app.program.contexts import leave, opened
 from app.program.functions import Frame, Signal
@@ -53,8 +55,6 @@ def generating_body(env: Environment, statements: tuple[Statement, ...]) -> Call
 
 
 def _block(env: Environment, statements: tuple[Statement, ...]) -> Steps:
-    from app.program.compiling.statements import statement
-
     steps: list[tuple[bool, Any]] = [
         (True, _statement(env, one)) if yields(one) else (False, statement(env, one)) for one in statements
     ]
@@ -98,8 +98,6 @@ def _statement(env: Environment, node: Statement) -> Steps:
 # -- expressions ------------------------------------------------------------------------------------------------------
 def _simple(env: Environment, node: Any) -> Steps:
     """A statement without blocks: its expressions in order, then itself."""
-    from app.program.compiling.statements import statement
-
     first, rest = _taken_apart(env, node)
     step, place = statement(env, rest), node.place
 
@@ -379,11 +377,9 @@ def _guarded(env: Environment, node: tree.Try) -> Steps:
 
 
 def _match(env: Environment, node: tree.Match) -> Steps:
-    from app.program.compiling.matching import _pattern
-
     subject, place = _expression(env, node.subject), node.place
     cases = [
-        (_pattern(env, one.pattern), None if one.guard is None else condition(env, one.guard), _block(env, one.body))
+        (pattern_test(env, one.pattern), None if one.guard is None else condition(env, one.guard), _block(env, one.body))
         for one in node.cases
     ]
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from app.program import tree
+from app.program.compiling.blocks import STATEMENTS, Executor
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import locate, store
 from app.program.functions import Frame, Signal
 from app.program.importing import everything, find_module, member
-
-Executor = Callable[[Frame], Signal]
 
 
 def import_(env: Environment, node: tree.Import) -> Executor:
@@ -54,3 +51,6 @@ def import_from(env: Environment, node: tree.ImportFrom) -> Executor:
             raise
 
     return run
+
+
+STATEMENTS.update({tree.Import: import_, tree.ImportFrom: import_from})

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.program import tree
 from app.program.classes import HostType
+from app.program.compiling.blocks import STATEMENTS, Executor, block
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import condition, expression, locate, store, truth_of
 from app.program.failures import PythonError
@@ -16,18 +17,15 @@ from app.program.operations import compare, get_item
 from app.program.tree import Pattern
 from app.program.values import attribute
 
-Executor = Callable[[Frame], Signal]
 Test = Callable[[Frame, Any], bool]
 _ITSELF = ("bool", "dict", "float", "frozenset", "int", "list", "set", "str", "tuple")
 
 
 def match_(env: Environment, node: tree.Match) -> Executor:
     """``match subject:``."""
-    from app.program.compiling.statements import block
-
     subject, place = expression(env, node.subject), node.place
     cases = [
-        (_pattern(env, one.pattern), None if one.guard is None else condition(env, one.guard), block(env, one.body))
+        (pattern_test(env, one.pattern), None if one.guard is None else condition(env, one.guard), block(env, one.body))
         for one in node.cases
     ]
 
@@ -48,7 +46,7 @@ def match_(env: Environment, node: tree.Match) -> Executor:
     return run
 
 
-def _pattern(env: Environment, node: Pattern) -> Test:
+def pattern_test(env: Environment, node: Pattern) -> Test:
     match node:
         case tree.ValuePattern(value, identical):
             found = expression(env, value)
@@ -58,19 +56,19 @@ def _pattern(env: Environment, node: Pattern) -> Test:
         case tree.CapturePattern(pattern, name):
             return _capture(env, pattern, name)
         case tree.SequencePattern(items, star):
-            return _sequence([_pattern(env, one) for one in items], star)
+            return _sequence([pattern_test(env, one) for one in items], star)
         case tree.MappingPattern():
             return _mapping(env, node)
         case tree.ClassPattern():
             return _class(env, node)
         case tree.OrPattern(patterns):
-            tests = [_pattern(env, one) for one in patterns]
+            tests = [pattern_test(env, one) for one in patterns]
             return lambda frame, given: any(test(frame, given) for test in tests)
     raise AssertionError(node)
 
 
 def _capture(env: Environment, pattern: Pattern | None, name: str | None) -> Test:
-    inner = None if pattern is None else _pattern(env, pattern)
+    inner = None if pattern is None else pattern_test(env, pattern)
     put = None if name is None else store(env, name)
 
     def test(frame: Frame, given: Any) -> bool:
@@ -104,7 +102,7 @@ def _sequence(tests: list[Test], star: int | None) -> Test:
 
 def _mapping(env: Environment, node: tree.MappingPattern) -> Test:
     keys = [expression(env, key) for key in node.keys]
-    tests = [_pattern(env, one) for one in node.patterns]
+    tests = [pattern_test(env, one) for one in node.patterns]
     put = None if node.rest is None else store(env, node.rest)
 
     def test(frame: Frame, given: Any) -> bool:
@@ -125,8 +123,8 @@ def _mapping(env: Environment, node: tree.MappingPattern) -> Test:
 
 def _class(env: Environment, node: tree.ClassPattern) -> Test:
     kind = expression(env, node.kind)
-    tests = [_pattern(env, one) for one in node.patterns]
-    named = [(name, _pattern(env, one)) for name, one in zip(node.names, node.named, strict=True)]
+    tests = [pattern_test(env, one) for one in node.patterns]
+    named = [(name, pattern_test(env, one)) for name, one in zip(node.names, node.named, strict=True)]
 
     def test(frame: Frame, given: Any) -> bool:
         cls = kind(frame)
@@ -162,3 +160,6 @@ def _fits(frame: Frame, given: Any, named: list[tuple[str, Test]]) -> bool:
         if not test(frame, value):
             return False
     return True
+
+
+STATEMENTS[tree.Match] = match_

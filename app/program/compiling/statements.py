@@ -1,4 +1,4 @@
-"""Statements as closures over a frame. Each gives a signal: ``None``, ``BREAK``, ``CONTINUE``, or a tuple to return."""
+"""Statements as closures over a frame."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from app.program import tree
-from app.program.compiling import definitions, exceptions, imports, matching
 from app.program.compiling.arithmetic import changing
+from app.program.compiling.blocks import BREAK, CONTINUE, STATEMENTS, Executor, block, located
 from app.program.compiling.environment import Environment
+from app.program.compiling.exceptions import of_iteration
 from app.program.compiling.expressions import BODIES, expression, locate, truth_of
 from app.program.compiling.generating import generating_body
 from app.program.compiling.targets import augment, bind_target, delete
@@ -16,43 +17,8 @@ from app.program.contexts import leave, opened
 from app.program.failures import caught
 from app.program.functions import UNBOUND, Compiled, Frame, Signal
 from app.program.operations import iterate
-from app.program.tree import Place, Statement
+from app.program.tree import Place
 from engine import modes
-
-Executor = Callable[[Frame], Signal]
-BREAK: Final = "break"
-CONTINUE: Final = "continue"
-
-
-def block(env: Environment, statements: tuple[Statement, ...]) -> Executor:
-    """Compile statements, one after another."""
-    steps = [statement(env, one) for one in statements if not (isinstance(one, tree.Jump) and one.kind == "pass")]
-    if not steps:
-        return lambda frame: None
-    if len(steps) == 1:
-        return steps[0]
-
-    def run(frame: Frame) -> Signal:
-        for step in steps:
-            signal = step(frame)
-            if signal is not None:
-                return signal
-        return None
-
-    return run
-
-
-def located(step: Callable[[Frame], Any], place: Place) -> Executor:
-    """``step``, whose errors know where they were raised; it gives no signal."""
-
-    def run(frame: Frame) -> None:
-        try:
-            step(frame)
-        except Exception as error:
-            locate(error, place)
-            raise
-
-    return run
 
 
 def _evaluate(env: Environment, node: tree.Evaluate) -> Executor:
@@ -230,7 +196,7 @@ def _for(env: Environment, node: tree.For) -> Executor:
             except StopIteration:
                 break
             except Exception as error:
-                error = exceptions.of_iteration(error)
+                error = of_iteration(error)
                 locate(error, place)
                 raise error from None
             try:
@@ -251,27 +217,7 @@ def _for(env: Environment, node: tree.For) -> Executor:
     return run
 
 
-def _with(env: Environment, node: tree.With) -> Executor:
-    """A block of nodes under modes."""
-    heads = [(_MODES[mode.name], mode.enabled and expression(env, mode.enabled)) for mode in node.modes]
-    body = block(env, node.body)
-
-    def run(frame: Frame) -> Signal:
-        entered = []
-        try:
-            for make, enabled in heads:
-                mode = make(*(() if enabled is None else (enabled(frame),)))
-                mode.__enter__()
-                entered.append(mode)
-            return body(frame)
-        finally:
-            for mode in reversed(entered):
-                mode.__exit__(None, None, None)
-
-    return run
-
-
-_MODES: Final[dict[str, Callable[..., Any]]] = {
+MODES: Final[dict[str, Callable[..., Any]]] = {
     "no_grad": modes.no_grad,
     "enable_grad": modes.enable_grad,
     "inference_mode": modes.inference_mode,
@@ -310,11 +256,6 @@ def _within(env: Environment, node: tree.Within) -> Executor:
     return run
 
 
-def statement(env: Environment, node: Statement) -> Executor:
-    """Compile one statement."""
-    return _STATEMENTS[type(node)](env, node)
-
-
 def body_of(env: Environment, compiled: Compiled) -> None:
     """Compile the body of a function."""
     code = compiled.code
@@ -338,10 +279,8 @@ def body_of(env: Environment, compiled: Compiled) -> None:
 
 
 BODIES.append(body_of)
-_STATEMENTS: Final[dict[type, Callable[[Environment, Any], Executor]]] = {
+STATEMENTS.update({
     tree.Assign: _assign, tree.Annotate: _annotate, tree.Augment: _augment, tree.Evaluate: _evaluate,
-    tree.Delete: _delete, tree.With: _with, tree.Within: _within, tree.For: _for, tree.While: _while, tree.If: _if,
-    tree.Try: exceptions.try_, tree.Raise: exceptions.raise_, tree.Assert: exceptions.assert_, tree.Return: _return,
-    tree.Jump: _jump, tree.Import: imports.import_, tree.ImportFrom: imports.import_from,
-    tree.FunctionDef: definitions.function, tree.ClassDef: definitions.class_, tree.Match: matching.match_,
-}  # fmt: skip
+    tree.Delete: _delete, tree.Within: _within, tree.For: _for, tree.While: _while, tree.If: _if, tree.Return: _return,
+    tree.Jump: _jump,
+})  # fmt: skip

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from app.program.builtins import exception_type
 from app.program.classes import MISSING, ProgramClass, changed
-from app.program.copying import deepcopy
 from app.program.costs import Cost, bounded, pay
 from app.program.failures import PythonError, made
 from app.program.formatting import repr_of
@@ -14,6 +13,7 @@ from app.program.functions import UNBOUND
 from app.program.instances import Special, method_of
 from app.program.libraries.natives import Native
 from app.program.libraries.signatures import arguments
+from app.program.modules.copy import deepcopy
 from app.program.operations import Routine, compare, type_name
 from app.program.values import add_objects, attribute, set_plainly
 from engine import modes

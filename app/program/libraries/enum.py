@@ -15,7 +15,7 @@ from app.program.hosts import HOSTS
 from app.program.instances import Instance, Special
 from app.program.libraries.natives import Native
 from app.program.operations import Routine
-from app.program.values import add_objects
+from app.program.values import add_objects, class_attribute
 
 
 class Auto:
@@ -153,8 +153,6 @@ for _one in (ENUM, INT_ENUM, STR_ENUM):
 
 
 def _class_attribute(value: EnumClass, name: str) -> Any:
-    from app.program.values import class_attribute
-
     if name == "__members__":
         return dict(value.members)
     return class_attribute(value, name)

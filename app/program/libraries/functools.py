@@ -6,10 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from app.program.calls import call
 from app.program.classes import MISSING, HostType, ProgramClass, changed
 from app.program.costs import bounded
 from app.program.failures import PythonError
 from app.program.functions import Callable_, Function
+from app.program.hosts import HOSTS
+from app.program.instances import method_of
+from app.program.libraries.namedtuples import namedtuple
 from app.program.libraries.natives import Native, Wrapper, own
 from app.program.operations import Metered, Routine, compare, iterate
 from app.program.values import add_objects
@@ -41,8 +45,6 @@ class Partial(Callable_):
         self.func, self.args, self.keywords = func, args, keywords
 
     def enter(self, run: Any, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> Any:
-        from app.program.calls import call
-
         return call(run, self.func, [*self.args, *args], {**self.keywords, **(kwargs or {})})
 
     def program_attribute(self, name: str) -> Any:
@@ -121,8 +123,6 @@ class Cached(Wrapper):
         return super().program_attribute(name)
 
     def _info(self) -> Any:
-        from app.program.libraries.namedtuples import namedtuple
-
         info = namedtuple("CacheInfo", ("hits", "misses", "maxsize", "currsize"))
         return info(self.hits, self.misses, self.maxsize, len(self.entries))
 
@@ -172,8 +172,6 @@ def _order(root: str, wanted: str) -> Callable[[Any, Any], Any]:
     is_same_side = root[2] == wanted[2]
 
     def method(self: Any, other: Any) -> Any:
-        from app.program.instances import method_of
-
         found = method_of(self, root)(other)
         if found is NotImplemented:
             return found
@@ -237,8 +235,6 @@ add_objects(CachedProperty, lambda value, name: MISSING)
 
 
 def _type(kind: type, name: str) -> HostType:
-    from app.program.hosts import HOSTS
-
     found = HOSTS[kind] = HostType(kind, name, kind, lambda host, member: MISSING, mro=(HOSTS[object],))
     return found
 

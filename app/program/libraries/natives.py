@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from app.program.classes import HostType, ProgramClass
-from app.program.failures import python
+from app.program.classes import MISSING
 from app.program.functions import Callable_
 from app.program.values import add_objects, find_attribute
 
@@ -30,7 +29,7 @@ class Native(Callable_):
 
 
 def _native_attribute(value: Any, name: str) -> Any:
-    return value.name if name in ("__name__", "__qualname__") else None if name == "__doc__" else _MISSING
+    return value.name if name in ("__name__", "__qualname__") else None if name == "__doc__" else MISSING
 
 
 class Wrapper(Callable_):
@@ -74,12 +73,4 @@ def own(value: Any, name: str) -> Any:
     return value.program_attribute(name)
 
 
-def plain_call(function: Any, *args: Any, **kwargs: Any) -> Any:
-    """Call what a program gave."""
-    return python(function, *args, **kwargs) if isinstance(function, HostType) else function(*args, **kwargs)
-
-
-from app.program.classes import MISSING as _MISSING  # noqa: E402
-
 add_objects(Native, _native_attribute)
-__all__ = ["NATIVES", "Native", "ProgramClass", "Wrapper", "own", "plain_call"]

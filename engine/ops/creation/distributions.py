@@ -15,7 +15,8 @@ import numpy as np
 from engine import dtypes, modes, ops, registry
 from engine.autograd import inplace
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, ArgumentValueError, EngineError, TooLargeError
+from engine.errors import ArgumentTypeError, ArgumentValueError, EngineError, OpError, TooLargeError
+from engine.kernels.binomial import samples as binomial_samples
 from engine.op import Array, Extents, Index, Primitive, Real, Size, broadcast_pair, composite, primitive
 from engine.ops.creation.factories import check_fits, checked_size, factory
 from engine.random import Generator, in_memory_order
@@ -235,6 +236,27 @@ def _bernoulli_draw(p: Any) -> Draw:
 def poisson(input: Tensor, generator: Any = None) -> Tensor:
     """Poisson counts with the rates ``input``."""
     return _poisson(input, Tensor(stream(generator).poisson(read(input))))
+
+
+_binomial = _recorder("binomial_samples", underivable=True, shown_as="binomial")
+
+
+@composite(method=False)
+def binomial(count: Tensor, prob: Tensor, generator: Any = None) -> Tensor:
+    """How many of ``count`` trials succeed, each with probability ``prob``."""
+    for name, operand in (("count", count), ("prob", prob)):
+        if not operand.dtype.is_floating_point:
+            raise ArgumentValueError(
+                f"binomial only supports floating-point dtypes for {name}, got: {operand.dtype.scalar_type}"
+            )
+    if count.dtype is not prob.dtype:
+        raise OpError(f"Found dtype {prob.dtype.scalar_type} but expected {count.dtype.scalar_type}")
+    source = stream(generator)
+    shape = ops.broadcast_shapes(count.array.shape, prob.array.shape)
+    trials, chances = (np.broadcast_to(read(one).astype(np.float64), shape) for one in (count, prob))
+    samples = binomial_samples(trials, chances, lambda: float(source.rand((1,), np.dtype(np.float64))[0]))
+    recorded = prob if prob.requires_grad and prob.array.shape == shape else count
+    return _binomial(recorded, Tensor(samples.astype(count.array.dtype)))
 
 
 @primitive(

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine import dtypes, ops
+from engine import dtypes, modes, ops
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
 from engine.op import Array, Dim, Tensors, composite, primitive, type_name, wrap_dim
 from engine.tensor import Tensor
@@ -395,7 +395,7 @@ def cross(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
     return linalg_cross(input, other, dim=dim)
 
 
-@composite(name="linalg.multi_dot", aliases=("chain_matmul",))
+@composite(name="linalg.multi_dot")
 def multi_dot(tensors: Tensors) -> Tensor:
     """The product of a chain of matrices in the cheapest order; the first and the last may be vectors."""
     if len(tensors) < 2:
@@ -409,6 +409,21 @@ def multi_dot(tensors: Tensors) -> Tensor:
     rows = () if first.array.ndim == 1 else product.array.shape[:1]
     columns = () if last.array.ndim == 1 else product.array.shape[1:]
     return ops.view(product, rows + columns)
+
+
+@composite(method=False)
+def chain_matmul(*matrices: Tensors) -> Any:
+    """The product of matrices in the cheapest order."""
+    modes.warn_once(
+        "torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use torch.linalg.multi_dot "
+        "instead, which accepts a list of two or more tensors rather than multiple parameters."
+    )
+    for matrix in matrices:
+        if matrix.array.ndim != 2:
+            raise OpError(f"Tensor dimension is {matrix.array.ndim}, expected 2 instead.")
+    if not matrices:
+        raise OpError("chain_matmul(): Expected one or more matrices")
+    return ops.clone(matrices[0]) if len(matrices) == 1 else multi_dot(list(matrices))
 
 
 def _check_chain(ranks: list[int]) -> None:

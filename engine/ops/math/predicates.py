@@ -61,6 +61,31 @@ def is_set_to(input: Tensor, tensor: Tensor) -> bool:
     return is_same and not input.bits and not tensor.bits
 
 
+def is_signed(input: Tensor) -> bool:
+    """Whether there are negative numbers of its dtype."""
+    return input.dtype.is_signed
+
+
+def is_inference(input: Tensor) -> bool:
+    """Whether it was made under inference mode."""
+    return input.inference
+
+
+def is_distributed(input: Tensor) -> bool:
+    """Whether it lies on several machines: never."""
+    return False
+
+
+def get_device(input: Tensor) -> int:
+    """The number of its device: -1 for a processor."""
+    return -1
+
+
+def detach(input: Tensor) -> Tensor:
+    """The same memory without a history."""
+    return input.detach()
+
+
 # -- what dtypes promote to ---------------------------------------------------------------------------------------
 def _operand(value: Any) -> Tensor:
     return value if isinstance(value, Tensor) else weak(value)
@@ -95,8 +120,11 @@ def _dtype_of(name: str, position: int, value: Any) -> DType:
 
 FUNCTIONS = (
     is_tensor, numel, is_floating_point, is_complex, is_conj, is_neg, is_nonzero, result_type, promote_types, can_cast,
+    is_same_size, is_signed, is_inference, is_distributed, get_device, detach,
 )  # fmt: skip
 for _function in FUNCTIONS:
     registry.add_function(_function.__name__, _function)
-for _method in (is_conj, is_neg, is_nonzero, is_same_size, is_set_to):
+for _method in (
+    is_conj, is_neg, is_nonzero, is_same_size, is_set_to, is_signed, is_inference, is_distributed, get_device, detach,
+):  # fmt: skip
     registry.add_method(_method.__name__, _method)

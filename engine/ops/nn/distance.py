@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from engine import ops
-from engine.errors import OpError
-from engine.op import Array, Dim, Scalar, broadcast_pair, composite, extents, primitive
+from engine.errors import DimensionError, OpError
+from engine.op import Array, Dim, Dims, Scalar, Size, broadcast_pair, composite, extents, primitive, wrap_dim
 from engine.ops.math.powers import common_dtype
 from engine.ops.reduce.norms import norm_input, norm_of
 from engine.tensor import Tensor
@@ -27,6 +27,53 @@ def _norm_along_input(g: Any, input: Any, out: Any, p: float, dim: int, keepdim:
 
 
 norm_along.vjp(input=_norm_along_input)
+
+
+@primitive(public=False, grad_fn="NormBackward1")
+def norm_over(input: Array, p: Scalar, dim: Dims, keepdim: bool) -> Array:
+    """The ``p``-norm over several dimensions."""
+    return norm_of(input, p, dim, keepdim)
+
+
+def _norm_over_input(g: Any, input: Any, out: Any, p: float, dim: tuple[int, ...], keepdim: bool) -> Any:
+    for place in () if keepdim else sorted(dim):
+        g, out = ops.unsqueeze(g, place), ops.unsqueeze(out, place)
+    return norm_input(g, input, out, p, dim)
+
+
+norm_over.vjp(input=_norm_over_input)
+
+
+@primitive(public=False, grad_fn="NormBackward0")
+def norm_of_all(input: Array, p: Scalar) -> Array:
+    """The ``p``-norm of all elements."""
+    return norm_of(input, p, tuple(range(input.ndim)), False)
+
+
+norm_of_all.vjp(input=lambda g, input, out, p: norm_input(g, input, out, p, tuple(range(input.array.ndim))))
+
+
+@composite(method=False)
+def frobenius_norm(input: Tensor, dim: Size, keepdim: bool = False) -> Tensor:
+    """The square root of the sum of squares along one or two dimensions, or of everything."""
+    if len(dim) > 2:
+        raise OpError(f"Expected at most 2 dimensions, but got {len(dim)} dimensions instead.")
+    return norm_over(input, 2, tuple(dim) or tuple(range(input.array.ndim)), keepdim)
+
+
+@composite(method=False)
+def norm_except_dim(v: Tensor, pow: int = 2, dim: int = 0) -> Tensor:
+    """The norm of all slices along ``dim``, which stay; of everything for -1. Used by weight normalisation."""
+    if dim == -1:
+        return norm_of_all(v, pow)
+    if not v.array.ndim:
+        raise DimensionError(f"Dimension specified as {dim} but tensor has no dimensions")
+    rank, extent = v.array.ndim, v.array.shape[wrap_dim(dim, v.array.ndim)]
+    if dim not in (0, rank - 1):
+        return ops.transpose(norm_except_dim(ops.transpose(v, 0, dim), pow, 0), 0, dim)
+    rows = ops.view(ops.contiguous(v), (extent, -1) if dim == 0 else (-1, extent))
+    shape = [extent if place == dim else 1 for place in range(rank)]
+    return ops.view(norm_over(rows, pow, 0 if dim else 1, False), shape)
 
 
 @composite(name="pairwise_distance", aliases=("nn.functional.pairwise_distance",), method=False)

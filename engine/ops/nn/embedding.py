@@ -206,7 +206,7 @@ def _bag_weight(
     return embedding_backward(rows, indices, weight_shape[0], padding_idx, False)
 
 
-@primitive(public=False)
+@primitive(public=False, scratch=5)
 def bag_frequencies(indices: Index) -> Array:
     """What PyTorch divides the gradient of each index by, which it takes for how often the index occurs.
 

@@ -230,7 +230,7 @@ pixel_shuffle.vjp(input=lambda g, upscale_factor: pixel_unshuffle(g, upscale_fac
 pixel_unshuffle.vjp(input=lambda g, downscale_factor: pixel_shuffle(g, downscale_factor))
 
 
-def _check_channels(input: Tensor, groups: int) -> None:
+def check_channels(input: Tensor, groups: int) -> None:
     shape = input.array.shape
     if len(shape) <= 2:
         raise OpError(f"channel_shuffle expects input with > 2 dims, but got input with sizes {list(shape)}")
@@ -240,7 +240,7 @@ def _check_channels(input: Tensor, groups: int) -> None:
         raise OpError(f"Number of channels must be divisible by groups. Got {shape[1]} channels and {groups} groups.")
 
 
-@primitive(method=False, aliases=("nn.functional.channel_shuffle",), linear=True, check=_check_channels)
+@primitive(method=False, aliases=("nn.functional.channel_shuffle",), linear=True, check=check_channels)
 def channel_shuffle(input: Array, groups: int) -> Array:
     """Channels (dimension 1) dealt out: the first of each group, then the second of each."""
     batch, channels, *rest = input.shape

@@ -70,7 +70,8 @@ def gru_step(gates: Tensor, hidden: Tensor, weights: Weights) -> Any:
 def _check_cell(input: Tensor, hidden: Tensor, weights: Weights, gates: int, number: int) -> None:
     """Refuse sizes that do not fit together, in the order in which PyTorch looks at them."""
     wrap_dim(1, input.array.ndim)
-    wrap_dim(1, weights.input.array.ndim)
+    for weight in (weights.input, weights.hidden):
+        wrap_dim(1, weight.array.ndim)
     given, expected = input.array.shape[1], weights.input.array.shape[1]
     if given != expected:
         raise OpError(f"input has inconsistent input_size: got {given} expected {expected}")

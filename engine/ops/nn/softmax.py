@@ -101,13 +101,13 @@ def _chosen_dim(name: str, dim: int | None, ndim: int) -> int:
     return 0 if ndim in (0, 1, 3) else 1
 
 
-@composite
+@composite(aliases=("special.softmax",))
 def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """Exponentials of ``input``, divided by their sum along ``dim``; converted to ``dtype`` first."""
     return softmax_along(_converted(input, dtype), dim)
 
 
-@composite
+@composite(aliases=("special.log_softmax",))
 def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """The logarithm of ``softmax``."""
     return log_softmax_along(_converted(input, dtype), dim)

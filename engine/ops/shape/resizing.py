@@ -54,3 +54,15 @@ def _move(input: Tensor, larger: Tensor) -> None:
 def resize_as_(input: Tensor, the_template: Tensor, *, memory_format: None = None) -> Tensor:
     """``resize_`` to the size of another tensor."""
     return resize_(input, the_template.array.shape)
+
+
+@composite(name="set_", function=False)
+def set_(input: Tensor, source: Tensor | None = None) -> Tensor:
+    """Show the memory of another tensor from now on, as it does; without one, an empty memory."""
+    if source is None:
+        source = Tensor(np.empty(0, input.array.dtype))
+    if source.dtype is not input.dtype:
+        raise OpError(f"Could not set tensor of type {source.dtype.c_name} to a tensor of type {input.dtype.c_name}")
+    modes.touch(input)
+    input.storage, input.array, input.base = source.storage, source.array, None
+    return input

@@ -5,7 +5,10 @@ from __future__ import annotations
 from functools import wraps
 from typing import Any
 
+import numpy as np
+
 from engine import ops
+from engine.errors import OpError
 from engine.op import Array, Dim, Primitive, composite, extents, overloaded, primitive
 from engine.ops.math import complex_parts
 from engine.ops.shape import joining, rearrangement, strided, views
@@ -79,7 +82,7 @@ def view_copy(input: Tensor, size: Any, dtype: Any = None) -> Any:
     return _view_dtype, (input, size)
 
 
-@primitive(method=False)
+@primitive
 def narrow_copy(input: Array, dim: Dim, start: int, length: int) -> Array:
     """A copy of ``length`` elements of dimension ``dim`` from ``start`` on."""
     begin, end = views.narrowed(input.shape, dim, start, length)
@@ -113,3 +116,21 @@ unsafe_split_with_sizes = copying(
 def unsafe_chunk(input: Tensor, chunks: int, dim: int = 0) -> Any:
     """At most ``chunks`` slices along ``dim``, as tensors of their own."""
     return unsafe_split(input, joining.chunk_size(input, chunks, dim), dim)
+
+
+# -- copies that PyTorch cannot differentiate ---------------------------------------------------------------------
+@primitive(method=False, underivable=True)
+def detach_copy(input: Array) -> Array:
+    """A copy, which PyTorch records without a derivative."""
+    return input.copy()
+
+
+def _check_no_graph(input: Tensor) -> None:
+    if input.requires_grad:
+        raise OpError("view_as_complex_copy does not support automatic differentiation for outputs with complex dtype.")
+
+
+@primitive(method=False, underivable=True, check=_check_no_graph)
+def view_as_complex_copy(input: Array) -> Array:
+    """Pairs along the last dimension as complex numbers of their own."""
+    return complex_parts.view_as_complex.kernel(np.ascontiguousarray(input)).copy()

@@ -11,7 +11,7 @@ from tests.app.conftest import Client
 @pytest.mark.parametrize(
     ("method", "path", "options", "known"),
     [
-        ("GET", "/v1/ops?limti=3", {}, "none"),
+        ("GET", "/v1/ops?limti=3", {}, "cursor, differentiable, family, limit, q"),
         ("GET", "/v1/limits?encoding=base64", {}, "none"),
         ("GET", "/v1/sessions?limit=3&page=2", {}, "cursor, limit"),
         ("POST", "/v1/evaluate?encode=base64", {"json": {"nodes": []}}, "encoding, grads, include, outputs"),

@@ -148,6 +148,25 @@ CASES = {
         "p = functools.partial(h, y=4)\nimport math as mm\nfrom math import sqrt",
         "print(f(20), h(1), h.__name__, p(2), k(torch.ones(1, requires_grad=True)), mm.floor(2.5), sqrt(4))",
     ),
+    "modules": (
+        "import torch.nn as nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+        "        self.fc = nn.Linear(2, 2)\n        self.bn = nn.BatchNorm1d(2)\n        self.k = 3\n"
+        "    def forward(self, x):\n        return self.bn(self.fc(x)) * self.k\n"
+        "torch.manual_seed(0)\nnet = Net()\nseq = nn.Sequential(net, nn.ReLU(), nn.CrossEntropyLoss(torch.ones(2)))\n"
+        "seen = []\nh = net.fc.register_forward_hook(lambda m, a, o: seen.append(m is net.fc))\n"
+        "opt = torch.optim.Adam(net.parameters(), lr=0.1)\ns = torch.optim.lr_scheduler.LambdaLR(opt, lambda e: 0.9**e)\n"
+        "x = torch.randn(4, 2)\nnet(x).sum().backward()\nopt.step()\nsd = net.state_dict()",
+        "print(seq, net(x), net.k, seen, opt, list(sd), net.bn.running_mean)\ns.step()\nh.remove()\n"
+        "net(x).pow(2).sum().backward()\nopt.step()\nprint(net.fc.weight, len(seen), s.get_last_lr(), net.eval()(x))\n"
+        "print(opt.state[torch.ones(1)], net.load_state_dict(sd), type(net).__name__, isinstance(net, nn.Module))",
+    ),
+    "data": (
+        "from torch.utils.data import DataLoader, TensorDataset, Dataset, random_split\n"
+        "torch.manual_seed(1)\nclass D(Dataset):\n    def __len__(self):\n        return 5\n    def __getitem__(self, i):\n        return i * 2\n"
+        "d = D()\nt = TensorDataset(torch.arange(6))\na, b = random_split(t, [4, 2])\nloader = DataLoader(t, 2, shuffle=True)\n"
+        "mine = DataLoader(d, batch_size=2)",
+        "print([x.tolist() for x, in loader], list(mine), len(d), a.indices, d[1])",
+    ),
     "nothing": ("a = torch.zeros(0, 3)\nb = a.sum()\nc = torch.tensor(5.0)", "c.add_(1)\nprint(a, b, c)"),
     "a node": (LEAF + "y = x * 2\nn = y.grad_fn", "print(n.name(), n is y.grad_fn, n.next_functions[0][0].name())"),
     "joined and split": (

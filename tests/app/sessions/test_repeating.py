@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from app.limits import OverLimit
 from app.program.tree import ProgramError
 from app.sessions import live
 from app.sessions.directory import Directory, Precondition
+from app.sessions.repeating import Again
 from app.sessions.session import Session
 from app.stores.base import Conflict, StoreError
 from app.stores.memory import MemoryStore
@@ -45,15 +47,17 @@ class Kept:
     def __post_init__(self) -> None:
         self.sid = self.sid or opened(self.directory)
 
-    def run(self, code: str, form: codec.Format = codec.JSON, precondition: Precondition | None = None) -> Reply:
-        run = prepare(RunRequest(code=code), LIMITS)
+    def run(
+        self, code: str, form: codec.Format = codec.JSON, precondition: Precondition | None = None, **inputs: Any
+    ) -> Reply:
+        run = replace(prepare(RunRequest(code=code, inputs=inputs), LIMITS), key=code)
 
         def change(session: Session, version: int) -> Reply:
             self.carried_out += 1
             return session.reply(run, "json" if form is codec.JSON else "raw", form, version)
 
-        key = (code, form) if self.is_keyed else None
-        return self.directory.command(OWNER, self.sid, change, precondition or Precondition(), key)
+        again = Again.of(run, form) if self.is_keyed else None
+        return self.directory.command(OWNER, self.sid, change, precondition or Precondition(), again)
 
     def try_to(self, code: str) -> Reply | str:
         try:
@@ -106,6 +110,11 @@ NOT_KNOWN = {
     "a shape of values": ("s = torch.tensor([1.0, 0.0])", "s = s - 0.2\nn = s.nonzero()"),
     "what is printed": ("s = torch.ones(2)", "s += 1\nprint(s)"),
     "a write through a view": ("s = torch.ones(3)\nv = s[1:]", "v.mul_(2)"),
+    "a function": ("s = torch.ones(3)\nf = lambda t: t * 2", "s = f(s)"),
+    "a hook": (f"{LEAF}\nh = x.register_hook(lambda g: g * 2)\ndel h", "(x * x).sum().backward()"),
+    "a seed": ("s = torch.ones(3)", "s = s * (torch.Generator().seed() % 1 + 1)"),
+    "a module": ("s = torch.ones(3)", "import time\ns = s * (time.time_ns() % 1 + 1)"),
+    "a module that is there": ("import time\ns = torch.ones(3)", "s = s * (time.time_ns() % 1 + 1)"),
     "an array": ("s = torch.ones(2)", "s = s + 1\na = s.numpy()"),
 }
 
@@ -123,6 +132,53 @@ def test_a_run_that_is_known_is_as_one_that_is_carried_out(name: str, form: code
     assert one.run("z = 1") == other.run("z = 1")
     for _ in range(2):
         assert one.run(program) == other.run(program)
+    assert one.picture == other.picture
+
+
+TRAINING = """
+loss = ((b @ w - t) ** 2).mean()
+loss.backward()
+with torch.no_grad():
+    w -= 0.1 * w.grad
+    w.grad.zero_()
+"""
+
+
+def batch(number: int) -> dict[str, Any]:
+    """Other numbers each time."""
+    rows = [[number + 0.5, -1.0 * number], [0.25, 1.0 + number]]
+    return {"b": rows, "t": {"data": [0.5 * number, 1.0], "dtype": "float32"}}
+
+
+@pytest.mark.parametrize("form", [codec.JSON, codec.MSGPACK])
+def test_a_run_that_is_known_takes_other_inputs(form: codec.Format) -> None:
+    one, other = pair("w = torch.zeros(2, requires_grad=True)")
+    for number in range(RUNS):
+        assert one.run(TRAINING, form, **batch(number)) == other.run(TRAINING, form, **batch(number))
+    assert one.carried_out < KNOWN_FROM
+    assert one.picture == other.picture
+    assert Kept(directory_over(one.directory.store), sid=one.sid).picture == other.picture
+
+
+@pytest.mark.parametrize(
+    "b",
+    [
+        [[1.0, 2.0]] * 3, [[1, 2], [3, 4]], [[1.0, "NaN"], [1.0, 2.0]], [[1.0, 2.0], [3.0]], [1.0],
+        {"data": [[1.0, 2.0]] * 2, "requires_grad": True}, {"data": [[1.0, 2.0]] * 2, "dtype": "float64"},
+        [[10**400, 1.0], [1.0, 1.0]],
+    ],
+)  # fmt: skip
+def test_inputs_of_another_kind_are_carried_out(b: Any) -> None:
+    def attempt(kept: Kept, given: dict[str, Any]) -> object:
+        try:
+            return kept.run(TRAINING, **given)
+        except Exception as error:
+            return type(error), str(error)
+
+    one, other = pair("w = torch.zeros(2, requires_grad=True)")
+    for number in range(RUNS):
+        given = batch(number) | ({"b": b} if number == KNOWN_FROM else {})
+        assert attempt(one, given) == attempt(other, given)
     assert one.picture == other.picture
 
 

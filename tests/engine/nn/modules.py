@@ -297,7 +297,58 @@ note("linear", nn.Linear(3, 2).weight)
 torch.manual_seed(42)
 note("net", nn.Sequential(nn.Conv2d(1, 2, 3), nn.Linear(4, 3), nn.Embedding(3, 2), nn.Bilinear(2, 2, 1)).state_dict())
 """
+BACKWARD_HOOKS = """
+torch.manual_seed(0)
+seen = []
+def after(m, gi, go): seen.append(("after", type(m).__name__, list(gi), list(go)))
+def before(m, go): seen.append(("before", type(m).__name__, list(go)))
+m = nn.Linear(2, 3)
+handles = [m.register_full_backward_hook(after), m.register_full_backward_pre_hook(before)]
+x = torch.ones(1, 2, requires_grad=True)
+y = m(x)
+note("names", [y.grad_fn.name(), y.grad_fn.next_functions[0][0].name()])
+y.sum().backward()
+note("grad", x.grad)
+m(torch.ones(1, 2)).sum().backward()
+note("weight", m.weight.grad)
+for handle in handles:
+    handle.remove()
+note("plain", m(x))
+s = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+s.register_full_backward_hook(lambda m, gi, go: (gi[0] * 2,))
+s[0].register_full_backward_hook(after)
+x = torch.ones(1, 2, requires_grad=True)
+s(x).sum().backward()
+note("doubled", x.grad)
+class Two(nn.Module):
+    def forward(self, a, b):
+        return a * b, a + b
+t = Two()
+t.register_full_backward_hook(after)
+a = torch.ones(1, requires_grad=True)
+out = t(a, torch.ones(1))
+note("two", list(out))
+out[0].sum().backward()
+l = nn.Linear(2, 2)
+l.register_full_backward_pre_hook(lambda m, go: (go[0] * 2,))
+l.register_full_backward_hook(after, prepend=True)
+l(x).sum().backward()
+note("bias", l.bias.grad)
+note("seen", seen)
+for place, hook in enumerate((lambda m, gi, go: (1, 2, 3), lambda m, gi, go: 3)):
+    bad = nn.Linear(2, 2)
+    bad.register_full_backward_hook(hook)
+    with errors(str(place)):
+        bad(x).sum().backward()
+r = nn.ReLU(inplace=True)
+r.register_full_backward_hook(after)
+with errors("in place"):
+    r(x * 1)
+with torch.no_grad():
+    note("unrecorded", m(x).grad_fn is None)
+"""
 PROGRAMS = {
+    "backward hooks": BACKWARD_HOOKS,
     "refusals of modules": REFUSALS, "names of modules": NAMES, "states of modules": STATES, "casts of modules": CASTS,
     "forward hooks": HOOKS, "containers": CONTAINERS, "parameters": PARAMETERS, "initialisation": INIT,
     "seeded layers": SEEDED,

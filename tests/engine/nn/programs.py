@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.engine.nn import layers, modules
+from tests.engine.nn import layers, modules, training
 
-PROGRAMS: dict[str, str] = layers.programs() | modules.PROGRAMS
+PROGRAMS: dict[str, str] = layers.programs() | modules.PROGRAMS | training.programs()

@@ -196,7 +196,8 @@ OTHERS = {
         *[sample(fixed([[0, 2], [3, 4]]), leaf(5, 3), mode=mode) for mode in ("sum", "mean", "max")],
         sample(fixed([0, 2, 2, 4]), leaf(5, 3), fixed([0, 3]), mode="sum", per_sample_weights=leaf(4)),
         values_only(
-            "the gradient is scaled", fixed([0, 2, 2, 4]), leaf(5, 3), fixed([0, 3]), mode="sum", scale_grad_by_freq=True
+            "the gradient is scaled", fixed([0, 2, 2, 4]), leaf(5, 3), fixed([0, 3]), mode="sum",
+            scale_grad_by_freq=True,
         ),
     ],
     "nn.functional.one_hot": [values_only("integers", fixed([0, 2, 1])), values_only("integers", fixed([0, 2]), 4)],
