@@ -109,6 +109,8 @@ def type_name(value: object) -> str:
     if isinstance(value, Metered):
         return value.name
     name = type(value).__name__
+    if isinstance(value, ARRAYS):
+        return f"numpy.{name}"
     if hasattr(type(value), "_fields"):
         return f"torch.return_types.{name}"
     return _TYPE_NAMES.get(type(value)) or _NAMES.get(name, name)
@@ -120,7 +122,8 @@ _TYPE_NAMES: Final[dict[type, str]] = {
     StaticMethod: "staticmethod",
 }  # fmt: skip
 _NAMES: Final = {
-    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Numbered": "iterator",
+    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Numbered": "iterator", "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict",
+    "deque": "collections.deque",
 }  # fmt: skip
 
 
