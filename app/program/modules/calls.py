@@ -91,6 +91,13 @@ def touch(*values: Any) -> None:
             modes.touch(value)
 
 
+def unrepeatable(reason: str) -> None:
+    """Let no plan be made of what runs now: another run finds another value here."""
+    recorder = modes.current().recorder
+    if recorder is not None:
+        recorder.give_up(reason)
+
+
 # -- iterables ----------------------------------------------------------------------------------------------------
 def held(value: Any) -> Any:
     """A container of the items of a value: itself if it is one, within the limit of a list if it is none."""

@@ -9,7 +9,7 @@ from typing import Any, Final
 from app.program.builtins import Getter, Routine
 from app.program.costs import ITEM_BYTES, LITTLE, OBJECT_BYTES, Cost, length, little, pay
 from app.program.failures import python
-from app.program.modules.calls import Priced, bound, held, host, priced, touch
+from app.program.modules.calls import Priced, bound, held, host, priced, touch, unrepeatable
 from engine import modes
 
 
@@ -107,6 +107,7 @@ def _drawing(name: str, entry: Priced) -> Callable[..., Any]:
     call = priced(*entry)
 
     def draw(generator: Random, *args: Any, **kwargs: Any) -> Any:
+        unrepeatable("random numbers")
         modes.touch(generator)
         if name == "shuffle":
             touch(*args, *kwargs.values())

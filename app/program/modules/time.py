@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from app.program.builtins import Routine, type_name
 from app.program.failures import PythonError
+from app.program.modules.calls import unrepeatable
 from engine import modes
 
 START_NS: Final = 1_700_000_000 * 10**9
@@ -16,6 +17,7 @@ TICK_NS: Final = 1_000_000  # a millisecond
 
 
 def _elapsed() -> int:
+    unrepeatable("the clock")
     kept = modes.current().modules
     ticks: int = kept.get("time", 0) + 1
     kept["time"] = ticks
