@@ -430,6 +430,8 @@ def set_item(container: Any, index: Any, value: Any) -> None:
     index = as_index(index) if isinstance(container, (list, Tensor, deque)) else index
     if isinstance(container, Tensor):
         refusals.call(operator.setitem, (container, bounded(index), value), {}, "__setitem__")
+    elif type(container) is np.ndarray:
+        arrays.set_item(container, index, value)
     elif isinstance(container, Special):
         modes.touch(container)
         python(operator.setitem, container, index, value)
@@ -447,8 +449,6 @@ def set_item(container: Any, index: Any, value: Any) -> None:
     elif OPENED[0](container) and hasattr(type(container), "__setitem__"):
         setter = Routine("__setitem__", type(container).__setitem__, True, container)
         ENGINE_CALL[0](setter, (container, index, value), {})
-    elif isinstance(container, np.ndarray):
-        arrays.set_item(container, index, value)
     else:
         raise PythonError(TypeError, f"'{type_name(container)}' object does not support item assignment")
 
