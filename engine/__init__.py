@@ -18,8 +18,11 @@ from engine import storage as storage
 from engine import strides as strides
 from engine import tensor as tensors  # noqa: F401 - torch.tensor is a function, so the module goes by the plural
 from engine.autograd import custom as custom
+from engine.autograd import function as functions  # noqa: F401 - the definitions that classes of Python are
+from engine.autograd import hooks as hooks
 from engine.autograd import sweep as sweep
 from engine.autograd import tape as tape
+from engine.autograd import watch as watch
 from engine.named_results import NamedResult as NamedResult
 from engine.named_results import named_result as named_result
 from engine.surface import checkpoint as _checkpoint  # noqa: F401 - enters checkpoints

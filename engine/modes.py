@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import traceback
 import warnings
+import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, MutableSequence
 from contextvars import ContextVar
@@ -177,7 +178,7 @@ class Shared:
     ``modules`` is for what others keep per process (Python's ``random``, NumPy's): whoever runs programs fills it.
     """
 
-    __slots__ = ("default_dtype", "generator", "modules", "print_options", "trace", "warnings")
+    __slots__ = ("default_dtype", "generator", "modules", "observed", "print_options", "trace", "warnings")
 
     def __init__(
         self, default_dtype: DType, print_options: PrintOptions, generator: Generator, warnings: Warnings | None
@@ -185,6 +186,7 @@ class Shared:
         self.default_dtype, self.print_options = default_dtype, print_options
         self.generator, self.warnings = generator, warnings
         self.trace: Callable[[], list[str]] | None = None
+        self.observed: weakref.WeakSet[Any] | None = None
         self.modules: dict[str, Any] = {}
 
 
@@ -257,6 +259,12 @@ class State:
     @generator.setter
     def generator(self, generator: Generator) -> None:
         self.shared.generator = generator
+
+    def observe(self, one: Any) -> None:
+        """Note hooks that can tell in which order a sweep reaches leaves, for as long as they live."""
+        if self.shared.observed is None:
+            self.shared.observed = weakref.WeakSet()
+        self.shared.observed.add(one)
 
     @property
     def trace(self) -> Callable[[], list[str]] | None:

@@ -43,6 +43,7 @@ ENGINE = (
     ("plan",),
     ("ops",),
     ("surface.checkpoint", "surface.functional", "surface.gradcheck", "surface.methods", "surface.refusals"),
+    ("surface.devices",),
     ("data", "nn", "surface.namespaces"),
     ("optim",),
     ("__init__",),

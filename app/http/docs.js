@@ -29,6 +29,10 @@ document.addEventListener("keydown", (event) => {
 function open() {
   const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
   if (!target) return;
+  if (target.closest("[hidden]")) {  // a search hides it
+    search.value = "";
+    search.dispatchEvent(new Event("input"));
+  }
   for (let inner = target; inner; inner = inner.parentElement?.closest("details")) inner.open = true;
   target.scrollIntoView();
 }

@@ -83,7 +83,7 @@ class _Page:
     def _menu(self) -> Iterator[str]:
         yield (
             '<nav><div class="settings"><label>Search <input id="search" type="search" placeholder="press /"></label>'
-            '<label>API key <input id="key" autocomplete="off" placeholder="where the service asks for one">'
+            '<label>API key <input id="key" autocomplete="off" placeholder="if the service asks for it">'
             '</label></div><p id="none" class="faint" hidden>Nothing has these words.</p><div class="places">'
         )
         for tag in self.document["tags"]:
@@ -181,13 +181,13 @@ class _Page:
         content: Schema = response.get("content", {})
         kinds = ", ".join(f"<code>{escape(kind)}</code>" for kind in content)
         types = {self._type(part["schema"]) for part in content.values() if "schema" in part}
+        tone, is_open = ("good", " open") if status < "400" else ("bad", "")
         headers = ", ".join(f"<code>{escape(name)}</code>" for name in response.get("headers", {}))
         examples = "".join(
-            f"<details><summary>{escape(name)}</summary><pre>{escape(lay(self.examples[name]['value']))}</pre></details>"
+            f"<details{is_open}><summary>{escape(name)}</summary><pre>{escape(lay(self.examples[name]['value']))}</pre></details>"
             for part in content.values()
             for name in part.get("examples", {})
         )
-        tone = "good" if status < "400" else "bad"
         return (
             f'<tr><td><b class="{tone}">{status}</b></td><td>{_problems(response["description"])}'
             f'<div class="faint">{" or ".join(sorted(types))} {kinds}</div>'

@@ -15,14 +15,13 @@ from app.program.builtins import TYPES
 from app.program.classes import MISSING, HostMember, ProgramClass, bound
 from app.program.failures import PythonError, classes
 from app.program.functions import DEEP_COPY
-from app.program.hosts import open_class
+from app.program.hosts import is_public, open_class
 from app.program.instances import HOSTED, Fixed, Held, Special, method_of
 from engine import modes
 
 BUILTIN: Final = (list, dict, set, tuple, str, int, float, frozenset)
 _IMMUTABLE: Final = (tuple, str, int, float, frozenset)
 _MUTABLE: Final = (list, dict, set)
-_KEPT: Final = frozenset({"program_class", "attributes", "mro"})
 
 
 def host_of(cls: ProgramClass) -> type | None:
@@ -53,7 +52,7 @@ def hosted(host: type) -> type:
         host = classes(host)
     namespace: dict[str, Any] = {"__module__": __name__}
     if open_class(host) and not issubclass(host, BaseException):
-        names = [name for name in dir(host) if not name.startswith("_") and name not in _KEPT]
+        names = [name for name in dir(host) if is_public(name)]
         namespace |= {name: _forward(name, host) for name in names if _is_method(host, name)}
         namespace |= {"_get_name": _class_name, "_overrides": _overrides}
     namespace["memento"] = _memento
@@ -166,7 +165,7 @@ def deeply_copied(value: Any, memo: Any) -> Any:
 
 def put(value: Any, name: str, new_value: Any) -> None:
     """Set an attribute of a hosted object: the host decides about public names of open classes."""
-    if open_class(value.program_class.host) and not name.startswith("_"):
+    if open_class(value.program_class.host) and is_public(name):
         type(value).__bases__[-1].__setattr__(value, name, new_value)
         return
     modes.touch(value)

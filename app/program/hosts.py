@@ -23,7 +23,7 @@ from engine import Tensor, dtypes, methods, modes, registry, tape, tensors
 
 OPEN: Final = (
     "engine.nn", "engine.optim", "engine.utils", "engine.data", "engine.distributions", "engine.surface.optim",
-    "engine.autograd.context", "engine.autograd.custom", "engine.autograd.function", "engine.autograd.graph",
+    "engine.autograd.context", "engine.autograd.function", "engine.autograd.graph",
     "engine.autograd.hooks", "engine.autograd.watch", "engine.surface.checkpoint", "engine.surface.gradcheck",
 )  # fmt: skip
 RAW: Final = frozenset({FunctionType, MethodType, BuiltinFunctionType, partial, type(len), type("".join)})
@@ -48,9 +48,14 @@ def is_open(value: Any) -> bool:
 OPENED.append(is_open)
 
 
+OURS: Final = frozenset({"attributes", "memento", "mro", "program_class"})  # what we ourselves keep in such objects
+SETTING: Final[dict[str, Callable[..., None]]] = {}
+"""``__setattr__`` and ``__delattr__`` for all values: a class of the engine would take any name (filled by ``values``)."""
+
+
 def is_public(name: str) -> bool:
     """Whether programs may ask objects of open classes for this name."""
-    return not name.startswith("_") and name not in ("memento", "mro")
+    return not name.startswith("_") and name not in OURS
 
 
 def adopted(value: Any, name: str | None = None, owner: Any = None) -> Any:
@@ -67,6 +72,8 @@ def adopted(value: Any, name: str | None = None, owner: Any = None) -> Any:
 
 def open_attribute(value: Any, name: str) -> Any:
     """``value.name`` of an object of an open class, or ``MISSING``."""
+    if name in SETTING:
+        return Routine(name, partial(SETTING[name], value), owner=value)
     if not is_public(name) and name not in _SPECIAL:
         return MISSING
     try:
@@ -95,6 +102,9 @@ def _engine_members(host: HostType, name: str) -> Any:
         return _tensor_member(kind, name)
     if not open_class(kind) or (not is_public(name) and name not in _SPECIAL) or name not in vars(kind):
         return MISSING
+    if name in SETTING:
+        by_name = SETTING[name]
+        return HostMember(name, lambda value: Routine(name, partial(by_name, value), owner=value), Routine(name, by_name))
     raw = vars(kind)[name]
     unbound = getattr(kind, name)
 

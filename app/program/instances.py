@@ -9,6 +9,8 @@ in ``hosted``, from a table of fixed names.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
+from types import BuiltinMethodType, MethodWrapperType
 from typing import Any, Final
 
 from app.program import runtime
@@ -24,7 +26,7 @@ from app.program.classes import (
     descriptor,
 )
 from app.program.costs import Cost, pay
-from app.program.failures import PythonError, made
+from app.program.failures import PythonError, made, python
 from app.program.functions import DEEP_COPY
 from engine import modes
 
@@ -70,7 +72,10 @@ class Special:
         found = method_of(self, name)
         if found is None:
             raise _refuse(f"'{type_name(self)}' object does not support {name}")
-        return getattr(super(), name, None) if found is MISSING else found
+        if found is not MISSING:
+            return found
+        of_host = getattr(super(), name, None)
+        return partial(python, of_host) if isinstance(of_host, (BuiltinMethodType, MethodWrapperType)) else of_host
 
     # -- text -----------------------------------------------------------------------------------------------------
     def __repr__(self) -> str:

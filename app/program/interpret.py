@@ -160,7 +160,13 @@ def as_refusal(error: BaseException, place: Place, started: Run) -> ProgramError
         return None
     is_engines = isinstance(error, errors.EngineError) and not isinstance(error, PythonError)
     kind = error.exception if is_engines else type_name(found)  # type: ignore[attr-defined]
-    return ProgramError(kind, str(found), found.place or place, started.prints, found.op)
+    try:
+        detail = str(found)
+    except Exception as second:  # a program's own text of it failed in turn
+        if caught(second) is None:
+            raise
+        detail = "<exception str() failed>"
+    return ProgramError(kind, detail, found.place or place, started.prints, found.op)
 
 
 __all__ = ["Outcome", "PythonError", "as_refusal", "check", "run"]

@@ -16,12 +16,13 @@ from app.program.failures import PythonError
 from app.program.hosts import host_type
 from app.program.operations import Getter, Module, Routine, binary, get_item, in_place, type_name
 from app.program.operators import SPECIAL_METHODS
-from engine import Tensor, dtypes, methods, modes, registry, tape, tensors
+from engine import Tensor, custom, dtypes, methods, modes, registry, tape, tensors
 
 MODULES: Final = frozenset({
-    "torch", "torch.autograd", "torch.autograd.functional", "torch.autograd.grad_mode", "torch.fft", "torch.linalg",
-    "torch.masked", "torch.nn", "torch.nn.functional", "torch.nn.utils", "torch.optim", "torch.optim.lr_scheduler",
-    "torch.random", "torch.special",
+    "torch", "torch.autograd", "torch.autograd.anomaly_mode", "torch.autograd.function", "torch.autograd.functional",
+    "torch.autograd.grad_mode", "torch.autograd.graph", "torch.fft", "torch.linalg", "torch.masked", "torch.nn",
+    "torch.nn.functional", "torch.nn.utils", "torch.optim", "torch.optim.lr_scheduler", "torch.random", "torch.special",
+    "torch.utils", "torch.utils.checkpoint", "torch.utils.hooks",
 })  # fmt: skip
 ALIASES: Final = {
     f"autograd{module}.{name}": name
@@ -196,8 +197,11 @@ def _kind(path: str) -> type:
 
 
 OBJECTS: Final[tuple[tuple[type, dict[str, Getter]], ...]] = (
-    (tape.Node, _methods("name", "register_hook", "register_prehook") | _fields(
-        "next_functions", "metadata", "requires_grad")),
+    (custom.FunctionNode, _methods("name", "apply", "register_hook", "register_prehook")
+     | _fields("next_functions", "metadata", "requires_grad", "needs_input_grad", "saved_tensors")),
+    (tape.Node, _methods("name", "register_hook", "register_prehook")
+     | _fields("next_functions", "metadata", "requires_grad")),
+    (_kind("utils.hooks.RemovableHandle"), _methods("remove") | _fields("id")),
     (_kind("Generator"), _changing("manual_seed", "seed") | _methods("initial_seed") | _fields("device")),
     (_kind("optim.Optimizer"), _methods("step", "zero_grad", "add_param_group") | _fields("param_groups", "defaults")),
     (_kind("optim.lr_scheduler.LRScheduler"), _methods("step", "get_last_lr") | _fields("last_epoch", "base_lrs")),
@@ -216,6 +220,8 @@ def object_attribute(value: Any, name: str, missing: object) -> object:
 
 
 def _node_attribute(node: tape.Node, name: str, missing: object) -> object:
+    if isinstance(node, custom.FunctionNode):
+        return node.static["attributes"].get(name, missing)
     if name == "variable":
         return getattr(node, "variable", missing)
     if not name.startswith("_saved_"):

@@ -30,10 +30,10 @@ from app.program.functions import BoundMethod, Function, Generator
 from app.program.hosted import bound_host
 from app.program.hosted import new as new_hosted
 from app.program.hosted import put as hosted_put
-from app.program.hosts import class_of, is_open, is_public, open_attribute
+from app.program.hosts import SETTING, class_of, is_open, is_public, open_attribute
 from app.program.instances import Instance, Special
 from app.program.names import module_attribute, object_attribute
-from app.program.tree import Attribute, Constant, Expression, GraphError, Name, Subscript
+from app.program.tree import Attribute, Constant, Expression, GraphError, Name, Subscript, is_member, quoted
 from engine import Tensor, dtypes, errors, modes, refusals, registry, tape
 
 EncodeTensor = Callable[[Tensor], object]
@@ -205,6 +205,8 @@ def _super_attribute(value: Super, name: str) -> object:
     found = value.cls.after(value.start, name)
     if found is MISSING:
         return MISSING
+    if name == "__new__" and isinstance(found, HostMember):
+        return found.function  # static, without the word
     is_class = isinstance(value.owner, ProgramClass)
     return bound(found, None if is_class and name != "__new__" else value.owner, value.cls)
 
@@ -336,6 +338,10 @@ def _refuse_setting(value: Any, name: str) -> NoReturn:
 
 def set_plainly(value: Any, name: str, new: Any) -> None:
     """``object.__setattr__(value, name, new)``: by a property of the class, or as an attribute of the object."""
+    name = _attribute_name(name)
+    if not isinstance(value, Special):
+        set_attribute(value, name, new)
+        return
     if name == "__class__" or name == "__dict__":
         raise PythonError(TypeError, f"{name} cannot be set here")
     if instances.put(value, name, new):
@@ -370,7 +376,18 @@ def delete_attribute(value: Any, name: str) -> None:
         raise _no_attribute(value, name)
 
 
+def _attribute_name(name: Any) -> str:
+    """A name of the program's, told by it while it runs, as a text of Python's own."""
+    if not isinstance(name, str):
+        raise PythonError(TypeError, f"attribute name must be string, not '{type_name(name)}'")
+    return str.__str__(name)
+
+
 def _delete_plainly(value: Any, name: str) -> None:
+    name = _attribute_name(name)
+    if not isinstance(value, Special):
+        delete_attribute(value, name)
+        return
     found = value.program_class.find(name)
     if type(found) is Property:
         if found.fdel is None:
@@ -402,22 +419,28 @@ def _of_object() -> None:
         instances.refuse_abstract(cls)
         return Instance(cls) if cls.host is None else new_hosted(cls, cls.host, args, kwargs)
 
-    def get(value: Any, name: str) -> Any:
-        if not isinstance(value, Special):
-            return attribute(value, name)
-        found = instances.get(value, name)
-        if found is MISSING:
-            raise _no_attribute(value, name)
-        return found
-
     OBJECT.update({
         "__init__": initialise, "__new__": create, "__setattr__": set_plainly, "__delattr__": _delete_plainly,
-        "__getattribute__": get, "__init_subclass__": lambda *_, **__: None,
+        "__getattribute__": _get_plainly, "__init_subclass__": lambda *_, **__: None,
         "__repr__": lambda value: value._plain_repr() if isinstance(value, Special) else repr(value),
         "__str__": lambda value: repr(value), "__eq__": lambda value, other: value is other or NotImplemented,
         "__hash__": lambda value: object.__hash__(value), "__format__": lambda value, spec: formatted(value, spec),
     })  # fmt: skip
     FORMAT.append(attribute)
+    SETTING.update(__setattr__=set_plainly, __delattr__=_delete_plainly)
+
+
+def _get_plainly(value: Any, name: Any) -> Any:
+    """``object.__getattribute__(value, name)``: without the class's ``__getattr__``."""
+    name = _attribute_name(name)
+    if not is_member(name):
+        raise PythonError(AttributeError, f"{quoted(name)} is not an attribute that programs may use")
+    found = instances.get(value, name) if isinstance(value, Special) else attribute(value, name)
+    if found is MISSING or isinstance(found, HostMember):
+        found = _of_host(value, name)
+    if found is MISSING:
+        raise _no_attribute(value, name)
+    return found
 
 
 _of_object()

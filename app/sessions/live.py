@@ -17,7 +17,7 @@ from app.sessions.ledger import Ledger
 from app.sessions.repeating import Repeats
 from app.sessions.value_kinds import Malformed, ValueKinds
 from app.stores.base import Head, Loaded
-from engine import dtypes, modes, storage
+from engine import Tensor, dtypes, modes, storage, watch
 
 TAIL_BYTES: Final = 64 * 1024  # changes behind the whole record: at least so many bytes or records may gather
 TAIL_RECORDS: Final = 64
@@ -84,6 +84,8 @@ class Live:
         self.shown += reader.shown
         if reader.settings is not None:
             self._adopt(reader.settings)
+        for one in self.ledger.holders():
+            self._observe(one)
         self._let_go()
 
     def _adopt(self, settings: schema.Settings) -> None:
@@ -101,12 +103,21 @@ class Live:
         if not isinstance(generator, type(state.generator)):
             raise Malformed("a session without a generator")
         state.generator = generator
+        off = watch.Watch()
+        found = watch.Watch(anomaly=settings.anomaly, check_nan=settings.check_nan)
+        state.watch = None if found == off else found
         try:
             modules = kept.load(settings.modules)
         except kept.Unusable:
             raise Malformed("what no module keeps") from None
         state.modules.clear()
         state.modules.update(modules)
+
+    def _observe(self, one: Any) -> None:
+        """Let sweeps know of hooks that can tell in which order they reach leaves."""
+        hung = one.hooks if isinstance(one, Tensor) else one.attached if isinstance(one, records.Accumulate) else None
+        if hung is not None:
+            self.state.observe(hung)
 
     def draft(self, journal: modes.Journal, names: dict[str, Any], limit: float) -> records.Draft:
         """Return what a run changed; all there is, where many changes gathered or the session seems over its limit.
@@ -140,6 +151,8 @@ class Live:
         for one, number in draft.added:
             self.ledger.add(one, number)
         self.ledger.values |= draft.values
+        for one in draft.holders:
+            self.ledger.hold(one)
         self.shown += draft.shown
         if draft.kept is not None:
             self.ledger.keep(draft.kept, draft.change.abandoned)
@@ -161,7 +174,8 @@ class Live:
     def _let_go(self) -> None:
         """The ledger holds lists, dicts and optimisers by itself: only those that the session still reaches."""
         if len(self.ledger.shared) > 1:  # the generator of the session is always there
-            roots = [*self.names.values(), self.state.generator]
+            held = [value for one in self.ledger.holders() for value in records.held_by(one)]
+            roots = [*self.names.values(), self.state.generator, *held]
             self.ledger.keep_shared(set(records.shared_within(roots, self.kinds)))
 
     def export(self) -> bytes:

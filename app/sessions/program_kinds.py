@@ -7,7 +7,9 @@ from functools import cache
 from typing import Any, Final
 
 from app.limits import Limits
+from app.program.autograd import Definition
 from app.program.builtins import Module, Routine
+from app.program.classes import ProgramClass
 from app.program.compiling.expressions import BUILTINS
 from app.program.failures import PythonError
 from app.program.from_code import parse_code
@@ -21,7 +23,7 @@ from app.sessions.defined_kinds import DEFINED, DEFINED_INLINE
 from app.sessions.library_kinds import KINDS, flat
 from app.sessions.module_kinds import OF_MODULES, OF_MODULES_INLINE
 from app.sessions.value_kinds import INLINE, SHARED, InlineKind, Malformed, NotStorable, Parts, SharedKind, ValueKinds
-from engine import errors, methods, modes, registry
+from engine import errors, functions, hooks, methods, modes, registry
 
 KEY_BYTES: Final = 624 * 4  # the words of a Mersenne twister
 _CLASSES: Final[dict[str, type]] = {
@@ -90,10 +92,50 @@ def _load_routine(parts: list[Any]) -> Routine:
     return found
 
 
+def _load_handle(parts: list[Any]) -> hooks.RemovableHandle:
+    table, number = parts
+    if not isinstance(table, dict) or not isinstance(number, int):
+        raise Malformed("a handle of no hook")
+    return hooks.RemovableHandle(table, number)
+
+
+def _dump_engine_function(definition: functions.OfClass) -> Parts:
+    """The path of one of the engine's own functions; programs' classes have definitions of their own."""
+    for path, found in registry.functions():
+        if found is definition.kind:
+            return (path,)
+    raise NotStorable(definition.name)
+
+
+def _load_engine_function(parts: list[Any]) -> functions.OfClass:
+    found = registry.function(parts[0]) if isinstance(parts[0], str) else None
+    if not (isinstance(found, type) and issubclass(found, functions.Function)):
+        raise Malformed("a function that does not exist")
+    return functions.OfClass(found)
+
+
+def _load_definition(parts: list[Any]) -> Definition:
+    (cls,) = parts
+    if not isinstance(cls, ProgramClass):
+        raise Malformed("a function without a class")
+    return Definition(cls)
+
+
+def _load_once(parts: list[Any]) -> functions.OnceDifferentiable:
+    (function,) = parts
+    if not callable(function):
+        raise Malformed("a backward that is no function")
+    return functions.OnceDifferentiable(function)
+
+
 _INLINE: Final = (
     InlineKind("module", Module, lambda module: (module.name,), _load_module),
     InlineKind("routine", Routine, _dump_routine, _load_routine),
     InlineKind("device", methods.Device, lambda device: (), lambda parts: methods.Device()),
+    InlineKind("handle", hooks.RemovableHandle, lambda handle: (handle.table, handle.id), _load_handle),
+    InlineKind("function", functions.OfClass, _dump_engine_function, _load_engine_function),
+    InlineKind("definition", Definition, lambda definition: (definition.cls,), _load_definition),
+    InlineKind("once_differentiable", functions.OnceDifferentiable, lambda one: (one.function,), _load_once),
 )
 
 

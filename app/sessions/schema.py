@@ -75,10 +75,14 @@ class TensorRecord(msgspec.Struct, array_like=True):
     accumulator: int | None = None
     steps: Value = None
     bits: int = 0
+    hooks: list[Value] | None = None  # of a leaf: on what arrives, and on what was added up
 
 
 class SavedRecord(msgspec.Struct, array_like=True):
-    """A tensor kept for a rule; ``origin`` is the tensor it was, if that still lives."""
+    """A tensor kept for a rule; ``origin`` is the tensor it was, if that still lives.
+
+    ``packed`` is what a hook made of it, and the hook that makes a tensor of that; ``storage`` is 0 then.
+    """
 
     storage: int
     layout: Layout | None
@@ -88,13 +92,23 @@ class SavedRecord(msgspec.Struct, array_like=True):
     weak: bool
     origin: int | None = None
     bits: int = 0
+    packed: list[Value] | None = None
 
 
 Spec = tuple[list[int], str]
 
 
+class HooksRecord(msgspec.Struct, array_like=True):
+    """What hangs on a node: tables of hooks, those of ``outputs`` with their numbers, and what users noted."""
+
+    outputs: list[tuple[int, Value]]
+    pre: Value
+    post: Value
+    metadata: Value
+
+
 class NodeRecord(msgspec.Struct, array_like=True):
-    """A node, in the order of their making. An accumulator has a ``variable`` and ``specs``, and nothing else."""
+    """A node, in the order of their making. An accumulator has a ``variable`` and ``specs``, and maybe hooks."""
 
     number: int
     variable: int | None
@@ -107,6 +121,7 @@ class NodeRecord(msgspec.Struct, array_like=True):
     counts: list[int] = []
     written: bool = False
     retained: list[tuple[int, int]] = []
+    hooks: HooksRecord | None = None
 
 
 class SharedRecord(msgspec.Struct, array_like=True):
@@ -131,6 +146,8 @@ class Settings(msgspec.Struct, array_like=True, frozen=True):
     generator: int
     imported: bool = False
     modules: dict[str, Value] = {}
+    anomaly: bool = False
+    check_nan: bool = True
 
 
 class Record(msgspec.Struct, array_like=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from engine import modes
@@ -70,6 +71,17 @@ class Context:
             raise MissingAttributeError(f"'{self._node.label}' object has no attribute '{name}'")
         modes.touch(attributes)
         del attributes[name]
+
+    def memento(self) -> Callable[[], None]:
+        """A function that gives the node back what is set on it now."""
+        attributes = self._node.static["attributes"]
+        before = dict(attributes)
+
+        def restore() -> None:
+            attributes.clear()
+            attributes.update(before)
+
+        return restore
 
     def __repr__(self) -> str:
         return repr(self._node)

@@ -65,10 +65,10 @@ class Function:
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """The values, with one node behind them."""
-        return custom.apply(_OfClass(cls), args, kwargs)
+        return custom.apply(OfClass(cls), args, kwargs)
 
 
-class _OfClass(custom.Definition):
+class OfClass(custom.Definition):
     """The definition that a subclass of ``Function`` is."""
 
     __slots__ = ("kind",)

@@ -66,7 +66,6 @@ class LeafHooks:
     def __init__(self, before: Hooks | None = None, after: Hooks | None = None) -> None:
         self.before: Hooks = {} if before is None else before
         self.after: Hooks = {} if after is None else after
-        OBSERVED.add(self)
 
 
 class Attached:
@@ -91,10 +90,6 @@ class Attached:
         other.outputs, other.retained = dict(self.outputs), dict(self.retained)
         other.pre, other.post, other.metadata = self.pre, self.post, self.metadata
         return other
-
-
-# The hooks of leaves that are alive. Only they can tell in which order a sweep reaches leaves (``sweep.Ordered``).
-OBSERVED: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
 # -- calling them -------------------------------------------------------------------------------------------------

@@ -442,7 +442,7 @@ def _sweep(
     if accumulate and create_graph:
         modes.warn(CYCLE)
     targets = {node for node, _ in wanted} if wanted is not None and accumulate else set()
-    kind = _Ordered if hooks.OBSERVED else _Sweep
+    kind = _Ordered if modes.current().shared.observed else _Sweep
     sweep = kind(retain_graph, wanted, targets, [node for node, _ in roots])
     token = _running.set(sweep)
     outer = modes.switch(create_graph)
@@ -580,9 +580,10 @@ def register_post_accumulate_grad_hook(tensor: Tensor, hook: Hook) -> hooks.Remo
 
 
 def _leaf_hooks(leaf: Tensor) -> hooks.LeafHooks:
+    modes.touch(leaf)
     if leaf.hooks is None:
-        modes.touch(leaf)
         leaf.hooks = hooks.LeafHooks()
+        modes.current().observe(leaf.hooks)
         node = leaf.accumulator()
         if node is not None:
             node.attach()

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from engine import dtypes, modes, registry, strides
-from engine.autograd.hooks import OBSERVED, Attached, Hook, RemovableHandle, call_after, enter
+from engine.autograd.hooks import Attached, Hook, RemovableHandle, call_after, enter
 from engine.errors import ArgumentTypeError, MissingAttributeError, OpError
 from engine.storage import Storage
 from engine.tensor import (
@@ -121,10 +121,9 @@ class Saved:
             result = pack(given)
         if self.storage.version != self.version:
             raise OpError(PACK_WRITES)
-        packed = _new(Packed)
-        packed.packed = result.detach() if result is given and tensor is None else result  # no node keeps itself alive
-        packed.hook, packed.edge, packed.output_nr = unpack, self.edge, self.output_nr
-        return packed
+        if result is given and tensor is None:
+            result = given.detach()  # no node keeps itself alive
+        return packed(result, unpack, self.edge, self.output_nr)
 
     def _modified(self, edge: Edge | None) -> str:
         source, origin = "", self.origin()
@@ -209,6 +208,13 @@ class Packed(Saved):
             )
         saved = save(given, self.edge if self.output_nr is None else (owner, self.output_nr))
         return saved.unpack(owner)
+
+
+def packed(value: Any, hook: Callable[[Any], Any], edge: Edge | None, output_nr: int | None) -> Packed:
+    """What a pack hook made of a tensor, as nodes keep it."""
+    kept = _new(Packed)
+    kept.packed, kept.hook, kept.edge, kept.output_nr = value, hook, edge, output_nr
+    return kept
 
 
 class SavedTensor:
@@ -454,7 +460,7 @@ class Accumulate(Node):
     def attach(self) -> Attached:
         """What is attached to it; others may tell from it in which order leaves are reached."""
         attached = super().attach()
-        OBSERVED.add(attached)
+        modes.current().observe(attached)
         return attached
 
 

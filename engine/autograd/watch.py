@@ -39,9 +39,11 @@ class Watch:
         """A node was made, and has saved what it saves."""
         if self.anomaly:
             metadata = node.attach().metadata
-            trace = modes.current().trace
-            if trace is not None:
-                metadata[TRACE] = trace()
+            state = modes.current()
+            if state.trace is not None:
+                lines = metadata[TRACE] = state.trace()
+                if state.budget is not None:
+                    state.budget.spend(sum(map(len, lines)))
             if self.parent is not None:
                 metadata[PARENT] = self.parent
         if self.hooks:
@@ -81,14 +83,14 @@ _NOBODY = Watch()
 
 
 class Watching:
-    """A context manager that changes the watch within; ``changed`` says how."""
+    """A context manager that changes the watch within; ``_changed`` says how."""
 
-    def changed(self, outer: Watch) -> Watch:
+    def _changed(self, outer: Watch) -> Watch:
         """The watch to be in force within."""
         raise NotImplementedError
 
     def __enter__(self) -> Any:
-        self._outer = switch(self.changed(current()))
+        self._outer = switch(self._changed(current()))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -106,9 +108,9 @@ class set_detect_anomaly(Watching):
                 f"set_anomaly_enabled(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}"
             )
         self._setting = mode, check_nan
-        self._before = switch(self.changed(current()))
+        self._before = switch(self._changed(current()))
 
-    def changed(self, outer: Watch) -> Watch:
+    def _changed(self, outer: Watch) -> Watch:
         mode, check_nan = self._setting
         return replace(outer, anomaly=mode, check_nan=check_nan)
 
@@ -123,7 +125,7 @@ class detect_anomaly(Watching):
         self._check_nan = check_nan
         modes.warn(ENABLED)
 
-    def changed(self, outer: Watch) -> Watch:
+    def _changed(self, outer: Watch) -> Watch:
         return replace(outer, anomaly=True, check_nan=self._check_nan)
 
 
@@ -181,7 +183,7 @@ class saved_tensors_hooks(Watching):
     def __init__(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
         self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
 
-    def changed(self, outer: Watch) -> Watch:
+    def _changed(self, outer: Watch) -> Watch:
         if outer.refusal is not None:
             raise OpError(outer.refusal)
         check_hooks("_push_saved_tensors_default_hooks", self.pack_hook, self.unpack_hook)
@@ -209,7 +211,7 @@ class disable_saved_tensors_hooks(Watching):
     def __init__(self, error_message: str) -> None:
         self.error_message = error_message
 
-    def changed(self, outer: Watch) -> Watch:
+    def _changed(self, outer: Watch) -> Watch:
         if outer.hooks:
             raise OpError(self.error_message)
         return replace(outer, refusal=self.error_message)

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from engine import dtypes, ops, registry
+from engine import dtypes, modes, ops, registry
 from engine.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from engine.random import Generator
 
+_INDEX_BYTES = 40  # of an index in a list
 _AT_ONCE = 32  # indices drawn together, with replacement
 
 
@@ -116,7 +117,7 @@ class BatchSampler(Sampler):
         self.sampler, self.batch_size, self.drop_last = sampler, batch_size, drop_last
 
     def __iter__(self) -> Iterator[list[Any]]:
-        indices = iter(self.sampler)
+        indices = _paid(self.sampler)
         while batch := list(islice(indices, self.batch_size)):
             if self.drop_last and len(batch) < self.batch_size:
                 return
@@ -125,6 +126,15 @@ class BatchSampler(Sampler):
     def __len__(self) -> int:
         count = len(self.sampler)
         return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+
+
+def _paid(indices: Any) -> Iterator[Any]:
+    """The same indices, each with its place in a list paid for: a batch may be as long as the data set."""
+    budget = modes.current().budget
+    for index in indices:
+        if budget is not None:
+            budget.take(1, _INDEX_BYTES)
+        yield index
 
 
 class Endless(Sampler):

@@ -76,7 +76,9 @@ class Layer(Module):
     def _weights(self, dtype: DType | None = None, device: Any = None, **shapes: tuple[int, ...] | None) -> None:
         """Make parameters of these shapes, with whatever is in their memory; ``None`` is one that is not there."""
         for name, shape in shapes.items():
-            self.register_parameter(name, None if shape is None else Parameter(ops.empty(shape, dtype=dtype)))
+            self.register_parameter(
+                name, None if shape is None else Parameter(ops.empty(shape, dtype=dtype, device=device))
+            )
 
 
 def shown(module: Module, names: str) -> str:

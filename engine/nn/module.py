@@ -22,10 +22,12 @@ from engine.errors import (
     UnsupportedError,
 )
 from engine.nn import backward_hooks, hooks, naming, stored
-from engine.nn.parameter import Buffer
+from engine.nn.parameter import Buffer, is_lazy
+from engine.ops.creation.factories import check_device
 from engine.tensor import Parameter, Tensor
 
 Self = TypeVar("Self", bound="Module")
+PARAMETRIZATIONS = "parametrizations"
 _TABLES = ("_parameters", "_buffers", "_modules")
 
 
@@ -65,6 +67,9 @@ class Module:
         for table in _TABLES:
             if table in attributes and name in attributes[table]:
                 return attributes[table][name]
+        computed = attributes.get("_modules", {}).get(PARAMETRIZATIONS)
+        if computed is not None and name in computed._modules:
+            return computed._modules[name]()
         raise MissingAttributeError(f"'{self._get_name()}' object has no attribute '{name}'")
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -88,6 +93,8 @@ class Module:
             self.register_buffer(name, value.detach(), value.persistent)
         elif name in attributes.get("_buffers", ()):
             _replace(attributes, "_buffers", name, value)
+        elif PARAMETRIZATIONS in attributes.get("_modules", ()) and name in attributes["_modules"][PARAMETRIZATIONS]:
+            attributes["_modules"][PARAMETRIZATIONS][name].right_inverse(value)
         else:
             object.__setattr__(self, name, value)
 
@@ -297,14 +304,14 @@ class Module:
             module._apply(change)
         with modes.no_grad():
             for param in self._parameters.values():
-                if param is None:
+                if param is None or is_lazy(param):
                     continue
                 grad = param.grad
                 param.data = change(param)
                 if grad is not None:
                     param.grad = change(grad)
             for name, buffer in self._buffers.items():
-                if buffer is not None:
+                if buffer is not None and not is_lazy(buffer):
                     _enter(self._buffers, name, change(buffer))
         return self
 
@@ -438,7 +445,8 @@ class Module:
     # -- its text -------------------------------------------------------------------------------------------------
     def _get_name(self) -> str:
         """What texts call the class."""
-        return type(self).__name__
+        name = type(self).__name__
+        return f"Parametrized{name}" if PARAMETRIZATIONS in self.__dict__.get("_modules", ()) else name
 
     def extra_repr(self) -> str:
         """What stands between the brackets beside the children; a subclass may say."""
@@ -507,6 +515,8 @@ def _dtype_of(*args: Any, **kwargs: Any) -> DType | None:
             return value
         if isinstance(value, Tensor):
             return value.dtype
+        if not isinstance(value, bool):
+            check_device(value)
     return None
 
 

@@ -191,7 +191,7 @@ class _Stop(BaseException):
     """All is there that was needed; no ``except`` of the function takes it for its own."""
 
 
-class _Holder:
+class CheckpointedTensor:
     """In place of a tensor that a node saves."""
 
     __slots__ = ("__weakref__",)
@@ -202,7 +202,7 @@ class _Recomputed:
 
     def __init__(self) -> None:
         self.count = 0
-        self.tensors: weakref.WeakKeyDictionary[_Holder, Tensor] = weakref.WeakKeyDictionary()
+        self.tensors: weakref.WeakKeyDictionary[CheckpointedTensor, Tensor] = weakref.WeakKeyDictionary()
 
 
 class _Frame:
@@ -217,7 +217,7 @@ class _Frame:
         self.describe, self.stops_early = describe, stops_early
         self.is_complete = self.is_lenient = False
         self.args: list[Any] = []
-        self.holders: list[weakref.ref[_Holder]] = []
+        self.holders: list[weakref.ref[CheckpointedTensor]] = []
         self.descriptions: list[Any] = []
         self.recomputed: weakref.WeakKeyDictionary[Any, _Recomputed] = weakref.WeakKeyDictionary()
 
@@ -230,16 +230,16 @@ class _Frame:
                 argument = argument.packed_by(None, *packing[-1]) if packing else argument  # type: ignore[arg-type]
             self.args.append(argument)
 
-    def pack(self, tensor: Tensor) -> _Holder:
+    def pack(self, tensor: Tensor) -> CheckpointedTensor:
         """Keep a description instead of the tensor."""
-        holder = _Holder()
+        holder = CheckpointedTensor()
         self.holders.append(weakref.ref(holder))
         self.descriptions.append(self.describe(tensor))
         return holder
 
-    def unpack(self, holder: _Holder) -> Tensor:
+    def unpack(self, holder: CheckpointedTensor) -> Tensor:
         """The tensor, computed again at the first question of a sweep; it is given away once."""
-        running = sweep.running() or _Holder()  # somebody who looks at a saved tensor
+        running = sweep.running() or CheckpointedTensor()  # somebody who looks at a saved tensor
         found = self.recomputed.get(running)
         if found is None:
             found = self.recomputed[running] = _Recomputed()

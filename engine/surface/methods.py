@@ -26,6 +26,7 @@ from engine.errors import (
 from engine.op.callables import Op
 from engine.op.primitive import InPlace, Primitive
 from engine.op.signature import wrap_dim
+from engine.ops.creation.factories import check_device
 from engine.printing import format_tensor, shown_size
 from engine.shapes import broadcast_pair
 from engine.storage import share
@@ -427,19 +428,22 @@ PLAIN_ATTRIBUTES: dict[str, Callable[[Tensor], Any]] = {
 class Device:
     """The only device there is."""
 
-    type, index = "cpu", None
+    def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
+        check_device(type)
+        number = str(type).partition(":")[2]
+        self.type, self.index = "cpu", int(number) if number.isdigit() else index
 
     def __repr__(self) -> str:
-        return "device(type='cpu')"
+        return "device(type='cpu')" if self.index is None else f"device(type='cpu', index={self.index})"
 
     def __str__(self) -> str:
-        return "cpu"
+        return "cpu" if self.index is None else f"cpu:{self.index}"
 
     def __eq__(self, other: object) -> bool:
-        return str(other) == "cpu"
+        return str(other) == str(self)
 
     def __hash__(self) -> int:
-        return hash("cpu")
+        return hash(str(self))
 
 
 class Layout:

@@ -5,6 +5,7 @@ Entered here are the functions that are no ops: the tape's, the modes', and ques
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from engine import dtypes, modes, registry
 from engine.autograd import context, function, graph, hooks, sweep, tape, watch
 from engine.random import Generator
+from engine.surface.devices import FLAGS
 from engine.tensor import Parameter, Size, Tensor
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -41,6 +43,7 @@ MODES: dict[str, Callable[..., Any]] = {
     "no_grad": modes.no_grad, "enable_grad": modes.enable_grad, "set_grad_enabled": modes.set_grad_enabled,
     "inference_mode": modes.inference_mode,
 }  # fmt: skip
+NUMBERS: dict[str, Any] = {"e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None, "pi": math.pi}
 NAMES = {name: dtype for dtype in dtypes.ALL for name in (dtype.name, dtype.alias)}
 
 
@@ -56,12 +59,17 @@ def enter() -> None:
 
 def tree() -> dict[str, Any]:
     """The top level by name; dotted names become nested namespaces."""
-    top: dict[str, Any] = {**NAMES, "Tensor": Tensor}
+    top: dict[str, Any] = {**NUMBERS, **NAMES, "Tensor": Tensor}
     for dotted, one in registry.functions():
         *parents, name = dotted.split(".")
         level = top
         for parent in parents:
             level = vars(level.setdefault(parent, SimpleNamespace()))
         level[name] = one
+    for path, values in FLAGS.items():
+        level = top
+        for part in path.split("."):
+            level = vars(level.setdefault(part, SimpleNamespace()))
+        level.update(values)
     top["Tensor"] = Tensor  # the class; a program's ``torch.Tensor(...)`` finds the function
     return top

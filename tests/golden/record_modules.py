@@ -13,6 +13,9 @@ import warnings
 from pathlib import Path
 
 import torch
+import torch.func
+import torch.nn.utils.parametrizations
+import torch.nn.utils.parametrize
 import torch.utils.data
 
 from tests.engine.nn.programs import PROGRAMS

@@ -513,7 +513,7 @@ def _tbc_counts(input: Array, weight: Array, pad: int) -> tuple[int, ...]:
 
 
 @primitive(
-    method=False, check=_check_tbc,
+    method=False, aliases=("nn.functional.conv_tbc",), check=_check_tbc,
     grows=lambda input, weight, pad: input.shape[1] * weight.shape[2] * _tbc_counts(input, weight, pad)[0],
     scratch=lambda input, weight, pad: input.size + weight.size + _taken(
         input.shape[1], input.shape[2], weight.transpose(2, 1, 0), _tbc_counts(input, weight, pad), (1,), (1,)

@@ -143,7 +143,7 @@ def native_dropout(input: Tensor, p: float, train: bool | None) -> Any:
 
 
 # -- others -------------------------------------------------------------------------------------------------------
-@primitive(method=False, underivable=True, check=check_channels)
+@primitive(method=False, aliases=("nn.functional.native_channel_shuffle",), underivable=True, check=check_channels)
 def native_channel_shuffle(input: Array, groups: int) -> Array:
     """``channel_shuffle``, which PyTorch cannot differentiate under this name."""
     return channel_shuffle.kernel(input, groups)

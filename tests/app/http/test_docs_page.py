@@ -145,6 +145,8 @@ def test_search_leaves_what_has_the_words(page: Browser) -> None:
     assert page.run("return document.querySelector('#evaluate').checkVisibility()") is False
     page.type("#search", "nothing of this name")
     assert "Nothing has these words" in page.text("nav")
+    opened(page, "evaluate")
+    assert page.run("return document.querySelector('#search').value") == ""
 
 
 def test_every_link_leads_somewhere_and_opens_it(page: Browser, server: Server) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
-from tests.engine.nn import layers, modules, training
+from tests.engine.nn import layers, models, modules, sequences, tools, training
 
-PROGRAMS: dict[str, str] = layers.programs() | modules.PROGRAMS | training.programs()
+TRAINED: dict[str, str] = models.programs()  # five steps amplify the last bit
+PROGRAMS: dict[str, str] = {
+    **layers.programs(), **modules.PROGRAMS, **training.programs(), **sequences.programs(), **tools.PROGRAMS, **TRAINED,
+}  # fmt: skip

@@ -23,41 +23,41 @@ hooks = torch.autograd.graph.saved_tensors_hooks
 
 class Square(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor) -> Any:
         ctx.save_for_backward(x)
         return x * x
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Tensor:
+    def backward(ctx: Any, g: Tensor) -> Any:
         (x,) = ctx.saved_tensors
         return g * 3 * x.exp()
 
 
 class Peeking(Square):
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Tensor:
+    def backward(ctx: Any, g: Tensor) -> Any:
         (x,) = ctx.saved_tensors
         return g * float(x.detach().max())
 
 
 class Doubling(torch.autograd.Function):  # type: ignore[misc]
     @staticmethod
-    def forward(ctx: Any, x: Tensor) -> Tensor:
+    def forward(ctx: Any, x: Tensor) -> Any:
         ctx.mark_dirty(x)
         return x.mul_(2)
 
     @staticmethod
-    def backward(ctx: Any, g: Tensor) -> Tensor:
+    def backward(ctx: Any, g: Tensor) -> Any:
         return g.sin()
 
 
-def packed(x: Tensor) -> Tensor:
+def packed(x: Tensor) -> Any:
     with hooks(lambda tensor: tensor.exp(), lambda tensor: tensor * 2):
         return (x * x).sin()
 
 
-def hooked(hook: Callable[[Tensor], Any]) -> Callable[[Tensor], Tensor]:
-    def function(x: Tensor) -> Tensor:
+def hooked(hook: Callable[[Tensor], Any]) -> Callable[[Tensor], Any]:
+    def function(x: Tensor) -> Any:
         y = x.exp()
         y.register_hook(hook)
         return y * x
@@ -65,7 +65,7 @@ def hooked(hook: Callable[[Tensor], Any]) -> Callable[[Tensor], Tensor]:
     return function
 
 
-def with_node_hooks(x: Tensor) -> Tensor:
+def with_node_hooks(x: Tensor) -> Any:
     y = x.exp()
     y.grad_fn.register_hook(lambda gi, go: (gi[0] * go[0],))
     y.grad_fn.register_prehook(lambda go: (go[0].cos(),))
