@@ -125,7 +125,7 @@ _NAMES: Final = {
 
 
 # -- iteration ----------------------------------------------------------------------------------------------------
-_VIEWS: Final = (type({}.keys()), type({}.values()), type({}.items()))
+_VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
 KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS})
 """The containers whose length says how long it takes to walk through them."""
 
