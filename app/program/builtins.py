@@ -374,7 +374,7 @@ def direct(kind: type, name: str) -> Callable[..., object] | None:
 
 
 # -- types ----------------------------------------------------------------------------------------------------------
-_SPECIAL: Final = {
+_SPECIAL: Final[dict[str, costs.CostOf]] = {
     "__len__": costs.little, "__contains__": costs.walked, "__iter__": costs.little, "__repr__": costs.text,
     "__str__": costs.text, "__eq__": costs.compare, "__ne__": costs.compare, "__lt__": costs.compare,
     "__le__": costs.compare, "__gt__": costs.compare, "__ge__": costs.compare, "__hash__": costs.walked,
@@ -449,7 +449,7 @@ def _of_object(kind: type, name: str) -> Any:
     return _plain_member(name, OBJECT[name]) if name in OBJECT else MISSING
 
 
-def _initialised(kind: type, value: Any, *args: Any, **kwargs: Any) -> None:
+def _initialised(kind: type[Any], value: Any, *args: Any, **kwargs: Any) -> None:
     """``kind.__init__`` of an object of a program's class."""
     if not isinstance(value, kind):
         raise PythonError(TypeError, f"descriptor '__init__' requires a '{kind.__name__}' object")

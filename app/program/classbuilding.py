@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from app.program.builtins import HOSTS
 from app.program.classes import (
     MISSING,
     ClassMethod,
@@ -18,7 +19,7 @@ from app.program.classes import (
 from app.program.failures import PythonError
 from app.program.functions import UNBOUND, Cell, Function
 from app.program.hosted import host_of
-from app.program.hosts import HOSTS, TYPE
+from app.program.hosts import TYPE
 from app.program.instances import Special
 from app.program.operations import type_name
 from app.program.tree import GraphError

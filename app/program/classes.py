@@ -155,7 +155,9 @@ class Union_:
     __slots__ = ("kinds",)
 
     def __init__(self, kinds: tuple[Any, ...]) -> None:
-        self.kinds = tuple(part for one in kinds for part in (one.kinds if isinstance(one, Union_) else (one,)))
+        self.kinds: tuple[Any, ...] = tuple(
+            part for one in kinds for part in (one.kinds if isinstance(one, Union_) else (one,))
+        )
 
     def __or__(self, other: Any) -> Union_:
         return Union_((self, other))

@@ -38,7 +38,7 @@ class Cost(NamedTuple):
 
 
 CONTAINERS: Final = (list, tuple, dict, set, frozenset, deque)
-SIZED: Final = (str, *CONTAINERS, type({}.keys()), type({}.values()), type({}.items()))
+SIZED: Final[tuple[type[Any], ...]] = (str, *CONTAINERS, type({}.keys()), type({}.values()), type({}.items()))
 CostOf = Callable[..., Cost]
 LITTLE: Final = Cost()
 

@@ -60,7 +60,7 @@ def classes(kind: type[BaseException]) -> type[PythonError]:
 
 def made(kind: type[BaseException], *args: Any) -> PythonError:
     """An exception of Python's class ``kind``, which may be raised in a program."""
-    cls = classes(kind)
+    cls = classes(kind)  # type: ignore[arg-type]  # mypy asks the instances' hash of the class
     error = cls.__new__(cls, *args)
     kind.__init__(error, *args)
     return error
@@ -114,11 +114,12 @@ _OURS: Final = ("app.", "engine.")
 def _is_ours(error: Exception) -> bool:
     """Whether a frame of ours, below the one that caught it, raised an error; those of libraries are Python's."""
     trace = error.__traceback__
-    if trace is None or trace.tb_next is None:
+    last = None if trace is None else trace.tb_next
+    if last is None:
         return False
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return str(trace.tb_frame.f_globals.get("__name__")).startswith(_OURS)
+    while last.tb_next is not None:
+        last = last.tb_next
+    return str(last.tb_frame.f_globals.get("__name__")).startswith(_OURS)
 
 
 # -- what programs catch --------------------------------------------------------------------------------------------
@@ -134,7 +135,7 @@ def caught(error: BaseException) -> PythonError | None:
             shown = made(_kind(error), *error.args)
             shown.detail, shown.op, shown.place = str(error), error.op, getattr(error, "place", None)
             error.shown = shown  # type: ignore[attr-defined]
-        return shown  # type: ignore[no-any-return]
+        return shown
     if isinstance(error, (RecursionError, GeneratorExit)):
         return translated(error)
     return None

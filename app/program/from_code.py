@@ -10,16 +10,17 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from collections.abc import Callable
 from threading import Lock
 from typing import Final
 
 from app.limits import Limits, OverLimit
-from app.program import code_expressions
-from app.program.code_expressions import ExpressionReader, refuse, refuse_outside
+from app.program.code_expressions import TRUE, ExpressionReader, refuse, refuse_outside
 from app.program.operators import SYMBOLS
 from app.program.patterns import read_pattern
 from app.program.scopes import Scope
 from app.program.tree import (
+    NAME_LENGTH,
     Annotate,
     Assert,
     Assign,
@@ -126,7 +127,7 @@ class _CodeReader(ExpressionReader):
         read = _STATEMENTS.get(type(node))
         if read is None:
             refuse_outside(node)
-        return read(self, node, place, depth)  # type: ignore[no-any-return]
+        return read(self, node, place, depth)
 
     # -- simple statements ----------------------------------------------------------------------------------------
     def _evaluate(self, node: ast.Expr, place: Place, depth: int) -> Statement:
@@ -161,7 +162,7 @@ class _CodeReader(ExpressionReader):
             case ast.Subscript(value, index):
                 return Subscript(self.expression(value, depth + 1), self.expression(index, depth + 1))
             case ast.Tuple(items) | ast.List(items):
-                return Display("tuple", tuple([self.target(item, depth + 1) for item in items]))  # type: ignore[misc]
+                return Display("tuple", tuple([self.target(item, depth + 1) for item in items]))
         if not isinstance(node, ast.Starred):
             refuse_outside(node)
         return Starred(self.target(node.value, depth + 1))
@@ -189,7 +190,7 @@ class _CodeReader(ExpressionReader):
         for alias in node.names:
             self.bind(node, alias.asname or alias.name.partition(".")[0])
             parts.append(Import(_module(node, alias.name), alias.asname, place))
-        return parts[0] if len(parts) == 1 else If(code_expressions.TRUE, tuple(parts), (), place)
+        return parts[0] if len(parts) == 1 else If(TRUE, tuple(parts), (), place)
 
     def _import_from(self, node: ast.ImportFrom, place: Place, depth: int) -> Statement:
         if node.level:
@@ -323,7 +324,7 @@ def _docstring(body: list[ast.stmt]) -> str | None:
 
 
 def _module(node: ast.stmt, name: str) -> str:
-    if len(name) > 4 * code_expressions.NAME_LENGTH:
+    if len(name) > 4 * NAME_LENGTH:
         refuse(node, "a module with such a long name")
     return name
 
@@ -332,7 +333,7 @@ def _flat(targets: list[ast.expr]) -> list[ast.expr]:
     return [leaf for one in targets for leaf in (_flat(one.elts) if isinstance(one, (ast.Tuple, ast.List)) else [one])]
 
 
-_STATEMENTS: Final = {
+_STATEMENTS: Final[dict[type, Callable[..., Statement]]] = {
     ast.AnnAssign: _CodeReader._annotate, ast.Assert: _CodeReader._assert, ast.Assign: _CodeReader._assign,
     ast.AugAssign: _CodeReader._augment, ast.Break: _CodeReader._jump, ast.ClassDef: _CodeReader._class,
     ast.Continue: _CodeReader._jump, ast.Delete: _CodeReader._delete, ast.Expr: _CodeReader._evaluate,

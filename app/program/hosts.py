@@ -63,7 +63,7 @@ def adopted(value: Any, name: str | None = None, owner: Any = None) -> Any:
     """What the engine gave, as programs have it: its functions and classes are not handed out as they are."""
     kind = type(value)
     if kind in RAW:
-        return Routine(name or getattr(value, "__name__", "function"), value, engine=True, owner=owner)
+        return Routine(name or str(getattr(value, "__name__", "function")), value, engine=True, owner=owner)
     if isinstance(value, type):
         return host_type(value)
     if isinstance(value, ModuleType):

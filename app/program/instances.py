@@ -142,7 +142,7 @@ class Special:
                 raise _refuse(f"__bool__ should return bool, returned {type(result).__name__}")
             return result
         if method_of(self, "__len__") is not MISSING or hasattr(super(), "__len__"):
-            return len(self) != 0  # type: ignore[arg-type]
+            return len(self) != 0
         own = getattr(super(), "__bool__", None)
         return True if own is None else own()
 

@@ -52,11 +52,8 @@ def module_attribute(module: Module, name: str) -> object:
     path = full.removeprefix("torch.")
     found = function(path)
     if found is not None:
-        return (
-            host_type(_TYPES.get(path, found))
-            if isinstance(_TYPES.get(path, found), type)
-            else (Routine(name, found, engine=True, owner=module))
-        )
+        kind: Any = _TYPES.get(path, found)
+        return host_type(kind) if isinstance(kind, type) else Routine(name, found, engine=True, owner=module)
     if path in _TYPES:
         return host_type(_TYPES[path])
     if full in MODULES or is_module(path):

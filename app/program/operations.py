@@ -128,7 +128,7 @@ _NAMES: Final = {
 
 
 # -- iteration ----------------------------------------------------------------------------------------------------
-_VIEWS: Final = (type({}.keys()), type({}.values()), type({}.items()))
+_VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
 KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS,
     ChainMap, Counter, OrderedDict, defaultdict,
 })  # fmt: skip

@@ -6,7 +6,7 @@ order, and the rest of the expression reads those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, Final
 
 import msgspec
@@ -43,7 +43,7 @@ def yields(node: Any) -> bool:
     return any(yields(getattr(node, name)) for name in node.__struct_fields__)
 
 
-def generating_body(env: Environment, statements: tuple[Statement, ...]) -> Callable[[Frame], Iterator[Any]]:
+def generating_body(env: Environment, statements: tuple[Statement, ...]) -> Steps:
     """The body of a function that yields."""
     run = _block(env, statements)
 
@@ -122,7 +122,7 @@ def _taken_apart(env: Environment, node: Any) -> tuple[list[Steps], Any]:
             return tuple(part(one) for one in value)
         if isinstance(value, _TRANSPARENT):
             return _replaced(value, part)
-        if not isinstance(value, msgspec.Struct) or type(value) not in EXPRESSIONS or isinstance(value, tree.Constant):
+        if type(value) not in EXPRESSIONS or isinstance(value, tree.Constant):
             return value
         if not yields(value) and isinstance(value, tree.Name):
             return value
@@ -157,8 +157,8 @@ def _expression(env: Environment, node: Expression) -> Steps:
         plain = expression(env, node)
 
         def evaluate(frame: Frame) -> Generator[Any, Any, Any]:
+            yield from ()
             return plain(frame)
-            yield
 
         return evaluate
     if isinstance(node, tree.Yield):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal
 
 from app.program.classes import MISSING
 from app.program.contexts import Guarded, leave, opened
@@ -110,7 +110,7 @@ class Null:
     def __enter__(self) -> Any:
         return self.value
 
-    def __exit__(self, *error: Any) -> bool:
+    def __exit__(self, *error: Any) -> Literal[False]:
         return False
 
 
@@ -119,7 +119,7 @@ class Closing(Null):
 
     __slots__ = ()
 
-    def __exit__(self, *error: Any) -> bool:
+    def __exit__(self, *error: Any) -> Literal[False]:
         attribute(self.value, "close")()
         return False
 
@@ -148,7 +148,10 @@ class Stack:
 
     def program_attribute(self, name: str) -> Any:
         """An attribute for programs."""
-        found = {"enter_context": self._enter_context, "callback": self._callback, "close": self._close}.get(name)
+        methods: dict[str, Callable[..., object]] = {
+            "enter_context": self._enter_context, "callback": self._callback, "close": self._close,
+        }  # fmt: skip
+        found = methods.get(name)
         return MISSING if found is None else Routine(name, found, owner=self)
 
     def _enter_context(self, manager: Any) -> Any:

@@ -77,7 +77,7 @@ add_objects(Nothing, lambda value, name: MISSING)
 def fields_of(value: Any) -> list[Field]:
     """The fields of an object or a class."""
     cls = value.program_class if isinstance(value, Special) else value
-    found = cls.find(FIELDS) if isinstance(cls, ProgramClass) else MISSING
+    found: Any = cls.find(FIELDS) if isinstance(cls, ProgramClass) else MISSING
     if found is MISSING:
         raise PythonError(TypeError, "must be called with a dataclass type or instance")
     return [one for one in found.values() if not one.type.startswith(("ClassVar", "typing.ClassVar"))]
