@@ -122,8 +122,8 @@ _TYPE_NAMES: Final[dict[type, str]] = {
     StaticMethod: "staticmethod",
 }  # fmt: skip
 _NAMES: Final = {
-    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Numbered": "iterator", "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict",
-    "deque": "collections.deque",
+    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Numbered": "iterator",
+    "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict", "deque": "collections.deque",
 }  # fmt: skip
 
 
@@ -356,10 +356,9 @@ def _compare_special(symbol: str, left: Any, right: Any) -> Any:
         return python(operator.contains, right, left) == (symbol == "in")
     name, reflected = _COMPARING[symbol], _REFLECTED[symbol]
     forms = [(left, f"__{name}__", right), (right, f"__{reflected}__", left)]
-    if isinstance(left, Special) and isinstance(right, Special):
-        derived, base = right.program_class, left.program_class
-        if derived is not base and base in derived.mro:
-            forms.reverse()
+    are_both = isinstance(left, Special) and isinstance(right, Special)
+    if are_both and left.program_class in right.program_class.mro[1:]:
+        forms.reverse()
     for owner, method, other in forms:
         result = python(getattr(type(owner), method), owner, other)
         if result is not NotImplemented:
