@@ -1,4 +1,4 @@
-"""Types that are there, as programs see them: which type a value has, and what programs may ask objects of the engine for.
+"""Types that are there, as programs see them: which type a value has, and what programs may ask objects of the engine.
 
 A class of the engine is open if its module is one of ``OPEN``: all its names without a leading underscore are there for
 programs. Of all others, tables say what they have.
@@ -51,7 +51,7 @@ OPENED.append(is_open)
 
 OURS: Final = frozenset({"attributes", "memento", "mro", "program_class"})  # what we ourselves keep in such objects
 SETTING: Final[dict[str, Callable[..., None]]] = {}
-"""``__setattr__`` and ``__delattr__`` for all values: a class of the engine would take any name (filled by ``values``)."""
+"""``__setattr__`` and ``__delattr__`` for all values: the engine's classes would take any (filled by ``values``)."""
 
 
 def is_public(name: str) -> bool:
@@ -105,7 +105,9 @@ def _engine_members(host: HostType, name: str) -> Any:
         return MISSING
     if name in SETTING:
         by_name = SETTING[name]
-        return HostMember(name, lambda value: Routine(name, partial(by_name, value), owner=value), Routine(name, by_name))
+        return HostMember(
+            name, lambda value: Routine(name, partial(by_name, value), owner=value), Routine(name, by_name)
+        )
     raw = vars(kind)[name]
     unbound = getattr(kind, name)
 

@@ -80,7 +80,7 @@ def _tensor_attribute(tensor: Tensor, name: str) -> object:
 
 
 def _special_attribute(value: Any, name: str) -> object:
-    """An attribute of an object of a program's class, in Python's order; then what its host has; then ``__getattr__``."""
+    """An attribute of an object of a program's class, in Python's order; then its host's; then ``__getattr__``."""
     try:
         found = instances.get(value, name)
     except AttributeError:
