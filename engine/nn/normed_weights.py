@@ -76,7 +76,7 @@ class SpectralNorm(_Hook):
         return weight / ops.dot(u, ops.mv(matrix, v))
 
 
-def _check_alone(module: Module, kind: type, name: str, what: str) -> None:
+def _check_alone(module: Module, kind: type[WeightNorm | SpectralNorm], name: str, what: str) -> None:
     if any(isinstance(hook, kind) and hook.name == name for hook in hooks.of(module, "forward_pre")):
         raise OpError(f"Cannot register two {what} hooks on the same parameter {name}")
 
@@ -116,7 +116,9 @@ def spectral_norm(
     return module
 
 
-def _removed(module: Module, kind: type, name: str, ends: tuple[str, ...], what: str) -> Module:
+def _removed(
+    module: Module, kind: type[WeightNorm | SpectralNorm], name: str, ends: tuple[str, ...], what: str
+) -> Module:
     table = module._hooks.get("forward_pre", {})
     for number, hook in tuple(table.items()):
         if isinstance(hook, kind) and hook.name == name:
