@@ -26,6 +26,7 @@ from engine.autograd import watch as watch
 from engine.named_results import NamedResult as NamedResult
 from engine.named_results import named_result as named_result
 from engine.surface import checkpoint as checkpoints  # noqa: F401 - enters them; the name is a function of theirs
+from engine.surface import devices as devices
 from engine.surface import functional as functional
 from engine.surface import gradcheck as _gradcheck  # noqa: F401 - enters the checks
 from engine.surface import methods as methods
