@@ -54,8 +54,8 @@ class Definition(custom.Definition):
 
 def _apply(cls: Any, /, *args: Any, **kwargs: Any) -> Any:
     if isinstance(cls, HostType):
-        host: Any = cls.type
-        return host.apply(*args, **kwargs)
+        kind: Any = cls.type
+        return kind.apply(*args, **kwargs)
     return custom.apply(Definition(cls), args, kwargs)
 
 

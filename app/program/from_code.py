@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import warnings
 from collections.abc import Callable
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 from app.limits import Limits, OverLimit
 from app.program.code_expressions import TRUE, ExpressionReader, refuse, refuse_outside
@@ -73,8 +74,8 @@ def parse_code(text: str, limits: Limits) -> Program:
 _PARSER: Final = Lock()
 
 
-# Of what Python's compiler warns, and what it finds that its parser does not: a return outside of a function, names
-# that are twice among parameters
+# What Python's compiler warns of, and what it finds that its parser does not: a return outside of a function
+FRAMES: Final = 1000  # that Python allows by itself
 _MAY_WARN: Final = re.compile(r"\\|\bis\b|\bassert\b|[0-9](?:if|or|and|in|else|for)|[\])}\"']\s*[\[({]")
 _COMPILED: Final = re.compile(
     r"\b(?:def|lambda|class|return|yield|break|continue|global|nonlocal|for|while|try|match|async|await|del|with|import)\b"
@@ -83,20 +84,25 @@ _COMPILED: Final = re.compile(
 
 
 def _parsed(text: str) -> ast.Module:
-    found = ast.parse(text)
-    if _COMPILED.search(text) is not None:
-        compile(text, "<program>", "exec", dont_inherit=True)
+    frames = sys.getrecursionlimit()
+    sys.setrecursionlimit(min(frames, FRAMES))  # Python's compiler takes three times as many levels of the C stack
+    try:
+        found = ast.parse(text)
+        if _COMPILED.search(text) is not None:
+            compile(text, "<program>", "exec", dont_inherit=True)
+    finally:
+        sys.setrecursionlimit(frames)
     return found
 
 
 def _syntax_tree(text: str) -> ast.Module:
     try:
-        if _MAY_WARN.search(text) is None:
-            with _PARSER:
+        with _PARSER:
+            if _MAY_WARN.search(text) is None:
                 return _parsed(text)
-        with _PARSER, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _parsed(text)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return _parsed(text)
     except SyntaxError as error:
         raise GraphError(
             error.msg, line=error.lineno or 1, column=max(error.offset or 1, 1), exception=type(error).__name__
@@ -124,10 +130,11 @@ class _CodeReader(ExpressionReader):
         self.check_depth(node, depth)
         self.operations += 1
         self.line = node.lineno
-        read = _STATEMENTS.get(type(node))
+        read: Any = _STATEMENTS.get(type(node))
         if read is None:
             refuse_outside(node)
-        return read(self, node, place, depth)
+        found: Statement = read(self, node, place, depth)
+        return found
 
     # -- simple statements ----------------------------------------------------------------------------------------
     def _evaluate(self, node: ast.Expr, place: Place, depth: int) -> Statement:
@@ -163,9 +170,9 @@ class _CodeReader(ExpressionReader):
                 return Subscript(self.expression(value, depth + 1), self.expression(index, depth + 1))
             case ast.Tuple(items) | ast.List(items):
                 return Display("tuple", tuple([self.target(item, depth + 1) for item in items]))
-        if not isinstance(node, ast.Starred):
-            refuse_outside(node)
-        return Starred(self.target(node.value, depth + 1))
+            case ast.Starred(value):
+                return Starred(self.target(value, depth + 1))
+        return refuse_outside(node)
 
     def _delete(self, node: ast.Delete, place: Place, depth: int) -> Statement:
         return Delete(tuple([self.target(one, depth) for one in _flat(node.targets)]), place)  # type: ignore[misc]

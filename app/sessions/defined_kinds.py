@@ -204,7 +204,8 @@ def _fill_hosted(one: Any, parts: list[Any]) -> None:
         one.args = held
     else:
         _require(type(held) is tuple, "an object that holds something else")
-        kind.__init__(one, zip(held[::2], held[1::2], strict=True) if kind is dict else held)
+        host: Any = kind
+        host.__init__(one, zip(held[::2], held[1::2], strict=True) if kind is dict else held)
 
 
 def _load_fixed(parts: list[Any]) -> Any:

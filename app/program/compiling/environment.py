@@ -71,8 +71,8 @@ class Environment:
         """Where ``name`` is."""
         for names in reversed(self.inner):
             if name in names:
-                index, is_cell = names[name]
-                return ("cell" if is_cell else "slot"), index
+                inner, is_cell = names[name]
+                return ("cell" if is_cell else "slot"), inner
         if self.code is None or name in self.code.outer:
             return "global", name
         if self.kind == "class" and name in self.code.bound:

@@ -30,10 +30,8 @@ def _assign(env: Environment, node: tree.Assign) -> Executor:
     binders = [bind_target(env, target) for target in node.targets]
     if len(binders) == 1:
         (bind,) = binders
-        (target,) = node.targets
-        where = env.place(target.id) if isinstance(target, tree.Name) else None
-        if where is not None and where[0] == "slot":
-            slot = where[1]
+        kind, where = env.place(node.targets[0].id) if isinstance(node.targets[0], tree.Name) else ("", 0)
+        if kind == "slot":
 
             def to_slot(frame: Frame) -> None:
                 try:

@@ -295,8 +295,9 @@ def _is_dataclass(value: Any, /) -> bool:
 
 DATACLASSES: Final[dict[str, Any]] = {
     "FrozenInstanceError": exception_type(FrozenInstanceError), "MISSING": NOTHING,
-    "asdict": Routine("asdict", _asdict), "astuple": Routine("astuple", _astuple),
-    "dataclass": Routine("dataclass", dataclass), "field": Routine("field", lambda **options: Field(**options)),
+    "asdict": Routine("asdict", _asdict),
+    "astuple": Routine("astuple", _astuple), "dataclass": Routine("dataclass", dataclass),
+    "field": Routine("field", lambda **options: Field(**options)),
     "fields": Routine("fields", lambda value: tuple(fields_of(value))),
     "is_dataclass": Routine("is_dataclass", _is_dataclass), "replace": Routine("replace", _replace),
 }  # fmt: skip
