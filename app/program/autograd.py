@@ -54,7 +54,8 @@ class Definition(custom.Definition):
 
 def _apply(cls: Any, /, *args: Any, **kwargs: Any) -> Any:
     if isinstance(cls, HostType):
-        return cls.type.apply(*args, **kwargs)
+        kind: Any = cls.type
+        return kind.apply(*args, **kwargs)
     return custom.apply(Definition(cls), args, kwargs)
 
 

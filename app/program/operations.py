@@ -128,10 +128,8 @@ _NAMES: Final = {
 
 
 # -- iteration ----------------------------------------------------------------------------------------------------
-_VIEWS: Final = (type({}.keys()), type({}.values()), type({}.items()))
-KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS,
-    ChainMap, Counter, OrderedDict, defaultdict,
-})  # fmt: skip
+_VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
+KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS})
 """The containers whose length says how long it takes to walk through them."""
 
 
@@ -356,10 +354,9 @@ def _compare_special(symbol: str, left: Any, right: Any) -> Any:
         return python(operator.contains, right, left) == (symbol == "in")
     name, reflected = _COMPARING[symbol], _REFLECTED[symbol]
     forms = [(left, f"__{name}__", right), (right, f"__{reflected}__", left)]
-    if isinstance(left, Special) and isinstance(right, Special):
-        derived, base = right.program_class, left.program_class
-        if derived is not base and base in derived.mro:
-            forms.reverse()
+    are_both = isinstance(left, Special) and isinstance(right, Special)
+    if are_both and left.program_class in right.program_class.mro[1:]:
+        forms.reverse()
     for owner, method, other in forms:
         result = python(getattr(type(owner), method), owner, other)
         if result is not NotImplemented:

@@ -54,7 +54,8 @@ class MultiheadAttention(Layer):
         if add_bias_kv:
             self._weights(dtype, device, bias_k=extra, bias_v=extra)
         else:
-            self.bias_k = self.bias_v = None
+            self.bias_k: Any = None
+            self.bias_v: Any = None
         self.add_zero_attn = add_zero_attn
         self._reset_parameters()
 

@@ -68,7 +68,9 @@ class Primitive(callables.Op):
     @cached_property
     def inplace_signature(self) -> Signature:
         """That of the in-place variant."""
-        return self.signature.named(f"{self.signature.name}_")
+        signature = self.signature.named(f"{self.signature.name}_")
+        signature.takes_out = False
+        return signature
 
     def _sort_parameters(self) -> None:
         params = self.signature.params
