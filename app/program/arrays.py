@@ -21,6 +21,7 @@ Array: TypeAlias = np.ndarray[Any, Any]
 ARRAYS: Final = (np.ndarray, np.generic)
 KINDS: Final = "biufcU"  # of dtypes: truth values, numbers, texts
 ITEM_BYTES: Final = 8
+SMALL: Final = 2**14  # elements for which nobody asks how they are spread
 OPERATIONS_A_STEP: Final = 64  # of NumPy in the time of a step of Python
 _PLAIN: Final = (int, float, complex, str, bool, type(None), type(...))
 
@@ -140,11 +141,26 @@ def operate(
         if special is not _ELEMENTWISE:
             return special
     given = [operand(one) for one in operands]
-    reserve(multiplied(*given) if symbol == "@" else elementwise(*given), symbol)
+    if not _is_small(given):
+        reserve(multiplied(*given) if symbol == "@" else elementwise(*given), symbol)
     if changing:
         touch(given[0])
     with floating():
         return checked(python(function, *given))
+
+
+def _is_small(given: list[Any]) -> bool:
+    """Whether each element of all with each other would be little; it is paid for then."""
+    size = 1
+    for one in given:
+        if type(one) is np.ndarray:
+            size *= max(one.size, 1)
+    if size > SMALL or any(isinstance(one, str) for one in given):
+        return False
+    budget = modes.current().budget
+    if budget is not None:
+        budget.take(1 + size // OPERATIONS_A_STEP, 16 * size)
+    return True
 
 
 def _beside_sequence(symbol: str, function: Callable[..., Any], cost: CostOf, left: Any, right: Any) -> Any:
@@ -181,20 +197,10 @@ def operand(value: Any) -> Any:
     return value  # an object of a program's, which says itself what the operator does
 
 
-class floating:
+def floating() -> np.errstate:
     """Within it, floating-point exceptions are what the program asked for: a warning, unless it said otherwise."""
-
-    __slots__ = ("_state",)
-
-    def __init__(self) -> None:
-        asked = modes.current().modules.get("numpy.errors") or {"all": "warn"}
-        self._state = np.errstate(**asked)
-
-    def __enter__(self) -> None:
-        self._state.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        self._state.__exit__(None, None, None)
+    asked = modes.current().modules.get("numpy.errors")
+    return np.errstate(all="warn") if asked is None else np.errstate(**asked)
 
 
 # -- subscripts ---------------------------------------------------------------------------------------------------

@@ -207,12 +207,14 @@ def _based(value: Any = 0, *_: Any, **__: Any) -> costs.Cost:
 
 _FUNCTIONS: Final[dict[str, Callable[..., object]]] = {
     "abs": priced(abs, costs.linear), "all": _like(all, partial(_some, all, False), 1),
-    "any": _like(any, partial(_some, any, True), 1), "ascii": priced(ascii, costs.text), "bin": _indexed(priced(bin, _based)),
+    "any": _like(any, partial(_some, any, True), 1), "ascii": priced(ascii, costs.text),
+    "bin": _indexed(priced(bin, _based)),
     "callable": _like(callable, _callable, 1), "chr": priced(chr, costs.little), "divmod": _like(divmod, _divided, 2),
     "format": _like(format, lambda value, spec="": formatted(value, spec), 1, 2), "hash": priced(hash, costs.walked),
     "hex": _indexed(priced(hex, _based)), "id": priced(id, costs.little), "iter": _like(iter, _iter, 1, 2),
     "len": _like(len, _len, 1), "max": _all_of(max, costs.chosen), "min": _all_of(min, costs.chosen),
-    "next": _like(next, _next, 1, 2), "oct": _indexed(priced(oct, _based)), "ord": priced(ord, costs.little), "pow": _powered,
+    "next": _like(next, _next, 1, 2), "oct": _indexed(priced(oct, _based)), "ord": priced(ord, costs.little),
+    "pow": _powered,
     "repr": priced(repr, costs.text), "round": priced(round, costs.rounded), "sorted": _sorted, "sum": _sum,
 }  # fmt: skip
 
@@ -300,7 +302,8 @@ _READ: Final = (
 )  # fmt: skip
 _STR: Final = _methods(
     {name: (getattr(str, name), costs.read) for name in _READ}
-    | {name: (getattr(str, name), costs.recased) for name in ("capitalize", "casefold", "lower", "swapcase", "title", "upper")}
+    | {name: (getattr(str, name), costs.recased) for name in (
+        "capitalize", "casefold", "lower", "swapcase", "title", "upper")}
     | {name: (getattr(str, name), _padded) for name in ("center", "ljust", "rjust", "zfill")}
     | {name: (getattr(str, name), costs.copy) for name in (
         "lstrip", "partition", "removeprefix", "removesuffix", "rpartition", "rstrip", "strip")}
@@ -365,7 +368,7 @@ METHODS: Final[dict[type, dict[str, Getter]]] = dict(ATTRIBUTES)
 
 
 def direct(kind: type, name: str) -> Callable[..., object] | None:
-    """The method ``name`` of values of that very type, to be called with the value; ``None`` for what is no such method."""
+    """The method ``name`` of values of that very type, to be called with the value; ``None`` if there is none."""
     getter = METHODS.get(kind, {}).get(name)
     return getter.call if type(getter) is Bound else None
 
@@ -494,8 +497,8 @@ def _types() -> dict[str, HostType]:
         (enumerate, _lazily(enumerate, 0, 0)), (filter, _lazily(filter, 1)),
         (float, priced(float, costs.read)), (frozenset, consuming(frozenset, costs.listed, 0)),
         (int, priced(int, costs.integer)), (list, consuming(list, costs.listed, 0)), (map, _lazily(map, 1)),
-        (range, _indexed(priced(range, costs.little))), (reversed, _like(reversed, _reversed, 1)), (set, consuming(set, costs.listed, 0)),
-        (slice, priced(slice, costs.little)), (str, priced(str, costs.text)),
+        (range, _indexed(priced(range, costs.little))), (reversed, _like(reversed, _reversed, 1)),
+        (set, consuming(set, costs.listed, 0)), (slice, priced(slice, costs.little)), (str, priced(str, costs.text)),
         (tuple, consuming(tuple, costs.listed, 0)), (zip, _lazily(zip, 0)),
     )  # fmt: skip
     found += [_type(kind, call, object) for kind, call in plain]

@@ -28,8 +28,10 @@ DERIVED: Final[dict[Any, Derive]] = {}
 """What else happens to classes that derive from one of ours (``Enum``, ``NamedTuple``); a class may be replaced."""
 FACTORIES: Final[dict[Any, type[ProgramClass]]] = {}  # what classes are that derive from one of ours
 METACLASSES: Final[list[Any]] = []  # those that a program may name, which mean nothing beyond their base
-_STATIC: Final = ("__new__",)
-_OF_CLASS: Final = ("__init_subclass__", "__class_getitem__")
+_IMPLIED: Final[dict[str, Callable[[Any], Any]]] = {
+    "__new__": StaticMethod, "__init_subclass__": ClassMethod, "__class_getitem__": ClassMethod,
+}  # fmt: skip
+"""What these methods are without a decorator that says so."""
 
 
 def make_class(
@@ -42,12 +44,9 @@ def make_class(
     metaclass = keywords.pop("metaclass", None)
     if metaclass is not None and metaclass not in METACLASSES and metaclass is not TYPE:
         raise GraphError("metaclasses are outside the language of this service: write a class decorator")
-    for method in _STATIC:
+    for method, wrapper in _IMPLIED.items():
         if isinstance(namespace.get(method), Function):
-            namespace[method] = StaticMethod(namespace[method])
-    for method in _OF_CLASS:
-        if isinstance(namespace.get(method), Function):
-            namespace[method] = ClassMethod(namespace[method])
+            namespace[method] = wrapper(namespace[method])
     kind = next((FACTORIES[one] for base in bases for one in base.mro if one in FACTORIES), ProgramClass)
     cls = kind(name, qualname, bases or (HOSTS[object],), namespace)
     cls.doc = doc if doc is not None else namespace.pop("__doc__", None)
@@ -61,13 +60,7 @@ def make_class(
     changed()
     if cell is not None and cell.value is UNBOUND:
         cell.value = cls
-    for key, value in list(namespace.items()):
-        if isinstance(value, Special):
-            note = descriptor(value, "__set_name__")
-            if note is not MISSING:
-                note(value, cls, key)
-        elif hasattr(value, "program_named"):
-            value.program_named(cls, key)
+    _name_members(cls, namespace)
     result: Any = cls
     for base in cls.mro[1:]:
         if base in DERIVED:
@@ -80,6 +73,17 @@ def make_class(
     elif keywords:
         raise PythonError(TypeError, f"{name}.__init_subclass__() takes no keyword arguments")
     return result
+
+
+def _name_members(cls: ProgramClass, namespace: dict[str, Any]) -> None:
+    """Tell what is in a class its name there, if it asks for that (``__set_name__``)."""
+    for key, value in list(namespace.items()):
+        if isinstance(value, Special):
+            note = descriptor(value, "__set_name__")
+            if note is not MISSING:
+                note(value, cls, key)
+        elif hasattr(value, "program_named"):
+            value.program_named(cls, key)
 
 
 def _bases_of(base: Any) -> tuple[Any, ...]:

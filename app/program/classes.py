@@ -1,7 +1,7 @@
-"""Classes of programs: plain objects, never types of Python, so that nothing of Python's is made from a program's names.
+"""Classes of programs: plain objects, never types of Python: nothing of Python's is made from a program's names.
 
-A ``ProgramClass`` has a namespace and an order of bases; its last ones are ``HostType``s, the types that are there. What
-a name means in a class is found along that order, and bound to an object as Python's descriptors would be.
+A ``ProgramClass`` has a namespace and an order of bases; its last ones are ``HostType``s, the types that are there.
+What a name means in a class is found along that order, and bound to an object as Python's descriptors would be.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MAKE: Final[list[Callable[..., Any]]] = []  # how objects are made of classes: s
 
 
 class HostType(Callable_):
-    """A type that is there (``int``, ``ValueError``, ``torch.Tensor``) as a value of programs. There is one for each."""
+    """A type that is there (``int``, ``ValueError``, ``torch.Tensor``) as a value of programs; one for each."""
 
     __slots__ = ("call", "engine", "members", "mro", "name", "type")
     binds = False
@@ -258,7 +258,7 @@ class Super:
 
 
 def bound(found: Any, owner: Any, cls: Any) -> Any:
-    """``found``, which a class has, as an attribute of ``owner``, an object of ``cls``; of the class if that is None."""
+    """``found``, which a class has, as an attribute of ``owner``, an object of ``cls``; of ``cls`` if that is None."""
     kind = type(found)
     if isinstance(found, Callable_) and found.binds and kind is not StaticMethod:
         return found if owner is None else BoundMethod(found, owner)

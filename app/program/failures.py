@@ -123,7 +123,7 @@ def _is_ours(error: Exception) -> bool:
 
 # -- what programs catch --------------------------------------------------------------------------------------------
 def caught(error: BaseException) -> PythonError | None:
-    """``error`` as a program sees it that catches it; ``None`` for what no program may catch: limits, faults of ours."""
+    """``error`` as a program sees it that catches it; ``None`` for what none may catch: limits, faults of ours."""
     if isinstance(error, MemoryError):
         return None
     if isinstance(error, PythonError):

@@ -1,8 +1,8 @@
 """Reads programs written as Python text, translated from its syntax tree by an allow-list.
 
 Nothing is evaluated here. Python compiles the text, so that mistakes are told in its own words, and what it made of it
-is thrown away: no part of the text is ever handed to Python to run. What the lists below do not name is refused with its
-line and column.
+is thrown away: no part of the text is ever handed to Python to run. What the lists below do not name is refused with
+its line and column.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def parse_code(text: str, limits: Limits) -> Program:
 _PARSER: Final = Lock()
 
 
-# Of what Python's compiler warns, and what it finds that its parser does not: a return outside of a function, names that
-# are twice among parameters
+# Of what Python's compiler warns, and what it finds that its parser does not: a return outside of a function, names
+# that are twice among parameters
 _MAY_WARN: Final = re.compile(r"\\|\bis\b|\bassert\b|[0-9](?:if|or|and|in|else|for)|[\])}\"']\s*[\[({]")
 _COMPILED: Final = re.compile(
     r"\b(?:def|lambda|class|return|yield|break|continue|global|nonlocal|for|while|try|match|async|await|del|with|import)\b"
@@ -162,9 +162,9 @@ class _CodeReader(ExpressionReader):
                 return Subscript(self.expression(value, depth + 1), self.expression(index, depth + 1))
             case ast.Tuple(items) | ast.List(items):
                 return Display("tuple", tuple([self.target(item, depth + 1) for item in items]))  # type: ignore[misc]
-            case ast.Starred(value):
-                return Starred(self.target(value, depth + 1))
-        refuse_outside(node)
+        if not isinstance(node, ast.Starred):
+            refuse_outside(node)
+        return Starred(self.target(node.value, depth + 1))
 
     def _delete(self, node: ast.Delete, place: Place, depth: int) -> Statement:
         return Delete(tuple([self.target(one, depth) for one in _flat(node.targets)]), place)  # type: ignore[misc]

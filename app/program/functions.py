@@ -66,7 +66,8 @@ class Compiled:
     """A definition, ready to be called."""
 
     __slots__ = (
-        "blank", "captured", "code", "expression", "fresh", "generate", "has_cells", "simple", "source", "steps", "takes",
+        "blank", "captured", "code", "expression", "fresh", "generate", "has_cells", "simple", "source", "steps",
+        "takes",
     )  # fmt: skip
 
     def __init__(self, code: Code, source: Source) -> None:
@@ -358,7 +359,7 @@ class Generator:
 
 
 def _is_of_generators(error: Exception) -> bool:
-    """Whether Python itself says this of a generator: one that raised ``StopIteration``, runs already, did not begin."""
+    """Whether Python itself says this of a generator: one that raised ``StopIteration``, is running, did not begin."""
     is_said = isinstance(error, RuntimeError | TypeError | ValueError) and "generator" in str(error)
     return is_said or isinstance(error.__cause__, StopIteration)
 

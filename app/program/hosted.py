@@ -17,9 +17,10 @@ from app.program.failures import PythonError, classes
 from app.program.functions import DEEP_COPY
 from app.program.hosts import is_public, open_class
 from app.program.instances import HOSTED, Fixed, Held, Special, method_of
-from engine import modes
+from engine import modes, registry
 
 BUILTIN: Final = (list, dict, set, tuple, str, int, float, frozenset)
+MODULE: Final[Any] = registry.function("nn.Module")
 _IMMUTABLE: Final = (tuple, str, int, float, frozenset)
 _MUTABLE: Final = (list, dict, set)
 
@@ -165,7 +166,10 @@ def deeply_copied(value: Any, memo: Any) -> Any:
 
 def put(value: Any, name: str, new_value: Any) -> None:
     """Set an attribute of a hosted object: the host decides about public names of open classes."""
-    if open_class(value.program_class.host) and is_public(name):
+    is_entered = isinstance(value, MODULE) and value._takes(name, new_value)
+    if is_entered:
+        value.attributes.pop(name, None)
+    if is_entered or (open_class(value.program_class.host) and is_public(name)):
         type(value).__bases__[-1].__setattr__(value, name, new_value)
         return
     modes.touch(value)

@@ -1,4 +1,4 @@
-"""Types that are there, as programs see them: which type a value has, and what programs may ask objects of the engine for.
+"""Types that are there, as programs see them: which type a value has, and what programs may ask objects of the engine.
 
 A class of the engine is open if its module is one of ``OPEN``: all its names without a leading underscore are there for
 programs. Of all others, tables say what they have.
@@ -27,6 +27,7 @@ OPEN: Final = (
     "engine.autograd.hooks", "engine.autograd.watch", "engine.surface.checkpoint", "engine.surface.gradcheck",
 )  # fmt: skip
 RAW: Final = frozenset({FunctionType, MethodType, BuiltinFunctionType, partial, type(len), type("".join)})
+_TABLES: Final = frozenset({"_buffers", "_modules", "_parameters"})  # dicts of modules, which programs use too
 _SPECIAL: Final = frozenset({
     "__init__", "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__iter__", "__next__",
     "__contains__", "__repr__", "__str__", "__enter__", "__exit__", "__setattr__", "__getattr__", "__delattr__",
@@ -50,7 +51,7 @@ OPENED.append(is_open)
 
 OURS: Final = frozenset({"attributes", "memento", "mro", "program_class"})  # what we ourselves keep in such objects
 SETTING: Final[dict[str, Callable[..., None]]] = {}
-"""``__setattr__`` and ``__delattr__`` for all values: a class of the engine would take any name (filled by ``values``)."""
+"""``__setattr__`` and ``__delattr__`` for all values: the engine's classes would take any (filled by ``values``)."""
 
 
 def is_public(name: str) -> bool:
@@ -74,7 +75,7 @@ def open_attribute(value: Any, name: str) -> Any:
     """``value.name`` of an object of an open class, or ``MISSING``."""
     if name in SETTING:
         return Routine(name, partial(SETTING[name], value), owner=value)
-    if not is_public(name) and name not in _SPECIAL:
+    if not is_public(name) and name not in _SPECIAL and name not in _TABLES:
         return MISSING
     try:
         found = getattr(value, name)
@@ -104,7 +105,9 @@ def _engine_members(host: HostType, name: str) -> Any:
         return MISSING
     if name in SETTING:
         by_name = SETTING[name]
-        return HostMember(name, lambda value: Routine(name, partial(by_name, value), owner=value), Routine(name, by_name))
+        return HostMember(
+            name, lambda value: Routine(name, partial(by_name, value), owner=value), Routine(name, by_name)
+        )
     raw = vars(kind)[name]
     unbound = getattr(kind, name)
 

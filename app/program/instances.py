@@ -1,9 +1,9 @@
 """Objects of programs' classes.
 
-``Special`` has the special methods that Python's own functions ask for, each of which forwards to the program's class: so
-``len``, ``sorted`` and a dict's keys work on objects of programs, whose classes are no types. ``Instance`` is the type of
-all of them; where a class derives from a type that is there, its objects are of a type made of ``Special`` and that one,
-in ``hosted``, from a table of fixed names.
+``Special`` has the special methods that Python's own functions ask for, each of which forwards to the program's class:
+so ``len``, ``sorted`` and a dict's keys work on objects of programs, whose classes are no types. ``Instance`` is the
+type of all of them; where a class derives from a type that is there, its objects are of a type made of ``Special`` and
+that one, in ``hosted``, from a table of fixed names.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ built-in functions and methods stand in ``app.program.builtins``.
 from __future__ import annotations
 
 import operator
-from collections import deque
+from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -109,6 +109,8 @@ def type_name(value: object) -> str:
     if isinstance(value, Metered):
         return value.name
     name = type(value).__name__
+    if isinstance(value, ARRAYS):
+        return f"numpy.{name}"
     if hasattr(type(value), "_fields"):
         return f"torch.return_types.{name}"
     return _TYPE_NAMES.get(type(value)) or _NAMES.get(name, name)
@@ -120,13 +122,16 @@ _TYPE_NAMES: Final[dict[type, str]] = {
     StaticMethod: "staticmethod",
 }  # fmt: skip
 _NAMES: Final = {
-    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Numbered": "iterator",
+    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Numbered": "iterator", "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict",
+    "deque": "collections.deque",
 }  # fmt: skip
 
 
 # -- iteration ----------------------------------------------------------------------------------------------------
 _VIEWS: Final = (type({}.keys()), type({}.values()), type({}.items()))
-KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS})
+KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS,
+    ChainMap, Counter, OrderedDict, defaultdict,
+})  # fmt: skip
 """The containers whose length says how long it takes to walk through them."""
 
 
@@ -180,6 +185,13 @@ def held(value: Any) -> Any:
             raise OverLimit("list_items", allowed=allowed, asked=len(items))
     pay(Cost(0, (ITEM_BYTES + OBJECT_BYTES) * len(items)))
     return items
+
+
+def spread(value: Any) -> Any:
+    """All items of a value at once, paid for as a list of them."""
+    found = held(iterate(value) if isinstance(value, Tensor) else value)
+    pay(costs.listed(found))
+    return bounded(found)
 
 
 # -- operators ----------------------------------------------------------------------------------------------------
@@ -344,8 +356,9 @@ def _compare_special(symbol: str, left: Any, right: Any) -> Any:
         return python(operator.contains, right, left) == (symbol == "in")
     name, reflected = _COMPARING[symbol], _REFLECTED[symbol]
     forms = [(left, f"__{name}__", right), (right, f"__{reflected}__", left)]
-    if isinstance(left, Special) and isinstance(right, Special) and left.program_class is not right.program_class:
-        if left.program_class in right.program_class.mro:
+    if isinstance(left, Special) and isinstance(right, Special):
+        derived, base = right.program_class, left.program_class
+        if derived is not base and base in derived.mro:
             forms.reverse()
     for owner, method, other in forms:
         result = python(getattr(type(owner), method), owner, other)
@@ -418,6 +431,8 @@ def set_item(container: Any, index: Any, value: Any) -> None:
     index = as_index(index) if isinstance(container, (list, Tensor, deque)) else index
     if isinstance(container, Tensor):
         refusals.call(operator.setitem, (container, bounded(index), value), {}, "__setitem__")
+    elif type(container) is np.ndarray:
+        arrays.set_item(container, index, value)
     elif isinstance(container, Special):
         modes.touch(container)
         python(operator.setitem, container, index, value)
@@ -435,8 +450,6 @@ def set_item(container: Any, index: Any, value: Any) -> None:
     elif OPENED[0](container) and hasattr(type(container), "__setitem__"):
         setter = Routine("__setitem__", type(container).__setitem__, True, container)
         ENGINE_CALL[0](setter, (container, index, value), {})
-    elif isinstance(container, np.ndarray):
-        arrays.set_item(container, index, value)
     else:
         raise PythonError(TypeError, f"'{type_name(container)}' object does not support item assignment")
 

@@ -1,7 +1,7 @@
 """How what programs define (functions, classes, their objects) stands in a session's records.
 
-A function is the text it was written in and its number there, with the values that it holds; a class its name, its order
-of bases and its attributes. What a record claims is checked where something is made of it.
+A function is the text it was written in and its number there, with the values that it holds; a class its name, its
+order of bases and its attributes. What a record claims is checked where something is made of it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``try``, ``raise`` and ``assert``. What no program may catch passes them by, and none of a program's code runs then."""
+"""``try``, ``raise`` and ``assert``. What no program may catch passes them by, and no code of a program runs then."""
 
 from __future__ import annotations
 

@@ -379,7 +379,11 @@ def _guarded(env: Environment, node: tree.Try) -> Steps:
 def _match(env: Environment, node: tree.Match) -> Steps:
     subject, place = _expression(env, node.subject), node.place
     cases = [
-        (pattern_test(env, one.pattern), None if one.guard is None else condition(env, one.guard), _block(env, one.body))
+        (
+            pattern_test(env, one.pattern),
+            None if one.guard is None else condition(env, one.guard),
+            _block(env, one.body),
+        )
         for one in node.cases
     ]
 

@@ -35,13 +35,14 @@ def match_(env: Environment, node: tree.Match) -> Executor:
             for test, guard, body in cases:
                 frame[0].tick()
                 if test(frame, value) and (guard is None or guard(frame)):
+                    chosen = body
                     break
             else:
                 return None
         except Exception as error:
             locate(error, place)
             raise
-        return body(frame)
+        return chosen(frame)
 
     return run
 

@@ -226,7 +226,8 @@ def _own_fields(cls: ProgramClass, options: dict[str, Any]) -> dict[str, Field]:
         if isinstance(one.default, (list, dict, set)):
             raise PythonError(
                 ValueError,
-                f"mutable default <class '{type_name(one.default)}'> for field {name} is not allowed: use default_factory",
+                f"mutable default <class '{type_name(one.default)}'> for field {name} is not allowed: "
+                "use default_factory",
             )
         one.name, one.type = name, text
         if one.kw_only is NOTHING:
@@ -293,9 +294,9 @@ def _is_dataclass(value: Any, /) -> bool:
 
 
 DATACLASSES: Final[dict[str, Any]] = {
-    "FrozenInstanceError": exception_type(FrozenInstanceError), "MISSING": NOTHING, "asdict": Routine("asdict", _asdict),
-    "astuple": Routine("astuple", _astuple), "dataclass": Routine("dataclass", dataclass),
-    "field": Routine("field", lambda **options: Field(**options)),
+    "FrozenInstanceError": exception_type(FrozenInstanceError), "MISSING": NOTHING,
+    "asdict": Routine("asdict", _asdict), "astuple": Routine("astuple", _astuple),
+    "dataclass": Routine("dataclass", dataclass), "field": Routine("field", lambda **options: Field(**options)),
     "fields": Routine("fields", lambda value: tuple(fields_of(value))),
     "is_dataclass": Routine("is_dataclass", _is_dataclass), "replace": Routine("replace", _replace),
 }  # fmt: skip

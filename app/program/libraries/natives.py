@@ -1,4 +1,4 @@
-"""Functions of ours that stand in programs' classes as methods, or wrap programs' functions. Sessions know them by name."""
+"""Functions of ours that stand in programs' classes as methods, or wrap their functions; sessions know them by name."""
 
 from __future__ import annotations
 
