@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,22 +14,37 @@ from bench.measure import OURS, Comparison, compare, single_threaded, timed
 
 Library = Any
 Case = Callable[[Any, Any, list[Any]], Any]  # of a library, its ``nn.functional`` and its tensors, to a result
-RNG = np.random.default_rng(0)
 
 
-def _normal(*shape: int) -> Any:
-    return RNG.standard_normal(shape).astype("float32")
+class Drawn(NamedTuple):
+    """An input that is made when its case is measured: numbers, numbers with a large diagonal, or indices."""
+
+    shape: tuple[int, ...]
+    diagonal: float = 0.0
+    below: int = 0
+
+    def array(self) -> Any:
+        """Its values, the same for everyone."""
+        rng = np.random.default_rng(self.shape)
+        if self.below:
+            return rng.integers(self.below, size=self.shape)
+        values = rng.standard_normal(self.shape)
+        return (values + self.diagonal * np.eye(self.shape[-1]) if self.diagonal else values).astype("float32")
 
 
-def _square(size: int) -> Any:
-    return _normal(size, size) + size * np.eye(size, dtype="float32")
+def _normal(*shape: int) -> Drawn:
+    return Drawn(shape)
 
 
-def _indices(below: int, *shape: int) -> Any:
-    return RNG.integers(below, size=shape)
+def _square(size: int) -> Drawn:
+    return Drawn((size, size), float(size))
 
 
-def _lstm(features: int, hidden: int, batch: int) -> list[Any]:
+def _indices(below: int, *shape: int) -> Drawn:
+    return Drawn(shape, below=below)
+
+
+def _lstm(features: int, hidden: int, batch: int) -> list[Drawn]:
     weights = [(4 * hidden, features), (4 * hidden, hidden), (4 * hidden,), (4 * hidden,)]
     return [
         _normal(32, batch, features),
@@ -39,7 +54,7 @@ def _lstm(features: int, hidden: int, batch: int) -> list[Any]:
 
 
 # By name: what is called, and the inputs of the small and of the large one. Integers are indices, floats are leaves.
-CASES: dict[str, tuple[Case, list[Any], list[Any]]] = {
+CASES: dict[str, tuple[Case, list[Drawn], list[Drawn]]] = {
     "conv1d": (
         lambda t, f, x: f.conv1d(*x, padding=1), [_normal(2, 4, 64), _normal(8, 4, 3)],
         [_normal(16, 64, 1024), _normal(64, 64, 3)],
@@ -126,12 +141,10 @@ CASES: dict[str, tuple[Case, list[Any], list[Any]]] = {
 }  # fmt: skip
 
 
-def leaves(library: Library, arrays: list[Any]) -> list[Any]:
-    """The inputs as tensors of a library; floats require grad. An index comes first for an embedding."""
-    tensors = [library.from_numpy(array.copy()) for array in arrays]
-    return [
-        one.requires_grad_() if array.dtype.kind == "f" else one for one, array in zip(tensors, arrays, strict=True)
-    ]
+def leaves(library: Library, inputs: list[Drawn]) -> list[Any]:
+    """The inputs as tensors of a library; floats require grad."""
+    tensors = [library.from_numpy(one.array()) for one in inputs]
+    return [tensor if one.below else tensor.requires_grad_() for tensor, one in zip(tensors, inputs, strict=True)]
 
 
 def gradient(library: Library, case: Case, tensors: list[Any]) -> list[Any]:
@@ -142,9 +155,9 @@ def gradient(library: Library, case: Case, tensors: list[Any]) -> list[Any]:
     return [leaf.grad for leaf in tensors]
 
 
-def check(case: Case, arrays: list[Any]) -> None:
+def check(case: Case, inputs: list[Drawn]) -> None:
     """Both find the same gradients, or the comparison means nothing."""
-    found = [gradient(library, case, leaves(library, arrays)) for library in (engine, torch)]
+    found = [gradient(library, case, leaves(library, inputs)) for library in (engine, torch)]
     for ours, theirs in zip(*found, strict=True):
         if theirs is not None:
             np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=2e-2, atol=2e-3)
@@ -156,10 +169,10 @@ def run(seconds: float) -> list[Comparison]:
     with single_threaded():
         for name, (case, *sizes) in CASES.items():
             check(case, sizes[0])
-            for size, arrays in zip(("small", "large"), sizes, strict=True):
+            for size, inputs in zip(("small", "large"), sizes, strict=True):
                 peers = {OURS: engine, "torch": torch}
                 samplers = {
-                    peer: timed(partial(gradient, library, case, leaves(library, arrays)))
+                    peer: timed(partial(gradient, library, case, leaves(library, inputs)))
                     for peer, library in peers.items()
                 }
                 results += compare(f"{name}, {size}, forward and backward", samplers, seconds / (2 * len(CASES)))
