@@ -3,7 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: setup fmt check test crash bench bench-quick hostile soak parity openapi golden run sdk lock
+.PHONY: setup fmt check test crash bench bench-quick hostile soak parity parity-docs openapi examples golden run sdk \
+	sdk-all schemathesis lock
 
 setup: .venv/.ready
 
@@ -33,17 +34,31 @@ hostile: setup
 soak: setup
 	$(BIN)/python -m scripts.soak $(ARGS)
 
-# Clients made of the OpenAPI document, compiled strictly and driven, and its linters. Needs Node.js with npm.
+# Clients made of the OpenAPI document, compiled strictly and driven, and its linters. What there is no tool for is left
+# out, loudly, by `sdk` (Node.js with npm, a JDK, Go), and an error of `sdk-all`.
 sdk: setup .venv/sdk/.ready tests/sdk/typescript/node_modules/.ready
-	$(BIN)/python -m tests.sdk.run .venv/sdk/bin
+	$(BIN)/python -m tests.sdk.run $(ARGS)
+
+sdk-all: setup .venv/sdk/.ready tests/sdk/typescript/node_modules/.ready
+	$(BIN)/python -m tests.sdk.run --all
 
 .venv/sdk/.ready: tests/sdk/python/requirements.txt
 	test -x .venv/sdk/bin/python || $(PYTHON) -m venv .venv/sdk
 	.venv/sdk/bin/python -m pip --disable-pip-version-check install --quiet -r tests/sdk/python/requirements.txt
 	touch $@
 
-tests/sdk/typescript/node_modules/.ready: tests/sdk/typescript/package.json
-	cd tests/sdk/typescript && npm install --no-fund --no-audit --no-save --silent
+tests/sdk/typescript/node_modules/.ready: tests/sdk/typescript/package-lock.json
+	if ! command -v npm >/dev/null; then echo "LEFT OUT: what npm would install, for there is no npm"; \
+	else cd tests/sdk/typescript && npm ci --ignore-scripts --no-fund --no-audit --silent && touch node_modules/.ready \
+	|| echo "LEFT OUT: what npm could not install"; fi
+
+# Requests made of the OpenAPI document: make schemathesis ARGS="--seconds 900 --seed 7"
+schemathesis: setup .venv/schemathesis/.ready
+	$(BIN)/python -m tests.contract.run .venv/schemathesis/bin/st $(ARGS)
+
+.venv/schemathesis/.ready: tests/contract/requirements.txt
+	test -x .venv/schemathesis/bin/python || $(PYTHON) -m venv .venv/schemathesis
+	.venv/schemathesis/bin/python -m pip --disable-pip-version-check install --quiet -r tests/contract/requirements.txt
 	touch $@
 
 fmt: setup
@@ -59,6 +74,10 @@ check: setup
 
 openapi: setup
 	$(BIN)/python scripts/openapi.py
+
+# The catalogue's requests, of the samples in the tests.
+examples: setup
+	$(BIN)/python -m scripts.op_examples
 
 bench: .venv/bench/.ready
 	.venv/bench/bin/python -m bench.run $(ARGS)
@@ -76,6 +95,10 @@ bench-quick: .venv/bench/.ready
 # Random programs on the engine and on PyTorch: make parity ARGS="--programs 20000 --seed 3000"
 parity: .venv/parity/.ready
 	.venv/parity/bin/python -m tests.parity.run $(ARGS)
+
+# The examples of PyTorch's docstrings, run by both: make parity-docs ARGS="--only nn.functional --show"
+parity-docs: .venv/parity/.ready
+	.venv/parity/bin/python -m tests.parity.docstrings $(ARGS)
 
 .venv/parity/.ready: requirements.lock tests/parity/requirements.txt
 	test -x .venv/parity/bin/python || $(PYTHON) -m venv .venv/parity

@@ -89,8 +89,8 @@ class Unreadable(ServiceError):
 class VersionConflict(ServiceError):
     """The precondition on the version does not hold; ``version`` is the one that does."""
 
-    def __init__(self, version: int) -> None:
-        super().__init__(f"the session is at version {version}, which If-Match does not name")
+    def __init__(self, version: int, what: str = "") -> None:
+        super().__init__(what or f"the session is at version {version}, which If-Match does not name")
         self.version = version
 
 

@@ -97,7 +97,9 @@ class Limits(BaseModel):
     list_items: int = Field(10**6, gt=0, description="Items of a list, a dict or a tuple, or characters of a text.")
     list_depth: int = Field(100, gt=0, le=150, description="Nesting of lists, dicts and tuples in programs.")
     integer_bits: int = Field(2**16, gt=0, description="Bits of an integer in a program.")
-    loop_iterations: int = Field(100_000, gt=0, description="Statements that the loops of one program may run.")
+    loop_iterations: int = Field(
+        10**7, gt=0, description="Iterations of loops, calls of functions and items of comprehensions in one program."
+    )
     prints: int = Field(10_000, gt=0, description="Calls of print in one program.")
     print_chars: int = Field(2**20, gt=0, description="Characters that one program may print.")
     graph_nodes: int = Field(5_000, gt=0, description="Nodes of a backward graph that is shown.")

@@ -115,9 +115,13 @@ def _document(app: FastAPI) -> None:
 
     app.openapi = document  # type: ignore[method-assign]
 
+    @cache
+    def page() -> str:
+        return docs.render(document())
+
     @app.get("/docs", include_in_schema=False)
     async def read_docs() -> Response:
-        return HTMLResponse(docs.render(document()), headers=docs.HEADERS)
+        return HTMLResponse(page(), headers=docs.HEADERS)
 
     @app.get("/problems/{slug}", include_in_schema=False)
     async def read_problem(request: Request, slug: str) -> Response:

@@ -6,11 +6,15 @@ connection is taken any more; what runs then has until its deadline. A Ctrl-C be
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 import logging
 import math
+import os
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from time import monotonic
 from types import FrameType
 from typing import Final
@@ -18,11 +22,15 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
+from app import VERSION
 from app.http.connection import Connection
 from app.http.services import Services
+from app.observe import log_writer
 from app.settings import Settings
 
 SHUTDOWN_MARGIN_S: Final = 5
+BACKLOG: Final = 2048
+EVERYWHERE: Final = ("", "0.0.0.0", "::")
 log = logging.getLogger("gradserve")
 
 
@@ -39,8 +47,9 @@ class Server(uvicorn.Server):
                 http=Connection,
                 ws="none",
                 lifespan="on",
+                backlog=BACKLOG,
                 log_config=None,  # app.observe.logs did it
-                log_level=settings.log_level,
+                log_level="warning" if settings.log_level in ("debug", "info") else settings.log_level,  # we say it
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
@@ -48,8 +57,30 @@ class Server(uvicorn.Server):
             )
         )
         self._services: Services = app.state.services
+        self._host = settings.host
         self._grace_s = settings.drain_seconds
         self._drained_at: float | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, and say where."""
+        await super().startup(sockets)
+        if self.started and sockets:
+            port = sockets[0].getsockname()[1]
+            host = "127.0.0.1" if self._host in EVERYWHERE else self._host
+            url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+            where = f"every address, such as {url}" if self._host in EVERYWHERE else url
+            log.info("gradserve %s listens on %s; its documentation: %s/docs", VERSION, where, url)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer what is here, and end."""
+        log.info("gradserve ends: requests that are here are answered, others are not taken")
+        await super().shutdown(sockets)
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Note signals while this serves; at the end they are raised again, and the log has to be written by then."""
+        with super().capture_signals(), log_writer.in_background():
+            yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end; the second signal, and a Ctrl-C, does without the grace period."""
@@ -67,15 +98,53 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-def serve(app: FastAPI, settings: Settings) -> int:
+class CannotListen(Exception):
+    """The address that the settings name cannot be had. The text says why."""
+
+
+def bind(settings: Settings) -> list[socket.socket]:
+    """Take the addresses to listen on, before anything else takes its time. Raises ``CannotListen``."""
+    host, port = settings.host, settings.port
+    where = f"{host}:{port}"
+    try:
+        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    except OSError as error:
+        raise CannotListen(f"cannot listen on {where}: {error.strerror}") from None
+    with ExitStack() as taken:
+        sockets = []
+        for family, kind, protocol, _, address in dict.fromkeys(found):
+            try:
+                one = taken.enter_context(socket.socket(family, kind, protocol))
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
+                if family == socket.AF_INET6:
+                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, True)
+                one.bind(address)
+                one.listen(BACKLOG)  # from here on nobody else gets it; who connects now waits for us
+            except OSError as error:
+                raise CannotListen(_reason(where, error)) from None
+            sockets.append(one)
+        taken.pop_all()
+    return sockets
+
+
+def _reason(where: str, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"{where} is taken by another program; name another port with --port or GRADSERVE_PORT"
+    return f"cannot listen on {where}: {os.strerror(error.errno or 0)}"
+
+
+def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> int:
     """Serve until a signal ends it; returns the exit status."""
     services: Services = app.state.services
     services.front.prepare()  # while there is one thread, and no loop
     server = Server(app, settings)
     try:
-        server.run()
+        server.run(sockets)
     except KeyboardInterrupt:
         return 130
+    finally:
+        for one in sockets:
+            one.close()
     return 0 if server.started else 3
 
 

@@ -3,6 +3,8 @@
     EngineError                    anything the engine refuses; never raised itself
       OpError                      also RuntimeError: an op or the tape cannot do what was asked
         LinAlgError                a factorisation that does not exist (singular, not positive definite)
+        GradcheckError             gradients that are not those of the function
+        CheckpointError            a function that does something else when it runs again for its gradient
       ArgumentTypeError            also TypeError: an argument of the wrong kind, number or name
         UnexpectedArgumentError    an argument by a name that the op does not know
       AssertedError                also AssertionError: what PyTorch asserts of arguments
@@ -41,6 +43,18 @@ class LinAlgError(OpError):
     """A factorisation that does not exist for the given matrix."""
 
     exception = "LinAlgError"
+
+
+class GradcheckError(OpError):
+    """Analytical gradients that differ from numerical ones."""
+
+    exception = "GradcheckError"
+
+
+class CheckpointError(OpError):
+    """What a recomputation saves is not what was saved before."""
+
+    exception = "CheckpointError"
 
 
 class ArgumentTypeError(EngineError, TypeError):

@@ -6,10 +6,14 @@ copied from another starts with its modes, and changes its own only; what else a
 
 from __future__ import annotations
 
+import traceback
 import warnings
+import weakref
+from collections import deque
 from collections.abc import Callable, Iterable, MutableSequence
 from contextvars import ContextVar
 from math import inf
+from pathlib import Path
 from time import monotonic
 from typing import Any, TypeAlias
 
@@ -134,13 +138,19 @@ class Journal:
 
 
 def _memento(target: Any) -> Callable[[], None]:
+    if hasattr(type(target), "memento"):
+        return target.memento()  # type: ignore[no-any-return]
     if isinstance(target, list):
         items = list(target)
         return lambda: target.__setitem__(slice(None), items)
+    if isinstance(target, (set, deque)):
+        held = target.copy()
+        return lambda: _refill_items(target, held)
     if isinstance(target, dict):
         entries = dict(target)
         return lambda: _refill(target, entries)
-    return target.memento()  # type: ignore[no-any-return]
+    attributes = dict(vars(target))
+    return lambda: _refill(vars(target), attributes)
 
 
 def _refill(target: dict[Any, Any], entries: dict[Any, Any]) -> None:
@@ -148,21 +158,36 @@ def _refill(target: dict[Any, Any], entries: dict[Any, Any]) -> None:
     target.update(entries)
 
 
+def _refill_items(target: set[Any] | deque[Any], items: set[Any] | deque[Any]) -> None:
+    target.clear()
+    if isinstance(target, set):
+        target.update(items)
+    else:
+        target.extend(items)
+
+
+_HERE = str(Path(__file__).parent)
 _PRINTING = PrintOptions()
 _new = object.__new__
 Warnings: TypeAlias = MutableSequence[str]
 
 
 class Shared:
-    """What all contexts of a session have in common: the defaults, the random numbers, the warnings."""
+    """What all contexts of a session have in common: the defaults, the random numbers, the warnings.
 
-    __slots__ = ("default_dtype", "generator", "print_options", "warnings")
+    ``modules`` is for what others keep per process (Python's ``random``, NumPy's): whoever runs programs fills it.
+    """
+
+    __slots__ = ("default_dtype", "generator", "modules", "observed", "print_options", "trace", "warnings")
 
     def __init__(
         self, default_dtype: DType, print_options: PrintOptions, generator: Generator, warnings: Warnings | None
     ) -> None:
         self.default_dtype, self.print_options = default_dtype, print_options
         self.generator, self.warnings = generator, warnings
+        self.trace: Callable[[], list[str]] | None = None
+        self.observed: weakref.WeakSet[Any] | None = None
+        self.modules: dict[str, Any] = {}
 
 
 class State:
@@ -171,10 +196,10 @@ class State:
     Grad modes belong to the context: entering one makes another state current, and leaves this one, which other
     contexts may hold, as it is. ``budget``, ``journal`` and ``recorder`` are those of one run; assign the first two
     before the state is made current. The rest is shared by all states that were made from one. ``recorder`` notes what
-    kernels run on, while a plan is made.
+    kernels run on, while a plan is made; ``watch`` is told of new nodes (``engine.autograd.watch``).
     """
 
-    __slots__ = ("budget", "grad_enabled", "in_rule", "inference", "journal", "origin", "recorder", "shared")
+    __slots__ = ("_origin", "budget", "grad_enabled", "in_rule", "inference", "journal", "recorder", "shared", "watch")
 
     def __init__(
         self, *, default_dtype: DType = dtypes.float32, print_options: PrintOptions = _PRINTING,
@@ -185,20 +210,28 @@ class State:
         self.in_rule = False  # whether a rule runs that is recorded: what PyTorch has in C++
         self.budget, self.journal = budget, journal
         self.recorder: Any = None
-        self.origin = self  # the state that ``use`` made current; the others of this context were made from it
+        self.watch: Any = None
+        self._origin: State | None = None  # itself: a state that knew itself would wait to be collected
         self.shared = Shared(default_dtype, print_options, generator or Generator.from_entropy(), warnings)
 
-    def but(self, grad_enabled: bool, inference: bool, recorder: Any) -> State:
-        """This state with other modes and another recorder; the origin itself, where that is the same."""
+    def but(self, grad_enabled: bool, inference: bool, recorder: Any, watch: Any) -> State:
+        """This state with other modes, recorder and watch; the origin itself, where that is the same."""
         origin = self.origin
-        if origin.grad_enabled is grad_enabled and origin.inference is inference and origin.recorder is recorder:
+        is_same = origin.grad_enabled is grad_enabled and origin.inference is inference
+        if is_same and origin.recorder is recorder and origin.watch is watch:
             return origin
         state = _new(State)
         state.grad_enabled, state.inference, state.recorder = grad_enabled, inference, recorder
+        state.watch = watch
         state.budget, state.journal = self.budget, self.journal
         state.in_rule = self.in_rule
-        state.origin, state.shared = origin, self.shared
+        state._origin, state.shared = origin, self.shared
         return state
+
+    @property
+    def origin(self) -> State:
+        """The state that ``use`` made current; the others of this context were made from it."""
+        return self if self._origin is None else self._origin
 
     @property
     def default_dtype(self) -> DType:
@@ -227,6 +260,26 @@ class State:
     def generator(self, generator: Generator) -> None:
         self.shared.generator = generator
 
+    def observe(self, one: Any) -> None:
+        """Note hooks that can tell in which order a sweep reaches leaves, for as long as they live."""
+        if self.shared.observed is None:
+            self.shared.observed = weakref.WeakSet()
+        self.shared.observed.add(one)
+
+    @property
+    def trace(self) -> Callable[[], list[str]] | None:
+        """What says where the program is: lines of text for anomaly detection, if anybody can tell."""
+        return self.shared.trace
+
+    @trace.setter
+    def trace(self, trace: Callable[[], list[str]] | None) -> None:
+        self.shared.trace = trace
+
+    @property
+    def modules(self) -> dict[str, Any]:
+        """What modules beside this engine keep for the session, by their names."""
+        return self.shared.modules
+
     @property
     def warnings(self) -> Warnings | None:
         """Where warnings are collected, if they are."""
@@ -248,8 +301,17 @@ def current() -> State:
     state = _state.get()
     if state is None:
         state = State()
+        state.trace = _stack  # nobody's secret: the program is whoever imported the engine
         _state.set(state)
     return state
+
+
+def _stack() -> list[str]:
+    """The lines of the Python program that called, as its tracebacks show them."""
+    frames = traceback.extract_stack()
+    ours = (_HERE, "<written by engine.op")
+    inner = next((n for n, frame in enumerate(frames) if frame.filename.startswith(ours)), len(frames))
+    return traceback.format_list(frames[:inner])
 
 
 class use:
@@ -271,11 +333,11 @@ class use:
         _state.reset(self._token)
 
 
-def warn(text: str) -> None:
+def warn(text: str, category: type[Warning] = UserWarning) -> None:
     """Tell the user: collected where the state collects, else a Python warning."""
     collected = current().warnings
     if collected is None:
-        warnings.warn(text, UserWarning, stacklevel=3)
+        warnings.warn(text, category, stacklevel=3)
     else:
         collected.append(text)
 
@@ -307,20 +369,29 @@ def switch(grad_enabled: bool, inference: bool | None = None) -> tuple[bool, boo
     if inference is None:
         inference = state.inference
     if outer != (grad_enabled, inference):
-        _state.set(state.but(grad_enabled, inference, state.recorder))
+        _state.set(state.but(grad_enabled, inference, state.recorder, state.watch))
     return outer
 
 
 def report_to(recorder: Any) -> None:
     """Let ``recorder`` note what kernels run on in this context; ``None`` ends that."""
     state = current()
-    _state.set(state.but(state.grad_enabled, state.inference, recorder))
+    _state.set(state.but(state.grad_enabled, state.inference, recorder, state.watch))
+
+
+def watch_by(watch: Any) -> Any:
+    """Let ``watch`` be told of new nodes in this context, or nobody; returns who was told, to switch back to."""
+    state = current()
+    outer = state.watch
+    _state.set(state.but(state.grad_enabled, state.inference, state.recorder, watch))
+    return outer
 
 
 def settle() -> None:
     """Let the modes in force here be those of the state that ``use`` made current: its next use begins with them."""
     state = current()
     state.origin.grad_enabled, state.origin.inference = state.grad_enabled, state.inference
+    state.origin.watch = state.watch
 
 
 class _Mode:
@@ -372,6 +443,19 @@ class set_grad_enabled(_Mode):
     def __enter__(self) -> None:
         super().__enter__()
         self._outer[-1] = self._before
+
+
+class set_multithreading_enabled:
+    """Takes what PyTorch takes; a sweep has one thread here anyhow."""
+
+    def __init__(self, mode: bool) -> None:
+        self.mode = mode
+
+    def __enter__(self) -> None:
+        """Nothing changes."""
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Nothing changes back."""
 
 
 def is_grad_enabled() -> bool:

@@ -14,6 +14,7 @@ _functions: dict[str, Callable[..., Any]] = {}
 _methods: dict[str, Callable[..., Any]] = {}
 _attributes: dict[str, Callable[[Any], Any]] = {}
 _catalogue: dict[str, Any] = {}
+_kinds: dict[str, type] = {}
 
 
 def add_op(name: str, op: Any) -> None:
@@ -45,6 +46,13 @@ def add_attribute(name: str, getter: Callable[[Any], Any]) -> None:
 def add_public(name: str, entry: Any) -> None:
     """List ``entry`` (an op or a composite) in the catalogue under ``name``."""
     _catalogue[name] = entry
+
+
+def add_kind(name: str, kind: type) -> None:
+    """Let objects of the class ``kind`` be kept as their attributes (or the items of a dict) under ``name``."""
+    if name in _kinds:
+        raise RuntimeError(f"kind {name!r} is declared twice")
+    _kinds[name] = kind
 
 
 def op(name: str) -> Any:
@@ -108,6 +116,11 @@ def methods() -> Iterator[tuple[str, Callable[..., Any]]]:
 def attributes() -> Iterator[tuple[str, Callable[[Any], Any]]]:
     """Every derived Tensor attribute."""
     return iter(_attributes.items())
+
+
+def kinds() -> Iterator[tuple[str, type]]:
+    """Every class whose objects are their attributes."""
+    return iter(_kinds.items())
 
 
 def catalogue() -> dict[str, Any]:

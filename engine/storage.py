@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -62,6 +63,34 @@ def make_storage(array: np.ndarray[Any, Any], aliased: Storage | None = None) ->
     storage._aliased = aliased  # never itself: a cycle would keep the memory until the next collection
     storage.version = 0
     return storage
+
+
+_SHARED: Final[WeakValueDictionary[int, Storage]] = WeakValueDictionary()
+"""Storages whose memory arrays outside of the engine show, by its address."""
+
+
+def share(storage: Storage) -> None:
+    """Note that an array outside of the engine shows the memory of ``storage``."""
+    root = storage.root
+    _SHARED[root.address] = root
+
+
+def owner_of(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """The array that has the memory which ``array`` shows."""
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def of_array(array: np.ndarray[Any, Any]) -> Storage:
+    """The storage whose memory an array shows: that of a tensor, or one made for the occasion."""
+    owner = owner_of(array)
+    known = _SHARED.get(int(owner.__array_interface__["data"][0]))
+    if known is not None and np.may_share_memory(known.array, owner):
+        return known
+    made = make_storage(owner)
+    share(made)
+    return made
 
 
 class Overwritten:

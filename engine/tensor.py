@@ -11,7 +11,7 @@ import numpy as np
 
 from engine import dtypes, modes, registry, strides
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, OpError
+from engine.errors import ArgumentTypeError, MissingAttributeError, OpError
 from engine.storage import UNCOUNTED, Storage
 
 _new = object.__new__
@@ -31,6 +31,11 @@ AMBIGUOUS = (
     " Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both "
     "the view and the inplace either both inside the {0} block (if you don't want the inplace to be tracked) or both "
     "outside (if you want the inplace to be tracked)."
+)
+CUSTOM = (
+    " This view was created inside a custom Function (or because an input was returned as-is) and the autograd logic "
+    "to handle view+inplace would override the custom backward associated with the custom Function, leading to "
+    "incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom Function."
 )
 NO_GRAD, INFERENCE_MODE = AMBIGUOUS.format("no_grad"), AMBIGUOUS.format("inference_mode")
 NOT_A_LEAF = "you can only change requires_grad flags of leaf variables."
@@ -54,7 +59,7 @@ GRAD_DTYPE = (
 
 def forward_name(node_name: str) -> str:
     """What messages call the op of a node: ``MulBackward0`` is ``Mul``, ``SumBackward1`` is ``Sum1``."""
-    return re.sub(r"Backward(?:0|([0-9]+))$", lambda found: found[1] or "", node_name)
+    return re.sub(r"Backward(?:0|([0-9]+))?$", lambda found: found[1] or "", node_name)
 
 
 class Size(tuple[int, ...]):
@@ -121,8 +126,8 @@ class Tensor:
     """
 
     __slots__ = (
-        "__weakref__", "_accumulator", "_grad", "_requires_grad", "array", "base", "bits", "inference", "node", "odd",
-        "output_nr", "retains_grad", "seen_version", "steps", "storage", "view_note",
+        "__weakref__", "_accumulator", "_grad", "_requires_grad", "array", "base", "bits", "hooks", "inference", "node",
+        "odd", "output_nr", "retains_grad", "seen_version", "steps", "storage", "view_note",
     )  # fmt: skip
     array: np.ndarray[Any, Any]
     storage: Storage
@@ -136,6 +141,7 @@ class Tensor:
     bits: int
     inference: bool
     odd: bool
+    hooks: Any  # of a leaf, if there are any (``engine.autograd.hooks.LeafHooks``)
     view_note: str | None  # why writing through this view is refused while recording
     _requires_grad: bool
     _accumulator: Any  # weak reference to the accumulator of a leaf
@@ -203,6 +209,9 @@ class Tensor:
     def _version(self) -> int:
         if self.storage.version == UNCOUNTED:
             raise OpError("Inference tensors do not track version counter.")
+        recorder = modes.current().recorder
+        if recorder is not None:
+            recorder.asked_version()
         return self.storage.version
 
     # -- its place in the graph -----------------------------------------------------------------------------------
@@ -248,7 +257,7 @@ class Tensor:
             modes.touch(self.node)
             retained = self.node.retained.pop(self.output_nr, None)
             if retained is not None:
-                node.retained[0] = retained
+                node.attach().retained[0] = retained
 
     def _node_from_base(self, base: Tensor) -> Any:
         """The node that reading this view from its base would record; the way ends where the base needs none."""
@@ -268,7 +277,7 @@ class Tensor:
     def refusal(self, what: str) -> str:
         """Why a write that concerns this view is refused; ``what`` is being modified."""
         output = "" if self.node is None else f"Output {self.output_nr} of {forward_name(self.node.name())} is a view"
-        if self.node is not None and self.view_note is MULTIPLE:
+        if self.node is not None and self.view_note in (MULTIPLE, CUSTOM):
             return f"{output} and {what} modified inplace.{self.view_note}"
         where = f"{output} of a view which was created in" if output else "A view was created in"
         if self.view_note is INFERENCE_MODE:
@@ -408,7 +417,18 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __new__(cls, data: Tensor, requires_grad: bool = True) -> Parameter:
+    def __new__(cls, data: Tensor | None = None, requires_grad: bool = True) -> Parameter:
+        if data is None:
+            data = Tensor(np.empty(0, modes.get_default_dtype().numpy))
+        if not isinstance(data, Tensor):
+            raise MissingAttributeError(f"'{type(data).__name__}' object has no attribute 'detach'")
+        if not isinstance(requires_grad, bool):
+            raise ArgumentTypeError(
+                "_make_subclass(): argument 'require_grad' (position 3) must be bool, not "
+                f"{type(requires_grad).__name__}"
+            )
+        if requires_grad and not data.dtype.is_differentiable:
+            raise OpError("Only Tensors of floating point and complex dtype can require gradients")
         parameter = super().__new__(cls, data.array, data.storage)
         parameter._check_can_require(requires_grad)
         parameter._requires_grad, parameter.bits = requires_grad, data.bits & LAZY
@@ -504,7 +524,7 @@ def make_tensor(
     tensor.storage = storage
     tensor.node = node
     tensor.output_nr = output_nr
-    tensor._grad = tensor.base = tensor.steps = tensor.view_note = tensor._accumulator = None
+    tensor._grad = tensor.base = tensor.steps = tensor.view_note = tensor._accumulator = tensor.hooks = None
     tensor.retains_grad = tensor.inference = tensor._requires_grad = tensor.odd = False
     tensor.seen_version = tensor.bits = 0
     return tensor

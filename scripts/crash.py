@@ -7,7 +7,9 @@ is still starting. Each run leaves five marks of its own (a name, an entry of a 
 up, a write through a view, a node of a graph that grows). After the restart every session is read, by a backward over
 that graph, and compared with what the clients know: a run that was acknowledged is there exactly once; one that was not
 is there wholly or not at all, and stays so; one with a key is repeated until it is acknowledged, and then counts once.
-The version of a session is the number of its runs. Most kills hit a compute process, or the process that these are
+The version of a session is the number of its runs. One more client counts in a session of its own by one and the same
+run, which the server comes to know beforehand: it must have counted every one that was acknowledged, and no more than
+were posted. Most kills hit a compute process, or the process that these are
 forked from, and the server has to go on by itself; the others hit the server as a whole. ``--kill-postgres`` kills the
 PostgreSQL server instead, and with it now and then the server too. Prints one table of counts; exit status 1 if a
 session was not as it had to be.
@@ -29,7 +31,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Lock
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import httpx
 
@@ -151,6 +153,30 @@ class Model:
         return "", ""
 
 
+@dataclass(slots=True)
+class Tally:
+    """A session in which one client counts, by the same run again and again."""
+
+    sid: str
+    certain: int = 0  # runs that were acknowledged
+    posted: int = 0
+    last: float = 0.0  # the count that the last answer told
+
+    BODY: ClassVar = {"code": "with torch.no_grad():\n    t += 1\ny = (t * t).sum()", "outputs": ["t"]}
+
+    def note(self, count: float) -> str:
+        """An answer came; what is wrong with it."""
+        before, self.last = self.last, count
+        self.certain += 1
+        return "" if before < count <= self.posted else f"a count of {count:g} after {before:g}, {self.posted} posted"
+
+    def judge(self, version: int, count: float) -> str:
+        """What is wrong with what a look saw."""
+        if version - 1 == count and max(self.certain, self.last) <= count <= self.posted:
+            return ""
+        return f"a count of {count:g} at version {version}: {self.certain} acknowledged, {self.posted} posted"
+
+
 class Experiment:
     """A server, its sessions, and what is counted."""
 
@@ -162,6 +188,7 @@ class Experiment:
         self.models: list[Model] = []
         self._lock = Lock()
         self._values = 0
+        self.tally: Tally | None = None
 
     # -- clients ----------------------------------------------------------------------------------------------------
     def open_sessions(self, http: httpx.Client) -> None:
@@ -170,6 +197,32 @@ class Experiment:
             sid = _expect(http.post("/v1/sessions", json={}), 201)["id"]
             _expect(http.post(f"/v1/sessions/{sid}/run", json={"code": SETUP, "outputs": []}), 200)
             self.models.append(Model(sid))
+        if self.tally is None:
+            sid = _expect(http.post("/v1/sessions", json={}), 201)["id"]
+            start = {"code": "t = torch.zeros(1, dtype=torch.float64, requires_grad=True)", "outputs": []}
+            _expect(http.post(f"/v1/sessions/{sid}/run", json=start), 200)
+            self.tally = Tally(sid)
+
+    def count_until(self, stop: Event) -> None:
+        """The client that counts."""
+        tally = self.tally
+        assert tally is not None
+        with httpx.Client(base_url=self.server.url, timeout=PATIENCE_S, trust_env=False) as http:
+            while not stop.is_set():
+                tally.posted += 1
+                try:
+                    answer = http.post(f"/v1/sessions/{tally.sid}/run", json=Tally.BODY)
+                except httpx.TransportError:
+                    stop.wait(0.02)
+                    continue
+                if answer.status_code == 200:
+                    self._note_wrong(tally.note(answer.json()["outputs"]["t"]["data"][0]))
+                elif answer.status_code != 503 and answer.json()["type"] != "/problems/outcome-unknown":
+                    self._note_wrong(f"answered {answer.status_code}: {answer.text[:200]}")
+
+    def _note_wrong(self, text: str) -> None:
+        if text:
+            self.wrong.append(f"the session that counts: {text}")
 
     def _open(self) -> list[Model]:
         return [model for model in self.models if len(model.runs) < SLOTS]
@@ -226,6 +279,10 @@ class Experiment:
     # -- looks ------------------------------------------------------------------------------------------------------
     def look_at(self, http: httpx.Client, models: Sequence[Model]) -> None:
         """Compare these sessions with what is known of them. No client may be at work."""
+        if self.tally is not None:
+            seen = _expect(http.get(f"/v1/sessions/{self.tally.sid}/tensors/t"), 200)
+            head = _expect(http.get(f"/v1/sessions/{self.tally.sid}"), 200)
+            self._note_wrong(self.tally.judge(head["version"], seen["data"][0]))
         for model in models:
             answer = self._look(http, model)
             names = _expect(http.get(f"/v1/sessions/{model.sid}"), 200)["tensors"]
@@ -272,6 +329,8 @@ class Experiment:
             "found exactly once": sum(run.present is True for run in answered),
             "unacknowledged, whole": sum(run.present is True for run in silent),
             "unacknowledged, absent": sum(run.present is False for run in silent),
+            "counted, acknowledged": 0 if self.tally is None else self.tally.certain,
+            "counted": 0 if self.tally is None else int(self.tally.last),
             **{name: self.counts[name] for name in DAMAGE},
             **{name: self.counts[name] for name in ("replayed answers", "answers 409", "answers 503", "answers 504")},
             "other violations": len(self.wrong) - sum(self.counts[name] for name in DAMAGE),
@@ -301,8 +360,9 @@ def kill_at_start(experiment: Experiment, start_s: float) -> None:
 def kill_at_work(experiment: Experiment, database: postgres.Server | None) -> None:
     """What works dies under its clients: the server, or the database (``None``: leave it alone) and perhaps both."""
     chance, stop = experiment.random, Event()
-    with ThreadPoolExecutor(CLIENTS) as pool:
+    with ThreadPoolExecutor(CLIENTS + 1) as pool:
         clients = [pool.submit(experiment.post_until, stop, random.Random(chance.random())) for _ in range(CLIENTS)]
+        clients.append(pool.submit(experiment.count_until, stop))
         time.sleep(chance.uniform(0.01, 0.8))
         try:
             if database is not None:

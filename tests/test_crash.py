@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from scripts import crash
-from scripts.crash import Model, Run, Seen
+from scripts.crash import Model, Run, Seen, Tally
 
 ABSENT, ONCE, TWICE = 0, 1, 2
 VALUE, SLOT = 17, 3
@@ -32,6 +32,19 @@ def judge(one: Seen, *, acknowledged: bool = False, present: bool | None = None)
     run = Run(SLOT, VALUE, None, version=2 if acknowledged else None, present=present)
     counts: Counter[str] = Counter()
     return Model("s", [run]).judge(one, counts), counts
+
+
+@pytest.mark.parametrize(
+    ("version", "count", "is_right"),
+    [(4, 3.0, True), (6, 5.0, True), (3, 2.0, False), (7, 6.0, False), (5, 3.0, False)],
+)
+def test_what_was_counted_is_what_was_acknowledged_or_posted(version: int, count: float, is_right: bool) -> None:
+    assert (Tally("s", certain=3, posted=5, last=3.0).judge(version, count) == "") is is_right
+
+
+@pytest.mark.parametrize(("count", "is_right"), [(4.0, True), (5.0, True), (3.0, False), (6.0, False)])
+def test_a_count_goes_up_and_no_further_than_was_posted(count: float, is_right: bool) -> None:
+    assert (Tally("s", certain=3, posted=5, last=3.0).note(count) == "") is is_right
 
 
 @pytest.mark.parametrize("one", [WHOLE, NOTHING])

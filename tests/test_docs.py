@@ -1,89 +1,105 @@
-"""Every example of the README runs and gives exactly what the README shows."""
+"""Every block of the README runs as it stands, against a real server, and gives exactly what the README shows."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shlex
+import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from itertools import pairwise
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Final
 
-import httpx
 import pytest
 
-from app.main import create_app
-from app.settings import Settings
+from tests.processes import ROOT, Server
 
-ROOT = Path(__file__).parent.parent
-README = (ROOT / "README.md").read_text()
-BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
-ORIGIN = "http://127.0.0.1:8000"
+README: Final = ROOT / "README.md"
+ADDRESS: Final = "127.0.0.1:8000"
+BLOCK: Final = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SHOWN: Final = {"json", "text", "mermaid"}  # what a block before them gives
+SETUP: Final = "make run "  # the block that gets the service going, which the other tests have done
+RUNNERS: Final = {"js": (("node",), ".mjs"), "go": (("go", "run"), ".go"), "python": ((sys.executable,), ".py")}
+END: Final = "\x1e"  # between what the blocks of the one shell say
 
-
-def following(language: str, shown: str) -> list[tuple[str, str]]:
-    """Blocks of ``language`` with the block of ``shown`` that follows each at once."""
-    pairs = pairwise(BLOCKS)
-    return [(first[1], second[1]) for first, second in pairs if (first[0], second[0]) == (language, shown)]
+Examples = list[tuple[str, str, str]]  # language, text, and what it gives
 
 
-def request_of(command: str, session: str = "") -> dict[str, Any]:
-    """What a curl command of the README sends."""
-    words = shlex.split(command.replace("\\\n", " "), comments=True)
-    request: dict[str, Any] = {"method": "GET", "headers": {}}
-    for flag, value in pairwise(words):
-        if flag == "-X":
-            request["method"] = value
-        elif flag == "-H":
-            name, _, text = value.partition(": ")
-            request["headers"][name] = text
-        elif flag == "-d":
-            request["content"] = value
-    request["url"] = next(word for word in words if word.startswith(ORIGIN)).replace("$S", session)
-    if "content" in request and request["method"] == "GET":
-        request["method"] = "POST"
-    return request
+def examples(text: str) -> Examples:
+    """Return the blocks that run, with what is shown after each."""
+    found: Examples = []
+    for language, body in BLOCK.findall(text):
+        if language not in SHOWN:
+            found.append((language, body, ""))
+        else:
+            language, program, shown = found[-1]
+            assert not shown, f"two outputs of one block: {body}"
+            found[-1] = (language, program, body)
+    return [one for one in found if not one[1].startswith(SETUP)]
 
 
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(Settings(store="memory"))
-    async with app.router.lifespan_context(app), httpx.AsyncClient(transport=httpx.ASGITransport(app)) as client:
-        yield client
+EXAMPLES: Final = examples(README.read_text())
 
 
-@pytest.mark.anyio
-@pytest.mark.parametrize(("command", "answer"), following("sh", "json"))
-async def test_curl_examples_answer_what_the_readme_shows(client: httpx.AsyncClient, command: str, answer: str) -> None:
-    response = await client.request(**request_of(command))
-    assert response.json() == json.loads(answer)
-    assert response.text == answer.strip()
+def of(language: str) -> Examples:
+    return [one for one in EXAMPLES if one[0] == language]
 
 
-@pytest.mark.anyio
-async def test_the_session_example_accumulates(client: httpx.AsyncClient) -> None:
-    commands = [line for _, text in BLOCKS for line in re.split(r"\n(?=curl)", text) if "/v1/sessions" in line]
-    created = await client.request(**request_of(commands[0]))
-    session = created.json()["id"]
-    answers = [await client.request(**request_of(command, session)) for command in commands[1:]]
-    assert all(answer.is_success for answer in answers), [answer.text for answer in answers]
-    assert answers[-2].json()["grad"]["data"] == [[5.5, 5.5], [5.5, 5.5]]
-    assert "MeanBackward0" in answers[-1].text
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with Server(tmp_path_factory.mktemp("readme"), store="memory", workers="1") as server:
+        yield server
 
 
-@pytest.mark.parametrize(("program", "printed"), following("python", "text"))
-def test_library_examples_print_what_the_readme_shows(program: str, printed: str) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment, timeout=60
+def output(command: tuple[str, ...], program: str, folder: Path, suffix: str, server: Server) -> str:
+    """Run a program that speaks to the README's address, as it stands but for that."""
+    file = folder / f"block{suffix}"
+    file.write_text(program.replace(ADDRESS, server.url.removeprefix("http://")))
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "GO111MODULE": "off", "GOFLAGS": ""}
+    done = subprocess.run(
+        [*command, file], cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
-    assert result.stdout == printed
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
-def test_the_readme_has_examples_of_each_kind() -> None:
-    assert len(following("sh", "json")) >= 3
-    assert following("python", "text")
+def said_by_the_shell(blocks: Examples, folder: Path, server: Server) -> list[str]:
+    """Run all the shell's blocks one after another in one shell, as a reader does; return what each says."""
+    command = f"{sys.executable} -m app.cli"
+    script = "".join(f"{text}printf '{END}'\n" for _, text, _ in blocks).replace(".venv/bin/gradserve", command)
+    return output(("sh", "-e"), script, folder, ".sh", server).split(END)[:-1]
+
+
+@pytest.mark.slow
+def test_what_the_shell_says_is_what_the_readme_shows(server: Server, tmp_path: Path) -> None:
+    blocks = of("sh")
+    assert len(blocks) >= 9
+    for said, (_, text, shown) in zip(said_by_the_shell(blocks, tmp_path, server), blocks, strict=True):
+        assert said.strip() == shown.strip(), text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("language", "program", "shown"), [one for one in EXAMPLES if one[0] in RUNNERS])
+def test_programs_print_what_the_readme_shows(
+    server: Server, tmp_path: Path, language: str, program: str, shown: str
+) -> None:
+    command, suffix = RUNNERS[language]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"the README's {language} does not run: there is no {command[0]}")
+    assert output(command, program, tmp_path, suffix, server) == shown
+
+
+def test_every_block_runs_and_has_its_output() -> None:
+    assert {language for language, _, _ in EXAMPLES} == {"sh", *RUNNERS}
+    assert [text for _, text, shown in EXAMPLES if not shown] == []
+
+
+def test_links_lead_to_files_and_headings() -> None:
+    text = README.read_text()
+    slugs = {
+        re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-")
+        for title in re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    }
+    for target in re.findall(r"\]\(([^)]*)\)", text):
+        assert target.removeprefix("#") in slugs if target.startswith("#") else (ROOT / target).exists(), target

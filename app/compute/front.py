@@ -42,6 +42,10 @@ class Patience:
     store_s: float = 40.0  # more than the longest statement of a store
 
 
+def _nobody(outcome: Packet | Exception) -> None:
+    """In place of whoever waited for a task."""
+
+
 class Task:
     """Work for a compute process. Made by the front's callers; everything from ``process`` on is the front's own."""
 
@@ -74,6 +78,11 @@ class Task:
         self.attempts = 0
         self.submitted_at = self.started_at = 0.0
         self.cancelled_at: float | None = None
+
+    def settle(self, outcome: Packet | Exception) -> None:
+        """Tell whoever waits, and let go of them: they know the task, and such a ring would wait to be collected."""
+        done, self.done = self.done, _nobody
+        done(outcome)
 
 
 class _Process:
@@ -140,7 +149,7 @@ class Front:
         self._is_closing = True
         for task in self._queue.entries():
             if self._queue.remove(task):
-                task.done(Overloaded("the service is shutting down"))
+                task.settle(Overloaded("the service is shutting down"))
         if self.running:
             self._is_empty = self._loop.create_future()
             await self._is_empty
@@ -199,7 +208,7 @@ class Front:
     def leave(self, task: Task) -> None:
         """Nobody waits for this task any more: it does not begin, or ends soon; its ``done`` is told so."""
         if self._queue.remove(task):
-            task.done(ClientGone())
+            task.settle(ClientGone())
             return
         process = task.process
         if process is not None and process.task is task and task.cancelled_at is None:
@@ -265,7 +274,7 @@ class Front:
         task.process = None
         self._running.discard(task)
         self._queue.give_back(task.turn)
-        task.done(outcome)
+        task.settle(outcome)
         if self._is_empty is not None and not self._running:
             self._is_empty.set_result(None)
             self._is_empty = None
@@ -307,7 +316,7 @@ class Front:
             try:
                 self._queue.put(task, begins=True)
             except (Overloaded, OverLimit) as error:
-                task.done(error)
+                task.settle(error)
         else:
             self._end(task, Interrupted("the process that ran this ended before it was done; nothing was changed"))
 
@@ -322,7 +331,7 @@ class Front:
         for task in self._queue.entries():
             if now > task.deadline and self._queue.remove(task):
                 text = f"the time of this request, {task.seconds:.3f} s, was over before a process was free"
-                task.done(Overloaded(f"{text}; try again later"))
+                task.settle(Overloaded(f"{text}; try again later"))
         if self._queue.waiting or self._running:
             self._timer = self._loop.call_later(min(TICK_S, patience.grace_s), self._tick)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from asyncio import TimerHandle, Transport
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Final, NamedTuple
 
 import httptools
@@ -66,11 +65,17 @@ class _Event:
 class _Cycle:
     """A request whose answer is being made, in place of uvicorn's: what comes behind it in the connection waits."""
 
-    def __init__(self) -> None:
-        self.response_complete = self.disconnected = False
-        self.keep_alive = True
-        self.message_event = _Event()
+    response_complete = disconnected = False
+    keep_alive = True
+    message_event = _Event()
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
         self.leave: Callable[[], None] = self.message_event.set
+
+    def finish(self, answer: Answer) -> None:
+        """Send the answer."""
+        self._connection._finish(self, answer)
 
 
 class Connection(HttpToolsProtocol):
@@ -139,8 +144,8 @@ class Connection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         if self._shortcut is not None:
-            cycle = _Cycle()
-            answer = self._shortcut(self._given, self._held, partial(self._finish, cycle))
+            cycle = _Cycle(self)
+            answer = self._shortcut(self._given, self._held, cycle.finish)
             if answer is not None:
                 self._shortcut = None
                 if isinstance(answer, Later):

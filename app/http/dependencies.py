@@ -39,8 +39,10 @@ PYTHON: Final = "text/x-python"
 PIECE_BYTES: Final = 2**18  # of a long answer, that are sent at once
 _TAG: Final = r'(W/)?"([\x21\x23-\x7e\x80-\xff]*)"'  # RFC 9110, section 8.8.3
 _TAGS: Final = re.compile(rf"{_TAG}(\s*,\s*{_TAG})*")
-_IF_MATCH: Final = r'^(\*|(W/)?"[!#-~]*"(\s*,\s*(W/)?"[!#-~]*")*)$'
+_ONE: Final = '(W/)?"[!#-~]*"'
+_CONDITION: Final = {"pattern": rf"^(\*|{_ONE}( *, *{_ONE})*)$", "examples": ['"3"']}
 _VERSION: Final = re.compile(r"0|[1-9]\d{0,17}", re.ASCII)
+_OWN: Final = re.compile(r"t[0-9a-f]{32}")  # a tensor's
 
 
 async def services_of(request: Request) -> Services:
@@ -77,6 +79,7 @@ class Arrival:
     accept_encoding: str | None = None
     if_none_match: str | None = None
     versions: frozenset[int] | None = None
+    tags: frozenset[str] = frozenset()
     key: Key | None = None
 
     async def compute(
@@ -152,7 +155,7 @@ class Arrival:
         key = self.key
         return exchange.Request(
             operation, self.owner, self.facts.request_id, self.services.deadline(), self.accept, self.content_type,
-            self.content_encoding, encoding, arguments, self.versions,
+            self.content_encoding, encoding, arguments, self.versions, self.tags,
             None if key is None else key.key, b"" if key is None else key.fingerprint,
             accept_encoding=self.accept_encoding,
         )  # fmt: skip
@@ -250,6 +253,15 @@ EncodingQuery = Annotated[
 OutputsQuery = Annotated[list[str] | SkipJsonSchema[None], Query(description="As in the body; with text/x-python.")]
 GradsQuery = Annotated[list[str] | SkipJsonSchema[None], Query(description="As in the body; with text/x-python.")]
 IncludeQuery = Annotated[list[Extra] | SkipJsonSchema[None], Query(description="As in the body; with text/x-python.")]
+LimitQuery = Annotated[
+    int,
+    Query(
+        ge=1,
+        le=2**31 - 1,
+        json_schema_extra={"format": "int64"},
+        description="Entries of this page; the service may give fewer.",
+    ),
+]
 LISTS: Final = frozenset({"outputs", "grads", "include"})
 ReadDep = Annotated[Arrival, Depends(arrival_without_body)]
 
@@ -270,11 +282,13 @@ async def arrival_that_looks(
         str | SkipJsonSchema[None],
         Header(
             alias="If-None-Match", description="ETags that one has; 304, if nothing has changed since.",
-            json_schema_extra={"pattern": _IF_MATCH},
+            json_schema_extra=_CONDITION,
         ),
     ] = None,
 ) -> Arrival:  # fmt: skip
     """For endpoints that only read, and may be asked whether there is something new."""
+    if if_none_match is not None:
+        _tags("If-None-Match", if_none_match)
     return replace(plain, if_none_match=if_none_match)
 
 
@@ -305,13 +319,14 @@ async def arrival_that_changes(
     if_match: Annotated[
         str | SkipJsonSchema[None],
         Header(
-            alias="If-Match", description="An ETag that the session must still have; or several, or `*`.",
-            json_schema_extra={"pattern": _IF_MATCH},
+            alias="If-Match", description="An ETag that the session, or tensor, must still have; or several, or `*`.",
+            json_schema_extra=_CONDITION,
         ),
     ] = None,
 ) -> Arrival:  # fmt: skip
     """For endpoints that change something."""
-    return replace(plain, versions=_versions(if_match))
+    versions, tags = _conditions(if_match)
+    return replace(plain, versions=versions, tags=tags)
 
 
 ChangeDep = Annotated[Arrival, Depends(arrival_that_changes)]
@@ -323,19 +338,32 @@ def _tag_of(body: bytes) -> str:
 
 def _is_named(tag: str, if_none_match: str) -> bool:
     """Whether the header names the tag: weakly compared (RFC 9110, section 13.1.2)."""
-    named = [text for _, text in re.findall(_TAG, if_none_match)]
-    return if_none_match.strip() == "*" or tag.removeprefix("W/").strip('"') in named
+    tags = _tags("If-None-Match", if_none_match)
+    return tags is None or tag.removeprefix("W/").strip('"') in [text for _, text in tags]
 
 
-def _versions(if_match: str | None) -> frozenset[int] | None:
-    """Return the versions that the header allows, ``None`` for any.
+def _conditions(if_match: str | None) -> tuple[frozenset[int] | None, frozenset[str]]:
+    """Return the versions that the header allows, ``None`` for any, and the tags of tensors.
 
-    Weak tags and tags that were never given are no versions (RFC 9110, section 13.1.1: the comparison is strong).
+    Weak tags and tags that were never given are neither (RFC 9110, section 13.1.1: the comparison is strong).
     """
-    text = "*" if if_match is None else if_match.strip()
+    found = None if if_match is None else _tags("If-Match", if_match)
+    if found is None:
+        return None, frozenset()
+    strong = [tag for weak, tag in found if not weak]
+    versions = frozenset(int(tag) for tag in strong if _VERSION.fullmatch(tag))
+    return versions, frozenset(tag for tag in strong if _OWN.fullmatch(tag))
+
+
+def _tags(header: str, text: str) -> list[tuple[str, str]] | None:
+    """Return the ETags that a header names, each with the mark of a weak one; ``None`` for any.
+
+    Raises ``InvalidRequest``.
+    """
+    text = text.strip()
     if text == "*":
         return None
     if _TAGS.fullmatch(text) is None:
-        raise InvalidRequest("If-Match takes ETags of this session, or *", [(("header", "if-match"), "not an ETag")])
-    tags = [tag for weak, tag in re.findall(_TAG, text) if not weak]
-    return frozenset(int(tag) for tag in tags if _VERSION.fullmatch(tag))
+        place = ("header", header.lower())
+        raise InvalidRequest(f"{header} takes ETags, each in its quotes, or *", [(place, "not an ETag")])
+    return re.findall(_TAG, text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 from starlette.types import Receive, Scope, Send
@@ -28,6 +28,7 @@ from app.wire.reply import Reply
 
 _SESSIONS: Final = b"/v1/sessions/"
 _NAME: Final = re.compile(rb"[\w-]{1,64}")
+PATHS, LONGEST_PATH = 1_000, 100  # of sessions, that are remembered, and how long they are
 _CONDITIONS: Final = (b"if-match", b"idempotency-key")
 
 
@@ -56,14 +57,16 @@ class EvaluateRoute:
 
     def begin(self, given: HeadersByName, body: bytes, facts: Facts, done: Done) -> Reply | Later | None:
         """Return the answer of a known plan, or have a compute process make it."""
-        if is_python(_text(given, b"content-type")):
+        content_type = _text(given, b"content-type")
+        if is_python(content_type):
             return None
         services = self._services
-        request = _request(services, EVALUATE, given, facts)
-        call = Call(body, request.content_type, request.content_encoding, request.accept)
+        facts.owner = services.owner_for(_text(given, b"authorization") or "")
+        call = Call(body, content_type, _text(given, b"content-encoding"), _text(given, b"accept"))
         known = services.replayer.reply_to(call)
         if isinstance(known, Reply):
             return known
+        request = _request(services, EVALUATE, given, facts)
         request.came_before = known is None or known.came_before
         return _sent(services, request, body, done, facts, known=known)
 
@@ -95,6 +98,7 @@ class Shortcuts:
     def __init__(self, services: Services, evaluate: EvaluateRoute) -> None:
         self._services = services
         self._evaluate = ObservedShortcut("POST", evaluate, services.observer)
+        self._of_session = lru_cache(PATHS)(self._find_of_session)
 
     def find(self, method: bytes, path: bytes) -> Shortcut | None:
         """Return the short cut for requests of that method and path."""
@@ -102,14 +106,16 @@ class Shortcuts:
             return None
         if path == b"/v1/evaluate":
             return self._evaluate
-        if path.startswith(_SESSIONS):
-            sid, _, verb = path[len(_SESSIONS) :].partition(b"/")
-            operation = self.OPERATIONS.get(verb)
-            if operation is not None and _NAME.fullmatch(sid):
-                template = f"/v1/sessions/{{sid}}/{verb.decode()}"
-                route = SessionRoute(self._services, template, path.decode(), operation, sid.decode())
-                return ObservedShortcut("POST", route, self._services.observer)
-        return None
+        return self._of_session(path) if path.startswith(_SESSIONS) and len(path) <= LONGEST_PATH else None
+
+    def _find_of_session(self, path: bytes) -> Shortcut | None:
+        sid, _, verb = path[len(_SESSIONS) :].partition(b"/")
+        operation = self.OPERATIONS.get(verb)
+        if operation is None or not _NAME.fullmatch(sid):
+            return None
+        template = f"/v1/sessions/{{sid}}/{verb.decode()}"
+        route = SessionRoute(self._services, template, path.decode(), operation, sid.decode())
+        return ObservedShortcut("POST", route, self._services.observer)
 
 
 def _request(services: Services, operation: str, given: HeadersByName, facts: Facts) -> exchange.Request:

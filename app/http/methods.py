@@ -33,12 +33,14 @@ class HeadAsGet:
 
 
 def allowed(request: Request) -> list[str]:
-    """Return the methods of the path that a request names."""
+    """Return the methods of the path that a request names; one that is listed as such is no value of a parameter."""
     routes: Any = request.app.router.routes
     scope = request.scope
+    listed = request.app.openapi()["paths"].get(scope["path"])
     found = [
         method
         for method in ROUTED
         if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+        and (listed is None or method.lower() in listed)
     ]
     return [*found[:1], "HEAD", *found[1:]] if "GET" in found else found

@@ -42,7 +42,7 @@ stay from one request to the next. Errors are `application/problem+json` (RFC 94
 CONTACT: Final = {"name": "gradserve"}
 HEADERS: Final[dict[str, Any]] = {
     "X-Request-Id": {"description": "Id of the request: the client's, if it sent one; the log has it."},
-    "ETag": {"description": "Version of the session, for `If-Match` and `If-None-Match`."},
+    "ETag": {"description": "Version of the session, or the tensor's own; for `If-Match` and `If-None-Match`."},
     "Location": {"description": "Where that is which was made."},
     "Retry-After": {"description": "Seconds to wait before the request is sent again.", "schema": INTEGER},
     "Idempotency-Replayed": {
@@ -76,6 +76,7 @@ def document(app: FastAPI) -> dict[str, Any]:
     }
     made["security"] = [{}, {"bearer": []}, {"basic": []}]
     _drop_framework_schemas(made)
+    _say_once(made)
     return made
 
 
@@ -96,6 +97,15 @@ def _drop_framework_schemas(made: dict[str, Any]) -> None:
             unusual = operation["responses"].get("422", {}).get("content", {}).get("application/json", {})
             if unusual.get("schema", {}).get("$ref", "").endswith("HTTPValidationError"):
                 del operation["responses"]["422"]
+
+
+def _say_once(made: dict[str, Any]) -> None:
+    """Drop what FastAPI repeats of a parameter in its schema: beside a reference, it makes Python's clients untyped."""
+    for operations in made["paths"].values():
+        for operation in operations.values():
+            for parameter in operation.get("parameters", ()):
+                for name in ("description", "title"):
+                    parameter["schema"].pop(name, None)
 
 
 def render(app: FastAPI) -> str:

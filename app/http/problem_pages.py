@@ -10,9 +10,14 @@ from fastapi import Response
 from fastapi.responses import HTMLResponse
 
 from app.errors import NotFound
-from app.http.docs import HEADERS, STYLE
+from app.http.docs import policy
 from app.http.problems import Kind, by_slug
 
+STYLE: Final = """
+:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+body { max-width: 44rem; margin: 2rem auto; padding: 0 1rem; }
+"""
+HEADERS: Final = policy(STYLE)
 AGAIN: Final = "Send the request again after the seconds that Retry-After names"
 MEANINGS: Final = {
     "client-gone": "The client closed its connection before the answer; its work was ended. Only the metrics see this.",

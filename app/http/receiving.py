@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
 from math import inf
 from typing import Any, Final
 
@@ -15,7 +16,6 @@ from app.errors import Overloaded
 from app.http.edge import Pace
 from app.limits import Limits, OverLimit
 
-UNKNOWN_BYTES: Final = 2**16  # room for a body whose length is not declared; it grows
 _NOTHING: Final[Message] = {"type": "http.request"}
 UNWATCHED_S: Final = 0.05  # work that takes no longer is not worth a watch
 
@@ -27,7 +27,7 @@ async def read_body(
 
     ``length`` is what the client declares; all long bodies together hold ``held_bytes`` at most.
 
-    Raises ``OverLimit``, also for a body that comes too slowly, or ``ClientDisconnect``.
+    Raises ``OverLimit``, also for a body that comes too slowly, ``Overloaded`` or ``ClientDisconnect``.
     """
     declared = int(length) if length and length.isdecimal() and len(length) < 20 else 0
     _check_size(declared, limits)
@@ -44,13 +44,14 @@ async def read_body(
             message = _checked(await first)
             if not message.get("more_body"):
                 return _bounded(message.get("body", b""), limits)
-            body = SharedBody(declared or UNKNOWN_BYTES)
+            body = _room()
             while True:
                 part = message.get("body", b"")
                 _check_size(len(body) + len(part), limits)
                 if SharedBody.held + len(part) > held_bytes:
                     raise Overloaded("the bodies of other requests take all the room that there is; try again later")
-                body.write(part)
+                with _in_memory():
+                    body.write(part)
                 if not message.get("more_body"):
                     break
                 pace.moved(len(part), loop.time())
@@ -87,7 +88,24 @@ def _checked(message: Message) -> Message:
 
 def _bounded(body: bytes, limits: Limits) -> bytes | SharedBody:
     _check_size(len(body), limits)
-    return body if len(body) <= INLINE_BYTES else SharedBody.of(body)
+    if len(body) <= INLINE_BYTES:
+        return body
+    with _in_memory():
+        return SharedBody.of(body)
+
+
+def _room() -> SharedBody:
+    with _in_memory():
+        return SharedBody()
+
+
+@contextmanager
+def _in_memory() -> Iterator[None]:
+    """Let a lack of memory, or of descriptors, be something that passes."""
+    try:
+        yield
+    except (MemoryError, OSError):
+        raise Overloaded("there is no room for another body; try again later") from None
 
 
 def _check_size(size: int, limits: Limits) -> None:

@@ -78,7 +78,10 @@ class Metrics:
         self._queued.add(queue)
         for found, seconds in ((self._computed, compute), (self._stored, store)):
             if seconds is not None:
-                found.setdefault(operation, Histogram()).add(seconds)
+                line = found.get(operation)
+                if line is None:
+                    line = found[operation] = Histogram()
+                line.add(seconds)
 
     def families(self) -> Iterator[Family]:
         """All of it."""

@@ -36,6 +36,7 @@ class Request(msgspec.Struct, array_like=True):
     encoding: WireEncoding | None = None  # of the query
     arguments: dict[str, Any] = {}
     versions: frozenset[int] | None = None  # that If-Match allows
+    tags: frozenset[str] = frozenset()  # of tensors, that it allows, too
     key: str | None = None  # Idempotency-Key
     fingerprint: bytes = b""  # of the request that came with it
     came_before: bool = False  # a program that is worth a plan
@@ -128,8 +129,9 @@ class Exchange:
         return codec.answer_format(self.request.accept)
 
     def parse(self, model: type[Model]) -> Model:
-        """Return the body as ``model``; an empty one counts as an empty object."""
-        return model.model_validate(self.parse_tensor() if self.body else {})
+        """Return the body as ``model``; none, and null, which Go's clients send for it, count as an empty object."""
+        fields = self.parse_tensor() if self.body else None
+        return model.model_validate({} if fields is None else fields)
 
     def run(self) -> Run:
         """Return the body as a run whose program was read. Raises what is wrong with it."""
@@ -150,18 +152,22 @@ class Exchange:
         )
 
     def document(self) -> bytes:
-        """Return the body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``."""
-        codec.request_format(self.request.content_type, (codec.MSGPACK,))
+        """Return the body of a msgpack document that has a reader of its own. Raises ``UnsupportedMedia``.
+
+        It may come as bytes of no named kind, too: some clients can send no others.
+        """
+        if not codec.is_octets(self.request.content_type):
+            codec.request_format(self.request.content_type, (codec.MSGPACK,))
         return bytes(codec.decompress(self.body, self.request.content_encoding, self.limits))
 
     def data_encoding(self, asked: WireEncoding | None = None) -> Encoding:
         """How tensor data are written: as the body asks, else the query, else what suits the format."""
         return self.request.call(b"").data_encoding(asked, self.answer_format)
 
-    def reply(self, value: Any, status: int = 200, version: int | None = None, **headers: str) -> Reply:
-        """``value`` written out."""
-        if version is not None:
-            headers["ETag"] = f'"{version}"'
+    def reply(self, value: Any, status: int = 200, tag: int | str | None = None, **headers: str) -> Reply:
+        """``value`` written out; ``tag`` is the version of a session, or a tensor's own."""
+        if tag is not None:
+            headers["ETag"] = f'"{tag}"'
         return Reply(status, codec.encode(value, self.answer_format), self.answer_format.value, headers)
 
 

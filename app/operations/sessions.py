@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from app.evaluate.execution import Run, numbered, refuse_batch
 from app.operations.exchange import Exchange, operation
 from app.sessions.directory import Description
+from app.sessions.repeating import Again
 from app.sessions.session import Session
 from app.wire import codec
 from app.wire.messages import BackwardRequest, SessionRequest, ZeroGradRequest
@@ -17,11 +19,14 @@ Command = TypeVar("Command")
 
 
 def change(
-    exchange: Exchange, sid: str, read: Callable[[], Command], work: Callable[[Session, int, Command], Reply]
-) -> Reply:
+    exchange: Exchange, sid: str, read: Callable[[], Command], work: Callable[[Session, int, Command], Reply],
+    again: Callable[[Command], Again | None] = lambda _: None, name: str | None = None,
+) -> Reply:  # fmt: skip
     """Return the answer to a command.
 
-    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race.
+    ``read`` makes the command of the request, once; ``work`` carries it out, again after a lost race. ``again`` tells
+    which commands are the same. ``name`` is the tensor that it is about, if it is about one: then its tag may be the
+    condition.
     """
     directory, owner = exchange.directory, exchange.owner
     codec.answer_format(exchange.request.accept)  # nothing runs for an answer that could not be written
@@ -31,10 +36,15 @@ def change(
         directory.find(owner, sid)  # that there is none comes first
         raise
 
+    wanted, tags = exchange.precondition, exchange.request.tags if name is not None else frozenset()
+
     def command(session: Session, version: int) -> Reply:
+        if tags and name is not None:
+            session.check_tag(name, tags, version - 1, wanted.versions)
         return work(session, version, request)
 
-    return directory.command(owner, sid, command, exchange.precondition)
+    condition = replace(wanted, versions=None) if tags else wanted
+    return directory.command(owner, sid, command, condition, again(request))
 
 
 def show(exchange: Exchange, sid: str, work: Callable[[Session, Description], Reply]) -> Reply:
@@ -104,15 +114,19 @@ def run_in_session(exchange: Exchange, sid: str) -> Reply:
     """Run nodes or code in a session."""
 
     def work(session: Session, version: int, run: Run) -> Reply:
-        result = _several(exchange, session, run) if run.request.runs is not None else _one(exchange, session, run)
-        return exchange.reply({**result, "version": version}, version=version)
+        if run.request.runs is not None:
+            return exchange.reply({**_several(exchange, session, run), "version": version}, tag=version)
+        return session.reply(run, exchange.data_encoding(run.request.encoding), exchange.answer_format, version)
 
     def read() -> Run:
         run = exchange.run()
         refuse_batch(run.request)
         return run
 
-    return change(exchange, sid, read, work)
+    def again(run: Run) -> Again | None:
+        return Again.of(run, exchange.data_encoding(run.request.encoding), exchange.answer_format)
+
+    return change(exchange, sid, read, work, again)
 
 
 def _one(exchange: Exchange, session: Session, run: Run) -> dict[str, Any]:
@@ -134,7 +148,7 @@ def backward_in_session(exchange: Exchange, sid: str) -> Reply:
 
     def work(session: Session, version: int, request: BackwardRequest) -> Reply:
         result = session.backward(request, exchange.data_encoding(request.encoding))
-        return exchange.reply({**result, "version": version}, version=version)
+        return exchange.reply({**result, "version": version}, tag=version)
 
     return change(exchange, sid, lambda: exchange.parse(BackwardRequest), work)
 
@@ -144,7 +158,7 @@ def zero_grad_in_session(exchange: Exchange, sid: str) -> Reply:
     """Reset gradients of a session."""
 
     def work(session: Session, version: int, request: ZeroGradRequest) -> Reply:
-        return exchange.reply({**session.zero_grad(request), "version": version}, version=version)
+        return exchange.reply({**session.zero_grad(request), "version": version}, tag=version)
 
     return change(exchange, sid, lambda: exchange.parse(ZeroGradRequest), work)
 

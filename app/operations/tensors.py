@@ -29,9 +29,10 @@ def put_tensor(exchange: Exchange, sid: str, name: str) -> Reply:
     def work(session: Session, version: int, raw: Any) -> Reply:
         is_new, record = session.put(name, raw, exchange.data_encoding())
         place = {"Location": f"/v1/sessions/{sid}/tensors/{quote(name)}"} if is_new else {}
-        return exchange.reply({**record, "version": version}, 201 if is_new else 200, version, **place)
+        answer = {**record, "version": version}
+        return exchange.reply(answer, 201 if is_new else 200, session.tag(name), **place)
 
-    return change(exchange, sid, read, work)
+    return change(exchange, sid, read, work, name=name)
 
 
 @operation
@@ -39,7 +40,7 @@ def get_tensor(exchange: Exchange, sid: str, name: str) -> Reply:
     """Return value, grad and grad_fn."""
 
     def work(session: Session, found: Description) -> Reply:
-        return exchange.reply(session.get(name, exchange.data_encoding()), 200, found["version"])
+        return exchange.reply(session.get(name, exchange.data_encoding()), 200, session.tag(name))
 
     return show(exchange, sid, work)
 
@@ -50,9 +51,9 @@ def patch_tensor(exchange: Exchange, sid: str, name: str) -> Reply:
 
     def work(session: Session, version: int, changes: TensorPatch) -> Reply:
         record = session.patch(name, changes, exchange.data_encoding())
-        return exchange.reply({**record, "version": version}, version=version)
+        return exchange.reply({**record, "version": version}, tag=session.tag(name))
 
-    return change(exchange, sid, lambda: exchange.parse(TensorPatch), work)
+    return change(exchange, sid, lambda: exchange.parse(TensorPatch), work, name=name)
 
 
 @operation
@@ -63,7 +64,7 @@ def delete_tensor(exchange: Exchange, sid: str, name: str) -> Reply:
         session.drop(name)
         return Reply(204, headers={"ETag": f'"{version}"'})
 
-    return change(exchange, sid, lambda: None, work)
+    return change(exchange, sid, lambda: None, work, name=name)
 
 
 @operation

@@ -9,7 +9,8 @@ within a small factor; an argument of the wrong type costs nothing, for Python r
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 from math import log2
 from typing import Any, Final, NamedTuple
@@ -36,6 +37,8 @@ class Cost(NamedTuple):
     bits: int = 0
 
 
+CONTAINERS: Final = (list, tuple, dict, set, frozenset, deque)
+SIZED: Final = (str, *CONTAINERS, type({}.keys()), type({}.values()), type({}.items()))
 CostOf = Callable[..., Cost]
 LITTLE: Final = Cost()
 
@@ -57,9 +60,22 @@ def length(value: Any) -> int:
     """How many items an iteration gives; tensors ask for themselves. ``len`` fails for long ranges."""
     if isinstance(value, range):
         return max(0, -((value.start - value.stop) // value.step))
-    if isinstance(value, (str, list, tuple, dict)):
-        return len(value)
+    if isinstance(value, SIZED):
+        return _len_of(value)
     return value.size if isinstance(value, np.ndarray) else 0
+
+
+def _len_of(value: Any) -> int:
+    """``len`` as Python's own type has it: a program's class may say something else."""
+    kind = next(kind for kind in SIZED if isinstance(value, kind))
+    return kind.__len__(value)  # type: ignore[no-any-return]
+
+
+def items_of(value: Any) -> Iterator[Any]:
+    """The items of a container as Python's own type has them, and the values of a dict."""
+    kind = next(kind for kind in CONTAINERS if isinstance(value, kind))
+    items = iter(kind.__iter__(value))
+    return chain(items, dict.values(value)) if kind is dict else items
 
 
 def weight(value: Any) -> int:
@@ -75,7 +91,7 @@ def text_length(value: Any) -> int:
 def _walked(value: Any, measure: Callable[[Any], int]) -> int:
     """The sum of ``measure`` over a container and all in it; no more is looked at than the limits allow."""
     count = measure(value)
-    if not isinstance(value, (list, tuple, dict)):
+    if not isinstance(value, CONTAINERS):
         return count
     budget = modes.current().budget
     limits = budget.limits if isinstance(budget, Allowance) else _DEFAULTS
@@ -84,34 +100,54 @@ def _walked(value: Any, measure: Callable[[Any], int]) -> int:
         items, depth = pending.pop()
         if depth > limits.list_depth:
             raise OverLimit("list_depth", allowed=limits.list_depth, asked=depth)
-        for item in chain(items, items.values()) if isinstance(items, dict) else items:
-            count += measure(item)
-            if isinstance(item, (list, tuple, dict)):
-                pending.append((item, depth + 1))
+        parts = list(items_of(items)) if type(items) not in (list, tuple) else items
+        if count + len(parts) > limits.list_items:
+            raise OverLimit("list_items", allowed=limits.list_items, asked=count + len(parts))
+        kinds = set(map(type, parts))
+        if len(kinds) == 1 and not kinds.isdisjoint(_ALIKE):  # of rows of numbers one stands for all
+            count += len(parts) * max(map(measure, (min(parts), max(parts)) if kinds == {int} else parts[:1]))
+        else:
+            count += sum(map(measure, parts))
         if count > limits.list_items:
             raise OverLimit("list_items", allowed=limits.list_items, asked=count)
+        if any(issubclass(kind, CONTAINERS) for kind in kinds):
+            pending += [(item, depth + 1) for item in parts if isinstance(item, CONTAINERS)]
     return count
 
 
 def _weight_of(item: Any) -> int:
     if isinstance(item, Tensor):
         return TENSOR_WEIGHT
+    if isinstance(item, np.ndarray):
+        return 1 + item.size // 16
     if isinstance(item, str):
         return len(item) + 1
     return 1 + _digits(item) if type(item) is int else 1
 
 
 def _chars_of(item: Any) -> int:
+    if isinstance(item, np.ndarray):
+        return _chars_of_array(item)
     if isinstance(item, str):
         return 2 + len(item) * (2 if item.isprintable() else len(r"\U0001F600"))
     if type(item) is int:
         return 4 + item.bit_length() // 3
-    if isinstance(item, (list, tuple, dict)):
-        return 2 + 4 * len(item)
+    if isinstance(item, CONTAINERS):
+        return 12 + 4 * _len_of(item)
     return _CHARS.get(type(item), 80)
 
 
+def _chars_of_array(array: np.ndarray[Any, Any]) -> int:
+    """All elements up to the threshold of printing; at most the edges of each dimension beyond it."""
+    options: Any = np.get_printoptions()
+    edges = (2 * options["edgeitems"] + 1) ** min(array.ndim, 8)
+    widest = 26 + options["precision"] + 320 * (options["suppress"] or options["floatmode"] != "maxprec")
+    shown = min(array.size, max(options["threshold"], edges))
+    return int(80 + shown * max(widest * (2 if array.dtype.kind == "c" else 1), array.itemsize))
+
+
 _CHARS: Final[dict[type, int]] = {bool: 5, float: 24, complex: 52, type(None): 4}
+_ALIKE: Final = {int, *_CHARS}  # of which all are measured alike; integers up to the largest
 
 
 def _digits(number: int) -> int:
@@ -124,7 +160,7 @@ def _bits(number: int) -> int:
 
 def bounded(value: Any) -> Any:
     """``value``, which somebody is about to walk through, unless there is too much in it."""
-    if isinstance(value, (list, tuple, dict)):
+    if isinstance(value, CONTAINERS):
         pay(Cost(weight(value)))
     return value
 
@@ -189,7 +225,7 @@ def _numbers(left: Any, right: Any) -> bool:
 
 def add(left: Any, right: Any) -> Cost:
     """Numbers, or a text, list or tuple of two."""
-    if isinstance(left, (str, list, tuple)):
+    if isinstance(left, (str, list, tuple, deque)):
         return copied(length(left) + length(right))
     return linear(left, right)
 
@@ -204,7 +240,7 @@ def extend(left: Any, right: Any = (), *_: Any, **__: Any) -> Cost:
 
 def linear(left: Any = 0, right: Any = 0, *_: Any, **__: Any) -> Cost:
     """Digit by digit; the union of two dicts."""
-    if isinstance(left, dict):
+    if isinstance(left, (dict, set, frozenset)):
         return copied(length(left) + length(right))
     count = sum(_digits(one) for one in (left, right) if isinstance(one, int))
     return Cost(1 + count, 4 * count) if count else LITTLE
@@ -213,7 +249,7 @@ def linear(left: Any = 0, right: Any = 0, *_: Any, **__: Any) -> Cost:
 def multiply(left: Any, right: Any) -> Cost:
     """A product, or a sequence repeated."""
     for sequence, count in ((left, right), (right, left)):
-        if isinstance(sequence, (str, list, tuple)) and isinstance(count, int):
+        if isinstance(sequence, (str, list, tuple, deque)) and isinstance(count, int):
             return copied(len(sequence) * max(count, 0))
     if not _numbers(left, right):
         return LITTLE
@@ -255,7 +291,7 @@ def modulo(left: Any, right: Any) -> Cost:
 
 def compare(left: Any, right: Any) -> Cost:
     """Equality or order, all the way down."""
-    if isinstance(left, (list, tuple, dict)) and isinstance(right, (list, tuple, dict)):
+    if isinstance(left, CONTAINERS) and isinstance(right, CONTAINERS):
         return walked(left, right)
     return Cost(1 + min(length(left), length(right)) // 8)
 
@@ -264,7 +300,7 @@ def contains(item: Any, container: Any) -> Cost:
     """``item in container``: ranges are walked through for what is no integer."""
     if isinstance(container, range):
         return LITTLE if isinstance(item, int) else Cost(1 + length(container))
-    if isinstance(container, dict):
+    if isinstance(container, (dict, set, frozenset)):
         return walked(item)
     return read(container) if isinstance(container, str) else walked(item, container)
 

@@ -1,27 +1,88 @@
 """What an operation of a program may end in that is the program's doing, told apart from faults of ours.
 
-What the engine refuses is an ``EngineError``. What Python refuses is told by where it was raised: its own functions
-have no frames, so an exception that comes straight out of the call is Python's, and one that comes from deeper is ours.
+What the engine refuses is an ``EngineError``. What Python refuses, and what a program raises itself, is a
+``PythonError`` and at the same time of Python's own class, as the engine's are: whoever catches a ``KeyError`` catches
+it. Refusals of Python's functions are told by where they were raised: by frames of libraries, or by none. What a frame
+of ours below the call raised is a fault of ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NoReturn
+import builtins
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from engine import errors
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.program.tree import Place
 
 
 class PythonError(Exception):
     """What Python raises in a program; ``kind`` is its class, ``exception`` the name of that."""
 
-    def __init__(self, kind: type[Exception], detail: str) -> None:
-        super().__init__(detail)
-        self.kind = kind
+    kind: type[BaseException] = Exception
+    detail: str | None = None
+    place: Place | None = None  # the innermost one in the program
+    op: str | None = None
+
+    def __new__(cls, *args: Any) -> PythonError:
+        if cls is not PythonError:
+            return super().__new__(cls, *args)
+        kind, detail = args
+        error = made(kind, detail)
+        error.detail = detail
+        return error
+
+    def __init__(self, *args: Any) -> None:
+        """Nothing: ``made`` sees to it, where all arguments are known."""
+
+    def __str__(self) -> str:
+        return super().__str__() if self.detail is None else self.detail
+
+    def __repr__(self) -> str:
+        listed = repr(self.args) if len(self.args) != 1 else f"({self.args[0]!r})"
+        return f"{self.exception}{listed}"
 
     @property
     def exception(self) -> str:
+        """The name of its class."""
         return self.kind.__name__
+
+
+@cache
+def classes(kind: type[BaseException]) -> type[PythonError]:
+    """The class of a program's exceptions of Python's class ``kind``."""
+    return type(kind.__name__, (PythonError, kind), {"kind": kind})
+
+
+def made(kind: type[BaseException], *args: Any) -> PythonError:
+    """An exception of Python's class ``kind``, which may be raised in a program."""
+    cls = classes(kind)
+    error = cls.__new__(cls, *args)
+    kind.__init__(error, *args)
+    return error
+
+
+def translated(error: BaseException) -> PythonError:
+    """``error``, which Python raised, as an exception of a program."""
+    if isinstance(error, PythonError):
+        return error
+    try:
+        found = made(type(error), *error.args)
+    except Exception:  # some ask for arguments that this one has lost
+        found = made(ValueError if isinstance(error, ValueError) else Exception, str(error))
+    found.detail = _text(error)
+    return found
+
+
+def _text(error: BaseException) -> str:
+    text = str(error)
+    if isinstance(error, RecursionError):
+        return "maximum recursion depth exceeded"
+    return text
 
 
 def python(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -33,15 +94,56 @@ def python(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 
 
 def reraise(error: Exception, op: str | None = None) -> NoReturn:
-    """Raise ``error``, just caught, as a ``PythonError`` if it was raised in the very frame that caught it.
+    """Raise ``error``, just caught, as a ``PythonError`` unless a frame of ours below this one raised it.
 
     ``op`` is the name of what refused, if it was the engine.
     """
     if isinstance(error, errors.EngineError):
         error.op = error.op or op
-    trace = error.__traceback__
-    if isinstance(error, (MemoryError, PythonError, RecursionError)) or (
-        trace is not None and trace.tb_next is not None
-    ):
         raise error
-    raise PythonError(type(error), str(error)) from None
+    if isinstance(error, RecursionError):
+        raise translated(error) from None
+    if isinstance(error, (MemoryError, PythonError)) or _is_ours(error):
+        raise error
+    raise translated(error) from None
+
+
+_OURS: Final = ("app.", "engine.")
+
+
+def _is_ours(error: Exception) -> bool:
+    """Whether a frame of ours, below the one that caught it, raised an error; those of libraries are Python's."""
+    trace = error.__traceback__
+    if trace is None or trace.tb_next is None:
+        return False
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return str(trace.tb_frame.f_globals.get("__name__")).startswith(_OURS)
+
+
+# -- what programs catch --------------------------------------------------------------------------------------------
+def caught(error: BaseException) -> PythonError | None:
+    """``error`` as a program sees it that catches it; ``None`` for what none may catch: limits, faults of ours."""
+    if isinstance(error, MemoryError):
+        return None
+    if isinstance(error, PythonError):
+        return error
+    if isinstance(error, errors.EngineError):
+        shown = getattr(error, "shown", None)
+        if shown is None:
+            shown = made(_kind(error), *error.args)
+            shown.detail, shown.op, shown.place = str(error), error.op, getattr(error, "place", None)
+            error.shown = shown  # type: ignore[attr-defined]
+        return shown  # type: ignore[no-any-return]
+    if isinstance(error, (RecursionError, GeneratorExit)):
+        return translated(error)
+    return None
+
+
+def _kind(error: errors.EngineError) -> type[BaseException]:
+    """The class that PyTorch raises: Python's, where it is one of those, else the engine's of that name."""
+    found = getattr(builtins, error.exception, None)
+    return found if isinstance(found, type) and issubclass(found, BaseException) else type(error)
+
+
+__all__ = ["PythonError", "caught", "classes", "made", "python", "reraise", "translated"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from functools import reduce
 from types import EllipsisType
 from typing import Final, NoReturn
 
@@ -173,9 +174,13 @@ class _NodeReader:
                 return TensorConstant(value)
             if key == "slice":
                 return self._slice(value, depth)
+            if key == "function":
+                return _function(value)
             if key in _SPECIAL:
                 return Constant(_SPECIAL[key](value))
-        raise GraphError('an object argument is one of {"slice"}, {"ellipsis"}, {"float"}, {"complex"}, {"tensor"}')
+        raise GraphError(
+            'an object argument is one of {"slice"}, {"ellipsis"}, {"float"}, {"complex"}, {"tensor"}, {"function"}'
+        )
 
     def _slice(self, raw: object, depth: int) -> Slice:
         if not isinstance(raw, list) or not 1 <= len(raw) <= 3:
@@ -186,6 +191,11 @@ class _NodeReader:
         if len(parts) == 1:
             parts.insert(0, Constant(None))
         return Slice(parts[0], parts[1], parts[2] if len(parts) == 3 else Constant(None))
+
+
+def _function(raw: object) -> Expression:
+    """A function of PyTorch by its name, as ``autograd.functional`` takes one."""
+    return reduce(Attribute, _op_name(raw).split("."), Name("torch"))  # type: ignore[arg-type]
 
 
 def _text(raw: str) -> str:

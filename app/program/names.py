@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final
 
 from app.program import pytorch
-from app.program.builtins import Getter, Module, Routine, binary, get_item, in_place, type_name
 from app.program.failures import PythonError
+from app.program.hosts import host_type
+from app.program.operations import Getter, Module, Routine, binary, get_item, in_place, type_name
 from app.program.operators import SPECIAL_METHODS
-from engine import Tensor, dtypes, methods, modes, registry, tape
+from engine import Tensor, custom, devices, dtypes, methods, modes, registry, tape, tensors
 
 MODULES: Final = frozenset({
-    "torch", "torch.autograd", "torch.autograd.functional", "torch.autograd.grad_mode", "torch.fft", "torch.linalg",
-    "torch.masked", "torch.nn", "torch.nn.functional", "torch.nn.utils", "torch.optim", "torch.optim.lr_scheduler",
-    "torch.random", "torch.special",
+    "torch", "torch.autograd", "torch.autograd.anomaly_mode", "torch.autograd.function", "torch.autograd.functional",
+    "torch.autograd.grad_mode", "torch.autograd.graph", "torch.fft", "torch.linalg", "torch.masked", "torch.nn",
+    "torch.nn.functional", "torch.nn.utils", "torch.optim", "torch.optim.lr_scheduler", "torch.random", "torch.special",
+    "torch.utils", "torch.utils.checkpoint", "torch.utils.hooks",
 })  # fmt: skip
 ALIASES: Final = {
     f"autograd{module}.{name}": name
@@ -32,7 +34,8 @@ _NUMBERS_AND_ALIASES: Final[dict[str, object]] = {
     "cdouble": dtypes.complex128, "cfloat": dtypes.complex64, "double": dtypes.float64, "float": dtypes.float32,
     "half": dtypes.float16, "int": dtypes.int32, "long": dtypes.int64, "short": dtypes.int16,
 }  # fmt: skip
-CONSTANTS: Final = _NUMBERS_AND_ALIASES | {dtype.name: dtype for dtype in dtypes.ALL}
+FLAGS: Final = {f"{path}.{name}": value for path, flags in devices.FLAGS.items() for name, value in flags.items()}
+CONSTANTS: Final = _NUMBERS_AND_ALIASES | {dtype.name: dtype for dtype in dtypes.ALL} | FLAGS
 
 
 def function(path: str) -> Callable[..., Any] | None:
@@ -42,17 +45,53 @@ def function(path: str) -> Callable[..., Any] | None:
 
 def module_attribute(module: Module, name: str) -> object:
     """``module.name``. Raises ``NotAvailable``, or ``AttributeError`` in Python's words."""
+    library = LIBRARIES.get(module.name)
+    if library is not None:
+        return _of_library(module.name, library, name)
     full = f"{module.name}.{name}"
     path = full.removeprefix("torch.")
     found = function(path)
     if found is not None:
-        return Routine(name, found, engine=True, owner=module)
-    if full in MODULES:
+        return (
+            host_type(_TYPES.get(path, found))
+            if isinstance(_TYPES.get(path, found), type)
+            else (Routine(name, found, engine=True, owner=module))
+        )
+    if path in _TYPES:
+        return host_type(_TYPES[path])
+    if full in MODULES or is_module(path):
         return Module(full)
     if path in CONSTANTS:
         return CONSTANTS[path]
     pytorch.refuse(full)
     raise PythonError(AttributeError, f"module '{module.name}' has no attribute '{name}'")
+
+
+_TYPES: Final[dict[str, type]] = {
+    "Tensor": Tensor, "nn.Parameter": tensors.Parameter, "Size": tensors.Size, "dtype": dtypes.DType,
+    "device": methods.Device, "nn.parameter.Parameter": tensors.Parameter, "tensor.Tensor": Tensor,
+}  # fmt: skip
+
+
+LIBRARIES: Final[dict[str, Mapping[str, object]]] = {}
+"""The modules that are none of PyTorch's, by name: what each has. Filled by ``app.program.libraries``."""
+
+
+@lru_cache(maxsize=1024)
+def is_module(path: str) -> bool:
+    """Whether something is called ``torch.<path>.<name>``."""
+    named = (*(name for name, _ in registry.functions()), *FLAGS)
+    return any(name.startswith(f"{path}.") for name in named)
+
+
+def _of_library(module: str, library: Mapping[str, object], name: str) -> object:
+    if name == "__name__":
+        return module
+    if name in library:
+        return library[name]
+    if f"{module}.{name}" in LIBRARIES:
+        return Module(f"{module}.{name}")
+    raise PythonError(AttributeError, f"module '{module}' has no attribute '{name}'")
 
 
 def path_of(routine: Routine) -> str:
@@ -81,12 +120,17 @@ _OPERATORS: Final = _operators()
 
 @lru_cache(maxsize=4096)
 def find_op(name: str) -> Callable[..., Any] | None:
-    """What the op of a JSON node calls: function, else Tensor method, else attribute, else operator."""
+    """What the op of a JSON node calls: function, else Tensor method, else attribute, else operator.
+
+    What is none of these may be a method of its first argument: ``step`` of an optimiser.
+    """
     found = function(name)
     if found is not None:
         return found
     method = registry.method(name) or registry.attribute(name)
     general = _OPERATORS.get(name)
+    if method is None and general is None:
+        return partial(_on_object, name) if any(name in getters for _, getters in OBJECTS) else None
     if method is None or general is None:
         return _on_tensor(method, name) if method is not None else general
     return partial(_operator, method, general)
@@ -100,6 +144,15 @@ def _on_tensor(method: Callable[..., Any], name: str) -> Callable[..., Any]:
         return method(*args, **kwargs)
 
     return call
+
+
+def _on_object(name: str, *args: Any, **kwargs: Any) -> Any:
+    missing = object()
+    found = object_attribute(args[0], name, missing) if args else missing
+    if found is missing:
+        kind = type_name(args[0]) if args else "nothing"
+        raise PythonError(AttributeError, f"'{kind}' object has no attribute '{name}'")
+    return found.function(*args[1:], **kwargs) if isinstance(found, Routine) else found
 
 
 def _operator(method: Callable[..., Any], general: Callable[..., Any], left: Any, right: Any) -> Any:
@@ -146,7 +199,11 @@ def _kind(path: str) -> type:
 
 
 OBJECTS: Final[tuple[tuple[type, dict[str, Getter]], ...]] = (
-    (tape.Node, _methods("name") | _fields("next_functions")),
+    (custom.FunctionNode, _methods("name", "apply", "register_hook", "register_prehook")
+     | _fields("next_functions", "metadata", "requires_grad", "needs_input_grad", "saved_tensors")),
+    (tape.Node, _methods("name", "register_hook", "register_prehook")
+     | _fields("next_functions", "metadata", "requires_grad")),
+    (_kind("utils.hooks.RemovableHandle"), _methods("remove") | _fields("id")),
     (_kind("Generator"), _changing("manual_seed", "seed") | _methods("initial_seed") | _fields("device")),
     (_kind("optim.Optimizer"), _methods("step", "zero_grad", "add_param_group") | _fields("param_groups", "defaults")),
     (_kind("optim.lr_scheduler.LRScheduler"), _methods("step", "get_last_lr") | _fields("last_epoch", "base_lrs")),
@@ -165,6 +222,8 @@ def object_attribute(value: Any, name: str, missing: object) -> object:
 
 
 def _node_attribute(node: tape.Node, name: str, missing: object) -> object:
+    if isinstance(node, custom.FunctionNode):
+        return node.static["attributes"].get(name, missing)
     if name == "variable":
         return getattr(node, "variable", missing)
     if not name.startswith("_saved_"):

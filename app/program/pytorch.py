@@ -39,6 +39,11 @@ def _arguments() -> dict[str, frozenset[str]]:
     return {name: frozenset(rest.removesuffix(")").split(",")) for name, _, rest in parts}
 
 
+def names() -> frozenset[str]:
+    """Every name that is known."""
+    return frozenset(_arguments())
+
+
 def refuse(*names: str) -> None:
     """Raise ``NotAvailable`` for the first of ``names`` that PyTorch has."""
     for name in names:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
+from pydantic.json_schema import SkipJsonSchema
 
-from app.http.dependencies import LookDep
+from app.http.dependencies import LimitQuery, LookDep
 from app.program import catalog
 from app.routers.declaration import answer, problems, unchanged
 
 router = APIRouter(tags=["catalog"])
+
+
+NAME = r"^[A-Za-z0-9_.]{1,128}$"
+Text = str | SkipJsonSchema[None]
 
 
 @router.get(
@@ -19,9 +24,24 @@ router = APIRouter(tags=["catalog"])
     summary="List every op",
     responses={**unchanged(), **answer("OpPage", more=["ETag"]), **problems()},
 )
-async def list_ops(arrival: LookDep) -> Response:
-    """Names are PyTorch's, so PyTorch's documentation holds."""
-    return arrival.reply({"ops": catalog.summaries()})
+async def list_ops(
+    arrival: LookDep,
+    q: Annotated[Text, Query(description="Text that the name or the summary has.", max_length=128)] = None,
+    family: Annotated[
+        Text,
+        Query(description="Module: `torch`, `linalg`, `nn.functional`, `optim`.", json_schema_extra={"pattern": NAME}),
+    ] = None,
+    differentiable: Annotated[
+        bool | SkipJsonSchema[None], Query(description="Those that gradients flow through, or the others.")
+    ] = None,
+    limit: LimitQuery = 5000,
+    cursor: Annotated[
+        Text, Query(description="`next` of the page before.", json_schema_extra={"pattern": NAME})
+    ] = None,
+) -> Response:
+    """By name: ops, and what else a node may call. Names are PyTorch's, so PyTorch's documentation holds."""
+    ops, following = catalog.select(q, family, differentiable, cursor, limit)
+    return arrival.reply({"ops": ops, "next": following})
 
 
 @router.get(
@@ -31,9 +51,10 @@ async def list_ops(arrival: LookDep) -> Response:
     responses={**unchanged(), **answer("OpAnswer", more=["ETag"]), **problems("not-found")},
 )
 async def get_op(
-    arrival: LookDep, op: Annotated[str, Path(description="`add`, `linalg.solve`.", max_length=128)]
+    arrival: LookDep,
+    op: Annotated[str, Path(description="`add`, `linalg.solve`; aliases do, too.", max_length=128)],
 ) -> Response:
-    """Signature, what it does, which arguments are differentiable, and its grad_fn."""
+    """Signature, what it computes, differentiable arguments, grad_fn, shapes, and a request that runs."""
     return arrival.reply(catalog.describe(op))
 
 

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Response
 from pydantic.json_schema import SkipJsonSchema
 
-from app.http.dependencies import ChangeDep, EncodingQuery, GradsQuery, IncludeQuery, LookDep, OpenDep, OutputsQuery
+from app.http.dependencies import (
+    ChangeDep,
+    EncodingQuery,
+    GradsQuery,
+    IncludeQuery,
+    LimitQuery,
+    LookDep,
+    OpenDep,
+    OutputsQuery,
+)
 from app.routers.declaration import (
     CHANGED,
     CHANGING,
@@ -22,11 +31,13 @@ from app.routers.declaration import (
     unchanged,
 )
 from app.wire import codec
-from app.wire.messages import Positive
+from app.wire.messages import CURSOR, Positive
 
 router = APIRouter(tags=["sessions"])
 DOCUMENT: dict[str, Any] = {codec.MSGPACK.value: {"schema": {"type": "string", "format": "binary"}}}
-DOCUMENT_BODY: dict[str, Any] = {"requestBody": {"required": True, "content": DOCUMENT}}
+DOCUMENT_BODY: dict[str, Any] = {
+    "requestBody": {"required": True, "content": {**DOCUMENT, codec.OCTETS: DOCUMENT[codec.MSGPACK.value]}}
+}
 SessionId = Annotated[str, Path(description="Id of the session.", max_length=64)]
 
 
@@ -51,14 +62,10 @@ async def create_session(arrival: OpenDep) -> Response:
 )
 async def list_sessions(
     arrival: LookDep,
-    limit: Annotated[
-        int,
-        Query(
-            ge=1, json_schema_extra={"format": "int64"}, description="Entries of this page; the service may give fewer."
-        ),
-    ] = 50,
+    limit: LimitQuery = 50,
     cursor: Annotated[
-        str | SkipJsonSchema[None], Query(description="`next` of the page before.", max_length=128)
+        str | SkipJsonSchema[None],
+        Query(description="`next` of the page before.", json_schema_extra={"pattern": CURSOR}),
     ] = None,
 ) -> Response:
     """Oldest first."""
@@ -115,7 +122,7 @@ async def get_session(arrival: LookDep, sid: SessionId) -> Response:
     operation_id="deleteSession",
     summary="Close a session",
     status_code=204,
-    responses={**empty(204, CHANGED), **problems(*ENDING)},
+    responses={**empty(204, ["Idempotency-Replayed"]), **problems(*ENDING)},
 )
 async def delete_session(arrival: ChangeDep, sid: SessionId) -> Response:
     """Drops the session with all its tensors."""

@@ -13,8 +13,7 @@ import re
 import secrets
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from math import inf
@@ -30,16 +29,18 @@ from app.sessions.idempotency import Key, Replies, answer_for
 from app.sessions.live import Cache, Live
 from app.sessions.program_kinds import kinds
 from app.sessions.records import Draft
+from app.sessions.repeating import Again, Repetition
 from app.sessions.session import Session, check_size, transaction
 from app.sessions.value_kinds import Malformed, NotStorable
-from app.stores.base import Bounds, Claim, Conflict, Head, KeyLost, Loaded, SessionStore, Swept
+from app.stores.base import Bounds, Change, Claim, Conflict, Head, KeyLost, Loaded, SessionStore, Swept
+from app.wire.messages import CURSOR
 from app.wire.reply import Reply
 from engine import errors as engine_errors
 from engine import modes
 
 Result = TypeVar("Result")
 Description = dict[str, Any]  # of a session, for its owner
-_CURSOR: Final = re.compile(r"(\d{1,12}\.\d{1,9})_([\w-]{1,64})", re.ASCII)
+_CURSOR: Final = re.compile(CURSOR)
 _ID: Final = re.compile(r"[\w-]{1,64}", re.ASCII)
 RENEWAL: Final = 0.05  # reading renews a session's time when this part of it is over
 _UNSOUND: Final = (
@@ -134,16 +135,9 @@ class Directory:
 
         return self.replies.once(owner, precondition.key, work)
 
-    @contextmanager
-    def _committing(self) -> Iterator[None]:
+    def _committing(self) -> _Committing:
         """While the store takes a change: until it has it, or is known not to."""
-        self._announce(1)
-        try:
-            yield
-        except (Conflict, KeyLost):
-            self._announce(0)
-            raise
-        self._announce(2)
+        return _Committing(self._announce)
 
     def new_events(self) -> dict[str, int]:
         """Return how often sessions were loaded, caught up with or raced for since this was asked last."""
@@ -205,11 +199,13 @@ class Directory:
 
     # -- to change --------------------------------------------------------------------------------------------------
     def command(
-        self, owner: str, sid: str, change: Callable[[Session, int], Reply], precondition: Precondition
-    ) -> Reply:
+        self, owner: str, sid: str, change: Callable[[Session, int], Reply], precondition: Precondition,
+        again: Again | None = None,
+    ) -> Reply:  # fmt: skip
         """Change a session; ``change`` is told the version that it makes, and writes the reply.
 
-        It runs again, from the new state, when another process was faster.
+        It runs again, from the new state, when another process was faster; and not at all where ``again`` says that it
+        is the run before once more, and what that does is known.
         """
 
         def work(claim: Claim | None) -> Reply:
@@ -217,7 +213,8 @@ class Directory:
             live = self._at_hand(owner, sid)
             while True:
                 try:
-                    return self._attempt(live or self._current(owner, sid), change, precondition.versions, claim)
+                    live = live or self._current(owner, sid)
+                    return self._attempt(live, change, precondition.versions, claim, again)
                 except Conflict:
                     live = None
                     self.events["conflicts"] += 1
@@ -229,11 +226,20 @@ class Directory:
         return self.replies.once(owner, precondition.key, work)
 
     def _attempt(
-        self, live: Live, change: Callable[[Session, int], Reply], wanted: frozenset[int] | None, claim: Claim | None
-    ) -> Reply:
+        self, live: Live, change: Callable[[Session, int], Reply], wanted: frozenset[int] | None, claim: Claim | None,
+        again: Again | None,
+    ) -> Reply:  # fmt: skip
         before = live.head
+        known = live.repeats.known(again)
+        if again is not None and known is not None and (wanted is None or before.version in wanted):
+            repeated = self._repeat(live, known, again.inputs, claim)
+            if repeated is not None:
+                return repeated
         try:
             with transaction(live.state, live.names, self.limits) as (session, journal):
+                session.rehearsal = rehearsal = live.repeats.rehearsal(
+                    again, live.names, before.version + 1, self.limits
+                )
                 try:
                     _check_version(before, wanted)
                     with _refuse_unsound(live):
@@ -247,11 +253,44 @@ class Directory:
                 with self._committing():
                     self.store.commit(head, before.version, draft.change, answer_for(claim, reply))
         except BaseException:
+            live.repeats.forget()
             self.cache.put(live)  # as it was before
             raise
         live.accept(draft, head, session.namespace)
+        live.repeats.note(again, draft, reply, rehearsal, self.limits)
         self.cache.put(live)
         return reply
+
+    def _repeat(self, live: Live, known: Repetition, inputs: dict[str, Any], claim: Claim | None) -> Reply | None:
+        """Commit the run before once more, without carrying it out; ``None`` where it may be another."""
+        before, repeats, draft = live.head, live.repeats, None
+        try:
+            step = known.step(inputs, repeats.next_number, before.version + 1)
+            if step is None:
+                repeats.forget()
+                return None
+            head, change = _changed(before, known.nbytes), Change(step.record, False)
+        except BaseException:
+            self.cache.put(live)  # as it was before
+            raise
+        if live.is_due:
+            repeats.advance(known, step)
+            draft = live.draft_of_all()
+            change = draft.change
+        try:
+            with self._committing():
+                self.store.commit(head, before.version, change, answer_for(claim, step.reply))
+        except BaseException:
+            if draft is None:  # else it is no more as it was, and nobody needs it
+                self.cache.put(live)
+            raise
+        if draft is None:
+            repeats.advance(known, step)
+            live.repeated(head, step.record)
+        else:
+            live.accept(draft, head, live.names)
+        self.cache.put(live)
+        return step.reply
 
     def _draft(self, live: Live, session: Session, journal: modes.Journal) -> Draft:
         """Return the change, if the session and its owner may have it."""
@@ -350,6 +389,24 @@ class Directory:
                 return self._add(live.head.owner, live, write, claim)
 
         return self.replies.once(live.head.owner, key, work)
+
+
+class _Committing:
+    """Announces how far a commit has come. A class: what makes one of a generator takes 2 us."""
+
+    __slots__ = ("_announce",)
+
+    def __init__(self, announce: Callable[[int], None]) -> None:
+        self._announce = announce
+
+    def __enter__(self) -> None:
+        self._announce(1)
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self._announce(2)
+        elif isinstance(error, Conflict | KeyLost):
+            self._announce(0)
 
 
 class _refuse_unsound:

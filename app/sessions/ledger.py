@@ -61,6 +61,7 @@ class Ledger:
         self._by_key: dict[int, _Weak] = {}
         self._by_number: dict[int, _Weak] = {}
         self.shared: dict[int, tuple[int, Any]] = {}  # by key: number and object
+        self._holders: dict[int, weakref.ref[Any]] = {}  # nodes and tensors that hold such, by key
         self._dead: deque[_Weak] = deque()  # filled wherever the collector runs, in any thread
         self.memories: dict[int, int] = {}  # of which there are blocks: number and bytes
         self.values: dict[int, int] = {}  # by number of a shared object: the bytes of what it holds
@@ -107,6 +108,32 @@ class Ledger:
         self.nbytes += entry.weight
         if isinstance(one, storage.Storage) and one.root is one and in_blocks(one.array.nbytes):
             self.memories[number] = entry.weight
+
+    def hold(self, one: Any) -> None:
+        """Note that a node or tensor holds lists, dicts and the like: hooks, or what a function of a program kept."""
+        self._holders[id(one)] = weakref.ref(one)
+
+    def holders(self) -> list[Any]:
+        """Return the living nodes and tensors that may hold lists, dicts and the like."""
+        found = {key: one for key, reference in self._holders.items() if (one := reference()) is not None}
+        self._holders = {key: self._holders[key] for key in found}
+        return list(found.values())
+
+    def shift(self, first: int, by: int) -> None:
+        """Let everything that stands under ``first`` or a later number stand ``by`` further on."""
+        later = [entry for number, entry in self._by_number.items() if number >= first]
+        for entry in later:
+            del self._by_number[entry.number]
+        for entry in later:
+            entry.number += by
+            self._by_number[entry.number] = entry
+        self.shared = {
+            key: (number + by if number >= first else number, one) for key, (number, one) in self.shared.items()
+        }
+        for held in (self.values, self.memories):
+            for number in [number for number in held if number >= first]:
+                held[number + by] = held.pop(number)
+        self.next += by
 
     def settle(self) -> None:
         """Strike out what has died since the last time."""

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import Any, Final
 
+from app.program.modules import kept
 from app.sessions import records, restoring, schema
 from app.sessions.ledger import Ledger
+from app.sessions.repeating import Repeats
 from app.sessions.value_kinds import Malformed, ValueKinds
 from app.stores.base import Head, Loaded
-from engine import dtypes, modes
+from engine import Tensor, dtypes, modes, storage, watch
 
 TAIL_BYTES: Final = 64 * 1024  # changes behind the whole record: at least so many bytes or records may gather
 TAIL_RECORDS: Final = 64
@@ -51,7 +53,12 @@ class Live:
     ledger: Ledger = field(default_factory=Ledger)
     settings: schema.Settings | None = None
     imported: bool = False
+    shown: list[storage.Storage] = field(default_factory=list)  # whose memory arrays show: the ledger holds them weakly
     tail: _Tail = field(default_factory=_Tail)
+    repeats: Repeats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.repeats = Repeats(self.ledger)
 
     @classmethod
     def load(cls, loaded: Loaded, kinds: ValueKinds) -> Live:
@@ -64,6 +71,7 @@ class Live:
 
     def catch_up(self, loaded: Loaded) -> None:
         """Apply what was committed since. After an error the session is of no use any more."""
+        self.repeats.forget()
         reader = restoring.Reader(self.ledger, self.kinds, self.names, self.settings)
         for raw in loaded.records:
             record = schema.decode(raw)
@@ -73,8 +81,11 @@ class Live:
             reader.fill_block(block)
         reader.finish()
         self.head, self.names, self.settings = loaded.head, reader.names, reader.settings
+        self.shown += reader.shown
         if reader.settings is not None:
             self._adopt(reader.settings)
+        for one in self.ledger.holders():
+            self._observe(one)
         self._let_go()
 
     def _adopt(self, settings: schema.Settings) -> None:
@@ -92,14 +103,30 @@ class Live:
         if not isinstance(generator, type(state.generator)):
             raise Malformed("a session without a generator")
         state.generator = generator
+        off = watch.Watch()
+        found = watch.Watch(anomaly=settings.anomaly, check_nan=settings.check_nan)
+        state.watch = None if found == off else found
+        try:
+            modules = kept.load(settings.modules)
+        except kept.Unusable:
+            raise Malformed("what no module keeps") from None
+        state.modules.clear()
+        state.modules.update(modules)
+
+    def _observe(self, one: Any) -> None:
+        """Let sweeps know of hooks that can tell in which order they reach leaves."""
+        hung = one.hooks if isinstance(one, Tensor) else one.attached if isinstance(one, records.Accumulate) else None
+        if hung is not None:
+            self.state.observe(hung)
 
     def draft(self, journal: modes.Journal, names: dict[str, Any], limit: float) -> records.Draft:
         """Return what a run changed; all there is, where many changes gathered or the session seems over its limit.
 
         Raises ``NotStorable``.
         """
+        self.repeats.settle()
         self.ledger.settle()
-        draft = None if self._is_due() else self._write(journal, names, whole=False)
+        draft = None if self.is_due else self._write(journal, names, whole=False)
         if draft is None or draft.nbytes > limit:  # what the run let go of counts until it is gone, but not in a whole
             draft = self._write(journal, names, whole=True)
         return draft
@@ -108,7 +135,9 @@ class Live:
         before = records.Before(self.names, self.settings, self.imported)
         return records.Writer(self.ledger, self.kinds, whole=whole).write(before, names, self.state, journal)
 
-    def _is_due(self) -> bool:
+    @property
+    def is_due(self) -> bool:
+        """Whether so much has gathered that the next change should be a whole record."""
         tail, ledger = self.tail, self.ledger
         return (
             self.settings is None
@@ -122,20 +151,36 @@ class Live:
         for one, number in draft.added:
             self.ledger.add(one, number)
         self.ledger.values |= draft.values
+        for one in draft.holders:
+            self.ledger.hold(one)
+        self.shown += draft.shown
         if draft.kept is not None:
             self.ledger.keep(draft.kept, draft.change.abandoned)
+            self.shown = [one for one in self.shown if id(one) in draft.kept]
         self.head, self.names, self.settings = head, names, draft.settings
         self.tail.add(len(draft.change.record), draft.change.whole)
         self._let_go()
 
+    def draft_of_all(self) -> records.Draft:
+        """Return all that the session is now, as one record."""
+        self.repeats.settle()
+        return self._write(modes.Journal(), self.names, whole=True)
+
+    def repeated(self, head: Head, record: bytes) -> None:
+        """A run that was not carried out, but is as the one before it, was committed."""
+        self.head = head
+        self.tail.add(len(record), False)
+
     def _let_go(self) -> None:
         """The ledger holds lists, dicts and optimisers by itself: only those that the session still reaches."""
         if len(self.ledger.shared) > 1:  # the generator of the session is always there
-            roots = [*self.names.values(), self.state.generator]
+            held = [value for one in self.ledger.holders() for value in records.held_by(one)]
+            roots = [*self.names.values(), self.state.generator, *held]
             self.ledger.keep_shared(set(records.shared_within(roots, self.kinds)))
 
     def export(self) -> bytes:
         """Return the whole session as one record, all memory within."""
+        self.repeats.settle()
         before = records.Before(self.names, self.settings)
         writer = records.Writer(self.ledger, self.kinds, whole=True, blocks=False)
         return writer.write(before, self.names, self.state, modes.Journal()).change.record
@@ -162,7 +207,7 @@ class Cache:
 
     def put(self, live: Live) -> None:
         """Keep a session for the next command."""
-        size = live.ledger.total_bytes
+        size = live.ledger.total_bytes + live.repeats.nbytes
         with self._lock:
             self._sessions[live.head.id] = live, size
             self.nbytes += size

@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final
 
-import numpy as np
-
 from app.limits import Limits
-from app.program.builtins import FUNCTIONS, PRINT, Function, Module, Routine
+from app.program.autograd import Definition
+from app.program.builtins import Module, Routine
+from app.program.classes import ProgramClass
+from app.program.compiling.expressions import BUILTINS
 from app.program.failures import PythonError
-from app.program.from_code import parse_lambda
-from app.program.names import MODULES
+from app.program.from_code import parse_code
+from app.program.functions import Cell, Function, Source
+from app.program.importing import find_module
+from app.program.interpret import compiled
 from app.program.pytorch import NotAvailable
-from app.program.tree import GraphError, is_attribute
+from app.program.tree import GraphError, is_member
 from app.program.values import attribute
-from app.sessions.value_kinds import INLINE, SHARED, InlineKind, Malformed, Parts, SharedKind, ValueKinds
-from engine import errors, methods, modes, registry, tensors
+from app.sessions.defined_kinds import DEFINED, DEFINED_INLINE
+from app.sessions.library_kinds import KINDS, flat
+from app.sessions.module_kinds import OF_MODULES, OF_MODULES_INLINE
+from app.sessions.value_kinds import INLINE, SHARED, InlineKind, Malformed, NotStorable, Parts, SharedKind, ValueKinds
+from engine import checkpoints, errors, functions, hooks, methods, modes, registry
 
 KEY_BYTES: Final = 624 * 4  # the words of a Mersenne twister
 _CLASSES: Final[dict[str, type]] = {
-    name: one for name, one in registry.functions() if isinstance(one, type) and name.startswith("optim.")
-} | {one.__name__: one for one in (modes.no_grad, modes.enable_grad, modes.inference_mode, modes.set_grad_enabled)}
+    one.__name__: one for one in (modes.no_grad, modes.enable_grad, modes.inference_mode, modes.set_grad_enabled)
+}
 _PATHS: Final = {one: name for name, one in _CLASSES.items()}
 Generator: Final[Any] = registry.function("Generator")
 
@@ -31,57 +36,160 @@ Generator: Final[Any] = registry.function("Generator")
 def kinds(limits: Limits) -> ValueKinds:
     """Return every kind of value that a session may hold."""
 
-    def make_function(raw: list[Any]) -> Function:
-        return _read_lambda(raw[0], limits)
+    def make_source(raw: list[Any]) -> Source:
+        return _read(raw[0], limits)
 
-    function = SharedKind("lambda", Function, _dump_function, make_function, _fill_function)
+    def fill_lambda(function: Function, parts: list[Any]) -> None:
+        _fill_lambda(function, parts, limits)
+
+    source = SharedKind("source", Source, lambda one: (one.text,), make_source, lambda one, parts: None)
+    # what a record of an earlier version has for a function
+    old = SharedKind("lambda", _Lambda, _refuse, lambda raw: object.__new__(Function), fill_lambda)
     generator = SharedKind("generator", Generator, _dump_generator, lambda raw: Generator(), _fill_generator)
-    return ValueKinds((*INLINE, *_INLINE), (*SHARED, function, generator, *_INSTANCES))
+    shared = (*SHARED, source, old, *DEFINED, *OF_MODULES, generator, *_CHECKPOINTS, *_INSTANCES, *KINDS)
+    return ValueKinds((*INLINE, *_INLINE, *DEFINED_INLINE, *OF_MODULES_INLINE), shared)
+
+
+class _Lambda:
+    """No value of today is stored so."""
+
+
+def _refuse(value: object) -> Parts:
+    raise NotStorable(type(value).__name__)
 
 
 # -- functions ------------------------------------------------------------------------------------------------------
 def _load_module(parts: list[Any]) -> Module:
-    if parts[0] not in MODULES:
-        raise Malformed("a module that does not exist")
-    return Module(parts[0])
+    try:
+        return find_module(parts[0])
+    except (NotAvailable, PythonError):
+        raise Malformed("a module that does not exist") from None
+
+
+def _dump_routine(routine: Routine) -> Parts:
+    """Owner and name, by which it is found again; what is not, cannot be stored."""
+    parts = (routine.owner, routine.name)
+    try:
+        found = _load_routine(list(parts))
+    except (Malformed, KeyError):
+        found = None
+    if found is None or (found != routine and not isinstance(routine.owner, Module | None)):
+        raise NotStorable("builtin_function_or_method")
+    return parts
 
 
 def _load_routine(parts: list[Any]) -> Routine:
     owner, name = parts
     if owner is None:
-        return PRINT if name == PRINT.name else FUNCTIONS[name]
-    try:
-        found = attribute(owner, name) if isinstance(name, str) and is_attribute(name) else None
-    except (NotAvailable, PythonError, errors.EngineError):
-        found = None
+        found: Any = BUILTINS.get(name)
+    else:
+        try:
+            found = attribute(owner, name) if isinstance(name, str) and is_member(name) else None
+        except (NotAvailable, PythonError, errors.EngineError):
+            found = None
     if not isinstance(found, Routine):
         raise Malformed("a function that does not exist")
     return found
 
 
+def _load_handle(parts: list[Any]) -> hooks.RemovableHandle:
+    table, number = parts
+    if not isinstance(table, dict) or not isinstance(number, int):
+        raise Malformed("a handle of no hook")
+    return hooks.RemovableHandle(table, number)
+
+
+def _dump_engine_function(definition: functions.OfClass) -> Parts:
+    """The path of one of the engine's own functions; programs' classes have definitions of their own."""
+    for path, found in registry.functions():
+        if found is definition.kind:
+            return (path,)
+    raise NotStorable(definition.name)
+
+
+def _load_engine_function(parts: list[Any]) -> functions.OfClass:
+    found = registry.function(parts[0]) if isinstance(parts[0], str) else None
+    if not (isinstance(found, type) and issubclass(found, functions.Function)):
+        raise Malformed("a function that does not exist")
+    return functions.OfClass(found)
+
+
+def _load_definition(parts: list[Any]) -> Definition:
+    (cls,) = parts
+    if not isinstance(cls, ProgramClass):
+        raise Malformed("a function without a class")
+    return Definition(cls)
+
+
+def _load_once(parts: list[Any]) -> functions.OnceDifferentiable:
+    (function,) = parts
+    if not callable(function):
+        raise Malformed("a backward that is no function")
+    return functions.OnceDifferentiable(function)
+
+
+_FRAME: Final = (
+    "count", "function", "kwargs", "context", "check", "stops_early", "random", "is_complete", "is_lenient", "args",
+    "descriptions",
+)  # fmt: skip
+
+
+def _dump_frame(frame: checkpoints.Frame) -> Parts:
+    return tuple([getattr(frame, name) for name in _FRAME])
+
+
+def _fill_frame(frame: checkpoints.Frame, parts: list[Any]) -> None:
+    for name, value in zip(_FRAME, parts, strict=True):
+        setattr(frame, name, value)
+    is_sound = isinstance(frame.args, list) and isinstance(frame.kwargs, dict) and isinstance(frame.descriptions, list)
+    if not (is_sound and frame.check in checkpoints.CHECKS and isinstance(frame.count, int)):
+        raise Malformed("a checkpoint that cannot be run again")
+
+
+def _fill_checkpointed(one: checkpoints.CheckpointedTensor, parts: list[Any]) -> None:
+    one.frame, one.place = parts
+    if not isinstance(one.frame, checkpoints.Frame) or not isinstance(one.place, int):
+        raise Malformed("a tensor of no checkpoint")
+    one.frame.hold(one)
+
+
+_CHECKPOINTS: Final = (
+    SharedKind("checkpoint", checkpoints.Frame, _dump_frame, lambda raw: checkpoints.Frame(), _fill_frame),
+    SharedKind("checkpointed", checkpoints.CheckpointedTensor, lambda one: (one.frame, one.place),
+               lambda raw: checkpoints.CheckpointedTensor(), _fill_checkpointed),
+)  # fmt: skip
+
+
 _INLINE: Final = (
+    InlineKind("chain", checkpoints.Chain, lambda chain: tuple(chain.functions), checkpoints.Chain),
     InlineKind("module", Module, lambda module: (module.name,), _load_module),
-    InlineKind("routine", Routine, lambda routine: (routine.owner, routine.name), _load_routine),
+    InlineKind("routine", Routine, _dump_routine, _load_routine),
     InlineKind("device", methods.Device, lambda device: (), lambda parts: methods.Device()),
+    InlineKind("handle", hooks.RemovableHandle, lambda handle: (handle.table, handle.id), _load_handle),
+    InlineKind("function", functions.OfClass, _dump_engine_function, _load_engine_function),
+    InlineKind("definition", Definition, lambda definition: (definition.cls,), _load_definition),
+    InlineKind("once_differentiable", functions.OnceDifferentiable, lambda one: (one.function,), _load_once),
 )
 
 
-def _dump_function(function: Function) -> Parts:
-    return (function.source, *_flat(function.captured))
-
-
-def _read_lambda(source: Any, limits: Limits) -> Function:
-    """Return a lambda from its text, read as any program is."""
+def _read(text: Any, limits: Limits) -> Source:
+    """Return the definitions of a text, read as any program is."""
     try:
-        found = parse_lambda(source, limits)
+        return compiled(parse_code(text, limits)).source
     except GraphError:
-        raise Malformed("a lambda that cannot be read") from None
-    return Function(found.parameters, found.body, {}, found.source)
+        raise Malformed("a program that cannot be read") from None
 
 
-def _fill_function(function: Function, parts: list[Any]) -> None:
-    assert isinstance(function.captured, dict)  # made above
-    function.captured.update(_pairs(parts[1:]))
+def _fill_lambda(function: Function, parts: list[Any], limits: Limits) -> None:
+    """A lambda by itself, with the names that it took from others around it."""
+    captured = _pairs(parts[1:])
+    source = _read(f"lambda {', '.join(captured)}: ({parts[0]}\n)", limits)
+    if len(source.compiled) < 2 or source.compiled[1].code.name != "<lambda>":
+        raise Malformed("a lambda that cannot be read")
+    cells = tuple([Cell(captured[name]) for name in source.compiled[1].code.free if name in captured])
+    if len(cells) != source.compiled[1].takes:
+        raise Malformed("a lambda that cannot be read")
+    Function.__init__(function, source.compiled[1], (), {}, cells)
 
 
 # -- objects of the engine ------------------------------------------------------------------------------------------
@@ -118,10 +226,7 @@ def _attributes_of(kind: Any) -> dict[str, Any]:
     params = inspect.signature(kind).parameters.values()
     asked = [param.name for param in params if param.default is param.empty]
     with modes.use(modes.State()):
-        samples = {"params": [tensors.from_array(np.zeros(1, np.float32))], "defaults": {}, "mode": True}
-        if "optimizer" in asked:
-            samples["optimizer"] = _CLASSES["optim.SGD"](samples["params"])
-        return dict(vars(kind(**{name: samples.get(name, 1) for name in asked})))
+        return dict(vars(kind(**dict.fromkeys(asked, True))))
 
 
 def _is_alike(value: Any, sample: Any) -> bool:
@@ -132,13 +237,9 @@ def _is_alike(value: Any, sample: Any) -> bool:
 
 
 _INSTANCES: Final = tuple(
-    SharedKind(path, kind, lambda one: (_PATHS[type(one)], *_flat(vars(one))), _make_instance, _fill_instance)
+    SharedKind(path, kind, lambda one: (_PATHS[type(one)], *flat(vars(one))), _make_instance, _fill_instance)
     for path, kind in _CLASSES.items()
 )
-
-
-def _flat(mapping: Mapping[str, object]) -> list[object]:
-    return [part for item in mapping.items() for part in item]
 
 
 def _pairs(parts: list[Any]) -> dict[str, Any]:

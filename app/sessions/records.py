@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
+from app.program.modules import kept
 from app.sessions import schema
 from app.sessions.ledger import Ledger, in_blocks, value_bytes, weight
-from app.sessions.schema import Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
-from app.sessions.value_kinds import NotStorable, ValueKinds
+from app.sessions.schema import HooksRecord, Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
+from app.sessions.value_kinds import NotStorable, ValueKinds, is_tensor_dtype
 from app.stores.base import BLOCK_BYTES, Block, Change
-from engine import Tensor, dtypes, modes, tape, tensors
+from engine import Tensor, custom, dtypes, modes, tape, tensors
 from engine import storage as engine_storage
 
 Storage = engine_storage.Storage
@@ -31,7 +32,7 @@ Bytes = np.ndarray[Any, Any]
 Names = dict[str, Any]
 
 # By identity: the engine tells them apart so.
-NOTES: Final = (None, tensors.MULTIPLE, tensors.NO_GRAD, tensors.INFERENCE_MODE)
+NOTES: Final = (None, tensors.MULTIPLE, tensors.NO_GRAD, tensors.INFERENCE_MODE, tensors.CUSTOM)
 PLAIN: Final = frozenset({type(None), bool, str, float, bytes})  # what msgpack has
 CELL_BYTES: Final = 64 * BLOCK_BYTES  # of a memory are written as one when all is new: a row each takes a third longer
 _MISSING: Final = object()
@@ -52,7 +53,11 @@ class Draft:
     settings: schema.Settings
     nbytes: int
     values: dict[int, int]  # by number of a shared object that was written: the bytes of what it holds
+    record: Record
+    first: int  # objects from this number on are new
+    holders: list[Any]  # nodes and tensors that hold such objects
     kept: set[int] | None = None  # the keys of all that a whole record holds
+    shown: list[Storage] = field(default_factory=list)  # whose memory arrays show that are values
 
 
 @dataclass(slots=True)
@@ -77,6 +82,8 @@ class Writer:
         self._late: list[Callable[[], None]] = []  # weak references, which wait for what else turns out to be reached
         self._nodes: list[tuple[int, NodeRecord]] = []
         self._values: dict[int, int] = {}
+        self._holders: list[Any] = []
+        self._shown: list[Storage] = []
         self.record = Record(schema.SCHEMA, whole, [], [], [], [], [], {}, None)
 
     def write(self, before: Before, names: Names, state: modes.State, journal: modes.Journal) -> Draft:
@@ -102,6 +109,9 @@ class Writer:
             (options.precision, options.threshold, options.edgeitems, options.linewidth, options.sci_mode),
             self.number(state.generator),
             imported,
+            kept.dump(state.modules),
+            state.watch is not None and state.watch.anomaly,
+            state.watch is None or state.watch.check_nan,
         )
 
     def _note_touched(self, journal: modes.Journal) -> None:
@@ -176,6 +186,8 @@ class Writer:
     def _drain(self) -> None:
         while self._pending:
             one, number = self._pending.popleft()
+            if next(held_by(one), None) is not None:
+                self._holders.append(one)
             if isinstance(one, Tensor):
                 self.record.tensors.append(self._tensor(one, number))
             elif isinstance(one, Storage):
@@ -201,7 +213,10 @@ class Writer:
         else:
             values = {**self._ledger.values, **self._values}
             nbytes += self._ledger.nbytes + sum(weight(one) for one, _ in added) + sum(values.values())
-        return Draft(change, added, settings, nbytes, self._values, kept)
+        return Draft(
+            change, added, settings, nbytes, self._values, self.record, self._ledger.next, self._holders, kept,
+            self._shown,
+        )  # fmt: skip
 
     def _abandoned(self, kept: set[int] | None) -> list[int]:
         """Return the memories that a whole record does no longer hold: their blocks can go."""
@@ -245,6 +260,8 @@ class Writer:
             steps=self.value(tensor.steps),
             bits=tensor.bits,
         )
+        if tensor.hooks is not None:
+            record.hooks = [self.value(tensor.hooks.before), self.value(tensor.hooks.after)]
         accumulator = tensor.accumulator()
         if accumulator is not None:
             self._late.append(lambda: setattr(record, "accumulator", self._number_if_reached(accumulator)))
@@ -256,7 +273,7 @@ class Writer:
     def _node(self, node: Node, number: int) -> NodeRecord:
         specs = [(list(shape), dtypes.from_numpy(dtype).name) for shape, dtype in node.specs]
         if isinstance(node, Accumulate):
-            return NodeRecord(number, self.number(node.variable), specs=specs)
+            return NodeRecord(number, self.number(node.variable), specs=specs, hooks=self._attached(node))
         kept = node.saved or {}
         record = NodeRecord(
             number,
@@ -269,10 +286,18 @@ class Writer:
             specs,
             list(node.counts),
             node.is_inplace,
+            hooks=self._attached(node),
         )
         if node.retained:
             self._late.append(lambda: setattr(record, "retained", self._retained(node)))
         return record
+
+    def _attached(self, node: Node) -> HooksRecord | None:
+        attached = node.attached
+        if attached is None or not (attached.outputs or attached.pre or attached.post or attached.metadata):
+            return None
+        outputs = [(output, self.value(table)) for output, table in attached.outputs.items()]
+        return HooksRecord(outputs, *map(self.value, (attached.pre, attached.post, attached.metadata)))
 
     def _retained(self, node: Node) -> list[tuple[int, int]]:
         pairs = ((output, self._number_if_reached(tensor())) for output, tensor in node.retained.items())
@@ -285,6 +310,9 @@ class Writer:
         return None if kept is None else self._kept(kept)
 
     def _kept(self, kept: Saved) -> SavedRecord:
+        if isinstance(kept, tape.Packed):
+            packed = [self.value(kept.packed), self.value(kept.hook)]
+            return SavedRecord(0, None, 0, self._edge(kept.edge), kept.output_nr, False, packed=packed)
         storage = self.number(kept.storage)
         layout, edge = self._layout(kept.array, kept.storage), self._edge(kept.edge)
         record = SavedRecord(
@@ -319,13 +347,19 @@ class Writer:
         return {kind.name: [self.value(part) for part in kind.dump(value)]}
 
     def _in_storage(self, array: np.ndarray[Any, Any]) -> list[Any] | None:
-        """Return the storage of a tensor that ``array`` (``x.numpy()``) shows, and where it lies there."""
+        """Return the storage whose memory ``array`` shows, and where it lies there: that of a tensor, or its own."""
         known = (*self._ledger.living(Storage), *(one for one, _ in self._added.values() if isinstance(one, Storage)))
         for storage in known:
             if array.size and np.may_share_memory(array, storage.array):
-                layout = self._layout(array, storage.root)
-                return [self.number(storage.root), *_fields(layout)]
-        return None
+                return self._place_in(storage.root, array)
+        owner = engine_storage.owner_of(array)
+        if not (array.size and is_tensor_dtype(array.dtype) and is_tensor_dtype(owner.dtype)):
+            return None
+        return self._place_in(engine_storage.of_array(owner), array)
+
+    def _place_in(self, storage: Storage, array: np.ndarray[Any, Any]) -> list[Any]:
+        self._shown.append(storage)
+        return [self.number(storage), *_fields(self._layout(array, storage))]
 
 
 def _inline_bytes(value: Any) -> int:
@@ -337,6 +371,22 @@ def _inline_bytes(value: Any) -> int:
 
 def _fields(layout: Layout | None) -> list[Any]:
     return [] if layout is None else [layout.dtype, layout.shape, layout.strides, layout.offset]
+
+
+def held_by(one: Any) -> Iterator[Any]:
+    """Return the values that may change in a node or tensor: its hooks, and what a function of a program keeps."""
+    if isinstance(one, Tensor):
+        if one.hooks is not None:
+            yield from (one.hooks.before, one.hooks.after)
+    elif isinstance(one, Node):
+        attached = one.attached
+        if attached is not None:
+            yield from (attached.pre, attached.post, attached.metadata, *attached.outputs.values())
+        if isinstance(one, custom.FunctionNode):
+            yield from one.static.values()
+        for kept in (one.saved or {}).values():
+            if isinstance(kept, tape.Packed):
+                yield from (kept.packed, kept.hook)
 
 
 # -- what values keep alive -----------------------------------------------------------------------------------------

@@ -13,11 +13,11 @@ import numpy as np
 
 from app.sessions import renames, schema
 from app.sessions.ledger import Ledger, value_bytes
-from app.sessions.records import NOTES, Accumulate, Bytes, Edge, Names, Node, Saved, Storage, memory_of
-from app.sessions.schema import Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
+from app.sessions.records import NOTES, Accumulate, Bytes, Edge, Names, Node, Saved, Storage, held_by, memory_of
+from app.sessions.schema import HooksRecord, Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
 from app.sessions.value_kinds import Malformed, ValueKinds
 from app.stores.base import BLOCK_BYTES, Block
-from engine import Tensor, dtypes, registry, strides, tape, tensors
+from engine import Tensor, custom, dtypes, hooks, registry, strides, tape, tensors
 from engine import storage as engine_storage
 
 
@@ -35,7 +35,9 @@ class Reader:
         self._inline = {kind.name: kind for kind in kinds.inline}
         self._shared = {kind.name: kind for kind in kinds.shared}
         self._made: dict[int, Any] = {}
+        self._filled_in: list[Any] = []  # nodes and tensors
         self._filled: dict[int, Bytes] = {}  # which blocks there are of a new memory, by its number
+        self.shown: list[Storage] = []  # whose memory arrays show
         self.names, self.settings = names, settings
 
     def apply(self, record: Record) -> None:
@@ -68,8 +70,11 @@ class Reader:
         for node in record.nodes:
             if node.variable is None:
                 self._fill_node(self._object(node.number), node)
+            self._attach(self._object(node.number), node.hooks)
+            self._filled_in.append(self._object(node.number))
         for tensor in record.tensors:
             self._fill_tensor(self._object(tensor.number), tensor)
+            self._filled_in.append(self._object(tensor.number))
             if record.schema < 2:
                 _add_steps(self._object(tensor.number))
         for shared in record.shared:
@@ -159,16 +164,21 @@ class Reader:
             setattr(tensor, name, getattr(one, name))
         tensor.bits = _bits(one)
         tensor.view_note, tensor.steps = NOTES[one.note], _steps(self.value(one.steps))
+        tensor.hooks = None if one.hooks is None else hooks.LeafHooks(*map(self._table, one.hooks))
         tensor._accumulator = None
         if one.accumulator is not None:
-            tensor.keep_accumulator(self._of(Accumulate, one.accumulator))
+            accumulator = self._of(Accumulate, one.accumulator)
+            tensor.keep_accumulator(accumulator)
+            if tensor.hooks is not None:
+                accumulator.attach()  # so that sweeps stop to look
 
     def _optional(self, kind: type, number: int | None) -> Any:
         return None if number is None else self._of(kind, number)
 
     def _bare_node(self, one: NodeRecord) -> Node:
         if one.variable is None:
-            return tape.make_node(registry.op(renames.op_name(one.op)), {}, (), {}, (), ())
+            op = registry.op(renames.op_name(one.op))
+            return tape.make_node(op, {}, (), {}, (), (), getattr(op, "node_kind", Node))
         leaf = self._of(Tensor, one.variable)
         node = tape.make_accumulator(leaf)
         node.specs = _specs(one)
@@ -180,9 +190,23 @@ class Reader:
         node.static = {name: self.value(value) for name, value in static.items()}
         node.edges = tuple(self._edge(edge, node) for edge in one.edges)
         node.specs = _specs(one)
+        if isinstance(node, custom.FunctionNode) and not isinstance(node.static.get("function"), custom.Definition):
+            raise Malformed("a function that is none")
         node.counts, node.is_inplace = tuple(one.counts), one.written
         node.saved = None if one.saved is None else self._all_saved(one, one.saved)
         node.retained = {output: weakref.ref(self._of(Tensor, number)) for output, number in one.retained}
+
+    def _attach(self, node: Node, one: HooksRecord | None) -> None:
+        if one is not None:
+            attached = node.attach()
+            attached.outputs = {output: self._table(table) for output, table in one.outputs}
+            attached.pre, attached.post, attached.metadata = map(self._table, (one.pre, one.post, one.metadata))
+
+    def _table(self, value: Any) -> dict[Any, Any]:
+        table = self.value(value)
+        if not isinstance(table, dict):
+            raise Malformed("hooks that stand in no table")
+        return table
 
     def _all_saved(self, one: NodeRecord, saved: dict[str, SavedRecord | None]) -> dict[str, Any]:
         single = {name: None if kept is None else self._saved(kept) for name, kept in saved.items()}
@@ -198,6 +222,9 @@ class Reader:
         return before, edge[1]
 
     def _saved(self, one: SavedRecord) -> Saved:
+        if one.packed is not None:
+            packed, hook = map(self.value, one.packed)
+            return tape.packed(packed, hook, self._edge(one.edge), one.output_nr)
         storage = self._of(Storage, one.storage)
         tensor = Tensor(self._shown(one.layout, storage), storage)
         tensor.bits = _bits(one)
@@ -221,7 +248,10 @@ class Reader:
             return self._shared_value(content)
         if kind == "shown":
             number, *layout = content
-            return self._shown(Layout(*layout) if layout else None, self._of(Storage, number))
+            storage = self._of(Storage, number)
+            self.shown.append(storage)
+            engine_storage.share(storage)
+            return self._shown(Layout(*layout) if layout else None, storage)
         return self._inline[kind].load([self.value(part) for part in content])
 
     def _shared_value(self, number: int) -> Any:
@@ -236,6 +266,9 @@ class Reader:
             raise Malformed("a memory without all its blocks")
         for number, one in self._made.items():
             self._ledger.add(one, number)
+        for one in self._filled_in:
+            if next(held_by(one), None) is not None:
+                self._ledger.hold(one)
 
 
 def _specs(one: NodeRecord) -> tuple[Any, ...]:

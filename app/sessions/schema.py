@@ -15,6 +15,8 @@ on (``READS``) and written from the next (``SCHEMA``). Names of ops and paramete
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -22,6 +24,7 @@ import msgspec
 SCHEMA: Final = 2  # of what is written: the version before this one reads it
 READS: Final = 2  # the latest that can be read
 Value = Any
+NUMBERED: Final = ("tensor", "node", "shared")  # values that are no more than a number
 
 
 class Layout(msgspec.Struct, array_like=True):
@@ -72,10 +75,14 @@ class TensorRecord(msgspec.Struct, array_like=True):
     accumulator: int | None = None
     steps: Value = None
     bits: int = 0
+    hooks: list[Value] | None = None  # of a leaf: on what arrives, and on what was added up
 
 
 class SavedRecord(msgspec.Struct, array_like=True):
-    """A tensor kept for a rule; ``origin`` is the tensor it was, if that still lives."""
+    """A tensor kept for a rule; ``origin`` is the tensor it was, if that still lives.
+
+    ``packed`` is what a hook made of it, and the hook that makes a tensor of that; ``storage`` is 0 then.
+    """
 
     storage: int
     layout: Layout | None
@@ -85,13 +92,23 @@ class SavedRecord(msgspec.Struct, array_like=True):
     weak: bool
     origin: int | None = None
     bits: int = 0
+    packed: list[Value] | None = None
 
 
 Spec = tuple[list[int], str]
 
 
+class HooksRecord(msgspec.Struct, array_like=True):
+    """What hangs on a node: tables of hooks, those of ``outputs`` with their numbers, and what users noted."""
+
+    outputs: list[tuple[int, Value]]
+    pre: Value
+    post: Value
+    metadata: Value
+
+
 class NodeRecord(msgspec.Struct, array_like=True):
-    """A node, in the order of their making. An accumulator has a ``variable`` and ``specs``, and nothing else."""
+    """A node, in the order of their making. An accumulator has a ``variable`` and ``specs``, and maybe hooks."""
 
     number: int
     variable: int | None
@@ -104,6 +121,7 @@ class NodeRecord(msgspec.Struct, array_like=True):
     counts: list[int] = []
     written: bool = False
     retained: list[tuple[int, int]] = []
+    hooks: HooksRecord | None = None
 
 
 class SharedRecord(msgspec.Struct, array_like=True):
@@ -117,6 +135,7 @@ class SharedRecord(msgspec.Struct, array_like=True):
 class Settings(msgspec.Struct, array_like=True, frozen=True):
     """What a program sets for its whole session. ``generator`` is the number of the default generator.
 
+    ``modules``: what modules that programs import keep, as ``app.program.modules.kept`` has it.
     ``imported``: some of its nodes come from a document that a client sent, and may not be what a run would have made.
     """
 
@@ -126,6 +145,9 @@ class Settings(msgspec.Struct, array_like=True, frozen=True):
     print_options: tuple[int, int | float, int, int, bool | None]
     generator: int
     imported: bool = False
+    modules: dict[str, Value] = {}
+    anomaly: bool = False
+    check_nan: bool = True
 
 
 class Record(msgspec.Struct, array_like=True):
@@ -140,6 +162,71 @@ class Record(msgspec.Struct, array_like=True):
     dropped: list[str]
     names: dict[str, Value]
     settings: Settings | None
+
+
+# Where an object's number stands: in a field, a list or a dict; with what stands beside it where that is a pair.
+Slot = tuple[Any, Any, int, tuple[Any, ...]]
+_FIELDS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    ("storages", ("number", "root")),
+    ("tensors", ("number", "storage", "node", "grad", "base", "accumulator")),
+    ("nodes", ("number", "variable")),
+    ("shared", ("number",)),
+)
+
+
+def slots(record: Record) -> Iterator[Slot]:
+    """Return the places of all numbers in a record but its settings: whose, which, the number, what is beside it."""
+    for name, fields in _FIELDS:
+        for one in getattr(record, name):
+            yield from _of_fields(one, fields)
+    for tensor in record.tensors:
+        yield from _of_value(tensor.steps)
+    for node in record.nodes:
+        yield from _of_value(list(node.static.values()))
+        for saved in [*(node.saved or {}).values(), *chain.from_iterable(node.saved_lists.values())]:
+            if saved is not None:
+                yield from _of_fields(saved, ("storage", "origin"))
+                if saved.edge is not None:
+                    yield saved, "edge", saved.edge[0], saved.edge[1:]
+        for place, edge in enumerate(node.edges):
+            if edge is not None:
+                yield node.edges, place, edge[0], edge[1:]
+        for place, (output, number) in enumerate(node.retained):
+            yield node.retained, (place, output), number, ()
+    for shared in record.shared:
+        yield from _of_value(shared.parts)
+    yield from _of_value(list(record.names.values()))
+
+
+def put(slot: Slot, number: int) -> None:
+    """Let another number stand in a slot."""
+    owner, place, _, rest = slot
+    if isinstance(owner, msgspec.Struct):
+        setattr(owner, place, (number, *rest) if rest else number)
+    elif type(place) is tuple:
+        owner[place[0]] = place[1], number
+    else:
+        owner[place] = (number, *rest) if rest else number
+
+
+def _of_fields(one: Any, names: tuple[str, ...]) -> Iterator[Slot]:
+    for name in names:
+        number = getattr(one, name)
+        if number is not None:
+            yield one, name, number, ()
+
+
+def _of_value(value: Value) -> Iterator[Slot]:
+    """Return the slots within a value, and within all that it holds: a dict in a value says what it is."""
+    if isinstance(value, list | tuple):
+        for item in value:
+            yield from _of_value(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key in NUMBERED and type(item) is int:
+                yield value, key, item, ()
+            else:
+                yield from _of_value(item)
 
 
 class SchemaError(Exception):

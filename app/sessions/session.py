@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from hashlib import sha256
+from typing import Any, Final, Protocol
 
-from app.errors import CallError, NotFound
+import numpy as np
+
+from app.errors import CallError, NotFound, VersionConflict
 from app.evaluate.execution import (
     Run,
     budget_of,
@@ -20,9 +23,20 @@ from app.evaluate.execution import (
 )
 from app.limits import Limits, OverLimit
 from app.program import graphs
+from app.wire import codec
 from app.wire.arrays import Encoding, decode_tensor
 from app.wire.messages import BackwardRequest, Root, TensorPatch, ZeroGradRequest
-from engine import Tensor, errors, modes
+from app.wire.reply import Reply
+from engine import Tensor, errors, modes, tensors
+
+TAG_DIGITS: Final = 32
+
+
+class Rehearsal(Protocol):
+    """Notes how a run goes (``app.sessions.repeating``)."""
+
+    def carry_out(self, session: Session, run: Run, encoding: Encoding, form: codec.Format, version: int) -> Reply:
+        """Run the program; the answer, written out."""
 
 
 class Session:
@@ -31,6 +45,14 @@ class Session:
     def __init__(self, names: dict[str, Any], limits: Limits) -> None:
         self.namespace = dict(names)
         self.limits = limits
+        self.rehearsal: Rehearsal | None = None  # what is to note how the run of the command goes
+
+    def reply(self, run: Run, encoding: Encoding, form: codec.Format, version: int) -> Reply:
+        """Run a program and return the answer, written out, with the version that it makes."""
+        if self.rehearsal is not None:
+            return self.rehearsal.carry_out(self, run, encoding, form, version)
+        body = codec.encode({**self.run(run, encoding), "version": version}, form)
+        return Reply(200, body, form.value, {"ETag": f'"{version}"'})
 
     def run(self, run: Run, encoding: Encoding) -> dict[str, Any]:
         """Run a program; its names stay."""
@@ -89,6 +111,27 @@ class Session:
     def get(self, name: str, encoding: Encoding) -> dict[str, Any]:
         """Return the record of a tensor with its grad; ``q.0`` and ``x.grad`` are names too."""
         return record_with_grad(self.tensor(name), encoding)
+
+    def tag(self, name: str) -> str:
+        """Return what tells this tensor, as it is read, from others: a digest of its values, its grad and the rest.
+
+        A letter begins it, so that no version of a session is like it.
+        """
+        tensor = self.tensor(name)
+        digest = sha256()
+        for one in (tensor, tensor._grad):
+            if one is not None:
+                told = (one.dtype.name, list(one.array.shape), one.requires_grad, one.node_name)
+                digest.update(repr(told).encode())
+                digest.update(np.ascontiguousarray(tensors.values(one)).reshape(-1).view(np.uint8).data)
+        return f"t{digest.hexdigest()[:TAG_DIGITS]}"
+
+    def check_tag(self, name: str, tags: frozenset[str], version: int, versions: frozenset[int] | None) -> None:
+        """Raise ``VersionConflict`` unless the tensor has one of the tags, or the session is at one of the versions."""
+        if version in (versions or ()):
+            return
+        if find_tensor(name, self.namespace) is None or self.tag(name) not in tags:
+            raise VersionConflict(version, "the tensor is not the one that If-Match names")
 
     def tensor(self, name: str) -> Tensor:
         """Return the tensor of that name. Raises ``NotFound``."""
@@ -158,7 +201,7 @@ def transaction(
 ) -> Iterator[tuple[Session, modes.Journal]]:
     """A session to change, and what notes the changes; all is put back if the block raises, or is not to be kept."""
     journal = modes.Journal()
-    settings = _settings(state)
+    settings, modules = _settings(state), dict(state.modules)
     state.warnings, state.budget, state.journal = [], budget_of(limits), journal
     try:
         with modes.use(state):
@@ -172,6 +215,8 @@ def transaction(
             journal.rollback()
             for name, value in settings.items():
                 setattr(state, name, value)
+            state.modules.clear()
+            state.modules.update(modules)
 
 
 def _settings(state: modes.State) -> dict[str, Any]:

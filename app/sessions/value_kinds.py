@@ -6,6 +6,7 @@ records adds those of programs (lambdas, optimisers), so that nothing is restore
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
@@ -89,15 +90,38 @@ def _refill_dict(target: dict[Any, Any], parts: list[Any]) -> None:
     target.update(zip(parts[::2], parts[1::2], strict=True))
 
 
+_OTHER_DTYPES: Final = re.compile(r"uint(16|32|64)|<U[0-9]{1,6}")  # that arrays of programs have, and tensors have not
+
+
+def is_tensor_dtype(dtype: np.dtype[Any]) -> bool:
+    """Whether tensors have the dtype of an array."""
+    try:
+        dtypes.from_numpy(dtype)
+    except KeyError:
+        return False
+    return True
+
+
+def array_dtype(name: Any) -> np.dtype[Any]:
+    """The dtype of an array by the name that a record has for it. Raises ``KeyError``."""
+    if isinstance(name, str) and _OTHER_DTYPES.fullmatch(name):
+        return np.dtype(name)
+    return dtypes.by_name(name).numpy
+
+
 def dump_array(array: np.ndarray[Any, Any]) -> Parts:
     """Dtype, shape and bytes."""
-    return dtypes.of(array).name, tuple(array.shape), array.tobytes()
+    name = dtypes.of(array).name if is_tensor_dtype(array.dtype) else array.dtype.str if (
+        array.dtype.kind == "U") else array.dtype.name  # fmt: skip
+    if not is_tensor_dtype(array.dtype) and not _OTHER_DTYPES.fullmatch(name):
+        raise NotStorable(f"array of {name}")
+    return name, tuple(array.shape), array.tobytes()
 
 
 def load_array(parts: list[Any]) -> np.ndarray[Any, Any]:
     """Return an array of its own."""
     name, shape, raw = parts
-    return np.frombuffer(bytearray(raw), dtypes.by_name(name).numpy).reshape(shape)
+    return np.frombuffer(bytearray(raw), array_dtype(name)).reshape(shape)
 
 
 def _load_named(parts: list[Any]) -> Any:

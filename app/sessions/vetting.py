@@ -12,13 +12,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import prod
 from typing import Any, Final
 
+import numpy as np
+
 from app.limits import Limits, OverLimit
+from app.program.modules.kept import Unusable
+from app.program.modules.kept import load as load_modules
 from app.program.tree import is_name
 from app.sessions import renames
 from app.sessions.ledger import NODE_BYTES, TENSOR_BYTES
 from app.sessions.schema import Layout, NodeRecord, Record, SavedRecord, SharedRecord, StorageRecord, TensorRecord
-from app.sessions.value_kinds import Malformed, ValueKinds
-from engine import dtypes, registry, tensors
+from app.sessions.value_kinds import Malformed, ValueKinds, array_dtype
+from engine import custom, dtypes, registry, tensors
 
 VALUE_BYTES: Final = 128  # a session has a value of a record for each so many of its bytes, at most
 MOST_NUMBER: Final = 2**48  # of an object: there is room for those that come later
@@ -27,7 +31,7 @@ MOST_OPTION: Final = 10_000  # of digits, columns and elements that are printed
 SOURCES: Final = 10  # texts of lambdas together, in programs
 DEPTH: Final = 200  # of tuples in each other
 BITS: Final = (0, tensors.WEAK, tensors.CONJ, tensors.NEG, tensors.LAZY)
-NOTES: Final = 4
+NOTES: Final = 5
 _HEX: Final = re.compile(r"-?0x[0-9a-f]+")
 _VIEWS: Final = ("view", "base")  # the places in nodes of writes through views
 _PLACES: Final = re.compile(r".*_geometry|source|target")
@@ -84,6 +88,13 @@ def _is_int(value: object) -> bool:
 def _dtype(name: object) -> dtypes.DType:
     try:
         return dtypes.by_name(name)  # type: ignore[arg-type]
+    except (KeyError, TypeError):
+        raise Malformed("a dtype that does not exist") from None
+
+
+def _array_dtype(name: object) -> np.dtype[Any]:
+    try:
+        return array_dtype(name)
     except (KeyError, TypeError):
         raise Malformed("a dtype that does not exist") from None
 
@@ -194,6 +205,7 @@ class _Vetting:
         _require(0 <= one.note < NOTES and one.bits in BITS, "a tensor of an unknown sort")
         _require(0 <= one.seen_version < MOST_VERSION, "a version that cannot be")
         self._check_steps(one.steps)
+        self._check_hooks(one.hooks or ())
 
     def _check_steps(self, steps: Any) -> None:
         if steps is None:
@@ -218,6 +230,7 @@ class _Vetting:
             _dtype(name)
         if one.variable is not None:
             _require(one.variable in self._tensors and len(one.specs) == 1, "an accumulator of no tensor")
+            self._check_attached(one)
             return
         name = renames.op_name(one.op)
         op = registry.find_op(name)
@@ -233,9 +246,46 @@ class _Vetting:
         for kept in (*saved, *(kept for listed in one.saved_lists.values() for kept in listed)):
             self._check_saved(kept, place)
         self._check_static(renames.parameters(name, one.static), op, place)
+        self._check_attached(one)
+        if op is custom.OP:
+            self._check_function(one)
+
+    def _check_function(self, one: NodeRecord) -> None:
+        """A function of a program: all that its node has, and as many of each as belong together."""
+        static = one.static
+        _require(static.keys() >= set(custom.OP.static_names), "a function that lacks something")
+        self._check_hooks([static["attributes"]])
+        tensors, needs, outputs = (_tuple(static[name]) for name in ("tensors", "needs", "outputs"))
+        flags = (*tensors, *needs, *outputs, static["materialize"])
+        _require(all(isinstance(flag, bool) for flag in flags), "a function of something else than tensors")
+        is_whole = len(tensors) == len(needs) and sum(tensors) == len(one.edges) and len(outputs) == len(one.specs)
+        _require(is_whole, "a function of other arguments or results")
+        kept = static["kept"]
+        _require(_is_int(kept) and 0 <= kept <= self._limits.list_items, "a number of tensors that cannot be")
+        saved = one.saved
+        _require(saved is None or all(str(place) in saved for place in range(kept)), "a tensor that is not there")
+        _require(isinstance(static["function"], dict), "a function that is none")
+
+    def _check_attached(self, one: NodeRecord) -> None:
+        if one.hooks is not None:
+            _require(all(0 <= output < len(one.specs) for output, _ in one.hooks.outputs), "hooks of no output")
+            tables = [table for _, table in one.hooks.outputs]
+            self._check_hooks((*tables, one.hooks.pre, one.hooks.post, one.hooks.metadata))
+
+    def _check_hooks(self, tables: Sequence[Any]) -> None:
+        """Tables of hooks are dicts; what is in them, calling it shows."""
+        for table in tables:
+            self._check_value(table)
+            number = table.get("shared") if isinstance(table, dict) else None
+            _require(number in self._shared and self._shared[number].kind == "dict", "hooks that stand in no table")
 
     def _check_saved(self, one: SavedRecord, place: int) -> None:
-        self._check_layout(one.layout, one.storage)
+        if one.packed is not None:
+            _require(len(one.packed) == 2, "a packed tensor of other parts")
+            for part in one.packed:
+                self._check_value(part)
+        else:
+            self._check_layout(one.layout, one.storage)
         _require(one.bits in BITS and -1 <= one.version < MOST_VERSION, "a saved tensor of an unknown sort")
         _require(one.origin is None or one.origin in self._tensors, "a tensor that is not there")
         _require(one.output_nr is None or 0 <= one.output_nr < MOST_NUMBER, "an output that cannot be")
@@ -279,9 +329,9 @@ class _Vetting:
         _require(len(one.parts) <= 2 * self._limits.list_items, "a list that is too long")
         for part in one.parts:
             self._check_value(part)
-        if one.kind == "lambda":
+        if one.kind in ("lambda", "source"):
             source, allowed = one.parts[:1], SOURCES * self._limits.code_length
-            _require(source and isinstance(source[0], str), "a lambda without a text")
+            _require(source and isinstance(source[0], str), "a function without a text")
             self._source_length += len(source[0])
             if self._source_length > allowed:
                 raise OverLimit("code_length", allowed=allowed, asked=self._source_length)
@@ -320,7 +370,7 @@ class _Vetting:
         _require(len(content) == 3, "an array of other parts")
         name, shape, data = content
         extents = _tuple(shape)
-        nbytes = self._check_extents(extents) * _dtype(name).itemsize
+        nbytes = self._check_extents(extents) * _array_dtype(name).itemsize
         _require(isinstance(data, bytes) and len(data) == nbytes, "an array of another size than its memory")
         self._add(nbytes)
 
@@ -347,6 +397,10 @@ class _Vetting:
         _require(
             all(0 <= number <= MOST_OPTION for number in numbers) and threshold >= 0, "a print option beyond all use"
         )
+        try:
+            load_modules(settings.modules)
+        except Unusable:
+            raise Malformed("what no module keeps") from None
         generator = self._shared.get(settings.generator)
         _require(generator is not None and generator.kind == "generator", "a session without a generator")
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 from app.stores.base import SessionStore
-from app.stores.postgres import PostgresStore
 from app.stores.sqlite import SqliteStore, Sync
 
 
@@ -16,4 +17,7 @@ def store_for(name: str, folder: Path, sync: Sync, connections: int) -> SessionS
     """
     if name == "memory":
         return SqliteStore(folder, "off")
-    return SqliteStore(folder, sync) if name == "sqlite" else PostgresStore(name, connections)
+    if name == "sqlite":
+        return SqliteStore(folder, sync)
+    postgres = import_module("app.stores.postgres")  # its driver takes as long to load as a tenth of all else
+    return cast(SessionStore, postgres.PostgresStore(name, connections))

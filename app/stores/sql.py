@@ -6,9 +6,11 @@ transaction and may be repeated as it stands: a commit whose outcome got lost is
 
 from __future__ import annotations
 
+import os
 import secrets
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from typing import Any, ClassVar, Final, Protocol, TypeVar
 
 from app.stores.base import (
@@ -112,6 +114,16 @@ class SqlStore:
     types: ClassVar[Mapping[str, str]]
     locks_rows: ClassVar[bool]  # whether writers to one session have to be told to wait for each other
 
+    _stamps: tuple[int, Iterator[int]] = (0, iter(()))
+
+    def _stamp(self) -> bytes:
+        """Return what no other change has: numbers in a row from a random one on, drawn once in each process."""
+        pid, stamps = self._stamps
+        if pid != os.getpid():
+            stamps = count(secrets.randbits(64))
+            self._stamps = os.getpid(), stamps
+        return (next(stamps) % 2**64).to_bytes(8, "big")
+
     # -- the dialect ----------------------------------------------------------------------------------------------
     @abstractmethod
     def _write(self, work: Callable[[Cursor], Result], *, several: bool = True) -> Result:
@@ -159,7 +171,7 @@ class SqlStore:
     # -- sessions -------------------------------------------------------------------------------------------------
     def add(self, head: Head, change: Change, answer: Answer | None) -> None:
         """Keep a new session."""
-        stamp = secrets.token_bytes(8)
+        stamp = self._stamp()
 
         def work(cursor: Cursor) -> None:
             cursor.execute(
@@ -194,7 +206,7 @@ class SqlStore:
 
     def commit(self, head: Head, expected: int, change: Change, answer: Answer | None) -> None:
         """Change the session whose version is ``expected``."""
-        stamp = secrets.token_bytes(8)
+        stamp = self._stamp()
         is_plain = not (change.whole or change.blocks or change.abandoned or answer)
 
         def work(cursor: Cursor) -> None:

@@ -19,6 +19,7 @@ Sync = Literal["off", "normal", "full"]  # when the system is asked to write to 
 FILE: Final = "gradserve.sqlite"
 PATIENCE_S: Final = 5.0  # how long another process may hold the write lock
 LOG_BYTES: Final = 4 * 2**20  # of the log: more is folded into the file
+LOOK_EVERY: Final = 16  # writes of one small row each, after which the log is looked at
 LOG_PAGES: Final = 2**16  # that many a commit folds itself, for then nobody else came to it
 SPARE_PAGES: Final = 1_000  # that stay in the file without use, and at most so many leave it at a time
 
@@ -35,6 +36,8 @@ class SqliteStore(SqlStore):
         self._writing = Lock()  # threads of this process queue here, and not in SQLite, which polls
         self._folding: Thread | None = None
         self._unfolded = 0  # bytes of the log when it could not be folded to its end
+        self._log = self._file.with_name(f"{FILE}-wal")
+        self._unseen = 0  # writes since the log was looked at
 
     def open(self) -> None:
         """Make the file, or bring its schema up to date."""
@@ -76,13 +79,16 @@ class SqliteStore(SqlStore):
     def _write(self, work: Callable[[Cursor], Result], *, several: bool = True) -> Result:
         with self._writing:
             result = self._transact("BEGIN IMMEDIATE" if several else None, work)
-            self._fold_if_long()
+            self._unseen += 1
+            if several or self._unseen >= LOOK_EVERY:
+                self._unseen = 0
+                self._fold_if_long()
         return result
 
     def _fold_if_long(self) -> None:
         """Fold a long log into the file, in a thread: this waits for the disk, which no commit has to."""
         try:
-            size = self._file.with_name(f"{FILE}-wal").stat().st_size
+            size = self._log.stat().st_size
         except OSError:
             return
         if size > LOG_BYTES + self._unfolded and (self._folding is None or not self._folding.is_alive()):

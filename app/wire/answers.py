@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, WithJsonSchema
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 from pydantic.json_schema import SkipJsonSchema
 
 from app.wire.schemas import named
@@ -18,7 +18,13 @@ EncodingName = Annotated[str, WithJsonSchema(named("Encoding"))]
 Value = Annotated[Any, WithJsonSchema(named("Value"))]
 
 
-class TensorRecord(BaseModel):
+class Answer(BaseModel):
+    """What the document says of an answer. Nothing is validated with it, so it is not made ready for that."""
+
+    model_config = ConfigDict(defer_build=True)
+
+
+class TensorRecord(Answer):
     """A tensor in an answer. It can be sent back as an input, as it is."""
 
     data: Data
@@ -42,14 +48,14 @@ class TensorWithGrad(TensorRecord):
     grad: TensorRecord | None
 
 
-class GraphEdge(BaseModel):
+class GraphEdge(Answer):
     """Where a cotangent goes."""
 
     node: str | None = Field(description="Id of the node; null where the input needs no gradient.")
     output_nr: int
 
 
-class GraphSaved(BaseModel):
+class GraphSaved(Answer):
     """A tensor that a node saves for its rule."""
 
     name: str
@@ -57,7 +63,7 @@ class GraphSaved(BaseModel):
     dtype: DtypeName
 
 
-class GraphLeaf(BaseModel):
+class GraphLeaf(Answer):
     """The leaf that an AccumulateGrad node adds to."""
 
     name: str | None
@@ -65,7 +71,7 @@ class GraphLeaf(BaseModel):
     dtype: DtypeName
 
 
-class GraphNode(BaseModel):
+class GraphNode(Answer):
     """One recorded call."""
 
     id: str
@@ -76,7 +82,7 @@ class GraphNode(BaseModel):
     leaf: GraphLeaf | None
 
 
-class GraphRoot(BaseModel):
+class GraphRoot(Answer):
     """A tensor that was asked for, and the node it comes from."""
 
     tensor: str
@@ -84,14 +90,35 @@ class GraphRoot(BaseModel):
     output_nr: int
 
 
-class BackwardGraph(BaseModel):
+class BackwardGraph(Answer):
     """What a backward sweep visits, in its order."""
 
     roots: list[GraphRoot]
     nodes: list[GraphNode]
 
 
-class ProgramAnswer(BaseModel):
+class NonFiniteValue(Answer):
+    """The first value that is not finite."""
+
+    name: str | None = Field(description="What it was bound to; null for what has no name.")
+    op: str | None = Field(description="What made it; null for an input and the like.")
+
+
+class NonFiniteGradient(Answer):
+    """The first gradient that is not finite."""
+
+    name: str | None = Field(description="The tensor whose gradient it is; null for what has no name.")
+    grad_fn: str = Field(description="The node that made it.")
+
+
+class NonFiniteAnswer(Answer):
+    """Where a run first gave NaN or an infinity; null where it did not."""
+
+    value: NonFiniteValue | None
+    gradient: NonFiniteGradient | None
+
+
+class ProgramAnswer(Answer):
     """What a program made."""
 
     outputs: dict[str, TensorOutput] = Field(description="With code, each has its `grad` too.")
@@ -100,6 +127,7 @@ class ProgramAnswer(BaseModel):
     prints: list[str] = Field(default_factory=list, description="One text per call of print.")
     warnings: list[str] = Field(default_factory=list)
     graph: BackwardGraph | Absent = None
+    nan: NonFiniteAnswer | Absent = None
     timings: dict[str, float] | Absent = Field(None, description="Seconds by part.")
 
 
@@ -119,7 +147,7 @@ class RunAnswer(ProgramAnswer):
     version: int
 
 
-class SessionHead(BaseModel):
+class SessionHead(Answer):
     """A session. Times are those of RFC 3339, in UTC."""
 
     id: str
@@ -130,7 +158,7 @@ class SessionHead(BaseModel):
     bytes: int
 
 
-class TensorName(BaseModel):
+class TensorName(Answer):
     """A tensor of a session, without its data."""
 
     name: str
@@ -146,14 +174,14 @@ class SessionAnswer(SessionHead):
     tensors: list[TensorName]
 
 
-class SessionPage(BaseModel):
+class SessionPage(Answer):
     """Sessions by age; `next` is the cursor of the next page."""
 
     sessions: list[SessionHead]
     next: str | None
 
 
-class BackwardAnswer(BaseModel):
+class BackwardAnswer(Answer):
     """The grads of named leaves after the sweep."""
 
     grads: dict[str, TensorRecord | None]
@@ -161,7 +189,7 @@ class BackwardAnswer(BaseModel):
     version: int
 
 
-class ZeroGradAnswer(BaseModel):
+class ZeroGradAnswer(Answer):
     """How many gradients were reset."""
 
     zeroed: int
@@ -174,7 +202,7 @@ class TensorAnswer(TensorWithGrad):
     version: int
 
 
-class OpSummary(BaseModel):
+class OpSummary(Answer):
     """An op of the catalogue."""
 
     name: str
@@ -182,50 +210,71 @@ class OpSummary(BaseModel):
     summary: str
 
 
-class OpPage(BaseModel):
-    """The catalogue."""
+class OpPage(Answer):
+    """The catalogue, by name; `next` is the cursor of the next page."""
 
     ops: list[OpSummary]
+    next: str | None
 
 
-OpKind = Annotated[Literal["primitive", "composite"], WithJsonSchema(named("OpKind"))]
+OpKind = Annotated[str, WithJsonSchema(named("OpKind"))]
+OpExample = Annotated[Any, WithJsonSchema({"anyOf": [named("RunRequest"), {"type": "null"}]})]
+
+
+class OpParameter(Answer):
+    """A parameter of an op."""
+
+    name: str
+    type: str | None = Field(description="`Tensor`, `int | None`; null where it may be many things.")
+    required: bool
+    default_value: str | Absent = Field(None, description="As Python writes it.")
+    keyword_only: bool
 
 
 class OpAnswer(OpSummary):
-    """All that is known of an op."""
+    """All that is known of an op, or of what else a node may call."""
 
     description: str
-    kind: OpKind = Field(description="`primitive` (has rules of its own) or `composite` (made of other ops).")
-    differentiable: list[str] | None = Field(description="Arguments that gradients flow to; null for a composite.")
-    grad_fn: str | None = Field(description="Name of the node that a call records; null for a composite.")
+    kind: OpKind = Field(
+        description="`primitive` (has rules of its own), `composite` (made of other ops), or a `function`, `class` or "
+        "`method` that is no op."
+    )
+    family: str = Field(description="The module that it is in.")
+    aliases: list[str] = Field(description="Its other names.")
+    parameters: list[OpParameter]
+    differentiable: list[str] = Field(description="Arguments that gradients flow to.")
+    grad_fn: str | None = Field(description="Name of the node that a call records; null where there is none.")
+    shapes: str | None = Field(description="Of the tensors in the example and of what it gives.")
     method: bool
     in_place: bool = Field(description="Whether the variant with a trailing underscore exists.")
+    example: OpExample = Field(description="A request for `/v1/evaluate`; every op has one.")
+    pytorch: str = Field(description="Name of its page in PyTorch's documentation.")
 
 
 HealthStatus = Annotated[Literal["ok", "ready"], WithJsonSchema(named("HealthStatus"))]
 
 
-class Health(BaseModel):
+class Health(Answer):
     """The state of the process."""
 
     status: HealthStatus
 
 
-class ProblemError(BaseModel):
+class ProblemError(Answer):
     """One thing that is wrong, and where."""
 
     loc: list[Annotated[str | int, WithJsonSchema(named("PlacePart"))]] = Field(description="The way to it.")
     msg: str
 
 
-class ProblemNode(BaseModel):
+class ProblemNode(Answer):
     """The failing node."""
 
     id: str | None
     index: int
 
 
-class Problem(BaseModel):
+class Problem(Answer):
     """What went wrong (RFC 9457). `detail` is in PyTorch's own words where PyTorch refuses the same."""
 
     type: str = Field(examples=["/problems/refused"], description="A stable slug.")

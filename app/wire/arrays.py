@@ -397,6 +397,8 @@ def encode_tensor(tensor: Tensor, encoding: Encoding = "json", *, qualified: boo
 
 
 _SHARE: Final = {"json": 2.5, "base64": 4 / 3, "raw": 1}  # bytes written for each of memory; float32 in 9 digits
+_SHARE_OF_SMALL: Final = {1: 6.0, 2: 4.5}  # in JSON, by the size of an element: "false,", "-1.234e-05,"
+_LONG: Final = 2**24
 _all_of: Final = np.logical_and.reduce  # ``np.all`` without what wraps it, which takes longer than a short array
 
 
@@ -405,7 +407,10 @@ def encode_array(array: Array, encoding: Encoding) -> Any:
     budget = modes.current().budget
     if isinstance(budget, Allowance):
         form = encoding.encoding if isinstance(encoding, Placeholders) else encoding
-        budget.answer(int(array.nbytes * _SHARE[str(form)]))
+        share = _SHARE_OF_SMALL.get(array.itemsize, _SHARE["json"]) if form == "json" else _SHARE[str(form)]
+        budget.answer(int(array.nbytes * share))
+        if form == "json" and budget.answered > _LONG:  # orjson dies where it finds no memory: the room is asked for
+            np.empty(2 * budget.answered, np.uint8)  # here, by what it may need, and not touched
     if encoding == "json":
         return _to_lists(array)
     if isinstance(encoding, Placeholders):

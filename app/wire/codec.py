@@ -73,6 +73,8 @@ _ALIASES: Final = {
     "application/vnd.msgpack": MSGPACK,
 }
 FORMATS: Final = (JSON, MSGPACK)
+OCTETS: Final = "application/octet-stream"
+_PROBLEM: Final = "application/problem+json"
 
 
 # -- negotiation --------------------------------------------------------------------------------------------------
@@ -87,15 +89,25 @@ def request_format(content_type: str | None, read: tuple[Format, ...] = FORMATS)
     return form
 
 
+def is_octets(content_type: str | None) -> bool:
+    """Whether a body says no more of itself than that it is bytes."""
+    return bool(content_type) and str(content_type).partition(";")[0].strip().lower() == OCTETS
+
+
 @lru_cache(maxsize=256)
 def answer_format(accept: str | None, written: tuple[Format, ...] = FORMATS) -> Format:
     """Return the format an Accept header prefers; the first of those that are written where it does not say."""
     if not accept or accept.strip() == "*/*":
         return written[0]
     quality, form = max(((_quality(form, accept), form) for form in written), key=lambda pair: pair[0])
-    if quality <= 0:
+    if quality <= 0 and not _speaks_of_problems_alone(accept):
         raise NotAcceptable(f"Accept must allow {_listed(written)}")
     return form
+
+
+def _speaks_of_problems_alone(accept: str) -> bool:
+    """Whether nothing is said of other answers: clients made by openapi-generator name what is JSON, and no more."""
+    return all(part.partition(";")[0].strip().lower() == _PROBLEM for part in accept.split(","))
 
 
 def _listed(formats: tuple[Format, ...]) -> str:
@@ -219,10 +231,10 @@ def check_values(body: Body, form: Format, limits: Limits) -> None:
     """Refuse more values than a body may have, before any of them is made: an object takes many times its text."""
     if len(body) <= limits.body_values:
         return
-    text = bytes(body)
     if form is MSGPACK:
-        count = count_values(text, limits.body_values)
+        count = count_values(memoryview(body), limits.body_values)
     else:  # commas in strings count, too
+        text = bytes(body)
         count = 1 + text.count(b",") + text.count(b"[") + text.count(b"{")
     if count > limits.body_values:
         raise OverLimit("body_values", allowed=limits.body_values, asked=count)

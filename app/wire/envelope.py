@@ -6,12 +6,14 @@ not plain here is read the usual way, so that one reader finds every mistake and
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
+import orjson
 from msgspec import UNSET, Raw, UnsetType
 
 from app.limits import Limits, OverLimit
@@ -121,12 +123,37 @@ class SplitRequest:
         return (requires_grad for *_, requires_grad in self.specs)
 
 
-def read(body: codec.Body, form: codec.Format, limits: Limits) -> SplitRequest | None:
-    """Return the parts of a request, or ``None`` where it has to be read the usual way."""
+class Opened(NamedTuple):
+    """A request whose tensors nobody has looked at; ``program`` is all that says how."""
+
+    envelope: _Envelope
+    rest: codec.Body  # without long lists of numbers
+    cut: Any  # these
+    form: codec.Format
+    program: Hashable
+
+
+def look(body: codec.Body, form: codec.Format, limits: Limits) -> Opened | None:
+    """Return the program of a request, or ``None`` where it has to be read the usual way."""
     try:
-        return _read(body, form, limits)
+        opened = _open(body, form, limits)
     except (*_MISTAKES, numbers.Unusual):
         return None
+    return None if opened is None else Opened(*opened, form, opened[0].program())
+
+
+def split(opened: Opened, limits: Limits) -> SplitRequest | None:
+    """Return the parts of a request, or ``None`` where it has to be read the usual way."""
+    try:
+        return _split(opened, limits)
+    except (*_MISTAKES, numbers.Unusual):
+        return None
+
+
+def read(body: codec.Body, form: codec.Format, limits: Limits) -> SplitRequest | None:
+    """Look at a request, and split it."""
+    opened = look(body, form, limits)
+    return None if opened is None else split(opened, limits)
 
 
 def _open(body: codec.Body, form: codec.Format, limits: Limits) -> tuple[_Envelope, codec.Body, Any] | None:
@@ -140,18 +167,15 @@ def _open(body: codec.Body, form: codec.Format, limits: Limits) -> tuple[_Envelo
     return None if is_long else (envelope, rest, cut)
 
 
-def _read(body: codec.Body, form: codec.Format, limits: Limits) -> SplitRequest | None:
+def _split(opened: Opened, limits: Limits) -> SplitRequest:
+    envelope, rest, cut, form, program = opened
     is_json = form is codec.JSON
-    opened = _open(body, form, limits)
-    if opened is None:
-        return None
-    envelope, rest, cut = opened
     is_plain = is_json and cut is None and limits.json_depth >= PLAIN_DEPTH
     leaves = _all_plain(envelope, limits) if is_plain else None
     if leaves is None:
         leaves = _all(envelope, rest, cut, form, limits)
     specs = tuple([(array.shape, array.dtype, array.strides, requires_grad) for array, requires_grad, _ in leaves])
-    key = (is_json, _count(rest, [members for _, _, members in leaves], is_json=is_json), specs, envelope.program())
+    key = (is_json, _count(rest, [members for _, _, members in leaves], is_json=is_json), specs, program)
     encoding = None if envelope.encoding is UNSET else envelope.encoding
     return SplitRequest(key, [array for array, _, _ in leaves], specs, encoding)
 
@@ -217,7 +241,10 @@ def shell(body: codec.Body, form: codec.Format, limits: Limits) -> Shell | None:
     names = [] if envelope.inputs is UNSET else list(envelope.inputs)
     key = (is_json, _count(rest, [members for _, members in records], is_json=is_json), envelope.program())
     values = [record for record, _ in records]
-    return Shell(key, dict(zip(names, values, strict=False)), values[len(names) :])
+    gradients = values[len(names) :]
+    if any(gradient is None for gradient in gradients):  # as if it were left out: it has no place among the others
+        return None
+    return Shell(key, dict(zip(names, values, strict=False)), gradients)
 
 
 # -- the tensors that most small requests have ------------------------------------------------------------------------
@@ -271,3 +298,72 @@ def _plain(text: bytes, limits: Limits) -> Leaf | None:
     array = np.array(_LISTS[rank].decode(text), np.float64).astype(dtype.numpy, copy=False)
     has_shape = array.ndim == rank if shape is None else array.shape == tuple(shape)
     return (array, requires_grad, members) if has_shape and array.size <= limits.tensor_elements else None
+
+
+# -- requests of one spelling -----------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """All of a request's text but its numbers: what stands before, between and behind them, and what they are."""
+
+    pieces: tuple[bytes, ...]
+    leaves: tuple[tuple[Any, np.dtype[Any], tuple[int, ...]], ...]  # the decoder of a list, dtype and shape
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes."""
+        return sum(map(len, self.pieces)) + 200 * len(self.leaves)
+
+    def arrays(self, body: bytes) -> list[Array] | None:
+        """Return the tensors of a body that is spelled so; ``None`` for any other."""
+        pieces = self.pieces
+        if not (body.startswith(pieces[0]) and body.endswith(pieces[-1])):
+            return None
+        start, found = len(pieces[0]), []
+        for (decoder, dtype, shape), piece in zip(self.leaves, pieces[1:], strict=True):
+            stop = len(body) - len(piece) if piece is pieces[-1] else body.find(piece, start)
+            text = body[start:stop]
+            if stop < start or not (b"." in text or b"e" in text or b"E" in text):
+                return None
+            try:
+                array = np.array(decoder.decode(text), np.float64)
+            except _MISTAKES:
+                return None
+            if array.shape != shape:
+                return None
+            found.append(array if array.dtype is dtype else array.astype(dtype))
+            start = stop + len(piece)
+        return found
+
+
+def spelling(body: bytes, opened: Opened, parts: SplitRequest, limits: Limits) -> Spelling | None:
+    """Return how a request is spelled; ``None`` where its numbers cannot be told from the rest by their place."""
+    is_plain = opened.form is codec.JSON and opened.cut is None
+    if not is_plain or not all(dtype.kind == "f" and len(shape) < len(_LISTS) for shape, dtype, *_ in parts.specs):
+        return None
+    pieces, leaves, start = [], [], 0
+    for raw, (shape, dtype, *_) in zip(opened.envelope.leaves(), parts.specs, strict=True):
+        text = bytes(raw)
+        try:
+            data = bytes(_RECORD.decode(text).data) if text[:1] == b"{" else text
+        except _MISTAKES:
+            return None
+        place = body.find(text, start) + text.find(data)
+        pieces.append(body[start:place])
+        leaves.append((_LISTS[len(shape)], dtype, shape))
+        start = place + len(data)
+    found = Spelling((*pieces, body[start:]), tuple(leaves))
+    return found if leaves and _is_right(found, parts, limits) else None
+
+
+def _is_right(found: Spelling, parts: SplitRequest, limits: Limits) -> bool:
+    """Return whether a body of that spelling, with other numbers, is read as the same request with these."""
+    text, wanted = [found.pieces[0]], []
+    for number, ((_, dtype, shape), piece) in enumerate(zip(found.leaves, found.pieces[1:], strict=True)):
+        other = (np.arange(math.prod(shape)) + 64.0 * number + 0.5).astype(dtype).reshape(shape)
+        wanted.append(other)
+        text += [orjson.dumps(other.astype(np.float64).tolist()), piece]
+    body = b"".join(text)
+    again, arrays = read(body, codec.JSON, limits), found.arrays(body)
+    if again is None or arrays is None or again.key != parts.key:
+        return False
+    return all(map(np.array_equal, again.arrays, wanted)) and all(map(np.array_equal, arrays, wanted))

@@ -63,10 +63,21 @@ ANSWERS: Final[dict[str, Example]] = {
     "BackwardGraph": _GRAPH,
     "ok": {"status": "ok"},
     "ready": {"status": "ready"},
-    "OpPage": {"ops": [_OP]},
+    "OpPage": {"ops": [_OP], "next": None},
     "Limits": Limits().model_dump(),
     "OpAnswer": {
-        **_OP, "description": "Elementwise product.", "kind": "primitive", "differentiable": ["input", "other"],
-        "grad_fn": "MulBackward0", "method": True, "in_place": True,
+        **_OP, "description": "Elementwise product.", "kind": "primitive", "family": "torch", "aliases": ["multiply"],
+        "parameters": [
+            {"name": name, "type": "Tensor", "required": True, "keyword_only": False} for name in ("input", "other")
+        ],
+        "differentiable": ["input", "other"], "grad_fn": "MulBackward0", "shapes": "[2, 3], [2, 3] -> [2, 3]",
+        "method": True, "in_place": True, "pytorch": "torch.mul",
+        "example": {
+            "inputs": {
+                "input": {"data": [[-0.99, 0.26, 0.9], [1.08, -0.24, 1.43]], "requires_grad": True},
+                "other": {"data": [[-0.65, 1.51, -1.12], [-0.02, -0.76, 0.41]], "requires_grad": True},
+            },
+            "nodes": [{"id": "result", "op": "mul", "args": ["$input", "$other"]}],
+        },
     },
 }  # fmt: skip

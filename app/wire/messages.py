@@ -5,10 +5,18 @@ What is large or has a grammar of its own (tensors, nodes, code) passes through 
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, WithJsonSchema, model_validator
-from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, PydanticCustomError
 
 from app.wire.schemas import named, one_of
@@ -19,9 +27,27 @@ UNKNOWN: Final = 50  # more fields than that are not named in a problem
 WireEncoding = Literal["json", "base64"]
 EncodingField = Annotated[WireEncoding, WithJsonSchema(named("Encoding"))]
 NullableTensor = Annotated[Any, WithJsonSchema({"anyOf": [named("TensorInput"), {"type": "null"}]})]
-Extra = Annotated[Literal["graph", "timings"], WithJsonSchema(named("Extra"))]
+Extra = Annotated[Literal["graph", "nan", "timings"], WithJsonSchema(named("Extra"))]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Absent = SkipJsonSchema[None]  # null counts as left out
+# The grammar of `cursor`: a time and an id.
+CURSOR: Final = r"^([0-9]{1,12}\.[0-9]{1,9})_([A-Za-z0-9_-]{1,64})$"
+
+
+class _NotNull:
+    """In an annotation of what may be ``None``: that is what it is if left out, and no value of the wire's."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        schema = handler(source)
+        assert schema["type"] == "nullable", "for annotations of the form X | None"
+        inner: CoreSchema = schema["schema"]
+        return inner
+
+
+KEPT: Final = "Keep what the sweep would free; else as create_graph says."
+Kind = TypeVar("Kind")
+Omissible = Annotated[Kind | None, _NotNull()]
+# null counts as left out, and the schema says so: generators for Java send an empty list of whatever may not be null.
+NamesOrNone = list[str] | None
 
 TUTORIAL_GRAPH: dict[str, Any] = {
     "inputs": {"x": {"data": [[1.0, 1.0], [1.0, 1.0]], "requires_grad": True}},
@@ -72,24 +98,24 @@ class Root(Message):
     """Where a backward sweep starts."""
 
     tensor: str = Field(description="Name of the tensor.")
-    gradient: TensorInput = Field(None, description="Its cotangent; left out for a scalar, where it is one.")
+    gradient: NullableTensor = Field(None, description="Its cotangent; left out or null for a scalar, where it is one.")
 
 
 class RunOptions(Message):
     """What may be said of any run, beside its program."""
 
     inputs: dict[str, TensorInput] = Field(default_factory=dict, description="Leaves, bound before the program runs.")
-    outputs: list[str] | Absent = Field(
+    outputs: NamesOrNone = Field(
         None, description="Names to return. Left out: the last named result; with code: every tensor it bound."
     )
     backward: list[Root] = Field(default_factory=list, description="Roots, swept together after the program.")
-    retain_graph: bool | Absent = Field(None, description="Keep what the sweep would free; else as create_graph says.")
+    retain_graph: Omissible[bool] = Field(None, description=KEPT)
     create_graph: bool = Field(False, description="Record the sweep, for higher orders; else not.")
-    grads: list[str] | Absent = Field(
+    grads: NamesOrNone = Field(
         None, description="Leaves whose grad to return. Left out: every input that requires grad."
     )
     include: list[Extra] = Field(default_factory=list, description="What else to return.")
-    encoding: EncodingField | Absent = Field(None, description="How tensor data are returned; else as lists.")
+    encoding: Omissible[EncodingField] = Field(None, description="How tensor data are returned; else as lists.")
 
 
 class GraphRequest(RunOptions):
@@ -133,10 +159,10 @@ class CodeBatch(CodeRequest):
 class RunRequest(RunOptions):
     """A program with its inputs: exactly one of `nodes` and `code`, then an optional backward sweep."""
 
-    nodes: Nodes | None = None
-    code: str | None = None
-    batch: list[BatchEntry] | None = None  # of a stateless run
-    runs: list[RunRequest] | None = None  # of a session's, instead of all else
+    nodes: Omissible[Nodes] = None
+    code: Omissible[str] = None
+    batch: Omissible[list[BatchEntry]] = None  # of a stateless run
+    runs: Omissible[list[RunRequest]] = None  # of a session's, instead of all else
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -156,7 +182,7 @@ class SessionRequest(Message):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{}]})
 
-    ttl_seconds: Positive | Absent = Field(
+    ttl_seconds: Omissible[Positive] = Field(
         None, description="Life after the last use; at most the limit, which is also the default."
     )
 
@@ -167,11 +193,11 @@ class BackwardRequest(Message):
     model_config = ConfigDict(json_schema_extra={"examples": [{"tensor": "out"}]})
 
     tensor: str = Field(description="Name of the root.")
-    gradient: TensorInput = Field(None, description="Its cotangent; left out for a scalar.")
-    retain_graph: bool | Absent = Field(None, description="Keep what the sweep would free; else as create_graph says.")
+    gradient: NullableTensor = Field(None, description="Its cotangent; left out or null for a scalar.")
+    retain_graph: Omissible[bool] = Field(None, description=KEPT)
     create_graph: bool = Field(False, description="Record the sweep, for higher orders; else not.")
-    inputs: list[str] | Absent = Field(None, description="Accumulate into these tensors only.")
-    encoding: EncodingField | Absent = Field(None, description="How tensor data are returned; else as lists.")
+    inputs: NamesOrNone = Field(None, description="Accumulate into these tensors only.")
+    encoding: Omissible[EncodingField] = Field(None, description="How tensor data are returned; else as lists.")
 
 
 class ZeroGradRequest(Message):
@@ -179,7 +205,7 @@ class ZeroGradRequest(Message):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"tensors": ["x"]}]})
 
-    tensors: list[str] | Absent = Field(None, description="Names; left out: every named tensor of the session.")
+    tensors: NamesOrNone = Field(None, description="Names; left out: every named tensor of the session.")
     set_to_none: bool = Field(True, description="Drop the gradients, which is the default; false: fill with zeros.")
 
 
@@ -190,7 +216,7 @@ class TensorPatch(Message):
         json_schema_extra={"examples": [{"requires_grad": False}, {"grad": None}], "minProperties": 1}
     )
 
-    requires_grad: bool | Absent = Field(None, description="As `x.requires_grad_(…)`.")
+    requires_grad: Omissible[bool] = Field(None, description="As `x.requires_grad_(…)`.")
     data: TensorInput = Field(None, description="As `x.data = …`.")
     grad: NullableTensor = Field(None, description="As `x.grad = …`; null drops it.")
 

@@ -30,7 +30,7 @@ def _layout(first: int) -> tuple[int, int, int]:
 _LAYOUTS: Final = [_layout(first) for first in range(256)]
 
 
-def count_values(body: bytes, most: int) -> int:
+def count_values(body: bytes | memoryview, most: int) -> int:
     """Return the number of values in ``body``, keys of objects included; some number over ``most`` if it is more.
 
     Of what is malformed, those up to there: whoever decodes it finds that out.

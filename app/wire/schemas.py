@@ -7,7 +7,6 @@ from typing import Any, Final
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from app.wire.nonfinite import SPECIAL
 from engine import dtypes
 
 NAMED: Final = (
@@ -81,8 +80,12 @@ TENSOR_OBJECT: Final[Schema] = {
     "properties": {
         "data": named("TensorData"),
         "dtype": named("Dtype"),
-        "shape": {"type": "array", "items": {"type": "integer", "format": "int64", "minimum": 0},
-                  "description": "Checked where it is given; needed for flat, empty and encoded data."},
+        "shape": {
+            "anyOf": [
+                {"type": "array", "items": {"type": "integer", "format": "int64", "minimum": 0}}, {"type": "null"},
+            ],
+            "description": "Checked where it is given; needed for flat, empty and encoded data.",
+        },
         "requires_grad": {"type": "boolean", "description": "False, if left out."},
         "encoding": named("Encoding"),
         "is_leaf": {"type": "boolean", "description": "Of an answer: says nothing here."},
@@ -92,28 +95,20 @@ TENSOR_OBJECT: Final[Schema] = {
     },
     "examples": [{"data": [1, 2], "dtype": "float64", "requires_grad": True}],
 }  # fmt: skip
+# Numbers and lists of them are not told apart here: generators for Java and Go do not compile, and that of
+# TypeScript's fetch loses, what they make of a union that has a list in it.
 TENSOR_INPUT: Final[Schema] = {
     "description": "A tensor: an object, a number, or a nested list. Without a dtype it is inferred as torch.tensor "
                    "does, but whole numbers that require grad are float32.",
-    "anyOf": [
-        named("TensorObject"),
-        {"type": "number", "format": "double"},
-        {"type": "boolean"},
-        named("NonFinite"),
-        {"type": "array", "items": {}},
-    ],
+    "anyOf": [named("TensorObject"), named("TensorData")],
     "examples": [[[1.0, 1.0], [1.0, 1.0]], {"data": [1, 2], "dtype": "float64", "requires_grad": True}],
 }  # fmt: skip
-NON_FINITE: Final[Schema] = {
-    "type": "string",
-    "enum": list(SPECIAL),
-    "description": "What JSON has no number for.",
-}
 ARGUMENT: Final[Schema] = {
     "description": "`$name`, `$name.attribute`, `$name.0` are references (`$$` begins a text with one `$`); numbers, "
                    "booleans, null, texts and lists are literals; `NaN`, `Infinity`, `-Infinity` are numbers. What "
                    "JSON lacks: `{\"slice\": [start, stop, step]}`, "
-                   "`{\"ellipsis\": true}`, `{\"float\": \"Infinity\"}`, `{\"complex\": [re, im]}`, `{\"tensor\": …}`.",
+                   "`{\"ellipsis\": true}`, `{\"float\": \"Infinity\"}`, `{\"complex\": [re, im]}`, `{\"tensor\": …}`, "
+                   "`{\"function\": \"exp\"}`.",
 }  # fmt: skip
 CALL: Final[Schema] = {
     "type": "object",
@@ -146,14 +141,18 @@ HAND_WRITTEN: Final[Schema] = {
     "TensorData": DATA,
     "Dtype": DTYPE,
     "Encoding": ENCODING,
-    "NonFinite": NON_FINITE,
     "PlacePart": {
         "anyOf": [{"type": "string"}, {"type": "integer", "format": "int64"}],
         "description": "A name, or a position in a list.",
     },
-    "OpKind": {"type": "string", "enum": ["primitive", "composite"]},
+    "OpKind": {"type": "string", "enum": ["primitive", "composite", "function", "class", "method"]},
     "HealthStatus": {"type": "string", "enum": ["ok", "ready"]},
-    "Extra": {"type": "string", "enum": ["graph", "timings"], "description": "What an answer has only if asked."},
+    "Extra": {
+        "type": "string",
+        "enum": ["graph", "nan", "timings"],
+        "description": "What an answer has only if asked: the backward graph, where it first was not finite, "
+        "and how long each part took.",
+    },
     "TensorObject": TENSOR_OBJECT,
     "TensorInput": TENSOR_INPUT,
     "Argument": ARGUMENT,

@@ -144,7 +144,7 @@ def check_history(target: Tensor) -> None:
         raise OpError(LEAF)
 
 
-def _count(target: Tensor) -> None:
+def count(target: Tensor) -> None:
     """Count a write; that what inference mode made counts none, PyTorch finds only here."""
     if target.storage.version != UNCOUNTED:
         target.storage.version += 1
@@ -195,7 +195,7 @@ def assign(target: Tensor, array: np.ndarray[Any, Any]) -> None:
         recorder.wrote(target.array, array)
     modes.overwrite(target.storage, target.array)
     np.copyto(target.array, array, casting="unsafe")
-    _count(target)
+    count(target)
 
 
 def check_result(target: Tensor, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
@@ -217,7 +217,7 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
     target.array, target.odd = array, True
     if target.steps is not None:
         target.steps = (*target.steps, ("as_strided", *target.geometry))
-    _count(target)
+    count(target)
     if node is not None:  # nothing was written: the history of a view is its own
         target.move_retained(node)
         target.node, target.output_nr, target._requires_grad = node, 0, False
@@ -261,6 +261,9 @@ def _rebase_base(base: Tensor, view: Tensor, node: Node) -> None:
         (spec_of(base.array),),
         (1,) * len(node.edges),
     )
+    watch = modes.current().watch
+    if watch is not None:
+        watch.made(slices)
     base.node, base.output_nr = slices, 0
     base._requires_grad = False
     view._regenerate(base)  # what it had when the node of the write was made is that of the old base

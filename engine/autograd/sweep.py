@@ -8,13 +8,18 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
+from dataclasses import replace
 from heapq import heappop, heappush
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from engine import dtypes, modes, registry, strides
-from engine.autograd.tape import Accumulate, Edge, Node, add_to_grad, edge_of, retain
+from engine.autograd import hooks, watch
+from engine.autograd.hooks import Hook
+from engine.autograd.tape import Accumulate, Edge, Node, edge_of, retain
 from engine.errors import ArgumentTypeError, ArgumentValueError, NotATensorError, OpError
 from engine.tensor import Spec, Tensor, from_array, make_tensor
 
@@ -34,16 +39,46 @@ CYCLE = (
 )
 
 
-class _Sweep:
-    """One pass from roots to leaves: cotangents waiting at nodes, and a heap of the nodes they wait at."""
+class GradientEdge(NamedTuple):
+    """Where the gradient of a tensor goes, for whoever wants to do without the tensor."""
 
-    def __init__(self, retain_graph: bool, wanted: dict[Edge, list[int]] | None, roots: Iterable[Node]) -> None:
+    node: Node
+    output_nr: int
+    ownership_token: Any = None
+
+
+_running: ContextVar[Any] = ContextVar("gradserve_sweep", default=None)
+
+
+def running() -> Any:
+    """The sweep that is under way here, or ``None``."""
+    return _running.get()
+
+
+class _Sweep:
+    """One pass from roots to leaves: cotangents waiting at nodes, and a heap of the nodes they wait at.
+
+    ``wanted`` are the edges whose cotangents are captured, ``targets`` the nodes that have to run for what they keep
+    (``backward`` with inputs). A sweep is careful where more is to do at each node than to run its rules.
+    """
+
+    def __init__(
+        self, retain_graph: bool, wanted: dict[Edge, list[int]] | None, targets: set[Node], roots: Iterable[Node]
+    ) -> None:
         self.retain_graph = retain_graph
         self.waiting: dict[Node, list[Tensor | None]] = {}
         self.heap: list[tuple[int, Node]] = []
-        self.wanted = wanted
+        self.wanted: dict[Node, list[tuple[int, int]]] = {}
+        for (node, number), positions in (wanted or {}).items():
+            self.wanted.setdefault(node, []).extend((number, position) for position in positions)
+        self.targets = targets
         self.captured: dict[int, Tensor] = {}
-        self.useful = None if wanted is None else _ancestors_of({node for node, _ in wanted}, roots)
+        self.roots = list(roots)
+        self._reached: set[Node] | None = None
+        goals = None if wanted is None else targets or set(self.wanted)
+        self.useful = None if goals is None else _ancestors_of(goals, self.roots)
+        self.watch = watch.current()
+        self.is_careful = self.watch.anomaly
 
     def deliver(self, edge: Edge, cotangent: Tensor, source: Node | None, place: int) -> None:
         """Add a cotangent to those that wait at the end of ``edge``, once it is like what the edge leads to.
@@ -53,11 +88,7 @@ class _Sweep:
         node, number = edge
         array = cotangent.array
         if (array.shape, array.dtype) != node.specs[number]:
-            shape = node.specs[number][0]
-            if array.shape != shape and not _is_expanded(array.shape, shape):
-                whose = "" if source is None else f"Function {source.name()} returned an "
-                raise OpError(INVALID.format(whose, place, list(array.shape), list(shape)))
-            cotangent = restore(cotangent, node.specs[number])
+            cotangent = _fitted(edge, cotangent, source, place)
         row = self.waiting.get(node)
         if row is None:
             row = self.waiting[node] = [None] * len(node.specs)
@@ -68,46 +99,236 @@ class _Sweep:
     def run(self) -> None:
         """Take nodes by descending number until none waits."""
         state = modes.current()
-        budget, journal = state.budget, state.journal
-        heap, waiting, deliver = self.heap, self.waiting, self.deliver
+        budget, journal, recorder = state.budget, state.journal, state.recorder
+        heap, waiting, deliver, useful, wanted = self.heap, self.waiting, self.deliver, self.useful, self.wanted
         while heap:
             if budget is not None:
                 budget.check_time()
             node = heappop(heap)[1]
             cotangents = waiting.pop(node)
-            if node.retained or self.wanted is not None:
-                self._keep(node, cotangents)
-            needs = node.edges if self.useful is None else self._needs(node)
+            if self.is_careful or node.attached is not None or recorder is not None:
+                self.visit(node, cotangents)
+                continue
+            needs = node.edges if useful is None else self._needs(node)
+            if wanted and node in wanted:
+                self._capture(node, cotangents)
             if needs is None:
                 continue
             for place, cotangent in enumerate(node.op.pull_back(node, cotangents, needs)):
                 edge = needs[place]
-                if edge is not None and cotangent is not None:
-                    deliver(edge, cotangent, node, place)
+                if edge is not None:
+                    if cotangent is not None:
+                        deliver(edge, cotangent, node, place)
+                    else:
+                        self._wait(edge[0])
             if node.saved and not self.retain_graph:
                 if journal is not None:
                     journal.touch(node)
                 node.saved = None
 
+    def _wait(self, node: Node) -> None:
+        """Let ``node`` have its turn although no cotangent may arrive."""
+        self.is_careful = True
+        if node not in self.waiting:
+            self.waiting[node] = [None] * len(node.specs)
+            heappush(self.heap, (-node.sequence, node))
+
+    def visit(self, node: Node, cotangents: list[Tensor | None]) -> None:
+        """What is to do at one node, with its hooks; a failure is reported where anomalies are being detected."""
+        if not self.watch.anomaly:
+            self._pass_through(node, cotangents)
+            return
+        outer = watch.switch(replace(self.watch, parent=node))
+        try:
+            self._pass_through(node, cotangents)
+        except Exception:
+            watch.report(node)
+            raise
+        finally:
+            watch.switch(outer)
+
+    def reaches(self, node: Node) -> bool:
+        """Whether the sweep has come to ``node``, or will."""
+        if self.useful is not None:
+            return node in self.useful
+        if self._reached is None:
+            self._reached = {*_count_edges(self.roots), *self.roots}
+        return node in self._reached
+
+    def _pass_through(self, node: Node, cotangents: list[Tensor | None]) -> None:
+        needs = node.edges if self.useful is None else self._needs(node)
+        if needs is None:
+            self._capture(node, _hooked(node, cotangents))
+            return
+        self._capture(node, cotangents)
+        cotangents = _hooked(node, cotangents)
+        attached = node.attached
+        if attached is not None and attached.pre:
+            cotangents = list(hooks.all_filtered(attached.pre, cotangents))
+        recorder = modes.current().recorder
+        if recorder is not None:
+            recorder.pulling(node)
+        results = self._pulled_back(node, cotangents, needs)
+        if recorder is not None:
+            recorder.pulled(node, needs, results)
+        if attached is not None and attached.post:
+            results = list(hooks.all_filtered(attached.post, results, tuple(cotangents)))
+        if self.watch.anomaly and self.watch.check_nan:
+            watch.check_nan(node, results)
+        for place, (edge, cotangent) in enumerate(zip(needs, results, strict=True)):
+            if edge is not None:
+                self.is_careful = self.is_careful or cotangent is None
+                if cotangent is not None:
+                    self.deliver(edge, cotangent, node, place)
+                else:
+                    self._wait(edge[0])
+
+    def _pulled_back(
+        self, node: Node, cotangents: list[Tensor | None], needs: Sequence[Edge | None]
+    ) -> list[Tensor | None]:
+        """What the rules give for the edges that need it, as these deliver it."""
+        results: list[Tensor | None] = [None] * len(needs)
+        if node.takes_nothing or any(cotangent is not None for cotangent in cotangents):
+            for place, cotangent in enumerate(node.op.pull_back(node, cotangents, needs)):
+                edge = needs[place]
+                if edge is not None and cotangent is not None:
+                    results[place] = _fitted(edge, cotangent, node, place)
+        if not self.retain_graph:
+            node.free()
+        return results
+
     def _needs(self, node: Node) -> Sequence[Edge | None] | None:
         """The edges that lead to what is wanted; ``None`` if the node need not run at all."""
         useful = self.useful or ()
-        if isinstance(node, Accumulate):
-            return None
         needs = [edge if edge is not None and edge[0] in useful else None for edge in node.edges]
-        return needs if any(needs) else None
+        return needs if any(needs) or node in self.targets else None
 
-    def _keep(self, node: Node, cotangents: list[Tensor | None]) -> None:
-        """Capture what was asked for, and fill the ``grad`` of outputs that retain it."""
-        for number, tensor in list(node.retained.items()):
-            output, cotangent = tensor(), cotangents[number]
-            if output is not None and cotangent is not None:
-                retain(output, cotangent)
-        if self.wanted is not None:
-            for number, cotangent in enumerate(cotangents):
-                for position in self.wanted.get((node, number), ()):
-                    if cotangent is not None:
-                        self.captured[position] = cotangent
+    def _capture(self, node: Node, cotangents: list[Tensor | None]) -> None:
+        """Keep what was asked for."""
+        for number, position in self.wanted.get(node, ()):
+            cotangent = cotangents[number]
+            if cotangent is not None:
+                self.captured[position] = cotangent
+
+
+class _Ordered(_Sweep):
+    """A sweep that reaches leaves in PyTorch's order, which only hooks of leaves can tell from another.
+
+    Nodes wait in a queue once all that lead to them have run, leaves ahead of all others.
+    """
+
+    def __init__(
+        self, retain_graph: bool, wanted: dict[Edge, list[int]] | None, targets: set[Node], roots: Iterable[Node]
+    ) -> None:
+        super().__init__(retain_graph, wanted, targets, roots)
+        self._missing = _count_edges(self.roots)
+
+    def run(self) -> None:
+        """Take nodes that nothing is missing for until there is none."""
+        budget, missing, queue = modes.current().budget, self._missing, ReadyQueue()
+        for node in dict.fromkeys(self.roots):
+            if node not in missing and (self.useful is None or len(self.roots) == 1 or node in self.useful):
+                queue.push(_priority(node), node)
+        while queue:
+            if budget is not None:
+                budget.check_time()
+            node = queue.pop()
+            self.visit(node, self.waiting.pop(node, []) or [None] * len(node.specs))
+            for edge in node.edges:
+                if edge is None:
+                    continue
+                missing[edge[0]] -= 1
+                if not missing[edge[0]] and (self.useful is None or edge[0] in self.useful):
+                    queue.push(_priority(edge[0]), edge[0])
+
+
+def _priority(node: Node) -> float:
+    return inf if isinstance(node, Accumulate) else node.sequence
+
+
+def _count_edges(roots: Iterable[Node]) -> dict[Node, int]:
+    """How many edges lead to each node that is reached from ``roots``; roots to which none leads are not in it."""
+    counts: dict[Node, int] = {}
+    stack = list(dict.fromkeys(roots))
+    seen = set(stack)
+    while stack:
+        for edge in stack.pop().edges:
+            if edge is None:
+                continue
+            counts[edge[0]] = counts.get(edge[0], 0) + 1
+            if edge[0] not in seen:
+                seen.add(edge[0])
+                stack.append(edge[0])
+    return counts
+
+
+class ReadyQueue:
+    """A binary heap, the greatest first, in which equals leave as from the heap of the C++ library that PyTorch uses.
+
+    There the last element is not sifted down from the top: the hole goes to the bottom, always to the greater child
+    (of equals the second), and the element rises from there.
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[float, Any]] = []
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def push(self, priority: float, item: Any) -> None:
+        """Add ``item``."""
+        self._entries.append((priority, item))
+        self._rise(len(self._entries) - 1, (priority, item))
+
+    def pop(self) -> Any:
+        """Take out one of the highest priority."""
+        entries = self._entries
+        last = entries.pop()
+        if not entries:
+            return last[1]
+        top, hole, count = entries[0][1], 0, len(entries)
+        while (child := 2 * hole + 2) < count:
+            child -= entries[child][0] < entries[child - 1][0]
+            entries[hole], hole = entries[child], child
+        if child == count:
+            entries[hole], hole = entries[child - 1], child - 1
+        self._rise(hole, last)
+        return top
+
+    def _rise(self, hole: int, entry: tuple[float, Any]) -> None:
+        entries = self._entries
+        while hole and entries[parent := (hole - 1) // 2][0] < entry[0]:
+            entries[hole], hole = entries[parent], parent
+        entries[hole] = entry
+
+
+def _hooked(node: Node, cotangents: list[Tensor | None]) -> list[Tensor | None]:
+    """What the hooks of the tensors that a node made, or of its leaf, make of their gradients; some are retained."""
+    attached = node.attached
+    if attached is None:
+        return cotangents
+    cotangents = list(cotangents)
+    if isinstance(node, Accumulate) and node.variable.hooks is not None:
+        cotangents[0] = hooks.filtered(node.variable.hooks.before, cotangents[0])
+    for number, table in list(attached.outputs.items()):
+        cotangents[number] = hooks.filtered(table, cotangents[number])
+    for number, tensor in list(attached.retained.items()):
+        output, cotangent = tensor(), cotangents[number]
+        if output is not None and cotangent is not None:
+            retain(output, cotangent)
+    return cotangents
+
+
+def _fitted(edge: Edge, cotangent: Tensor, source: Node | None, place: int) -> Tensor:
+    """A cotangent as ``edge`` delivers it. Raises ``OpError`` if no broadcasting leads to it."""
+    node, number = edge
+    array, spec = cotangent.array, node.specs[number]
+    if (array.shape, array.dtype) == spec:
+        return cotangent
+    if array.shape != spec[0] and not _is_expanded(array.shape, spec[0]):
+        whose = "" if source is None else f"Function {source.name()} returned an "
+        raise OpError(INVALID.format(whose, place, list(array.shape), list(spec[0])))
+    return restore(cotangent, spec)
 
 
 def _ancestors_of(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
@@ -149,21 +370,25 @@ def restore(cotangent: Tensor, spec: Spec) -> Tensor:
 
 # -- what users call ----------------------------------------------------------------------------------------------
 def _as_tuple(value: Any) -> tuple[Any, ...]:
+    if isinstance(value, Tensor | GradientEdge):
+        return (value,)
     if not isinstance(value, Iterable):
         raise ArgumentTypeError(f"'{type(value).__name__}' object is not iterable")
-    return (value,) if isinstance(value, Tensor) else tuple(value)
+    return tuple(value)
 
 
 def _root_cotangents(tensors: tuple[Tensor, ...], given: Any) -> list[Tensor | None]:
     cotangents = list(_as_tuple(given)) if given is not None else [None] * len(tensors)
-    if not all(isinstance(tensor, Tensor) for tensor in tensors):
+    if not all(isinstance(tensor, Tensor | GradientEdge) for tensor in tensors):
         raise NotATensorError("Expected output to be a torch.Tensor")
     if len(cotangents) != len(tensors):
         raise OpError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
     return [_root_cotangent(i, t, g) for i, (t, g) in enumerate(zip(tensors, cotangents, strict=True))]
 
 
-def _root_cotangent(position: int, tensor: Tensor, given: Any) -> Tensor | None:
+def _root_cotangent(position: int, tensor: Tensor | GradientEdge, given: Any) -> Tensor | None:
+    if isinstance(tensor, GradientEdge):
+        tensor = _placeholder(tensor)
     if given is None:
         return _implicit(tensor) if tensor.requires_grad else None
     if not isinstance(given, Tensor):
@@ -175,6 +400,14 @@ def _root_cotangent(position: int, tensor: Tensor, given: Any) -> Tensor | None:
         )
     _check_complex(position, tensor, given)
     return given
+
+
+def _placeholder(edge: GradientEdge) -> Tensor:
+    """A tensor like the one whose gradient goes along ``edge``."""
+    shape, dtype = edge.node.specs[edge.output_nr]
+    tensor = make_tensor(np.empty(shape, dtype))
+    tensor._requires_grad = True
+    return tensor
 
 
 def _check_complex(position: int, tensor: Tensor, given: Tensor) -> None:
@@ -208,7 +441,10 @@ def _sweep(
     wanted = None if inputs is None else _wanted(inputs, NO_RETAIN if accumulate else NOT_DIFFERENTIABLE)
     if accumulate and create_graph:
         modes.warn(CYCLE)
-    sweep = _Sweep(retain_graph, wanted, [node for node, _ in roots])
+    targets = {node for node, _ in wanted} if wanted is not None and accumulate else set()
+    kind = _Ordered if modes.current().shared.observed else _Sweep
+    sweep = kind(retain_graph, wanted, targets, [node for node, _ in roots])
+    token = _running.set(sweep)
     outer = modes.switch(create_graph)
     try:
         for place, (edge, cotangent) in enumerate(zip(roots, cotangents, strict=True)):
@@ -218,11 +454,12 @@ def _sweep(
         sweep.run()
     finally:
         modes.switch(*outer)
+        _running.reset(token)
     return sweep.captured
 
 
 def _root_edges(tensors: tuple[Tensor, ...]) -> list[Edge]:
-    edges = [edge_of(tensor) for tensor in tensors]
+    edges = [tensor[:2] if isinstance(tensor, GradientEdge) else edge_of(tensor) for tensor in tensors]
     for position, edge in enumerate(edges):
         if edge is None:
             raise OpError(NO_GRAPH.format(position))
@@ -245,16 +482,15 @@ def backward(
         raise OpError("`inputs` argument to `backward()` cannot be empty.")
     keep = create_graph if retain_graph is None else retain_graph
     targets = None if inputs is None else _as_tuple(inputs)
-    captured = _sweep(roots, _root_cotangents(roots, grad_tensors), keep, create_graph, targets, accumulate=True)
-    with modes.enable_grad() if create_graph else modes.no_grad():
-        for position, cotangent in captured.items():
-            if targets is not None and targets[position].is_leaf:
-                add_to_grad(targets[position], cotangent)
+    _sweep(roots, _root_cotangents(roots, grad_tensors), keep, create_graph, targets, accumulate=True)
 
 
-def _wanted(inputs: tuple[Tensor, ...], refusal: str) -> dict[Edge, list[int]]:
+def _wanted(inputs: tuple[Any, ...], refusal: str) -> dict[Edge, list[int]]:
     wanted: dict[Edge, list[int]] = {}
     for position, tensor in enumerate(inputs):
+        if isinstance(tensor, GradientEdge):
+            wanted.setdefault(tensor[:2], []).append(position)
+            continue
         if not isinstance(tensor, Tensor):
             raise OpError(f"all inputs have to be Tensors or GradientEdges, but got {type(tensor).__name__}")
         edge = edge_of(tensor)
@@ -317,4 +553,38 @@ def retain_grad(tensor: Tensor) -> None:
     modes.touch(tensor)
     modes.touch(tensor.grad_fn)
     tensor.retains_grad = True
-    tensor.grad_fn.retained[tensor.output_nr] = weakref.ref(tensor)
+    tensor.grad_fn.attach().retained[tensor.output_nr] = weakref.ref(tensor)
+
+
+# -- hooks of tensors ---------------------------------------------------------------------------------------------
+def register_hook(tensor: Tensor, hook: Hook) -> hooks.RemovableHandle:
+    """Call ``hook`` with the gradient of ``tensor`` when one is there; a tensor that it returns replaces it."""
+    if not tensor.requires_grad:
+        raise OpError(hooks.NO_GRADIENT)
+    node = tensor.grad_fn
+    if node is not None:
+        attached = node.attach()
+        table = attached.outputs.setdefault(tensor.output_nr, {})
+    else:
+        table = _leaf_hooks(tensor).before
+    return hooks.enter(table, hook)
+
+
+def register_post_accumulate_grad_hook(tensor: Tensor, hook: Hook) -> hooks.RemovableHandle:
+    """Call ``hook`` with the leaf ``tensor`` each time a gradient was added to its ``grad``."""
+    if not tensor.requires_grad:
+        raise OpError(hooks.NO_GRADIENT)
+    if tensor.grad_fn is not None:
+        raise OpError(hooks.NOT_A_LEAF)
+    return hooks.enter(_leaf_hooks(tensor).after, hook)
+
+
+def _leaf_hooks(leaf: Tensor) -> hooks.LeafHooks:
+    modes.touch(leaf)
+    if leaf.hooks is None:
+        leaf.hooks = hooks.LeafHooks()
+        modes.current().observe(leaf.hooks)
+        node = leaf.accumulator()
+        if node is not None:
+            node.attach()
+    return leaf.hooks  # type: ignore[no-any-return]

@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from engine import dtypes, modes, registry, strides
-from engine.errors import OpError
+from engine.autograd.hooks import Attached, Hook, RemovableHandle, call_after, enter
+from engine.errors import ArgumentTypeError, MissingAttributeError, OpError
 from engine.storage import Storage
 from engine.tensor import (
     Spec,
@@ -35,6 +36,23 @@ FREED = (
     "been freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). "
     "Specify retain_graph=True if you need to backward through the graph a second time or if you need to access saved "
     "tensors after calling backward."
+)
+DETECT = (
+    "Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+    "torch.autograd.set_detect_anomaly(True, check_nan=False)."
+)
+SEE_ABOVE = (
+    "Hint: the backtrace further above shows the operation that failed to compute its gradient. The variable in "
+    "question was changed in there or anywhere later. Good luck!"
+)
+PACK_WRITES = (
+    "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook cannot be "
+    "modified by in-place operations as this can lead to unexpected side-effects. Please open an issue if you need to "
+    "perform in-place operations on the input to a pack hook."
+)
+ALREADY_PACKED = (
+    "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only one pair of hooks is "
+    "allowed at a time."
 )
 INFERENCE = (
     "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
@@ -86,7 +104,7 @@ class Saved:
             tensor.bits, tensor.odd = self.bits, self.odd
             return tensor
         node, number = edge
-        if type(node) is Node:
+        if type(node) is not Accumulate:
             tensor = make_tensor(self.array, storage, node, number)
         else:
             tensor = make_tensor(self.array, storage)
@@ -94,6 +112,18 @@ class Saved:
             tensor.keep_accumulator(node)
         tensor.bits, tensor.odd = self.bits, self.odd
         return tensor
+
+    def packed_by(self, owner: Node, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> Saved:
+        """What is kept instead where hooks say how: what ``pack`` makes of the tensor."""
+        tensor = self.origin() if self.output_nr is None else None
+        given = self.unpack(owner) if tensor is None else tensor
+        with modes.no_grad():
+            result = pack(given)
+        if self.storage.version != self.version:
+            raise OpError(PACK_WRITES)
+        if result is given and tensor is None:
+            result = given.detach()  # no node keeps itself alive
+        return packed(result, unpack, self.edge, self.output_nr)
 
     def _modified(self, edge: Edge | None) -> str:
         source, origin = "", self.origin()
@@ -108,9 +138,8 @@ class Saved:
             source = f", which is output {edge[1]} of {name},"
         return (
             f"one of the variables needed for gradient computation has been modified by an inplace operation: [{kind}]"
-            f"{source} is at version {self.storage.version}; expected version {self.version} instead. Hint: enable "
-            "anomaly detection to find the operation that failed to compute its gradient, with "
-            "torch.autograd.set_detect_anomaly(True, check_nan=False)."
+            f"{source} is at version {self.storage.version}; expected version {self.version} instead. "
+            + (SEE_ABOVE if (watch := modes.current().watch) is not None and watch.anomaly else DETECT)
         )
 
 
@@ -150,6 +179,76 @@ class SavedNumber(Saved):
         """The number as an operand."""
         return weak(self.value)
 
+    def packed_by(self, owner: Node, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> Saved:
+        """The number: hooks are for tensors."""
+        return self
+
+
+class Packed(Saved):
+    """A tensor kept as what a pack hook made of it, ``packed``; ``hook`` makes a tensor of that again.
+
+    Nobody can tell whether the tensor was written to since: there is no version to look at.
+    """
+
+    __slots__ = ("hook", "packed")
+    packed: Any
+    hook: Callable[[Any], Any]
+
+    def packed_by(self, owner: Node, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> Saved:
+        """Itself: it is packed already."""
+        return self
+
+    def unpack(self, owner: Node) -> Tensor:
+        """The tensor that the hook gives, with the history of the one that was saved."""
+        given = self.hook(self.packed)
+        if not isinstance(given, Tensor):
+            raise ArgumentTypeError(
+                f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
+                f"{type(given).__name__}"
+            )
+        saved = save(given, self.edge if self.output_nr is None else (owner, self.output_nr))
+        return saved.unpack(owner)
+
+
+def packed(value: Any, hook: Callable[[Any], Any], edge: Edge | None, output_nr: int | None) -> Packed:
+    """What a pack hook made of a tensor, as nodes keep it."""
+    kept = _new(Packed)
+    kept.packed, kept.hook, kept.edge, kept.output_nr = value, hook, edge, output_nr
+    return kept
+
+
+class SavedTensor:
+    """What a node saves under ``name``, as users see it who want to pack it by hooks of its own."""
+
+    __slots__ = ("name", "node")
+
+    def __init__(self, node: Node, name: str) -> None:
+        self.node, self.name = node, name
+
+    def register_hooks(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
+        """Keep what ``pack_hook`` makes of the tensor, and use what ``unpack_hook`` makes of that."""
+        check_hooks("register_hooks", pack_hook, unpack_hook)
+        if self.node.saved is None:
+            raise OpError(FREED)
+        kept = self.node.saved[self.name]
+        if isinstance(kept, Packed):
+            raise OpError(ALREADY_PACKED)
+        modes.touch(self.node.saved)
+        self.node.saved[self.name] = kept.packed_by(self.node, pack_hook, unpack_hook)
+
+    def __repr__(self) -> str:
+        return f"<torch._C._autograd.SavedTensor object at {id(self):#x}>"
+
+
+def check_hooks(function: str, pack: Any, unpack: Any) -> None:
+    """Refuse what ``function`` cannot take for a pair of hooks."""
+    if not (callable(pack) and callable(unpack)):
+        raise ArgumentTypeError(
+            f"{function}(): incompatible function arguments. The following argument types are supported:\n"
+            f"    1. (arg0: collections.abc.Callable, arg1: collections.abc.Callable) -> None\n\n"
+            f"Invoked with: {pack!r}, {unpack!r}"
+        )
+
 
 def _type_name(array: np.ndarray[Any, Any]) -> str:
     return Tensor(array).dtype.tensor_type
@@ -159,22 +258,23 @@ class Node:
     """One recorded call: an op, its static arguments, saved tensors, and an edge for each differentiable input.
 
     ``specs`` are shape and array dtype of what came out; ``counts`` says how many edges each differentiable parameter
-    has. ``saved`` is ``None`` once freed; ``is_inplace`` marks an in-place call. ``retained`` has the outputs that get
-    their ``grad``.
+    has. ``saved`` is ``None`` once freed; ``is_inplace`` marks an in-place call. ``attached`` has hooks and the outputs
+    that retain their ``grad``, if there are any.
     """
 
     __slots__ = (
         "__weakref__",
+        "attached",
         "counts",
         "edges",
         "is_inplace",
         "op",
-        "retained",
         "saved",
         "sequence",
         "specs",
         "static",
     )  # fmt: skip
+    takes_nothing = False  # whether it has something to do where no cotangent arrives at all
 
     op: Any
     static: dict[str, Any]
@@ -183,7 +283,7 @@ class Node:
     specs: tuple[Spec, ...]
     counts: tuple[int, ...]
     is_inplace: bool
-    retained: dict[int, weakref.ref[Tensor]]
+    attached: Attached | None
     sequence: int
 
     @property
@@ -227,16 +327,91 @@ class Node:
             self.saved = None
 
     def memento(self) -> Callable[[], None]:
-        """A function that gives the node back what it saves now, its edges and its retained outputs."""
-        saved, edges, retained = self.saved, self.edges, dict(self.retained)
+        """A function that gives the node back what it saves now, its edges and what is attached to it."""
+        saved, edges, attached = self.saved, self.edges, self.attached and self.attached.copy()
 
         def restore() -> None:
-            self.saved, self.edges, self.retained = saved, edges, retained
+            self.saved, self.edges, self.attached = saved, edges, attached
 
         return restore
 
+    # -- what hangs on it ---------------------------------------------------------------------------------------------
+    def attach(self) -> Attached:
+        """What is attached to it: nothing at first."""
+        modes.touch(self)
+        if self.attached is None:
+            self.attached = Attached()
+        return self.attached
+
+    def register_hook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook(grad_inputs, grad_outputs)`` behind each pass through the node; a tuple replaces the former."""
+        return enter(self.attach().post, hook)
+
+    def register_prehook(self, hook: Hook) -> RemovableHandle:
+        """Call ``hook(grad_outputs)`` ahead of each pass through the node; a tuple replaces them."""
+        return enter(self.attach().pre, hook)
+
+    @property
+    def metadata(self) -> dict[Any, Any]:
+        """A dict for whatever users want to note; anomaly detection keeps the lines of the program here."""
+        return self.attach().metadata
+
+    @property
+    def retained(self) -> dict[int, weakref.ref[Tensor]]:
+        """The outputs that get their ``grad``, by number."""
+        return {} if self.attached is None else self.attached.retained
+
+    @retained.setter
+    def retained(self, outputs: dict[int, weakref.ref[Tensor]]) -> None:
+        if outputs or self.attached is not None:
+            self.attach().retained = outputs
+
+    @property
+    def requires_grad(self) -> bool:
+        """Nodes are made only of what requires grad."""
+        return True
+
+    def __getattr__(self, name: str) -> Any:
+        """``_saved_<name>``: what the node keeps of the call, as users ask for it; ``_raw_saved_<name>`` to pack it."""
+        if name.startswith(("_saved_", "_raw_saved_")):
+            wanted = name.partition("saved_")[2]
+            wanted = {"self": "input", "result": "out"}.get(wanted, wanted)
+            if name.startswith("_raw") and isinstance((self.saved or {}).get(wanted), Saved):
+                return SavedTensor(self, wanted)
+            if wanted in self.static:
+                return self.static[wanted]
+            if self.saved is None or wanted in self.saved:
+                return self.fetch(wanted)
+        raise MissingAttributeError(f"'{self.label}' object has no attribute '{name}'")
+
+    def _sequence_nr(self) -> int:
+        return self.sequence
+
+    def __call__(self, *cotangents: Any, **named: Any) -> Any:
+        """The cotangents of the inputs for those of the outputs, as the rules give them: edges and hooks do nothing."""
+        if named:
+            raise ArgumentTypeError("keyword arguments are not supported")
+        if len(cotangents) != len(self.specs):
+            raise ArgumentTypeError(f"expected {len(self.specs)} arguments, got {len(cotangents)} instead")
+        for place, cotangent in enumerate(cotangents):
+            if cotangent is not None and not isinstance(cotangent, Tensor):
+                raise ArgumentTypeError(f"argument {place} is not a Variable")
+        return unwrapped(self.pulled_back(list(cotangents)))
+
+    def pulled_back(self, cotangents: list[Tensor | None]) -> list[Tensor | None]:
+        """What the rules give for each edge, where there is one."""
+        if not self.takes_nothing and all(cotangent is None for cotangent in cotangents):
+            return [None] * len(self.edges)
+        results = self.op.pull_back(self, cotangents, self.edges)
+        return [None if edge is None else one for one, edge in zip(results, self.edges, strict=True)]
+
     def __repr__(self) -> str:
         return f"<{self.label} object at {id(self):#x}>"
+
+
+def unwrapped(results: Sequence[Any]) -> Any:
+    """The only one, or all of them as a tuple."""
+    return results[0] if len(results) == 1 else tuple(results)
 
 
 def make_node(
@@ -252,7 +427,7 @@ def make_node(
     node.specs = specs
     node.counts = counts
     node.is_inplace = False
-    node.retained = {}
+    node.attached = None
     node.sequence = next(_sequence)
     return node
 
@@ -266,8 +441,11 @@ class _AccumulateOp:
     @staticmethod
     def pull_back(node: Accumulate, cotangents: list[Tensor | None], needs: Sequence[Any]) -> Sequence[Tensor | None]:
         """Add to ``grad`` in place, or, while a graph of the gradient is recorded, by a recorded sum."""
-        if node.variable.requires_grad and cotangents[0] is not None:
-            add_to_grad(node.variable, cotangents[0])
+        variable = node.variable
+        if variable.requires_grad and cotangents[0] is not None:
+            add_to_grad(variable, cotangents[0])
+        if variable.hooks is not None:
+            call_after(variable.hooks.after, variable)
         return ()
 
 
@@ -275,14 +453,23 @@ class Accumulate(Node):
     """The end of every path: adds what arrives to the ``grad`` of its leaf."""
 
     __slots__ = ("variable",)
+    takes_nothing = True  # its leaf's hooks are called anyhow
 
     variable: Tensor
+
+    def attach(self) -> Attached:
+        """What is attached to it; others may tell from it in which order leaves are reached."""
+        attached = super().attach()
+        modes.current().observe(attached)
+        return attached
 
 
 def make_accumulator(leaf: Tensor) -> Accumulate:
     """The node that adds to the ``grad`` of ``leaf``."""
     node = make_node(_AccumulateOp, {}, (), {}, (spec_of(leaf.array),), (), Accumulate)
     node.variable = leaf  # type: ignore[attr-defined]
+    if leaf.hooks is not None:
+        node.attached = Attached()  # so that sweeps stop to look
     return node  # type: ignore[return-value]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from engine.op.binding import as_method
@@ -50,7 +51,11 @@ class Method(Op):
         self.op = op
         self.name = self.__name__ = op.name
         self.__doc__ = op.__doc__
-        self.signature = op.signature.as_method()
+
+    @cached_property
+    def signature(self) -> Any:
+        """The op's, which does not count the tensor."""
+        return self.op.signature.as_method()
 
     def write(self) -> Callable[..., Any]:
         """The call as a plain function."""

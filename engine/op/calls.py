@@ -48,6 +48,8 @@ TEXT = Text({
     "view_of": inplace.view_of, "weak": dispatch.as_operand,
 })  # fmt: skip
 
+WATCHED = ["if state.watch is not None:", "    state.watch.made(node)"]  # behind every node, once it has saved
+
 
 def write_call(op: Any, operator: bool = False) -> Callable[..., Any]:
     """The call of a primitive; an ``operator`` answers ``NotImplemented`` to what is neither tensor nor number."""
@@ -391,7 +393,7 @@ class _Call:
                      "        out.node, out.output_nr = node, number"]  # fmt: skip
         else:
             make += ["out.node = node"]
-        return self._if_recorded(make)
+        return self._if_recorded([*make, *WATCHED])
 
     def _if_recorded(self, make: list[str]) -> list[str]:
         differentiable = "array.dtype in DIFFERENTIABLE"
@@ -574,7 +576,7 @@ class _InPlaceCall(_Call):
 
     def _results(self) -> list[str]:
         if self.op.nature.view:
-            make = [*self._node(self._specs()), "node.is_inplace = True"]
+            make = [*self._node(self._specs()), "node.is_inplace = True", *WATCHED]
             record = self._if_recorded(make) if self.op.differentiable else []
             return ["node = None", *record, "reshape(t0, array, node)", "return t0"]
         lines = ["check_result(t0, array.shape, array.dtype)", "node = None"]
@@ -583,7 +585,8 @@ class _InPlaceCall(_Call):
             lines += ["if tracked and t0.array.dtype in DIFFERENTIABLE:", *indented(node)]
         outputs = [name for name, _ in self._wanted("saves") if name not in self.op.tensor_names]
         saves = [f"    node.saved[{name!r}] = save(t0, None, 0)" for name in outputs]
-        return [*lines, "assign(t0, array)", "if node is not None:", *saves, "    rebase(t0, node)", "return t0"]
+        recorded = ["if node is not None:", *saves, *indented(WATCHED), "    rebase(t0, node)"]
+        return [*lines, "assign(t0, array)", *recorded, "return t0"]
 
     def _saves(self) -> list[tuple[str, str, str | None]]:
         return [entry for entry in super()._saves() if entry[0] in self.op.tensor_names]  # outputs after the write

@@ -6,6 +6,7 @@ The declaration says it (``traits.Costs``); what it leaves open follows from the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,8 @@ class Forecast:
         self.name = op.name
         self.is_pointwise = op.nature.pointwise
         self.is_view, self.is_product = op.nature.view, costs.is_product
-        self.grows = _asked(costs.grows)
+        self.grows = _asked(costs.grows) or _kept(op)
+        self._is_told = costs.grows is None or not _asked(costs.grows).names  # type: ignore[union-attr]
         self.scratch = _asked(costs.scratch) if callable(costs.scratch) else None
         self.factor = 1.5 if callable(costs.scratch) else costs.scratch
         self.work = _asked(costs.work)
@@ -36,7 +38,7 @@ class Forecast:
     @property
     def is_open(self) -> bool:
         """Whether sizes of operands say it all, so that nothing need be asked where they are small."""
-        return self.is_product or (self.grows is None and self.scratch is None and self.work is None)
+        return self.is_product or (self._is_told and self.scratch is None and self.work is None)
 
     def ask(
         self, budget: Budget, arrays: Arrays, grows: int | None = None, scratch: float | None = None,
@@ -50,13 +52,31 @@ class Forecast:
         if elements is None and self.is_pointwise:
             elements = extent(arrays)
         if scratch is None:
-            others = 0 if self.is_pointwise and elements else sum(map(extents, arrays))
+            measure = _size if self._is_told and self.grows is not None else extents  # a reduction's is known
+            others = 0 if self.is_pointwise and elements else sum(map(measure, arrays))
             scratch = self.factor * max(elements or 0, others)
         widths = [_width(array.dtype) for array in arrays]
         if dtype is not None:
             widths.append(dtype.itemsize)
         width = max(widths, default=WIDEST)
         budget.reserve(elements or 0, int(scratch * width), work, self.name)
+
+
+def _size(array: np.ndarray[Any, Any]) -> int:
+    return array.size
+
+
+def _kept(op: Any) -> AskedByName | None:
+    """How many elements a reduction leaves, which its dimensions say."""
+    names = [param.name for param in op.tensors]
+    if names != ["input"] or not {"dim", "keepdim"} <= op.static_names:
+        return None
+
+    def kept(input: np.ndarray[Any, Any], dim: Any) -> int:
+        dims = range(input.ndim) if dim is None else (dim,) if isinstance(dim, int) else dim
+        return prod(extent for axis, extent in enumerate(input.shape) if axis not in dims)
+
+    return AskedByName(kept)
 
 
 def _width(dtype: np.dtype[Any]) -> int:

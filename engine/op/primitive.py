@@ -6,6 +6,7 @@ How it is called is written in ``engine.op.calls``; what its operands' dtypes de
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any
 
 from engine import dtypes, modes, registry
@@ -42,7 +43,6 @@ class Primitive(callables.Op):
         self.kernel = kernel
         self.signature = Signature(kernel, self.naming.shown_as or shown_name(name))
         self.signature.takes_out, self.signature.casts_out = name in outs.NAMES, self.nature.pointwise
-        self.inplace_signature = Signature(kernel, f"{self.signature.name}_")
         self.grad_fn = NOT_IMPLEMENTED if self.nature.underivable else self.naming.grad_fn or derived_grad_fn(name)
         self.inplace_grad_fn = self.naming.inplace_grad_fn or self.grad_fn
         self.listed = overloads_of(self.name)
@@ -64,6 +64,13 @@ class Primitive(callables.Op):
         self.overloads = self._number_overloads()
         self.inplace = InPlace(self)
         self.pull_back: Callable[..., Sequence[Tensor | None]] = self._first_pull_back
+
+    @cached_property
+    def inplace_signature(self) -> Signature:
+        """That of the in-place variant."""
+        signature = self.signature.named(f"{self.signature.name}_")
+        signature.takes_out = False
+        return signature
 
     def _sort_parameters(self) -> None:
         params = self.signature.params

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -10,8 +9,9 @@ import numpy as np
 
 from engine import dtypes, modes
 from engine.autograd.tape import FREED, Node
+from engine.autograd.watch import saving_order
 from engine.errors import OpError
-from engine.op.signature import Param
+from engine.op.signature import Param, names_of
 from engine.op.text import Text
 from engine.tensor import Tensor, from_array
 
@@ -32,7 +32,7 @@ class Rule:
         self.is_list = len(params) == 1 and params[0].is_list and not joint
         self.saves: list[str] = []
         self.shapes: list[str] = []
-        self.names = list(inspect.signature(function).parameters)
+        self.names = names_of(function)
         for name in self.names:
             self._place(op, name)
 
@@ -82,7 +82,7 @@ def _unpacked(op: Any) -> list[str]:
     if not saves:
         return []
     lines = ["saved = node.saved", "if saved is None:", "    raise OpError(FREED)"]
-    for name in sorted(saves, key=lambda name: (name not in op.tensor_names, "self" if name == "input" else name)):
+    for name in saving_order(op, saves):
         param = next((param for param in op.tensors if param.name == name), None)
         is_plain = param is None or not (param.is_list or param.optional or param.default is None)
         unpack = f"saved[{name!r}].unpack(node)" if is_plain else f"node.fetch({name!r})"
@@ -160,7 +160,7 @@ class AskedByName:
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self.function = function
-        self.names = list(inspect.signature(function).parameters)
+        self.names = names_of(function)
 
     def __call__(self, named: dict[str, Any]) -> Any:
         """What the function says of arguments given by name."""

@@ -26,6 +26,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from copy import copy
 from operator import index as as_index
+from types import FunctionType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -88,6 +89,17 @@ def wrap_dim(dim: int, ndim: int) -> int:
             f"Dimension out of range (expected to be in range of [{-extent}, {extent - 1}], but got {dim})"
         )
     return dim % extent
+
+
+def names_of(function: Callable[..., Any]) -> list[str]:
+    """The parameters of a function by name: thousands are asked at each start, and ``inspect`` makes objects of all."""
+    if not isinstance(function, FunctionType) or function.__dict__:  # which may say that it is like another
+        return list(inspect.signature(function).parameters)
+    code = function.__code__
+    starred = [bool(code.co_flags & inspect.CO_VARARGS), bool(code.co_flags & inspect.CO_VARKEYWORDS)]
+    if any(starred):
+        return list(inspect.signature(function).parameters)
+    return list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 
 
 class Param:
@@ -218,6 +230,12 @@ class Signature:
         self._positional = sum(not param.keyword_only for param in self.params)
         self._has_variadic = any(param.variadic for param in self.params)
         self._fixed = next((i for i, default in enumerate(self._defaults) if default is not MISSING), self._count)
+
+    def named(self, name: str) -> Signature:
+        """The same parameters under another name."""
+        other = copy(self)
+        other.name = name
+        return other
 
     def as_method(self) -> Signature:
         """The same of a method, which does not count its tensor."""

@@ -228,12 +228,25 @@ class Recorder:
     def wrote(self, target: Array, source: Array) -> None:
         """Record that all of ``target`` is about to be overwritten by ``source``, broadcast and cast."""
         value = self._find(target)
-        if value is None or value.constant is not None or value in self.inputs:
+        if value is None or value.constant is not None or not self._may_write(target, value):
             self.give_up("a write to a tensor from outside")
         elif not target.flags.c_contiguous or self._is_shared(target, value):
             self.give_up("a write to memory that is seen otherwise, too")
         else:
             self._note(written, (self.value_of(source), target.shape, target.dtype), target)
+
+    def pulling(self, node: Any) -> None:
+        """Nothing to record of a node's rules: their kernels are."""
+
+    def pulled(self, node: Any, edges: Sequence[Any], cotangents: Sequence[Tensor | None]) -> None:
+        """Nothing to record here, either."""
+
+    def _may_write(self, target: Array, value: Value) -> bool:
+        """Whether a replay can do without the write to ``target``, for it belongs to this run alone."""
+        return value not in self.inputs
+
+    def asked_version(self) -> None:
+        """Note that Python looked at a version counter: in a run over nothing older it is always the same."""
 
     def read(self, array: Array) -> None:
         """Give up if ``array``, whose elements Python looks at, depends on an input."""
@@ -245,12 +258,15 @@ class Recorder:
     def value_of(self, array: Array) -> Value:
         """Return the value that stands for ``array``; a constant if it is not of this run."""
         value = self._find(array)
-        if value is None:
-            value = Value.known(strides.relaid(array.copy(order="K"), strides.steps_of(array)))
-            if not array.flags.forc:
-                self.give_up("a constant with gaps or overlaps in memory")
-            self._kept.append(array)
-            self._enter(array, value)
+        return self._unknown(array) if value is None else value
+
+    def _unknown(self, array: Array) -> Value:
+        """Return a value for an array that no step made and that is no input: a constant."""
+        value = Value.known(strides.relaid(array.copy(order="K"), strides.steps_of(array)))
+        if not array.flags.forc:
+            self.give_up("a constant with gaps or overlaps in memory")
+        self._kept.append(array)
+        self._enter(array, value)
         return value
 
     def _find(self, array: Array) -> Value | None:

@@ -26,8 +26,11 @@ from engine.errors import (
 from engine.op.callables import Op
 from engine.op.primitive import InPlace, Primitive
 from engine.op.signature import wrap_dim
+from engine.ops.creation.factories import check_device
 from engine.printing import format_tensor, shown_size
 from engine.shapes import broadcast_pair
+from engine.storage import share
+from engine.surface import copying
 from engine.tensor import CONJ, NEG, Parameter, Size, Tensor, read
 
 BINARY = {
@@ -213,13 +216,14 @@ def _python(self: Tensor) -> np.ndarray[Any, Any]:
 
 def numpy(self: Tensor) -> np.ndarray[Any, Any]:
     """The array itself: memory is shared."""
-    if self.requires_grad:
+    if self.requires_grad and modes.is_grad_enabled():
         raise OpError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     for bit, name, resolve in ((CONJ, "conjugate", "resolve_conj"), (NEG, "negative", "resolve_neg")):
         if self.bits & bit:
             raise OpError(
                 f"Can't call numpy() on Tensor that has {name} bit set. Use tensor.{resolve}().numpy() instead."
             )
+    share(self.storage)
     return read(self)
 
 
@@ -353,17 +357,31 @@ def attach() -> None:
             registry.add_method(name, function)
     for name, method in registry.methods():
         if not hasattr(Tensor, name):
-            setattr(Tensor, name, _as_method(method))
+            setattr(Tensor, name, _as_method(name, method))
     for name, getter in registry.attributes():
         if not hasattr(Tensor, name):
-            setattr(Tensor, name, property(_as_method(getter)))
+            setattr(Tensor, name, property(_plain(getter)))
     Tensor.__hash__ = object.__hash__  # type: ignore[method-assign]
 
 
-def _as_method(function: Callable[..., Any]) -> Callable[..., Any]:
+def _plain(function: Callable[..., Any]) -> Callable[..., Any]:
     """``function`` as a plain function, which Python binds to its tensor."""
     call = _direct(function)
     return call if isinstance(call, FunctionType) else lambda self, *args, **kwargs: call(self, *args, **kwargs)
+
+
+def _as_method(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for the method of this name; an op's call is written, and takes this one's place, when it is needed."""
+    if not isinstance(function, Op):
+        return _plain(function)
+
+    def first(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        call = _plain(function)
+        setattr(Tensor, name, call)
+        return call(self, *args, **kwargs)
+
+    first.__name__, first.__doc__ = name, function.__doc__
+    return first
 
 
 def _unwritable(name: str) -> Any:
@@ -374,6 +392,7 @@ SPECIAL = {
     function.__name__: function
     for function in (
         __len__, __iter__, __repr__, __format__, __bool__, __float__, __int__, __complex__, __index__, __contains__,
+        copying.__copy__, copying.__deepcopy__,
     )
 }  # fmt: skip
 PLAIN_METHODS: dict[str, Callable[..., Any]] = {
@@ -383,7 +402,8 @@ PLAIN_METHODS: dict[str, Callable[..., Any]] = {
     "element_size": lambda self: self.array.itemsize, "storage_offset": lambda self: self.geometry.offset,
     "is_floating_point": lambda self: self.dtype.is_floating_point, "is_complex": lambda self: self.dtype.is_complex,
     "_is_view": lambda self: self.base is not None,
-    "detach_": inplace.detach_, "retain_grad": sweep.retain_grad,
+    "detach_": inplace.detach_, "retain_grad": sweep.retain_grad, "register_hook": sweep.register_hook,
+    "register_post_accumulate_grad_hook": sweep.register_post_accumulate_grad_hook,
     "requires_grad_": lambda self, requires_grad=True: self.requires_grad_(requires_grad),
     "__len__": __len__, "cpu": lambda self: self, "to_dense": lambda self: self, "share_memory_": lambda self: self,
     "is_pinned": lambda self: False, "is_shared": lambda self: False,
@@ -408,19 +428,22 @@ PLAIN_ATTRIBUTES: dict[str, Callable[[Tensor], Any]] = {
 class Device:
     """The only device there is."""
 
-    type, index = "cpu", None
+    def __init__(self, type: Any = "cpu", index: int | None = None) -> None:
+        check_device(type)
+        number = str(type).partition(":")[2]
+        self.type, self.index = "cpu", int(number) if number.isdigit() else index
 
     def __repr__(self) -> str:
-        return "device(type='cpu')"
+        return "device(type='cpu')" if self.index is None else f"device(type='cpu', index={self.index})"
 
     def __str__(self) -> str:
-        return "cpu"
+        return "cpu" if self.index is None else f"cpu:{self.index}"
 
     def __eq__(self, other: object) -> bool:
-        return str(other) == "cpu"
+        return str(other) == str(self)
 
     def __hash__(self) -> int:
-        return hash("cpu")
+        return hash(str(self))
 
 
 class Layout:

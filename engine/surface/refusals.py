@@ -13,12 +13,31 @@ from functools import partial
 from types import MethodType
 from typing import Any, NoReturn
 
-from engine.errors import ArgumentTypeError, ArgumentValueError, EngineError, UnexpectedArgumentError
+from engine.errors import (
+    ArgumentTypeError,
+    ArgumentValueError,
+    AssertedError,
+    DimensionError,
+    DivisionError,
+    EngineError,
+    MissingAttributeError,
+    MissingKeyError,
+    OpError,
+    TooLargeError,
+    UnexpectedArgumentError,
+    UnsupportedError,
+)
 from engine.op.declare import Composite
 from engine.op.primitive import InPlace
 from engine.op.signature import Signature, shown_name
 from engine.tensor import Tensor
 
+LIBRARY = ("engine.data.", "engine.nn.", "engine.optim.")  # plain Python: what it raises is about its arguments
+_KINDS: dict[type[Exception], type[EngineError]] = {
+    NotImplementedError: UnsupportedError, RuntimeError: OpError, AttributeError: MissingAttributeError,
+    AssertionError: AssertedError, IndexError: DimensionError, KeyError: MissingKeyError, OverflowError: TooLargeError,
+    ZeroDivisionError: DivisionError, TypeError: ArgumentTypeError, ValueError: ArgumentValueError, Exception: OpError,
+}  # fmt: skip
 ERRORS = (ArithmeticError, AssertionError, AttributeError, LookupError, NameError, RuntimeError, TypeError, ValueError)
 
 
@@ -36,7 +55,8 @@ def fail(
     """Raise what a call that ended in ``error`` is to answer: with the name of the op, if the caller is to blame."""
     try:
         if not isinstance(error, (EngineError, RecursionError)):
-            _refuse(function, args, kwargs, name)
+            if not _is_library(function):
+                _refuse(function, args, kwargs, name)
             _refuse_itself(error)
         raise error
     except EngineError as refusal:
@@ -56,12 +76,23 @@ def _refuse(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
         raise UnexpectedArgumentError(signature.name, "self")
 
 
+def _is_library(function: Any) -> bool:
+    """Whether this is a class of the library, one of its objects, or a method of one: what Python says fits then."""
+    owner = getattr(function, "__self__", function)
+    kind = owner if isinstance(owner, type) else type(owner)
+    rooms = [one.__module__ for one in kind.__mro__] + [str(getattr(function, "__module__", ""))]
+    return any(room.startswith(LIBRARY) for room in rooms)
+
+
 def _refuse_itself(error: Exception) -> None:
     """What the very call raised, before any code of the function ran, is about its arguments."""
-    kind = ArgumentValueError if isinstance(error, ValueError) else ArgumentTypeError
     trace = error.__traceback__
     if isinstance(error, TypeError | ValueError) and trace is not None and trace.tb_next is None:
-        raise kind(str(error))
+        raise (ArgumentValueError if isinstance(error, ValueError) else ArgumentTypeError)(str(error))
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is not None and trace.tb_frame.f_globals.get("__name__", "").startswith(LIBRARY):
+        raise next(kind for builtin, kind in _KINDS.items() if isinstance(error, builtin))(*error.args)
 
 
 def signature_of(function: Callable[..., Any], name: str) -> Signature:

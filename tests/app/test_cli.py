@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 
+from app import VERSION
 from app.cli import main
+from tests.processes import Server
 
 PROGRAM = """\
 import torch  # blanked out, so that lines keep their numbers
@@ -72,6 +75,30 @@ def test_ops_stops_when_its_reader_does() -> None:
         assert ops.stderr is not None
         ops.stdout.close()
         assert ops.stderr.read() == b""
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"gradserve {VERSION}\n")
+
+
+def test_a_taken_port_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GRADSERVE_DATA", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-m", "app.cli", "serve", "--port", port]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    said = f"gradserve: 127.0.0.1:{port} is taken by another program; name another port with --port or GRADSERVE_PORT\n"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", said)
+
+
+@pytest.mark.parametrize(("host", "url"), [("127.0.0.1", "http://127.0.0.1"), ("0.0.0.0", "http://127.0.0.1")])
+def test_the_log_begins_with_the_address_and_the_documentation(tmp_path: Path, host: str, url: str) -> None:
+    with Server(tmp_path, log_level="info", host=host, open="1") as server:
+        first = server.log.read_text().splitlines()[0]
+        assert f"{url}:{server.port}; its documentation: {url}:{server.port}/docs" in first
+        assert httpx.get(f"{server.url}/docs").status_code == 200
 
 
 def test_health_fails_where_nobody_listens(capsys: pytest.CaptureFixture[str]) -> None:

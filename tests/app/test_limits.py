@@ -43,3 +43,14 @@ def test_a_shape_of_any_size_is_over_the_limit(client: Client, extent: int) -> N
     problem = answer.json()
     assert (answer.status_code, problem["limit"], problem["allowed"]) == (413, "tensor_elements", 2**27)
     assert problem["errors"][0]["loc"] == ["inputs", "x", "shape"]
+
+
+@pytest.mark.parametrize("code", ["y = x.sum()", "y = x.sum(1)", "y = x.T.mean(0)", "y = x.amax(1)", "y = x.prod()"])
+def test_reductions_of_nothing_take_nothing(client: Client, code: str) -> None:
+    assert client.evaluate(code=f"x = torch.ones(0, 2**40)\n{code}")["outputs"]["y"]["shape"] in ([], [0])
+
+
+def test_results_of_nothing_are_counted(client: Client) -> None:
+    program = {"code": "x = torch.ones(0, 2**40)\ny = x.sum(0)"}
+    refused = client("POST", "/v1/evaluate", json=program).json()
+    assert (refused["limit"], refused["asked"]) == ("tensor_elements", 2**40)

@@ -108,7 +108,7 @@ def grown(raw: bytes) -> bytes:
 
 STRUCTS = (
     schema.Record, schema.StorageRecord, schema.TensorRecord, schema.NodeRecord, schema.SavedRecord,
-    schema.SharedRecord, schema.Settings, schema.Layout,
+    schema.SharedRecord, schema.Settings, schema.Layout, schema.HooksRecord,
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from engine.dtypes import COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
 from engine.op import Array, composite
 from engine.ops.creation.factories import checked_size, dtype_of_number, factory, filled, fits
-from engine.storage import make_storage
+from engine.storage import make_storage, of_array, owner_of, share
 from engine.tensor import Size, Tensor, from_array, read
 
 COPY_CONSTRUCT = (
@@ -109,6 +109,8 @@ def _kind_of(value: Any) -> DType:
         return value.dtype
     if isinstance(value, np.generic):
         return dtypes.from_numpy(value.dtype)
+    if isinstance(value, str):
+        raise ArgumentTypeError("new(): invalid data type 'str'")
     raise OpError(f"Could not infer dtype of {type(value).__name__}")
 
 
@@ -206,7 +208,10 @@ def from_numpy(ndarray: Any) -> Tensor:
     owner = ndarray
     while isinstance(owner.base, np.ndarray) and not owner.flags.forc:
         owner = owner.base
-    return Tensor(ndarray, make_storage(owner))
+    known = of_array(owner) if owner_of(owner) is owner else make_storage(owner)
+    storage = known if known.array is owner else make_storage(owner)
+    share(storage)
+    return Tensor(ndarray, storage)
 
 
 def _array_dtype(array: Array) -> DType:

@@ -167,6 +167,7 @@ def rrelu_noise(input: Array, lower: float, upper: float, generator: Any) -> Arr
 
 @pointwise(
     public=False, supports="f", kernel_name="rrelu_with_noise_out_cpu", numbers=(),
+    inplace_grad_fn="RreluWithNoiseBackward1",
     nondifferentiable=("noise",),
 )  # fmt: skip
 def rrelu_with_noise(input: Array, noise: Array) -> Array:

@@ -37,7 +37,7 @@ def _var_input(g: Any, input: Tensor, dim: Any, correction: Any, keepdim: bool) 
     """The mean does not count: its derivative is multiplied by the sum of the deviations, which is 0."""
     shape = input.array.shape
     degrees = reduced_count(shape, dim) - correction
-    mean = ops.mean(input, dim, True)
+    mean = ops.mean(input) if dim is None else ops.mean(input, dim, True)
     spread = unreduced(g, shape, dim, keepdim)
     if dim is None and degrees <= 0:
         return spread * ops.where(input == mean, nan, inf)

@@ -97,7 +97,7 @@ def check_real(g: Tensor, input_dtype: DType) -> None:
 
 
 # -- sum ----------------------------------------------------------------------------------------------------------
-@primitive(public=False, shown_as="sum", linear=True, grad_fn="SumBackward0")
+@primitive(public=False, shown_as="sum", linear=True, grad_fn="SumBackward0", grows=lambda: 1)
 def sum_all(input: Array, dtype: DType | None = None) -> Array:
     """The sum of all elements."""
     values = summands(input, dtype)
@@ -147,7 +147,7 @@ def _mean_input(g: Tensor, shape: Any, dtype: DType, dim: Any, keepdim: bool) ->
     return spread(g / max(reduced_count(shape, dim), 1), shape, dim, keepdim, dtype)
 
 
-@primitive(public=False, shown_as="mean", linear=True, grad_fn="MeanBackward0")
+@primitive(public=False, shown_as="mean", linear=True, grad_fn="MeanBackward0", grows=lambda: 1)
 def mean_all(input: Array, dtype: DType | None = None) -> Array:
     """The mean of all elements."""
     return _mean(input, None, False, dtype)
@@ -192,7 +192,7 @@ def sum_to_size(input: Tensor, size: Extents) -> Tensor:
 
 
 # -- prod ---------------------------------------------------------------------------------------------------------
-@primitive(public=False, shown_as="prod", grad_fn="ProdBackward0")
+@primitive(public=False, shown_as="prod", grad_fn="ProdBackward0", grows=lambda: 1)
 def prod_all(input: Array, dtype: DType | None = None) -> Array:
     """The product of all elements."""
     values = summands(input, dtype)

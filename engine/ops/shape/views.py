@@ -268,16 +268,17 @@ def adjoint(input: Tensor) -> Tensor:
 def movedim(input: Tensor, source: Dims, destination: Dims) -> Tensor:
     """The dimensions ``source`` moved to the places ``destination``, the others kept in order."""
     ndim = input.array.ndim
-    from_dims = [wrap_dim(dim, ndim) for dim in _listed(source)]
-    to_dims = [wrap_dim(dim, ndim) for dim in _listed(destination)]
+    sources, destinations = _listed("source", source), _listed("destination", destination)
+    from_dims = [wrap_dim(dim, ndim) for dim in sources]
+    to_dims = [wrap_dim(dim, ndim) for dim in destinations]
     if len(from_dims) != len(to_dims):
         raise OpError(
-            f"movedim: Invalid source or destination dims: source ({_listed(source)} dims) should contain the same "
-            f"number of dims as destination ({_listed(destination)} dims)"
+            f"movedim: Invalid source or destination dims: source ({sources} dims) should contain the same "
+            f"number of dims as destination ({destinations} dims)"
         )
-    for side, dims in (("source", from_dims), ("destination", to_dims)):
+    for side, dims, given in (("source", from_dims, sources), ("destination", to_dims, destinations)):
         if len(set(dims)) < len(dims):
-            raise OpError(f"movedim: repeated dim in `{side}` ({_listed(source if side == 'source' else destination)})")
+            raise OpError(f"movedim: repeated dim in `{side}` ({given})")
     if ndim == 0:
         return ops.alias(input)
     rest = iter(dim for dim in range(ndim) if dim not in from_dims)
@@ -285,10 +286,18 @@ def movedim(input: Tensor, source: Dims, destination: Dims) -> Tensor:
     return ops.permute(input, order)
 
 
-def _listed(dims: Any) -> list[int]:
+def _listed(name: str, dims: Any) -> list[int]:
+    """One dimension, or several, as a list. Raises ``ArgumentTypeError`` for anything else."""
     if not isinstance(dims, int | list | tuple):
         raise ArgumentTypeError(f"movedim(): dims must be tuple of ints, not {type_name(dims)}")
-    return [dims] if isinstance(dims, int) else list(dims)
+    listed = [dims] if isinstance(dims, int) else list(dims)
+    for place, dim in enumerate(listed):
+        if not isinstance(dim, int):
+            raise ArgumentTypeError(
+                f"movedim(): argument '{name}' failed to unpack the object at pos {place + 1} with error "
+                f'"type must be tuple of ints,but got {type_name(dim)}"'
+            )
+    return listed
 
 
 @primitive(view=True, function=False, grows=lambda input, size: prod(expanded_size(input, size)))

@@ -76,9 +76,9 @@ def test_packets_keep_their_order_and_bounds(lengths: list[int]) -> None:
         assert receiver.receive() is None
 
 
-@given(parts=st.lists(LENGTHS, max_size=5), room=LENGTHS)
-def test_a_shared_body_grows_with_what_is_written(parts: list[int], room: int) -> None:
-    with closing(SharedBody(room)) as body:
+@given(parts=st.lists(LENGTHS, max_size=5))
+def test_a_shared_body_grows_with_what_is_written(parts: list[int]) -> None:
+    with closing(SharedBody()) as body:
         for part in parts:
             body.write(body_of(part))
         assert bytes(body.view) == b"".join(map(body_of, parts))

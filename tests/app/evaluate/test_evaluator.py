@@ -169,7 +169,7 @@ def test_requests_that_are_malformed_are_refused_with_a_plan_at_hand(serve: Serv
 def test_many_programs_leave_memory_bounded(serve: Serve) -> None:
     one = Replayer(Limits(), count=8, nbytes=2**20)
     for number in range(SEEN + 500):
-        one._sighting(("program", number))
+        one._note(hash(("program", number)), True)
     assert len(one._seen) == SEEN
     client = serve()
     client.services.replayer = one

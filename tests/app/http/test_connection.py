@@ -233,6 +233,7 @@ def test_many_requests_at_once_do_not_keep_others_waiting() -> None:
 
 def test_the_command_serves_with_the_short_cut(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GRADSERVE_DATA", str(tmp_path))
+    monkeypatch.setenv("GRADSERVE_PORT", "0")
     given: list[Server] = []
     monkeypatch.setattr(Server, "run", lambda server, *args, **named: given.append(server))
     monkeypatch.setattr(Front, "prepare", lambda front: None)

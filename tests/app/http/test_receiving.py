@@ -1,7 +1,10 @@
 """Bodies as they come over a connection, and clients that go: against a real server, by hand-written HTTP."""
 
+import asyncio
 import contextlib
+import errno
 import json
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -10,9 +13,11 @@ import msgspec
 import numpy as np
 import pytest
 
-from app.errors import ClientGone
+from app.compute.frames import INLINE_BYTES
+from app.errors import ClientGone, Overloaded
 from app.evaluate import cancellation
 from app.evaluate.execution import budget_of
+from app.http.receiving import read_body
 from app.limits import Limits, OverLimit
 from tests.app.http.serving import WAIT_S, Server, read_answer, serving, until
 
@@ -167,3 +172,20 @@ def test_a_budget_outside_of_any_work_is_nobodys_to_stop() -> None:
     budget = budget_of(Limits())
     cancelled.cancel()
     budget.check_time()
+
+
+@pytest.mark.parametrize("failing", ["memfd_create", "write"])
+def test_a_body_that_finds_no_room_is_to_be_sent_again(monkeypatch: pytest.MonkeyPatch, failing: str) -> None:
+    def refuse(*_: object) -> int:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    messages = iter([b"a" * INLINE_BYTES, b"b", b""])
+
+    async def receive() -> dict[str, Any]:
+        await asyncio.sleep(0)
+        part = next(messages)
+        return {"type": "http.request", "body": part, "more_body": bool(part)}
+
+    monkeypatch.setattr(os, failing, refuse)
+    with pytest.raises(Overloaded, match="no room for another body"):
+        asyncio.run(read_body(receive, None, Limits()))

@@ -6,18 +6,21 @@ import json
 import logging
 import os
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from app.observe import logs
+from app.observe import log_writer, logs
 from app.operations import exchange
 from tests.app.conftest import Serve
-from tests.processes import Server
+from tests.processes import ROOT, Server
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT = f"00-{TRACE}-00f067aa0ba902b7-01"
@@ -170,3 +173,48 @@ def test_a_server_logs_in_json_whatever_way_a_request_takes(tmp_path: Path) -> N
     assert found["large"]["bytes_in"] > 40_000
     assert "trace_id" not in found["large"]
     assert {line["status"] for line in found.values()} == {200, 201}
+
+
+@pytest.mark.slow
+def test_nobody_waits_for_a_slow_reader_of_the_log(tmp_path: Path) -> None:
+    server = Server(tmp_path, access_log="1", store="memory")
+    os.mkfifo(server.log)
+    reader = os.open(server.log, os.O_RDONLY | os.O_NONBLOCK)
+    with server, httpx.Client(base_url=server.url, trust_env=False, timeout=30) as http:
+        for number in range(600):  # more than a pipe holds
+            assert http.get("/healthz", headers={"X-Request-Id": f"line-{number}-{'x' * 50}"}).is_success
+        text, end = b"", time.monotonic() + 30
+        while b"line-599" not in text and time.monotonic() < end:
+            with suppress(BlockingIOError):
+                text += os.read(reader, 2**16)
+        server.stop()
+    os.close(reader)
+    named = re.findall(rb"request_id=line-(\d+)", text)
+    assert named == [b"%d" % number for number in range(600)]
+
+
+def test_lines_that_nobody_takes_are_counted() -> None:
+    queued = log_writer.Queued(logging.Formatter("%(message)s"))
+    for number in range(log_writer.LINES + 3):
+        queued.handle(record(f"line {number}"))
+    assert (queued.queue.qsize(), queued.dropped, queued.queue.get()) == (log_writer.LINES, 3, "line 0\n")
+
+
+FORKED = """
+import logging, os
+from app.observe import log_writer
+logging.basicConfig(format="%(message)s")
+with log_writer.in_background():
+    if not os.fork():
+        logging.warning("the child's")
+        os._exit(0)
+    os.wait()
+    logging.warning("the parent's")
+logging.warning("the last")
+"""
+
+
+def test_a_process_that_is_forked_writes_for_itself() -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKED]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=60)
+    assert done.stderr == "the child's\nthe parent's\nthe last\n"

@@ -27,7 +27,7 @@ def leaf(*values: float) -> Tensor:
 
 def run_code(text: str, namespace: Namespace | None = None, **limits: int) -> Outcome:
     settings = Limits(**limits)
-    with modes.use(modes.State(budget=modes.Budget(nbytes=2**28, seconds=20))):
+    with modes.use(modes.State(budget=modes.Budget(nbytes=2**28, seconds=20, steps=2 * 10**6))):
         return run(parse_code(text, settings), {} if namespace is None else namespace, limits=settings)
 
 
@@ -109,7 +109,7 @@ def test_expressions_mean_what_they_mean_in_python(expression: str, text: str) -
 def test_errors_are_pythons(text: str, exception: str, detail: str) -> None:
     error = refusal(text)
     assert (error.exception, error.detail) == (exception, detail)
-    assert error.line == len(text.splitlines())
+    assert error.line == (1 if exception == "RecursionError" else len(text.splitlines()))  # the innermost one
 
 
 def test_an_error_keeps_prints_and_the_line_inside_blocks() -> None:
@@ -142,7 +142,7 @@ def test_deleting_the_last_name_leaves_the_one_before() -> None:
     assert run_code("a = 1\nb = 2\ndel b").last == "a"
 
 
-@pytest.mark.parametrize("name", ["eval", "exec", "open", "getattr", "globals", "type", "input", "ValueError", "super"])
+@pytest.mark.parametrize("name", ["eval", "exec", "open", "compile", "globals", "locals", "vars", "dir", "input"])
 def test_other_built_ins_are_outside_the_language(name: str) -> None:
     with pytest.raises(GraphError, match=f"^{name} is outside") as caught:
         run_code(f"x = 1\ny = {name}(x)")
@@ -173,7 +173,25 @@ GROWING = [
     "('a' * 9999).replace('a', 'b' * 9999)",
     "print('a' * 999999)\nprint('a' * 999999)",
     "print('a', 'b', sep='x' * 999999, end='x' * 999999)",
-    "for i in range(99999):\n    print(i)",
+    "for i in range(99999):\n    print(i)", "while True:\n    pass", "for i in range(10 ** 12):\n    pass",
+    "def f(n):\n    return f(n) + f(n)\ntry:\n    f(1)\nexcept RecursionError:\n    while True: f",
+    "import itertools\nlist(itertools.count())", "import itertools\nfor i in itertools.count():\n    pass",
+    "import itertools\nsum(itertools.repeat(1))", "import itertools\n5.5 in itertools.count()",
+    "import itertools\na, *b = itertools.count()", "import itertools\nprint(*itertools.count())",
+    "import itertools\n[].extend(itertools.count())", "import itertools\nset(itertools.cycle([1]))",
+    "import itertools\nmax(map(abs, itertools.count()))", "import itertools\nlist(filter(None, itertools.repeat(0)))",
+    "import itertools\n''.join(map(str, itertools.count()))",
+    "import itertools\ndict(zip(itertools.count(), itertools.count()))",
+    "import itertools\nany(x < 0 for x in itertools.count())", "import itertools\nsorted(itertools.count())",
+    "x = [0]\nfor i in x:\n    x.append(i)",
+    "class A:\n    def __iter__(self):\n        return self\n    def __next__(self):\n        return 1\nlist(A())",
+    "class A:\n    def __getitem__(self, i):\n        return i\nlist(A())",
+    "class A:\n    def __index__(self):\n        return 10 ** 9\n[0] * A()",
+    "f'{1:{10 ** 9}}'", "'{:1000000000}'.format(1)",
+    "'{0:{1}}'.format('a', 10 ** 9)", "format(1, '>1000000000')", "'a'.ljust(10 ** 9)", "'\\t'.expandtabs(10 ** 9)",
+    "class A:\n    def __repr__(self):\n        return 'a' * 900000\nrepr([A()] * 90000)",
+    "[i for i in range(10 ** 12)]",
+    "{i for i in range(10 ** 12)}", "sum(i for i in range(10 ** 12))", "x = [1]\nwhile x:\n    x = x + x",
     "torch.zeros(0, 2).chunk(2 ** 31)", "torch.zeros(5).tensor_split(2 ** 31)", "torch.zeros(2 ** 40, 0).unbind()",
     "torch.zeros(2 ** 40, 0).split(1)",
 ]  # fmt: skip
@@ -182,8 +200,8 @@ GROWING = [
 @pytest.mark.parametrize("text", GROWING, ids=[str(i) for i in range(len(GROWING))])
 def test_what_would_grow_without_bound_is_stopped(text: str) -> None:
     with pytest.raises((OverLimit, errors.BudgetError, ProgramError)) as caught:
-        run_code(text)
-    assert not isinstance(caught.value, ProgramError) or caught.value.exception == "TypeError"
+        run_code(text, loop_iterations=100_000)
+    assert not isinstance(caught.value, ProgramError) or caught.value.exception in ("TypeError", "MemoryError")
 
 
 def test_time_is_checked_between_statements_and_calls() -> None:

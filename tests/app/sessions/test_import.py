@@ -85,6 +85,8 @@ def test_what_is_asked_for_in_a_wrong_way_is_refused(client: Client) -> None:
     document = export(client, sid)
     json = {"Content-Type": "application/json"}
     assert client("POST", "/v1/sessions/import", content=document, headers=json).status_code == 415
+    octets = {"Content-Type": "application/octet-stream"}
+    assert client("POST", "/v1/sessions/import", content=document, headers=octets).status_code == 201
     refused = client("GET", f"/v1/sessions/{sid}/export", headers={"Accept": "application/json"})
     assert refused.status_code == 406
     assert client("GET", "/v1/sessions/nobody/export").status_code == 404
@@ -212,13 +214,14 @@ def tensor(**parts: Any) -> list[list[Any]]:
         "number": 2, "storage": 1, "layout": None, "requires_grad": False, "node": None, "output_nr": 0, "grad": None,
         "base": None, "seen_version": 0, "retains_grad": False, "inference": False, "weak": False, "note": 0,
         "parameter": False, "accumulator": None, "steps": None, "bits": 0,
+        "hooks": None,
     }  # fmt: skip
     return [list((fields | parts).values())]
 
 
 ONE_STORAGE = [[1, 1, 0, "float32", [2], [4], b"\0" * 8]]
 GENERATOR = [[9, "generator", [1, b"", 624, None]]]
-SETTINGS = [True, False, "float32", [4, 1000, 3, 80, None], 9, False]
+SETTINGS = [True, False, "float32", [4, 1000, 3, 80, None], 9, False, {}, False, True]
 
 
 def written(**parts: Any) -> bytes:
@@ -237,6 +240,7 @@ def node(op: str = "neg", static: Any = None, **parts: Any) -> list[list[Any]]:
     fields = {
         "number": 3, "variable": None, "op": op, "static": static or {}, "saved": {}, "saved_lists": {},
         "edges": [None], "specs": [[[2], "float32"]], "counts": [1], "written": False, "retained": [],
+        "hooks": None,
     }  # fmt: skip
     return [list((fields | parts).values())]
 
@@ -249,12 +253,35 @@ NESTED: Any = 1
 for _ in range(400):
     NESTED = {"tuple": [NESTED]}
 
+FUNCTION = {
+    "grad_fn": "FBackward", "function": {"function": ["utils.checkpoint.CheckpointFunction"]}, "materialize": True,
+    "attributes": {"shared": 10}, "tensors": {"tuple": [False, True]}, "needs": {"tuple": [False, True]},
+    "outputs": {"tuple": [True]}, "kept": 0,
+}  # fmt: skip
+
+
+def function(**static: Any) -> dict[str, Any]:
+    """A node of a function of the engine's own; what was set on its ``ctx`` is empty."""
+    nodes = node("custom_function", FUNCTION | static, saved={"kept": None})
+    return {"nodes": nodes, "tensors": tensor(node=3), "shared": [*GENERATOR, [10, "dict", []]]}
+
+
 HOSTILE: dict[str, tuple[dict[str, Any], int]] = {
     "nothing wrong": ({}, 201),
     "a session without end": ({"ttl": float("inf")}, 422),
     "a session of no time": ({"ttl": 0.0}, 422),
     "a session of some time": ({"ttl": float("nan")}, 422),
     "a later schema": ({"schema": 3}, 422),
+    "a function of the engine": (function(), 201),
+    "a function that is none": (function(function=1), 422),
+    "a function of nobody": (function(function={"function": ["optim.SGD"]}), 422),
+    "a function by a number": (function(function={"function": [1]}), 422),
+    "a function without attributes": (function(attributes=3), 422),
+    "a function of no arguments": (function(tensors={"tuple": []}), 422),
+    "a function of other outputs": (function(outputs={"tuple": []}), 422),
+    "a function that kept more": (function(kept=2), 422),
+    "a function that lacks everything": ({"nodes": node("custom_function"), "tensors": tensor(node=3)}, 422),
+    "a handle of no hook": (named({"handle": [1, 2]}), 422),
     "half a session": ({"whole": False}, 422),
     "values without number": ({"raw": b"\xdd\xff\xff\xff\xff" + b"\x90" * 99}, 413),
     "millions of lists": ({"raw": b"\xdd\x00\xf0\x00\x00" + b"\x90" * 0xF00000}, 413),

@@ -65,6 +65,12 @@ def test_the_preferred_format_is_answered(accept: str | None, form: Format) -> N
     assert codec.answer_format(accept) is form
 
 
+@pytest.mark.parametrize("written", [codec.FORMATS, (Format.MSGPACK,)])
+def test_who_names_problems_alone_says_nothing_of_other_answers(written: tuple[Format, ...]) -> None:
+    assert codec.answer_format("application/problem+json", written) is written[0]
+    assert codec.answer_format("Application/Problem+JSON; q=0.9", written) is written[0]
+
+
 @pytest.mark.parametrize("accept", ["text/html", "application/json;q=0", "application/json;q=x", "nonsense"])
 def test_nothing_acceptable_is_refused(accept: str) -> None:
     with pytest.raises(codec.NotAcceptable):

@@ -134,3 +134,69 @@ def test_long_lists_reach_the_quick_reader_as_arrays() -> None:
     assert np.array_equal(parts.arrays[0], data)
     inline = json.dumps({"nodes": [{"op": "neg", "args": [{"tensor": data.tolist()}]}]}).encode()
     assert envelope.read(inline, codec.Format.JSON, limits) is None  # a word nobody could know would be in the key
+
+
+def spelled(inputs: dict[str, Any], layout: dict[str, Any]) -> bytes:
+    request = {"inputs": inputs, "nodes": [{"id": "y", "op": "exp", "args": ["$x"]}], "outputs": ["y"]}
+    return json.dumps(request, **layout).encode()
+
+
+@settings(max_examples=600)
+@given(
+    first=st.dictionaries(st.sampled_from("xyz"), RECTANGLES, min_size=1),
+    second=st.dictionaries(st.sampled_from("xyz"), RECTANGLES | DATA, min_size=1),
+    fields=st.sampled_from(
+        [None, {}, {"requires_grad": True}, {"dtype": "float64"}, {"dtype": "float16", "shape": [2]}]
+    ),
+    layout=st.sampled_from([{}, {"indent": 1}, {"separators": (",", ":")}]),
+)
+def test_a_body_of_a_known_spelling_is_read_as_any_other(
+    first: dict[str, Any], second: dict[str, Any], fields: dict[str, Any] | None, layout: dict[str, Any]
+) -> None:
+    def body(values: dict[str, Any]) -> bytes:
+        return spelled({n: v if fields is None else {"data": v, **fields} for n, v in values.items()}, layout)
+
+    with modes.use(modes.State()):
+        opened = envelope.look(body(first), codec.JSON, LIMITS)
+        parts = None if opened is None else envelope.split(opened, LIMITS)
+        if opened is None or parts is None:
+            return
+        spelling = envelope.spelling(body(first), opened, parts, LIMITS)
+        if spelling is None:
+            return
+        for values in (
+            first,
+            second,
+            {**first, **second},
+            {name: second.get(name, one) for name, one in first.items()},
+        ):
+            arrays, wanted = spelling.arrays(body(values)), envelope.read(body(values), codec.JSON, LIMITS)
+            if arrays is not None:
+                assert wanted is not None
+                assert wanted.key == parts.key
+                assert [one.tobytes() for one in arrays] == [one.tobytes() for one in wanted.arrays]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "is_spelled"),
+    [
+        ({"x": [1.5, 2.0]}, True),
+        ({"x": {"data": [[1.5]], "requires_grad": True}, "z": [1.5]}, True),
+        ({"x": 0.5}, True),
+        ({"x": [1, 2]}, False),  # whole numbers are of another dtype, or are none where they are not whole
+        ({"x": {"data": "AADAPw==", "dtype": "float32", "shape": [1], "encoding": "base64"}}, False),
+    ],
+)
+def test_what_spelling_is_known_afterwards(inputs: dict[str, Any], is_spelled: bool) -> None:
+    text = spelled(inputs, {})
+    with modes.use(modes.State()):
+        opened = envelope.look(text, codec.JSON, LIMITS)
+        assert opened is not None
+        parts = envelope.split(opened, LIMITS)
+        assert parts is not None
+        found = envelope.spelling(text, opened, parts, LIMITS)
+    assert (found is not None) is is_spelled
+    if found is not None:
+        assert found.arrays(text.replace(b"1.5", b"1e999")) is None or b"1.5" not in text
+        assert found.arrays(text.replace(b"1.5", b'"1.5"')) is None or b"1.5" not in text
+        assert found.arrays(text[:-1]) is None

@@ -195,3 +195,13 @@ def test_a_number_has_no_dimensions_to_ask_for() -> None:
 def test_losses_ask_the_target_for_its_size(name: str) -> None:
     with pytest.raises(MissingAttributeError, match=r"^'int' object has no attribute 'size'$"):
         getattr(torch.nn.functional, name)(torch.ones(2), 2)
+
+
+@pytest.mark.parametrize(
+    ("destination", "word"),
+    [([1.5], "!list of [float]!"), ((1.5,), "!tuple of (float,)!"), (["a", None], "!list of [str, NoneType]!")],
+)
+def test_lists_are_told_by_their_elements(destination: Any, word: str) -> None:
+    with pytest.raises(ArgumentTypeError, match=r"^movedim\(\) received an invalid combination") as refused:
+        torch.movedim(torch.ones(2, 3), 0, destination)
+    assert f"(Tensor, int, {word})" in str(refused.value)

@@ -43,7 +43,7 @@ FAMILY.steps(
 )
 FAMILY.steps(
     "60 jobs without end of one client",
-    Step(evaluate("i = 0\nwhile True:\n    i = i + 1"), STOPPED | BUSY | problem(422), clients=60),
+    Step(evaluate("i = 0\nfor j in range(10**12):\n    i = i + 1"), STOPPED | BUSY, clients=60),
 )
 FAMILY.steps(
     "60 long kernels of one client",
@@ -127,7 +127,7 @@ FAMILY.steps(
     "8 uploads of 60 MB at once",
     Step(
         Request(body=lambda: b'{"code":"#' + b" " * 60_000_000 + b'"}', headers={"Content-Type": "application/json"}),
-        OVER | BUSY | problem(422),
+        OVER | BUSY | STOPPED | problem(422),  # one deadline for the wait and the work
         clients=8,
     ),
 )

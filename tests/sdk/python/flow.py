@@ -3,10 +3,17 @@
 import base64
 import struct
 import sys
+from io import BytesIO
 
 from gradserve_client import Client
 from gradserve_client.api.evaluate import evaluate
-from gradserve_client.api.sessions import backward_in_session, create_session, run_in_session
+from gradserve_client.api.sessions import (
+    backward_in_session,
+    create_session,
+    export_session,
+    import_session,
+    run_in_session,
+)
 from gradserve_client.api.tensors import get_tensor, put_tensor
 from gradserve_client.models import (
     BackwardRequest,
@@ -25,6 +32,7 @@ from gradserve_client.models import (
     TensorRecord,
     TensorWithGrad,
 )
+from gradserve_client.types import File
 
 
 def evaluated(client: Client) -> None:
@@ -68,6 +76,10 @@ def accumulated(client: Client) -> None:
         assert isinstance(x, TensorWithGrad), x
         assert isinstance(x.grad, TensorRecord)
         assert x.grad.data == [[expected, expected]] * 2
+    document = export_session.sync_detailed(made.id, client=client).content
+    copy = import_session.sync(client=client, body=File(payload=BytesIO(document)))
+    assert isinstance(copy, SessionHead), copy
+    assert copy.id != made.id
     encoded = get_tensor.sync(made.id, "x", client=client, encoding=Encoding.BASE64)
     assert isinstance(encoded, TensorWithGrad)
     assert struct.unpack("<4f", base64.b64decode(str(encoded.data))) == (1.0, 1.0, 1.0, 1.0)

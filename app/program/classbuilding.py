@@ -1,0 +1,98 @@
+"""How a ``class`` statement makes a class of its bases and namespace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from app.program.classes import (
+    MISSING,
+    ClassMethod,
+    HostType,
+    ProgramClass,
+    StaticMethod,
+    bound,
+    changed,
+    descriptor,
+)
+from app.program.failures import PythonError
+from app.program.functions import UNBOUND, Cell, Function
+from app.program.hosted import host_of
+from app.program.hosts import HOSTS, TYPE
+from app.program.instances import Special
+from app.program.operations import type_name
+from app.program.tree import GraphError
+
+Derive = Callable[[ProgramClass, dict[str, Any]], Any]
+DERIVED: Final[dict[Any, Derive]] = {}
+"""What else happens to classes that derive from one of ours (``Enum``, ``NamedTuple``); a class may be replaced."""
+FACTORIES: Final[dict[Any, type[ProgramClass]]] = {}  # what classes are that derive from one of ours
+METACLASSES: Final[list[Any]] = []  # those that a program may name, which mean nothing beyond their base
+_IMPLIED: Final[dict[str, Callable[[Any], Any]]] = {
+    "__new__": StaticMethod, "__init_subclass__": ClassMethod, "__class_getitem__": ClassMethod,
+}  # fmt: skip
+"""What these methods are without a decorator that says so."""
+
+
+def make_class(
+    name: str, qualname: str, bases: tuple[Any, ...], namespace: dict[str, Any], keywords: dict[str, Any],
+    doc: str | None, cell: Cell | None = None,
+) -> Any:  # fmt: skip
+    """The class of a ``class`` statement. Raises ``TypeError`` for what is no base."""
+    bases = tuple([one for base in bases for one in _bases_of(base)])
+    keywords = dict(keywords)
+    metaclass = keywords.pop("metaclass", None)
+    if metaclass is not None and metaclass not in METACLASSES and metaclass is not TYPE:
+        raise GraphError("metaclasses are outside the language of this service: write a class decorator")
+    for method, wrapper in _IMPLIED.items():
+        if isinstance(namespace.get(method), Function):
+            namespace[method] = wrapper(namespace[method])
+    kind = next((FACTORIES[one] for base in bases for one in base.mro if one in FACTORIES), ProgramClass)
+    cls = kind(name, qualname, bases or (HOSTS[object],), namespace)
+    cls.doc = doc if doc is not None else namespace.pop("__doc__", None)
+    for base in cls.mro[1:]:
+        if isinstance(base, ProgramClass) and base.create is not None and base not in DERIVED:
+            cls.create = base.create
+            break
+    cls.host = host_of(cls)
+    if metaclass is not None and metaclass in METACLASSES:
+        namespace["__abstract__"] = True
+    changed()
+    if cell is not None and cell.value is UNBOUND:
+        cell.value = cls
+    _name_members(cls, namespace)
+    result: Any = cls
+    for base in cls.mro[1:]:
+        if base in DERIVED:
+            result = DERIVED[base](cls, keywords)
+            keywords = {}
+            break
+    start = cls.after(cls, "__init_subclass__")
+    if isinstance(start, ClassMethod):
+        bound(start, None, cls)(**keywords)
+    elif keywords:
+        raise PythonError(TypeError, f"{name}.__init_subclass__() takes no keyword arguments")
+    return result
+
+
+def _name_members(cls: ProgramClass, namespace: dict[str, Any]) -> None:
+    """Tell what is in a class its name there, if it asks for that (``__set_name__``)."""
+    for key, value in list(namespace.items()):
+        if isinstance(value, Special):
+            note = descriptor(value, "__set_name__")
+            if note is not MISSING:
+                note(value, cls, key)
+        elif hasattr(value, "program_named"):
+            value.program_named(cls, key)
+
+
+def _bases_of(base: Any) -> tuple[Any, ...]:
+    """The classes that a base stands for: ``Generic[T]`` is none."""
+    if isinstance(base, (ProgramClass, HostType)):
+        if base is TYPE:
+            raise GraphError("metaclasses are outside the language of this service: write a class decorator")
+        return (base,)
+    given = getattr(base, "program_bases", None)
+    if given is None:
+        raise PythonError(TypeError, f"'{type_name(base)}' object is not a class that another one may derive from")
+    return tuple(given())

@@ -1,0 +1,99 @@
+"""Runs the statements of JSON nodes as they are: there are few of them, they come once, and making closures of them
+would take longer than running them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from app.program import tree
+from app.program.builtins import set_item
+from app.program.calls import PLAIN, adapted
+from app.program.compiling.expressions import dtype_named, fresh_tensor, locate, missing
+from app.program.compiling.statements import MODES
+from app.program.names import find_op
+from app.program.operations import get_item
+from app.program.runtime import Run
+from app.program.tree import Expression, GraphError, Statement, quoted
+from app.program.values import attribute, set_attribute
+from engine import refusals
+
+
+def perform(run: Run, statement: Statement) -> None:
+    """Carry out one statement."""
+    match statement:
+        case tree.Assign((target,), value):
+            _bind(run, target, evaluate(run, value))
+        case tree.Evaluate(value):
+            evaluate(run, value)
+        case tree.With(modes, body):
+            (mode,) = modes
+            with MODES[mode.name]():
+                for one in body:
+                    perform_located(run, one)
+        case _:
+            raise AssertionError(statement)
+
+
+def perform_located(run: Run, statement: Statement) -> None:
+    """Carry out a statement of a block; what it raises knows where."""
+    if run.budget is not None:
+        run.budget.spend(0)
+    try:
+        perform(run, statement)
+    except Exception as error:
+        locate(error, statement.place)
+        raise
+
+
+def _bind(run: Run, target: tree.Target, value: Any) -> None:
+    match target:
+        case tree.Name(name):
+            run.bind(name, value)
+        case tree.Attribute(owner, name):
+            set_attribute(evaluate(run, owner), name, value)
+        case tree.Subscript(container, index):
+            set_item(evaluate(run, container), evaluate(run, index), value)
+        case _:
+            raise AssertionError(target)
+
+
+def evaluate(run: Run, node: Expression) -> Any:
+    """The value of an expression."""
+    return _EVALUATE[type(node)](run, node)
+
+
+def _name(run: Run, node: tree.Name) -> Any:
+    return run.namespace[node.id] if node.id in run.namespace else missing(run, node.id)
+
+
+def _display(run: Run, node: tree.Display) -> Any:
+    items = [_EVALUATE[type(item)](run, item) for item in node.items]
+    run.keep(len(items))
+    return items if node.kind == "list" else tuple(items)
+
+
+def _op_call(run: Run, node: tree.OpCall) -> Any:
+    function = find_op(node.op)
+    if function is None:  # checked before the run
+        raise GraphError(f"unknown op {quoted(node.op)}")
+    args = [
+        value if type(value := _EVALUATE[type(one)](run, one)) in _AS_IS else dtype_named(adapted(value))
+        for one in node.args
+    ]
+    kwargs = {name: dtype_named(adapted(evaluate(run, one))) for name, one in node.kwargs}
+    return refusals.call(function, args, kwargs, node.op)
+
+
+_AS_IS: Final = PLAIN - {str}
+_EVALUATE: Final[dict[type, Callable[[Run, Any], Any]]] = {
+    tree.Constant: lambda run, node: node.value,
+    tree.TensorConstant: fresh_tensor,
+    tree.Name: _name,
+    tree.Attribute: lambda run, node: attribute(evaluate(run, node.value), node.name),
+    tree.Subscript: lambda run, node: get_item(evaluate(run, node.value), evaluate(run, node.index)),
+    tree.Slice: lambda run, node: slice(*[evaluate(run, part) for part in (node.start, node.stop, node.step)]),
+    tree.Display: _display,
+    tree.OpCall: _op_call,
+}

@@ -1,0 +1,166 @@
+"""``enum``: classes whose attributes are their only objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from app.program.classbuilding import DERIVED, FACTORIES
+from app.program.classes import MISSING, ClassMethod, HostType, ProgramClass, Property, StaticMethod, bound, changed
+from app.program.failures import PythonError
+from app.program.formatting import repr_of
+from app.program.functions import Callable_
+from app.program.hosted import new
+from app.program.hosts import HOSTS
+from app.program.instances import Instance, Special
+from app.program.libraries.natives import Native
+from app.program.operations import Routine
+from app.program.values import add_objects, class_attribute
+
+
+class Auto:
+    """``auto()``: one more than the last value."""
+
+    __slots__ = ()
+
+
+class EnumClass(ProgramClass):
+    """A class with members: by name and in order; to call it is to look a member up by its value."""
+
+    __slots__ = ("members",)
+
+    def __init__(self, name: str, qualname: str, bases: tuple[Any, ...], attributes: dict[str, Any]) -> None:
+        super().__init__(name, qualname, bases, attributes)
+        self.members: dict[str, Any] = {}
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter([one for name, one in self.members.items() if one.attributes["_name_"] == name])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def __bool__(self) -> bool:
+        return True
+
+    def __contains__(self, value: object) -> bool:
+        if not isinstance(value, Special):
+            raise PythonError(
+                TypeError, f"unsupported operand type(s) for 'in': '{type(value).__name__}' and '{self.name}'"
+            )
+        return any(value is one for one in self.members.values())
+
+    def program_item(self, name: Any) -> Any:
+        """``Color["RED"]``."""
+        if name not in self.members:
+            raise PythonError(KeyError, repr(name))
+        return self.members[name]
+
+    def __repr__(self) -> str:
+        return f"<enum {self.name!r}>"
+
+
+def look_up(cls: Any, /, value: Any = MISSING, *rest: Any, **options: Any) -> Any:
+    if value is MISSING or rest or options or not cls.members:
+        raise PythonError(TypeError, "members are written in a class statement here")
+    for one in cls.members.values():
+        if one is value or one.attributes["_value_"] == value:
+            return one
+    raise PythonError(ValueError, f"{repr_of(value)} is not a valid {cls.qualname}")
+
+
+def _is_member(name: str, value: Any) -> bool:
+    if name.startswith("_"):
+        return False
+    return not isinstance(value, (Callable_, Property, ClassMethod, StaticMethod)) or isinstance(value, HostType)
+
+
+def _derive(cls: Any, keywords: dict[str, Any]) -> Any:
+    cls.create = look_up
+    namespace = cls.attributes
+    last: Any = 0
+    is_text = any(isinstance(one, HostType) and one.type is str for one in cls.mro)
+    for name in [name for name, value in namespace.items() if _is_member(name, value)]:
+        value = namespace[name]
+        if isinstance(value, Auto):
+            value = name.lower() if is_text else last + 1
+        last = value if isinstance(value, int) else last
+        namespace[name] = cls.members[name] = _member(cls, name, value)
+    changed()
+    return cls
+
+
+def _member(cls: Any, name: str, value: Any) -> Any:
+    for one in cls.members.values():
+        if one.attributes["_value_"] == value and type(one.attributes["_value_"]) is type(value):
+            return one
+    given = value if isinstance(value, tuple) else (value,)
+    member = Instance(cls) if cls.host is None else new(cls, cls.host, given, {})
+    member.attributes.update(_name_=name, _value_=value)
+    initialise = cls.method("__init__")
+    if initialise is not MISSING:
+        bound(initialise, member, cls)(*given)
+    return member
+
+
+def _repr(self: Any, /) -> str:
+    return f"<{self.program_class.name}.{self.attributes['_name_']}: {repr_of(self.attributes['_value_'])}>"
+
+
+def _str(self: Any, /) -> str:
+    return f"{self.program_class.name}.{self.attributes['_name_']}"
+
+
+def _hash(self: Any, /) -> int:
+    return hash(self.attributes["_name_"])
+
+
+def _same(self: Any, other: Any, /) -> Any:
+    return True if self is other else NotImplemented
+
+
+NAME: Final = Property(Native("enum.name", lambda self: self.attributes["_name_"]))
+VALUE: Final = Property(Native("enum.value", lambda self: self.attributes["_value_"]))
+NAME.name, VALUE.name = "name", "value"
+ENUM: Final = EnumClass("Enum", "Enum", (HOSTS[object],), {
+    "name": NAME, "value": VALUE, "__repr__": Native("enum.__repr__", _repr), "__str__": Native("enum.__str__", _str),
+    "__hash__": Native("enum.__hash__", _hash), "__eq__": Native("enum.__eq__", _same),
+    "__format__": Native("enum.__format__", lambda self, spec: format(str(self), spec)),
+    "__copy__": Native("enum.__copy__", lambda self: self),
+    "__deepcopy__": Native("enum.__deepcopy__", lambda self, memo: self),
+})  # fmt: skip
+
+
+def _plain(kind: type, name: str) -> EnumClass:
+    plain = {
+        "__str__": Native(
+            f"enum.{name}.__str__", lambda self: kind.__str__(self) if kind is str else kind.__repr__(self)
+        ),
+        "__eq__": Native(f"enum.{name}.__eq__", lambda self, other: kind.__eq__(self, other)),
+        "__hash__": Native(f"enum.{name}.__hash__", lambda self: kind.__hash__(self)),
+        "__format__": Native(f"enum.{name}.__format__", lambda self, spec: kind.__format__(self, spec)),
+    }
+    cls = EnumClass(name, name, (HOSTS[kind], ENUM), plain)
+    cls.host = kind
+    return cls
+
+
+INT_ENUM: Final = _plain(int, "IntEnum")
+STR_ENUM: Final = _plain(str, "StrEnum")
+for _one in (ENUM, INT_ENUM, STR_ENUM):
+    _one.module = "enum"
+    DERIVED[_one] = _derive
+    FACTORIES[_one] = EnumClass
+
+
+def _class_attribute(value: EnumClass, name: str) -> Any:
+    if name == "__members__":
+        return dict(value.members)
+    return class_attribute(value, name)
+
+
+add_objects(EnumClass, _class_attribute)
+add_objects(Auto, lambda value, name: MISSING)
+ENUM_MODULE: Final[dict[str, Any]] = {
+    "Enum": ENUM, "IntEnum": INT_ENUM, "StrEnum": STR_ENUM, "auto": Routine("auto", Auto),
+    "unique": Routine("unique", lambda cls: cls),
+}  # fmt: skip

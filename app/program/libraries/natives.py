@@ -1,0 +1,76 @@
+"""Functions of ours that stand in programs' classes as methods, or wrap their functions; sessions know them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+from app.program.classes import MISSING
+from app.program.functions import Callable_
+from app.program.values import add_objects, find_attribute
+
+NATIVES: Final[dict[str, Native]] = {}
+
+
+class Native(Callable_):
+    """A method of ours: it means the same in every class, and finds there what it needs."""
+
+    __slots__ = ("function", "name", "path")
+
+    def __init__(self, path: str, function: Callable[..., Any]) -> None:
+        self.path, self.name, self.function = path, path.rpartition(".")[2], function
+        NATIVES[path] = self
+
+    def enter(self, run: Any, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> Any:
+        return self.function(*args, **(kwargs or {}))
+
+    def __repr__(self) -> str:
+        return f"<function {self.name} at {id(self):#x}>"
+
+
+def _native_attribute(value: Any, name: str) -> Any:
+    return value.name if name in ("__name__", "__qualname__") else None if name == "__doc__" else MISSING
+
+
+class Wrapper(Callable_):
+    """A function of a program with something around it."""
+
+    __slots__ = ("__weakref__", "function")
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    @property
+    def attributes(self) -> Any:
+        """Those of the function."""
+        return getattr(self.function, "attributes", {})
+
+    @property
+    def name(self) -> Any:
+        """That of the function."""
+        return getattr(self.function, "name", "function")
+
+    @property
+    def qualname(self) -> Any:
+        """That of the function."""
+        return getattr(self.function, "qualname", self.name)
+
+    @property
+    def doc(self) -> Any:
+        """That of the function."""
+        return getattr(self.function, "doc", None)
+
+    def program_attribute(self, name: str) -> Any:
+        """An attribute for programs."""
+        return self.function if name == "__wrapped__" else find_attribute(self.function, name)
+
+    def __repr__(self) -> str:
+        return repr(self.function)
+
+
+def own(value: Any, name: str) -> Any:
+    """An attribute of an object that says itself what it has."""
+    return value.program_attribute(name)
+
+
+add_objects(Native, _native_attribute)

@@ -1,0 +1,24 @@
+"""The modules that programs may import beside ``torch``, each a table of names. One more stands in one line here."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from app.program.modules.collections import COLLECTIONS
+from app.program.modules.copy import COPY
+from app.program.modules.itertools import ITERTOOLS
+from app.program.modules.math import CMATH, MATH
+from app.program.modules.numpy.module import NUMPY_MODULES
+from app.program.modules.operator import OPERATOR
+from app.program.modules.random import RANDOM
+from app.program.modules.statistics import STATISTICS
+from app.program.modules.string import STRING
+from app.program.modules.time import TIME
+from app.program.modules.warnings import WARNINGS
+
+MODULES: Final = MappingProxyType({
+    "cmath": CMATH, "collections": COLLECTIONS, "copy": COPY, "itertools": ITERTOOLS, "math": MATH,
+    "operator": OPERATOR, "random": RANDOM, "statistics": STATISTICS, "string": STRING, "time": TIME,
+    "warnings": WARNINGS, **NUMPY_MODULES,
+})  # fmt: skip

@@ -1,0 +1,410 @@
+"""Runs that come again: the same program on one session, as who trains a model sends it step by step.
+
+What a run does depends on the session, but not on the elements of tensors, if its recorder says so, nor on version
+counters and numbers of objects. (Modules and functions, which may know of chance, are left out here.) Two runs after
+one another whose records differ in these alone began, and left the session, alike, for nothing of the one but tensors'
+elements reaches what the next leaves. So a third one is known beforehand: its elements by a plan, its record and its
+answer by those of the second. What it leaves is what is there with other elements: nothing is made, and the objects in
+memory go on under the numbers of their successors.
+
+The first such run is an ordinary one; the second is rehearsed, which leaves a ``Repetition``; the third is carried out
+as any other and has to be what the repetition says. Whatever else happens to the session ends all this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import numpy as np
+
+from app.evaluate.cancellation import cancellable
+from app.evaluate.execution import Run, budget_of
+from app.limits import Limits, OverLimit
+from app.sessions import schema
+from app.sessions.ledger import Ledger
+from app.sessions.records import PLAIN, Draft
+from app.sessions.schema import Record, Slot, StorageRecord
+from app.sessions.session import Session
+from app.wire import codec
+from app.wire.arrays import ArrayError, Encoding, decode_tensor
+from app.wire.reply import Reply
+from app.wire.template import Template, new_placeholders
+from engine import Tensor, dtypes, errors, modes, registry, storage
+from engine import plan as plans
+
+Array = np.ndarray[Any, Any]
+PLANNING_S: Final = 2.0
+RECORD_BYTES: Final = 2**15  # of a record that is worth being kept
+TRIES: Final = 3  # rehearsals of one program, after which it is carried out and nothing else
+NOT_NUMBERED: Final = frozenset({"array", "scalar", "shown"})  # values that hold elements, which no plan gives
+
+
+_OPTIMIZER: Final[Any] = registry.function("optim.Optimizer")
+_DATA: Final = (int, complex, dtypes.DType, _OPTIMIZER)
+_CHANCE: Final = ("import", "seed")  # of code: what modules and generators give may be another value each time
+
+
+class Again(NamedTuple):
+    """A run as it may come again: what all that say the same share, and its inputs as the wire has them."""
+
+    key: Hashable
+    inputs: dict[str, Any]
+
+    @classmethod
+    def of(cls, run: Run, *how: Hashable) -> Again | None:
+        """Return ``run``, answered as ``how`` says; ``None`` for one that has to be carried out each time."""
+        code = run.request.code or ""
+        if run.key is None or run.request.include or any(word in code for word in _CHANCE):
+            return None
+        return cls((run.key, *how), run.request.inputs)
+
+
+class Rehearsal:
+    """A run that is recorded beside what it does."""
+
+    def __init__(self, ledger: Ledger, limits: Limits) -> None:
+        self._holders = {id(one.array): one for kind in (Tensor, storage.Storage) for one in ledger.living(kind)}
+        memories = [one.array for one in ledger.living(storage.Storage) if one.root is one]
+        self.recorder = plans.StandingRecorder([one.array for one in self._holders.values()], memories)
+        self._limits = limits
+        self.template: Template | None = None
+        self.shown: list[Array] = []
+        self.leaves: dict[str, Tensor] = {}
+        self.default_dtype = dtypes.float32
+
+    def carry_out(self, session: Session, run: Run, encoding: Encoding, form: codec.Format, version: int) -> Reply:
+        """Return the answer to a run, and keep how it is made."""
+        placeholders = new_placeholders(encoding)
+        self.default_dtype = modes.current().default_dtype
+        self.leaves = _decoded(run.request.inputs, self._limits)
+        for leaf in self.leaves.values():
+            self.recorder.adopt(leaf.array)
+        with self.recorder:
+            result = session.run(run.with_inputs(self.leaves), placeholders)
+        self.template = Template.of({**result, "version": 0}, placeholders, form)
+        self.shown = placeholders.arrays
+        return _reply(self.template, self.shown, version)
+
+    @property
+    def sources(self) -> list[Any]:
+        """The tensors of the session, or its storages, whose elements went in beside those of the inputs."""
+        return [self._holders[id(array)] for array in self.recorder.sources[len(self.leaves) :]]
+
+
+def _decoded(inputs: dict[str, Any], limits: Limits) -> dict[str, Tensor]:
+    return {name: decode_tensor(raw, limits, ("inputs", name)) for name, raw in inputs.items()}
+
+
+def _spec(leaf: Tensor) -> tuple[Any, ...]:
+    return leaf.array.shape, leaf.array.dtype, leaf.array.strides, leaf.requires_grad, leaf.bits
+
+
+def _reply(template: Template, arrays: Any, version: int) -> Reply:
+    """Return an answer, which ends with the version of the session."""
+    form = codec.Format(template.media_type)
+    end = b"}" if form is codec.JSON else b""
+    body = template.fill(arrays).removesuffix(codec.encode(0, form) + end) + codec.encode(version, form) + end
+    return Reply(200, body, template.media_type, {"ETag": f'"{version}"'})
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a repeated run gives: the answer, the record, and the memories that it writes with their new elements."""
+
+    reply: Reply
+    record: bytes
+    written: list[tuple[Array, Array]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Number:
+    """A number, or the place of one among those that were new in the run before."""
+
+    number: int
+    is_new: bool
+
+    @classmethod
+    def of(cls, number: int, first: int) -> _Number:
+        return cls(number - first, True) if number >= first else cls(number, False)
+
+    def find(self, ledger: Ledger, first: int) -> Any:
+        """Return the object that stands under it, or ``None``; the new ones began at ``first``."""
+        return ledger.get(first + self.number if self.is_new else self.number)
+
+
+@dataclass(slots=True)
+class _Place:
+    """A storage of the record: how far its version goes up each time, and which result of the plan is put there."""
+
+    record: StorageRecord
+    number: _Number
+    rise: int
+    result: int | None
+    storage: Any = None
+
+
+class Repetition:
+    """A run that is known before it is carried out."""
+
+    def __init__(
+        self, plan: plans.Plan, template: Template, record: Record, nbytes: int, sources: list[_Number],
+        places: list[_Place], own: list[Slot], rehearsal: Rehearsal, limits: Limits,
+    ) -> None:  # fmt: skip
+        self._specs = {name: _spec(leaf) for name, leaf in rehearsal.leaves.items()}
+        self._plan, self._template, self._record, self.nbytes = plan, template, record, nbytes
+        self._sources, self._places = sources, places
+        self._fields = [slot[:3] for slot in own if isinstance(slot[0], msgspec.Struct) and not slot[3]]  # nearly all
+        self._others = [slot for slot in own if slot[3] or not isinstance(slot[0], msgspec.Struct)]
+        self._limits, self._state = limits, modes.State(default_dtype=rehearsal.default_dtype, warnings=[])
+        self._standing: list[Array] = []
+
+    @property
+    def memory(self) -> int:
+        """About how much memory it takes itself."""
+        return self._plan.nbytes + self._template.nbytes + 500 * len(self._fields)
+
+    def bind(self, ledger: Ledger, first: int) -> bool:
+        """Find what the next run works on, after one whose new numbers began at ``first``; whether all is there."""
+        for place in self._places:
+            place.storage = place.number.find(ledger, first)
+        holders = [number.find(ledger, first) for number in self._sources]
+        if None in (*holders, *(place.storage for place in self._places)):
+            return False
+        self._standing = [holder.array for holder in holders]
+        return True
+
+    def step(self, inputs: dict[str, Any], first: int, version: int) -> Step | None:
+        """Return what the next run gives, its new numbers from ``first`` on; ``None`` where it may be another.
+
+        Nothing is changed. Raises ``BudgetError``.
+        """
+        self._state.budget = budget = budget_of(self._limits)
+        try:
+            with modes.use(self._state):
+                leaves = _decoded(inputs, self._limits)
+                if {name: _spec(leaf) for name, leaf in leaves.items()} != self._specs:
+                    return None
+                arrays = [leaf.array for leaf in leaves.values()]
+                budget.spend(sum(modes.TENSOR_BYTES + array.nbytes for array in arrays))
+                results = self._plan(*arrays, *self._standing)
+        except errors.BudgetError:
+            raise
+        except (errors.EngineError, ArrayError, OverLimit):  # whoever carries it out finds the words
+            return None
+        for owner, name, number in self._fields:
+            setattr(owner, name, first + number)
+        for slot in self._others:
+            schema.put(slot, first + slot[2])
+        written = []
+        for place in self._places:
+            place.record.version = place.storage.version + place.rise
+            if place.result is not None:
+                elements = results[place.result]
+                place.record.data = elements.tobytes()
+                written.append((place.storage.array, elements))
+        reply = _reply(self._template, results, version)
+        budget.check_time()
+        return Step(reply, schema.encode(self._record), written)
+
+    def apply(self, step: Step) -> None:
+        """Let the session be as the run leaves it, but for the numbers of its objects."""
+        for place in self._places:
+            place.storage.version += place.rise
+        for array, elements in step.written:
+            np.copyto(array, elements)
+
+
+@dataclass(slots=True)
+class _Trace:
+    """The run before: its record, and which numbers were new."""
+
+    record: Record
+    first: int
+    count: int
+
+
+class Repeats:
+    """What is known of the program that ran last on a live session, over the session's ``ledger``."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._lag = 0  # how far the numbers of the last run's objects are behind
+        self._begin(None)
+
+    def _begin(self, key: Hashable) -> None:
+        self.settle()
+        self._key = key
+        self._trace: _Trace | None = None
+        self._known: Repetition | None = None
+        self._is_confirmed = False
+        self._expected: Step | None = None
+        self._failures = 0
+
+    @property
+    def nbytes(self) -> int:
+        """About how much memory it takes."""
+        return 0 if self._known is None else self._known.memory
+
+    def forget(self) -> None:
+        """Something else happens to the session."""
+        self._begin(None)
+
+    def settle(self) -> None:
+        """Let objects stand under the numbers that the store knows them by."""
+        if self._lag and self._trace is not None:
+            self._ledger.shift(self._trace.first, self._lag)
+            self._trace.first += self._lag
+            self._lag = 0
+
+    # -- runs that are carried out ----------------------------------------------------------------------------------
+    def rehearsal(self, again: Again | None, names: dict[str, Any], version: int, limits: Limits) -> Rehearsal | None:
+        """Return the rehearsal that the next run is to be, if it should be one."""
+        if again is None or again.key != self._key or self._trace is None or not _are_data(names.values()):
+            return None
+        if self._known is not None:
+            self._expected = self._known.step(again.inputs, self._ledger.next, version)
+            return None
+        return Rehearsal(self._ledger, limits) if self._failures < TRIES else None
+
+    def note(
+        self, again: Again | None, draft: Draft, reply: Reply, rehearsal: Rehearsal | None, limits: Limits
+    ) -> None:
+        """Take notice of a run that was carried out and committed."""
+        change, key = draft.change, None if again is None else again.key
+        if key is None or key != self._key:
+            self._begin(key)
+        if change.whole or change.blocks or len(change.record) > RECORD_BYTES:
+            self._trace = self._known = None
+            return
+        if self._known is not None:
+            self._check(self._known, draft, reply)
+        elif rehearsal is not None and self._trace is not None:
+            self._known = _learnt(rehearsal, self._trace, draft, self._ledger, limits)
+            self._failures += self._known is None
+        self._trace = _Trace(draft.record, draft.first, len(draft.added))
+
+    def _check(self, known: Repetition, draft: Draft, reply: Reply) -> None:
+        """Confirm what was said of this run, or give up."""
+        expected, self._expected = self._expected, None
+        is_right = expected is not None and (expected.reply, expected.record) == (reply, draft.change.record)
+        self._is_confirmed = is_right and known.bind(self._ledger, draft.first)
+        if not self._is_confirmed:
+            self._known, self._failures = None, TRIES
+
+    # -- runs that are not ------------------------------------------------------------------------------------------
+    def known(self, again: Again | None) -> Repetition | None:
+        """Return what the next run of a program is, if that is known."""
+        return self._known if self._is_confirmed and again is not None and again.key == self._key else None
+
+    @property
+    def next_number(self) -> int:
+        """The first new number of the next run."""
+        return self._ledger.next + self._lag
+
+    def advance(self, known: Repetition, step: Step) -> None:
+        """A step was committed, or is about to be: let the session be as it leaves it."""
+        assert self._trace is not None
+        known.apply(step)
+        self._lag += self._trace.count
+
+
+def _learnt(rehearsal: Rehearsal, before: _Trace, draft: Draft, ledger: Ledger, limits: Limits) -> Repetition | None:
+    """Return what a rehearsal tells of the runs that follow; ``None`` if they may be others."""
+    recorder, template = rehearsal.recorder, rehearsal.template
+    if recorder.is_eager or template is None or len(draft.added) != before.count or draft.record.settings is not None:
+        return None
+    record = schema.decode(draft.change.record)  # one of its own: it is filled in again and again
+    own = _own_slots(record, draft.first, before.first)
+    if own is None or not _is_plain(record):
+        return None
+    arrays = list(rehearsal.shown)
+    places = _places(record, _renumbered(before, draft.first), draft.first, rehearsal, ledger, arrays)
+    if places is None:
+        return None
+    plan = plans.planned(recorder, arrays, cancellable(modes.Budget(seconds=PLANNING_S)))
+    numbers = [ledger.find(one) for one in rehearsal.sources]
+    if not isinstance(plan, plans.Plan):
+        return None
+    sources = [_Number.of(number, before.first) for number in numbers if number is not None]
+    found = Repetition(plan, template, record, draft.nbytes, sources, places, own, rehearsal, limits)
+    return found if len(sources) == len(numbers) and found.bind(ledger, draft.first) else None
+
+
+def _places(
+    record: Record, earlier: Record, first: int, rehearsal: Rehearsal, ledger: Ledger, arrays: list[Array]
+) -> list[_Place] | None:
+    """Return the storages of a record; to ``arrays`` are added those of them that a plan has to give.
+
+    ``None`` if the records differ in more than these, and versions.
+    """
+    places = []
+    for one, other in zip(record.storages, earlier.storages, strict=False):
+        place = _Place(one, _Number.of(one.number, first), one.version - other.version, None)
+        other.version = one.version
+        array = ledger.get(one.number).array
+        if one.data is not None and rehearsal.recorder.knows(array):
+            if not (array.flags.c_contiguous and array.flags.writeable and other.data is not None):
+                return None
+            place.result, other.data = len(arrays), one.data
+            arrays.append(array)
+        elif one.data is not None and rehearsal.recorder.overlaps(array):
+            return None
+        places.append(place)
+    return places if earlier == record else None
+
+
+def _own_slots(record: Record, first: int, earlier: int) -> list[Slot] | None:
+    """Return the slots of new numbers, counted from ``first``; ``None`` if one refers to what the run before made."""
+    own = []
+    for owner, place, number, rest in schema.slots(record):
+        if number >= first:
+            own.append((owner, place, number - first, rest))
+        elif number >= earlier:
+            return None
+    return own
+
+
+def _renumbered(before: _Trace, first: int) -> Record:
+    """Return the record of the run before as if its new numbers had begun at ``first``."""
+    record = schema.decode(schema.encode(before.record))
+    for slot in list(schema.slots(record)):
+        if slot[2] >= before.first:
+            schema.put(slot, slot[2] - before.first + first)
+    return record
+
+
+def _are_data(values: Iterable[Any]) -> bool:
+    """Return whether these are values that do nothing by themselves: functions and modules may bring chance along."""
+    pending, seen = list(values), set[int]()
+    while pending:
+        value = pending.pop()
+        if type(value) in (list, tuple, dict):
+            if id(value) not in seen:
+                seen.add(id(value))
+                pending.extend(value if type(value) is not dict else (*value, *value.values()))
+        elif isinstance(value, Tensor):
+            if value.hooks is not None:
+                return False
+        elif type(value) not in PLAIN and not isinstance(value, _DATA):
+            return False
+    return True
+
+
+def _is_plain(record: Record) -> bool:
+    """Return whether no value in the record holds elements by itself."""
+    values: list[Any] = [
+        *record.names.values(), *(part for one in record.shared for part in one.parts),
+        *(value for node in record.nodes for value in node.static.values()), *(one.steps for one in record.tensors),
+    ]  # fmt: skip
+    while values:
+        value = values.pop()
+        if isinstance(value, dict):
+            if not NOT_NUMBERED.isdisjoint(value):
+                return False
+            values.extend(value.values())
+        elif isinstance(value, list | tuple):
+            values.extend(value)
+    return True

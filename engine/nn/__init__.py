@@ -1,0 +1,16 @@
+"""``torch.nn``: modules and their containers, layers by family, losses, initialisation.
+
+A module for each family; importing this package enters every layer in the registry.
+"""
+
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # ``engine.nn`` is the namespace that ``engine`` makes of the registry
+
+    def __getattr__(name: str) -> Any: ...
+
+
+for _module in iter_modules(__path__, f"{__name__}."):
+    import_module(_module.name)

@@ -1,0 +1,64 @@
+"""Objects of programs' classes that derive from types that are there keep what is theirs and what is ours apart."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.evaluate.run import evaluate
+from app.limits import Limits
+from app.program.tree import ProgramError
+from app.wire.messages import RunRequest
+
+IMPORTS = "import torch\nimport torch.nn as nn\n"
+
+
+def prints(text: str) -> list[str]:
+    answer = evaluate(RunRequest(code=IMPORTS + text, outputs=[]), Limits(), "json")
+    printed: list[str] = answer["prints"]
+    return printed
+
+
+@pytest.mark.parametrize("name", ["__dict__", "_parameters", "_modules", "__class__"])
+@pytest.mark.parametrize("call", ["nn.Module.__setattr__(m, {!r}, 5)", "m.__setattr__({!r}, 5)",
+                                  "object.__setattr__(m, {!r}, 5)", "nn.Module.__delattr__(m, {!r})"])  # fmt: skip
+def test_what_the_engine_keeps_in_a_module_cannot_be_set_by_its_name(name: str, call: str) -> None:
+    found = prints(
+        f"m = nn.Linear(1, 1)\ntry:\n    {call.format(name)}\nexcept Exception as e:\n    print(e)\nprint(m)"
+    )
+    assert found == [f"'Linear' object has no attribute '{name}'", "Linear(in_features=1, out_features=1, bias=True)"]
+
+
+NAMES = ["program_class", "attributes", "mro", "memento", "_private"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("base", ["nn.Module", "ValueError", "list", "object"])
+def test_any_name_is_the_programs_own(base: str, name: str) -> None:
+    text = f"class N({base}):\n    pass\nn = N()\nn.{name} = 7\nprint(n.{name}, type(n).__name__)\ndel n.{name}\n"
+    assert prints(text + f"print(hasattr(n, {name!r}))") == ["7 N", "False"]
+
+
+def test_setting_by_the_base_class_is_what_it_is_in_python() -> None:
+    text = """
+class N(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self._h, self.w = 1, nn.Parameter(torch.ones(1))
+    def __setattr__(self, name, value):
+        print(name)
+        super().__setattr__(name, value)
+n = N()
+print(n._h, [name for name, _ in n.named_parameters()])
+"""
+    assert prints(text) == ["_h", "w", "1 ['w']"]
+
+
+def test_an_exception_that_cannot_say_what_it_is() -> None:
+    with pytest.raises(ProgramError) as caught:
+        prints("class E(Exception):\n    def __str__(self):\n        raise self\nraise E()")
+    assert (caught.value.exception, caught.value.detail) == ("E", "<exception str() failed>")
+
+
+def test_numbers_are_made_by_the_base_class() -> None:
+    text = "class A(int):\n    def __new__(cls, v):\n        return super().__new__(cls, v + 1)\n"
+    assert prints(text + "print(A(3) + 1, type(A(3)) is A)") == ["5 True"]
