@@ -127,6 +127,167 @@ def _of_names() -> Iterator[tuple[str, dict[str, Any]]]:
     )
 
 
+LAYERS: Final = {  # by class: how one is made
+    **{f"BatchNorm{n}d": "2" for n in (1, 2, 3)}, "Bilinear": "2, 3, 2",
+    **{f"ConstantPad{n}d": "1, 0.5" for n in (1, 2, 3)}, **{f"Conv{n}d": "1, 2, 2" for n in (1, 2, 3)},
+    **{f"ConvTranspose{n}d": "1, 2, 2" for n in (1, 2, 3)},
+    **{f"Lazy{kind}{n}d": "2, 2" for kind in ("Conv", "ConvTranspose") for n in (1, 2, 3)},
+    "AdaptiveLogSoftmaxWithLoss": "4, 6, [2]", "Embedding": "4, 2", "EmbeddingBag": "4, 2",
+    "Fold": "(2, 2), 1", "FractionalMaxPool2d": "2, output_size=2", "FractionalMaxPool3d": "2, output_size=2",
+    "GRU": "2, 3", "GRUCell": "2, 3", "GroupNorm": "1, 2", **{f"LPPool{n}d": "2, 2" for n in (1, 2, 3)},
+    "LSTM": "2, 3", "LSTMCell": "2, 3", "Linear": "2, 3", "MultiheadAttention": "2, 1", "RNN": "2, 3",
+    "RNNCell": "2, 3", "Threshold": "0.1, 20.0",
+    "TransformerDecoder": "torch.nn.TransformerDecoderLayer(2, 1, 4), 1", "TransformerDecoderLayer": "2, 1, 4",
+    "TransformerEncoder": "torch.nn.TransformerEncoderLayer(2, 1, 4), 1", "TransformerEncoderLayer": "2, 1, 4",
+    "Unflatten": "1, (1, 2)",
+}  # fmt: skip
+SCHEDULES: Final = {
+    "ChainedScheduler": "[torch.optim.lr_scheduler.StepLR(optimizer, 1)]", "ConstantLR": "optimizer",
+    "CosineAnnealingLR": "optimizer, 10", "CosineAnnealingWarmRestarts": "optimizer, 10",
+    "CyclicLR": "optimizer, 0.01, 0.1", "ExponentialLR": "optimizer, 0.9",
+    "LambdaLR": "optimizer, lambda epoch: 0.9 ** epoch", "LinearLR": "optimizer",
+    "MultiStepLR": "optimizer, [2, 4]", "MultiplicativeLR": "optimizer, lambda epoch: 0.9",
+    "OneCycleLR": "optimizer, 0.1, total_steps=10", "PolynomialLR": "optimizer",
+    "SequentialLR": "optimizer, [torch.optim.lr_scheduler.ConstantLR(optimizer), "
+                    "torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.9)], [2]",
+}  # fmt: skip
+TUNED: Final = "w = torch.ones(2, 2, requires_grad=True)\n"
+STEP: Final = "(w * w).sum().backward()\noptimizer.step()\n"
+SGD: Final = f"{TUNED}optimizer = torch.optim.SGD([w], lr=0.1)\n"
+LEAF: Final = "x = torch.ones(2, dtype=torch.float64, requires_grad=True)\n"
+SEQUENCES: Final = "a, b = torch.ones(3, 2), torch.ones(2, 2)\n"
+PACKED: Final = f"{SEQUENCES}packed = torch.nn.utils.rnn.pack_sequence([a, b])\n"
+
+
+def _as_code() -> Iterator[tuple[str, str]]:
+    """Programs for what takes functions, or objects that no node makes."""
+    for name, made in LAYERS.items():
+        yield f"nn.{name}", f"layer = torch.nn.{name}({made})\nprint(layer)\n"
+    for name in ("ASGD", "Adafactor", "Muon", "RAdam", "Rprop"):
+        yield f"optim.{name}", f"{TUNED}optimizer = torch.optim.{name}([w], lr=0.1)\n{STEP}"
+    yield (
+        "optim.LBFGS",
+        (
+            f"{TUNED}optimizer = torch.optim.LBFGS([w], lr=0.1)\ndef closure():\n    optimizer.zero_grad()\n"
+            "    loss = (w * w).sum()\n    loss.backward()\n    return loss\noptimizer.step(closure)\n"
+        ),
+    )
+    for name, made in SCHEDULES.items():
+        yield (
+            f"optim.lr_scheduler.{name}",
+            (f"{SGD}scheduler = torch.optim.lr_scheduler.{name}({made})\n{STEP}scheduler.step()\n"),
+        )
+    yield (
+        "optim.lr_scheduler.ReduceLROnPlateau",
+        (f"{SGD}scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)\n{STEP}scheduler.step(1.0)\n"),
+    )
+    for name in ("constant_", "dirac_", "eye_", "kaiming_normal_", "orthogonal_"):
+        yield f"nn.init.{name}", f"w = torch.empty(3, 3)\ntorch.nn.init.{name}(w)\n"
+    yield "nn.init.calculate_gain", "gain = torch.nn.init.calculate_gain('relu')\n"
+    linear = "layer = torch.nn.Linear(2, 2)\n"
+    for name in ("orthogonal", "spectral_norm", "weight_norm"):
+        yield f"nn.utils.parametrizations.{name}", f"{linear}torch.nn.utils.parametrizations.{name}(layer)\n"
+    yield (
+        "nn.utils.parametrize.is_parametrized",
+        (f"{linear}found = torch.nn.utils.parametrize.is_parametrized(layer)\nprint(found)\n"),
+    )
+    yield "nn.utils.skip_init", "layer = torch.nn.utils.skip_init(torch.nn.Linear, 2, 3)\n"
+    yield (
+        "nn.utils.vector_to_parameters",
+        (f"{linear}torch.nn.utils.vector_to_parameters(torch.ones(6), layer.parameters())\nprint(layer.weight)\n"),
+    )
+    yield "nn.utils.parameters_to_vector", f"{linear}v = torch.nn.utils.parameters_to_vector(layer.parameters())\n"
+    yield (
+        "func.functional_call",
+        (
+            f"{linear}values = dict(layer.named_parameters())\n"
+            "y = torch.func.functional_call(layer, values, (torch.ones(1, 2),))\n"
+        ),
+    )
+    for check in ("gradcheck", "gradgradcheck"):
+        yield f"autograd.{check}", f"{LEAF}passed = torch.autograd.{check}(torch.sin, (x,))\n"
+    yield "autograd.set_detect_anomaly", f"torch.autograd.set_detect_anomaly(True)\n{LEAF}x.sin().sum().backward()\n"
+    yield (
+        "autograd.graph.saved_tensors_hooks",
+        (
+            f"{LEAF}with torch.autograd.graph.saved_tensors_hooks(lambda t: t * 1, lambda t: t):\n    y = x.sin()\n"
+            "y.sum().backward()\n"
+        ),
+    )
+    yield (
+        "autograd.graph.register_multi_grad_hook",
+        (
+            f"{LEAF}torch.autograd.graph.register_multi_grad_hook((x,), lambda grads: print(grads))\n"
+            "x.sin().sum().backward()\n"
+        ),
+    )
+    yield "register_hook", f"{LEAF}x.register_hook(lambda grad: grad * 2)\nx.sum().backward()\n"
+    yield (
+        "register_post_accumulate_grad_hook",
+        (f"{LEAF}x.register_post_accumulate_grad_hook(lambda leaf: print(leaf.grad))\nx.sum().backward()\n"),
+    )
+    yield "apply_", "x = torch.ones(2)\nx.apply_(lambda value: value + 1)\n"
+    yield "map_", "x = torch.ones(2)\nx.map_(x, lambda a, b: a + b)\n"
+    yield "map2_", "x = torch.ones(2)\nx.map2_(x, x, lambda a, b, c: a + b + c)\n"
+    yield (
+        "utils.checkpoint.checkpoint",
+        (f"{LEAF}y = torch.utils.checkpoint.checkpoint(torch.sin, x, use_reentrant=False)\ny.sum().backward()\n"),
+    )
+    yield (
+        "utils.checkpoint.checkpoint_sequential",
+        (
+            f"{LEAF}fs = [torch.sin, torch.cos]\n"
+            "y = torch.utils.checkpoint.checkpoint_sequential(fs, 2, x, use_reentrant=False)\n"
+        ),
+    )
+    yield (
+        "nn.utils.clip_grads_with_norm_",
+        (f"{TUNED}(w * w).sum().backward()\ntorch.nn.utils.clip_grads_with_norm_([w], 1.0, torch.tensor(4.0))\n"),
+    )
+    yield "nn.utils.rnn.pack_sequence", PACKED
+    yield "nn.utils.rnn.pad_sequence", f"{SEQUENCES}padded = torch.nn.utils.rnn.pad_sequence([a, b])\n"
+    yield (
+        "nn.utils.rnn.pack_padded_sequence",
+        ("packed = torch.nn.utils.rnn.pack_padded_sequence(torch.ones(3, 2, 2), torch.tensor([3, 2]))\n"),
+    )
+    yield (
+        "nn.utils.rnn.pad_packed_sequence",
+        f"{PACKED}padded, lengths = torch.nn.utils.rnn.pad_packed_sequence(packed)\n",
+    )
+    yield "nn.utils.rnn.unpack_sequence", f"{PACKED}parts = torch.nn.utils.rnn.unpack_sequence(packed)\n"
+    yield (
+        "nn.utils.rnn.unpad_sequence",
+        ("parts = torch.nn.utils.rnn.unpad_sequence(torch.ones(3, 2, 2), torch.tensor([3, 2]))\n"),
+    )
+    yield (
+        "nn.functional.multi_head_attention_forward",
+        (
+            "q, w, b = torch.ones(3, 1, 2), torch.ones(6, 2), torch.zeros(6)\n"
+            "y, weights = torch.nn.functional.multi_head_attention_forward(\n"
+            "    q, q, q, 2, 1, w, b, None, None, False, 0.0, torch.eye(2), torch.zeros(2))\n"
+        ),
+    )
+    yield (
+        "grid_sampler_3d",
+        "y = torch.grid_sampler_3d(torch.ones(1, 1, 2, 2, 2), torch.zeros(1, 2, 2, 2, 3), 0, 0, False)\n",
+    )
+    data = "data = torch.utils.data.TensorDataset(torch.arange(4))\n"
+    yield "utils.data.Subset", f"{data}part = torch.utils.data.Subset(data, [0, 2])\nprint(len(part))\n"
+    yield "utils.data.ConcatDataset", f"{data}both = torch.utils.data.ConcatDataset([data, data])\nprint(len(both))\n"
+    yield "utils.data.random_split", f"{data}first, second = torch.utils.data.random_split(data, [3, 1])\n"
+    yield (
+        "utils.data.WeightedRandomSampler",
+        ("sampler = torch.utils.data.WeightedRandomSampler([0.5, 0.5], 3)\nprint(len(list(sampler)))\n"),
+    )
+    yield (
+        "utils.data.BatchSampler",
+        (
+            f"{data}sampler = torch.utils.data.SequentialSampler(data)\n"
+            "print(list(torch.utils.data.BatchSampler(sampler, 2, False)))\n"
+        ),
+    )
+
+
 class _Unwritable(Exception):
     """A sample that no node can spell."""
 
@@ -233,7 +394,7 @@ def _gradients(request: dict[str, Any], answer: dict[str, Any], params: list[str
     if not names:
         return {}
     inputs = request.get("inputs", {})
-    given = request["nodes"][-1].get("args", [])
+    given = request["nodes"][-1].get("args", []) if "nodes" in request else []
     asked = [
         name
         for name, one in zip(params, given, strict=False)
@@ -267,7 +428,7 @@ def main() -> int:
     samples: dict[str, list[Sample]] = defaultdict(list)
     for op, _, one in all_samples():
         samples[op].append(one)
-    written = dict(_of_names())
+    written = dict(_of_names()) | {name: {"code": code} for name, code in _as_code()}
     for name in catalog.names():
         params = [param["name"] for param in catalog.parameters(name)]
         candidates = [written[name]] if name in written else list(_of_samples(name, samples[name], params))

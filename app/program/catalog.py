@@ -20,7 +20,15 @@ TYPES: Final = {
 }  # fmt: skip
 KNOWN_TYPES: Final = frozenset({"int", "float", "bool", "str"})
 PRIVATE: Final = "_"
-BASES: Final = ("optim.Optimizer", "optim.lr_scheduler.LRScheduler")  # of classes, for those who write more of them
+UNLISTED: Final = frozenset({  # bases of classes, kinds of objects that are got and not made, old names
+    "optim.Optimizer", "optim.lr_scheduler.LRScheduler", "optim.lr_scheduler._LRScheduler", "optim.SparseAdam",
+    "nn.RNNBase", "nn.RNNCellBase", "nn.NonDynamicallyQuantizableLinear", "nn.parameter.UninitializedBuffer",
+    "nn.parameter.UninitializedParameter", "nn.utils.rnn.PackedSequence", "utils.hooks.RemovableHandle",
+    "nn.UninitializedBuffer", "nn.UninitializedParameter", "nn.modules.linear.NonDynamicallyQuantizableLinear",
+    "nn.modules.rnn.RNNBase", "nn.modules.rnn.RNNCellBase", "autograd.graph.GradientEdge", "autograd.graph.Node",
+    *(f"nn.init.{name}" for name in ("constant", "dirac", "eye", "kaiming_normal", "kaiming_uniform", "orthogonal",
+                                     "sparse", "xavier_normal", "xavier_uniform")),
+})  # fmt: skip
 EXAMPLES: Final = Path(__file__).with_name("op_examples.json")
 Entry = dict[str, Any]
 
@@ -35,7 +43,7 @@ def _entries() -> Mapping[str, Any]:
     for name, entry in (*registry.functions(), *registry.methods()):
         behind = getattr(entry, "op", entry)
         is_known = id(entry) in seen or id(behind) in seen or getattr(behind, "name", None) in found
-        if is_known or name in found or name.startswith(PRIVATE) or name in BASES or _is_in_place(name):
+        if is_known or name in found or name.startswith(PRIVATE) or name in UNLISTED or _is_in_place(name):
             continue
         seen[id(behind)] = None
         found[name] = entry

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from app.program.builtins import HOSTS
 from app.program.classes import (
     MISSING,
     ClassMethod,
@@ -18,7 +19,7 @@ from app.program.classes import (
 from app.program.failures import PythonError
 from app.program.functions import UNBOUND, Cell, Function
 from app.program.hosted import host_of
-from app.program.hosts import HOSTS, TYPE
+from app.program.hosts import TYPE
 from app.program.instances import Special
 from app.program.operations import type_name
 from app.program.tree import GraphError
@@ -28,8 +29,10 @@ DERIVED: Final[dict[Any, Derive]] = {}
 """What else happens to classes that derive from one of ours (``Enum``, ``NamedTuple``); a class may be replaced."""
 FACTORIES: Final[dict[Any, type[ProgramClass]]] = {}  # what classes are that derive from one of ours
 METACLASSES: Final[list[Any]] = []  # those that a program may name, which mean nothing beyond their base
-_STATIC: Final = ("__new__",)
-_OF_CLASS: Final = ("__init_subclass__", "__class_getitem__")
+_IMPLIED: Final[dict[str, Callable[[Any], Any]]] = {
+    "__new__": StaticMethod, "__init_subclass__": ClassMethod, "__class_getitem__": ClassMethod,
+}  # fmt: skip
+"""What these methods are without a decorator that says so."""
 
 
 def make_class(
@@ -63,10 +66,9 @@ def make_class(
 
 def _prepare(namespace: dict[str, Any]) -> None:
     """Make those functions static, or of the class, that are so without being told."""
-    for names, kind in ((_STATIC, StaticMethod), (_OF_CLASS, ClassMethod)):
-        for method in names:
-            if isinstance(namespace.get(method), Function):
-                namespace[method] = kind(namespace[method])
+    for method, wrapper in _IMPLIED.items():
+        if isinstance(namespace.get(method), Function):
+            namespace[method] = wrapper(namespace[method])
 
 
 def _tell_names(cls: ProgramClass, namespace: dict[str, Any]) -> None:

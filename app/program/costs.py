@@ -226,7 +226,7 @@ def _numbers(left: Any, right: Any) -> bool:
 
 def add(left: Any, right: Any) -> Cost:
     """Numbers, or a text, list or tuple of two."""
-    if isinstance(left, (str, list, tuple)):
+    if isinstance(left, (str, list, tuple, deque)):
         return copied(length(left) + length(right))
     return linear(left, right)
 
@@ -250,7 +250,7 @@ def linear(left: Any = 0, right: Any = 0, *_: Any, **__: Any) -> Cost:
 def multiply(left: Any, right: Any) -> Cost:
     """A product, or a sequence repeated."""
     for sequence, count in ((left, right), (right, left)):
-        if isinstance(sequence, (str, list, tuple)) and isinstance(count, int):
+        if isinstance(sequence, (str, list, tuple, deque)) and isinstance(count, int):
             return copied(len(sequence) * max(count, 0))
     if not _numbers(left, right):
         return LITTLE

@@ -114,9 +114,9 @@ _OURS: Final = ("app.", "engine.")
 def _is_ours(error: Exception) -> bool:
     """Whether a frame of ours, below the one that caught it, raised an error; those of libraries are Python's."""
     trace = error.__traceback__
-    if trace is None or trace.tb_next is None:
+    last = None if trace is None else trace.tb_next
+    if last is None:
         return False
-    last = trace
     while last.tb_next is not None:
         last = last.tb_next
     return str(last.tb_frame.f_globals.get("__name__")).startswith(_OURS)

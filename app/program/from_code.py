@@ -11,12 +11,12 @@ import ast
 import re
 import sys
 import warnings
+from collections.abc import Callable
 from threading import Lock
 from typing import Any, Final
 
 from app.limits import Limits, OverLimit
-from app.program import code_expressions
-from app.program.code_expressions import ExpressionReader, refuse, refuse_outside
+from app.program.code_expressions import TRUE, ExpressionReader, refuse, refuse_outside
 from app.program.operators import SYMBOLS
 from app.program.patterns import read_pattern
 from app.program.scopes import Scope
@@ -197,7 +197,7 @@ class _CodeReader(ExpressionReader):
         for alias in node.names:
             self.bind(node, alias.asname or alias.name.partition(".")[0])
             parts.append(Import(_module(node, alias.name), alias.asname, place))
-        return parts[0] if len(parts) == 1 else If(code_expressions.TRUE, tuple(parts), (), place)
+        return parts[0] if len(parts) == 1 else If(TRUE, tuple(parts), (), place)
 
     def _import_from(self, node: ast.ImportFrom, place: Place, depth: int) -> Statement:
         if node.level:
@@ -340,7 +340,7 @@ def _flat(targets: list[ast.expr]) -> list[ast.expr]:
     return [leaf for one in targets for leaf in (_flat(one.elts) if isinstance(one, (ast.Tuple, ast.List)) else [one])]
 
 
-_STATEMENTS: Final = {
+_STATEMENTS: Final[dict[type, Callable[..., Statement]]] = {
     ast.AnnAssign: _CodeReader._annotate, ast.Assert: _CodeReader._assert, ast.Assign: _CodeReader._assign,
     ast.AugAssign: _CodeReader._augment, ast.Break: _CodeReader._jump, ast.ClassDef: _CodeReader._class,
     ast.Continue: _CodeReader._jump, ast.Delete: _CodeReader._delete, ast.Expr: _CodeReader._evaluate,

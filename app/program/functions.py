@@ -6,7 +6,8 @@ cells of the functions around it. A frame is a list: the run, the parameters, th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Generator as Steps
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from app.program import runtime
@@ -82,7 +83,7 @@ class Compiled:
         self.takes = 0  # how many cells
         self.expression: Step | None = None  # of a function that is one
         self.steps: Step | None = None
-        self.generate: Callable[[Frame], Iterator[Any]] | None = None
+        self.generate: Callable[[Frame], Steps[Any, Any, Any]] | None = None
         source.compiled[code.index] = self
 
 
@@ -295,7 +296,7 @@ class Generator:
 
     __slots__ = ("__weakref__", "_run", "_send", "_steps", "function")
 
-    def __init__(self, function: Function, generate: Callable[[Frame], Iterator[Any]], frame: Frame) -> None:
+    def __init__(self, function: Function, generate: Callable[[Frame], Steps[Any, Any, Any]], frame: Frame) -> None:
         self.function, self._run = function, frame[0]
         steps: Any = generate(frame)
         self._steps = steps

@@ -17,9 +17,10 @@ from app.program.failures import PythonError, classes
 from app.program.functions import DEEP_COPY
 from app.program.hosts import is_public, open_class
 from app.program.instances import HOSTED, Fixed, Held, Special, method_of
-from engine import modes
+from engine import modes, registry
 
 BUILTIN: Final = (list, dict, set, tuple, str, int, float, frozenset)
+MODULE: Final[Any] = registry.function("nn.Module")
 _IMMUTABLE: Final = (tuple, str, int, float, frozenset)
 _MUTABLE: Final = (list, dict, set)
 
@@ -87,7 +88,7 @@ def _class_name(self: Any) -> str:
 def _memento(self: Any) -> Callable[[], None]:
     state = {name: dict(value) if isinstance(value, dict) else value for name, value in vars(self).items()}
     kind: Any = next((one for one in _MUTABLE if isinstance(self, one)), None)
-    held = None if kind is None else kind(dict.items(self) if kind is dict else kind.__iter__(self))
+    held: Any = None if kind is None else kind(dict.items(self) if kind is dict else kind.__iter__(self))
     args = getattr(self, "args", ())
 
     def restore() -> None:
@@ -118,7 +119,8 @@ def new(cls: ProgramClass, host: Any, args: Any, kwargs: dict[str, Any]) -> Any:
 
 def blank(cls: ProgramClass, host: Any) -> Any:
     """An object of ``cls`` without anything in it, to be filled."""
-    value = host.__new__(hosted(host))
+    kind: Any = host
+    value = kind.__new__(hosted(host))
     vars(value).update(program_class=cls, attributes={})
     return value
 
@@ -165,7 +167,10 @@ def deeply_copied(value: Any, memo: Any) -> Any:
 
 def put(value: Any, name: str, new_value: Any) -> None:
     """Set an attribute of a hosted object: the host decides about public names of open classes."""
-    if open_class(value.program_class.host) and is_public(name):
+    is_entered = isinstance(value, MODULE) and value._takes(name, new_value)
+    if is_entered:
+        value.attributes.pop(name, None)
+    if is_entered or (open_class(value.program_class.host) and is_public(name)):
         host: Any = type(value).__bases__[-1]
         host.__setattr__(value, name, new_value)
         return

@@ -27,6 +27,7 @@ OPEN: Final = (
     "engine.autograd.hooks", "engine.autograd.watch", "engine.surface.checkpoint", "engine.surface.gradcheck",
 )  # fmt: skip
 RAW: Final = frozenset({FunctionType, MethodType, BuiltinFunctionType, partial, type(len), type("".join)})
+_TABLES: Final = frozenset({"_buffers", "_modules", "_parameters"})  # dicts of modules, which programs use too
 _SPECIAL: Final = frozenset({
     "__init__", "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__iter__", "__next__",
     "__contains__", "__repr__", "__str__", "__enter__", "__exit__", "__setattr__", "__getattr__", "__delattr__",
@@ -74,7 +75,7 @@ def open_attribute(value: Any, name: str) -> Any:
     """``value.name`` of an object of an open class, or ``MISSING``."""
     if name in SETTING:
         return Routine(name, partial(SETTING[name], value), owner=value)
-    if not is_public(name) and name not in _SPECIAL:
+    if not is_public(name) and name not in _SPECIAL and name not in _TABLES:
         return MISSING
     try:
         found = getattr(value, name)

@@ -16,7 +16,7 @@ from app.program.failures import PythonError
 from app.program.hosts import host_type
 from app.program.operations import Getter, Module, Routine, binary, get_item, in_place, type_name
 from app.program.operators import SPECIAL_METHODS
-from engine import Tensor, custom, dtypes, methods, modes, registry, tape, tensors
+from engine import Tensor, custom, devices, dtypes, methods, modes, registry, tape, tensors
 
 MODULES: Final = frozenset({
     "torch", "torch.autograd", "torch.autograd.anomaly_mode", "torch.autograd.function", "torch.autograd.functional",
@@ -52,7 +52,8 @@ class Layout:
 
 
 _NUMBERS_AND_ALIASES["strided"] = Layout()
-CONSTANTS: Final = _NUMBERS_AND_ALIASES | {dtype.name: dtype for dtype in dtypes.ALL}
+FLAGS: Final = {f"{path}.{name}": value for path, flags in devices.FLAGS.items() for name, value in flags.items()}
+CONSTANTS: Final = _NUMBERS_AND_ALIASES | {dtype.name: dtype for dtype in dtypes.ALL} | FLAGS
 
 
 def function(path: str) -> Callable[..., Any] | None:
@@ -94,7 +95,8 @@ LIBRARIES: Final[dict[str, Mapping[str, object]]] = {}
 @lru_cache(maxsize=1024)
 def is_module(path: str) -> bool:
     """Whether something is called ``torch.<path>.<name>``."""
-    return any(name.startswith(f"{path}.") for name, _ in registry.functions())
+    named = (*(name for name, _ in registry.functions()), *FLAGS)
+    return any(name.startswith(f"{path}.") for name in named)
 
 
 def _of_library(module: str, library: Mapping[str, object], name: str) -> object:

@@ -7,7 +7,7 @@ built-in functions and methods stand in ``app.program.builtins``.
 from __future__ import annotations
 
 import operator
-from collections import deque
+from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -109,6 +109,8 @@ def type_name(value: object) -> str:
     if isinstance(value, Metered):
         return value.name
     name = type(value).__name__
+    if isinstance(value, ARRAYS):
+        return f"numpy.{name}"
     if hasattr(type(value), "_fields"):
         return f"torch.return_types.{name}"
     return _TYPE_NAMES.get(type(value)) or _NAMES.get(name, name)
@@ -121,12 +123,15 @@ _TYPE_NAMES: Final[dict[type, str]] = {
 }  # fmt: skip
 _NAMES: Final = {
     "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Numbered": "iterator",
+    "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict", "deque": "collections.deque",
 }  # fmt: skip
 
 
 # -- iteration ----------------------------------------------------------------------------------------------------
 _VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
-KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS})
+KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS,
+    ChainMap, Counter, OrderedDict, defaultdict,
+})  # fmt: skip
 """The containers whose length says how long it takes to walk through them."""
 
 
@@ -182,6 +187,13 @@ def held(value: Any) -> Any:
     return items
 
 
+def spread(value: Any) -> Any:
+    """All items of a value at once, paid for as a list of them."""
+    found = held(iterate(value) if isinstance(value, Tensor) else value)
+    pay(costs.listed(found))
+    return bounded(found)
+
+
 # -- operators ----------------------------------------------------------------------------------------------------
 LIGHT: Final = frozenset({float, bool, complex, type(None)})  # with which no operator takes long
 _NAME_OF: Final = {symbol: name for name, symbol in SPECIAL_METHODS.items() if name != "div"}
@@ -197,7 +209,7 @@ def binary(symbol: str, left: Any, right: Any) -> Any:
             if isinstance(right, Special):
                 return _special_binary(symbol, left, right)
             if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
-                left, right = arrays.beside_tensors(symbol, left, right)
+                return arrays.beside_tensors(symbol, function, function, left, right)
             return function(left, right)
         if type(left) not in LIGHT or type(right) not in LIGHT:
             if isinstance(left, Special) or isinstance(right, Special):
@@ -280,7 +292,7 @@ def in_place(symbol: str, left: Any, right: Any) -> Any:
             return _without_in_place(symbol, left, right) if result is NotImplemented else result
         if isinstance(left, Tensor) or isinstance(right, Tensor):
             if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
-                left, right = arrays.beside_tensors(symbol, left, right)
+                return arrays.beside_tensors(symbol, function, BINARY[symbol][0], left, right)
             return function(left, right)
         if isinstance(right, Special) and not isinstance(left, (list, set, dict, deque)):
             return _without_in_place(symbol, left, right)
@@ -325,7 +337,7 @@ def compare(symbol: str, left: Any, right: Any) -> Any:
         if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
             if not isinstance(left, Tensor) and not isinstance(right, Tensor):
                 return arrays.operate(symbol, function, cost, left, right)
-            left, right = arrays.beside_tensors(symbol, left, right)
+            return arrays.beside_tensors(symbol, function, function, left, right)
         _pay(cost, left, right)
         return function(left, right)
     except Exception as error:
@@ -418,6 +430,8 @@ def set_item(container: Any, index: Any, value: Any) -> None:
     index = as_index(index) if isinstance(container, (list, Tensor, deque)) else index
     if isinstance(container, Tensor):
         refusals.call(operator.setitem, (container, bounded(index), value), {}, "__setitem__")
+    elif type(container) is np.ndarray:
+        arrays.set_item(container, index, value)
     elif isinstance(container, Special):
         modes.touch(container)
         python(operator.setitem, container, index, value)
@@ -435,8 +449,6 @@ def set_item(container: Any, index: Any, value: Any) -> None:
     elif OPENED[0](container) and hasattr(type(container), "__setitem__"):
         setter = Routine("__setitem__", type(container).__setitem__, True, container)
         ENGINE_CALL[0](setter, (container, index, value), {})
-    elif isinstance(container, np.ndarray):
-        arrays.set_item(container, index, value)
     else:
         raise PythonError(TypeError, f"'{type_name(container)}' object does not support item assignment")
 

@@ -27,12 +27,12 @@ from app.program.failures import PythonError
 from app.program.formatting import formatted
 from app.program.from_nodes import parse_reference
 from app.program.functions import BoundMethod, Function, Generator
-from app.program.hosted import bound_host
+from app.program.hosted import MODULE, bound_host
 from app.program.hosted import new as new_hosted
 from app.program.hosted import put as hosted_put
 from app.program.hosts import SETTING, class_of, is_open, is_public, open_attribute
 from app.program.instances import Instance, Special
-from app.program.names import module_attribute, object_attribute
+from app.program.names import FLAGS, module_attribute, object_attribute
 from app.program.tree import Attribute, Constant, Expression, GraphError, Name, Subscript, is_member, quoted
 from engine import Tensor, dtypes, errors, modes, refusals, registry, tape
 
@@ -103,6 +103,8 @@ def _of_host(value: Any, name: str) -> object:
     if value.program_class.host is None:
         found = value.program_class.find(name)
         return bound(found, value, value.program_class) if found is not MISSING else MISSING
+    if isinstance(value, MODULE) and value._holds(name):
+        return getattr(value, name)
     own = open_attribute(value, name) if is_open(value) else MISSING
     return bound_host(value, name) if own is MISSING else own
 
@@ -307,6 +309,8 @@ def set_attribute(value: Any, name: str, new: Any) -> None:
         value.program_set(name, new)
     elif is_open(value) and not name.startswith("_"):
         _set_of_open(value, name, new)
+    elif isinstance(value, Module) and f"{value.name}.{name}".removeprefix("torch.") in FLAGS:
+        return  # of devices that are not there: nothing changes
     else:
         _refuse_setting(value, name)
 

@@ -34,7 +34,7 @@ async def list_ops(
     differentiable: Annotated[
         bool | SkipJsonSchema[None], Query(description="Those that gradients flow through, or the others.")
     ] = None,
-    limit: LimitQuery = 1000,
+    limit: LimitQuery = 5000,
     cursor: Annotated[
         Text, Query(description="`next` of the page before.", json_schema_extra={"pattern": NAME})
     ] = None,

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
-from app.program.builtins import EXCEPTIONS, TYPES
+from app.program.builtins import EXCEPTIONS, HOSTS, TYPES
 from app.program.classes import ClassMethod, HostType, ProgramClass, Property, StaticMethod, changed
 from app.program.contexts import Guarded
 from app.program.failures import PythonError, classes
 from app.program.functions import UNBOUND, BoundMethod, Cell, Function, Source
 from app.program.hosted import BUILTIN, host_of, hosted
-from app.program.hosts import HOSTS, host_type
+from app.program.hosts import host_type
 from app.program.instances import Fixed, Held, Instance
 from app.program.libraries.abc import ABC_CLASS, META
 from app.program.libraries.contextlib import Making
@@ -196,7 +196,7 @@ def _fill_hosted(one: Any, parts: list[Any]) -> None:
         library_kinds.fill_hosted(one, parts)
         return
     name, held, cls, *rest = parts
-    kind = (EXCEPTIONS.get(name) or TYPES[name]).type
+    kind: Any = (EXCEPTIONS.get(name) or TYPES[name]).type
     _require(isinstance(cls, ProgramClass), "an object of no class")
     vars(one).update(program_class=cls, attributes=attributes(rest))
     if issubclass(kind, BaseException):

@@ -218,7 +218,7 @@ class OpPage(Answer):
 
 
 OpKind = Annotated[str, WithJsonSchema(named("OpKind"))]
-OpExample = Annotated[Any, WithJsonSchema(named("GraphRequest"))]
+OpExample = Annotated[Any, WithJsonSchema({"anyOf": [named("RunRequest"), {"type": "null"}]})]
 
 
 class OpParameter(Answer):
@@ -244,10 +244,10 @@ class OpAnswer(OpSummary):
     parameters: list[OpParameter]
     differentiable: list[str] = Field(description="Arguments that gradients flow to.")
     grad_fn: str | None = Field(description="Name of the node that a call records; null where there is none.")
-    shapes: str = Field(description="Of the tensors in the example and of what it gives.")
+    shapes: str | None = Field(description="Of the tensors in the example and of what it gives.")
     method: bool
     in_place: bool = Field(description="Whether the variant with a trailing underscore exists.")
-    example: OpExample = Field(description="A request for `/v1/evaluate`.")
+    example: OpExample = Field(description="A request for `/v1/evaluate`; every op has one.")
     pytorch: str = Field(description="Name of its page in PyTorch's documentation.")
 
 

@@ -16,7 +16,8 @@ HERE = "here"
 TARGET = Path(__file__).parent / "public_names.tsv"
 
 EXCLUDED = {
-    r"fbgemm|choose_qparams|quantize(_|$)|quantized_|fake_quant|int_repr|\.q_(per|scale|zero)|qscheme": "quantised tensors",
+    r"fbgemm|choose_qparams|quantize(_|$)|quantized_|fake_quant": "quantised tensors",
+    r"int_repr|\.q_(per|scale|zero)|qscheme": "quantised tensors",
     r"miopen|batch_norm_(backward|elemt|gather|stats|update)": "other devices",
     r"Tensor\.(cuda|ipu|mtia|xpu|pin_memory|record_stream|__cuda_array_interface__)$": "other devices",
     r"\.((ccol|col|crow|row)_|_)?indices(_copy)?$|\._?values(_copy)?$|coalesce": "sparse tensors",

@@ -77,7 +77,6 @@ class Environment:
             return "global", name
         if self.kind == "class" and name in self.code.bound:
             return "class", name
-        index = self.slots.get(name)
-        if index is None:
+        if name not in self.slots:
             return ("class" if self.kind == "class" else "global"), name
-        return ("cell" if name in self.cells else "slot"), index
+        return ("cell" if name in self.cells else "slot"), self.slots[name]

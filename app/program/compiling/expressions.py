@@ -24,8 +24,8 @@ from app.program.operations import (
     Module,
     compare,
     get_item,
-    held,
     iterate,
+    spread,
     type_name,
     unary,
 )
@@ -215,7 +215,7 @@ def several(env: Environment, nodes: tuple[Expression, ...]) -> Step:
 def _spread(value: Any) -> Any:
     if not isinstance(value, Tensor) and not hasattr(type(value), "__iter__"):
         raise PythonError(TypeError, f"Value after * must be an iterable, not {type_name(value)}")
-    return bounded(held(iterate(value) if isinstance(value, Tensor) else value))
+    return spread(value)
 
 
 def _display(env: Environment, node: tree.Display) -> Step:

@@ -6,7 +6,7 @@ order, and the rest of the expression reads those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, Final
 
 import msgspec
@@ -44,7 +44,7 @@ def yields(node: Any) -> bool:
     return any(yields(getattr(node, name)) for name in node.__struct_fields__)
 
 
-def generating_body(env: Environment, statements: tuple[Statement, ...]) -> Callable[[Frame], Iterator[Any]]:
+def generating_body(env: Environment, statements: tuple[Statement, ...]) -> Steps:
     """The body of a function that yields."""
     run = _block(env, statements)
 
@@ -123,12 +123,12 @@ def _taken_apart(env: Environment, node: Any) -> tuple[list[Steps], Any]:
             return tuple(part(one) for one in value)
         if isinstance(value, _TRANSPARENT):
             return _replaced(value, part)
-        if not isinstance(value, msgspec.Struct) or type(value) not in EXPRESSIONS or isinstance(value, tree.Constant):
+        if type(value) not in EXPRESSIONS or isinstance(value, tree.Constant):
             return value
         if not yields(value) and isinstance(value, tree.Name):
             return value
         place = env.new()
-        steps.append(_kept(place, _expression(env, value)))  # type: ignore[arg-type]
+        steps.append(_kept(place, _expression(env, value)))
         return SLOT(place)
 
     if isinstance(node, (tree.Assign, tree.Augment, tree.Annotate)):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from app.program.builtins import HOSTS
 from app.program.classbuilding import DERIVED, FACTORIES
 from app.program.classes import MISSING, ClassMethod, HostType, ProgramClass, Property, StaticMethod, bound, changed
 from app.program.failures import PythonError
 from app.program.formatting import repr_of
 from app.program.functions import Callable_
 from app.program.hosted import new
-from app.program.hosts import HOSTS
 from app.program.instances import Instance, Special
 from app.program.libraries.natives import Native
 from app.program.operations import Routine

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from app.program.builtins import HOSTS, METHODS, STATICS, Getter, Routine, members_of
 from app.program.classes import HostType
-from app.program.costs import CostOf, length, made, pay
+from app.program.costs import LITTLE, CostOf, length, little, made, pay
 from app.program.failures import python
 from app.program.operations import Metered, iterate
 from app.program.operations import held as kept
@@ -25,6 +26,8 @@ CHANGEABLE: Final = (list, dict, set, deque)
 # -- functions ----------------------------------------------------------------------------------------------------
 def priced(function: Callable[..., object], cost: CostOf, *held_at: int) -> Callable[..., Any]:
     """``function`` of a library, paid for before it runs."""
+    if cost is little:
+        return partial(_cheap, function)
 
     def call(*args: Any, **kwargs: Any) -> object:
         if held_at:
@@ -34,6 +37,11 @@ def priced(function: Callable[..., object], cost: CostOf, *held_at: int) -> Call
         return python(function, *args, **kwargs)
 
     return call
+
+
+def _cheap(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> object:
+    pay(LITTLE)
+    return python(function, *args, **kwargs)
 
 
 def _held(value: Any) -> Any:
@@ -89,6 +97,13 @@ def touch(*values: Any) -> None:
     for value in values:
         if isinstance(value, CHANGEABLE):
             modes.touch(value)
+
+
+def unrepeatable(reason: str) -> None:
+    """Let no plan be made of what runs now: another run finds another value here."""
+    recorder = modes.current().recorder
+    if recorder is not None:
+        recorder.give_up(reason)
 
 
 # -- iterables ----------------------------------------------------------------------------------------------------

@@ -1,4 +1,3 @@
-# ruff: noqa: E501, ISC004 - programs stand in rows
 """What programs mean: names, calls, texts, errors with their place, and that nothing grows without bound."""
 
 from __future__ import annotations
@@ -181,13 +180,17 @@ GROWING = [
     "import itertools\na, *b = itertools.count()", "import itertools\nprint(*itertools.count())",
     "import itertools\n[].extend(itertools.count())", "import itertools\nset(itertools.cycle([1]))",
     "import itertools\nmax(map(abs, itertools.count()))", "import itertools\nlist(filter(None, itertools.repeat(0)))",
-    "import itertools\n''.join(map(str, itertools.count()))", "import itertools\ndict(zip(itertools.count(), itertools.count()))",
+    "import itertools\n''.join(map(str, itertools.count()))",
+    "import itertools\ndict(zip(itertools.count(), itertools.count()))",
     "import itertools\nany(x < 0 for x in itertools.count())", "import itertools\nsorted(itertools.count())",
-    "x = [0]\nfor i in x:\n    x.append(i)", "class A:\n    def __iter__(self):\n        return self\n"
-    "    def __next__(self):\n        return 1\nlist(A())", "class A:\n    def __getitem__(self, i):\n        return i\nlist(A())",
-    "class A:\n    def __index__(self):\n        return 10 ** 9\n[0] * A()", "f'{1:{10 ** 9}}'", "'{:1000000000}'.format(1)",
+    "x = [0]\nfor i in x:\n    x.append(i)",
+    "class A:\n    def __iter__(self):\n        return self\n    def __next__(self):\n        return 1\nlist(A())",
+    "class A:\n    def __getitem__(self, i):\n        return i\nlist(A())",
+    "class A:\n    def __index__(self):\n        return 10 ** 9\n[0] * A()",
+    "f'{1:{10 ** 9}}'", "'{:1000000000}'.format(1)",
     "'{0:{1}}'.format('a', 10 ** 9)", "format(1, '>1000000000')", "'a'.ljust(10 ** 9)", "'\\t'.expandtabs(10 ** 9)",
-    "class A:\n    def __repr__(self):\n        return 'a' * 900000\nrepr([A()] * 90000)", "[i for i in range(10 ** 12)]",
+    "class A:\n    def __repr__(self):\n        return 'a' * 900000\nrepr([A()] * 90000)",
+    "[i for i in range(10 ** 12)]",
     "{i for i in range(10 ** 12)}", "sum(i for i in range(10 ** 12))", "x = [1]\nwhile x:\n    x = x + x",
     "torch.zeros(0, 2).chunk(2 ** 31)", "torch.zeros(5).tensor_split(2 ** 31)", "torch.zeros(2 ** 40, 0).unbind()",
     "torch.zeros(2 ** 40, 0).split(1)",

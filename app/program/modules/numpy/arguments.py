@@ -138,6 +138,8 @@ class Entry:
         return result
 
     def _positional(self, place: int, value: Any) -> Any:
+        if type(value) is np.ndarray:
+            return value
         if place == self.dtype_at:
             return dtype_of(value)
         return array(value) if place < self.arrays else plain(value)
