@@ -87,6 +87,9 @@ def _sum(*args: Any, **kwargs: Any) -> object:
     if type(items) in (list, tuple) and all(type(one) in (int, float, bool) for one in (start, *items)):
         pay(costs.total(items, start))
         return python(sum, items, start)
+    if type(start) in (list, tuple) and type(items) in (list, tuple) and {type(one) for one in items} == {type(start)}:
+        pay(costs.total(items, start))
+        return python(sum, items, start)
     total = start
     for item in items:
         total = binary("+", total, item)
