@@ -14,11 +14,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.program.builtins import EXCEPTIONS, HOSTS, TYPES, exception_type, members_of
+from app.program.builtins import EXCEPTIONS, HOSTS, METHODS, TYPES, exception_type, members_of
 from app.program.classes import MISSING, HostMember, HostType, ProgramClass, Union_, is_subclass
-from app.program.failures import PythonError
+from app.program.failures import PythonError, python
 from app.program.instances import Special
-from app.program.operations import OPENED, Routine, type_name
+from app.program.operations import ENGINE_CALL, OPENED, SUBSCRIPTS, Routine, type_name
 from engine import Tensor, dtypes, methods, registry, tensors
 
 OPEN: Final = (
@@ -27,7 +27,7 @@ OPEN: Final = (
     "engine.autograd.hooks", "engine.autograd.watch", "engine.surface.checkpoint", "engine.surface.gradcheck",
 )  # fmt: skip
 RAW: Final = frozenset({FunctionType, MethodType, BuiltinFunctionType, partial, type(len), type("".join)})
-_TABLES: Final = frozenset({"_buffers", "_modules", "_parameters"})  # dicts of modules, which programs use too
+_TABLES: Final = {"_buffers": "register_buffer", "_modules": "add_module", "_parameters": "register_parameter"}
 _SPECIAL: Final = frozenset({
     "__init__", "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__iter__", "__next__",
     "__contains__", "__repr__", "__str__", "__enter__", "__exit__", "__setattr__", "__getattr__", "__delattr__",
@@ -81,7 +81,38 @@ def open_attribute(value: Any, name: str) -> Any:
         found = getattr(value, name)
     except AttributeError:
         return MISSING
+    if name in _TABLES:
+        return Registered(found, value, _TABLES[name])
     return adopted(found, name, value)
+
+
+class Registered(dict[str, Any]):
+    """A module's parameters, buffers or modules as they are now; items are set and deleted by the module itself."""
+
+    __slots__ = ("module", "register")
+
+    def __init__(self, found: dict[str, Any], module: Any, register: str) -> None:
+        super().__init__(found)
+        self.module, self.register = module, register
+
+    def put(self, name: Any, value: Any) -> None:
+        """Register ``value`` under ``name``."""
+        method = getattr(self.module, self.register)
+        ENGINE_CALL[0](Routine(self.register, method, True, self.module), (name, value), {})
+        super().__setitem__(name, value)
+
+    def drop(self, name: Any) -> None:
+        """Forget what is registered under ``name``."""
+        if name not in self:
+            raise PythonError(KeyError, name)
+        SETTING["__delattr__"](self.module, name)
+        super().__delitem__(name)
+
+
+METHODS[Registered] = {name: METHODS[dict][name] for name in ("copy", "get", "items", "keys", "values")}
+SUBSCRIPTS[Registered] = (
+    lambda table, name: python(dict.__getitem__, table, name), Registered.put, Registered.drop,
+)  # fmt: skip
 
 
 # -- types of the engine --------------------------------------------------------------------------------------------

@@ -123,6 +123,7 @@ _TYPE_NAMES: Final[dict[type, str]] = {
 }  # fmt: skip
 _NAMES: Final = {
     "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Numbered": "iterator",
+    "Registered": "dict",
     "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict", "deque": "collections.deque",
 }  # fmt: skip
 
