@@ -67,8 +67,11 @@ def _kind(name: str, kind: Any) -> SharedKind:
         return SharedKind(name, kind, flat, lambda raw: kind(), _refill)
 
     def fill(one: Any, parts: list[Any]) -> None:
+        found = _attributes(kind, parts[1:])
+        if any(callable(getattr(kind, name, None)) for name in found):
+            raise Malformed("an object with a method of its own")
         vars(one).clear()
-        vars(one).update(_attributes(kind, parts[1:]))
+        vars(one).update(found)
 
     return SharedKind(name, kind, lambda one: (name, *flat(vars(one))), lambda raw: object.__new__(kind), fill)
 

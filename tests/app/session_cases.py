@@ -75,4 +75,5 @@ def statements_of(code: str) -> list[str]:
 
 def _first_line(statement: ast.stmt) -> int:
     """Where a statement begins: with its decorators."""
-    return min([statement.lineno, *(one.lineno for one in getattr(statement, "decorator_list", ()))])
+    first: int = min([statement.lineno, *(one.lineno for one in getattr(statement, "decorator_list", ()))])
+    return first
