@@ -275,6 +275,10 @@ def _translated(value: str, table: Any = None, *_: Any, **__: Any) -> costs.Cost
     return costs.copied(len(value) * max(longest, 1))._replace(steps=1 + len(value))
 
 
+def _sought(value: range, item: Any = 0, *_: Any, **__: Any) -> costs.Cost:
+    return costs.LITTLE if isinstance(item, int) else costs.Cost(1 + costs.length(value))
+
+
 FORMAT: list[Callable[[Any, str], Any]] = []  # how ``str.format`` looks attributes up: set by ``app.program.values``
 
 
@@ -350,7 +354,7 @@ _SET: Final = _methods(
     "pop": (set.pop, costs.little), "remove": (set.remove, costs.keyed),
 }, changing=True)  # fmt: skip
 _RANGE: Final[dict[str, Getter]] = _members("start", "stop", "step") | _methods({
-    "index": (range.index, costs.little), "count": (range.count, costs.little),
+    "index": (range.index, _sought), "count": (range.count, _sought),
 })  # fmt: skip
 _SLICE: Final = _members("start", "stop", "step") | _methods({"indices": (slice.indices, costs.little)})
 _ARRAY: Final = _members("shape", "dtype", "ndim", "size") | _methods({
@@ -368,13 +372,13 @@ METHODS: Final[dict[type, dict[str, Getter]]] = dict(ATTRIBUTES)
 
 
 def direct(kind: type, name: str) -> Callable[..., object] | None:
-    """The method ``name`` of values of that very type, to be called with the value; ``None`` if there is none."""
+    """The method ``name`` of values of that very type, called with the value; ``None`` for what is no method."""
     getter = METHODS.get(kind, {}).get(name)
     return getter.call if type(getter) is Bound else None
 
 
 # -- types ----------------------------------------------------------------------------------------------------------
-_SPECIAL: Final = {
+_SPECIAL: Final[dict[str, CostOf]] = {
     "__len__": costs.little, "__contains__": costs.walked, "__iter__": costs.little, "__repr__": costs.text,
     "__str__": costs.text, "__eq__": costs.compare, "__ne__": costs.compare, "__lt__": costs.compare,
     "__le__": costs.compare, "__gt__": costs.compare, "__ge__": costs.compare, "__hash__": costs.walked,
@@ -449,7 +453,7 @@ def _of_object(kind: type, name: str) -> Any:
     return _plain_member(name, OBJECT[name]) if name in OBJECT else MISSING
 
 
-def _initialised(kind: type, value: Any, *args: Any, **kwargs: Any) -> None:
+def _initialised(kind: Any, value: Any, *args: Any, **kwargs: Any) -> None:
     """``kind.__init__`` of an object of a program's class."""
     if not isinstance(value, kind):
         raise PythonError(TypeError, f"descriptor '__init__' requires a '{kind.__name__}' object")
@@ -498,7 +502,8 @@ def _types() -> dict[str, HostType]:
         (float, priced(float, costs.read)), (frozenset, consuming(frozenset, costs.listed, 0)),
         (int, priced(int, costs.integer)), (list, consuming(list, costs.listed, 0)), (map, _lazily(map, 1)),
         (range, _indexed(priced(range, costs.little))), (reversed, _like(reversed, _reversed, 1)),
-        (set, consuming(set, costs.listed, 0)), (slice, priced(slice, costs.little)), (str, priced(str, costs.text)),
+        (set, consuming(set, costs.listed, 0)),
+        (slice, priced(slice, costs.little)), (str, priced(str, costs.text)),
         (tuple, consuming(tuple, costs.listed, 0)), (zip, _lazily(zip, 0)),
     )  # fmt: skip
     found += [_type(kind, call, object) for kind, call in plain]

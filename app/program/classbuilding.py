@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from app.program.builtins import HOSTS
 from app.program.classes import (
     MISSING,
     ClassMethod,
@@ -18,7 +19,7 @@ from app.program.classes import (
 from app.program.failures import PythonError
 from app.program.functions import UNBOUND, Cell, Function
 from app.program.hosted import host_of
-from app.program.hosts import HOSTS, TYPE
+from app.program.hosts import TYPE
 from app.program.instances import Special
 from app.program.operations import type_name
 from app.program.tree import GraphError
@@ -44,39 +45,34 @@ def make_class(
     metaclass = keywords.pop("metaclass", None)
     if metaclass is not None and metaclass not in METACLASSES and metaclass is not TYPE:
         raise GraphError("metaclasses are outside the language of this service: write a class decorator")
-    for method, wrapper in _IMPLIED.items():
-        if isinstance(namespace.get(method), Function):
-            namespace[method] = wrapper(namespace[method])
+    _prepare(namespace)
     kind = next((FACTORIES[one] for base in bases for one in base.mro if one in FACTORIES), ProgramClass)
     cls = kind(name, qualname, bases or (HOSTS[object],), namespace)
     cls.doc = doc if doc is not None else namespace.pop("__doc__", None)
-    for base in cls.mro[1:]:
-        if isinstance(base, ProgramClass) and base.create is not None and base not in DERIVED:
-            cls.create = base.create
-            break
+    makers = (base.create for base in cls.mro[1:] if isinstance(base, ProgramClass) and base not in DERIVED)
+    cls.create = next((one for one in makers if one is not None), None)
     cls.host = host_of(cls)
     if metaclass is not None and metaclass in METACLASSES:
         namespace["__abstract__"] = True
     changed()
     if cell is not None and cell.value is UNBOUND:
         cell.value = cls
-    _name_members(cls, namespace)
-    result: Any = cls
-    for base in cls.mro[1:]:
-        if base in DERIVED:
-            result = DERIVED[base](cls, keywords)
-            keywords = {}
-            break
-    start = cls.after(cls, "__init_subclass__")
-    if isinstance(start, ClassMethod):
-        bound(start, None, cls)(**keywords)
-    elif keywords:
-        raise PythonError(TypeError, f"{name}.__init_subclass__() takes no keyword arguments")
+    _tell_names(cls, namespace)
+    special = next((DERIVED[base] for base in cls.mro[1:] if base in DERIVED), None)
+    result = cls if special is None else special(cls, keywords)
+    _tell_base(cls, keywords if special is None else {})
     return result
 
 
-def _name_members(cls: ProgramClass, namespace: dict[str, Any]) -> None:
-    """Tell what is in a class its name there, if it asks for that (``__set_name__``)."""
+def _prepare(namespace: dict[str, Any]) -> None:
+    """Make those functions static, or of the class, that are so without being told."""
+    for method, wrapper in _IMPLIED.items():
+        if isinstance(namespace.get(method), Function):
+            namespace[method] = wrapper(namespace[method])
+
+
+def _tell_names(cls: ProgramClass, namespace: dict[str, Any]) -> None:
+    """Tell descriptors the names under which they stand."""
     for key, value in list(namespace.items()):
         if isinstance(value, Special):
             note = descriptor(value, "__set_name__")
@@ -84,6 +80,15 @@ def _name_members(cls: ProgramClass, namespace: dict[str, Any]) -> None:
                 note(value, cls, key)
         elif hasattr(value, "program_named"):
             value.program_named(cls, key)
+
+
+def _tell_base(cls: ProgramClass, keywords: dict[str, Any]) -> None:
+    """Tell the class below that another one derives from it."""
+    start = cls.after(cls, "__init_subclass__")
+    if isinstance(start, ClassMethod):
+        bound(start, None, cls)(**keywords)
+    elif keywords:
+        raise PythonError(TypeError, f"{cls.name}.__init_subclass__() takes no keyword arguments")
 
 
 def _bases_of(base: Any) -> tuple[Any, ...]:

@@ -38,7 +38,7 @@ class Cost(NamedTuple):
 
 
 CONTAINERS: Final = (list, tuple, dict, set, frozenset, deque)
-SIZED: Final = (str, *CONTAINERS, type({}.keys()), type({}.values()), type({}.items()))
+SIZED: Final[tuple[Any, ...]] = (str, *CONTAINERS, type({}.keys()), type({}.values()), type({}.items()))
 CostOf = Callable[..., Cost]
 LITTLE: Final = Cost()
 
@@ -68,7 +68,8 @@ def length(value: Any) -> int:
 def _len_of(value: Any) -> int:
     """``len`` as Python's own type has it: a program's class may say something else."""
     kind = next(kind for kind in SIZED if isinstance(value, kind))
-    return kind.__len__(value)  # type: ignore[no-any-return]
+    count: int = kind.__len__(value)
+    return count
 
 
 def items_of(value: Any) -> Iterator[Any]:

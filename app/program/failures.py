@@ -60,7 +60,7 @@ def classes(kind: type[BaseException]) -> type[PythonError]:
 
 def made(kind: type[BaseException], *args: Any) -> PythonError:
     """An exception of Python's class ``kind``, which may be raised in a program."""
-    cls = classes(kind)
+    cls = classes(kind)  # type: ignore[arg-type]
     error = cls.__new__(cls, *args)
     kind.__init__(error, *args)
     return error
@@ -114,28 +114,40 @@ _OURS: Final = ("app.", "engine.")
 def _is_ours(error: Exception) -> bool:
     """Whether a frame of ours, below the one that caught it, raised an error; those of libraries are Python's."""
     trace = error.__traceback__
-    if trace is None or trace.tb_next is None:
+    last = None if trace is None else trace.tb_next
+    if last is None:
         return False
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    return str(trace.tb_frame.f_globals.get("__name__")).startswith(_OURS)
+    while last.tb_next is not None:
+        last = last.tb_next
+    return str(last.tb_frame.f_globals.get("__name__")).startswith(_OURS)
+
+
+class Closing(Exception):
+    """What a generator that is closed gets, and what a program sees as ``GeneratorExit``.
+
+    Python's own closes what a generator waits for before anybody sees it, and comes as well when one is abandoned: then
+    no code of the program runs any more.
+    """
 
 
 # -- what programs catch --------------------------------------------------------------------------------------------
 def caught(error: BaseException) -> PythonError | None:
     """``error`` as a program sees it that catches it; ``None`` for what none may catch: limits, faults of ours."""
+    if isinstance(error, PythonError):
+        return None if issubclass(error.kind, MemoryError) else error
     if isinstance(error, MemoryError):
         return None
-    if isinstance(error, PythonError):
-        return error
     if isinstance(error, errors.EngineError):
         shown = getattr(error, "shown", None)
         if shown is None:
             shown = made(_kind(error), *error.args)
             shown.detail, shown.op, shown.place = str(error), error.op, getattr(error, "place", None)
             error.shown = shown  # type: ignore[attr-defined]
-        return shown  # type: ignore[no-any-return]
-    if isinstance(error, (RecursionError, GeneratorExit)):
+        found: PythonError = shown
+        return found
+    if isinstance(error, Closing):
+        return made(GeneratorExit)
+    if isinstance(error, RecursionError):
         return translated(error)
     return None
 

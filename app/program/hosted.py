@@ -50,7 +50,7 @@ def _check(name: str, kind: type) -> None:
 def hosted(host: type) -> type:
     """The type of objects of programs' classes that derive from ``host``."""
     if issubclass(host, BaseException):
-        host = classes(host)
+        host = classes(host)  # type: ignore[arg-type]
     namespace: dict[str, Any] = {"__module__": __name__}
     if open_class(host) and not issubclass(host, BaseException):
         names = [name for name in dir(host) if is_public(name)]
@@ -88,7 +88,7 @@ def _class_name(self: Any) -> str:
 def _memento(self: Any) -> Callable[[], None]:
     state = {name: dict(value) if isinstance(value, dict) else value for name, value in vars(self).items()}
     kind: Any = next((one for one in _MUTABLE if isinstance(self, one)), None)
-    held = None if kind is None else kind(dict.items(self) if kind is dict else kind.__iter__(self))
+    held: Any = None if kind is None else kind(dict.items(self) if kind is dict else kind.__iter__(self))
     args = getattr(self, "args", ())
 
     def restore() -> None:
@@ -96,30 +96,31 @@ def _memento(self: Any) -> Callable[[], None]:
         vars(self).update(state)
         if kind is not None:
             kind.clear(self)
-            (list.extend if kind is list else kind.update)(self, held)
+            (list.extend if kind is list else kind.update)(self, held or ())
         elif isinstance(self, BaseException):
             self.args = args
 
     return restore
 
 
-def new(cls: ProgramClass, host: type, args: Any, kwargs: dict[str, Any]) -> Any:
+def new(cls: ProgramClass, host: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """An object of ``cls``, before its ``__init__``."""
     kind: Any = hosted(host)
     if issubclass(host, BaseException):
         value = kind.__new__(kind, *args)
     elif host in _IMMUTABLE:
         plain = TYPES[host.__name__](*args)
-        value = host.__new__(kind, plain)  # type: ignore[call-overload]
+        value = host.__new__(kind, plain)
     else:
         value = host.__new__(kind)
     vars(value).update(program_class=cls, attributes={})
     return value
 
 
-def blank(cls: ProgramClass, host: type) -> Any:
+def blank(cls: ProgramClass, host: Any) -> Any:
     """An object of ``cls`` without anything in it, to be filled."""
-    value = host.__new__(hosted(host))
+    kind: Any = host
+    value = kind.__new__(hosted(host))
     vars(value).update(program_class=cls, attributes={})
     return value
 
@@ -170,7 +171,8 @@ def put(value: Any, name: str, new_value: Any) -> None:
     if is_entered:
         value.attributes.pop(name, None)
     if is_entered or (open_class(value.program_class.host) and is_public(name)):
-        type(value).__bases__[-1].__setattr__(value, name, new_value)
+        host: Any = type(value).__bases__[-1]
+        host.__setattr__(value, name, new_value)
         return
     modes.touch(value)
     value.attributes[name] = new_value

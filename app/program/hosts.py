@@ -1,4 +1,4 @@
-"""Types that are there, as programs see them: which type a value has, and what programs may ask objects of the engine.
+"""Types that are there, as programs see them: which one a value has, and what they may ask objects of the engine for.
 
 A class of the engine is open if its module is one of ``OPEN``: all its names without a leading underscore are there for
 programs. Of all others, tables say what they have.
@@ -19,7 +19,7 @@ from app.program.classes import MISSING, HostMember, HostType, ProgramClass, Uni
 from app.program.failures import PythonError
 from app.program.instances import Special
 from app.program.operations import OPENED, Routine, type_name
-from engine import Tensor, dtypes, methods, modes, registry, tape, tensors
+from engine import Tensor, dtypes, methods, registry, tensors
 
 OPEN: Final = (
     "engine.nn", "engine.optim", "engine.utils", "engine.data", "engine.distributions", "engine.surface.optim",
@@ -51,7 +51,7 @@ OPENED.append(is_open)
 
 OURS: Final = frozenset({"attributes", "memento", "mro", "program_class"})  # what we ourselves keep in such objects
 SETTING: Final[dict[str, Callable[..., None]]] = {}
-"""``__setattr__`` and ``__delattr__`` for all values: the engine's classes would take any (filled by ``values``)."""
+"""``__setattr__`` and ``__delattr__`` for all values: the engine's classes would take any name. By ``values``."""
 
 
 def is_public(name: str) -> bool:
@@ -63,7 +63,7 @@ def adopted(value: Any, name: str | None = None, owner: Any = None) -> Any:
     """What the engine gave, as programs have it: its functions and classes are not handed out as they are."""
     kind = type(value)
     if kind in RAW:
-        return Routine(name or getattr(value, "__name__", "function"), value, engine=True, owner=owner)
+        return Routine(name or str(getattr(value, "__name__", "function")), value, engine=True, owner=owner)
     if isinstance(value, type):
         return host_type(value)
     if isinstance(value, ModuleType):
@@ -135,8 +135,8 @@ def set_members(host: HostType, members: Callable[[HostType, str, Any], Any]) ->
 
 
 def _constructor(kind: type) -> Callable[..., Any]:
-    path = _PATHS.get(kind)
-    if path is None:
+    path = _PATHS.get(kind, "")
+    if not path:
         return Routine(f"{kind.__name__}.__init__", kind, engine=True)
     return Routine(path, registry.function(path) or kind, engine=True)
 
@@ -259,4 +259,7 @@ def matches(error: PythonError, kinds: Any) -> bool:
     raise PythonError(TypeError, "catching classes that do not inherit from BaseException is not allowed")
 
 
-__all__ = ["EXCEPTIONS", "adopted", "class_of", "host_type", "is_of", "matches", "modes", "tape"]
+__all__ = [
+    "EXCEPTIONS", "HOSTS", "TYPE", "adopted", "class_of", "host_type", "is_below", "is_of", "is_open", "is_public",
+    "make_type", "matches", "open_attribute", "open_class", "set_members",
+]  # fmt: skip

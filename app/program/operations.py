@@ -122,13 +122,13 @@ _TYPE_NAMES: Final[dict[type, str]] = {
     StaticMethod: "staticmethod",
 }  # fmt: skip
 _NAMES: Final = {
-    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Numbered": "iterator", "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict",
-    "deque": "collections.deque",
+    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Numbered": "iterator",
+    "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict", "deque": "collections.deque",
 }  # fmt: skip
 
 
 # -- iteration ----------------------------------------------------------------------------------------------------
-_VIEWS: Final = (type({}.keys()), type({}.values()), type({}.items()))
+_VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
 KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS,
     ChainMap, Counter, OrderedDict, defaultdict,
 })  # fmt: skip
@@ -209,7 +209,7 @@ def binary(symbol: str, left: Any, right: Any) -> Any:
             if isinstance(right, Special):
                 return _special_binary(symbol, left, right)
             if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
-                left, right = arrays.beside_tensors(symbol, left, right)
+                return arrays.beside_tensors(symbol, function, function, left, right)
             return function(left, right)
         if type(left) not in LIGHT or type(right) not in LIGHT:
             if isinstance(left, Special) or isinstance(right, Special):
@@ -292,7 +292,7 @@ def in_place(symbol: str, left: Any, right: Any) -> Any:
             return _without_in_place(symbol, left, right) if result is NotImplemented else result
         if isinstance(left, Tensor) or isinstance(right, Tensor):
             if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
-                left, right = arrays.beside_tensors(symbol, left, right)
+                return arrays.beside_tensors(symbol, function, BINARY[symbol][0], left, right)
             return function(left, right)
         if isinstance(right, Special) and not isinstance(left, (list, set, dict, deque)):
             return _without_in_place(symbol, left, right)
@@ -337,7 +337,7 @@ def compare(symbol: str, left: Any, right: Any) -> Any:
         if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
             if not isinstance(left, Tensor) and not isinstance(right, Tensor):
                 return arrays.operate(symbol, function, cost, left, right)
-            left, right = arrays.beside_tensors(symbol, left, right)
+            return arrays.beside_tensors(symbol, function, function, left, right)
         _pay(cost, left, right)
         return function(left, right)
     except Exception as error:
@@ -356,10 +356,9 @@ def _compare_special(symbol: str, left: Any, right: Any) -> Any:
         return python(operator.contains, right, left) == (symbol == "in")
     name, reflected = _COMPARING[symbol], _REFLECTED[symbol]
     forms = [(left, f"__{name}__", right), (right, f"__{reflected}__", left)]
-    if isinstance(left, Special) and isinstance(right, Special):
-        derived, base = right.program_class, left.program_class
-        if derived is not base and base in derived.mro:
-            forms.reverse()
+    are_both = isinstance(left, Special) and isinstance(right, Special)
+    if are_both and left.program_class in right.program_class.mro[1:]:
+        forms.reverse()
     for owner, method, other in forms:
         result = python(getattr(type(owner), method), owner, other)
         if result is not NotImplemented:

@@ -80,7 +80,7 @@ def _tensor_attribute(tensor: Tensor, name: str) -> object:
 
 
 def _special_attribute(value: Any, name: str) -> object:
-    """An attribute of an object of a program's class, in Python's order; then its host's; then ``__getattr__``."""
+    """An attribute of an object of a program, in Python's order; then what its host has; then ``__getattr__``."""
     try:
         found = instances.get(value, name)
     except AttributeError:
@@ -140,7 +140,7 @@ def _plain_attribute(value: Any, name: str) -> object:
     if table is not None:
         if name in table:
             return table[name](value)
-        found = class_of(value).find(name) if name.startswith("__") else MISSING
+        found: Any = class_of(value).find(name) if name.startswith("__") else MISSING
         return found.read(value) if found is not MISSING else MISSING
     for kind, getters in ATTRIBUTES:
         if isinstance(value, kind):
@@ -420,16 +420,19 @@ def _of_object() -> None:
     def create(cls: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(cls, ProgramClass):
             raise PythonError(TypeError, "object.__new__(X): X is not a class of this program")
+        if cls.create is not None:
+            raise PythonError(TypeError, f"objects of {cls.name} are made by calling it")
         instances.refuse_abstract(cls)
         return Instance(cls) if cls.host is None else new_hosted(cls, cls.host, args, kwargs)
 
-    OBJECT.update({
+    own: dict[str, Callable[..., Any]] = {
         "__init__": initialise, "__new__": create, "__setattr__": set_plainly, "__delattr__": _delete_plainly,
         "__getattribute__": _get_plainly, "__init_subclass__": lambda *_, **__: None,
         "__repr__": lambda value: value._plain_repr() if isinstance(value, Special) else repr(value),
         "__str__": lambda value: repr(value), "__eq__": lambda value, other: value is other or NotImplemented,
         "__hash__": lambda value: object.__hash__(value), "__format__": lambda value, spec: formatted(value, spec),
-    })  # fmt: skip
+    }  # fmt: skip
+    OBJECT.update(own)
     FORMAT.append(attribute)
     SETTING.update(__setattr__=set_plainly, __delattr__=_delete_plainly)
 

@@ -111,7 +111,7 @@ def make_hosted(raw: list[Any]) -> Any:
     if raw[0] not in LIBRARY:
         raise Malformed("an object of no host")
     kind = hosted(LIBRARY[raw[0]])
-    one = object.__new__(kind)
+    one: Any = object.__new__(kind)
     vars(one).update(program_class=None, attributes={})
     return one
 

@@ -16,8 +16,9 @@ from typing import Any
 from engine import modes, registry
 from engine.autograd import sweep, watch
 from engine.autograd.function import Function
+from engine.autograd.hooks import called, check_callable
 from engine.autograd.tape import edge_of, save
-from engine.errors import ArgumentValueError, CheckpointError, OpError
+from engine.errors import ArgumentTypeError, ArgumentValueError, CheckpointError, OpError
 from engine.tensor import Tensor
 
 Contexts = Callable[[], tuple[AbstractContextManager[Any], AbstractContextManager[Any]]]
@@ -99,6 +100,7 @@ def checkpoint(
 
     Raises ``CheckpointError`` in the backward pass if it saves something else then. ``debug`` changes nothing.
     """
+    check_callable(function)
     if use_reentrant is None:
         modes.warn(UNDECIDED)
         use_reentrant = True
@@ -111,7 +113,7 @@ def checkpoint(
         return CheckpointFunction.apply(function, preserve, *args)
     if determinism_check not in CHECKS:
         raise ArgumentValueError(f"determinism_check should be one of {list(CHECKS)}, but got {determinism_check}")
-    forward, again = context_fn()
+    forward, again = called(context_fn)
     stops = _early_stop.get()
     stops = early_stop if stops is None else stops
     frame = Frame(function, kwargs, None if context_fn is noop_context_fn else again, determinism_check, stops)
@@ -136,6 +138,10 @@ def checkpoint_sequential(
     if kwargs:
         raise ArgumentValueError(f"Unexpected keyword arguments: {','.join(kwargs)}")
     chain = list(functions.children()) if hasattr(functions, "children") else functions
+    if not isinstance(chain, list | tuple):
+        raise ArgumentTypeError("checkpoint_sequential(): argument 'functions' must be a list of functions")
+    if isinstance(segments, bool) or not isinstance(segments, int) or not 0 < segments <= max(len(chain), 1):
+        raise ArgumentValueError("checkpoint_sequential(): argument 'segments' must be between 1 and their number")
     size = len(chain) // segments
     end = 0
     for start in range(0, size * (segments - 1), size):
@@ -153,7 +159,7 @@ class Chain:
 
     def __call__(self, value: Any) -> Any:
         for function in self.functions:
-            value = function(value)
+            value = called(function, value)
         return value
 
 

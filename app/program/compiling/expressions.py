@@ -18,7 +18,7 @@ from app.program.costs import bounded
 from app.program.failures import PythonError, python, reraise
 from app.program.formatting import converted, formatted
 from app.program.functions import UNBOUND, Compiled, Frame, Function, Generator, Step
-from app.program.instances import Instance, Special, is_data
+from app.program.instances import Instance, is_data
 from app.program.operations import (
     LIGHT,
     Module,
@@ -250,10 +250,10 @@ def _dict(env: Environment, node: tree.DictDisplay) -> Step:
 
 def entries_of(value: Any) -> dict[Any, Any]:
     """The entries of a mapping, for ``**``."""
+    if type(value) is Instance:
+        keys = attribute(value, "keys")()
+        return {name: get_item(value, name) for name in iterate(keys)}
     if not isinstance(value, dict):
-        if isinstance(value, Special) and value._special("keys") is None and not hasattr(value, "keys"):
-            names = attribute(value, "keys")()
-            return {name: get_item(value, name) for name in iterate(names)}
         keys = getattr(value, "keys", None)
         if keys is None or not hasattr(type(value), "__getitem__"):
             raise PythonError(TypeError, f"'{type_name(value)}' object is not a mapping")
@@ -486,7 +486,7 @@ EXPRESSIONS: Final[dict[type, Callable[[Environment, Any], Step]]] = {
     tree.Subscript: _subscript, tree.Slice: _slice, tree.Display: _display, tree.DictDisplay: _dict,
     tree.Starred: _refuse_here("a starred expression"), tree.Unary: _unary,
     tree.Binary: _binary, tree.Comparison: _comparison, tree.Logical: _logical, tree.Conditional: _conditional,
-    tree.Binding: _binding, tree.Joined: _joined, tree.At: _at, tree.Lambda: _lambda,
-    tree.Yield: _refuse_here("yield"), tree.YieldFrom: _refuse_here("yield from"),
+    tree.Binding: _binding, tree.Joined: _joined, tree.At: _at,
+    tree.Yield: _refuse_here("yield"), tree.YieldFrom: _refuse_here("yield from"), tree.Lambda: _lambda,
     tree.Generated: _generated, SLOT: _slot,
 }  # fmt: skip

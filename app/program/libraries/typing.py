@@ -90,7 +90,8 @@ TYPING: Final[dict[str, Any]] = {name.rstrip("_"): Form(name.rstrip("_")) for na
     "NewType": Routine("NewType", lambda name, kind: kind), "cast": Routine("cast", _second),
     "overload": Routine("overload", _same), "final": Routine("final", _same),
     "runtime_checkable": Routine("runtime_checkable", _same),
-    "get_type_hints": Routine("get_type_hints", lambda *_: {}), "no_type_check": Routine("no_type_check", _same),
+    "get_type_hints": Routine("get_type_hints", lambda *_: {}),
+    "no_type_check": Routine("no_type_check", _same),
 }  # fmt: skip
 FUTURE: Final[dict[str, Any]] = dict.fromkeys(
     (
