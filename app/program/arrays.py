@@ -134,7 +134,9 @@ def _refusal(symbol: str, left: Any) -> str:
     names = ("numpy.ndarray", "Tensor") if isinstance(left, np.ndarray) else ("Tensor", "numpy.ndarray")
     if symbol in _ORDER:
         return f"'{symbol}' not supported between instances of '{names[0]}' and '{names[1]}'"
-    return _CONCATENATION if symbol == "+" else f"unsupported operand type(s) for {symbol}: '{names[0]}' and '{names[1]}'"
+    return (
+        _CONCATENATION if symbol == "+" else f"unsupported operand type(s) for {symbol}: '{names[0]}' and '{names[1]}'"
+    )
 
 
 def _number(value: Any) -> Any:

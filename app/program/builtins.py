@@ -346,8 +346,12 @@ _SET: Final = _methods(
     "add": (set.add, costs.keyed), "clear": (set.clear, costs.read), "discard": (set.discard, costs.keyed),
     "pop": (set.pop, costs.little), "remove": (set.remove, costs.keyed),
 }, changing=True)  # fmt: skip
+def _searched(value: range, item: Any = 0, *_: Any) -> costs.Cost:
+    return costs.contains(item, value)
+
+
 _RANGE: Final[dict[str, Getter]] = _members("start", "stop", "step") | _methods({
-    "index": (range.index, costs.little), "count": (range.count, costs.little),
+    "index": (range.index, _searched), "count": (range.count, _searched),
 })  # fmt: skip
 _SLICE: Final = _members("start", "stop", "step") | _methods({"indices": (slice.indices, costs.little)})
 _ARRAY: Final = _members("shape", "dtype", "ndim", "size") | _methods({
