@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.program.failures import PythonError
+from app.program.failures import PythonError, python
 from app.program.functions import BoundMethod, Callable_
 
 MISSING: Final = object()
@@ -56,10 +56,10 @@ class HostType(Callable_):
         return MISSING
 
     def enter(self, run: Any, args: Any, kwargs: Any = None) -> Any:
-        return self.call(*args, **(kwargs or {}))
+        return python(self.call, *args, **(kwargs or {}))
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        return self.call(*args, **kwargs)
+        return python(self.call, *args, **kwargs)
 
     def __repr__(self) -> str:
         return f"<class '{self.name}'>"

@@ -162,7 +162,12 @@ class Metered:
         budget = modes.current().budget
         if budget is not None:
             budget.take(self._weight, ITEM_BYTES * self._weight)
-        return next(self._iterator)
+        try:
+            return next(self._iterator)
+        except StopIteration:
+            raise
+        except Exception as error:
+            reraise(error)
 
     def __repr__(self) -> str:
         return f"<{self.name} object at {id(self):#x}>"

@@ -65,7 +65,7 @@ def type_name(value: object) -> str:
 
 _TYPE_NAMES = {
     "DType": "torch.dtype", "Device": "torch.device", "Generator": "torch._C.Generator", "Module": "module",
-    "Size": "torch.Size", "partial": "function",
+    "Size": "torch.Size", "ndarray": "numpy.ndarray", "partial": "function",
 }  # fmt: skip
 
 
