@@ -530,6 +530,13 @@ _EXCEPTIONS: Final = (
 )  # fmt: skip
 
 
+def _raisable(kind: type[BaseException], *args: Any, **kwargs: Any) -> Any:
+    """An exception of a class."""
+    if kwargs:
+        raise PythonError(TypeError, f"{kind.__name__}() takes no keyword arguments")
+    return made(kind, *args)
+
+
 def exception_type(kind: type[BaseException], name: str | None = None) -> HostType:
     """The class of exceptions as programs know it."""
     if kind not in HOSTS:
@@ -537,7 +544,7 @@ def exception_type(kind: type[BaseException], name: str | None = None) -> HostTy
         for base in reversed(bases):
             exception_type(base)
         HOSTS[kind] = HostType(
-            kind, name or kind.__name__, partial(made, kind), members_of,
+            kind, name or kind.__name__, partial(_raisable, kind), members_of,
             mro=(*(HOSTS[base] for base in bases), HOSTS[object]),
         )  # fmt: skip
     return HOSTS[kind]

@@ -79,7 +79,7 @@ def call(run: runtime.Run, function: Any, args: Any, kwargs: dict[str, Any] | No
     if callable(function) and not isinstance(function, type):
         module = type(function).__module__
         if module.startswith(_OURS):
-            return function(*args, **(kwargs or {}))
+            return python(function, *args, **(kwargs or {}))
         if any(open_class(kind) for kind in type(function).__mro__):
             return engine_call(Routine(type_name(function), function, engine=True), args, kwargs or {})
     if isinstance(function, tape.Node):

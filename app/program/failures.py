@@ -30,7 +30,8 @@ class PythonError(Exception):
 
     def __new__(cls, *args: Any) -> PythonError:
         if cls is not PythonError:
-            return super().__new__(cls, *args)
+            maker: Any = Exception if issubclass(cls.kind, MemoryError) else cls.kind
+            return maker.__new__(cls, *args)  # type: ignore[no-any-return]
         kind, detail = args
         error = made(kind, detail)
         error.detail = detail

@@ -51,8 +51,8 @@ class EnumClass(ProgramClass):
 
     def program_item(self, name: Any) -> Any:
         """``Color["RED"]``."""
-        if name not in self.members:
-            raise PythonError(KeyError, repr(name))
+        if not isinstance(name, str) or name not in self.members:
+            raise PythonError(KeyError, repr_of(name))
         return self.members[name]
 
     def __repr__(self) -> str:
