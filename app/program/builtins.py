@@ -289,8 +289,12 @@ def _format(value: str, /, *args: Any, **kwargs: Any) -> str:
     return format_text(value, args, kwargs, FORMAT[0])
 
 
-def _format_map(value: str, mapping: Any, /) -> str:
-    return format_text(value, (), mapping, FORMAT[0])
+def _format_map(value: str, /, *args: Any, **kwargs: Any) -> str:
+    if kwargs:
+        raise PythonError(TypeError, "str.format_map() takes no keyword arguments")
+    if len(args) != 1:
+        raise PythonError(TypeError, f"str.format_map() takes exactly one argument ({len(args)} given)")
+    return format_text(value, (), args[0], FORMAT[0])
 
 
 _REAL: Final = _members("real", "imag")
