@@ -161,7 +161,7 @@ MACHINERY = {
     "tensor",
 }  # hand arrays on without looking
 LAYOUT_ONLY = {
-    "__copy__", "__deepcopy__", "__new__", "_storage",  # these share memory, or read it before they copy
+    "__copy__", "__deepcopy__", "__new__", "_storage", "count", "from_numpy",  # these share memory, or read it before
     "_check_copied", "_check_ctc", "_divided", "_fill", "_move", "_pdist_input", "_region", "_spec", "_undefined",
     "_vector_norm_input", "bernoulli", "check_slices", "data_ptr", "index_fill", "refusing", "reshape",
     "set_",
