@@ -52,7 +52,8 @@ class Layout:
 
 
 _NUMBERS_AND_ALIASES["strided"] = Layout()
-CONSTANTS: Final = _NUMBERS_AND_ALIASES | {dtype.name: dtype for dtype in dtypes.ALL}
+FLAGS: Final = {f"{path}.{name}": value for path, flags in devices.FLAGS.items() for name, value in flags.items()}
+CONSTANTS: Final = _NUMBERS_AND_ALIASES | {dtype.name: dtype for dtype in dtypes.ALL} | FLAGS
 
 
 def function(path: str) -> Callable[..., Any] | None:
