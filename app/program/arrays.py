@@ -110,22 +110,42 @@ def touch(array: Any) -> None:
 
 
 # -- operators ----------------------------------------------------------------------------------------------------
-def beside_tensors(symbol: str, left: Any, right: Any) -> tuple[Any, Any]:
-    """The operands of an operator of tensors, where one is an array: PyTorch takes it on the right, or compared."""
-    if isinstance(left, np.ndarray) and symbol not in _COMPARISONS:
-        if symbol == "+":
-            raise PythonError(TypeError, _CONCATENATION)
-        raise PythonError(TypeError, f"unsupported operand type(s) for {symbol}: 'numpy.ndarray' and 'Tensor'")
-    return _beside(left), _beside(right)
+def beside_tensors(
+    symbol: str, function: Callable[..., Any], plain: Callable[..., Any], left: Any, right: Any
+) -> Any:  # fmt: skip
+    """An operator of which one operand is a tensor, the other an array or a number of NumPy's; ``plain`` if not in place.
+
+    PyTorch leaves arrays to NumPy, on the right of a tensor only, and makes a tensor of what comes out.
+    """
+    array = left if isinstance(left, np.ndarray) else right
+    if not isinstance(array, np.ndarray):
+        return function(_number(left), _number(right))
+    if symbol in ("==", "!="):
+        return function(_tensor(left), _tensor(right))
+    if symbol in _ORDER or array is left:
+        raise PythonError(TypeError, _refusal(symbol, left))
+    given = of_tensor(left)
+    reserve(multiplied(given, right) if symbol == "@" else elementwise(given, right), symbol)
+    with floating():
+        return to_tensor(np.asarray(python(plain, given, right)))
 
 
-def _beside(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
+def _refusal(symbol: str, left: Any) -> str:
+    names = ("numpy.ndarray", "Tensor") if isinstance(left, np.ndarray) else ("Tensor", "numpy.ndarray")
+    if symbol in _ORDER:
+        return f"'{symbol}' not supported between instances of '{names[0]}' and '{names[1]}'"
+    return _CONCATENATION if symbol == "+" else f"unsupported operand type(s) for {symbol}: '{names[0]}' and '{names[1]}'"
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _tensor(value: Any) -> Any:
     return to_tensor(value) if isinstance(value, np.ndarray) else value
 
 
-_COMPARISONS: Final = frozenset({"==", "!=", "<", "<=", ">", ">="})
+_ORDER: Final = frozenset({"<", "<=", ">", ">="})
 _CONCATENATION: Final = (
     "Concatenation operation is not implemented for NumPy arrays, use np.concatenate() instead. Please do not rely on "
     "this error; it may not be given on all Python implementations."

@@ -66,10 +66,9 @@ def make_class(
 
 def _prepare(namespace: dict[str, Any]) -> None:
     """Make those functions static, or of the class, that are so without being told."""
-    for names, kind in ((_STATIC, StaticMethod), (_OF_CLASS, ClassMethod)):
-        for method in names:
-            if isinstance(namespace.get(method), Function):
-                namespace[method] = kind(namespace[method])
+    for method, wrapper in _IMPLIED.items():
+        if isinstance(namespace.get(method), Function):
+            namespace[method] = wrapper(namespace[method])
 
 
 def _tell_names(cls: ProgramClass, namespace: dict[str, Any]) -> None:
@@ -90,17 +89,6 @@ def _tell_base(cls: ProgramClass, keywords: dict[str, Any]) -> None:
         bound(start, None, cls)(**keywords)
     elif keywords:
         raise PythonError(TypeError, f"{cls.name}.__init_subclass__() takes no keyword arguments")
-
-
-def _name_members(cls: ProgramClass, namespace: dict[str, Any]) -> None:
-    """Tell what is in a class its name there, if it asks for that (``__set_name__``)."""
-    for key, value in list(namespace.items()):
-        if isinstance(value, Special):
-            note = descriptor(value, "__set_name__")
-            if note is not MISSING:
-                note(value, cls, key)
-        elif hasattr(value, "program_named"):
-            value.program_named(cls, key)
 
 
 def _bases_of(base: Any) -> tuple[Any, ...]:

@@ -117,7 +117,6 @@ def _is_ours(error: Exception) -> bool:
     last = None if trace is None else trace.tb_next
     if last is None:
         return False
-    last = trace
     while last.tb_next is not None:
         last = last.tb_next
     return str(last.tb_frame.f_globals.get("__name__")).startswith(_OURS)

@@ -296,7 +296,7 @@ class Generator:
 
     __slots__ = ("__weakref__", "_run", "_send", "_steps", "function")
 
-    def __init__(self, function: Function, generate: Callable[[Frame], Iterator[Any]], frame: Frame) -> None:
+    def __init__(self, function: Function, generate: Callable[[Frame], Steps[Any, Any, Any]], frame: Frame) -> None:
         self.function, self._run = function, frame[0]
         steps: Any = generate(frame)
         self._steps = steps

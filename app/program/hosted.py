@@ -167,7 +167,10 @@ def deeply_copied(value: Any, memo: Any) -> Any:
 
 def put(value: Any, name: str, new_value: Any) -> None:
     """Set an attribute of a hosted object: the host decides about public names of open classes."""
-    if open_class(value.program_class.host) and is_public(name):
+    is_entered = isinstance(value, MODULE) and value._takes(name, new_value)
+    if is_entered:
+        value.attributes.pop(name, None)
+    if is_entered or (open_class(value.program_class.host) and is_public(name)):
         host: Any = type(value).__bases__[-1]
         host.__setattr__(value, name, new_value)
         return

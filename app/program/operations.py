@@ -122,14 +122,16 @@ _TYPE_NAMES: Final[dict[type, str]] = {
     StaticMethod: "staticmethod",
 }  # fmt: skip
 _NAMES: Final = {
-    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Numbered": "iterator", "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict",
-    "deque": "collections.deque",
+    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Numbered": "iterator",
+    "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict", "deque": "collections.deque",
 }  # fmt: skip
 
 
 # -- iteration ----------------------------------------------------------------------------------------------------
 _VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
-KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS})
+KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS,
+    ChainMap, Counter, OrderedDict, defaultdict,
+})  # fmt: skip
 """The containers whose length says how long it takes to walk through them."""
 
 
@@ -207,7 +209,7 @@ def binary(symbol: str, left: Any, right: Any) -> Any:
             if isinstance(right, Special):
                 return _special_binary(symbol, left, right)
             if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
-                left, right = arrays.beside_tensors(symbol, left, right)
+                return arrays.beside_tensors(symbol, function, function, left, right)
             return function(left, right)
         if type(left) not in LIGHT or type(right) not in LIGHT:
             if isinstance(left, Special) or isinstance(right, Special):
@@ -290,7 +292,7 @@ def in_place(symbol: str, left: Any, right: Any) -> Any:
             return _without_in_place(symbol, left, right) if result is NotImplemented else result
         if isinstance(left, Tensor) or isinstance(right, Tensor):
             if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
-                left, right = arrays.beside_tensors(symbol, left, right)
+                return arrays.beside_tensors(symbol, function, BINARY[symbol][0], left, right)
             return function(left, right)
         if isinstance(right, Special) and not isinstance(left, (list, set, dict, deque)):
             return _without_in_place(symbol, left, right)
@@ -335,7 +337,7 @@ def compare(symbol: str, left: Any, right: Any) -> Any:
         if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
             if not isinstance(left, Tensor) and not isinstance(right, Tensor):
                 return arrays.operate(symbol, function, cost, left, right)
-            left, right = arrays.beside_tensors(symbol, left, right)
+            return arrays.beside_tensors(symbol, function, function, left, right)
         _pay(cost, left, right)
         return function(left, right)
     except Exception as error:

@@ -15,7 +15,7 @@ from app.program.functions import Cell, Frame, Step
 from app.program.operations import iterate
 
 
-def _comprehension(env: Environment, node: tree.Comprehension) -> Step:  # noqa: C901 - closures over one set of names
+def _comprehension(env: Environment, node: tree.Comprehension) -> Step:
     first = expression(env, node.clauses[0].values)
     names = {name: (env.new(), name in node.cells) for name in node.bound}
     env.inner.append(names)

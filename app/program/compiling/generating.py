@@ -128,7 +128,7 @@ def _taken_apart(env: Environment, node: Any) -> tuple[list[Steps], Any]:
         if not yields(value) and isinstance(value, tree.Name):
             return value
         place = env.new()
-        steps.append(_kept(place, _expression(env, value)))  # type: ignore[arg-type]
+        steps.append(_kept(place, _expression(env, value)))
         return SLOT(place)
 
     if isinstance(node, (tree.Assign, tree.Augment, tree.Annotate)):

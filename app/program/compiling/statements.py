@@ -35,7 +35,7 @@ def _assign(env: Environment, node: tree.Assign) -> Executor:
 
             def to_slot(frame: Frame) -> None:
                 try:
-                    frame[slot] = value(frame)
+                    frame[where] = value(frame)
                 except Exception as error:
                     locate(error, place)
                     raise

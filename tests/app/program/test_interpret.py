@@ -1,4 +1,3 @@
-# ruff: noqa: E501, ISC004 - programs stand in rows
 """What programs mean: names, calls, texts, errors with their place, and that nothing grows without bound."""
 
 from __future__ import annotations

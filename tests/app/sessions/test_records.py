@@ -1,4 +1,3 @@
-# ruff: noqa: E501, ISC004 - programs stand in rows
 """A session as records: what is shared stays shared, and a change holds what changed."""
 
 import json
