@@ -113,7 +113,7 @@ def touch(array: Any) -> None:
 def beside_tensors(
     symbol: str, function: Callable[..., Any], plain: Callable[..., Any], left: Any, right: Any
 ) -> Any:  # fmt: skip
-    """An operator of which one operand is a tensor, the other an array or a number of NumPy's; ``plain`` if not in place.
+    """An operator of which one operand is a tensor, the other an array or number of NumPy's; ``plain`` if not in place.
 
     PyTorch leaves arrays to NumPy, on the right of a tensor only, and makes a tensor of what comes out.
     """
@@ -134,7 +134,9 @@ def _refusal(symbol: str, left: Any) -> str:
     names = ("numpy.ndarray", "Tensor") if isinstance(left, np.ndarray) else ("Tensor", "numpy.ndarray")
     if symbol in _ORDER:
         return f"'{symbol}' not supported between instances of '{names[0]}' and '{names[1]}'"
-    return _CONCATENATION if symbol == "+" else f"unsupported operand type(s) for {symbol}: '{names[0]}' and '{names[1]}'"
+    if symbol == "+":
+        return _CONCATENATION
+    return f"unsupported operand type(s) for {symbol}: '{names[0]}' and '{names[1]}'"
 
 
 def _number(value: Any) -> Any:
