@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from app.program import runtime
-from app.program.failures import PythonError, made
+from app.program.failures import PythonError, made, seen_as
 from app.program.runtime import DEPTH
 from engine import modes
 
@@ -110,6 +110,7 @@ class Callable_:
         return self
 
 
+@seen_as("function")
 class Function(Callable_):
     """A function of a program."""
 
@@ -172,6 +173,7 @@ class Function(Callable_):
         return f"<function {self.qualname} at {id(self):#x}>"
 
 
+@seen_as("method")
 class BoundMethod(Callable_):
     """A function with the value that its first parameter gets."""
 
@@ -289,6 +291,7 @@ def _too_many(function: Function, parameters: Parameters, count: int, kwargs: di
 
 
 # -- generators -----------------------------------------------------------------------------------------------------
+@seen_as("generator")
 class Generator:
     """What a call of a function with ``yield`` gives."""
 

@@ -26,8 +26,8 @@ from app.program.classes import (
     descriptor,
 )
 from app.program.costs import Cost, pay
-from app.program.failures import PythonError, made, python
-from app.program.functions import DEEP_COPY
+from app.program.failures import PythonError, made, python, seen_as
+from app.program.functions import DEEP_COPY, Callable_
 from engine import modes
 
 HOSTED: Final[
@@ -51,7 +51,10 @@ def method_of(value: Any, name: str) -> Any:
     """The special method of an object, bound, or ``MISSING``: looked for in its class alone."""
     cls = value.program_class
     found = cls.method(name)
-    return MISSING if found is MISSING else bound(found, value, cls)
+    if found is MISSING:
+        return MISSING
+    method = bound(found, value, cls)
+    return method if method is None or isinstance(method, Callable_) else partial(python, method)
 
 
 def _refuse(detail: str) -> PythonError:
@@ -84,7 +87,8 @@ class Special:
 
     def _plain_repr(self) -> str:
         if isinstance(self, PythonError):
-            return PythonError.__repr__(self)
+            listed = repr(self.args) if len(self.args) != 1 else f"({self.args[0]!r})"
+            return f"{self.program_class.name}{listed}"
         if type(self).__bases__[-1] is not object and type(self) is not Instance:
             return super().__repr__()
         return f"<{self.program_class.module}.{self.program_class.qualname} object at {id(self):#x}>"
@@ -102,7 +106,7 @@ class Special:
         if found is not MISSING:
             return _text(found(spec), "__format__")
         if type(self) is not Instance and not isinstance(self, BaseException):
-            return super().__format__(spec)
+            return python(super().__format__, spec)  # type: ignore[no-any-return]
         if spec:
             raise _refuse(f"unsupported format string passed to {type_name(self)}.__format__")
         return str(self)
@@ -186,6 +190,13 @@ class Special:
             raise _refuse(f"'{type_name(self)}' object is not subscriptable")
         return found(index)
 
+    def __missing__(self, key: Any) -> Any:
+        """What Python asks a dict for that lacks a key."""
+        found = method_of(self, "__missing__")
+        if found is MISSING:
+            raise made(KeyError, key)
+        return found(key)
+
     def __setitem__(self, index: Any, value: Any) -> None:
         found = self._special("__setitem__")
         if found is None:
@@ -195,7 +206,8 @@ class Special:
     def __delitem__(self, index: Any) -> None:
         found = self._special("__delitem__")
         if found is None:
-            raise _refuse(f"'{type_name(self)}' object doesn't support item deletion")
+            not_ = "doesn't" if isinstance(index, int) else "does not"
+            raise _refuse(f"'{type_name(self)}' object {not_} support item deletion")
         found(index)
 
     def __reversed__(self) -> Any:
@@ -320,6 +332,7 @@ class Fixed(Special):
     __slots__ = ()
 
 
+@seen_as("iterator")
 class Numbered:
     """The items of an object that has only ``__getitem__``, by number until there is none."""
 

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from app.program.classes import MISSING
+from app.program.failures import seen_as
 from app.program.functions import Callable_
 from app.program.values import add_objects, find_attribute
 
 NATIVES: Final[dict[str, Native]] = {}
 
 
+@seen_as("function")
 class Native(Callable_):
     """A method of ours: it means the same in every class, and finds there what it needs."""
 
@@ -32,6 +34,7 @@ def _native_attribute(value: Any, name: str) -> Any:
     return value.name if name in ("__name__", "__qualname__") else None if name == "__doc__" else MISSING
 
 
+@seen_as("function")
 class Wrapper(Callable_):
     """A function of a program with something around it."""
 
