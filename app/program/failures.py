@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.program.tree import Place
 
 Kind = TypeVar("Kind")
+NAMED: Final = 64  # items of a list that a message may be about: nobody pays for a look at more
 
 
 def seen_as(name: str, module: str = "") -> Callable[[type[Kind]], type[Kind]]:
@@ -31,9 +32,9 @@ def seen_as(name: str, module: str = "") -> Callable[[type[Kind]], type[Kind]]:
     def mark(kind: type[Kind]) -> type[Kind]:
         kind.__name__ = name
         if "__init__" in vars(kind):
-            kind.__init__.__qualname__ = f"{name}.__init__"  # type: ignore[misc]
+            kind.__init__.__qualname__ = f"{name}.__init__"
         if kind.__repr__ is object.__repr__:
-            kind.__repr__ = lambda self: f"<{path} object at {id(self):#x}>"  # type: ignore[assignment]
+            kind.__repr__ = lambda self: f"<{path} object at {id(self):#x}>"  # type: ignore[method-assign]
         return kind
 
     return mark
@@ -137,7 +138,7 @@ def respoken(error: Exception, given: Iterable[Any]) -> None:
 
 def spoken(text: str, given: Iterable[Any]) -> str:
     """A message about some values, with the classes that objects of programs are of for the types that they have."""
-    for value in chain.from_iterable((one, *one) if type(one) in (list, tuple) else (one,) for one in given):
+    for value in chain.from_iterable((one, *one[:NAMED]) if type(one) in (list, tuple) else (one,) for one in given):
         kind = type(value)
         if getattr(kind, "is_instance", False) and kind.__name__ in text:
             name = value.program_class.name.replace("\\", "\\\\")

@@ -47,6 +47,11 @@ def type_name(value: Any) -> str:
     return name
 
 
+def _kind(value: Any) -> str:
+    """The name of the class of any value."""
+    return type_name(value) if isinstance(value, Special) else type(value).__name__
+
+
 def method_of(value: Any, name: str) -> Any:
     """The special method of an object, bound, or ``MISSING``: looked for in its class alone."""
     cls = value.program_class
@@ -143,7 +148,7 @@ class Special:
         if found is not MISSING:
             result = found()
             if not isinstance(result, bool):
-                raise _refuse(f"__bool__ should return bool, returned {type(result).__name__}")
+                raise _refuse(f"__bool__ should return bool, returned {_kind(result)}")
             return result
         if method_of(self, "__len__") is not MISSING or hasattr(super(), "__len__"):
             return len(self) != 0  # type: ignore[arg-type]
@@ -164,7 +169,7 @@ class Special:
         if found is not None:
             result = found()
             if not hasattr(type(result), "__next__") or (is_instance(result) and not _has(result, "__next__")):
-                raise _refuse(f"iter() returned non-iterator of type '{type(result).__name__}'")
+                raise _refuse(f"iter() returned non-iterator of type '{_kind(result)}'")
             return result  # type: ignore[no-any-return]
         if method_of(self, "__getitem__") is MISSING:
             raise _refuse(f"'{type_name(self)}' object is not iterable")
@@ -238,7 +243,7 @@ class Special:
             raise _refuse(f"float() argument must be a string or a real number, not '{type_name(self)}'")
         result = found()
         if not isinstance(result, (float, int)):
-            raise _refuse(f"{type_name(self)}.__float__ returned non-float (type {type(result).__name__})")
+            raise _refuse(f"{type_name(self)}.__float__ returned non-float (type {_kind(result)})")
         return float(result)
 
     def __complex__(self) -> complex:
@@ -388,7 +393,7 @@ def as_index(value: Any) -> Any:
 
 def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
-        raise _refuse(f"{name} returned non-string (type {type(value).__name__})")
+        raise _refuse(f"{name} returned non-string (type {_kind(value)})")
     pay(Cost(1 + len(value) // 8, 8 * len(value), len(value)))
     return value
 
@@ -396,8 +401,8 @@ def _text(value: Any, name: str) -> str:
 def _index(value: Any, name: str = "") -> int:
     if isinstance(value, int) or (not is_instance(value) and hasattr(type(value), "__index__")):
         return int(value)
-    where = f"{name} returned non-int (type {type(value).__name__})" if name else (
-        f"'{type(value).__name__}' object cannot be interpreted as an integer")  # fmt: skip
+    where = f"{name} returned non-int (type {_kind(value)})" if name else (
+        f"'{_kind(value)}' object cannot be interpreted as an integer")  # fmt: skip
     raise _refuse(where)
 
 
@@ -458,7 +463,7 @@ def instantiate(cls: ProgramClass, run: runtime.Run, args: Any, kwargs: dict[str
     method = bound(found, value, cls)
     result = method.enter(run, args, kwargs) if hasattr(method, "enter") else method(*args, **kwargs)
     if result is not None:
-        raise _refuse(f"__init__() should return None, not '{type(result).__name__}'")
+        raise _refuse(f"__init__() should return None, not '{_kind(result)}'")
     return value
 
 

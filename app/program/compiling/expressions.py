@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
-import numpy as np
 
 from app.program import tree
 from app.program.builtins import CONSTANTS, EXCEPTIONS, FUNCTIONS
