@@ -17,7 +17,18 @@ import numpy
 import torch
 from threadpoolctl import threadpool_info  # type: ignore[import-not-found]
 
-from bench import chain_memory, eager_small, elementwise, mlp, plans, resources, server_large, server_small, sessions
+from bench import (
+    catalogue,
+    chain_memory,
+    eager_small,
+    elementwise,
+    mlp,
+    plans,
+    resources,
+    server_large,
+    server_small,
+    sessions,
+)
 from bench.measure import OURS, Comparison, Fact
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -25,6 +36,7 @@ CASES: dict[str, Callable[[float], Sequence[Comparison | Fact]]] = {
     "eager_small": eager_small.run,
     "elementwise": elementwise.run,
     "mlp": mlp.run,
+    "catalogue": catalogue.run,
     "plans": plans.run,
     "server_small": server_small.run,
     "server_large": server_large.run,

@@ -25,7 +25,8 @@ from engine.autograd import tape as tape
 from engine.autograd import watch as watch
 from engine.named_results import NamedResult as NamedResult
 from engine.named_results import named_result as named_result
-from engine.surface import checkpoint as _checkpoint  # noqa: F401 - enters checkpoints
+from engine.surface import checkpoint as checkpoints  # noqa: F401 - enters them; the name is a function of theirs
+from engine.surface import devices as devices
 from engine.surface import functional as functional
 from engine.surface import gradcheck as _gradcheck  # noqa: F401 - enters the checks
 from engine.surface import methods as methods

@@ -50,11 +50,17 @@ class GradcheckError(OpError):
 
     exception = "GradcheckError"
 
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
+
 
 class CheckpointError(OpError):
     """What a recomputation saves is not what was saved before."""
 
     exception = "CheckpointError"
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args)
 
 
 class ArgumentTypeError(EngineError, TypeError):

@@ -236,7 +236,8 @@ def _as_code() -> Iterator[tuple[str, str]]:
     yield (
         "utils.checkpoint.checkpoint_sequential",
         (
-            f"{LEAF}y = torch.utils.checkpoint.checkpoint_sequential([torch.sin, torch.cos], 2, x, use_reentrant=False)\n"
+            f"{LEAF}fs = [torch.sin, torch.cos]\n"
+            "y = torch.utils.checkpoint.checkpoint_sequential(fs, 2, x, use_reentrant=False)\n"
         ),
     )
     yield (

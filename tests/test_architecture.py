@@ -26,7 +26,7 @@ ENGINE = (
     ("modes", "registry"),
     ("tensor",),
     ("op.signature", "autograd.hooks"),
-    ("op.alternatives", "autograd.tape", "surface.copying"),
+    ("op.alternatives", "op.outs", "autograd.tape", "surface.copying"),
     ("autograd.context", "autograd.watch"),
     ("autograd.inplace", "autograd.sweep", "op.binding", "op.dispatch", "op.rules"),
     ("autograd.custom", "autograd.graph"),

@@ -21,6 +21,7 @@ Array: TypeAlias = np.ndarray[Any, Any]
 ARRAYS: Final = (np.ndarray, np.generic)
 KINDS: Final = "biufcU"  # of dtypes: truth values, numbers, texts
 ITEM_BYTES: Final = 8
+SMALL: Final = 2**14  # elements for which nobody asks how they are spread
 OPERATIONS_A_STEP: Final = 64  # of NumPy in the time of a step of Python
 _PLAIN: Final = (int, float, complex, str, bool, type(None), type(...))
 
@@ -109,22 +110,44 @@ def touch(array: Any) -> None:
 
 
 # -- operators ----------------------------------------------------------------------------------------------------
-def beside_tensors(symbol: str, left: Any, right: Any) -> tuple[Any, Any]:
-    """The operands of an operator of tensors, where one is an array: PyTorch takes it on the right, or compared."""
-    if isinstance(left, np.ndarray) and symbol not in _COMPARISONS:
-        if symbol == "+":
-            raise PythonError(TypeError, _CONCATENATION)
-        raise PythonError(TypeError, f"unsupported operand type(s) for {symbol}: 'numpy.ndarray' and 'Tensor'")
-    return _beside(left), _beside(right)
+def beside_tensors(
+    symbol: str, function: Callable[..., Any], plain: Callable[..., Any], left: Any, right: Any
+) -> Any:  # fmt: skip
+    """An operator of which one operand is a tensor, the other an array or number of NumPy's; ``plain`` if not in place.
+
+    PyTorch leaves arrays to NumPy, on the right of a tensor only, and makes a tensor of what comes out.
+    """
+    array = left if isinstance(left, np.ndarray) else right
+    if not isinstance(array, np.ndarray):
+        return function(_number(left), _number(right))
+    if symbol in ("==", "!="):
+        return function(_tensor(left), _tensor(right))
+    if symbol in _ORDER or array is left:
+        raise PythonError(TypeError, _refusal(symbol, left))
+    given = of_tensor(left)
+    reserve(multiplied(given, right) if symbol == "@" else elementwise(given, right), symbol)
+    with floating():
+        return to_tensor(np.asarray(python(plain, given, right)))
 
 
-def _beside(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
+def _refusal(symbol: str, left: Any) -> str:
+    names = ("numpy.ndarray", "Tensor") if isinstance(left, np.ndarray) else ("Tensor", "numpy.ndarray")
+    if symbol in _ORDER:
+        return f"'{symbol}' not supported between instances of '{names[0]}' and '{names[1]}'"
+    if symbol == "+":
+        return _CONCATENATION
+    return f"unsupported operand type(s) for {symbol}: '{names[0]}' and '{names[1]}'"
+
+
+def _number(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _tensor(value: Any) -> Any:
     return to_tensor(value) if isinstance(value, np.ndarray) else value
 
 
-_COMPARISONS: Final = frozenset({"==", "!=", "<", "<=", ">", ">="})
+_ORDER: Final = frozenset({"<", "<=", ">", ">="})
 _CONCATENATION: Final = (
     "Concatenation operation is not implemented for NumPy arrays, use np.concatenate() instead. Please do not rely on "
     "this error; it may not be given on all Python implementations."
@@ -140,11 +163,26 @@ def operate(
         if special is not _ELEMENTWISE:
             return special
     given = [operand(one) for one in operands]
-    reserve(multiplied(*given) if symbol == "@" else elementwise(*given), symbol)
+    if not _is_small(given):
+        reserve(multiplied(*given) if symbol == "@" else elementwise(*given), symbol)
     if changing:
         touch(given[0])
     with floating():
         return checked(python(function, *given))
+
+
+def _is_small(given: list[Any]) -> bool:
+    """Whether each element of all with each other would be little; it is paid for then."""
+    size = 1
+    for one in given:
+        if type(one) is np.ndarray:
+            size *= max(one.size, 1)
+    if size > SMALL or any(isinstance(one, str) for one in given):
+        return False
+    budget = modes.current().budget
+    if budget is not None:
+        budget.take(1 + size // OPERATIONS_A_STEP, 16 * size)
+    return True
 
 
 def _beside_sequence(symbol: str, function: Callable[..., Any], cost: CostOf, left: Any, right: Any) -> Any:
@@ -181,20 +219,10 @@ def operand(value: Any) -> Any:
     return value  # an object of a program's, which says itself what the operator does
 
 
-class floating:
+def floating() -> np.errstate:
     """Within it, floating-point exceptions are what the program asked for: a warning, unless it said otherwise."""
-
-    __slots__ = ("_state",)
-
-    def __init__(self) -> None:
-        asked = modes.current().modules.get("numpy.errors") or {"all": "warn"}
-        self._state = np.errstate(**asked)
-
-    def __enter__(self) -> None:
-        self._state.__enter__()
-
-    def __exit__(self, *error: object) -> None:
-        self._state.__exit__(None, None, None)
+    asked = modes.current().modules.get("numpy.errors")
+    return np.errstate(all="warn") if asked is None else np.errstate(**asked)
 
 
 # -- subscripts ---------------------------------------------------------------------------------------------------

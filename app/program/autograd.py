@@ -9,7 +9,7 @@ from app.program.classes import MISSING, ClassMethod, HostMember, HostType, Prog
 from app.program.functions import Function, bind
 from app.program.hosts import host_type, set_members
 from app.program.libraries.natives import Native
-from engine import custom, registry
+from engine import custom, hooks, registry
 
 CUSTOM: Final[Any] = registry.function("autograd.Function")
 
@@ -32,7 +32,7 @@ class Definition(custom.Definition):
 
     def call(self, method: str, *args: Any) -> Any:
         found = self.cls.find(method)
-        return bound(found, None, self.cls)(*args)
+        return hooks.called(bound(found, None, self.cls), *args)
 
     def bind(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         forward = bound(self.cls.find("forward"), None, self.cls)
@@ -54,7 +54,8 @@ class Definition(custom.Definition):
 
 def _apply(cls: Any, /, *args: Any, **kwargs: Any) -> Any:
     if isinstance(cls, HostType):
-        return cls.type.apply(*args, **kwargs)
+        kind: Any = cls.type
+        return kind.apply(*args, **kwargs)
     return custom.apply(Definition(cls), args, kwargs)
 
 

@@ -87,6 +87,9 @@ def _sum(*args: Any, **kwargs: Any) -> object:
     if type(items) in (list, tuple) and all(type(one) in (int, float, bool) for one in (start, *items)):
         pay(costs.total(items, start))
         return python(sum, items, start)
+    if type(start) in (list, tuple) and type(items) in (list, tuple) and {type(one) for one in items} == {type(start)}:
+        pay(costs.total(items, start))
+        return python(sum, items, start)
     total = start
     for item in items:
         total = binary("+", total, item)
@@ -207,12 +210,14 @@ def _based(value: Any = 0, *_: Any, **__: Any) -> costs.Cost:
 
 _FUNCTIONS: Final[dict[str, Callable[..., object]]] = {
     "abs": priced(abs, costs.linear), "all": _like(all, partial(_some, all, False), 1),
-    "any": _like(any, partial(_some, any, True), 1), "ascii": priced(ascii, costs.text), "bin": _indexed(priced(bin, _based)),
+    "any": _like(any, partial(_some, any, True), 1), "ascii": priced(ascii, costs.text),
+    "bin": _indexed(priced(bin, _based)),
     "callable": _like(callable, _callable, 1), "chr": priced(chr, costs.little), "divmod": _like(divmod, _divided, 2),
     "format": _like(format, lambda value, spec="": formatted(value, spec), 1, 2), "hash": priced(hash, costs.walked),
     "hex": _indexed(priced(hex, _based)), "id": priced(id, costs.little), "iter": _like(iter, _iter, 1, 2),
     "len": _like(len, _len, 1), "max": _all_of(max, costs.chosen), "min": _all_of(min, costs.chosen),
-    "next": _like(next, _next, 1, 2), "oct": _indexed(priced(oct, _based)), "ord": priced(ord, costs.little), "pow": _powered,
+    "next": _like(next, _next, 1, 2), "oct": _indexed(priced(oct, _based)), "ord": priced(ord, costs.little),
+    "pow": _powered,
     "repr": priced(repr, costs.text), "round": priced(round, costs.rounded), "sorted": _sorted, "sum": _sum,
 }  # fmt: skip
 
@@ -273,6 +278,10 @@ def _translated(value: str, table: Any = None, *_: Any, **__: Any) -> costs.Cost
     return costs.copied(len(value) * max(longest, 1))._replace(steps=1 + len(value))
 
 
+def _sought(value: range, item: Any = 0, *_: Any, **__: Any) -> costs.Cost:
+    return costs.LITTLE if isinstance(item, int) else costs.Cost(1 + costs.length(value))
+
+
 FORMAT: list[Callable[[Any, str], Any]] = []  # how ``str.format`` looks attributes up: set by ``app.program.values``
 
 
@@ -280,8 +289,12 @@ def _format(value: str, /, *args: Any, **kwargs: Any) -> str:
     return format_text(value, args, kwargs, FORMAT[0])
 
 
-def _format_map(value: str, mapping: Any, /) -> str:
-    return format_text(value, (), mapping, FORMAT[0])
+def _format_map(value: str, /, *args: Any, **kwargs: Any) -> str:
+    if kwargs:
+        raise PythonError(TypeError, "str.format_map() takes no keyword arguments")
+    if len(args) != 1:
+        raise PythonError(TypeError, f"str.format_map() takes exactly one argument ({len(args)} given)")
+    return format_text(value, (), args[0], FORMAT[0])
 
 
 _REAL: Final = _members("real", "imag")
@@ -300,7 +313,8 @@ _READ: Final = (
 )  # fmt: skip
 _STR: Final = _methods(
     {name: (getattr(str, name), costs.read) for name in _READ}
-    | {name: (getattr(str, name), costs.recased) for name in ("capitalize", "casefold", "lower", "swapcase", "title", "upper")}
+    | {name: (getattr(str, name), costs.recased) for name in (
+        "capitalize", "casefold", "lower", "swapcase", "title", "upper")}
     | {name: (getattr(str, name), _padded) for name in ("center", "ljust", "rjust", "zfill")}
     | {name: (getattr(str, name), costs.copy) for name in (
         "lstrip", "partition", "removeprefix", "removesuffix", "rpartition", "rstrip", "strip")}
@@ -347,7 +361,7 @@ _SET: Final = _methods(
     "pop": (set.pop, costs.little), "remove": (set.remove, costs.keyed),
 }, changing=True)  # fmt: skip
 _RANGE: Final[dict[str, Getter]] = _members("start", "stop", "step") | _methods({
-    "index": (range.index, costs.little), "count": (range.count, costs.little),
+    "index": (range.index, _sought), "count": (range.count, _sought),
 })  # fmt: skip
 _SLICE: Final = _members("start", "stop", "step") | _methods({"indices": (slice.indices, costs.little)})
 _ARRAY: Final = _members("shape", "dtype", "ndim", "size") | _methods({
@@ -365,13 +379,13 @@ METHODS: Final[dict[type, dict[str, Getter]]] = dict(ATTRIBUTES)
 
 
 def direct(kind: type, name: str) -> Callable[..., object] | None:
-    """The method ``name`` of values of that very type, to be called with the value; ``None`` for what is no such method."""
+    """The method ``name`` of values of that very type, called with the value; ``None`` for what is no method."""
     getter = METHODS.get(kind, {}).get(name)
     return getter.call if type(getter) is Bound else None
 
 
 # -- types ----------------------------------------------------------------------------------------------------------
-_SPECIAL: Final = {
+_SPECIAL: Final[dict[str, CostOf]] = {
     "__len__": costs.little, "__contains__": costs.walked, "__iter__": costs.little, "__repr__": costs.text,
     "__str__": costs.text, "__eq__": costs.compare, "__ne__": costs.compare, "__lt__": costs.compare,
     "__le__": costs.compare, "__gt__": costs.compare, "__ge__": costs.compare, "__hash__": costs.walked,
@@ -448,7 +462,7 @@ def _of_object(kind: type, name: str) -> Any:
     return _plain_member(name, OBJECT[name]) if name in OBJECT else MISSING
 
 
-def _initialised(kind: type, value: Any, *args: Any, **kwargs: Any) -> None:
+def _initialised(kind: Any, value: Any, *args: Any, **kwargs: Any) -> None:
     """``kind.__init__`` of an object of a program's class."""
     if not isinstance(value, kind):
         raise PythonError(TypeError, f"descriptor '__init__' requires a '{kind.__name__}' object")
@@ -496,7 +510,8 @@ def _types() -> dict[str, HostType]:
         (enumerate, _lazily(enumerate, 0, 0)), (filter, _lazily(filter, 1)),
         (float, priced(float, costs.read)), (frozenset, consuming(frozenset, costs.listed, 0)),
         (int, priced(int, costs.integer)), (list, consuming(list, costs.listed, 0)), (map, _lazily(map, 1)),
-        (range, _indexed(priced(range, costs.little))), (reversed, _like(reversed, _reversed, 1)), (set, consuming(set, costs.listed, 0)),
+        (range, _indexed(priced(range, costs.little))), (reversed, _like(reversed, _reversed, 1)),
+        (set, consuming(set, costs.listed, 0)),
         (slice, priced(slice, costs.little)), (str, priced(str, costs.text)),
         (tuple, consuming(tuple, costs.listed, 0)), (zip, _lazily(zip, 0)),
     )  # fmt: skip
@@ -521,6 +536,13 @@ _EXCEPTIONS: Final = (
 )  # fmt: skip
 
 
+def _raisable(kind: type[BaseException], *args: Any, **kwargs: Any) -> Any:
+    """An exception of a class."""
+    if kwargs:
+        raise PythonError(TypeError, f"{kind.__name__}() takes no keyword arguments")
+    return made(kind, *args)
+
+
 def exception_type(kind: type[BaseException], name: str | None = None) -> HostType:
     """The class of exceptions as programs know it."""
     if kind not in HOSTS:
@@ -528,7 +550,7 @@ def exception_type(kind: type[BaseException], name: str | None = None) -> HostTy
         for base in reversed(bases):
             exception_type(base)
         HOSTS[kind] = HostType(
-            kind, name or kind.__name__, partial(made, kind), members_of,
+            kind, name or kind.__name__, partial(_raisable, kind), members_of,
             mro=(*(HOSTS[base] for base in bases), HOSTS[object]),
         )  # fmt: skip
     return HOSTS[kind]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
+from app.program.builtins import HOSTS
 from app.program.classes import (
     MISSING,
     ClassMethod,
@@ -18,7 +19,7 @@ from app.program.classes import (
 from app.program.failures import PythonError
 from app.program.functions import UNBOUND, Cell, Function
 from app.program.hosted import host_of
-from app.program.hosts import HOSTS, TYPE
+from app.program.hosts import TYPE
 from app.program.instances import Special
 from app.program.operations import type_name
 from app.program.tree import GraphError
@@ -28,8 +29,10 @@ DERIVED: Final[dict[Any, Derive]] = {}
 """What else happens to classes that derive from one of ours (``Enum``, ``NamedTuple``); a class may be replaced."""
 FACTORIES: Final[dict[Any, type[ProgramClass]]] = {}  # what classes are that derive from one of ours
 METACLASSES: Final[list[Any]] = []  # those that a program may name, which mean nothing beyond their base
-_STATIC: Final = ("__new__",)
-_OF_CLASS: Final = ("__init_subclass__", "__class_getitem__")
+_IMPLIED: Final[dict[str, Callable[[Any], Any]]] = {
+    "__new__": StaticMethod, "__init_subclass__": ClassMethod, "__class_getitem__": ClassMethod,
+}  # fmt: skip
+"""What these methods are without a decorator that says so."""
 
 
 def make_class(
@@ -42,25 +45,34 @@ def make_class(
     metaclass = keywords.pop("metaclass", None)
     if metaclass is not None and metaclass not in METACLASSES and metaclass is not TYPE:
         raise GraphError("metaclasses are outside the language of this service: write a class decorator")
-    for method in _STATIC:
-        if isinstance(namespace.get(method), Function):
-            namespace[method] = StaticMethod(namespace[method])
-    for method in _OF_CLASS:
-        if isinstance(namespace.get(method), Function):
-            namespace[method] = ClassMethod(namespace[method])
+    _prepare(namespace)
     kind = next((FACTORIES[one] for base in bases for one in base.mro if one in FACTORIES), ProgramClass)
     cls = kind(name, qualname, bases or (HOSTS[object],), namespace)
     cls.doc = doc if doc is not None else namespace.pop("__doc__", None)
-    for base in cls.mro[1:]:
-        if isinstance(base, ProgramClass) and base.create is not None and base not in DERIVED:
-            cls.create = base.create
-            break
+    makers = (base.create for base in cls.mro[1:] if isinstance(base, ProgramClass) and base not in DERIVED)
+    cls.create = next((one for one in makers if one is not None), None)
     cls.host = host_of(cls)
     if metaclass is not None and metaclass in METACLASSES:
         namespace["__abstract__"] = True
     changed()
     if cell is not None and cell.value is UNBOUND:
         cell.value = cls
+    _tell_names(cls, namespace)
+    special = next((DERIVED[base] for base in cls.mro[1:] if base in DERIVED), None)
+    result = cls if special is None else special(cls, keywords)
+    _tell_base(cls, keywords if special is None else {})
+    return result
+
+
+def _prepare(namespace: dict[str, Any]) -> None:
+    """Make those functions static, or of the class, that are so without being told."""
+    for method, wrapper in _IMPLIED.items():
+        if isinstance(namespace.get(method), Function):
+            namespace[method] = wrapper(namespace[method])
+
+
+def _tell_names(cls: ProgramClass, namespace: dict[str, Any]) -> None:
+    """Tell descriptors the names under which they stand."""
     for key, value in list(namespace.items()):
         if isinstance(value, Special):
             note = descriptor(value, "__set_name__")
@@ -68,18 +80,15 @@ def make_class(
                 note(value, cls, key)
         elif hasattr(value, "program_named"):
             value.program_named(cls, key)
-    result: Any = cls
-    for base in cls.mro[1:]:
-        if base in DERIVED:
-            result = DERIVED[base](cls, keywords)
-            keywords = {}
-            break
+
+
+def _tell_base(cls: ProgramClass, keywords: dict[str, Any]) -> None:
+    """Tell the class below that another one derives from it."""
     start = cls.after(cls, "__init_subclass__")
     if isinstance(start, ClassMethod):
         bound(start, None, cls)(**keywords)
     elif keywords:
-        raise PythonError(TypeError, f"{name}.__init_subclass__() takes no keyword arguments")
-    return result
+        raise PythonError(TypeError, f"{cls.name}.__init_subclass__() takes no keyword arguments")
 
 
 def _bases_of(base: Any) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
-"""Classes of programs: plain objects, never types of Python, so that nothing of Python's is made from a program's names.
+"""Classes of programs: plain objects, never types of Python, so that no type is ever made from a program's names.
 
-A ``ProgramClass`` has a namespace and an order of bases; its last ones are ``HostType``s, the types that are there. What
-a name means in a class is found along that order, and bound to an object as Python's descriptors would be.
+A ``ProgramClass`` has a namespace and an order of bases; its last ones are ``HostType``s, the types that are there.
+What a name means in a class is found along that order, and bound to an object as Python's descriptors would be.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAKE: Final[list[Callable[..., Any]]] = []  # how objects are made of classes: s
 
 @seen_as("type")
 class HostType(Callable_):
-    """A type that is there (``int``, ``ValueError``, ``torch.Tensor``) as a value of programs. There is one for each."""
+    """A type that is there (``int``, ``ValueError``, ``torch.Tensor``) as a value of programs: one for each."""
 
     __slots__ = ("call", "engine", "members", "mro", "name", "type")
     binds = False
@@ -165,7 +165,9 @@ class Union_:
     __slots__ = ("kinds",)
 
     def __init__(self, kinds: tuple[Any, ...]) -> None:
-        self.kinds = tuple(part for one in kinds for part in (one.kinds if isinstance(one, Union_) else (one,)))
+        self.kinds: tuple[Any, ...] = tuple(
+            part for one in kinds for part in (one.kinds if isinstance(one, Union_) else (one,))
+        )
 
     def __or__(self, other: Any) -> Any:
         return Union_((self, other)) if is_type(other) else NotImplemented
@@ -273,7 +275,7 @@ class Super:
 
 
 def bound(found: Any, owner: Any, cls: Any) -> Any:
-    """``found``, which a class has, as an attribute of ``owner``, an object of ``cls``; of the class if that is None."""
+    """``found``, which a class has, as an attribute of ``owner``, an object of ``cls``; if ``None``, of the class."""
     kind = type(found)
     if isinstance(found, Callable_) and found.binds and kind is not StaticMethod:
         return found if owner is None else BoundMethod(found, owner)

@@ -38,7 +38,7 @@ class Cost(NamedTuple):
 
 
 CONTAINERS: Final = (list, tuple, dict, set, frozenset, deque)
-SIZED: Final = (str, *CONTAINERS, type({}.keys()), type({}.values()), type({}.items()))
+SIZED: Final[tuple[Any, ...]] = (str, *CONTAINERS, type({}.keys()), type({}.values()), type({}.items()))
 CostOf = Callable[..., Cost]
 LITTLE: Final = Cost()
 
@@ -68,7 +68,8 @@ def length(value: Any) -> int:
 def _len_of(value: Any) -> int:
     """``len`` as Python's own type has it: a program's class may say something else."""
     kind = next(kind for kind in SIZED if isinstance(value, kind))
-    return kind.__len__(value)  # type: ignore[no-any-return]
+    count: int = kind.__len__(value)
+    return count
 
 
 def items_of(value: Any) -> Iterator[Any]:
@@ -225,7 +226,7 @@ def _numbers(left: Any, right: Any) -> bool:
 
 def add(left: Any, right: Any) -> Cost:
     """Numbers, or a text, list or tuple of two."""
-    if isinstance(left, (str, list, tuple)):
+    if isinstance(left, (str, list, tuple, deque)):
         return copied(length(left) + length(right))
     return linear(left, right)
 
@@ -249,7 +250,7 @@ def linear(left: Any = 0, right: Any = 0, *_: Any, **__: Any) -> Cost:
 def multiply(left: Any, right: Any) -> Cost:
     """A product, or a sequence repeated."""
     for sequence, count in ((left, right), (right, left)):
-        if isinstance(sequence, (str, list, tuple)) and isinstance(count, int):
+        if isinstance(sequence, (str, list, tuple, deque)) and isinstance(count, int):
             return copied(len(sequence) * max(count, 0))
     if not _numbers(left, right):
         return LITTLE

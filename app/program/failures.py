@@ -50,7 +50,8 @@ class PythonError(Exception):
 
     def __new__(cls, *args: Any) -> PythonError:
         if cls is not PythonError:
-            return super().__new__(cls, *args)
+            maker: Any = Exception if issubclass(cls.kind, MemoryError) else cls.kind
+            return maker.__new__(cls, *args)  # type: ignore[no-any-return]
         kind, detail = args
         error = made(kind, detail)
         error.detail = detail
@@ -80,7 +81,7 @@ def classes(kind: type[BaseException]) -> type[PythonError]:
 
 def made(kind: type[BaseException], *args: Any) -> PythonError:
     """An exception of Python's class ``kind``, which may be raised in a program."""
-    cls = classes(kind)
+    cls = classes(kind)  # type: ignore[arg-type]
     error = cls.__new__(cls, *args)
     kind.__init__(error, *args)
     return error
@@ -153,29 +154,41 @@ _PYTHONS: Final = ("app.program.libraries.", "app.program.modules.")  # of ours,
 def _is_ours(error: Exception) -> bool:
     """Whether a frame of ours, below the one that caught it, raised an error; those of libraries are Python's."""
     trace = error.__traceback__
-    if trace is None or trace.tb_next is None:
+    last = None if trace is None else trace.tb_next
+    if last is None:
         return False
-    while trace.tb_next is not None:
-        trace = trace.tb_next
-    name = str(trace.tb_frame.f_globals.get("__name__"))
+    while last.tb_next is not None:
+        last = last.tb_next
+    name = str(last.tb_frame.f_globals.get("__name__"))
     return name.startswith(_OURS) and not name.startswith(_PYTHONS)
+
+
+class Closing(Exception):
+    """What a generator that is closed gets, and what a program sees as ``GeneratorExit``.
+
+    Python's own closes what a generator waits for before anybody sees it, and comes as well when one is abandoned: then
+    no code of the program runs any more.
+    """
 
 
 # -- what programs catch --------------------------------------------------------------------------------------------
 def caught(error: BaseException) -> PythonError | None:
-    """``error`` as a program sees it that catches it; ``None`` for what no program may catch: limits, faults of ours."""
+    """``error`` as a program sees it that catches it; ``None`` for what none may catch: limits, faults of ours."""
+    if isinstance(error, PythonError):
+        return None if issubclass(error.kind, MemoryError) else error
     if isinstance(error, MemoryError):
         return None
-    if isinstance(error, PythonError):
-        return error
     if isinstance(error, errors.EngineError):
         shown = getattr(error, "shown", None)
         if shown is None:
             shown = made(_kind(error), *error.args)
             shown.detail, shown.op, shown.place = str(error), error.op, getattr(error, "place", None)
             error.shown = shown  # type: ignore[attr-defined]
-        return shown  # type: ignore[no-any-return]
-    if isinstance(error, (RecursionError, GeneratorExit)):
+        found: PythonError = shown
+        return found
+    if isinstance(error, Closing):
+        return made(GeneratorExit)
+    if isinstance(error, RecursionError):
         return translated(error)
     return None
 

@@ -1,25 +1,27 @@
 """Reads programs written as Python text, translated from its syntax tree by an allow-list.
 
 Nothing is evaluated here. Python compiles the text, so that mistakes are told in its own words, and what it made of it
-is thrown away: no part of the text is ever handed to Python to run. What the lists below do not name is refused with its
-line and column.
+is thrown away: no part of the text is ever handed to Python to run. What the lists below do not name is refused with
+its line and column.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+import sys
 import warnings
+from collections.abc import Callable
 from threading import Lock
-from typing import Final
+from typing import Any, Final
 
 from app.limits import Limits, OverLimit
-from app.program import code_expressions
-from app.program.code_expressions import ExpressionReader, refuse, refuse_outside
+from app.program.code_expressions import TRUE, ExpressionReader, refuse, refuse_outside
 from app.program.operators import SYMBOLS
 from app.program.patterns import read_pattern
 from app.program.scopes import Scope
 from app.program.tree import (
+    NAME_LENGTH,
     Annotate,
     Assert,
     Assign,
@@ -72,8 +74,8 @@ def parse_code(text: str, limits: Limits) -> Program:
 _PARSER: Final = Lock()
 
 
-# Of what Python's compiler warns, and what it finds that its parser does not: a return outside of a function, names that
-# are twice among parameters
+# What Python's compiler warns of, and what it finds that its parser does not: a return outside of a function
+FRAMES: Final = 1000  # that Python allows by itself
 _MAY_WARN: Final = re.compile(r"\\|\bis\b|\bassert\b|[0-9](?:if|or|and|in|else|for)|[\])}\"']\s*[\[({]")
 _COMPILED: Final = re.compile(
     r"\b(?:def|lambda|class|return|yield|break|continue|global|nonlocal|for|while|try|match|async|await|del|with|import)\b"
@@ -82,20 +84,25 @@ _COMPILED: Final = re.compile(
 
 
 def _parsed(text: str) -> ast.Module:
-    found = ast.parse(text)
-    if _COMPILED.search(text) is not None:
-        compile(text, "<program>", "exec", dont_inherit=True)
+    frames = sys.getrecursionlimit()
+    sys.setrecursionlimit(min(frames, FRAMES))  # Python's compiler takes three times as many levels of the C stack
+    try:
+        found = ast.parse(text)
+        if _COMPILED.search(text) is not None:
+            compile(text, "<program>", "exec", dont_inherit=True)
+    finally:
+        sys.setrecursionlimit(frames)
     return found
 
 
 def _syntax_tree(text: str) -> ast.Module:
     try:
-        if _MAY_WARN.search(text) is None:
-            with _PARSER:
+        with _PARSER:
+            if _MAY_WARN.search(text) is None:
                 return _parsed(text)
-        with _PARSER, warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _parsed(text)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                return _parsed(text)
     except SyntaxError as error:
         raise GraphError(
             error.msg, line=error.lineno or 1, column=max(error.offset or 1, 1), exception=type(error).__name__
@@ -123,10 +130,11 @@ class _CodeReader(ExpressionReader):
         self.check_depth(node, depth)
         self.operations += 1
         self.line = node.lineno
-        read = _STATEMENTS.get(type(node))
+        read: Any = _STATEMENTS.get(type(node))
         if read is None:
             refuse_outside(node)
-        return read(self, node, place, depth)  # type: ignore[no-any-return]
+        found: Statement = read(self, node, place, depth)
+        return found
 
     # -- simple statements ----------------------------------------------------------------------------------------
     def _evaluate(self, node: ast.Expr, place: Place, depth: int) -> Statement:
@@ -161,10 +169,10 @@ class _CodeReader(ExpressionReader):
             case ast.Subscript(value, index):
                 return Subscript(self.expression(value, depth + 1), self.expression(index, depth + 1))
             case ast.Tuple(items) | ast.List(items):
-                return Display("tuple", tuple([self.target(item, depth + 1) for item in items]))  # type: ignore[misc]
+                return Display("tuple", tuple([self.target(item, depth + 1) for item in items]))
             case ast.Starred(value):
                 return Starred(self.target(value, depth + 1))
-        refuse_outside(node)
+        return refuse_outside(node)
 
     def _delete(self, node: ast.Delete, place: Place, depth: int) -> Statement:
         return Delete(tuple([self.target(one, depth) for one in _flat(node.targets)]), place)  # type: ignore[misc]
@@ -189,7 +197,7 @@ class _CodeReader(ExpressionReader):
         for alias in node.names:
             self.bind(node, alias.asname or alias.name.partition(".")[0])
             parts.append(Import(_module(node, alias.name), alias.asname, place))
-        return parts[0] if len(parts) == 1 else If(code_expressions.TRUE, tuple(parts), (), place)
+        return parts[0] if len(parts) == 1 else If(TRUE, tuple(parts), (), place)
 
     def _import_from(self, node: ast.ImportFrom, place: Place, depth: int) -> Statement:
         if node.level:
@@ -323,7 +331,7 @@ def _docstring(body: list[ast.stmt]) -> str | None:
 
 
 def _module(node: ast.stmt, name: str) -> str:
-    if len(name) > 4 * code_expressions.NAME_LENGTH:
+    if len(name) > 4 * NAME_LENGTH:
         refuse(node, "a module with such a long name")
     return name
 
@@ -332,7 +340,7 @@ def _flat(targets: list[ast.expr]) -> list[ast.expr]:
     return [leaf for one in targets for leaf in (_flat(one.elts) if isinstance(one, (ast.Tuple, ast.List)) else [one])]
 
 
-_STATEMENTS: Final = {
+_STATEMENTS: Final[dict[type, Callable[..., Statement]]] = {
     ast.AnnAssign: _CodeReader._annotate, ast.Assert: _CodeReader._assert, ast.Assign: _CodeReader._assign,
     ast.AugAssign: _CodeReader._augment, ast.Break: _CodeReader._jump, ast.ClassDef: _CodeReader._class,
     ast.Continue: _CodeReader._jump, ast.Delete: _CodeReader._delete, ast.Expr: _CodeReader._evaluate,

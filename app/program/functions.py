@@ -6,11 +6,12 @@ cells of the functions around it. A frame is a list: the run, the parameters, th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from collections.abc import Generator as Steps
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from app.program import runtime
-from app.program.failures import PythonError, made, seen_as
+from app.program.failures import Closing, PythonError, made, seen_as
 from app.program.runtime import DEPTH
 from engine import modes
 
@@ -66,7 +67,8 @@ class Compiled:
     """A definition, ready to be called."""
 
     __slots__ = (
-        "blank", "captured", "code", "expression", "fresh", "generate", "has_cells", "simple", "source", "steps", "takes",
+        "blank", "captured", "code", "expression", "fresh", "generate", "has_cells", "simple", "source", "steps",
+        "takes",
     )  # fmt: skip
 
     def __init__(self, code: Code, source: Source) -> None:
@@ -81,7 +83,7 @@ class Compiled:
         self.takes = 0  # how many cells
         self.expression: Step | None = None  # of a function that is one
         self.steps: Step | None = None
-        self.generate: Callable[[Frame], Iterator[Any]] | None = None
+        self.generate: Callable[[Frame], Steps[Any, Any, Any]] | None = None
         source.compiled[code.index] = self
 
 
@@ -295,13 +297,13 @@ def _too_many(function: Function, parameters: Parameters, count: int, kwargs: di
 class Generator:
     """What a call of a function with ``yield`` gives."""
 
-    __slots__ = ("__weakref__", "_run", "_send", "_state", "_steps", "function")
+    __slots__ = ("__weakref__", "_run", "_send", "_steps", "function")
 
-    def __init__(self, function: Function, generate: Callable[[Frame], Iterator[Any]], frame: Frame) -> None:
-        self.function, self._run, self._state = function, frame[0], [False]
-        frame.append(self._state)  # whether it is being closed: what is abandoned runs no more code of the program
-        self._steps: Any = generate(frame)
-        self._send = self._steps.send
+    def __init__(self, function: Function, generate: Callable[[Frame], Steps[Any, Any, Any]], frame: Frame) -> None:
+        self.function, self._run = function, frame[0]
+        steps: Any = generate(frame)
+        self._steps = steps
+        self._send = steps.send
 
     def __iter__(self) -> Generator:
         return self
@@ -330,11 +332,18 @@ class Generator:
 
     def close(self) -> None:
         """End it where it waits."""
-        self._state[0] = True
+        if self._steps.gi_frame is None or self._steps.gi_frame.f_lasti < 0:
+            self._steps.close()  # over, or not begun: there is nothing to tell
+            return
         try:
-            self._resume(self._steps.close)
-        finally:
-            self._state[0] = False
+            self._resume(self._steps.throw, Closing())
+        except (Closing, StopIteration):
+            return
+        except PythonError as error:
+            if issubclass(error.kind, GeneratorExit):
+                return
+            raise
+        raise made(RuntimeError, "generator ignored GeneratorExit")
 
     def _resume(self, step: Callable[..., Any], *args: Any) -> Any:
         run = self._run
@@ -361,7 +370,7 @@ class Generator:
 
 
 def _is_of_generators(error: Exception) -> bool:
-    """Whether Python itself says this of a generator: one that raised ``StopIteration``, runs already, did not begin."""
+    """Whether Python itself says this of a generator: it raised ``StopIteration``, runs already, did not begin."""
     is_said = isinstance(error, RuntimeError | TypeError | ValueError) and "generator" in str(error)
     return is_said or isinstance(error.__cause__, StopIteration)
 

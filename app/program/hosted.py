@@ -17,9 +17,10 @@ from app.program.failures import PythonError, classes, python
 from app.program.functions import DEEP_COPY
 from app.program.hosts import is_public, open_class
 from app.program.instances import HOSTED, Fixed, Held, Special, method_of
-from engine import modes
+from engine import modes, registry
 
 BUILTIN: Final = (list, dict, set, tuple, str, int, float, frozenset)
+MODULE: Final[Any] = registry.function("nn.Module")
 _IMMUTABLE: Final = (tuple, str, int, float, frozenset)
 _MUTABLE: Final = (list, dict, set)
 
@@ -49,7 +50,7 @@ def _check(name: str, kind: type) -> None:
 def hosted(host: type) -> type:
     """The type of objects of programs' classes that derive from ``host``."""
     if issubclass(host, BaseException):
-        host = classes(host)
+        host = classes(host)  # type: ignore[arg-type]
     namespace: dict[str, Any] = {"__module__": __name__}
     if open_class(host) and not issubclass(host, BaseException):
         names = [name for name in dir(host) if is_public(name)]
@@ -87,7 +88,7 @@ def _class_name(self: Any) -> str:
 def _memento(self: Any) -> Callable[[], None]:
     state = {name: dict(value) if isinstance(value, dict) else value for name, value in vars(self).items()}
     kind: Any = next((one for one in _MUTABLE if isinstance(self, one)), None)
-    held = None if kind is None else kind(dict.items(self) if kind is dict else kind.__iter__(self))
+    held: Any = None if kind is None else kind(dict.items(self) if kind is dict else kind.__iter__(self))
     args = getattr(self, "args", ())
 
     def restore() -> None:
@@ -95,30 +96,31 @@ def _memento(self: Any) -> Callable[[], None]:
         vars(self).update(state)
         if kind is not None:
             kind.clear(self)
-            (list.extend if kind is list else kind.update)(self, held)
+            (list.extend if kind is list else kind.update)(self, held or ())
         elif isinstance(self, BaseException):
             self.args = args
 
     return restore
 
 
-def new(cls: ProgramClass, host: type, args: Any, kwargs: dict[str, Any]) -> Any:
+def new(cls: ProgramClass, host: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     """An object of ``cls``, before its ``__init__``."""
     kind: Any = hosted(host)
     if issubclass(host, BaseException):
         value = kind.__new__(kind, *args)
     elif host in _IMMUTABLE:
         plain = TYPES[host.__name__](*args)
-        value = host.__new__(kind, plain)  # type: ignore[call-overload]
+        value = host.__new__(kind, plain)
     else:
         value = host.__new__(kind)
     vars(value).update(program_class=cls, attributes={})
     return value
 
 
-def blank(cls: ProgramClass, host: type) -> Any:
+def blank(cls: ProgramClass, host: Any) -> Any:
     """An object of ``cls`` without anything in it, to be filled."""
-    value = host.__new__(hosted(host))
+    kind: Any = host
+    value = kind.__new__(hosted(host))
     vars(value).update(program_class=cls, attributes={})
     return value
 
@@ -165,8 +167,12 @@ def deeply_copied(value: Any, memo: Any) -> Any:
 
 def put(value: Any, name: str, new_value: Any) -> None:
     """Set an attribute of a hosted object: the host decides about public names of open classes."""
-    if open_class(value.program_class.host) and is_public(name):
-        type(value).__bases__[-1].__setattr__(value, name, new_value)
+    is_entered = isinstance(value, MODULE) and value._takes(name, new_value)
+    if is_entered:
+        value.attributes.pop(name, None)
+    if is_entered or (open_class(value.program_class.host) and is_public(name)):
+        host: Any = type(value).__bases__[-1]
+        host.__setattr__(value, name, new_value)
         return
     modes.touch(value)
     value.attributes[name] = new_value

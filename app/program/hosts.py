@@ -1,4 +1,4 @@
-"""Types that are there, as programs see them: which type a value has, and what programs may ask objects of the engine for.
+"""Types that are there, as programs see them: which one a value has, and what they may ask objects of the engine for.
 
 A class of the engine is open if its module is one of ``OPEN``: all its names without a leading underscore are there for
 programs. Of all others, tables say what they have.
@@ -14,12 +14,12 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.program.builtins import EXCEPTIONS, HOSTS, TYPES, exception_type, members_of
+from app.program.builtins import EXCEPTIONS, HOSTS, METHODS, TYPES, exception_type, members_of
 from app.program.classes import MISSING, HostMember, HostType, ProgramClass, Union_, is_subclass
-from app.program.failures import PythonError
+from app.program.failures import PythonError, python
 from app.program.instances import Special
-from app.program.operations import OPENED, Routine, type_name
-from engine import Tensor, dtypes, methods, modes, registry, tape, tensors
+from app.program.operations import ENGINE_CALL, OPENED, SUBSCRIPTS, Routine, type_name
+from engine import Tensor, dtypes, methods, registry, tensors
 
 OPEN: Final = (
     "engine.nn", "engine.optim", "engine.utils", "engine.data", "engine.distributions", "engine.surface.optim",
@@ -27,6 +27,7 @@ OPEN: Final = (
     "engine.autograd.hooks", "engine.autograd.watch", "engine.surface.checkpoint", "engine.surface.gradcheck",
 )  # fmt: skip
 RAW: Final = frozenset({FunctionType, MethodType, BuiltinFunctionType, partial, type(len), type("".join)})
+_TABLES: Final = {"_buffers": "register_buffer", "_modules": "add_module", "_parameters": "register_parameter"}
 _SPECIAL: Final = frozenset({
     "__init__", "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__iter__", "__next__",
     "__contains__", "__repr__", "__str__", "__enter__", "__exit__", "__setattr__", "__getattr__", "__delattr__",
@@ -50,7 +51,7 @@ OPENED.append(is_open)
 
 OURS: Final = frozenset({"attributes", "memento", "mro", "program_class"})  # what we ourselves keep in such objects
 SETTING: Final[dict[str, Callable[..., None]]] = {}
-"""``__setattr__`` and ``__delattr__`` for all values: a class of the engine would take any name (filled by ``values``)."""
+"""``__setattr__`` and ``__delattr__`` for all values: the engine's classes would take any name. By ``values``."""
 
 
 def is_public(name: str) -> bool:
@@ -62,7 +63,7 @@ def adopted(value: Any, name: str | None = None, owner: Any = None) -> Any:
     """What the engine gave, as programs have it: its functions and classes are not handed out as they are."""
     kind = type(value)
     if kind in RAW:
-        return Routine(name or getattr(value, "__name__", "function"), value, engine=True, owner=owner)
+        return Routine(name or str(getattr(value, "__name__", "function")), value, engine=True, owner=owner)
     if isinstance(value, type):
         return host_type(value)
     if isinstance(value, ModuleType):
@@ -74,13 +75,44 @@ def open_attribute(value: Any, name: str) -> Any:
     """``value.name`` of an object of an open class, or ``MISSING``."""
     if name in SETTING:
         return Routine(name, partial(SETTING[name], value), owner=value)
-    if not is_public(name) and name not in _SPECIAL:
+    if not is_public(name) and name not in _SPECIAL and name not in _TABLES:
         return MISSING
     try:
         found = getattr(value, name)
     except AttributeError:
         return MISSING
+    if name in _TABLES:
+        return Registered(found, value, _TABLES[name])
     return adopted(found, name, value)
+
+
+class Registered(dict[str, Any]):
+    """A module's parameters, buffers or modules as they are now; items are set and deleted by the module itself."""
+
+    __slots__ = ("module", "register")
+
+    def __init__(self, found: dict[str, Any], module: Any, register: str) -> None:
+        super().__init__(found)
+        self.module, self.register = module, register
+
+    def put(self, name: Any, value: Any) -> None:
+        """Register ``value`` under ``name``."""
+        method = getattr(self.module, self.register)
+        ENGINE_CALL[0](Routine(self.register, method, True, self.module), (name, value), {})
+        super().__setitem__(name, value)
+
+    def drop(self, name: Any) -> None:
+        """Forget what is registered under ``name``."""
+        if name not in self:
+            raise PythonError(KeyError, name)
+        SETTING["__delattr__"](self.module, name)
+        super().__delitem__(name)
+
+
+METHODS[Registered] = {name: METHODS[dict][name] for name in ("copy", "get", "items", "keys", "values")}
+SUBSCRIPTS[Registered] = (
+    lambda table, name: python(dict.__getitem__, table, name), Registered.put, Registered.drop,
+)  # fmt: skip
 
 
 # -- types of the engine --------------------------------------------------------------------------------------------
@@ -104,7 +136,9 @@ def _engine_members(host: HostType, name: str) -> Any:
         return MISSING
     if name in SETTING:
         by_name = SETTING[name]
-        return HostMember(name, lambda value: Routine(name, partial(by_name, value), owner=value), Routine(name, by_name))
+        return HostMember(
+            name, lambda value: Routine(name, partial(by_name, value), owner=value), Routine(name, by_name)
+        )
     raw = vars(kind)[name]
     unbound = getattr(kind, name)
 
@@ -132,8 +166,8 @@ def set_members(host: HostType, members: Callable[[HostType, str, Any], Any]) ->
 
 
 def _constructor(kind: type) -> Callable[..., Any]:
-    path = _PATHS.get(kind)
-    if path is None:
+    path = _PATHS.get(kind, "")
+    if not path:
         return Routine(f"{kind.__name__}.__init__", kind, engine=True)
     return Routine(path, registry.function(path) or kind, engine=True)
 
@@ -256,4 +290,7 @@ def matches(error: PythonError, kinds: Any) -> bool:
     raise PythonError(TypeError, "catching classes that do not inherit from BaseException is not allowed")
 
 
-__all__ = ["EXCEPTIONS", "adopted", "class_of", "host_type", "is_of", "matches", "modes", "tape"]
+__all__ = [
+    "EXCEPTIONS", "HOSTS", "TYPE", "adopted", "class_of", "host_type", "is_below", "is_of", "is_open", "is_public",
+    "make_type", "matches", "open_attribute", "open_class", "set_members",
+]  # fmt: skip

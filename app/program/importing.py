@@ -10,13 +10,18 @@ from app.program.failures import PythonError
 from app.program.names import LIBRARIES, MODULES, is_module
 from app.program.pytorch import NotAvailable
 from app.program.values import attribute
+from engine import modes
 
+_DRAWING: Final = frozenset({"numpy", "random"})
 _MODULES: Final = frozenset({"torch", *LIBRARIES}) | MODULES
 
 
 def find_module(name: str) -> Module:
     """The module of that name. Raises ``ModuleNotFoundError``, or ``NotAvailable`` for one of PyTorch's."""
     if name in _MODULES or name in LIBRARIES:
+        recorder = modes.current().recorder
+        if recorder is not None and name.partition(".")[0] in _DRAWING:
+            recorder.give_up("random numbers")  # of Python's or NumPy's, which a plan would repeat
         return Module(name)
     first, _, rest = name.partition(".")
     if first == "torch" and rest:

@@ -1,9 +1,9 @@
 """Objects of programs' classes.
 
-``Special`` has the special methods that Python's own functions ask for, each of which forwards to the program's class: so
-``len``, ``sorted`` and a dict's keys work on objects of programs, whose classes are no types. ``Instance`` is the type of
-all of them; where a class derives from a type that is there, its objects are of a type made of ``Special`` and that one,
-in ``hosted``, from a table of fixed names.
+``Special`` has the special methods that Python's own functions ask for, each of which forwards to the program's class:
+``len``, ``sorted`` and a dict's keys work on objects of programs, whose classes are no types. ``Instance`` is the type
+of all of them; where a class derives from a type that is there, its objects are of a type made of ``Special`` and that
+one, in ``hosted``, with fixed names.
 """
 
 from __future__ import annotations
@@ -151,7 +151,7 @@ class Special:
                 raise _refuse(f"__bool__ should return bool, returned {_kind(result)}")
             return result
         if method_of(self, "__len__") is not MISSING or hasattr(super(), "__len__"):
-            return len(self) != 0  # type: ignore[arg-type]
+            return len(self) != 0
         own = getattr(super(), "__bool__", None)
         return True if own is None else own()
 

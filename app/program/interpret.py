@@ -1,7 +1,7 @@
 """Runs a program over a namespace: compiles it, once for a text, and says what is left of it, or what it ended in.
 
-Values are the engine's and Python's own; expressions raise what PyTorch and Python raise, and the innermost statement of
-the program that they stand in turns that into a ``ProgramError`` with its place.
+Values are the engine's and Python's own; expressions raise what PyTorch and Python raise, and the innermost statement
+of the program that they stand in turns that into a ``ProgramError`` with its place.
 """
 
 from __future__ import annotations

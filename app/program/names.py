@@ -16,7 +16,7 @@ from app.program.failures import PythonError
 from app.program.hosts import host_type
 from app.program.operations import Getter, Module, Routine, binary, get_item, in_place, type_name
 from app.program.operators import SPECIAL_METHODS
-from engine import Tensor, custom, dtypes, methods, modes, registry, tape, tensors
+from engine import Tensor, custom, devices, dtypes, methods, modes, registry, tape, tensors
 
 MODULES: Final = frozenset({
     "torch", "torch.autograd", "torch.autograd.anomaly_mode", "torch.autograd.function", "torch.autograd.functional",
@@ -34,7 +34,26 @@ _NUMBERS_AND_ALIASES: Final[dict[str, object]] = {
     "cdouble": dtypes.complex128, "cfloat": dtypes.complex64, "double": dtypes.float64, "float": dtypes.float32,
     "half": dtypes.float16, "int": dtypes.int32, "long": dtypes.int64, "short": dtypes.int16,
 }  # fmt: skip
-CONSTANTS: Final = _NUMBERS_AND_ALIASES | {dtype.name: dtype for dtype in dtypes.ALL}
+
+
+class Layout:
+    """How a tensor lies in memory: there is one way."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Layout:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Layout:
+        return self
+
+    def __repr__(self) -> str:
+        return "torch.strided"
+
+
+_NUMBERS_AND_ALIASES["strided"] = Layout()
+FLAGS: Final = {f"{path}.{name}": value for path, flags in devices.FLAGS.items() for name, value in flags.items()}
+CONSTANTS: Final = _NUMBERS_AND_ALIASES | {dtype.name: dtype for dtype in dtypes.ALL} | FLAGS
 
 
 def function(path: str) -> Callable[..., Any] | None:
@@ -51,11 +70,8 @@ def module_attribute(module: Module, name: str) -> object:
     path = full.removeprefix("torch.")
     found = function(path)
     if found is not None:
-        return (
-            host_type(_TYPES.get(path, found))
-            if isinstance(_TYPES.get(path, found), type)
-            else (Routine(name, found, engine=True, owner=module))
-        )
+        kind: Any = _TYPES.get(path, found)
+        return host_type(kind) if isinstance(kind, type) else Routine(name, found, engine=True, owner=module)
     if path in _TYPES:
         return host_type(_TYPES[path])
     if full in MODULES or is_module(path):
@@ -79,7 +95,8 @@ LIBRARIES: Final[dict[str, Mapping[str, object]]] = {}
 @lru_cache(maxsize=1024)
 def is_module(path: str) -> bool:
     """Whether something is called ``torch.<path>.<name>``."""
-    return any(name.startswith(f"{path}.") for name, _ in registry.functions())
+    named = (*(name for name, _ in registry.functions()), *FLAGS)
+    return any(name.startswith(f"{path}.") for name in named)
 
 
 def _of_library(module: str, library: Mapping[str, object], name: str) -> object:

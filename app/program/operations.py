@@ -7,7 +7,7 @@ built-in functions and methods stand in ``app.program.builtins``.
 from __future__ import annotations
 
 import operator
-from collections import deque
+from collections import ChainMap, Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -111,17 +111,24 @@ def type_name(value: object) -> str:
     if isinstance(value, Metered):
         return value.name
     name = type(value).__name__
+    if isinstance(value, ARRAYS):
+        return f"numpy.{name}"
     if hasattr(type(value), "_fields"):
         return f"torch.return_types.{name}"
     return _NAMES.get(name, name)
 
 
-_NAMES: Final = {"DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size"}
+_NAMES: Final = {
+    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Registered": "dict",
+    "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict", "deque": "collections.deque",
+}  # fmt: skip
 
 
 # -- iteration ----------------------------------------------------------------------------------------------------
-_VIEWS: Final = (type({}.keys()), type({}.values()), type({}.items()))
-KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS})
+_VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
+KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS,
+    ChainMap, Counter, OrderedDict, defaultdict,
+})  # fmt: skip
 """The containers whose length says how long it takes to walk through them."""
 
 
@@ -152,7 +159,12 @@ class Metered:
         budget = modes.current().budget
         if budget is not None:
             budget.take(self._weight, ITEM_BYTES * self._weight)
-        return next(self._iterator)
+        try:
+            return next(self._iterator)
+        except StopIteration:
+            raise
+        except Exception as error:
+            reraise(error)
 
     def __repr__(self) -> str:
         return f"<{self.name} object at {id(self):#x}>"
@@ -183,6 +195,13 @@ def held(value: Any) -> Any:
     return items
 
 
+def spread(value: Any) -> Any:
+    """All items of a value at once, paid for as a list of them."""
+    found = held(iterate(value) if isinstance(value, Tensor) else value)
+    pay(costs.listed(found))
+    return bounded(found)
+
+
 # -- operators ----------------------------------------------------------------------------------------------------
 LIGHT: Final = frozenset({float, bool, complex, type(None)})  # with which no operator takes long
 _NAME_OF: Final = {symbol: name for name, symbol in SPECIAL_METHODS.items() if name != "div"}
@@ -198,7 +217,7 @@ def binary(symbol: str, left: Any, right: Any) -> Any:
             if isinstance(right, Special):
                 return _special_binary(symbol, left, right)
             if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
-                left, right = arrays.beside_tensors(symbol, left, right)
+                return arrays.beside_tensors(symbol, function, function, left, right)
             return function(left, right)
         if type(left) not in LIGHT or type(right) not in LIGHT:
             if isinstance(left, Special) or isinstance(right, Special):
@@ -281,7 +300,7 @@ def in_place(symbol: str, left: Any, right: Any) -> Any:
             return _without_in_place(symbol, left, right) if result is NotImplemented else result
         if isinstance(left, Tensor) or isinstance(right, Tensor):
             if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
-                left, right = arrays.beside_tensors(symbol, left, right)
+                return arrays.beside_tensors(symbol, function, BINARY[symbol][0], left, right)
             return function(left, right)
         if isinstance(right, Special) and not isinstance(left, (list, set, dict, deque)):
             return _without_in_place(symbol, left, right)
@@ -326,7 +345,7 @@ def compare(symbol: str, left: Any, right: Any) -> Any:
         if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
             if not isinstance(left, Tensor) and not isinstance(right, Tensor):
                 return arrays.operate(symbol, function, cost, left, right)
-            left, right = arrays.beside_tensors(symbol, left, right)
+            return arrays.beside_tensors(symbol, function, function, left, right)
         _pay(cost, left, right)
         return function(left, right)
     except Exception as error:
@@ -345,9 +364,9 @@ def _compare_special(symbol: str, left: Any, right: Any) -> Any:
         return python(operator.contains, right, left) == (symbol == "in")
     name, reflected = _COMPARING[symbol], _REFLECTED[symbol]
     forms = [(left, f"__{name}__", right), (right, f"__{reflected}__", left)]
-    if isinstance(left, Special) and isinstance(right, Special) and left.program_class is not right.program_class:
-        if left.program_class in right.program_class.mro:
-            forms.reverse()
+    are_both = isinstance(left, Special) and isinstance(right, Special)
+    if are_both and left.program_class in right.program_class.mro[1:]:
+        forms.reverse()
     for owner, method, other in forms:
         result = python(getattr(type(owner), method), owner, other)
         if result is not NotImplemented:
@@ -422,6 +441,8 @@ def set_item(container: Any, index: Any, value: Any) -> None:
             refusals.call(operator.setitem, (container, bounded(index), value), {}, "__setitem__")
         except errors.EngineError as error:
             reraise(error, given=(value,))
+    elif type(container) is np.ndarray:
+        arrays.set_item(container, index, value)
     elif isinstance(container, Special):
         modes.touch(container)
         python(operator.setitem, container, index, value)
@@ -439,8 +460,6 @@ def set_item(container: Any, index: Any, value: Any) -> None:
     elif OPENED[0](container) and hasattr(type(container), "__setitem__"):
         setter = Routine("__setitem__", type(container).__setitem__, True, container)
         ENGINE_CALL[0](setter, (container, index, value), {})
-    elif isinstance(container, np.ndarray):
-        arrays.set_item(container, index, value)
     else:
         raise PythonError(TypeError, f"'{type_name(container)}' object does not support item assignment")
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.program.builtins import Routine
+from app.program.builtins import HOSTS, Routine
 from app.program.classes import MISSING, ClassMethod, HostType, ProgramClass, Property, StaticMethod, Super, is_subclass
 from app.program.failures import PythonError
-from app.program.hosts import HOSTS, TYPE, class_of, is_below, is_of
+from app.program.hosts import TYPE, class_of, is_below, is_of
 from app.program.instances import Special
 from app.program.operations import type_name
 from app.program.tree import is_member, quoted

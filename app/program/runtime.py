@@ -1,4 +1,4 @@
-"""One run of a program: its names, what it printed, and what it may still do. Functions find it where they are called."""
+"""One run of a program: its names, what it printed, what it may still do. Functions find it where they are called."""
 
 from __future__ import annotations
 

@@ -208,7 +208,7 @@ class Clause(msgspec.Struct, frozen=True):
 
 
 class Comprehension(msgspec.Struct, frozen=True):
-    """A list, set or dict written by clauses; ``bound`` are its own names, ``cells`` those that functions in it take."""
+    """A list, set or dict by clauses; ``bound`` are its own names, ``cells`` those that functions in it take."""
 
     kind: Literal["list", "set", "dict"]
     element: Expression

@@ -27,12 +27,12 @@ from app.program.failures import PythonError
 from app.program.formatting import formatted
 from app.program.from_nodes import parse_reference
 from app.program.functions import BoundMethod, Function, Generator
-from app.program.hosted import bound_host
+from app.program.hosted import MODULE, bound_host
 from app.program.hosted import new as new_hosted
 from app.program.hosted import put as hosted_put
 from app.program.hosts import SETTING, class_of, is_open, is_public, open_attribute
 from app.program.instances import Instance, Special
-from app.program.names import module_attribute, object_attribute
+from app.program.names import FLAGS, module_attribute, object_attribute
 from app.program.tree import Attribute, Constant, Expression, GraphError, Name, Subscript, is_member, quoted
 from engine import Tensor, dtypes, errors, modes, refusals, registry, tape
 
@@ -80,7 +80,7 @@ def _tensor_attribute(tensor: Tensor, name: str) -> object:
 
 
 def _special_attribute(value: Any, name: str) -> object:
-    """An attribute of an object of a program's class, in Python's order; then what its host has; then ``__getattr__``."""
+    """An attribute of an object of a program, in Python's order; then what its host has; then ``__getattr__``."""
     try:
         found = instances.get(value, name)
     except AttributeError:
@@ -103,6 +103,8 @@ def _of_host(value: Any, name: str) -> object:
     if value.program_class.host is None:
         found = value.program_class.find(name)
         return bound(found, value, value.program_class) if found is not MISSING else MISSING
+    if isinstance(value, MODULE) and value._holds(name):
+        return getattr(value, name)
     own = open_attribute(value, name) if is_open(value) else MISSING
     return bound_host(value, name) if own is MISSING else own
 
@@ -138,7 +140,7 @@ def _plain_attribute(value: Any, name: str) -> object:
     if table is not None:
         if name in table:
             return table[name](value)
-        found = class_of(value).find(name) if name.startswith("__") else MISSING
+        found: Any = class_of(value).find(name) if name.startswith("__") else MISSING
         return found.read(value) if found is not MISSING else MISSING
     for kind, getters in ATTRIBUTES:
         if isinstance(value, kind):
@@ -307,6 +309,8 @@ def set_attribute(value: Any, name: str, new: Any) -> None:
         value.program_set(name, new)
     elif is_open(value) and not name.startswith("_"):
         _set_of_open(value, name, new)
+    elif isinstance(value, Module) and f"{value.name}.{name}".removeprefix("torch.") in FLAGS:
+        return  # of devices that are not there: nothing changes
     else:
         _refuse_setting(value, name)
 
@@ -416,16 +420,19 @@ def _of_object() -> None:
     def create(cls: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(cls, ProgramClass):
             raise PythonError(TypeError, "object.__new__(X): X is not a class of this program")
+        if cls.create is not None:
+            raise PythonError(TypeError, f"objects of {cls.name} are made by calling it")
         instances.refuse_abstract(cls)
         return Instance(cls) if cls.host is None else new_hosted(cls, cls.host, args, kwargs)
 
-    OBJECT.update({
+    own: dict[str, Callable[..., Any]] = {
         "__init__": initialise, "__new__": create, "__setattr__": set_plainly, "__delattr__": _delete_plainly,
         "__getattribute__": _get_plainly, "__init_subclass__": lambda *_, **__: None,
         "__repr__": lambda value: value._plain_repr() if isinstance(value, Special) else repr(value),
         "__str__": lambda value: repr(value), "__eq__": lambda value, other: value is other or NotImplemented,
         "__hash__": lambda value: object.__hash__(value), "__format__": lambda value, spec: formatted(value, spec),
-    })  # fmt: skip
+    }  # fmt: skip
+    OBJECT.update(own)
     FORMAT.append(attribute)
     SETTING.update(__setattr__=set_plainly, __delattr__=_delete_plainly)
 

@@ -1,7 +1,7 @@
 """How what programs define (functions, classes, their objects) stands in a session's records.
 
-A function is the text it was written in and its number there, with the values that it holds; a class its name, its order
-of bases and its attributes. What a record claims is checked where something is made of it.
+A function is the text it was written in and its number there, with the values that it holds; a class its name, its
+order of bases and its attributes. What a record claims is checked where something is made of it.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import deque
 from typing import Any, Final
 
-from app.program.builtins import EXCEPTIONS, TYPES
+from app.program.builtins import EXCEPTIONS, HOSTS, TYPES
 from app.program.classes import ClassMethod, HostType, ProgramClass, Property, StaticMethod, changed
 from app.program.contexts import Guarded
 from app.program.failures import PythonError, classes
 from app.program.functions import UNBOUND, BoundMethod, Cell, Function, Source
 from app.program.hosted import BUILTIN, host_of, hosted
-from app.program.hosts import HOSTS, host_type
+from app.program.hosts import host_type
 from app.program.instances import Fixed, Held, Instance
 from app.program.libraries.abc import ABC_CLASS, META
 from app.program.libraries.contextlib import Making
@@ -185,7 +185,7 @@ def _make_hosted(raw: list[Any]) -> Any:
 
 
 def _blank(kind: type) -> Any:
-    made_of = hosted(kind)
+    made_of: Any = hosted(kind)
     value = made_of.__new__(made_of)
     vars(value).update(program_class=None, attributes={})
     return value
@@ -196,7 +196,7 @@ def _fill_hosted(one: Any, parts: list[Any]) -> None:
         library_kinds.fill_hosted(one, parts)
         return
     name, held, cls, *rest = parts
-    kind = (EXCEPTIONS.get(name) or TYPES[name]).type
+    kind: Any = (EXCEPTIONS.get(name) or TYPES[name]).type
     _require(isinstance(cls, ProgramClass), "an object of no class")
     vars(one).update(program_class=cls, attributes=attributes(rest))
     if issubclass(kind, BaseException):
@@ -204,7 +204,8 @@ def _fill_hosted(one: Any, parts: list[Any]) -> None:
         one.args = held
     else:
         _require(type(held) is tuple, "an object that holds something else")
-        kind.__init__(one, zip(held[::2], held[1::2], strict=True) if kind is dict else held)  # type: ignore[misc]
+        host: Any = kind
+        host.__init__(one, zip(held[::2], held[1::2], strict=True) if kind is dict else held)
 
 
 def _load_fixed(parts: list[Any]) -> Any:
@@ -231,7 +232,7 @@ def _dump_exception(error: PythonError) -> Parts:
 def _make_exception(raw: list[Any]) -> PythonError:
     found = EXCEPTIONS.get(raw[0])
     _require(found is not None, "an exception that does not exist")
-    kind: Any = classes(found.type)  # type: ignore[union-attr,arg-type]
+    kind: Any = classes(found.type)  # type: ignore[union-attr]
     return kind.__new__(kind)  # type: ignore[no-any-return]
 
 
@@ -299,7 +300,8 @@ def _load_method(parts: list[Any]) -> BoundMethod:
 def _load_property(parts: list[Any]) -> Property:
     *functions, doc, name = parts
     _require(len(functions) == 3 and isinstance(name, str), "a property that is none")
-    found = Property(*functions, doc)
+    fget, fset, fdel = functions
+    found = Property(fget, fset, fdel, doc)
     found.name = name
     return found
 

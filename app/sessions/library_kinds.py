@@ -67,8 +67,11 @@ def _kind(name: str, kind: Any) -> SharedKind:
         return SharedKind(name, kind, flat, lambda raw: kind(), _refill)
 
     def fill(one: Any, parts: list[Any]) -> None:
+        found = _attributes(kind, parts[1:])
+        if any(callable(getattr(kind, name, None)) for name in found):
+            raise Malformed("an object with a method of its own")
         vars(one).clear()
-        vars(one).update(_attributes(kind, parts[1:]))
+        vars(one).update(found)
 
     return SharedKind(name, kind, lambda one: (name, *flat(vars(one))), lambda raw: object.__new__(kind), fill)
 
@@ -111,7 +114,7 @@ def make_hosted(raw: list[Any]) -> Any:
     if raw[0] not in LIBRARY:
         raise Malformed("an object of no host")
     kind = hosted(LIBRARY[raw[0]])
-    one = object.__new__(kind)
+    one: Any = object.__new__(kind)
     vars(one).update(program_class=None, attributes={})
     return one
 

@@ -23,7 +23,7 @@ from app.sessions.defined_kinds import DEFINED, DEFINED_INLINE
 from app.sessions.library_kinds import KINDS, flat
 from app.sessions.module_kinds import OF_MODULES, OF_MODULES_INLINE
 from app.sessions.value_kinds import INLINE, SHARED, InlineKind, Malformed, NotStorable, Parts, SharedKind, ValueKinds
-from engine import errors, functions, hooks, methods, modes, registry
+from engine import checkpoints, errors, functions, hooks, methods, modes, registry
 
 KEY_BYTES: Final = 624 * 4  # the words of a Mersenne twister
 _CLASSES: Final[dict[str, type]] = {
@@ -46,7 +46,7 @@ def kinds(limits: Limits) -> ValueKinds:
     # what a record of an earlier version has for a function
     old = SharedKind("lambda", _Lambda, _refuse, lambda raw: object.__new__(Function), fill_lambda)
     generator = SharedKind("generator", Generator, _dump_generator, lambda raw: Generator(), _fill_generator)
-    shared = (*SHARED, source, old, *DEFINED, *OF_MODULES, generator, *_INSTANCES, *KINDS)
+    shared = (*SHARED, source, old, *DEFINED, *OF_MODULES, generator, *_CHECKPOINTS, *_INSTANCES, *KINDS)
     return ValueKinds((*INLINE, *_INLINE, *DEFINED_INLINE, *OF_MODULES_INLINE), shared)
 
 
@@ -128,7 +128,40 @@ def _load_once(parts: list[Any]) -> functions.OnceDifferentiable:
     return functions.OnceDifferentiable(function)
 
 
+_FRAME: Final = (
+    "count", "function", "kwargs", "context", "check", "stops_early", "random", "is_complete", "is_lenient", "args",
+    "descriptions",
+)  # fmt: skip
+
+
+def _dump_frame(frame: checkpoints.Frame) -> Parts:
+    return tuple([getattr(frame, name) for name in _FRAME])
+
+
+def _fill_frame(frame: checkpoints.Frame, parts: list[Any]) -> None:
+    for name, value in zip(_FRAME, parts, strict=True):
+        setattr(frame, name, value)
+    is_sound = isinstance(frame.args, list) and isinstance(frame.kwargs, dict) and isinstance(frame.descriptions, list)
+    if not (is_sound and frame.check in checkpoints.CHECKS and isinstance(frame.count, int)):
+        raise Malformed("a checkpoint that cannot be run again")
+
+
+def _fill_checkpointed(one: checkpoints.CheckpointedTensor, parts: list[Any]) -> None:
+    one.frame, one.place = parts
+    if not isinstance(one.frame, checkpoints.Frame) or not isinstance(one.place, int):
+        raise Malformed("a tensor of no checkpoint")
+    one.frame.hold(one)
+
+
+_CHECKPOINTS: Final = (
+    SharedKind("checkpoint", checkpoints.Frame, _dump_frame, lambda raw: checkpoints.Frame(), _fill_frame),
+    SharedKind("checkpointed", checkpoints.CheckpointedTensor, lambda one: (one.frame, one.place),
+               lambda raw: checkpoints.CheckpointedTensor(), _fill_checkpointed),
+)  # fmt: skip
+
+
 _INLINE: Final = (
+    InlineKind("chain", checkpoints.Chain, lambda chain: tuple(chain.functions), checkpoints.Chain),
     InlineKind("module", Module, lambda module: (module.name,), _load_module),
     InlineKind("routine", Routine, _dump_routine, _load_routine),
     InlineKind("device", methods.Device, lambda device: (), lambda parts: methods.Device()),

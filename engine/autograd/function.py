@@ -8,6 +8,7 @@ from typing import Any
 
 from engine import modes
 from engine.autograd import custom
+from engine.autograd.hooks import called
 from engine.errors import ArgumentTypeError, OpError, UnsupportedError
 from engine.tensor import Tensor
 
@@ -118,7 +119,7 @@ class OnceDifferentiable:
 
     def __call__(self, ctx: Any, *args: Any) -> Any:
         with modes.no_grad():
-            outputs = self.function(ctx, *args)
+            outputs = called(self.function, ctx, *args)
         if not modes.is_grad_enabled():
             return outputs
         if not any(isinstance(argument, Tensor) and argument.requires_grad for argument in args):

@@ -8,11 +8,11 @@ from typing import Any
 
 from engine import registry
 from engine.autograd import inplace, sweep
-from engine.autograd.hooks import RemovableHandle
+from engine.autograd.hooks import RemovableHandle, called
 from engine.autograd.sweep import GradientEdge
 from engine.autograd.tape import Node, edge_of
 from engine.autograd.watch import saved_tensors_hooks
-from engine.errors import ArgumentValueError, AssertedError, OpError
+from engine.errors import ArgumentTypeError, ArgumentValueError, AssertedError, OpError
 from engine.tensor import Tensor
 
 NO_EDGE = "It is not possible to get the gradient edge for a Tensor that does not require gradients"
@@ -26,6 +26,8 @@ OUTSIDE = (
 
 def get_gradient_edge(tensor: Tensor) -> GradientEdge:
     """Where the gradient of ``tensor`` goes: ``backward`` and ``grad`` take it in place of the tensor."""
+    if not isinstance(tensor, Tensor):
+        raise ArgumentTypeError(f"get_gradient_edge(): argument 'tensor' must be Tensor, not {type(tensor).__name__}")
     edge = edge_of(tensor)
     if edge is None:
         raise OpError(NO_EDGE)
@@ -73,6 +75,8 @@ def register_multi_grad_hook(tensors: Sequence[Tensor], fn: Callable[[Any], Any]
     """
     if mode not in MODES:
         raise ArgumentValueError(f"Expects mode to be one of {MODES} but got {mode}")
+    if not isinstance(tensors, tuple | list) or not all(isinstance(tensor, Tensor) for tensor in tensors):
+        raise ArgumentTypeError("register_multi_grad_hook(): argument 'tensors' must be a tuple of Tensors")
     nodes = []
     for tensor in tensors:
         edge = edge_of(tensor)
@@ -99,7 +103,7 @@ class _First:
         running = sweep.running()
         if running not in self.done:
             self.done.add(running)
-            self.fn(gradient)
+            called(self.fn, gradient)
 
 
 class _Gathered:
@@ -117,7 +121,7 @@ class _Gathered:
             arrived = self.arrived.setdefault(running, {})
             arrived[place] = gradient
             if len(arrived) == sum(running.reaches(node) for node in self.nodes):
-                self.fn([arrived.get(number) for number in range(len(self.nodes))])
+                called(self.fn, [arrived.get(number) for number in range(len(self.nodes))])
 
         return hook
 

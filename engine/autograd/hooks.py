@@ -30,8 +30,10 @@ class RemovableHandle:
 
     __slots__ = ("__weakref__", "id", "table")
 
-    def __init__(self, table: Hooks, number: int) -> None:
-        self.table, self.id = table, number
+    def __init__(self, table: Hooks, number: int | None = None) -> None:
+        if not isinstance(table, dict):
+            raise ArgumentTypeError(f"cannot create weak reference to '{type(table).__name__}' object")
+        self.table, self.id = table, next(_numbers) if number is None else number
 
     def remove(self) -> None:
         """Let the hook not be called any more; a second time changes nothing."""
@@ -92,11 +94,23 @@ class Attached:
         return other
 
 
+def called(function: Any, *args: Any) -> Any:
+    """What ``function`` returns. Raises ``ArgumentTypeError`` if it can not be called."""
+    check_callable(function)
+    return function(*args)
+
+
+def check_callable(function: Any) -> None:
+    """Refuse what cannot be called."""
+    if not callable(function):
+        raise ArgumentTypeError(f"'{type(function).__name__}' object is not callable")
+
+
 # -- calling them -------------------------------------------------------------------------------------------------
 def filtered(hooks: Hooks, gradient: Tensor | None) -> Tensor | None:
     """What the hooks of a tensor, one after another, make of its gradient."""
     for hook in list(hooks.values()):
-        result = hook(gradient)
+        result = called(hook, gradient)
         if result is not None:
             _check_one(hook, gradient, result)
             gradient = result
@@ -107,7 +121,7 @@ def all_filtered(hooks: Hooks, gradients: Gradients, *others: Any) -> Gradients:
     """What the hooks of a node make of a tuple of gradients; each is also given ``others``."""
     for hook in list(hooks.values()):
         given = tuple(gradients)
-        result = hook(given, *others)
+        result = called(hook, given, *others)
         if result is None:
             continue
         if not isinstance(result, tuple):
@@ -127,7 +141,7 @@ def all_filtered(hooks: Hooks, gradients: Gradients, *others: Any) -> Gradients:
 def call_after(hooks: Hooks, leaf: Tensor) -> None:
     """Call what waits for a gradient to be added to that of ``leaf``."""
     for hook in list(hooks.values()):
-        result = hook(leaf)
+        result = called(hook, leaf)
         if result is not None and not isinstance(result, Tensor):
             raise ArgumentTypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
 

@@ -402,9 +402,18 @@ def _root_cotangent(position: int, tensor: Tensor | GradientEdge, given: Any) ->
     return given
 
 
+def _checked(edge: GradientEdge) -> Edge:
+    """An edge that a program may have made itself."""
+    node, number = edge.node, edge.output_nr
+    if not isinstance(node, Node) or not isinstance(number, int) or not 0 <= number < len(node.specs):
+        raise ArgumentTypeError("a GradientEdge has a node and the number of one of its outputs")
+    return node, number
+
+
 def _placeholder(edge: GradientEdge) -> Tensor:
     """A tensor like the one whose gradient goes along ``edge``."""
-    shape, dtype = edge.node.specs[edge.output_nr]
+    node, number = _checked(edge)
+    shape, dtype = node.specs[number]
     tensor = make_tensor(np.empty(shape, dtype))
     tensor._requires_grad = True
     return tensor
@@ -459,7 +468,7 @@ def _sweep(
 
 
 def _root_edges(tensors: tuple[Tensor, ...]) -> list[Edge]:
-    edges = [tensor[:2] if isinstance(tensor, GradientEdge) else edge_of(tensor) for tensor in tensors]
+    edges = [_checked(tensor) if isinstance(tensor, GradientEdge) else edge_of(tensor) for tensor in tensors]
     for position, edge in enumerate(edges):
         if edge is None:
             raise OpError(NO_GRAPH.format(position))
@@ -489,7 +498,7 @@ def _wanted(inputs: tuple[Any, ...], refusal: str) -> dict[Edge, list[int]]:
     wanted: dict[Edge, list[int]] = {}
     for position, tensor in enumerate(inputs):
         if isinstance(tensor, GradientEdge):
-            wanted.setdefault(tensor[:2], []).append(position)
+            wanted.setdefault(_checked(tensor), []).append(position)
             continue
         if not isinstance(tensor, Tensor):
             raise OpError(f"all inputs have to be Tensors or GradientEdges, but got {type(tensor).__name__}")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine.kernels import windows
+from engine.kernels import depthwise, windows
 
 Array = np.ndarray[Any, Any]
 COLUMNS = 2**18  # elements of windows laid out at a time; more, if one sample has more
@@ -67,7 +67,10 @@ def output(input: Array, weight: Array, counts: tuple[int, ...], geometry: Geome
     batch, kernel = input.shape[0], weight.shape[2:]
     result = np.empty((batch, weight.shape[0], *counts), input.dtype)
     frame = windows.framed(input, geometry.padding, _frame(counts, kernel, geometry))
-    if weight.shape[1] == 1 and geometry.groups > 1 and prod(kernel) <= prod(counts):
+    if _keeps_channels(weight.shape[1], counts, kernel, geometry):
+        if set(geometry.stride) == {1}:
+            depthwise.output(np.ascontiguousarray(frame), weight, result, geometry.dilation)
+            return result
         return _depthwise(result, frame, weight, geometry)
     groups = geometry.groups
     matrix = weight.reshape(groups, weight.shape[0] // groups, prod(weight.shape[1:]))
@@ -77,6 +80,11 @@ def output(input: Array, weight: Array, counts: tuple[int, ...], geometry: Geome
         shape = (groups, matrix.shape[1], len(target), *counts)
         target.reshape(len(target), groups, matrix.shape[1], *counts)[...] = np.moveaxis(product.reshape(shape), 2, 0)
     return result
+
+
+def _keeps_channels(channels: int, counts: Any, kernel: Any, geometry: Geometry) -> bool:
+    """Whether every channel has outputs of its own; matrices of one row gain nothing then."""
+    return channels == 1 and geometry.groups > 1 and 0 < prod(kernel) <= prod(counts)
 
 
 def _depthwise(result: Array, frame: Any, weight: Array, geometry: Geometry) -> Array:
@@ -98,13 +106,16 @@ def input_of(output: Array, weight: Array, extents: tuple[int, ...], geometry: G
     frame = _frame(counts, kernel, geometry)
     needed = [max(f, pad + e) for f, pad, e in zip(frame, geometry.padding, extents, strict=True)]
     total: Any = np.zeros((batch, groups, channels, *needed), output.dtype)
+    inner = tuple(slice(pad, pad + extent) for pad, extent in zip(geometry.padding, extents, strict=True))
+    if set(geometry.stride) == {1} and _keeps_channels(channels, counts, kernel, geometry):
+        depthwise.input_of(output, weight, total.reshape(batch, groups, *needed), geometry.dilation)
+        return total[(..., *inner)].reshape(batch, groups, *extents)  # type: ignore[no-any-return]
     matrix = weight.reshape(groups, weight.shape[0] // groups, prod(weight.shape[1:])).transpose(0, 2, 1)
     for piece in _pieces(batch, groups * channels * prod(kernel) * prod(counts)):
         part = output[piece]
         columns = np.matmul(matrix, _flat(part, groups)).reshape(groups, channels, *kernel, len(part), *counts)
         ordered = np.moveaxis(columns, 2 + len(kernel), 0)
         windows.add_windows(total[piece], ordered, kernel, geometry.stride, geometry.dilation)
-    inner = tuple(slice(pad, pad + extent) for pad, extent in zip(geometry.padding, extents, strict=True))
     result: Array = total[(..., *inner)].reshape(batch, groups * channels, *extents)
     return result
 
@@ -114,6 +125,8 @@ def weight_of(output: Array, input: Array, kernel: tuple[int, ...], geometry: Ge
     batch, counts, groups = output.shape[0], output.shape[2:], geometry.groups
     frame = windows.framed(input, geometry.padding, _frame(counts, kernel, geometry))
     channels = input.shape[1] // groups
+    if set(geometry.stride) == {1} and _keeps_channels(channels, counts, kernel, geometry):
+        return depthwise.weight_of(output, np.ascontiguousarray(frame), kernel, geometry.dilation)
     total = np.zeros((groups, output.shape[1] // groups, channels * prod(kernel)), output.dtype)
     for piece in _pieces(batch, input.shape[1] * prod(kernel) * prod(counts)):
         columns = _columns(frame[piece], counts, kernel, geometry)

@@ -12,7 +12,7 @@ from math import prod
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from scipy.sparse import csr_array
+import scipy  # loads what is used of it when it is
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Orders: TypeAlias = tuple[int, ...]  # of the derivative along each axis, as the images have them
@@ -151,7 +151,7 @@ class Points:
         """The sparse matrix from all pixels to all points."""
         starts = np.arange(self.count + 1) * self.index.shape[1]
         shape = self.count, self.batch * prod(self.extents)
-        return csr_array((weights.ravel(), self.index.ravel(), starts), shape=shape)
+        return scipy.sparse.csr_array((weights.ravel(), self.index.ravel(), starts), shape=shape)
 
     def rows(self, images: Array) -> Array:
         """Pixels, or points, by their channels."""

@@ -11,7 +11,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_array
+import scipy  # loads what is used of it when it is
 
 from engine.kernels import windows
 
@@ -20,15 +20,15 @@ Line = tuple[Any, ...]
 
 
 # -- windows of equal weights -------------------------------------------------------------------------------------
-def _ranges(extent: int, starts: Array, ends: Array, weights: Array) -> csr_array:
+def _ranges(extent: int, starts: Array, ends: Array, weights: Array) -> scipy.sparse.csr_array:
     """Rows with one weight from start to end."""
     lengths = np.maximum(ends - starts, 0)
     offsets = np.concatenate([[0], np.cumsum(lengths)])
     columns = np.arange(offsets[-1]) - np.repeat(offsets[:-1] - starts, lengths)
-    return csr_array((np.repeat(weights, lengths), columns, offsets), shape=(len(starts), extent))
+    return scipy.sparse.csr_array((np.repeat(weights, lengths), columns, offsets), shape=(len(starts), extent))
 
 
-def _average(extent: int, count: int, taps: int, step: int, pad: int, divisor: float) -> csr_array:
+def _average(extent: int, count: int, taps: int, step: int, pad: int, divisor: float) -> scipy.sparse.csr_array:
     """Means of windows; ``divisor`` 0: over what is not padding, -1: over padding as well, else over the divisor."""
     starts = np.arange(count) * step - pad
     ends = np.minimum(starts + taps, extent + pad)
@@ -38,7 +38,7 @@ def _average(extent: int, count: int, taps: int, step: int, pad: int, divisor: f
     return _ranges(extent, *inside, weights)
 
 
-def _adaptive(extent: int, count: int) -> csr_array:
+def _adaptive(extent: int, count: int) -> scipy.sparse.csr_array:
     """Means of windows that share an extent evenly."""
     starts, ends = windows.adaptive(extent, count)
     return _ranges(extent, starts, ends, 1 / np.maximum(ends - starts, 1))
@@ -50,16 +50,16 @@ def _step(extent: int, count: int, scale: float) -> float:
     return 1 / scale if scale > 0 else extent / count
 
 
-def _listed(extent: int, columns: Sequence[Array], weights: Sequence[Any]) -> csr_array:
+def _listed(extent: int, columns: Sequence[Array], weights: Sequence[Any]) -> scipy.sparse.csr_array:
     """Rows of as many elements as there are ``columns``; what is outside counts for the edge."""
     count = len(columns[0])
     inside = np.clip(np.stack(columns, 1), 0, extent - 1)
     shares = np.stack([np.broadcast_to(weight, (count,)) for weight in weights], 1)
     offsets = np.arange(count + 1) * len(columns)
-    return csr_array((shares.reshape(-1), inside.reshape(-1), offsets), shape=(count, extent))
+    return scipy.sparse.csr_array((shares.reshape(-1), inside.reshape(-1), offsets), shape=(count, extent))
 
 
-def _nearest(extent: int, count: int, scale: float, exact: bool) -> csr_array:
+def _nearest(extent: int, count: int, scale: float, exact: bool) -> scipy.sparse.csr_array:
     step, places = _step(extent, count, scale), np.arange(count)
     sources = np.maximum((places + 0.5) * step - 0.5, 0) + 0.5 if exact else places * step
     return _listed(extent, [np.floor(sources.astype(np.float32)).astype(np.int64)], [1.0])  # as PyTorch rounds it
@@ -72,7 +72,7 @@ def _sources(extent: int, count: int, scale: float, align: bool) -> Array:
     return (np.arange(count) + 0.5) * _step(extent, count, scale) - 0.5
 
 
-def _linear(extent: int, count: int, scale: float, align: bool) -> csr_array:
+def _linear(extent: int, count: int, scale: float, align: bool) -> scipy.sparse.csr_array:
     sources = np.maximum(_sources(extent, count, scale, align), 0)
     if extent == count:
         sources = np.arange(count, dtype=np.float64)
@@ -88,7 +88,7 @@ def _cubic_weights(distance: Array, a: float) -> Array:
     return np.where(x < 1, near, np.where(x < 2, far, 0.0))
 
 
-def _cubic(extent: int, count: int, scale: float, align: bool) -> csr_array:
+def _cubic(extent: int, count: int, scale: float, align: bool) -> scipy.sparse.csr_array:
     sources = _sources(extent, count, scale, align)
     first = np.floor(sources).astype(np.int64)
     taps = [first + tap for tap in range(-1, 3)]
@@ -103,7 +103,7 @@ _FILTERS: dict[str, tuple[float, Callable[[Array], Array]]] = {
 }
 
 
-def _filtered(extent: int, count: int, scale: float, align: bool, name: str) -> csr_array:
+def _filtered(extent: int, count: int, scale: float, align: bool, name: str) -> scipy.sparse.csr_array:
     step = _filter_step(extent, count, scale, align)
     radius, weigh = _FILTERS[name]
     stretch = max(step, 1.0)
@@ -124,7 +124,7 @@ def _filter_step(extent: int, count: int, scale: float, align: bool) -> float:
     return _step(extent, count, scale)
 
 
-_MATRICES: dict[str, Callable[..., csr_array]] = {
+_MATRICES: dict[str, Callable[..., scipy.sparse.csr_array]] = {
     "average": _average, "adaptive": _adaptive, "nearest": _nearest, "linear": _linear, "cubic": _cubic,
     "filtered": _filtered,
 }  # fmt: skip
@@ -143,11 +143,11 @@ def taps(line: Line) -> int:
     return int(count * {"nearest": 1, "linear": 2}.get(kind, 4))
 
 
-def matrix_of(line: Line, dtype: np.dtype[Any]) -> csr_array:
+def matrix_of(line: Line, dtype: np.dtype[Any]) -> scipy.sparse.csr_array:
     """The matrix of a line."""
     kind, *numbers = line
     matrix = _MATRICES[kind](*numbers)
-    return csr_array((matrix.data.astype(dtype), matrix.indices, matrix.indptr), shape=matrix.shape)
+    return scipy.sparse.csr_array((matrix.data.astype(dtype), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
 def apply(array: Array, lines: Sequence[Line], adjoint: bool = False) -> Array:

@@ -26,7 +26,6 @@ NO_INPUT = (
 class PassThrough(custom.Definition):
     """What modules with backward hooks put before their inputs and behind their outputs."""
 
-    __slots__ = ()
     name = "BackwardHookFunction"
 
     def has(self, method: str) -> bool:
@@ -134,7 +133,7 @@ class Arrived:
         return self._watch.arrive(gradients)
 
 
-for _kind in (Watch, Begun, Arrived):
+for _kind in (PassThrough, Watch, Begun, Arrived):
     registry.add_kind(f"nn.hooks.{_kind.__name__}", _kind)
 
 

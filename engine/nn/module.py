@@ -118,6 +118,16 @@ class Module:
         modes.touch(self)
         object.__delattr__(self, name)
 
+    def _holds(self, name: str) -> bool:
+        """Whether ``name`` stands for a parameter, a buffer or a child."""
+        return any(name in self.__dict__.get(table, ()) for table in _TABLES)
+
+    def _takes(self, name: str, value: Any) -> bool:
+        """Whether ``value`` is entered among these when it is assigned; names of our own stay what they are."""
+        if name in self.__dict__ or hasattr(type(self), name):
+            return False
+        return isinstance(value, Parameter | Module | Buffer) or self._holds(name)
+
     def register_parameter(self, name: str, param: Parameter | None) -> None:
         """Add a parameter under ``name``."""
         _require_init(self.__dict__, "parameter")

@@ -54,7 +54,8 @@ class MultiheadAttention(Layer):
         if add_bias_kv:
             self._weights(dtype, device, bias_k=extra, bias_v=extra)
         else:
-            self.bias_k = self.bias_v = None
+            self.bias_k: Any = None
+            self.bias_v: Any = None
         self.add_zero_attn = add_zero_attn
         self._reset_parameters()
 
@@ -64,9 +65,9 @@ class MultiheadAttention(Layer):
         if self.in_proj_bias is not None:
             init.constant_(self.in_proj_bias, 0.0)
             init.constant_(self.out_proj.bias, 0.0)
-        for extra in (self.bias_k, self.bias_v):
-            if extra is not None:
-                init.xavier_normal_(extra)
+        for name in ("bias_k", "bias_v"):
+            if getattr(self, name) is not None:
+                init.xavier_normal_(getattr(self, name))
 
     def forward(
         self, query: Any, key: Any, value: Any, key_padding_mask: Any = None, need_weights: bool = True,

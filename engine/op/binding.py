@@ -27,6 +27,7 @@ class Form:
 
     def __init__(self, signature: Any) -> None:
         self.params: list[Param] = signature.params
+        self.takes_out: bool = signature.takes_out
         self.variable = {p.name: f"t{p.index}" if p.is_tensor else f"s{p.index}" for p in self.params}
         self.listed = [param for param in self.params if not param.keyword_only and not param.variadic]
         self.keywords = [param for param in self.params if param.keyword_only]
@@ -43,15 +44,20 @@ class Form:
     def lines(self) -> list[str]:
         """A value for every parameter: static arguments by name here, what is unusual by ``Signature.bind``."""
         positional = ", ".join([*(self.variable[param.name] for param in self.listed), "*rest"])
+        out = []
+        if self.takes_out:
+            given = ", ".join([*(self.variable[param.name] for param in self.listed), "*rest"])
+            out = ["if 'out' in named:", f"    return into_out(signature, call, ({given},), named)"]
         bind = f"{tuple_of(self.variable.values())} = signature.bind_given(({positional},), named)"
         if any(param.default is MISSING for param in self.keywords) or (self.rest and self.rest.kind != "Extents"):
-            return [bind]
+            return [*out, bind]
         defaults = [param for param in self.listed if param.default is not MISSING]
         fill = [f"if {self.variable[p.name]} is MISSING: {self.variable[p.name]} = d{p.index}" for p in defaults]
         fill += [f"{self.variable[param.name]} = d{param.index}" for param in self.keywords]
         fill += self._gathered()
         return [
-            "if named:", *indented([f"if {self._is_unusual()}:", f"    {bind}", "else:", *indented(self._named())]),
+            "if named:",
+            *indented([*out, f"if {self._is_unusual()}:", f"    {bind}", "else:", *indented(self._named())]),
             f"elif {self._is_surprising()}:", f"    {bind}", *(["else:", *indented(fill)] if fill else []),
         ]  # fmt: skip
 

@@ -24,6 +24,7 @@ from engine.errors import EngineError
 from engine.op import dispatch
 from engine.op.alternatives import Overloads
 from engine.op.binding import Form, refusing
+from engine.op.outs import into_out
 from engine.op.rules import about
 from engine.op.signature import MISSING, Param
 from engine.op.text import Text, indented, tuple_of
@@ -40,7 +41,7 @@ TEXT = Text({
     "asarray": np.asarray, "assign": inplace.assign, "check_result": inplace.check_result,
     "check_history": inplace.check_history, "check_overlap": inplace.check_overlap,
     "check_target": inplace.check_target, "current": modes.current, "edge_of": edge_of, "EngineError": EngineError,
-    "FAILURES": FAILURES, "make_node": make_node, "make_tensor": make_tensor,
+    "FAILURES": FAILURES, "into_out": into_out, "make_node": make_node, "make_tensor": make_tensor,
     "mark_inference": mark_inference, "MISSING": MISSING, "ndarray": np.ndarray,
     "peek": modes.peek, "rebase": inplace.rebase, "reinterpret": inplace.reinterpret, "reshape": inplace.reshape,
     "save": save, "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor,

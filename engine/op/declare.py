@@ -7,7 +7,7 @@ from typing import Any, overload
 
 from engine import registry
 from engine.autograd import inplace
-from engine.op import callables
+from engine.op import callables, outs
 from engine.op.alternatives import overloads_of
 from engine.op.composites import write_composite
 from engine.op.primitive import Primitive
@@ -28,6 +28,7 @@ class Composite(callables.Op):
         self.__doc__ = function.__doc__
         self.function = function
         self.signature = Signature(function, shown_name(name))
+        self.signature.takes_out = name in outs.NAMES
         self.listed = overloads_of(name)
 
     def write(self) -> Callable[..., Any]:

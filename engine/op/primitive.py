@@ -13,7 +13,7 @@ from engine import dtypes, modes, registry
 from engine.autograd import inplace
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER, DType
 from engine.errors import OpError, UnsupportedError
-from engine.op import callables, calls
+from engine.op import callables, calls, outs
 from engine.op.alternatives import overloads_of
 from engine.op.costs import Forecast
 from engine.op.dispatch import NUMBERS, Decision, Kind, NumberOverload, kind_of, promotable
@@ -42,6 +42,7 @@ class Primitive(callables.Op):
         self.__doc__ = kernel.__doc__
         self.kernel = kernel
         self.signature = Signature(kernel, self.naming.shown_as or shown_name(name))
+        self.signature.takes_out, self.signature.casts_out = name in outs.NAMES, self.nature.pointwise
         self.grad_fn = NOT_IMPLEMENTED if self.nature.underivable else self.naming.grad_fn or derived_grad_fn(name)
         self.inplace_grad_fn = self.naming.inplace_grad_fn or self.grad_fn
         self.listed = overloads_of(self.name)
@@ -67,7 +68,9 @@ class Primitive(callables.Op):
     @cached_property
     def inplace_signature(self) -> Signature:
         """That of the in-place variant."""
-        return self.signature.named(f"{self.signature.name}_")
+        signature = self.signature.named(f"{self.signature.name}_")
+        signature.takes_out = False
+        return signature
 
     def _sort_parameters(self) -> None:
         params = self.signature.params

@@ -65,7 +65,7 @@ def type_name(value: object) -> str:
 
 _TYPE_NAMES = {
     "DType": "torch.dtype", "Device": "torch.device", "Generator": "torch._C.Generator", "Module": "module",
-    "Size": "torch.Size", "partial": "function",
+    "Size": "torch.Size", "ndarray": "numpy.ndarray", "partial": "function",
 }  # fmt: skip
 
 
@@ -221,6 +221,7 @@ class Signature:
         self.name = name
         self.params = [Param(i, p) for i, p in enumerate(inspect.signature(function).parameters.values())]
         self.of_method = False
+        self.takes_out = self.casts_out = False
         self._by_name = {param.name: param for param in self.params}
         self._plain = not any(param.variadic or param.keyword_only for param in self.params)
         self._count = len(self.params)

@@ -16,8 +16,9 @@ from typing import Any
 from engine import modes, registry
 from engine.autograd import sweep, watch
 from engine.autograd.function import Function
-from engine.autograd.tape import Saved, edge_of, save
-from engine.errors import ArgumentValueError, CheckpointError, OpError
+from engine.autograd.hooks import called, check_callable
+from engine.autograd.tape import edge_of, save
+from engine.errors import ArgumentTypeError, ArgumentValueError, CheckpointError, OpError
 from engine.tensor import Tensor
 
 Contexts = Callable[[], tuple[AbstractContextManager[Any], AbstractContextManager[Any]]]
@@ -99,6 +100,7 @@ def checkpoint(
 
     Raises ``CheckpointError`` in the backward pass if it saves something else then. ``debug`` changes nothing.
     """
+    check_callable(function)
     if use_reentrant is None:
         modes.warn(UNDECIDED)
         use_reentrant = True
@@ -111,13 +113,15 @@ def checkpoint(
         return CheckpointFunction.apply(function, preserve, *args)
     if determinism_check not in CHECKS:
         raise ArgumentValueError(f"determinism_check should be one of {list(CHECKS)}, but got {determinism_check}")
-    forward, again = context_fn()
+    forward, again = called(context_fn)
     stops = _early_stop.get()
-    frame = _Frame(function, kwargs, again, preserve, CHECKS[determinism_check], early_stop if stops is None else stops)
+    stops = early_stop if stops is None else stops
+    frame = Frame(function, kwargs, None if context_fn is noop_context_fn else again, determinism_check, stops)
+    frame.random = modes.current().generator.state() if preserve else None
     if not modes.is_grad_enabled():
         return function(*args, **kwargs)
     frame.keep(args)
-    with forward, watch.saved_tensors_hooks(frame.pack, frame.unpack):
+    with forward, watch.saved_tensors_hooks(frame.pack, frame):
         result = function(*args, **kwargs)
     frame.is_complete = True
     return result
@@ -134,16 +138,20 @@ def checkpoint_sequential(
     if kwargs:
         raise ArgumentValueError(f"Unexpected keyword arguments: {','.join(kwargs)}")
     chain = list(functions.children()) if hasattr(functions, "children") else functions
+    if not isinstance(chain, list | tuple):
+        raise ArgumentTypeError("checkpoint_sequential(): argument 'functions' must be a list of functions")
+    if isinstance(segments, bool) or not isinstance(segments, int) or not 0 < segments <= max(len(chain), 1):
+        raise ArgumentValueError("checkpoint_sequential(): argument 'segments' must be between 1 and their number")
     size = len(chain) // segments
     end = 0
     for start in range(0, size * (segments - 1), size):
         end = start + size
-        part = _Chain(chain[start:end])
+        part = Chain(chain[start:end])
         input = checkpoint(part, input, use_reentrant=use_reentrant, preserve_rng_state=preserve)
-    return _Chain(chain[end:])(input)
+    return Chain(chain[end:])(input)
 
 
-class _Chain:
+class Chain:
     """Functions, one after another."""
 
     def __init__(self, functions: Sequence[Callable[[Any], Any]]) -> None:
@@ -151,7 +159,7 @@ class _Chain:
 
     def __call__(self, value: Any) -> Any:
         for function in self.functions:
-            value = function(value)
+            value = called(function, value)
         return value
 
 
@@ -192,9 +200,20 @@ class _Stop(BaseException):
 
 
 class CheckpointedTensor:
-    """In place of a tensor that a node saves."""
+    """In place of a tensor that a node saves: number ``place`` of those that a ``frame`` has to compute again."""
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__weakref__", "frame", "place")
+
+    def __init__(self, frame: Any = None, place: int = 0) -> None:
+        self.frame, self.place = frame, place
+
+
+class _Look:
+    """In place of a sweep: somebody looks at a saved tensor."""
+
+
+def nobody() -> None:
+    """In place of a weak reference."""
 
 
 class _Recomputed:
@@ -205,19 +224,24 @@ class _Recomputed:
         self.tensors: weakref.WeakKeyDictionary[CheckpointedTensor, Tensor] = weakref.WeakKeyDictionary()
 
 
-class _Frame:
-    """One call of a function whose nodes save holders."""
+class Frame:
+    """One call of a function whose nodes save ``CheckpointedTensor``s. It is data, so that a session can store it.
+
+    ``args`` are the arguments: of a tensor itself and its version, or what hooks of a checkpoint around this one made
+    of it. ``check`` names how tensors are compared; ``descriptions`` say what was saved, in order.
+    """
 
     def __init__(
-        self, function: Callable[..., Any], kwargs: dict[str, Any], context: AbstractContextManager[Any],
-        preserve: bool, describe: Callable[[Tensor], Any], stops_early: bool,
+        self, function: Any = None, kwargs: dict[str, Any] | None = None, context: Any = None, check: str = "default",
+        stops_early: bool = True,
     ) -> None:  # fmt: skip
-        self.function, self.kwargs, self.context = function, kwargs, context
-        self.random = modes.current().generator.state() if preserve else None
-        self.describe, self.stops_early = describe, stops_early
+        self.function, self.kwargs, self.context = function, kwargs or {}, context
+        self.check, self.stops_early = check, stops_early
+        self.random: Any = None
         self.is_complete = self.is_lenient = False
         self.args: list[Any] = []
-        self.holders: list[weakref.ref[CheckpointedTensor]] = []
+        self.holders: dict[int, Callable[[], CheckpointedTensor | None]] = {}
+        self.count = 0  # tensors that were saved
         self.descriptions: list[Any] = []
         self.recomputed: weakref.WeakKeyDictionary[Any, _Recomputed] = weakref.WeakKeyDictionary()
 
@@ -225,21 +249,42 @@ class _Frame:
         """Keep the arguments as a node would: a checkpoint around this one may have to bring them back, too."""
         packing = watch.current().hooks
         for argument in args:
-            if isinstance(argument, Tensor):
-                argument = save(argument, edge_of(argument))
-                argument = argument.packed_by(None, *packing[-1]) if packing else argument  # type: ignore[arg-type]
-            self.args.append(argument)
+            if not isinstance(argument, Tensor):
+                self.args.append(("plain", argument))
+            elif packing:
+                kept = save(argument, edge_of(argument)).packed_by(None, *packing[-1])  # type: ignore[arg-type]
+                history = argument.requires_grad, argument.is_leaf
+                self.args.append(("packed", (kept.packed, *history), kept.hook))  # type: ignore[attr-defined]
+            else:
+                self.args.append(("tensor", argument, argument.storage.version))
+
+    def _argument(self, kind: str, value: Any, more: Any = None) -> Any:
+        if kind == "tensor":
+            kept = save(value, edge_of(value))
+            kept.version = more
+            return kept.unpack(None)  # type: ignore[arg-type]
+        if kind == "plain":
+            return value
+        packed, requires_grad, is_leaf = value
+        tensor = more(packed).detach().requires_grad_(requires_grad)
+        with modes.enable_grad():
+            return tensor if is_leaf else registry.call("clone", tensor)
+
+    def hold(self, holder: CheckpointedTensor) -> None:
+        """Let ``holder`` have its place."""
+        self.holders[holder.place] = weakref.ref(holder)
 
     def pack(self, tensor: Tensor) -> CheckpointedTensor:
         """Keep a description instead of the tensor."""
-        holder = CheckpointedTensor()
-        self.holders.append(weakref.ref(holder))
-        self.descriptions.append(self.describe(tensor))
+        holder = CheckpointedTensor(self, self.count)
+        self.count += 1
+        self.hold(holder)
+        self.descriptions.append(CHECKS[self.check](tensor))
         return holder
 
-    def unpack(self, holder: CheckpointedTensor) -> Tensor:
+    def __call__(self, holder: CheckpointedTensor) -> Tensor:
         """The tensor, computed again at the first question of a sweep; it is given away once."""
-        running = sweep.running() or CheckpointedTensor()  # somebody who looks at a saved tensor
+        running = sweep.running() or _Look()
         found = self.recomputed.get(running)
         if found is None:
             found = self.recomputed[running] = _Recomputed()
@@ -249,10 +294,10 @@ class _Frame:
         return found.tensors.pop(holder)
 
     def _run_again(self, found: _Recomputed) -> None:
-        args = [argument.unpack(None) if isinstance(argument, Saved) else argument for argument in self.args]  # type: ignore[arg-type]
+        args = [self._argument(*argument) for argument in self.args]
         packing = watch.saved_tensors_hooks(lambda tensor: self._pack_again(found, tensor), lambda tensor: tensor)
         try:
-            with packing, modes.enable_grad(), _Seeded(self.random), self.context:
+            with packing, modes.enable_grad(), _Seeded(self.random), self.context or nullcontext():
                 self.function(*args, **self.kwargs)
         except _Stop:
             pass
@@ -262,15 +307,15 @@ class _Frame:
         tensor = tensor.detach() if tensor.requires_grad else tensor
         place = found.count
         found.count += 1
-        if place >= len(self.holders):
+        if place >= self.count:
             if self.is_complete:
                 raise CheckpointError(MORE)
             self.is_lenient = True  # the function has a backward pass in it
             return tensor
-        holder = self.holders[place]()
+        holder = self.holders.get(place, nobody)()
         if holder is not None:
             found.tensors[holder] = tensor
-        if self.stops_early and found.count == len(self.holders):
+        if self.stops_early and found.count == self.count:
             raise _Stop
         return tensor
 
@@ -278,12 +323,12 @@ class _Frame:
         """Refuse a function that saved something else than before."""
         if self.is_lenient:
             return
-        if found.count != len(self.holders):
-            raise CheckpointError(NUMBER.format(len(self.holders), found.count))
-        others = ""
-        for place, (reference, before) in enumerate(zip(self.holders, self.descriptions, strict=True)):
-            holder = reference()
-            if holder is not None and (now := self.describe(found.tensors[holder])) != before:
+        if found.count != self.count:
+            raise CheckpointError(NUMBER.format(self.count, found.count))
+        describe, others = CHECKS[self.check], ""
+        for place, before in enumerate(self.descriptions):
+            holder = self.holders.get(place, nobody)()
+            if holder is not None and (now := describe(found.tensors[holder])) != before:
                 others += OTHER.format(place, before, now)
         if others:
             raise CheckpointError(OTHERS.format(others))

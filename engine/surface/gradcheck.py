@@ -15,8 +15,16 @@ import numpy as np
 
 from engine import dtypes, modes, ops, registry
 from engine.autograd import sweep
+from engine.autograd.hooks import check_callable
 from engine.autograd.tape import Node, edge_of, make_node
-from engine.errors import ArgumentValueError, AssertedError, GradcheckError, OpError, UnsupportedError
+from engine.errors import (
+    ArgumentValueError,
+    AssertedError,
+    GradcheckError,
+    MissingAttributeError,
+    OpError,
+    UnsupportedError,
+)
 from engine.random import Generator
 from engine.tensor import Tensor, read, spec_of
 
@@ -97,6 +105,7 @@ def gradcheck(
         raise AssertedError("Setting check_batched_grad=True requires check_backward_ad to be True")
     if check_batched_forward_grad and not check_forward_ad:
         raise AssertedError("Setting check_batched_forward_grad=True requires check_forward_ad to be True")
+    check_callable(func)
     _refuse(check_forward_ad=check_forward_ad, check_batched_grad=check_batched_grad)
     check = _Check(func, as_tuple(inputs), eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mode)
     try:
@@ -121,6 +130,7 @@ def gradgradcheck(
         raise AssertedError("Setting check_undefined_grad=True requires check_rev_over_rev to be True")
     if check_batched_grad and not check_rev_over_rev:
         raise AssertedError("Setting check_batched_grad=True requires check_rev_over_rev to be True")
+    check_callable(func)
     _refuse(check_fwd_over_rev=check_fwd_over_rev, check_batched_grad=check_batched_grad)
     given = as_tuple(inputs)
     if grad_outputs is None:
@@ -180,6 +190,9 @@ def as_tuple(value: Any) -> tuple[Any, ...]:
 
 
 def _differentiable(outputs: Any) -> tuple[Tensor, ...]:
+    for output in as_tuple(outputs):
+        if not isinstance(output, Tensor):
+            raise MissingAttributeError(f"'{type(output).__name__}' object has no attribute 'requires_grad'")
     return tuple([output for output in as_tuple(outputs) if output.requires_grad])
 
 

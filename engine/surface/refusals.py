@@ -55,7 +55,8 @@ def fail(
     """Raise what a call that ended in ``error`` is to answer: with the name of the op, if the caller is to blame."""
     try:
         if not isinstance(error, (EngineError, RecursionError)):
-            _refuse(function, args, kwargs, name)
+            if not _is_library(function):
+                _refuse(function, args, kwargs, name)
             _refuse_itself(error)
         raise error
     except EngineError as refusal:
@@ -73,6 +74,14 @@ def _refuse(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[s
         raise signature.params[0].reject(signature.name, "Tensor", args[0])  # out of place it may be a number
     if "self" in kwargs:
         raise UnexpectedArgumentError(signature.name, "self")
+
+
+def _is_library(function: Any) -> bool:
+    """Whether this is a class of the library, one of its objects, or a method of one: what Python says fits then."""
+    owner = getattr(function, "__self__", function)
+    kind = owner if isinstance(owner, type) else type(owner)
+    rooms = [one.__module__ for one in kind.__mro__] + [str(getattr(function, "__module__", ""))]
+    return any(room.startswith(LIBRARY) for room in rooms)
 
 
 def _refuse_itself(error: Exception) -> None:

@@ -69,5 +69,11 @@ def picture_in(directory: Directory, sid: str) -> bytes:
 def statements_of(code: str) -> list[str]:
     """The outermost statements of a program, each on the lines on which it stands in the whole."""
     lines = code.splitlines(keepends=True)
-    spans = [(statement.lineno - 1, statement.end_lineno) for statement in ast.parse(code).body]
+    spans = [(_first_line(statement) - 1, statement.end_lineno) for statement in ast.parse(code).body]
     return ["\n" * start + "".join(lines[start:end]) for start, end in spans]
+
+
+def _first_line(statement: ast.stmt) -> int:
+    """Where a statement begins: with its decorators."""
+    first: int = min([statement.lineno, *(one.lineno for one in getattr(statement, "decorator_list", ()))])
+    return first

@@ -52,7 +52,7 @@ def test_run_accepts_the_import_of_either_library(import_line: str, program: Pat
 
 
 def test_run_refuses_what_is_not_in_the_language(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    program.write_text("import torch\nimport os\n")
+    program.write_text("import torch\nclass M(type): pass\n")
     assert main(["run", str(program)]) == 1
     assert capsys.readouterr().err.startswith(f"{program}:2: SyntaxError: ")
 

@@ -14,8 +14,10 @@ from pathlib import Path
 
 import torch
 import torch.func
+import torch.nn.attention
 import torch.nn.utils.parametrizations
 import torch.nn.utils.parametrize
+import torch.optim.swa_utils
 import torch.utils.data
 
 from tests.engine.nn.programs import PROGRAMS

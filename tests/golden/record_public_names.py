@@ -16,7 +16,8 @@ HERE = "here"
 TARGET = Path(__file__).parent / "public_names.tsv"
 
 EXCLUDED = {
-    r"fbgemm|choose_qparams|quantize(_|$)|quantized_|fake_quant|int_repr|\.q_(per|scale|zero)|qscheme": "quantised tensors",
+    r"fbgemm|choose_qparams|quantize(_|$)|quantized_|fake_quant": "quantised tensors",
+    r"int_repr|\.q_(per|scale|zero)|qscheme": "quantised tensors",
     r"miopen|batch_norm_(backward|elemt|gather|stats|update)": "other devices",
     r"Tensor\.(cuda|ipu|mtia|xpu|pin_memory|record_stream|__cuda_array_interface__)$": "other devices",
     r"\.((ccol|col|crow|row)_|_)?indices(_copy)?$|\._?values(_copy)?$|coalesce": "sparse tensors",
@@ -31,8 +32,8 @@ EXCLUDED = {
     r"slice_inverse": "inner to functionalisation, and reads beyond its memory",
     r"autocast": "casts by context, which PyTorch does for models on accelerators",
     r"storage(_type)?$|const_data_ptr|_cdata": "memory as an object, which programs do not see here",
-    r"register_(hook|post)|_backward_hooks|_post_accumulate": "hooks: a tape is data here, without closures",
-    r"__array|__dlpack|__deepcopy__|__setstate__|_clear_non|module_load": "protocols of Python objects",
+    r"Tensor\._(backward|post_accumulate_grad)_hooks$": "inner to PyTorch's tensors",
+    r"__array|__dlpack|__setstate__|_clear_non|module_load": "protocols of Python objects",
     r"Tensor\.resize(_as)?$": "deprecated in PyTorch: reshape",
     r"Tensor\.(index|_grad|_grad_fn|_to_dense|_autocast.*)$": "inner to PyTorch's tensors",
 }  # fmt: skip

@@ -132,10 +132,7 @@ def super_of(cls: Any, owner: Any) -> Super:
     """``super(cls, owner)``."""
     if cls is UNBOUND:
         raise PythonError(RuntimeError, "super(): empty __class__ cell")
-    if isinstance(owner, Special):
-        of = owner.program_class
-    else:
-        of = owner
+    of = owner.program_class if isinstance(owner, Special) else owner
     if cls not in getattr(of, "mro", ()):
         raise PythonError(TypeError, "super(type, obj): obj must be an instance or subtype of type")
     return Super(cls, owner, of)

@@ -8,7 +8,7 @@ from typing import Any
 from app.program import tree
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import EXPRESSIONS, condition, expression
-from app.program.compiling.targets import bind_target
+from app.program.compiling.targets import Binder, bind_target
 from app.program.costs import bounded
 from app.program.failures import python
 from app.program.functions import Cell, Frame, Step
@@ -47,24 +47,8 @@ def _comprehension(env: Environment, node: tree.Comprehension) -> Step:
                     fill(frame, level + 1, add)
 
     bind_item, _, tests = clauses[0]
-    test = tests[0] if len(tests) == 1 else None
-
-    def listed(frame: Frame) -> Any:
-        """The most common form: a list, by one clause."""
-        run = frame[0]
-        made: list[Any] = []
-        for item in iterate(first(frame)):
-            run.left -= 1
-            if run.left < 0:
-                run.refill()
-            bind_item(frame, item)
-            if test is None or test(frame):
-                made.append(element(frame))
-        run.keep(2 * len(made))
-        return made
-
     if kind == "list" and depth == 1 and len(tests) < 2 and not fresh:
-        return listed
+        return _listed(first, bind_item, tests[0] if tests else None, element)
 
     def comprehend(frame: Frame) -> Any:
         for place in fresh:
@@ -89,6 +73,25 @@ def _comprehension(env: Environment, node: tree.Comprehension) -> Step:
         return made
 
     return comprehend
+
+
+def _listed(values: Step, bind: Binder, test: Step | None, element: Step) -> Step:
+    """The most common form: a list, by one clause."""
+
+    def listed(frame: Frame) -> Any:
+        run = frame[0]
+        made: list[Any] = []
+        for item in iterate(values(frame)):
+            run.left -= 1
+            if run.left < 0:
+                run.refill()
+            bind(frame, item)
+            if test is None or test(frame):
+                made.append(element(frame))
+        run.keep(2 * len(made))
+        return made
+
+    return listed
 
 
 EXPRESSIONS[tree.Comprehension] = _comprehension

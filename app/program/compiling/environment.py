@@ -71,13 +71,12 @@ class Environment:
         """Where ``name`` is."""
         for names in reversed(self.inner):
             if name in names:
-                index, is_cell = names[name]
-                return ("cell" if is_cell else "slot"), index
+                inner, is_cell = names[name]
+                return ("cell" if is_cell else "slot"), inner
         if self.code is None or name in self.code.outer:
             return "global", name
         if self.kind == "class" and name in self.code.bound:
             return "class", name
-        index = self.slots.get(name)
-        if index is None:
+        if name not in self.slots:
             return ("class" if self.kind == "class" else "global"), name
-        return ("cell" if name in self.cells else "slot"), index
+        return ("cell" if name in self.cells else "slot"), self.slots[name]

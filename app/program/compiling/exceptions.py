@@ -1,4 +1,4 @@
-"""``try``, ``raise`` and ``assert``. What no program may catch passes them by, and none of a program's code runs then."""
+"""``try``, ``raise`` and ``assert``. What no program may catch passes by, and none of its code runs then."""
 
 from __future__ import annotations
 
@@ -27,13 +27,9 @@ def of_iteration(error: Exception) -> Exception:
     return translated(error)
 
 
-def seen(frame: Frame, error: BaseException) -> PythonError | None:
-    """What a program sees of an error; of a generator that is abandoned, nothing."""
+def seen(error: BaseException) -> PythonError | None:
+    """What a program sees of an error."""
     found = caught(error)
-    if found is not None and isinstance(error, GeneratorExit) and not isinstance(error, PythonError):
-        state = frame[-1]
-        if not (isinstance(state, list) and len(state) == 1 and state[0] is True):
-            return None
     if found is not None:
         found.__traceback__ = found.__context__ = None
     return found
@@ -106,7 +102,7 @@ def try_(env: Environment, node: tree.Try) -> Executor:
         try:
             signal = body(frame)
         except BaseException as error:
-            found = seen(frame, error)
+            found = seen(error)
             clause = None if found is None else handlers.find(frame, found)
             if clause is None or found is None:
                 raise
@@ -131,7 +127,7 @@ def try_(env: Environment, node: tree.Try) -> Executor:
         try:
             signal = inner(frame)
         except BaseException as error:
-            found = seen(frame, error)
+            found = seen(error)
             if found is None:
                 raise
             with Handling(frame, found):

@@ -18,14 +18,14 @@ from app.program.costs import bounded
 from app.program.failures import PythonError, python, reraise
 from app.program.formatting import converted, formatted
 from app.program.functions import UNBOUND, Compiled, Frame, Function, Generator, Step
-from app.program.instances import Instance, Special, is_data
+from app.program.instances import Instance, is_data
 from app.program.operations import (
     LIGHT,
     Module,
     compare,
     get_item,
-    held,
     iterate,
+    spread,
     type_name,
     unary,
 )
@@ -215,7 +215,7 @@ def several(env: Environment, nodes: tuple[Expression, ...]) -> Step:
 def _spread(value: Any) -> Any:
     if not isinstance(value, Tensor) and not hasattr(type(value), "__iter__"):
         raise PythonError(TypeError, f"Value after * must be an iterable, not {type_name(value)}")
-    return bounded(held(iterate(value) if isinstance(value, Tensor) else value))
+    return spread(value)
 
 
 def _display(env: Environment, node: tree.Display) -> Step:
@@ -250,10 +250,9 @@ def _dict(env: Environment, node: tree.DictDisplay) -> Step:
 
 def entries_of(value: Any) -> dict[Any, Any]:
     """The entries of a mapping, for ``**``."""
-    if isinstance(value, Special) and not isinstance(value, dict):
-        if value._special("keys") is None and not hasattr(value, "keys"):
-            names = attribute(value, "keys")()
-            return {name: get_item(value, name) for name in iterate(names)}
+    if type(value) is Instance:
+        keys = attribute(value, "keys")()
+        return {name: get_item(value, name) for name in iterate(keys)}
     if not isinstance(value, dict):
         keys = getattr(value, "keys", None)
         if keys is None or not hasattr(type(value), "__getitem__"):
@@ -487,6 +486,7 @@ EXPRESSIONS: Final[dict[type, Callable[[Environment, Any], Step]]] = {
     tree.Subscript: _subscript, tree.Slice: _slice, tree.Display: _display, tree.DictDisplay: _dict,
     tree.Starred: _refuse_here("a starred expression"), tree.Unary: _unary,
     tree.Binary: _binary, tree.Comparison: _comparison, tree.Logical: _logical, tree.Conditional: _conditional,
-    tree.Binding: _binding, tree.Joined: _joined, tree.At: _at, tree.Yield: _refuse_here("yield"), tree.YieldFrom: _refuse_here("yield from"), tree.Lambda: _lambda,
+    tree.Binding: _binding, tree.Joined: _joined, tree.At: _at,
+    tree.Yield: _refuse_here("yield"), tree.YieldFrom: _refuse_here("yield from"), tree.Lambda: _lambda,
     tree.Generated: _generated, SLOT: _slot,
 }  # fmt: skip

@@ -6,7 +6,7 @@ order, and the rest of the expression reads those.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from typing import Any, Final
 
 import msgspec
@@ -19,6 +19,7 @@ from app.program.compiling.expressions import SLOT, condition, expression, locat
 from app.program.compiling.matching import pattern_test
 from app.program.compiling.targets import bind_target
 from app.program.contexts import leave, opened
+from app.program.failures import Closing
 from app.program.functions import Frame, Signal
 from app.program.operations import iterate
 from app.program.tree import Expression, Statement
@@ -43,7 +44,7 @@ def yields(node: Any) -> bool:
     return any(yields(getattr(node, name)) for name in node.__struct_fields__)
 
 
-def generating_body(env: Environment, statements: tuple[Statement, ...]) -> Callable[[Frame], Iterator[Any]]:
+def generating_body(env: Environment, statements: tuple[Statement, ...]) -> Steps:
     """The body of a function that yields."""
     run = _block(env, statements)
 
@@ -122,7 +123,7 @@ def _taken_apart(env: Environment, node: Any) -> tuple[list[Steps], Any]:
             return tuple(part(one) for one in value)
         if isinstance(value, _TRANSPARENT):
             return _replaced(value, part)
-        if not isinstance(value, msgspec.Struct) or type(value) not in EXPRESSIONS or isinstance(value, tree.Constant):
+        if type(value) not in EXPRESSIONS or isinstance(value, tree.Constant):
             return value
         if not yields(value) and isinstance(value, tree.Name):
             return value
@@ -157,8 +158,8 @@ def _expression(env: Environment, node: Expression) -> Steps:
         plain = expression(env, node)
 
         def evaluate(frame: Frame) -> Generator[Any, Any, Any]:
+            yield from ()
             return plain(frame)
-            yield
 
         return evaluate
     if isinstance(node, tree.Yield):
@@ -201,7 +202,7 @@ def _yield_from(values: Steps) -> Steps:
 def _delegated(frame: Frame, items: Any) -> Generator[Any, Any, Any]:
     try:
         return (yield from items)
-    except GeneratorExit:
+    except Closing:
         raise
     except Exception as error:
         raise exceptions.of_iteration(error) from None
@@ -313,7 +314,7 @@ def _within(env: Environment, node: tree.Within) -> Steps:
                 bind(frame, value)
             signal = yield from body(frame)
         except BaseException as error:
-            found = exceptions.seen(frame, error)
+            found = exceptions.seen(error)
             if isinstance(error, Exception):
                 locate(error, place)
             if leave(manager, found, error):
@@ -335,7 +336,7 @@ def _try(env: Environment, node: tree.Try) -> Steps:
         try:
             signal = yield from inner(frame)
         except BaseException as error:
-            found = exceptions.seen(frame, error)
+            found = exceptions.seen(error)
             if found is None:
                 raise
             with exceptions.Handling(frame, found):
@@ -357,7 +358,7 @@ def _guarded(env: Environment, node: tree.Try) -> Steps:
         try:
             signal = yield from body(frame)
         except BaseException as error:
-            found = exceptions.seen(frame, error)
+            found = exceptions.seen(error)
             clause = None if found is None else handlers.find(frame, found)
             if clause is None or found is None:
                 raise
@@ -379,7 +380,11 @@ def _guarded(env: Environment, node: tree.Try) -> Steps:
 def _match(env: Environment, node: tree.Match) -> Steps:
     subject, place = _expression(env, node.subject), node.place
     cases = [
-        (pattern_test(env, one.pattern), None if one.guard is None else condition(env, one.guard), _block(env, one.body))
+        (
+            pattern_test(env, one.pattern),
+            None if one.guard is None else condition(env, one.guard),
+            _block(env, one.body),
+        )
         for one in node.cases
     ]
 

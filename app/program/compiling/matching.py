@@ -34,18 +34,18 @@ def match_(env: Environment, node: tree.Match) -> Executor:
     def run(frame: Frame) -> Signal:
         try:
             value = subject(frame)
-            for test, guard, body in cases:
-                frame[0].tick()
-                if test(frame, value) and (guard is None or guard(frame)):
-                    break
-            else:
-                return None
+            chosen = next((body for test, guard, body in cases if _takes(frame, value, test, guard)), None)
         except Exception as error:
             locate(error, place)
             raise
-        return body(frame)
+        return None if chosen is None else chosen(frame)
 
     return run
+
+
+def _takes(frame: Frame, value: Any, test: Test, guard: Callable[[Frame], bool] | None) -> bool:
+    frame[0].tick()
+    return test(frame, value) and (guard is None or guard(frame))
 
 
 def pattern_test(env: Environment, node: Pattern) -> Test:

@@ -1,5 +1,6 @@
-"""Runs the statements of JSON nodes as they are: there are few of them, they come once, and making closures of them would
-take longer than running them.
+"""Runs the statements of JSON nodes as they are.
+
+They are few and come once: making closures of them would take longer than running them.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ def _assign(env: Environment, node: tree.Assign) -> Executor:
     binders = [bind_target(env, target) for target in node.targets]
     if len(binders) == 1:
         (bind,) = binders
-        kind, where = env.place(node.targets[0].id) if isinstance(node.targets[0], tree.Name) else (None, None)
+        kind, where = env.place(node.targets[0].id) if isinstance(node.targets[0], tree.Name) else ("", 0)
         if kind == "slot":
 
             def to_slot(frame: Frame) -> None:

@@ -12,11 +12,10 @@ from app.program.classes import MISSING, HostMember
 from app.program.compiling.arithmetic import changing
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import expression, load, store
-from app.program.costs import bounded
 from app.program.failures import PythonError
 from app.program.functions import UNBOUND, Frame, Step
 from app.program.instances import Instance
-from app.program.operations import get_item, held, iterate, type_name
+from app.program.operations import get_item, iterate, spread, type_name
 from app.program.values import attribute, delete_attribute, set_attribute
 from engine import Tensor
 
@@ -86,7 +85,7 @@ def _bind_several(env: Environment, items: tuple[Any, ...]) -> Binder:
 
     def bind_rest(frame: Frame, value: Any) -> None:
         _check_iterable(value)
-        parts = list(bounded(held(iterate(value) if isinstance(value, Tensor) else value)))
+        parts = list(spread(value))
         rest = len(parts) - count + 1
         if rest < 0:
             raise PythonError(

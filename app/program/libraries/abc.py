@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from app.program.builtins import HOSTS
 from app.program.classbuilding import METACLASSES
 from app.program.classes import ClassMethod, ProgramClass, Property, StaticMethod
 from app.program.functions import Function
-from app.program.hosts import HOSTS
 from app.program.libraries.typing import Form
 from app.program.operations import Routine
 from engine import modes

@@ -114,8 +114,8 @@ class Null:
     def __enter__(self) -> Any:
         return self.value
 
-    def __exit__(self, *error: Any) -> bool:
-        return False
+    def __exit__(self, *error: Any) -> None:
+        return None
 
 
 @seen_as("closing", "contextlib")
@@ -127,9 +127,8 @@ class Closing(Null):
     def __init__(self, thing: Any) -> None:
         super().__init__(thing)
 
-    def __exit__(self, *error: Any) -> bool:
+    def __exit__(self, *error: Any) -> None:
         attribute(self.value, "close")()
-        return False
 
 
 @seen_as("ExitStack", "contextlib")
@@ -157,7 +156,7 @@ class Stack:
 
     def program_attribute(self, name: str) -> Any:
         """An attribute for programs."""
-        found = {"enter_context": self._enter_context, "callback": self._callback, "close": self._close}.get(name)
+        found: Any = {"enter_context": self._enter_context, "callback": self._callback, "close": self._close}.get(name)
         return MISSING if found is None else Routine(name, found, owner=self)
 
     def _enter_context(self, manager: Any) -> Any:

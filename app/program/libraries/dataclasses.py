@@ -79,7 +79,7 @@ add_objects(Nothing, lambda value, name: MISSING)
 def fields_of(value: Any) -> list[Field]:
     """The fields of an object or a class."""
     cls = value.program_class if isinstance(value, Special) else value
-    found = cls.find(FIELDS) if isinstance(cls, ProgramClass) else MISSING
+    found: Any = cls.find(FIELDS) if isinstance(cls, ProgramClass) else MISSING
     if found is MISSING:
         raise PythonError(TypeError, "must be called with a dataclass type or instance")
     return [one for one in found.values() if not one.type.startswith(("ClassVar", "typing.ClassVar"))]
@@ -234,7 +234,8 @@ def _own_fields(cls: ProgramClass, options: dict[str, Any]) -> dict[str, Field]:
         if isinstance(one.default, (list, dict, set)):
             raise PythonError(
                 ValueError,
-                f"mutable default <class '{type_name(one.default)}'> for field {name} is not allowed: use default_factory",
+                f"mutable default <class '{type_name(one.default)}'> for field {name} is not allowed: "
+                "use default_factory",
             )
         one.name, one.type = name, text
         if one.kw_only is NOTHING:
@@ -301,7 +302,8 @@ def _is_dataclass(value: Any, /) -> bool:
 
 
 DATACLASSES: Final[dict[str, Any]] = {
-    "FrozenInstanceError": exception_type(FrozenInstanceError), "MISSING": NOTHING, "asdict": Routine("asdict", _asdict),
+    "FrozenInstanceError": exception_type(FrozenInstanceError), "MISSING": NOTHING,
+    "asdict": Routine("asdict", _asdict),
     "astuple": Routine("astuple", _astuple), "dataclass": Routine("dataclass", dataclass),
     "field": Routine("field", lambda **options: Field(**options)),
     "fields": Routine("fields", lambda value: tuple(fields_of(value))),

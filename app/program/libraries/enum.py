@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final
 
+from app.program.builtins import HOSTS
 from app.program.classbuilding import DERIVED, FACTORIES
 from app.program.classes import MISSING, ClassMethod, HostType, ProgramClass, Property, StaticMethod, bound, changed
 from app.program.failures import PythonError, seen_as
 from app.program.formatting import repr_of
 from app.program.functions import Callable_
 from app.program.hosted import new
-from app.program.hosts import HOSTS
 from app.program.instances import Instance, Special
 from app.program.libraries.natives import Native
 from app.program.operations import Routine
@@ -53,8 +53,8 @@ class EnumClass(ProgramClass):
 
     def program_item(self, name: Any) -> Any:
         """``Color["RED"]``."""
-        if name not in self.members:
-            raise PythonError(KeyError, repr(name))
+        if not isinstance(name, str) or name not in self.members:
+            raise PythonError(KeyError, repr_of(name))
         return self.members[name]
 
     def __repr__(self) -> str:
@@ -113,15 +113,15 @@ def _str(self: Any, /) -> str:
 
 
 def _hash(self: Any, /) -> int:
-    return hash(self.attributes["_name_"])
+    return hash(self.attributes.get("_name_"))
 
 
 def _same(self: Any, other: Any, /) -> Any:
     return True if self is other else NotImplemented
 
 
-NAME: Final = Property(Native("enum.name", lambda self: self.attributes["_name_"]))
-VALUE: Final = Property(Native("enum.value", lambda self: self.attributes["_value_"]))
+NAME: Final = Property(Native("enum.name", lambda self: self.attributes.get("_name_")))
+VALUE: Final = Property(Native("enum.value", lambda self: self.attributes.get("_value_")))
 NAME.name, VALUE.name = "name", "value"
 ENUM: Final = EnumClass("Enum", "Enum", (HOSTS[object],), {
     "name": NAME, "value": VALUE, "__repr__": Native("enum.__repr__", _repr), "__str__": Native("enum.__str__", _str),
@@ -132,7 +132,7 @@ ENUM: Final = EnumClass("Enum", "Enum", (HOSTS[object],), {
 })  # fmt: skip
 
 
-def _plain(kind: type, name: str) -> EnumClass:
+def _plain(kind: Any, name: str) -> EnumClass:
     plain = {
         "__str__": Native(
             f"enum.{name}.__str__", lambda self: kind.__str__(self) if kind is str else kind.__repr__(self)

@@ -6,12 +6,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from app.program.builtins import HOSTS
 from app.program.calls import call
 from app.program.classes import MISSING, HostType, ProgramClass, changed
 from app.program.costs import bounded
 from app.program.failures import PythonError, seen_as
 from app.program.functions import Callable_, Function
-from app.program.hosts import HOSTS
 from app.program.instances import method_of
 from app.program.libraries.namedtuples import namedtuple
 from app.program.libraries.natives import Native, Wrapper, own

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from app.program.builtins import HOSTS
 from app.program.classbuilding import DERIVED
 from app.program.classes import ClassMethod, ProgramClass, Property, changed
 from app.program.costs import bounded
 from app.program.failures import PythonError, python
 from app.program.formatting import repr_of
 from app.program.hosted import new
-from app.program.hosts import HOSTS
 from app.program.libraries.natives import Native
 from app.program.libraries.signatures import arguments
 from app.program.operations import Routine, held, iterate

@@ -1,15 +1,17 @@
-"""Functions of ours that stand in programs' classes as methods, or wrap programs' functions. Sessions know them by name."""
+"""Functions of ours that are methods of programs' classes, or wrap programs' functions. Sessions know their names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from app.program.classes import MISSING
-from app.program.failures import seen_as
+from app.program.classes import MISSING, HostType, ProgramClass
+from app.program.failures import PythonError, python, seen_as
 from app.program.functions import Callable_
+from app.program.instances import Special
 from app.program.values import add_objects, find_attribute
 
+PLAIN: Final[set[str]] = set()  # those that are no methods
 NATIVES: Final[dict[str, Native]] = {}
 
 
@@ -24,7 +26,9 @@ class Native(Callable_):
         NATIVES[path] = self
 
     def enter(self, run: Any, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> Any:
-        return self.function(*args, **(kwargs or {}))
+        if self.path not in PLAIN and not (args and isinstance(args[0], (Special, ProgramClass, HostType))):
+            raise PythonError(TypeError, f"{self.name}() is a method of objects of a program's classes")
+        return python(self.function, *args, **(kwargs or {}))
 
     def __repr__(self) -> str:
         return f"<function {self.name} at {id(self):#x}>"

@@ -89,7 +89,8 @@ TYPING: Final[dict[str, Any]] = {name.rstrip("_"): Form(name.rstrip("_")) for na
     "TypeVar": Routine("TypeVar", _variable), "ParamSpec": Routine("ParamSpec", _variable),
     "NewType": Routine("NewType", lambda name, kind: kind), "cast": Routine("cast", _second),
     "overload": Routine("overload", _same), "final": Routine("final", _same),
-    "runtime_checkable": Routine("runtime_checkable", _same), "get_type_hints": Routine("get_type_hints", lambda *_: {}),
+    "runtime_checkable": Routine("runtime_checkable", _same),
+    "get_type_hints": Routine("get_type_hints", lambda *_: {}),
     "no_type_check": Routine("no_type_check", _same),
 }  # fmt: skip
 FUTURE: Final[dict[str, Any]] = dict.fromkeys(

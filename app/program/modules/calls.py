@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from typing import Any, Final
 
 from app.program.builtins import HOSTS, METHODS, STATICS, Getter, Routine, members_of
 from app.program.classes import HostType
-from app.program.costs import CostOf, length, made, pay
-from app.program.failures import python
+from app.program.costs import LITTLE, CostOf, length, little, made, pay
+from app.program.failures import python, translated
 from app.program.operations import Metered, iterate
 from app.program.operations import held as kept
 from engine import modes
@@ -25,15 +26,30 @@ CHANGEABLE: Final = (list, dict, set, deque)
 # -- functions ----------------------------------------------------------------------------------------------------
 def priced(function: Callable[..., object], cost: CostOf, *held_at: int) -> Callable[..., Any]:
     """``function`` of a library, paid for before it runs."""
+    if cost is little:
+        return partial(_cheap, function)
 
     def call(*args: Any, **kwargs: Any) -> object:
         if held_at:
             args = tuple(_held(one) if i in held_at else one for i, one in enumerate(args))
             kwargs = {key: _held(one) if isinstance(one, (range, Iterator)) else one for key, one in kwargs.items()}
-        pay(python(cost, *args, **kwargs))
+        pay(asked(cost, *args, **kwargs))
         return python(function, *args, **kwargs)
 
     return call
+
+
+def asked(cost: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What a call costs. Arguments of which that cannot be said are refused."""
+    try:
+        return cost(*args, **kwargs)
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise translated(error) from None
+
+
+def _cheap(function: Callable[..., object], /, *args: Any, **kwargs: Any) -> object:
+    pay(LITTLE)
+    return python(function, *args, **kwargs)
 
 
 def _held(value: Any) -> Any:
@@ -80,8 +96,8 @@ def host(
     if statics:
         STATICS[kind] = dict(statics)
     mro = tuple(one for base in bases for one in HOSTS[base].mro)
-    made = HOSTS[kind] = HostType(kind, name, call, members_of, mro=mro or (HOSTS[object],))
-    return made
+    found = HOSTS[kind] = HostType(kind, name, call, members_of, mro=mro or (HOSTS[object],))
+    return found
 
 
 def touch(*values: Any) -> None:
@@ -89,6 +105,13 @@ def touch(*values: Any) -> None:
     for value in values:
         if isinstance(value, CHANGEABLE):
             modes.touch(value)
+
+
+def unrepeatable(reason: str) -> None:
+    """Let no plan be made of what runs now: another run finds another value here."""
+    recorder = modes.current().recorder
+    if recorder is not None:
+        recorder.give_up(reason)
 
 
 # -- iterables ----------------------------------------------------------------------------------------------------

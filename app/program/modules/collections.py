@@ -155,13 +155,13 @@ def delete_item(value: Any, index: Any) -> None:
 
 
 def _deque(iterable: Any = (), maxlen: Any = None) -> Any:
-    return deque(iterable, maxlen)
+    return python(deque, iterable, maxlen)
 
 
 def _default(default_factory: Any = None, *parts: Any, **named: Any) -> Any:
     if default_factory is not None and not callable(default_factory):
         raise PythonError(TypeError, "first argument must be callable or None")
-    return defaultdict(default_factory, *parts, **named)
+    return python(defaultdict, default_factory, *parts, **named)
 
 
 def _with_default(_: Any = None, *parts: Any, **named: Any) -> Cost:

@@ -21,7 +21,7 @@ from engine import dtypes, methods, tensors
 
 _ATOMS: Final = frozenset({
     bool, complex, float, int, str, type(None), type(...), type(NotImplemented), range, tensors.Size, dtypes.DType,
-    methods.Device, np.dtype, type,
+    methods.Device, type,
 })  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def deepcopy(value: Any, memo: Any = None) -> Any:
     """A copy of a value and of all that it holds."""
     memo = Memo() if memo is None else memo
     kind = type(value)
-    if kind in _ATOMS or isinstance(value, (BaseException, np.generic)):
+    if kind in _ATOMS or isinstance(value, (BaseException, np.generic, np.dtype)):
         return value
     known = memo.get(id(value), memo)
     if known is not memo:
@@ -158,7 +158,7 @@ def copy(value: Any) -> Any:
         return _SHALLOW[kind](value)
     if kind is np.ndarray:
         return _array(value, {})
-    if kind in _ATOMS or isinstance(value, (tuple, frozenset, slice, BaseException, np.generic)):
+    if kind in _ATOMS or isinstance(value, (tuple, frozenset, slice, BaseException, np.generic, np.dtype)):
         return value
     if hasattr(kind, "__copy__") and not isinstance(value, type):
         return kind.__copy__(value)

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from app.program.builtins import Getter, Routine
 from app.program.costs import ITEM_BYTES, LITTLE, OBJECT_BYTES, Cost, length, little, pay
-from app.program.modules.calls import Priced, bound, held, host, priced, touch
+from app.program.failures import python
+from app.program.modules.calls import Priced, bound, held, host, priced, touch, unrepeatable
 from engine import modes
 
 
@@ -21,7 +22,8 @@ class _Source(random.Random):
 
     def getrandbits(self, k: int, /) -> int:
         pay(Cost(1 + k // 32, k // 8, bits=k) if isinstance(k, int) and k > 32 else LITTLE)
-        return super().getrandbits(k)
+        drawn: int = python(super().getrandbits, k)
+        return drawn
 
 
 class Random:
@@ -105,6 +107,7 @@ def _drawing(name: str, entry: Priced) -> Callable[..., Any]:
     call = priced(*entry)
 
     def draw(generator: Random, *args: Any, **kwargs: Any) -> Any:
+        unrepeatable("random numbers")
         modes.touch(generator)
         if name == "shuffle":
             touch(*args, *kwargs.values())

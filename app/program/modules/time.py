@@ -9,21 +9,23 @@ from typing import Any, Final
 
 from app.program.builtins import Routine, type_name
 from app.program.failures import PythonError
+from app.program.modules.calls import unrepeatable
 from engine import modes
 
 START_NS: Final = 1_700_000_000 * 10**9
 TICK_NS: Final = 1_000_000  # a millisecond
 
 
-def _now() -> int:
+def _elapsed() -> int:
+    unrepeatable("the clock")
     kept = modes.current().modules
     ticks: int = kept.get("time", 0) + 1
     kept["time"] = ticks
-    return START_NS + ticks * TICK_NS
+    return ticks * TICK_NS
 
 
-def _seconds() -> float:
-    return _now() / 10**9
+def _now() -> int:
+    return START_NS + _elapsed()
 
 
 def _sleep(seconds: Any, /) -> None:
@@ -36,9 +38,10 @@ def _sleep(seconds: Any, /) -> None:
     kept["time"] = kept.get("time", 0) + int(seconds * 10**9) // TICK_NS
 
 
-_CLOCKS: Final = ("time", "perf_counter", "monotonic", "process_time", "thread_time")
+_CLOCKS: Final = ("perf_counter", "monotonic", "process_time", "thread_time")
 TIME: Final[dict[str, Any]] = (
-    {name: Routine(name, _seconds) for name in _CLOCKS}
-    | {f"{name}_ns": Routine(f"{name}_ns", _now) for name in _CLOCKS}
+    {name: Routine(name, lambda: _elapsed() / 10**9) for name in _CLOCKS}
+    | {f"{name}_ns": Routine(f"{name}_ns", _elapsed) for name in _CLOCKS}
+    | {"time": Routine("time", lambda: _now() / 10**9), "time_ns": Routine("time_ns", _now)}
     | {"sleep": Routine("sleep", _sleep)}
 )

@@ -138,7 +138,7 @@ def _simple(action: Any, category: Any = Warning, lineno: Any = 0, append: Any =
 
 
 def _check(action: Any) -> None:
-    if action not in ACTIONS:
+    if not isinstance(action, str) or action not in ACTIONS:
         raise PythonError(AssertionError, f"invalid action: {action!r}")
 
 

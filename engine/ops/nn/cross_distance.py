@@ -6,7 +6,7 @@ from math import inf, prod
 from typing import Any
 
 import numpy as np
-from scipy.spatial import distance
+import scipy  # loads what is used of it when it is
 
 from engine import ops
 from engine.errors import ArgumentValueError, OpError, UnsupportedError
@@ -51,7 +51,7 @@ def distances(x1: Array, x2: Array, p: float) -> Array:
     left, right = (np.broadcast_to(x, (*batch, *x.shape[-2:])) for x in (x1, x2))
     metric = _METRICS.get(float(p), "minkowski")
     options: dict[str, Any] = {"p": p} if metric == "minkowski" else {}
-    pairs: Any = distance.cdist
+    pairs: Any = scipy.spatial.distance.cdist
     for place in np.ndindex(batch):
         result[place] = pairs(left[place], right[place], metric, **options)
     return result

@@ -125,7 +125,7 @@ def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     return _functional("feature_alpha_dropout", input, p, train)
 
 
-@primitive(public=False, random=True, grad_fn="NativeDropoutBackward0", outputs=("out", "mask"))
+@primitive(public=False, grad_fn="NativeDropoutBackward0", outputs=("out", "mask"))
 def dropped_by(input: Array, noise: Index) -> tuple[Array, Array]:
     """``input`` times ``noise``, and where this is not 0."""
     return input * noise, noise != 0
@@ -139,6 +139,8 @@ def native_dropout(input: Tensor, p: float, train: bool | None) -> Any:
     """``input`` with elements dropped with probability ``p``, the others scaled; and which are kept."""
     if train is False or p == 0 or not input.array.size:
         return dropped_by(input, ops.ones_like(input, requires_grad=False))
+    if p == 1:
+        return dropped_by(input, ops.zeros_like(input, requires_grad=False))
     return dropped_by(input, ops.dropout(ops.ones_like(input, requires_grad=False), p, True))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from engine import dtypes, modes, ops
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
+from engine.kernels.rows import in_blocks
 from engine.op import Array, Dims, Size, composite, extents, primitive, type_name
 from engine.ops.nn.reduction import refuse_grad
 from engine.tensor import Tensor, from_array
@@ -29,6 +30,10 @@ def statistics(input: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, 
 @primitive(public=False, total=True, nondifferentiable=("mean", "rstd"))
 def standardized(input: Array, mean: Array, rstd: Array, dims: Dims, eps: float) -> Array:
     """``(input - mean) * rstd``. Both are functions of ``input``, known to the caller already."""
+    return in_blocks(_normal, dims, input, mean, rstd)
+
+
+def _normal(dims: tuple[int, ...], input: Array, mean: Array, rstd: Array) -> Array:
     return (input - mean) * rstd
 
 
@@ -40,6 +45,10 @@ standardized.vjp(
 @primitive(public=False, total=True, nondifferentiable=("mean", "rstd"))
 def standardized_backward(grad: Array, input: Array, mean: Array, rstd: Array, dims: Dims, eps: float) -> Array:
     """``grad`` pulled back through ``standardized``: what is left of it beside the constant and ``input`` itself."""
+    return in_blocks(_pulled, dims, grad, input, mean, rstd)
+
+
+def _pulled(dims: tuple[int, ...], grad: Array, input: Array, mean: Array, rstd: Array) -> Array:
     normal = (input - mean) * rstd
     count = grad.dtype.type(max(prod(input.shape[dim] for dim in dims), 1))
     along_one = np.sum(grad, axis=dims, keepdims=True) / count

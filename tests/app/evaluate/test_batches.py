@@ -105,7 +105,7 @@ def test_several_runs_are_one_version_and_each_has_its_answer(client: Client) ->
 def test_where_one_of_several_runs_fails_none_has_happened(client: Client) -> None:
     sid = client.open()
     client.run(sid, code="w = torch.ones(2)\ntorch.manual_seed(3)")
-    for bad, kind in (({"code": "w = w.view(3)"}, "refused"), ({"code": "import os"}, "invalid-program"),
+    for bad, kind in (({"code": "w = w.view(3)"}, "refused"), ({"code": "exec(1)"}, "invalid-program"),
                       ({"inputs": {"x": ["a"]}, "nodes": []}, "invalid-tensor")):  # fmt: skip
         problem = client("POST", f"/v1/sessions/{sid}/run", json={"runs": [{"code": "w += 1\nv = 2"}, bad]}).json()
         assert (problem["type"], problem["run"]) == (f"/problems/{kind}", 1), problem

@@ -367,3 +367,14 @@ def test_a_plan_that_is_too_large_to_keep_is_not_made_again(monkeypatch: pytest.
     replies = [one.ask(LARGE) for _ in range(6)]
     assert all(reply == replies[0] for reply in replies)
     assert (one.entries, len(tried)) == ([Unplanned()], 1)
+
+
+@pytest.mark.parametrize("module", ["random", "numpy"])
+def test_what_draws_random_numbers_of_other_modules_has_no_plan(module: str) -> None:
+    draw = "random.random()" if module == "random" else "float(numpy.random.rand())"
+    request = {"code": f"import {module}\ny = x * {draw}", "inputs": {"x": {"data": [1.0], "dtype": "float32"}}}
+    body = json.dumps(request).encode()
+    evaluator = Evaluator(Limits())
+    answers = [evaluator.answer(Call(body, "application/json"), came_before=number > 0) for number in range(3)]
+    assert [shipped for _, shipped in answers] == [None, None, None]
+    assert len({reply.body for reply, _ in answers}) == 3

@@ -160,12 +160,12 @@ BAD = {
                           {"errors": [{"loc": ["outputs", 0], "msg": "no tensor has this name"}]}),
     "unknown leaf": Bad({"nodes": [], "grads": ["y"]}, 422, "invalid-request", ""),
     # code
-    "import": Bad({"code": "y = 1\nimport os"}, 422, "invalid-program", "", {"line": 2, "column": 1}),
-    "dunder in code": Bad({"code": "y = 1\nz = y.__class__"}, 422, "invalid-program", "__class__", {"line": 2}),
+    "import": Bad({"code": "y = 1\nimport os"}, 422, "refused", "No module named 'os'", {"line": 2, "column": 1}),
+    "dunder in code": Bad({"code": "y = 1\nz = y.__globals__"}, 422, "invalid-program", "__globals__", {"line": 2}),
     "call of something not listed": Bad({"code": "open('/etc/passwd')"}, 422, "", "", {"line": 1}),
     "eval": Bad({"code": "eval('1')"}, 422, "", "", {"line": 1}),
-    "definition": Bad({"code": "def f():\n    pass"}, 422, "invalid-program", "", {"line": 1}),
-    "while": Bad({"code": "while True:\n    y = 1"}, 422, "invalid-program", "", {"line": 1}),
+    "asynchronous": Bad({"code": "async def f():\n    pass"}, 422, "invalid-program", "", {"line": 1}),
+    "metaclass": Bad({"code": "class M(type):\n    pass"}, 422, "invalid-program", "metaclass", {"line": 1}),
     "syntax": Bad({"code": "y = = 1"}, 422, "invalid-program", "", {"line": 1}),
     "null byte": Bad({"code": "y = 1\0"}, 422, "invalid-program", "", {"line": 1}),
     "unbound name": Bad(
@@ -304,18 +304,17 @@ def test_a_fault_of_the_engine_is_a_500_and_not_the_programs(
 # -- names ----------------------------------------------------------------------------------------------------------
 PYTORCHS = [
     ({"code": "torch.quantize_per_tensor"}, "torch.quantize_per_tensor"),
-    ({"code": "torch.nn.LSTM(2, 3)"}, "torch.nn.LSTM"),
+    ({"code": "torch.nn.SyncBatchNorm(2)"}, "torch.nn.SyncBatchNorm"),
     ({"code": "\nf = torch.compile(lambda a: a)"}, "torch.compile"),
     ({"code": "torch.distributions.Normal(0, 1)"}, "torch.distributions"),
     ({"code": "x = torch.ones(2)\nx.sparse_mask(x)"}, "torch.Tensor.sparse_mask"),
     ({"code": "torch.ones(2).cuda()"}, "torch.Tensor.cuda"),
-    ({"code": "x = torch.ones(2)\nx.is_mkldnn = None"}, "torch.Tensor.is_mkldnn"),
+    ({"code": "x = torch.ones(2)\nx.to_sparse = None"}, "torch.Tensor.to_sparse"),
     ({"code": "torch.Generator().get_state()"}, "torch.Generator.get_state"),
     ({"inputs": X, "nodes": [node("quantize_per_tensor", "$x", 2)]}, "torch.quantize_per_tensor"),
     ({"inputs": X, "nodes": [node("sparse_mask", "$x", "$x")]}, "torch.Tensor.sparse_mask"),
-    ({"inputs": X, "nodes": [node("neg", "$x.data.is_mkldnn")]}, "torch.Tensor.is_mkldnn"),
-    ({"code": "torch.add(torch.ones(2), 1, out=torch.ones(2))"}, "the argument out of torch.add"),
-    ({"inputs": X, "nodes": [node("neg", "$x", out="$x")]}, "the argument out of torch.neg"),
+    ({"inputs": X, "nodes": [node("neg", "$x.data.to_sparse")]}, "torch.Tensor.to_sparse"),
+    ({"code": "torch.clone(torch.ones(2), memory_format=1)"}, "the argument memory_format of torch.clone"),
 ]
 
 
@@ -351,7 +350,13 @@ def test_an_op_that_nobody_has_is_no_program(client: Client) -> None:
 def test_the_table_of_names_has_what_the_service_has() -> None:
     known = pytorch._arguments().keys()
     ours = {f"torch.{name}" for name, _ in registry.functions() if not name.startswith("_")}
-    assert ours - known == {"torch.absolute_"}  # an alias of torch.abs_, which PyTorch has as a method only
+    modules = ("accelerator", "backends", "autograd.anomaly_mode", "autograd.gradcheck", "nn.modules", "utils.hooks")
+    inner = tuple(f"torch.{module}." for module in modules)  # that the table does not look into
+    unknown = {name for name in ours - known if not name.startswith(inner)}
+    assert unknown == {
+        "torch.absolute_",  # an alias of torch.abs_, which PyTorch has as a method only
+        "torch.nn.NonDynamicallyQuantizableLinear", "torch.optim.lr_scheduler._LRScheduler",  # not listed by PyTorch
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

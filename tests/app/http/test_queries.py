@@ -66,7 +66,7 @@ def test_a_condition_that_is_none_is_refused(client: Client, method: str, header
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["outputs", "grads", "retain_graph", "create_graph", "include", "encoding", "inputs"])
+@pytest.mark.parametrize("name", ["retain_graph", "create_graph", "include", "encoding", "inputs"])
 def test_null_does_not_stand_for_what_is_left_out(client: Client, name: str) -> None:
     answer = client("POST", "/v1/evaluate", json={"code": "y = 1", name: None})
     assert (answer.status_code, answer.json()["errors"][0]["loc"]) == (422, [name])

@@ -129,7 +129,9 @@ def outcome(function: Any, *args: Any, **kwargs: Any) -> object:
 def test_a_function_called_wrongly_is_refused_in_pythons_words(name: str, args: tuple[Any, ...]) -> None:
     for kwargs in ({}, {"strange": 1}, {"key": len}):
         ours, theirs = outcome(builtins.FUNCTIONS[name], *args, **kwargs), outcome(PYTHON[name], *args, **kwargs)
-        if name in ("enumerate", "filter", "map", "object", "reversed", "zip") and not isinstance(theirs, tuple):
+        if name in ("enumerate", "filter", "iter", "map", "object", "reversed", "zip") and not isinstance(
+            theirs, tuple
+        ):
             assert not isinstance(ours, tuple)  # an object with an identity, each its own
         else:
             assert ours == theirs

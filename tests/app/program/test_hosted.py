@@ -62,3 +62,26 @@ def test_an_exception_that_cannot_say_what_it_is() -> None:
 def test_numbers_are_made_by_the_base_class() -> None:
     text = "class A(int):\n    def __new__(cls, v):\n        return super().__new__(cls, v + 1)\n"
     assert prints(text + "print(A(3) + 1, type(A(3)) is A)") == ["5 True"]
+
+
+def test_the_tables_of_a_module_are_written_by_the_module_itself() -> None:
+    text = """
+m = nn.Linear(1, 1)
+print(list(m._parameters), m._parameters["bias"] is m.bias)
+for table in (m._parameters, m._modules):
+    try:
+        table["x"] = 5
+    except TypeError as e:
+        print(e)
+m._modules["y"] = nn.ReLU()
+print(m)
+del m._modules["y"]
+print(m)
+"""
+    assert prints(text) == [
+        "['weight', 'bias'] True",
+        "cannot assign 'int' object to parameter 'x' (torch.nn.Parameter or None required)",
+        "int is not a Module subclass",
+        "Linear(\n  in_features=1, out_features=1, bias=True\n  (y): ReLU()\n)",
+        "Linear(in_features=1, out_features=1, bias=True)",
+    ]

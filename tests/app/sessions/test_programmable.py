@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 import engine
-from app.errors import InvalidRequest
 from app.limits import Limits
 from app.program.tree import ProgramError
 from app.sessions import schema
@@ -372,6 +371,30 @@ PROGRAMS: dict[str, list[str]] = {
         "torch.autograd.set_detect_anomaly(True)",
         "print(torch.is_anomaly_enabled())\n" + LEAF + "(x - 1).sqrt().sum().mul(0).backward()",
     ],
+    "a checkpoint that runs again": [
+        LEAF + "import torch.utils.checkpoint as c\ntorch.manual_seed(3)\ncalls = []\n"
+        "def f(x, k):\n    calls.append(k)\n"
+        "    return (x.sin() * torch.rand(2) * k).exp()\ny = c.checkpoint(f, x * 1, 2.0, use_reentrant=False).sum()",
+        "print(torch.rand(1))\ny.backward(retain_graph=True)\nprint(x.grad, calls)",
+        "y.backward()\nprint(x.grad, calls)",
+        "y.backward()",
+    ],
+    "checkpoints in a checkpoint": [
+        LEAF + "import torch.utils.checkpoint as c\ndef g(x):\n    return x.sin().exp()\ndef f(x):\n"
+        "    return c.checkpoint(g, x.cos(), use_reentrant=False).tanh()\n"
+        "y = c.checkpoint(f, x, use_reentrant=False).sum()", "y.backward()\nprint(x.grad)",
+    ],
+    "a checkpoint whose argument is written to": [
+        LEAF + "import torch.utils.checkpoint as c\nh = x * 1\n"
+        "y = c.checkpoint(lambda x: x.sin(), h, use_reentrant=False).sum()",
+        "h.mul_(2)", "y.backward()",
+    ],
+    "a checkpoint of a module": [
+        LEAF + "from torch import nn\nimport torch.utils.checkpoint as c\ntorch.manual_seed(0)\n"
+        "block = nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 2))\n"
+        "y = c.checkpoint_sequential(block, 2, x, use_reentrant=False)", "y.sum().backward()\nprint(x.grad)",
+        "print(block[0].weight.grad)",
+    ],
     "a checkpoint": [
         LEAF + "torch.manual_seed(3)\ndef f(x):\n    return x.sin() * torch.rand(2)\n"
         "y = torch.utils.checkpoint.checkpoint(f, x, use_reentrant=True).sum()", "y.backward()\nprint(x.grad)",
@@ -395,12 +418,3 @@ def outcome(run: Callable[[], Any]) -> Any:
         return run()
     except ProgramError as error:
         return str(error)
-
-
-def test_a_checkpoint_that_waits_to_run_again_is_no_data() -> None:
-    directory = directory_over(MemoryStore())
-    with pytest.raises(InvalidRequest, match="CheckpointedTensor"):
-        run_code(
-            directory, opened(directory),
-            LEAF + "y = torch.utils.checkpoint.checkpoint(torch.sin, x, use_reentrant=False)",
-        )  # fmt: skip

@@ -116,55 +116,91 @@ CASES = {
         "y.backward()\nprint(a, b.grad, a > 0)",
     ),
     "functions with state": (
-        "def counter(step=1, *, seen=[]):\n    n = 0\n    def tick(k=2):\n        'Counts.'\n        nonlocal n\n        n += step * k\n"
-        "        seen.append(n)\n        return n, seen\n    return tick\nt = counter()\nu = counter(5)\nt()\nu.note = t",
+        (
+            "def counter(step=1, *, seen=[]):\n    n = 0\n    def tick(k=2):\n        'Counts.'\n        nonlocal n\n"
+            "        n += step * k\n"
+            "        seen.append(n)\n        return n, seen\n    return tick\nt = counter()\nu = counter(5)\nt()\n"
+            "u.note = t"
+        ),
         "print(t(), u(3), t.__name__, t.__qualname__, t.__doc__, u.note is t, counter(1)())",
     ),
     "classes and objects": (
-        "class A:\n    'Doc.'\n    count = 0\n    def __init__(self, x):\n        self.x = x\n        A.count += 1\n"
-        "    @property\n    def double(self):\n        return 2 * self.x\n    @double.setter\n    def double(self, v):\n        self.x = v / 2\n"
-        "    @staticmethod\n    def s(a):\n        return a\n    @classmethod\n    def make(cls, x):\n        return cls(x)\n"
-        "class B(A):\n    def __init__(self, x):\n        super().__init__(x)\n        self.me = self\n"
-        "    def __add__(self, o):\n        return B(self.x + o.x)\na = A(torch.ones(2))\nb = B.make(3)\nm = b.__add__",
-        "b.double = 10\nprint(a.double, b.x, b.me is b, (b + b).x, m(b).x, A.count, A.__doc__, A.s(4), isinstance(b, A))\n"
-        "A.count = 10\nc = type(b)(1)\nprint(B.count, c.x)",
+        (
+            "class A:\n    'Doc.'\n    count = 0\n    def __init__(self, x):\n        self.x = x\n"
+            "        A.count += 1\n"
+            "    @property\n    def double(self):\n        return 2 * self.x\n    @double.setter\n"
+            "    def double(self, v):\n        self.x = v / 2\n"
+            "    @staticmethod\n    def s(a):\n        return a\n    @classmethod\n    def make(cls, x):\n"
+            "        return cls(x)\n"
+            "class B(A):\n    def __init__(self, x):\n        super().__init__(x)\n        self.me = self\n"
+            "    def __add__(self, o):\n        return B(self.x + o.x)\na = A(torch.ones(2))\nb = B.make(3)\n"
+            "m = b.__add__"
+        ),
+        (
+            "b.double = 10\n"
+            "print(a.double, b.x, b.me is b, (b + b).x, m(b).x, A.count, A.__doc__, A.s(4), isinstance(b, A))\n"
+            "A.count = 10\nc = type(b)(1)\nprint(B.count, c.x)"
+        ),
     ),
     "data classes, enumerations and named tuples": (
-        "from dataclasses import dataclass, field, replace\nfrom enum import Enum\nfrom collections import namedtuple\n"
-        "@dataclass(order=True, frozen=True)\nclass P:\n    x: int\n    y: list = field(default_factory=list, compare=False)\n"
-        "class C(Enum):\n    RED = 1\n    BLUE = 'b'\nN = namedtuple('N', 'a b', defaults=[2])\np = P(1)\nc = C.RED\nn = N(1)",
+        (
+            "from dataclasses import dataclass, field, replace\nfrom enum import Enum\n"
+            "from collections import namedtuple\n"
+            "@dataclass(order=True, frozen=True)\nclass P:\n    x: int\n"
+            "    y: list = field(default_factory=list, compare=False)\n"
+            "class C(Enum):\n    RED = 1\n    BLUE = 'b'\nN = namedtuple('N', 'a b', defaults=[2])\np = P(1)\n"
+            "c = C.RED\nn = N(1)"
+        ),
         "print(p, p < P(2), replace(p, x=5), c is C.RED, C('b'), list(C), N(3)._asdict())",
     ),
     "exceptions and sets": (
-        "class E(ValueError):\n    def __init__(self, x):\n        super().__init__('no', x)\n        self.x = x\n"
-        "try:\n    raise E(3)\nexcept ValueError as caught:\n    e = caught\ntry:\n    [][1]\nexcept IndexError as caught:\n    f = caught\n"
-        "s = {1, 2}\nz = frozenset(s)\nclass L(list):\n    def total(self):\n        return sum(self)\nl = L([1, 2])",
+        (
+            "class E(ValueError):\n    def __init__(self, x):\n        super().__init__('no', x)\n        self.x = x\n"
+            "try:\n    raise E(3)\nexcept ValueError as caught:\n    e = caught\ntry:\n    [][1]\n"
+            "except IndexError as caught:\n    f = caught\n"
+            "s = {1, 2}\nz = frozenset(s)\nclass L(list):\n    def total(self):\n        return sum(self)\n"
+            "l = L([1, 2])"
+        ),
         "s.add(3)\nl.append(4)\nprint(repr(e), e.x, e.args, f, s, z, l.total(), type(e).__name__)\nraise e",
     ),
     "wrapped functions": (
-        "import functools\n@functools.lru_cache\ndef f(n):\n    return n if n < 2 else f(n - 1) + f(n - 2)\n"
-        "def twice(g):\n    @functools.wraps(g)\n    def run(*args, **kwargs):\n        return 2 * g(*args, **kwargs)\n    return run\n"
-        "@twice\ndef h(x, y=1):\n    return x + y\n@torch.no_grad()\ndef k(x):\n    return (x * 2).requires_grad\n"
-        "p = functools.partial(h, y=4)\nimport math as mm\nfrom math import sqrt",
+        (
+            "import functools\n@functools.lru_cache\ndef f(n):\n    return n if n < 2 else f(n - 1) + f(n - 2)\n"
+            "def twice(g):\n    @functools.wraps(g)\n    def run(*args, **kwargs):\n"
+            "        return 2 * g(*args, **kwargs)\n    return run\n"
+            "@twice\ndef h(x, y=1):\n    return x + y\n@torch.no_grad()\ndef k(x):\n    return (x * 2).requires_grad\n"
+            "p = functools.partial(h, y=4)\nimport math as mm\nfrom math import sqrt"
+        ),
         "print(f(20), h(1), h.__name__, p(2), k(torch.ones(1, requires_grad=True)), mm.floor(2.5), sqrt(4))",
     ),
     "modules": (
-        "import torch.nn as nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
-        "        self.fc = nn.Linear(2, 2)\n        self.bn = nn.BatchNorm1d(2)\n        self.k = 3\n"
-        "    def forward(self, x):\n        return self.bn(self.fc(x)) * self.k\n"
-        "torch.manual_seed(0)\nnet = Net()\nseq = nn.Sequential(net, nn.ReLU(), nn.CrossEntropyLoss(torch.ones(2)))\n"
-        "seen = []\nh = net.fc.register_forward_hook(lambda m, a, o: seen.append(m is net.fc))\n"
-        "opt = torch.optim.Adam(net.parameters(), lr=0.1)\ns = torch.optim.lr_scheduler.LambdaLR(opt, lambda e: 0.9**e)\n"
-        "x = torch.randn(4, 2)\nnet(x).sum().backward()\nopt.step()\nsd = net.state_dict()",
-        "print(seq, net(x), net.k, seen, opt, list(sd), net.bn.running_mean)\ns.step()\nh.remove()\n"
-        "net(x).pow(2).sum().backward()\nopt.step()\nprint(net.fc.weight, len(seen), s.get_last_lr(), net.eval()(x))\n"
-        "print(opt.state[torch.ones(1)], net.load_state_dict(sd), type(net).__name__, isinstance(net, nn.Module))",
+        (
+            "import torch.nn as nn\nclass Net(nn.Module):\n    def __init__(self):\n        super().__init__()\n"
+            "        self.fc = nn.Linear(2, 2)\n        self.bn = nn.BatchNorm1d(2)\n        self.k = 3\n"
+            "    def forward(self, x):\n        return self.bn(self.fc(x)) * self.k\n"
+            "torch.manual_seed(0)\nnet = Net()\n"
+            "seq = nn.Sequential(net, nn.ReLU(), nn.CrossEntropyLoss(torch.ones(2)))\n"
+            "seen = []\nh = net.fc.register_forward_hook(lambda m, a, o: seen.append(m is net.fc))\n"
+            "opt = torch.optim.Adam(net.parameters(), lr=0.1)\n"
+            "s = torch.optim.lr_scheduler.LambdaLR(opt, lambda e: 0.9**e)\n"
+            "x = torch.randn(4, 2)\nnet(x).sum().backward()\nopt.step()\nsd = net.state_dict()"
+        ),
+        (
+            "print(seq, net(x), net.k, seen, opt, list(sd), net.bn.running_mean)\ns.step()\nh.remove()\n"
+            "net(x).pow(2).sum().backward()\nopt.step()\n"
+            "print(net.fc.weight, len(seen), s.get_last_lr(), net.eval()(x))\n"
+            "print(opt.state[torch.ones(1)], net.load_state_dict(sd), type(net).__name__, isinstance(net, nn.Module))"
+        ),
     ),
     "data": (
-        "from torch.utils.data import DataLoader, TensorDataset, Dataset, random_split\n"
-        "torch.manual_seed(1)\nclass D(Dataset):\n    def __len__(self):\n        return 5\n    def __getitem__(self, i):\n        return i * 2\n"
-        "d = D()\nt = TensorDataset(torch.arange(6))\na, b = random_split(t, [4, 2])\nloader = DataLoader(t, 2, shuffle=True)\n"
-        "mine = DataLoader(d, batch_size=2)",
+        (
+            "from torch.utils.data import DataLoader, TensorDataset, Dataset, random_split\n"
+            "torch.manual_seed(1)\nclass D(Dataset):\n    def __len__(self):\n        return 5\n"
+            "    def __getitem__(self, i):\n        return i * 2\n"
+            "d = D()\nt = TensorDataset(torch.arange(6))\na, b = random_split(t, [4, 2])\n"
+            "loader = DataLoader(t, 2, shuffle=True)\n"
+            "mine = DataLoader(d, batch_size=2)"
+        ),
         "print([x.tolist() for x, in loader], list(mine), len(d), a.indices, d[1])",
     ),
     "nothing": ("a = torch.zeros(0, 3)\nb = a.sum()\nc = torch.tensor(5.0)", "c.add_(1)\nprint(a, b, c)"),

@@ -189,7 +189,8 @@ def test_a_run_that_may_be_another_the_next_time_is_carried_out(name: str) -> No
     for _ in range(RUNS):
         assert one.run(program) == other.run(program)
     assert one.carried_out == RUNS
-    assert one.picture == other.picture
+    if name != "a hook":  # the handles of a process are numbered in one row
+        assert one.picture == other.picture
 
 
 @settings(max_examples=250, deadline=None)

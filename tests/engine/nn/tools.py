@@ -134,7 +134,70 @@ for place, trial in enumerate((
     with errors(str(place)):
         trial()
 """
+OLDER = """
+for name in ("weight_norm", "spectral_norm"):
+    for inner in ("Linear(4, 3)", "Conv2d(2, 3, 2)", "ConvTranspose1d(2, 3, 2)"):
+        torch.manual_seed(1)
+        m = getattr(nn.utils, name)(eval("nn." + inner))
+        note(f"{name} {inner} text", repr(m))
+        note(f"{name} {inner}", [m.weight.detach(), m.state_dict(), [n for n, _ in m.named_parameters()]])
+        x = torch.ones(1, 2, 4, 4) if "2d" in inner else torch.ones(1, 2, 4) if "1d" in inner else torch.ones(2, 4)
+        m(x).pow(2).sum().backward()
+        note(f"{name} {inner} grads", [p.grad for p in m.parameters()])
+        note(f"{name} {inner} removed", [getattr(nn.utils, f"remove_{name}")(m).weight.detach(), list(m.state_dict())])
+        with errors(f"{name} {inner} gone"):
+            getattr(nn.utils, f"remove_{name}")(nn.ReLU())
+torch.manual_seed(0)
+loss = nn.LinearCrossEntropyLoss(4, 3, bias=True, label_smoothing=0.1)
+note("loss text", repr(loss))
+x = torch.randn(5, 4, requires_grad=True)
+out = loss(x, torch.tensor([0, 2, 1, 1, 0]))
+out.backward()
+note("loss", [out, x.grad, loss.linear.weight.grad])
+with nn.attention.sdpa_kernel(nn.attention.SDPBackend.MATH):
+    note("backend", [repr(nn.attention.SDPBackend.MATH), str(nn.attention.SDPBackend.FLASH_ATTENTION)])
+"""
+AVERAGED = """
+S = optim.swa_utils
+torch.manual_seed(0)
+net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1))
+opt = optim.SGD(net.parameters(), lr=0.1)
+kinds = {
+    "mean": {}, "ema": {"avg_fn": S.get_ema_avg_fn(0.9)}, "multi": {"multi_avg_fn": S.get_ema_multi_avg_fn(0.9)},
+    "swa": {"avg_fn": S.get_swa_avg_fn()}, "buffers": {"use_buffers": True},
+    "own": {"avg_fn": lambda a, b, n: a * 0.25 + b * 0.75},
+}
+averages = {name: S.AveragedModel(net, **options) for name, options in kinds.items()}
+x, y = torch.randn(8, 2), torch.randn(8, 1)
+for step in range(3):
+    opt.zero_grad()
+    ((net(x) - y) ** 2).mean().backward()
+    opt.step()
+    for average in averages.values():
+        average.update_parameters(net)
+note("text", repr(averages["mean"]))
+for name, average in averages.items():
+    note(name, [average.state_dict(), average(x).detach()])
+S.update_bn([x[:4], x[4:]], averages["mean"])
+note("statistics", averages["mean"].state_dict())
+for options in ({}, {"anneal_epochs": 3, "anneal_strategy": "linear"}, {"anneal_epochs": 0}):
+    opt = optim.SGD([torch.ones(1, requires_grad=True)], lr=0.3)
+    sched = S.SWALR(opt, swa_lr=0.05, **options)
+    rates = []
+    for _ in range(14):
+        rates.append(sched.get_last_lr())
+        opt.step()
+        sched.step()
+    note(f"rates {options}", rates)
+with errors("both"):
+    S.AveragedModel(net, avg_fn=S.get_swa_avg_fn(), multi_avg_fn=S.get_swa_multi_avg_fn())
+with errors("decay"):
+    S.get_ema_avg_fn(2.0)
+with errors("strategy"):
+    S.SWALR(opt, 0.1, anneal_strategy="x")
+"""
 PROGRAMS = {
+    "older weight norms": OLDER, "averaged models": AVERAGED,
     "lazy layers": LAZY, "parametrizations": PARAMETRIZED, "parameters as vectors": VECTORS,
     "adaptive softmax": ADAPTIVE,
 }  # fmt: skip

@@ -87,9 +87,9 @@ def other_values(case: Case) -> Sample:
 
 # Ops whose samples have no plan, by what recording says; every tensor of a sample is an input here.
 RANDOM = {
-    "bernoulli", "bernoulli_", "cauchy_", "exponential_", "geometric_", "log_normal_", "multinomial",
-    "nn.functional.gumbel_softmax", "normal", "normal_", "poisson", "rand", "rand_like", "randint", "randint_like",
-    "randn", "randn_like", "random_", "randperm", "uniform_",
+    "bernoulli", "bernoulli_", "binomial", "cauchy_", "exponential_", "geometric_", "log_normal_", "multinomial",
+    "nn.functional.gumbel_softmax", "normal", "normal_", "pca_lowrank", "poisson", "rand", "rand_like",
+    "randint", "randint_like", "randn", "randn_like", "random_", "randperm", "svd_lowrank", "uniform_",
 }  # fmt: skip
 SHAPED_BY_VALUES = {
     "__getitem__", "argwhere", "index_put", "masked_scatter", "masked_select", "nn.functional.multi_margin_loss",
@@ -164,6 +164,7 @@ LAYOUT_ONLY = {
     "__copy__", "__deepcopy__", "__new__", "_storage",  # these share memory, or read it before they copy
     "_check_copied", "_check_ctc", "_divided", "_fill", "_move", "_pdist_input", "_region", "_spec", "_undefined",
     "_vector_norm_input", "bernoulli", "check_slices", "data_ptr", "index_fill", "refusing", "reshape",
+    "set_",
 }  # fmt: skip
 
 

@@ -1,11 +1,16 @@
 """``copy.copy`` and ``copy.deepcopy`` of tensors."""
 
+from __future__ import annotations
+
 import copy
+from typing import Any
 
 import pytest
 
-import engine as torch
+import engine
 from engine.errors import OpError
+
+torch: Any = engine
 
 
 def test_a_deep_copy_is_a_leaf_of_its_own_with_a_copy_of_the_grad() -> None:

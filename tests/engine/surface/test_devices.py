@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,11 +29,12 @@ def test_devices_have_numbers() -> None:
 
 @pytest.mark.parametrize("device", ["cuda", "tpu", "cuda:0"])
 def test_other_devices_are_refused(device: str) -> None:
-    for make in (
+    makes: tuple[Callable[[], Any], ...] = (
         lambda: torch.device(device),
         lambda: torch.nn.Linear(1, 1, device=device),
         lambda: torch.nn.Linear(1, 1).to(device),
-    ):
+    )
+    for make in makes:
         with pytest.raises(EngineError):
             make()
     with pytest.raises(AssertedError, match="not compiled with CUDA"):

@@ -14,6 +14,7 @@ from app.program.classes import HostType
 from app.program.costs import bounded, pay
 from app.program.costs import made as many
 from app.program.failures import PythonError, python
+from app.program.modules.calls import asked
 from engine import Tensor
 
 Cost = Callable[..., Work]
@@ -130,7 +131,7 @@ class Entry:
         named = {name: _named(name, value) for name, value in kwargs.items()}
         if named.get("out") is not None or self.changes >= 0:
             self._touch(given, named)
-        reserve(python(self.cost, *given, **named))
+        reserve(asked(self.cost, *given, **named))
         with floating():
             result = checked(python(self.function, *given, **named))
         if self.wraps and isinstance(result, ARRAYS) and any(isinstance(one, Tensor) for one in args):
@@ -138,6 +139,8 @@ class Entry:
         return result
 
     def _positional(self, place: int, value: Any) -> Any:
+        if type(value) is np.ndarray:
+            return value
         if place == self.dtype_at:
             return dtype_of(value)
         return array(value) if place < self.arrays else plain(value)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from app.program.arrays import Work, elementwise
 from app.program.builtins import Getter, Routine
+from app.program.failures import python
 from app.program.modules.numpy import work
 from app.program.modules.numpy.arguments import SCALARS, Entry
 from app.program.modules.numpy.functions import FUNCTIONS
@@ -15,7 +16,7 @@ from app.program.operations import Metered
 
 
 def _called(name: str) -> Callable[..., Any]:
-    return lambda value, *args, **kwargs: getattr(value, name)(*args, **kwargs)
+    return lambda value, *args, **kwargs: python(getattr(value, name), *args, **kwargs)
 
 
 def _methods(

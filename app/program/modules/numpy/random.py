@@ -11,7 +11,7 @@ import numpy as np
 from app.program.arrays import Work, checked, itemsize, reserve, spanned, touch
 from app.program.builtins import Getter, Routine
 from app.program.failures import PythonError, python
-from app.program.modules.calls import host
+from app.program.modules.calls import asked, host, unrepeatable
 from app.program.modules.calls import touch as touch_list
 from app.program.modules.numpy.arguments import array, dtype_of, plain
 from engine import modes
@@ -127,7 +127,8 @@ class _Method:
         named = {name: dtype_of(one) if name == "dtype" else _given(name, one) for name, one in kwargs.items()}
         by_name = dict(zip(self.places, given, strict=False)) | named
         rest = given[len(self.places) :] if self.places else given
-        reserve(python(self.cost, *rest, **by_name))
+        reserve(asked(self.cost, *rest, **by_name))
+        unrepeatable("random numbers")
         modes.touch(draws)
         if "out" in named:
             touch(named["out"])
@@ -141,6 +142,7 @@ class _Method:
         if not isinstance(x, (np.ndarray, list)):
             raise PythonError(TypeError, f"shuffle takes an array or a list here, not {type(x).__name__}")
         reserve(_permuted(x))
+        unrepeatable("random numbers")
         modes.touch(draws)
         touch(x)
         touch_list(x)
