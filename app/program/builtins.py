@@ -142,7 +142,7 @@ def _iter(*args: Any) -> Any:
 
 
 def _called(function: Any) -> Any:
-    return function()
+    return python(function)
 
 
 def _next(*args: Any) -> Any:
@@ -442,7 +442,9 @@ def _plain_member(name: str, function: Callable[..., Any]) -> HostMember:
     return HostMember(name, lambda value: Routine(name, partial(function, value), owner=value), Routine(name, function))
 
 
-def _on_value(host: HostType, name: str, getter: Getter, value: Any, /, *args: Any, **kwargs: Any) -> Any:
+def _on_value(host: HostType, name: str, getter: Getter, value: Any = MISSING, /, *args: Any, **kwargs: Any) -> Any:
+    if value is MISSING:
+        raise PythonError(TypeError, f"unbound method {host.name}.{name}() needs an argument")
     if not isinstance(value, host.type):
         raise PythonError(
             TypeError, f"descriptor '{name}' for '{host.name}' objects doesn't apply to a '{type_name(value)}' object"

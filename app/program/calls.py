@@ -9,7 +9,7 @@ from app.program.builtins import FUNCTIONS, PYTHON_TYPES
 from app.program.classes import HostType
 from app.program.contexts import guarded
 from app.program.costs import bounded
-from app.program.failures import PythonError, python
+from app.program.failures import PythonError, python, respoken
 from app.program.formatting import text_of
 from app.program.functions import Callable_
 from app.program.hosts import adopted, open_class
@@ -51,12 +51,14 @@ def engine_call(routine: Routine, args: Any, kwargs: dict[str, Any]) -> Any:
 def _fail(error: Exception, routine: Routine, args: Any, kwargs: dict[str, Any]) -> NoReturn:
     try:
         refusals.fail(error, routine.function, args, kwargs, path_of(routine))
-    except errors.ArgumentTypeError as refusal:
+    except errors.EngineError as refusal:
         if isinstance(refusal, errors.UnexpectedArgumentError):
             pytorch.refuse_argument(_path_of(routine) or refusal.op or "", refusal.argument)
-        text = str(refusal)
-        if isinstance(routine.function, type) and text.startswith("__init__()"):
-            refusal.args = (f"{routine.function.__name__}.{text}",)
+        respoken(refusal, (*args, *kwargs.values()))
+        if isinstance(refusal, errors.ArgumentTypeError):
+            text = str(refusal)
+            if isinstance(routine.function, type) and text.startswith("__init__()"):
+                refusal.args = (f"{routine.function.__name__}.{text}",)
         raise
 
 

@@ -11,13 +11,14 @@ from typing import Any, Final
 
 import numpy as np
 
-from app.program.failures import PythonError, python
+from app.program.failures import PythonError, python, seen_as
 from app.program.functions import BoundMethod, Callable_
 
 MISSING: Final = object()
 MAKE: Final[list[Callable[..., Any]]] = []  # how objects are made of classes: see ``app.program.instances``
 
 
+@seen_as("type")
 class HostType(Callable_):
     """A type that is there (``int``, ``ValueError``, ``torch.Tensor``) as a value of programs: one for each."""
 
@@ -65,9 +66,10 @@ class HostType(Callable_):
         return f"<class '{self.name}'>"
 
     def __or__(self, other: Any) -> Any:
-        return Union_((self, other))
+        return Union_((self, other)) if is_type(other) else NotImplemented
 
-    __ror__ = __or__
+    def __ror__(self, other: Any) -> Any:
+        return Union_((other, self)) if is_type(other) else NotImplemented
 
 
 class HostMember:
@@ -79,6 +81,7 @@ class HostMember:
         self.name, self.read, self.function = name, read, function
 
 
+@seen_as("type")
 class ProgramClass(Callable_):
     """A class that a program defines."""
 
@@ -139,9 +142,15 @@ class ProgramClass(Callable_):
         return f"<class '{self.module}.{self.qualname}'>"
 
     def __or__(self, other: Any) -> Any:
-        return Union_((self, other))
+        return Union_((self, other)) if is_type(other) else NotImplemented
 
-    __ror__ = __or__
+    def __ror__(self, other: Any) -> Any:
+        return Union_((other, self)) if is_type(other) else NotImplemented
+
+
+def is_type(value: Any) -> bool:
+    """Whether ``|`` takes a value beside a class: those are ``None`` and what this language has for types."""
+    return value is None or (type(value).__module__.startswith("app.program.") and not hasattr(value, "is_instance"))
 
 
 def changed() -> None:
@@ -149,6 +158,7 @@ def changed() -> None:
     ProgramClass.version += 1
 
 
+@seen_as("types.UnionType")
 class Union_:
     """``int | None``, of which programs ask nothing but ``isinstance``."""
 
@@ -159,10 +169,11 @@ class Union_:
             part for one in kinds for part in (one.kinds if isinstance(one, Union_) else (one,))
         )
 
-    def __or__(self, other: Any) -> Union_:
-        return Union_((self, other))
+    def __or__(self, other: Any) -> Any:
+        return Union_((self, other)) if is_type(other) else NotImplemented
 
-    __ror__ = __or__
+    def __ror__(self, other: Any) -> Any:
+        return Union_((other, self)) if is_type(other) else NotImplemented
 
     def __repr__(self) -> str:
         return " | ".join(getattr(one, "name", str(one)) for one in self.kinds)
@@ -197,6 +208,7 @@ def is_subclass(cls: Any, kind: Any) -> bool:
 
 
 # -- descriptors ----------------------------------------------------------------------------------------------------
+@seen_as("staticmethod")
 class StaticMethod(Callable_):
     """``@staticmethod``."""
 
@@ -212,6 +224,7 @@ class StaticMethod(Callable_):
         return f"<staticmethod({self.function!r})>"
 
 
+@seen_as("classmethod")
 class ClassMethod:
     """``@classmethod``."""
 
@@ -224,6 +237,7 @@ class ClassMethod:
         return f"<classmethod({self.function!r})>"
 
 
+@seen_as("property")
 class Property:
     """``@property`` with what sets and deletes it."""
 
@@ -247,6 +261,7 @@ class Property:
         return Property(self.fget, self.fset, fdel, self.doc)
 
 
+@seen_as("super")
 class Super:
     """``super()``: what the classes after ``start`` have, for ``owner``, an object of ``cls`` or ``cls`` itself."""
 

@@ -9,15 +9,35 @@ of ours below the call raised is a fault of ours.
 from __future__ import annotations
 
 import builtins
+import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from itertools import chain
+from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
 from engine import errors
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from app.program.tree import Place
+
+Kind = TypeVar("Kind")
+NAMED: Final = 64  # items of a list that a message may be about: nobody pays for a look at more
+
+
+def seen_as(name: str, module: str = "") -> Callable[[type[Kind]], type[Kind]]:
+    """Let messages of Python's call objects of a class of ours what they are for programs."""
+    path = f"{module}.{name}" if module else name
+
+    def mark(kind: type[Kind]) -> type[Kind]:
+        kind.__name__ = name
+        if "__init__" in vars(kind):
+            kind.__init__.__qualname__ = f"{name}.__init__"
+        if kind.__repr__ is object.__repr__:
+            kind.__repr__ = lambda self: f"<{path} object at {id(self):#x}>"  # type: ignore[method-assign]
+        return kind
+
+    return mark
 
 
 class PythonError(Exception):
@@ -91,25 +111,44 @@ def python(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return function(*args, **kwargs)
     except Exception as error:
-        reraise(error)
+        reraise(error, given=(getattr(function, "__self__", None), *args))
 
 
-def reraise(error: Exception, op: str | None = None) -> NoReturn:
+def reraise(error: Exception, op: str | None = None, given: Iterable[Any] = ()) -> NoReturn:
     """Raise ``error``, just caught, as a ``PythonError`` unless a frame of ours below this one raised it.
 
-    ``op`` is the name of what refused, if it was the engine.
+    ``op`` is the name of what refused, if it was the engine, ``given`` the values that the message may be about.
     """
     if isinstance(error, errors.EngineError):
         error.op = error.op or op
+        respoken(error, given)
         raise error
     if isinstance(error, RecursionError):
         raise translated(error) from None
     if isinstance(error, (MemoryError, PythonError)) or _is_ours(error):
         raise error
+    respoken(error, given)
     raise translated(error) from None
 
 
+def respoken(error: Exception, given: Iterable[Any]) -> None:
+    """Let the message of ``error`` be about ``given`` as ``spoken`` says it."""
+    if error.args and isinstance(error.args[0], str):
+        error.args = (spoken(error.args[0], given), *error.args[1:])
+
+
+def spoken(text: str, given: Iterable[Any]) -> str:
+    """A message about some values, with the classes that objects of programs are of for the types that they have."""
+    for value in chain.from_iterable((one, *one[:NAMED]) if type(one) in (list, tuple) else (one,) for one in given):
+        kind = type(value)
+        if getattr(kind, "is_instance", False) and kind.__name__ in text:
+            name = value.program_class.name.replace("\\", "\\\\")
+            text = re.sub(rf"\b{kind.__name__}\b", name, text)
+    return text
+
+
 _OURS: Final = ("app.", "engine.")
+_PYTHONS: Final = ("app.program.libraries.", "app.program.modules.")  # of ours, what stands for libraries of Python's
 
 
 def _is_ours(error: Exception) -> bool:
@@ -120,7 +159,8 @@ def _is_ours(error: Exception) -> bool:
         return False
     while last.tb_next is not None:
         last = last.tb_next
-    return str(last.tb_frame.f_globals.get("__name__")).startswith(_OURS)
+    name = str(last.tb_frame.f_globals.get("__name__"))
+    return name.startswith(_OURS) and not name.startswith(_PYTHONS)
 
 
 class Closing(Exception):
@@ -159,4 +199,4 @@ def _kind(error: errors.EngineError) -> type[BaseException]:
     return found if isinstance(found, type) and issubclass(found, BaseException) else type(error)
 
 
-__all__ = ["PythonError", "caught", "classes", "made", "python", "reraise", "translated"]
+__all__ = ["PythonError", "caught", "classes", "made", "python", "reraise", "respoken", "seen_as", "translated"]

@@ -11,7 +11,7 @@ from collections.abc import Generator as Steps
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from app.program import runtime
-from app.program.failures import Closing, PythonError, made
+from app.program.failures import Closing, PythonError, made, seen_as
 from app.program.runtime import DEPTH
 from engine import modes
 
@@ -112,6 +112,7 @@ class Callable_:
         return self
 
 
+@seen_as("function")
 class Function(Callable_):
     """A function of a program."""
 
@@ -174,6 +175,7 @@ class Function(Callable_):
         return f"<function {self.qualname} at {id(self):#x}>"
 
 
+@seen_as("method")
 class BoundMethod(Callable_):
     """A function with the value that its first parameter gets."""
 
@@ -291,6 +293,7 @@ def _too_many(function: Function, parameters: Parameters, count: int, kwargs: di
 
 
 # -- generators -----------------------------------------------------------------------------------------------------
+@seen_as("generator")
 class Generator:
     """What a call of a function with ``yield`` gives."""
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from app.program.builtins import TYPES
 from app.program.classes import MISSING, HostMember, ProgramClass, bound
-from app.program.failures import PythonError, classes
+from app.program.failures import PythonError, classes, python
 from app.program.functions import DEEP_COPY
 from app.program.hosts import is_public, open_class
 from app.program.instances import HOSTED, Fixed, Held, Special, method_of
@@ -71,7 +71,7 @@ def _forward(name: str, host: type) -> Callable[..., Any]:
 
     def method(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         found = method_of(self, name)
-        return original(self, *args, **kwargs) if found is MISSING else found(*args, **kwargs)
+        return python(original, self, *args, **kwargs) if found is MISSING else found(*args, **kwargs)
 
     return method
 

@@ -26,8 +26,8 @@ from app.program.classes import (
     descriptor,
 )
 from app.program.costs import Cost, pay
-from app.program.failures import PythonError, made, python
-from app.program.functions import DEEP_COPY
+from app.program.failures import PythonError, made, python, seen_as
+from app.program.functions import DEEP_COPY, Callable_
 from engine import modes
 
 HOSTED: Final[
@@ -47,11 +47,19 @@ def type_name(value: Any) -> str:
     return name
 
 
+def _kind(value: Any) -> str:
+    """The name of the class of any value."""
+    return type_name(value) if isinstance(value, Special) else type(value).__name__
+
+
 def method_of(value: Any, name: str) -> Any:
     """The special method of an object, bound, or ``MISSING``: looked for in its class alone."""
     cls = value.program_class
     found = cls.method(name)
-    return MISSING if found is MISSING else bound(found, value, cls)
+    if found is MISSING:
+        return MISSING
+    method = bound(found, value, cls)
+    return method if method is None or isinstance(method, Callable_) else partial(python, method)
 
 
 def _refuse(detail: str) -> PythonError:
@@ -84,7 +92,8 @@ class Special:
 
     def _plain_repr(self) -> str:
         if isinstance(self, PythonError):
-            return PythonError.__repr__(self)
+            listed = repr(self.args) if len(self.args) != 1 else f"({self.args[0]!r})"
+            return f"{self.program_class.name}{listed}"
         if type(self).__bases__[-1] is not object and type(self) is not Instance:
             return super().__repr__()
         return f"<{self.program_class.module}.{self.program_class.qualname} object at {id(self):#x}>"
@@ -102,7 +111,7 @@ class Special:
         if found is not MISSING:
             return _text(found(spec), "__format__")
         if type(self) is not Instance and not isinstance(self, BaseException):
-            return super().__format__(spec)
+            return python(super().__format__, spec)  # type: ignore[no-any-return]
         if spec:
             raise _refuse(f"unsupported format string passed to {type_name(self)}.__format__")
         return str(self)
@@ -139,7 +148,7 @@ class Special:
         if found is not MISSING:
             result = found()
             if not isinstance(result, bool):
-                raise _refuse(f"__bool__ should return bool, returned {type(result).__name__}")
+                raise _refuse(f"__bool__ should return bool, returned {_kind(result)}")
             return result
         if method_of(self, "__len__") is not MISSING or hasattr(super(), "__len__"):
             return len(self) != 0
@@ -160,7 +169,7 @@ class Special:
         if found is not None:
             result = found()
             if not hasattr(type(result), "__next__") or (is_instance(result) and not _has(result, "__next__")):
-                raise _refuse(f"iter() returned non-iterator of type '{type(result).__name__}'")
+                raise _refuse(f"iter() returned non-iterator of type '{_kind(result)}'")
             return result  # type: ignore[no-any-return]
         if method_of(self, "__getitem__") is MISSING:
             raise _refuse(f"'{type_name(self)}' object is not iterable")
@@ -186,6 +195,13 @@ class Special:
             raise _refuse(f"'{type_name(self)}' object is not subscriptable")
         return found(index)
 
+    def __missing__(self, key: Any) -> Any:
+        """What Python asks a dict for that lacks a key."""
+        found = method_of(self, "__missing__")
+        if found is MISSING:
+            raise made(KeyError, key)
+        return found(key)
+
     def __setitem__(self, index: Any, value: Any) -> None:
         found = self._special("__setitem__")
         if found is None:
@@ -195,7 +211,8 @@ class Special:
     def __delitem__(self, index: Any) -> None:
         found = self._special("__delitem__")
         if found is None:
-            raise _refuse(f"'{type_name(self)}' object doesn't support item deletion")
+            not_ = "doesn't" if isinstance(index, int) else "does not"
+            raise _refuse(f"'{type_name(self)}' object {not_} support item deletion")
         found(index)
 
     def __reversed__(self) -> Any:
@@ -226,7 +243,7 @@ class Special:
             raise _refuse(f"float() argument must be a string or a real number, not '{type_name(self)}'")
         result = found()
         if not isinstance(result, (float, int)):
-            raise _refuse(f"{type_name(self)}.__float__ returned non-float (type {type(result).__name__})")
+            raise _refuse(f"{type_name(self)}.__float__ returned non-float (type {_kind(result)})")
         return float(result)
 
     def __complex__(self) -> complex:
@@ -320,6 +337,7 @@ class Fixed(Special):
     __slots__ = ()
 
 
+@seen_as("iterator")
 class Numbered:
     """The items of an object that has only ``__getitem__``, by number until there is none."""
 
@@ -375,7 +393,7 @@ def as_index(value: Any) -> Any:
 
 def _text(value: Any, name: str) -> str:
     if not isinstance(value, str):
-        raise _refuse(f"{name} returned non-string (type {type(value).__name__})")
+        raise _refuse(f"{name} returned non-string (type {_kind(value)})")
     pay(Cost(1 + len(value) // 8, 8 * len(value), len(value)))
     return value
 
@@ -383,8 +401,8 @@ def _text(value: Any, name: str) -> str:
 def _index(value: Any, name: str = "") -> int:
     if isinstance(value, int) or (not is_instance(value) and hasattr(type(value), "__index__")):
         return int(value)
-    where = f"{name} returned non-int (type {type(value).__name__})" if name else (
-        f"'{type(value).__name__}' object cannot be interpreted as an integer")  # fmt: skip
+    where = f"{name} returned non-int (type {_kind(value)})" if name else (
+        f"'{_kind(value)}' object cannot be interpreted as an integer")  # fmt: skip
     raise _refuse(where)
 
 
@@ -445,7 +463,7 @@ def instantiate(cls: ProgramClass, run: runtime.Run, args: Any, kwargs: dict[str
     method = bound(found, value, cls)
     result = method.enter(run, args, kwargs) if hasattr(method, "enter") else method(*args, **kwargs)
     if result is not None:
-        raise _refuse(f"__init__() should return None, not '{type(result).__name__}'")
+        raise _refuse(f"__init__() should return None, not '{_kind(result)}'")
     return value
 
 

@@ -16,18 +16,19 @@ import numpy as np
 from app.limits import Allowance, Limits, OverLimit
 from app.program import arrays, costs
 from app.program.arrays import ARRAYS
-from app.program.classes import MISSING, HostType, ProgramClass, Property, StaticMethod, Super
+from app.program.classes import MISSING, HostType, ProgramClass
 from app.program.costs import ITEM_BYTES, LITTLE, OBJECT_BYTES, Cost, CostOf, bounded, pay
-from app.program.failures import PythonError, python, reraise
-from app.program.functions import BoundMethod, Callable_, Function, Generator
+from app.program.failures import PythonError, python, reraise, seen_as
+from app.program.functions import Callable_
 from app.program.instances import Numbered, Special, as_index, method_of
 from app.program.operators import BINARY, COMPARISON, IN_PLACE, SPECIAL_METHODS, UNARY
-from engine import Tensor, methods, modes, refusals, tape, tensors
+from engine import Tensor, errors, methods, modes, refusals, tape, tensors
 
 Getter = Callable[[Any], object]
 _DEFAULTS: Final = Limits()
 
 
+@seen_as("builtin_function_or_method")
 class Routine(Callable_):
     """A function that programs may call. ``engine`` ones also take Python's types as dtypes.
 
@@ -74,6 +75,7 @@ ENGINE_CALL: list[Callable[[Routine, Any, dict[str, Any]], Any]] = []
 """How the engine's functions are called: set by ``app.program.calls``, which knows what they take."""
 
 
+@seen_as("module")
 class Module:
     """A module that programs may import."""
 
@@ -113,17 +115,11 @@ def type_name(value: object) -> str:
         return f"numpy.{name}"
     if hasattr(type(value), "_fields"):
         return f"torch.return_types.{name}"
-    return _TYPE_NAMES.get(type(value)) or _NAMES.get(name, name)
+    return _NAMES.get(name, name)
 
 
-_TYPE_NAMES: Final[dict[type, str]] = {
-    Function: "function", BoundMethod: "method", Module: "module", Routine: "builtin_function_or_method",
-    ProgramClass: "type", HostType: "type", Generator: "generator", Property: "property", Super: "super",
-    StaticMethod: "staticmethod",
-}  # fmt: skip
 _NAMES: Final = {
-    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Numbered": "iterator",
-    "Registered": "dict",
+    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Registered": "dict",
     "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict", "deque": "collections.deque",
 }  # fmt: skip
 
@@ -147,6 +143,7 @@ def iterate(value: Any) -> Iterator[Any]:
     raise PythonError(TypeError, f"'{type_name(value)}' object is not iterable")
 
 
+@seen_as("iterator")
 class Metered:
     """The items of an iterator, each of which costs a step, or ``weight`` of them. ``name`` is that of its type."""
 
@@ -173,14 +170,19 @@ class Metered:
         return f"<{self.name} object at {id(self):#x}>"
 
 
+def _has_items(value: Any) -> bool:
+    """Whether a container can be walked through: an array of no dimension cannot."""
+    return type(value) is not np.ndarray or value.ndim > 0
+
+
 def metered(value: Any) -> Any:
     """``value``, to be walked through by a function that does not pay for its items."""
-    return value if type(value) in KNOWN else Metered(iterate(value))
+    return value if type(value) in KNOWN and _has_items(value) else Metered(iterate(value))
 
 
 def held(value: Any) -> Any:
     """``value`` itself if it is a container, else its items in a list, within the limit of one."""
-    if type(value) in KNOWN:
+    if type(value) in KNOWN and _has_items(value):
         return value
     budget = modes.current().budget
     allowed = (budget.limits if isinstance(budget, Allowance) else _DEFAULTS).list_items
@@ -225,7 +227,7 @@ def binary(symbol: str, left: Any, right: Any) -> Any:
             _pay(cost, left, right)
         return function(left, right)
     except Exception as error:
-        reraise(error, _op_of(methods.BINARY, function))
+        reraise(error, _op_of(methods.BINARY, function), (left, right))
 
 
 def _special_binary(symbol: str, left: Any, right: Any) -> Any:
@@ -285,7 +287,7 @@ def unary(symbol: str, operand: Any) -> Any:
             return arrays.operate(symbol, function, cost, operand)
         return function(operand)
     except Exception as error:
-        reraise(error, _op_of(methods.UNARY, function))
+        reraise(error, _op_of(methods.UNARY, function), (operand,))
 
 
 def in_place(symbol: str, left: Any, right: Any) -> Any:
@@ -311,7 +313,7 @@ def in_place(symbol: str, left: Any, right: Any) -> Any:
             modes.touch(left)
         return function(left, right)
     except Exception as error:
-        reraise(error, f"{_op_of(methods.BINARY, BINARY[symbol][0])}_")
+        reraise(error, f"{_op_of(methods.BINARY, BINARY[symbol][0])}_", (left, right))
 
 
 def _without_in_place(symbol: str, left: Any, right: Any) -> Any:
@@ -347,7 +349,7 @@ def compare(symbol: str, left: Any, right: Any) -> Any:
         _pay(cost, left, right)
         return function(left, right)
     except Exception as error:
-        reraise(error, _op_of(methods.BINARY, function))
+        reraise(error, _op_of(methods.BINARY, function), (left, right))
 
 
 _SIZED: Final = (list, tuple, dict, str, set, frozenset, range, np.ndarray, np.generic, deque)
@@ -435,7 +437,10 @@ def set_item(container: Any, index: Any, value: Any) -> None:
     """``container[index] = value``."""
     index = as_index(index) if isinstance(container, (list, Tensor, deque)) else index
     if isinstance(container, Tensor):
-        refusals.call(operator.setitem, (container, bounded(index), value), {}, "__setitem__")
+        try:
+            refusals.call(operator.setitem, (container, bounded(index), value), {}, "__setitem__")
+        except errors.EngineError as error:
+            reraise(error, given=(value,))
     elif type(container) is np.ndarray:
         arrays.set_item(container, index, value)
     elif isinstance(container, Special):
@@ -471,8 +476,10 @@ def delete_item(container: Any, index: Any) -> None:
     if OPENED[0](container) and hasattr(type(container), "__delitem__"):
         ENGINE_CALL[0](Routine("__delitem__", type(container).__delitem__, True, container), (container, index), {})
         return
+    if not hasattr(type(container), "__delitem__") and not isinstance(container, (Callable_, Module)):
+        python(operator.delitem, container, index)  # which Python refuses in its words
     if not isinstance(container, (list, dict, deque)):
-        raise PythonError(TypeError, f"'{type_name(container)}' object doesn't support item deletion")
+        raise PythonError(TypeError, f"'{type_name(container)}' object does not support item deletion")
     pay(costs.moved(container))
     modes.touch(container)
     python(operator.delitem, container, bounded(as_index(index) if isinstance(container, list) else index))

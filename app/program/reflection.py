@@ -9,6 +9,7 @@ from app.program.classes import MISSING, ClassMethod, HostType, ProgramClass, Pr
 from app.program.failures import PythonError
 from app.program.hosts import TYPE, class_of, is_below, is_of
 from app.program.instances import Special
+from app.program.operations import type_name
 from app.program.tree import is_member, quoted
 from app.program.values import attribute, delete_attribute, set_attribute
 
@@ -50,7 +51,7 @@ def _delattr(value: Any, name: Any, /) -> None:
 
 def _super(cls: Any, owner: Any = None, /) -> Super:
     if not isinstance(cls, (ProgramClass, HostType)):
-        raise PythonError(TypeError, "super() argument 1 must be a type")
+        raise PythonError(TypeError, f"super() argument 1 must be a type, not {type_name(cls)}")
     of = owner.program_class if isinstance(owner, Special) else owner
     if not isinstance(of, ProgramClass) or not is_subclass(of, cls):
         raise PythonError(TypeError, "super(type, obj): obj must be an instance or subtype of type")

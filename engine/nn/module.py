@@ -59,7 +59,14 @@ class Module:
         raise UnsupportedError(f'Module [{self._get_name()}] is missing the required "forward" function')
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return hooks_around(self, args, kwargs) if self._hooks else self.forward(*args, **kwargs)
+        if self._hooks:
+            return hooks_around(self, args, kwargs)
+        try:
+            return self.forward(*args, **kwargs)
+        except TypeError as error:
+            if error.__traceback__.tb_next is None:  # type: ignore[union-attr] # of the very call: about its arguments
+                raise ArgumentTypeError(str(error)) from None
+            raise
 
     # -- attributes -----------------------------------------------------------------------------------------------
     def __getattr__(self, name: str) -> Any:

@@ -190,7 +190,10 @@ def __repr__(self: Tensor) -> str:
 def __format__(self: Tensor, spec: str) -> str:
     if self.array.ndim and spec:
         raise ArgumentTypeError("unsupported format string passed to Tensor.__format__")
-    return str(self) if self.array.ndim else format(self.item(), spec)
+    try:
+        return str(self) if self.array.ndim else format(self.item(), spec)
+    except ValueError as error:
+        raise ArgumentValueError(str(error)) from None
 
 
 # -- values as Python objects -------------------------------------------------------------------------------------

@@ -87,6 +87,8 @@ def _is_library(function: Any) -> bool:
 def _refuse_itself(error: Exception) -> None:
     """What the very call raised, before any code of the function ran, is about its arguments."""
     trace = error.__traceback__
+    if isinstance(error, AttributeError) and trace is not None and trace.tb_next is None:
+        raise MissingAttributeError(str(error))
     if isinstance(error, TypeError | ValueError) and trace is not None and trace.tb_next is None:
         raise (ArgumentValueError if isinstance(error, ValueError) else ArgumentTypeError)(str(error))
     while trace is not None and trace.tb_next is not None:

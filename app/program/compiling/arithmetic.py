@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from app.program import tree
@@ -11,16 +11,16 @@ from app.program.costs import SMALL
 from app.program.failures import reraise
 from app.program.functions import UNBOUND, Frame, Step
 from app.program.operations import binary, compare, in_place
-from app.program.operators import BINARY, COMPARISON
+from app.program.operators import BINARY, COMPARISON, IN_PLACE
 
 DIRECT: Final = frozenset({"+", "-", "*", "/", "//", "%", "&", "|", "^"})  # quick for integers that are small
 _NUMBERS: Final = frozenset({int, float})
 Operation = Callable[[Any, Any], Any]
 
 
-def operation(symbol: str, general: Operation) -> Operation:
+def operation(symbol: str, general: Operation, table: Mapping[str, Any] = BINARY) -> Operation:
     """``left symbol right``; ``general`` is asked for what are no small numbers."""
-    function = BINARY[symbol][0]
+    function = table[symbol][0]
     if symbol not in DIRECT:
         return general
 
@@ -114,4 +114,4 @@ def comparison_step(symbol: str, first: Step, second: Step, other: Any) -> Step:
 
 def changing(symbol: str) -> Operation:
     """``left symbol= right``: what the left is afterwards."""
-    return operation(symbol, lambda left, right: in_place(symbol, left, right))
+    return operation(symbol, lambda left, right: in_place(symbol, left, right), IN_PLACE)

@@ -163,9 +163,9 @@ def _raised(frame: Frame, error: Any, cause: Any) -> BaseException:
         if not handled:
             return made(RuntimeError, "No active exception to reraise")
         return handled[-1]  # type: ignore[no-any-return]
-    found = raised(error(frame))
+    given, reason = error(frame), None if cause is None else cause(frame)
+    found = raised(given)
     if cause is not None:
-        reason = cause(frame)
         if reason is not None:
             reason = raised(reason)
         found.shown_cause = reason  # type: ignore[attr-defined]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -10,10 +11,11 @@ from app.program.classes import HostType
 from app.program.compiling.blocks import STATEMENTS, Executor, block
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import condition, expression, locate, store, truth_of
+from app.program.costs import length, listed, pay
 from app.program.failures import PythonError
 from app.program.functions import Frame, Signal
 from app.program.hosts import is_of
-from app.program.operations import compare, get_item
+from app.program.operations import compare, get_item, held
 from app.program.tree import Pattern
 from app.program.values import attribute
 
@@ -83,9 +85,13 @@ def _capture(env: Environment, pattern: Pattern | None, name: str | None) -> Tes
 
 def _sequence(tests: list[Test], star: int | None) -> Test:
     def test(frame: Frame, given: Any) -> bool:
-        if not isinstance(given, (list, tuple)):
+        if not isinstance(given, (list, tuple, range, deque)):
             return False
-        items: list[Any] = list(given)
+        parts = held(given)
+        if star is None and isinstance(parts, range) and length(parts) != len(tests):
+            return False
+        pay(listed(parts))
+        items: list[Any] = list(parts)
         if star is None:
             if len(items) != len(tests):
                 return False

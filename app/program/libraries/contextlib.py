@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from app.program.classes import MISSING
 from app.program.contexts import Guarded, leave, opened
-from app.program.failures import PythonError, made
+from app.program.failures import PythonError, made, seen_as
 from app.program.functions import Callable_
 from app.program.hosts import matches
 from app.program.libraries.natives import Wrapper, own
@@ -15,6 +15,7 @@ from app.program.operations import Routine
 from app.program.values import add_objects, attribute
 
 
+@seen_as("function")
 class Making(Wrapper):
     """``@contextmanager`` around a function that yields once."""
 
@@ -24,6 +25,7 @@ class Making(Wrapper):
         return GeneratorContext(self.function, args, kwargs or {}, run)
 
 
+@seen_as("_GeneratorContextManager", "contextlib")
 class GeneratorContext(Callable_):
     """What a call of such a function gives: a context manager, or a decorator."""
 
@@ -84,6 +86,7 @@ class _Again:
         return leave(self._open.pop(), found, value)
 
 
+@seen_as("suppress", "contextlib")
 class Suppress:
     """``suppress``."""
 
@@ -99,6 +102,7 @@ class Suppress:
         return value is not None and matches(value, self.kinds)
 
 
+@seen_as("nullcontext", "contextlib")
 class Null:
     """``nullcontext``."""
 
@@ -114,15 +118,20 @@ class Null:
         return None
 
 
+@seen_as("closing", "contextlib")
 class Closing(Null):
     """``closing``."""
 
     __slots__ = ()
 
+    def __init__(self, thing: Any) -> None:
+        super().__init__(thing)
+
     def __exit__(self, *error: Any) -> None:
         attribute(self.value, "close")()
 
 
+@seen_as("ExitStack", "contextlib")
 class Stack:
     """``ExitStack``."""
 

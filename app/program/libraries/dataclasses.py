@@ -7,7 +7,7 @@ from typing import Any, Final
 from app.program.builtins import exception_type
 from app.program.classes import MISSING, ProgramClass, changed
 from app.program.costs import Cost, bounded, pay
-from app.program.failures import PythonError, made
+from app.program.failures import PythonError, made, seen_as
 from app.program.formatting import repr_of
 from app.program.functions import UNBOUND
 from app.program.instances import Special, method_of
@@ -20,6 +20,7 @@ from engine import modes
 
 FIELDS: Final = "__dataclass_fields__"
 PARAMS: Final = "__dataclass_params__"
+_FREEZING: Final = ("__setattr__", "__delattr__")
 _OPTIONS: Final = {
     "init": True, "repr": True, "eq": True, "order": False, "unsafe_hash": False, "frozen": False, "match_args": True,
     "kw_only": False, "slots": False, "weakref_slot": False,
@@ -30,6 +31,7 @@ class FrozenInstanceError(AttributeError):
     """An object of a frozen class was to be changed."""
 
 
+@seen_as("_MISSING_TYPE")
 class Nothing:
     """``dataclasses.MISSING``."""
 
@@ -185,6 +187,9 @@ def _defined(cls: Any, options: dict[str, Any]) -> Any:
     for base in reversed(cls.mro[1:]):
         inherited = base.attributes.get(FIELDS) if isinstance(base, ProgramClass) else None
         fields.update(inherited or {})
+        if inherited is not None and base.attributes[PARAMS]["frozen"] is not bool(options["frozen"]):
+            what = ("frozen", "a non-frozen") if options["frozen"] else ("non-frozen", "a frozen")
+            raise PythonError(TypeError, f"cannot inherit {what[0]} dataclass from {what[1]} one")
     own = _own_fields(cls, options)
     fields.update(own)
     pay(Cost(1 + len(fields)))
@@ -194,11 +199,14 @@ def _defined(cls: Any, options: dict[str, Any]) -> Any:
         ["__init__"] * bool(options["init"]) + ["__repr__"] * bool(options["repr"]) + ["__eq__"] * bool(options["eq"])
     )
     names += ["__lt__", "__le__", "__gt__", "__ge__"] * bool(options["order"])
-    names += ["__setattr__", "__delattr__"] * bool(options["frozen"])
+    names += [*_FREEZING] * bool(options["frozen"])
     has_own_hash = "__hash__" in cls.attributes
     for name in names:
         if name in ("__init__", "__repr__", "__eq__") and name in cls.attributes:
             continue
+        if name in cls.attributes:
+            hint = ". Consider using functools.total_ordering" if name not in _FREEZING else ""
+            raise PythonError(TypeError, f"Cannot overwrite attribute {name} in class {cls.name}{hint}")
         cls.attributes[name] = METHODS[name]
     if options["unsafe_hash"] or (options["eq"] and options["frozen"] and not has_own_hash):
         cls.attributes["__hash__"] = METHODS["__hash__"]

@@ -8,7 +8,7 @@ from typing import Any, Final
 from app.program.builtins import HOSTS
 from app.program.classbuilding import DERIVED, FACTORIES
 from app.program.classes import MISSING, ClassMethod, HostType, ProgramClass, Property, StaticMethod, bound, changed
-from app.program.failures import PythonError
+from app.program.failures import PythonError, seen_as
 from app.program.formatting import repr_of
 from app.program.functions import Callable_
 from app.program.hosted import new
@@ -18,12 +18,14 @@ from app.program.operations import Routine
 from app.program.values import add_objects, class_attribute
 
 
+@seen_as("auto")
 class Auto:
     """``auto()``: one more than the last value."""
 
     __slots__ = ()
 
 
+@seen_as("EnumType")
 class EnumClass(ProgramClass):
     """A class with members: by name and in order; to call it is to look a member up by its value."""
 

@@ -10,7 +10,7 @@ from app.program.builtins import HOSTS
 from app.program.calls import call
 from app.program.classes import MISSING, HostType, ProgramClass, changed
 from app.program.costs import bounded
-from app.program.failures import PythonError
+from app.program.failures import PythonError, seen_as
 from app.program.functions import Callable_, Function
 from app.program.instances import method_of
 from app.program.libraries.namedtuples import namedtuple
@@ -33,13 +33,16 @@ def _reduce(function: Any, iterable: Any, initial: Any = _NOTHING, /) -> Any:
     return initial
 
 
+@seen_as("functools.partial")
 class Partial(Callable_):
     """``partial``."""
 
     __slots__ = ("__weakref__", "args", "func", "keywords")
     binds = False
 
-    def __init__(self, func: Any, /, *args: Any, **keywords: Any) -> None:
+    def __init__(self, func: Any = MISSING, /, *args: Any, **keywords: Any) -> None:
+        if func is MISSING:
+            raise PythonError(TypeError, "type 'partial' takes at least one argument")
         if not callable(func):
             raise PythonError(TypeError, "the first argument must be callable")
         self.func, self.args, self.keywords = func, args, keywords
@@ -71,6 +74,7 @@ def _wraps(wrapped: Any, *_: Any, **__: Any) -> Any:
     return Routine("wraps", lambda wrapper: _updated(wrapper, wrapped))
 
 
+@seen_as("functools._lru_cache_wrapper")
 class Cached(Wrapper):
     """``lru_cache`` around a function."""
 
@@ -138,6 +142,7 @@ def _lru_cache(maxsize: Any = 128, typed: Any = False) -> Any:
     return Routine("lru_cache", lambda function: Cached(function, maxsize))
 
 
+@seen_as("cached_property")
 class CachedProperty:
     """``cached_property``: found once for an object, and then an attribute of it."""
 
@@ -197,17 +202,18 @@ _ORDERED: Final = {
 def _total_ordering(cls: Any) -> Any:
     if not isinstance(cls, ProgramClass):
         raise PythonError(TypeError, "total_ordering() takes a class")
-    roots = [name for name in _ORDERS if cls.method(name) is not MISSING]
+    roots = [name for name in _ORDERS if cls.find(name) is not MISSING]
     if not roots:
         raise PythonError(ValueError, "must define at least one ordering operation: < > <= >=")
     modes.touch(cls)
     for name in _ORDERS:
-        if cls.method(name) is MISSING:
+        if cls.find(name) is MISSING:
             cls.attributes[name] = _ORDERED[roots[0], name]
     changed()
     return cls
 
 
+@seen_as("functools.KeyWrapper")
 class _Key:
     """An object that is ordered by a function of two."""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from app.program.classes import MISSING, HostType, ProgramClass
-from app.program.failures import PythonError, python
+from app.program.failures import PythonError, python, seen_as
 from app.program.functions import Callable_
 from app.program.instances import Special
 from app.program.values import add_objects, find_attribute
@@ -15,6 +15,7 @@ PLAIN: Final[set[str]] = set()  # those that are no methods
 NATIVES: Final[dict[str, Native]] = {}
 
 
+@seen_as("function")
 class Native(Callable_):
     """A method of ours: it means the same in every class, and finds there what it needs."""
 
@@ -37,6 +38,7 @@ def _native_attribute(value: Any, name: str) -> Any:
     return value.name if name in ("__name__", "__qualname__") else None if name == "__doc__" else MISSING
 
 
+@seen_as("function")
 class Wrapper(Callable_):
     """A function of a program with something around it."""
 
