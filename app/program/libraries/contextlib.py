@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from app.program.classes import MISSING
 from app.program.contexts import Guarded, leave, opened
-from app.program.failures import PythonError, made, seen_as
+from app.program.failures import PythonError, made, python, seen_as
 from app.program.functions import Callable_
 from app.program.hosts import matches
 from app.program.libraries.natives import Wrapper, own
@@ -40,8 +40,12 @@ class GeneratorContext(Callable_):
         return self.function.enter(self.run, self.args, self.kwargs)
 
     def enter(self, run: Any, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> Any:
-        (function,) = args
-        return Guarded(function, _Again(self))
+        return python(self._around, *args, **(kwargs or {}))
+
+    def _around(self, func: Any) -> Any:
+        return Guarded(func, _Again(self))
+
+    _around.__qualname__ = "ContextDecorator.__call__"
 
     def __enter__(self) -> Any:
         try:

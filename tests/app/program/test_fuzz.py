@@ -60,7 +60,7 @@ LIKE_PYTHON = {
     "calls that do not fit": (
         "t(functools.partial)\nt(functools.partial, 1)\nt(contextlib.closing)\nt(lambda: int.bit_length())\n"
         "t(copy.deepcopy, {}, 'memo')\nt(collections.deque, 1.5)\nt(collections.deque, [1], 'a')\n"
-        "t(functools.reduce, True, [1, 2])"
+        "t(contextlib.contextmanager(f)(), 1, 2)\nt(functools.reduce, True, [1, 2])"
     ),
     "deletions": "for one in ('a', (1,), 1.5, map, N()):\n    def g():\n        del one[0]\n    t(g)",
     "causes before what is raised": (
