@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine import dtypes, ops, registry
-from engine.errors import ArgumentValueError, OpError
+from engine.errors import ArgumentValueError, DimensionError, OpError
 from engine.nn import naming
 from engine.tensor import Tensor, read
 
@@ -155,6 +155,8 @@ def pad_sequence(
 def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = False) -> list[Any]:
     """Sequences without the padding."""
     rows = padded_sequences if batch_first else padded_sequences.transpose_(0, 1)  # in place, as PyTorch does
+    if rows.ndim < 2:
+        raise DimensionError("tuple index out of range")
     steps = ops.arange(rows.shape[1])
     return [row[steps < length] for row, length in zip(rows, lengths, strict=True)]
 

@@ -412,7 +412,13 @@ def _spacing(name: str, start: Any, end: Any, steps: int, dtype: DType | None) -
         raise OpError("number of steps must be non-negative")
     is_complex = isinstance(low, complex) or isinstance(high, complex)
     default = modes.current().default_dtype
-    target = dtype or (dtypes.to_complex(default) if is_complex else default)
+    inferred = dtypes.to_complex(default) if is_complex else default
+    target = dtype or inferred
+    if is_complex and not target.is_complex:
+        raise OpError(
+            f"torch.{name}(): inferred dtype {_C_TYPES[inferred.name]} can't be safely cast to passed dtype "
+            f"{target.scalar_type}"
+        )
     if target is dtypes.bool_:
         raise UnsupportedError(f"\"{name}_cpu\" not implemented for 'Bool'")
     return low, high, target
