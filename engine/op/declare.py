@@ -21,14 +21,14 @@ class Composite(callables.Op):
     checks_history = True
     """In place: a target whose history forbids writes is refused before other arguments are looked at."""
 
-    def __init__(self, function: Callable[..., Any], name: str) -> None:
+    def __init__(self, function: Callable[..., Any], name: str, out: str = "") -> None:
         super().__init__()
         self.name = name
         self.__name__ = name
         self.__doc__ = function.__doc__
         self.function = function
         self.signature = Signature(function, shown_name(name))
-        self.signature.takes_out = name in outs.NAMES
+        self.signature.takes_out, self.signature.out = name in outs.NAMES, out
         self.listed = overloads_of(name)
 
     def write(self) -> Callable[..., Any]:
@@ -140,20 +140,20 @@ def composite(
 @overload
 def composite(
     *, name: str | None = ..., function: bool = ..., method: bool | None = ..., writes: bool = ...,
-    attribute: bool = ..., aliases: tuple[str, ...] = ..., checks_history: bool = ...,
+    attribute: bool = ..., aliases: tuple[str, ...] = ..., checks_history: bool = ..., out: str = ...,
 ) -> Callable[[Callable[..., Any]], Any]: ...  # fmt: skip
 
 
 def composite(
     body: Callable[..., Any] | None = None, /, *, name: str | None = None, function: bool = True,
     method: bool | None = None, writes: bool = False, attribute: bool = False, aliases: tuple[str, ...] = (),
-    checks_history: bool = True,
+    checks_history: bool = True, out: str = "",
 ) -> Any:  # fmt: skip
     """Declare a public op as a function of other ops; the flags are those of ``primitive``."""
 
     def declare(body: Callable[..., Any]) -> Composite:
         own_name = name or body.__name__
-        op = Composite(body, own_name)
+        op = Composite(body, own_name, out)
         op.checks_history = checks_history
         first = op.signature.params[0].name if op.signature.params else ""
         is_method = method if method is not None else "." not in own_name and first in ("input", "self")

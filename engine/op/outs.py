@@ -17,8 +17,6 @@ from engine.op.signature import MISSING, type_name
 from engine.tensor import Tensor
 
 NAMES: Final = frozenset(Path(__file__).with_name("outs.txt").read_text().split())
-CASTING: Final = frozenset({"cat", "concat", "concatenate", "cumprod", "cumsum", "mean", "prod", "std", "sum", "var"})
-BY_DTYPE: Final = frozenset({"cumprod", "cumsum", "prod", "sum"})  # computed in the dtype of ``out``
 RECORDED = (
     "{}(): functions with out=... arguments don't support automatic differentiation, but one of the arguments requires "
     "grad."
@@ -27,7 +25,7 @@ RESIZED = (
     "An output with one or more elements was resized since it had shape {}, which does not match the required output "
     "shape {}. This behavior is deprecated, and in a future PyTorch release outputs will not be resized unless they "
     "have zero elements. You can explicitly reuse an out tensor t by resizing it, inplace, to zero elements with "
-    "t.resize_(0). (Triggered internally at /__w/pytorch/pytorch/aten/src/ATen/native/Resize.cpp:30.)"
+    "t.resize_(0)."
 )
 
 
@@ -81,14 +79,14 @@ def _tensors(value: Any) -> Iterator[Tensor]:
 def _is_of_dtype(signature: Any, arguments: Sequence[Any], rest: dict[str, Any]) -> bool:
     """Whether the dtype of ``out`` says which dtype is computed."""
     has_dtype = any(param.name == "dtype" for param in signature.params)
-    return has_dtype and (signature.name in BY_DTYPE or not any(True for _ in _tensors((arguments, rest))))
+    return has_dtype and (signature.out == "dtype" or not any(True for _ in _tensors((arguments, rest))))
 
 
 def _check_dtype(signature: Any, target: Tensor, value: Tensor) -> None:
-    """Elementwise results are cast if nothing is lost but digits; others have to have the dtype."""
+    """A result that may be cast loses digits at most; any other has to have the dtype."""
     if value.dtype is target.dtype:
         return
-    if not signature.casts_out and signature.name not in CASTING:
+    if not signature.out:
         raise OpError(f"Expected out tensor to have dtype {value.dtype.c_name}, but got {target.dtype.c_name} instead")
     if not dtypes.can_cast(value.dtype, target.dtype):
         raise OpError(

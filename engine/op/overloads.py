@@ -20,7 +20,7 @@ class Overloaded(Composite):
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         super().__init__(function, name)
-        self.signature.casts_out = True
+        self.signature.out = "cast"
         signature = Signature(function, f"{self.signature.name}_")
         self._choose_inplace = write_composite(self, signature, converts=False)
 

@@ -42,7 +42,8 @@ class Primitive(callables.Op):
         self.__doc__ = kernel.__doc__
         self.kernel = kernel
         self.signature = Signature(kernel, self.naming.shown_as or shown_name(name))
-        self.signature.takes_out, self.signature.casts_out = name in outs.NAMES, self.nature.pointwise
+        self.signature.takes_out = name in outs.NAMES
+        self.signature.out = self.outputs.out or "cast" * self.nature.pointwise
         self.grad_fn = NOT_IMPLEMENTED if self.nature.underivable else self.naming.grad_fn or derived_grad_fn(name)
         self.inplace_grad_fn = self.naming.inplace_grad_fn or self.grad_fn
         self.listed = overloads_of(self.name)

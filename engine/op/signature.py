@@ -221,7 +221,7 @@ class Signature:
         self.name = name
         self.params = [Param(i, p) for i, p in enumerate(inspect.signature(function).parameters.values())]
         self.of_method = False
-        self.takes_out = self.casts_out = False
+        self.takes_out, self.out = False, ""  # whether there is ``out=``, and what it may be (``traits.Outputs``)
         self._by_name = {param.name: param for param in self.params}
         self._plain = not any(param.variadic or param.keyword_only for param in self.params)
         self._count = len(self.params)

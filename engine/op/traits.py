@@ -112,6 +112,8 @@ class Outputs:
     """What the results are put into: a named tuple."""
     constant: tuple[str, ...] = ()
     """Those of the results that never have a history, though they are of a dtype that could."""
+    out: str = ""
+    """Where ``out=`` may be of another dtype: ``cast`` to it, as pointwise results are; ``dtype``: computed in it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

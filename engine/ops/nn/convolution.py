@@ -21,7 +21,7 @@ from engine.tensor import Tensor
 Padding: TypeAlias = Any  # what Size takes, or a string
 EVEN_KERNEL = (
     "Using padding='same' with even kernel lengths and odd dilation may require a zero-padded copy of the input be "
-    "created (Triggered internally at /__w/pytorch/pytorch/aten/src/ATen/native/Convolution.cpp:1101.)"
+    "created"
 )
 
 

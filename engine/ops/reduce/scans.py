@@ -104,7 +104,7 @@ def _accumulated(accumulate: Any, values: Array, dim: int) -> Array:
 
 
 # -- cumsum -------------------------------------------------------------------------------------------------------
-@primitive(linear=True, scratch=2.5)
+@primitive(linear=True, scratch=2.5, out="dtype")
 def cumsum(input: Array, dim: Dim, *, dtype: DType | None = None) -> Array:
     """Sums of the elements up to each along ``dim``."""
     _check_scanned("cumsum", dtype)
@@ -128,7 +128,7 @@ def cumsum_(input: Tensor, dim: Dim, *, dtype: DType | None = None) -> Tensor:
 
 
 # -- cumprod ------------------------------------------------------------------------------------------------------
-@primitive
+@primitive(out="dtype")
 def cumprod(input: Array, dim: Dim, *, dtype: DType | None = None) -> Array:
     """Products of the elements up to each along ``dim``."""
     _check_scanned("cumprod", dtype)

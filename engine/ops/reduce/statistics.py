@@ -154,7 +154,7 @@ def _kept(shape: tuple[int, ...], dims: tuple[int, ...]) -> list[int]:
     return [extent for axis, extent in enumerate(shape) if dims and axis not in dims]
 
 
-@composite
+@composite(out="cast")
 def var(
     input: Tensor, dim: Dims | None = None, unbiased: bool | None = None, keepdim: bool = False, *,
     correction: Scalar | None = None,
@@ -163,7 +163,7 @@ def var(
     return _spread("var", input, dim, unbiased, keepdim, correction)
 
 
-@composite
+@composite(out="cast")
 def std(
     input: Tensor, dim: Dims | None = None, unbiased: bool | None = None, keepdim: bool = False, *,
     correction: Scalar | None = None,

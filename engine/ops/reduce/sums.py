@@ -117,7 +117,7 @@ def sum_dim(input: Array, dim: Dims | None = None, keepdim: bool = False, dtype:
 sum_dim.vjp(input=lambda g, input_shape, input_dtype, dim, keepdim: spread(g, input_shape, dim, keepdim, input_dtype))
 
 
-@composite
+@composite(out="dtype")
 def sum(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The sum of all elements, or sums over ``dim``. Integers add up in int64 unless ``dtype`` says otherwise."""
     if is_unset(dim):
@@ -167,7 +167,7 @@ mean_dim.vjp(
 )
 
 
-@composite
+@composite(out="cast")
 def mean(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The mean of all elements, or means over ``dim``."""
     _check_mean(input, dtype)
@@ -242,7 +242,7 @@ prod_all.vjp(input=_prod_all_input)
 prod_dim.vjp(input=_prod_dim_input)
 
 
-@composite
+@composite(out="dtype")
 def prod(input: Tensor, dim: Dim = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The product of all elements, or products over ``dim``."""
     if is_unset(dim):

@@ -43,7 +43,7 @@ def _check_any(tensors: list[Tensor]) -> None:
 
 
 @primitive(
-    method=False, promote="default", aliases=("concat", "concatenate"), check=_check_any, grows=_total,
+    method=False, promote="default", aliases=("concat", "concatenate"), check=_check_any, grows=_total, out="cast",
     scratch=lambda tensors: 1.5 * _total(tensors) + OBJECT * len(tensors),
 )  # fmt: skip
 def cat(tensors: Arrays, dim: Dim = 0) -> Array:
