@@ -19,7 +19,7 @@ UNITS: Final = {
 LONGEST: Final = 256  # bits of a number that is written with all its digits
 
 
-class OverLimit(Exception):
+class OverLimit(errors.Ended):
     """Over a limit, which nearly always is a field of ``Limits``; ``allowed`` and ``asked`` are in its unit.
 
     ``place`` is the part of the request that is too large, where one is. Readers of programs add node or line.

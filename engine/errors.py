@@ -129,7 +129,11 @@ class UnsupportedError(EngineError, NotImplementedError):
     exception = "NotImplementedError"
 
 
-class BudgetError(EngineError, MemoryError):
+class Ended(Exception):
+    """Ends a program for good: nothing of it runs any more, no hook either, and none of it may catch this."""
+
+
+class BudgetError(EngineError, MemoryError, Ended):
     """Over a limit of the current budget.
 
     ``limit`` names it, ``allowed`` and ``asked`` are in its unit (elements, bytes, steps or seconds). ``place`` is

@@ -16,6 +16,7 @@ from engine.dtypes import DType
 from engine.errors import (
     ArgumentTypeError,
     ArgumentValueError,
+    Ended,
     MissingAttributeError,
     MissingKeyError,
     OpError,
@@ -550,6 +551,8 @@ def hooks_around(module: Module, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         args = watch.inputs(args)
     try:
         output = module.forward(*args, **kwargs)
+    except (Ended, MemoryError):
+        raise
     except Exception:
         always = module._hooks.get(f"forward {hooks.ALWAYS}", {})
         for number, hook in tuple(module._hooks.get("forward", {}).items()):

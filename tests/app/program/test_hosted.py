@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.evaluate.run import evaluate
-from app.limits import Limits
+from app.limits import Limits, OverLimit
 from app.program.tree import ProgramError
 from app.wire.messages import RunRequest
 
@@ -85,3 +85,21 @@ print(m)
         "Linear(\n  in_features=1, out_features=1, bias=True\n  (y): ReLU()\n)",
         "Linear(in_features=1, out_features=1, bias=True)",
     ]
+
+
+def test_no_hook_runs_for_what_ends_a_program() -> None:
+    text = """
+class Large(nn.Module):
+    def forward(self):
+        return [0] * 10**9
+def hook(module, args, output):
+    raise ValueError
+m = Large()
+m.register_forward_hook(hook, always_call=True)
+try:
+    m()
+except ValueError:
+    print("caught")
+"""
+    with pytest.raises(OverLimit):
+        evaluate(RunRequest(code=IMPORTS + text, outputs=[]), Limits(), "json")
