@@ -436,7 +436,9 @@ def sliced(value: Any, index: slice) -> Cost:
 
 def assigned(value: Any, index: Any, new: Any) -> Cost:
     """``value[index] = new``."""
-    if isinstance(index, slice) and isinstance(value, list):
+    if isinstance(value, list) and not isinstance(index, slice):
+        return LITTLE
+    if isinstance(value, list):
         count = len(value) + length(new)
         return Cost(1 + count, ITEM_BYTES * length(new) + listed(new).nbytes, count)
     return keyed(value, index)
