@@ -72,6 +72,14 @@ def test_null_does_not_stand_for_what_is_left_out(client: Client, name: str) -> 
     assert (answer.status_code, answer.json()["errors"][0]["loc"]) == (422, [name])
 
 
+@pytest.mark.parametrize("name", ["outputs", "grads"])
+def test_names_that_are_null_are_left_out(client: Client, name: str) -> None:
+    body = {"inputs": {"x": {"data": [1.0], "requires_grad": True}}, "code": "y = x * 2", "backward": [{"tensor": "y"}]}
+    plain, null = client("POST", "/v1/evaluate", json=body), client("POST", "/v1/evaluate", json=body | {name: None})
+    assert (plain.status_code, null.json()) == (200, plain.json())
+    assert plain.json()["grads"]["x"]["data"] == [2.0]
+
+
 def test_a_gradient_may_be_null_as_in_pytorch(client: Client) -> None:
     sid = client.open()
     roots = [{"tensor": "s", "gradient": None}, {"tensor": "v", "gradient": [1.0, 10.0]}]
