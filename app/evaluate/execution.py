@@ -134,7 +134,7 @@ class Programs:
         request = known.run.request.model_copy(update={"inputs": shell.inputs, "backward": roots})
         run = Run(request, known.run.program, perf_counter() - started, key=key)
         if key is not None and not shell.inputs and type(body) is bytes:
-            self._same.put((form, body), _Known(run, PROGRAM_BYTES))
+            self._same.put((form, body), _Known(run, PROGRAM_BYTES + len(body)))
         return run
 
 

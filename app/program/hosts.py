@@ -22,9 +22,9 @@ from app.program.operations import ENGINE_CALL, OPENED, SUBSCRIPTS, Routine, typ
 from engine import Tensor, dtypes, methods, registry, tensors
 
 OPEN: Final = (
-    "engine.nn", "engine.optim", "engine.utils", "engine.data", "engine.distributions", "engine.surface.optim",
-    "engine.autograd.context", "engine.autograd.function", "engine.autograd.graph",
-    "engine.autograd.hooks", "engine.autograd.watch", "engine.surface.checkpoint", "engine.surface.gradcheck",
+    "engine.nn", "engine.optim", "engine.data", "engine.autograd.context", "engine.autograd.function",
+    "engine.autograd.graph", "engine.autograd.hooks", "engine.autograd.watch", "engine.surface.checkpoint",
+    "engine.surface.gradcheck",
 )  # fmt: skip
 RAW: Final = frozenset({FunctionType, MethodType, BuiltinFunctionType, partial, type(len), type("".join)})
 _TABLES: Final = {"_buffers": "register_buffer", "_modules": "add_module", "_parameters": "register_parameter"}

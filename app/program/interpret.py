@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from app.limits import Limits, OverLimit
 from app.program import libraries as libraries
@@ -37,7 +37,6 @@ from app.program.tree import GraphError, Place, Program, ProgramError, quoted
 from engine import errors, modes
 
 Scope = dict[str, Any]
-Misplaced = TypeVar("Misplaced", GraphError, OverLimit)
 FRAMES: Final = 12_000  # of Python, within each other: those of programs' calls are counted by themselves
 KEPT: Final = 64  # programs whose closures are kept
 

@@ -12,7 +12,6 @@ from engine import modes
 
 TICKS: Final = 64  # steps that are taken from the budget at once
 DEPTH: Final = 980  # calls within calls: about what Python itself allows
-CALL_BYTES: Final = 200  # of a call that is going on
 
 
 class Run:

@@ -229,11 +229,6 @@ def _generator_attribute(value: Any, name: str) -> object:
     return value.function.name if name == "__name__" else MISSING
 
 
-def _own_attribute(value: Any, name: str) -> object:
-    """Objects of libraries of ours: they say themselves what they have."""
-    return value.program_attribute(name)
-
-
 def _static_attribute(value: Any, name: str) -> object:
     return value.function if name in ("__func__", "__wrapped__") else find_attribute(value.function, name)
 

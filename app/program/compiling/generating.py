@@ -13,7 +13,7 @@ import msgspec
 
 from app.program import tree
 from app.program.compiling import exceptions
-from app.program.compiling.blocks import statement
+from app.program.compiling.blocks import BREAK, CONTINUE, statement
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import SLOT, condition, expression, locate, truth_of
 from app.program.compiling.matching import pattern_test
@@ -258,8 +258,8 @@ def _while(env: Environment, node: tree.While) -> Steps:
                 locate(error, place)
                 raise
             signal = yield from body(frame)
-            if signal is not None and signal != "continue":
-                return None if signal == "break" else signal
+            if signal is not None and signal is not CONTINUE:
+                return None if signal is BREAK else signal
         return (yield from otherwise(frame))
 
     return run
@@ -291,8 +291,8 @@ def _for(env: Environment, node: tree.For) -> Steps:
                 locate(error, place)
                 raise
             signal = yield from body(frame)
-            if signal is not None and signal != "continue":
-                return None if signal == "break" else signal
+            if signal is not None and signal is not CONTINUE:
+                return None if signal is BREAK else signal
         return (yield from otherwise(frame))
 
     return run
@@ -320,7 +320,11 @@ def _within(env: Environment, node: tree.Within) -> Steps:
             if leave(manager, found, error):
                 return None
             raise
-        leave(manager, None, None)
+        try:
+            leave(manager, None, None)
+        except Exception as error:
+            locate(error, place)
+            raise
         return signal
 
     return run

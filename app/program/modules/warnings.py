@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import re
 from collections.abc import Iterable
 from typing import Any, Final
@@ -211,9 +210,6 @@ class _Passing(Collected):
 host(Message, "warnings.WarningMessage", Message, {
     "category": lambda value: value.category, "message": lambda value: value.message,
 })  # fmt: skip
-CATEGORIES: Final = {
-    name: kind for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, Warning)
-}
 WARNINGS: Final[dict[str, Any]] = {
     "catch_warnings": Routine("catch_warnings", Catching), "filterwarnings": Routine("filterwarnings", _filter),
     "resetwarnings": Routine("resetwarnings", _reset), "simplefilter": Routine("simplefilter", _simple),

@@ -105,18 +105,18 @@ class Vectorized:
 
 # -- subscripted --------------------------------------------------------------------------------------------------
 class Grid:
-    """``mgrid``, ``ogrid``, ``r_``, ``c_``: what makes arrays of slices."""
+    """``mgrid``, ``ogrid``, ``r_``, ``c_``: what makes arrays of slices; a ``dense`` one fills what they span."""
 
-    __slots__ = ("name", "source")
+    __slots__ = ("dense", "name", "source")
 
-    def __init__(self, name: str) -> None:
-        self.name, self.source = name, getattr(np, name)
+    def __init__(self, name: str, *, dense: bool = False) -> None:
+        self.name, self.source, self.dense = name, getattr(np, name), dense
 
     def program_item(self, index: Any) -> Any:
         """What stands in the brackets, as an array."""
         parts = index if isinstance(index, tuple) else (index,)
         sizes = [_length(part) for part in parts]
-        size = int(np.prod([float(one) for one in sizes])) if self.name == "mgrid" else sum(sizes)
+        size = int(np.prod([float(one) for one in sizes])) if self.dense else sum(sizes)
         reserve(Work(size, 32 * size * len(parts), 16.0 * size * len(parts)))
         given = tuple(part if isinstance(part, slice) else array(part) for part in parts)
         return checked(python(self.source.__getitem__, given if isinstance(index, tuple) else given[0]))
@@ -169,7 +169,8 @@ NUMPY: Final[dict[str, Any]] = (
     | PRINTING
     | _TYPES
     | _WRITTEN_HERE
-    | {name: Grid(name) for name in ("c_", "mgrid", "ogrid", "r_")}
+    | {name: Grid(name) for name in ("c_", "ogrid", "r_")}
+    | {"mgrid": Grid("mgrid", dense=True)}
     | {name.removeprefix("numpy."): Module(name) for name in _INNER}
     | {"True_": np.True_, "False_": np.False_, "__version__": np.__version__}
 )
