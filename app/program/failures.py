@@ -14,7 +14,7 @@ from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVar
 
-from engine import errors
+from engine import errors, refusals
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -148,11 +148,12 @@ def spoken(text: str, given: Iterable[Any]) -> str:
 
 
 _OURS: Final = ("app.", "engine.")
-_PYTHONS: Final = ("app.program.libraries.", "app.program.modules.")  # of ours, what stands for libraries of Python's
+# Of ours, what is a library itself: what it raises is about its arguments.
+_LIBRARY: Final = ("app.program.libraries.", "app.program.modules.", *refusals.LIBRARY)
 
 
 def _is_ours(error: Exception) -> bool:
-    """Whether a frame of ours, below the one that caught it, raised an error; those of libraries are Python's."""
+    """Whether a frame of ours, below the one that caught it, raised an error; those of libraries are theirs."""
     trace = error.__traceback__
     last = None if trace is None else trace.tb_next
     if last is None:
@@ -160,7 +161,7 @@ def _is_ours(error: Exception) -> bool:
     while last.tb_next is not None:
         last = last.tb_next
     name = str(last.tb_frame.f_globals.get("__name__"))
-    return name.startswith(_OURS) and not name.startswith(_PYTHONS)
+    return name.startswith(_OURS) and not name.startswith(_LIBRARY)
 
 
 class Closing(Exception):

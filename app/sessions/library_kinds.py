@@ -81,17 +81,7 @@ def _refill(target: dict[Any, Any], parts: list[Any]) -> None:
     target.update(zip(parts[::2], parts[1::2], strict=True))
 
 
-Handle: Final[Any] = registry.function("utils.hooks.RemovableHandle")
-
-
-def _fill_handle(handle: Any, parts: list[Any]) -> None:
-    if not isinstance(parts[0], dict) or not isinstance(parts[1], int):
-        raise Malformed("a handle of nothing")
-    handle.table, handle.id = parts
-
-
 KINDS: Final = (
-    SharedKind("handle", Handle, lambda one: (one.table, one.id), lambda raw: object.__new__(Handle), _fill_handle),
     *(_kind(name, kind) for name, kind in LIBRARY.items()),
     SharedKind("ordereddict", OrderedDict, flat, lambda raw: OrderedDict(), _refill),
 )
