@@ -45,7 +45,7 @@ CASES: dict[str, Callable[[float], Sequence[Comparison | Fact]]] = {
     "chain_memory": chain_memory.run,
 }
 SECONDS, QUICK_SECONDS = 40.0, 8.0  # per case
-FORCED, UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE"), "BENCH_UNSET"
+FORCED, UNSET = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE", "PYTHONDONTWRITEBYTECODE"), "BENCH_UNSET"
 COLUMNS = ("case", OURS, "peer", "its time", "ratio", "quartiles", "last ratio")
 Ratios = dict[tuple[str, str], str]
 
@@ -121,8 +121,8 @@ def report(found: Sequence[Comparison | Fact]) -> str:
     return "\n".join(["# Results", "", *about, "", *table(comparisons, last_ratios()), *facts_table(facts), ""])
 
 
-def without_forced_kernels() -> None:
-    """Begin again without the variables that force old BLAS kernels: for us, and for peers and servers as well."""
+def as_installed() -> None:
+    """Begin again without variables that force old BLAS kernels, or imports without bytecode: peers and servers too."""
     forced = [name for name in FORCED if name in os.environ]
     if forced:
         environment = {name: value for name, value in os.environ.items() if name not in forced}
@@ -137,7 +137,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if unknown := set(arguments.cases) - set(CASES):
         parser.error(f"no such case: {', '.join(sorted(unknown))}")
-    without_forced_kernels()
+    as_installed()
     seconds = QUICK_SECONDS if arguments.quick else SECONDS
     chosen = arguments.cases or list(CASES)
     text = report([found for name in chosen for found in CASES[name](seconds)])
