@@ -86,6 +86,7 @@ APP = (
     (
         "http.docs",
         "http.edge",
+        "http.filling",
         "http.health_check",
         "http.methods",
         "http.probe",
