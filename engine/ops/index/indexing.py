@@ -55,6 +55,8 @@ def _located(shape: tuple[int, ...], indices: list[Array], places: tuple[int, ..
 
 
 def _check_broadcastable(indices: list[Array]) -> None:
+    if len(indices) < 2:
+        return
     try:
         np.broadcast_shapes(*[index.shape for index in indices])
     except ValueError:
@@ -64,7 +66,20 @@ def _check_broadcastable(indices: list[Array]) -> None:
         ) from None
 
 
+def _picked_shape(shape: tuple[int, ...], key: tuple[Any, ...]) -> tuple[int, ...]:
+    """That of what is at ``key``, of slices of everything and index arrays, in ``shape``."""
+    at = [dim for dim, part in enumerate(key) if not isinstance(part, slice)]
+    if not at:
+        return shape
+    common = key[at[0]].shape if len(at) == 1 else np.broadcast_shapes(*[key[dim].shape for dim in at])
+    front = at[0] if at[-1] - at[0] == len(at) - 1 else 0
+    rest = [extent for dim, extent in enumerate(shape) if dim not in at]
+    return (*rest[:front], *common, *rest[front:])
+
+
 def _check_bounds(index: Array, dim: int, extent: int) -> None:
+    if index.dtype == np.int64 and np.maximum.reduce(index.view(np.uint64), axis=None, initial=0) < extent:
+        return  # as most are: negative ones are large here
     if extent == 0 and index.size:
         raise DimensionError("index is out of bounds for dimension with size 0")
     outside = (index < -extent) | (index >= extent)
@@ -105,7 +120,7 @@ def _steps_of_picked(input: Array, key: tuple[Any, ...], size: tuple[int, ...]) 
     """The strides of ``input[key]``: it is a pointwise op of ``input``, which stands still along the dimensions that
     indices give, and of the indices, which stand still along the others."""
     at = [dim for dim, part in enumerate(key) if not isinstance(part, slice)]
-    indices = np.broadcast_arrays(*[key[dim] for dim in at])
+    indices = [key[at[0]]] if len(at) == 1 else np.broadcast_arrays(*[key[dim] for dim in at])
     if input.flags.c_contiguous and all(one.flags.c_contiguous for one in indices):
         return strides.contiguous(size)
     steps, ndim = strides.steps_of(input), indices[0].ndim
@@ -180,14 +195,13 @@ def _fits(input: Tensor, values: Tensor, tensors: list[Tensor], places: tuple[in
     """Whether ``values`` broadcast to what is indexed; of masks that is not known here."""
     if any(tensor.dtype in _MASKS for tensor in tensors):
         return True
-    extents = list(input.array.shape)
-    at: list[Any] = [slice(None)] * input.array.ndim
+    key: list[Any] = [slice(None)] * input.array.ndim
     for tensor, place in zip(tensors, places, strict=True):
-        extents[place], at[place] = 1, np.zeros(tensor.array.shape, np.int64)
+        key[place] = tensor.array
     try:
-        shape = np.broadcast_to(np.empty((), np.bool_), extents)[tuple(at)].shape
-        return np.broadcast_shapes(values.array.shape, shape) == shape
-    except (ValueError, IndexError):
+        shape = _picked_shape(input.array.shape, tuple(key))
+        return values.array.shape == shape or np.broadcast_shapes(values.array.shape, shape) == shape
+    except ValueError:
         return False
 
 
@@ -217,9 +231,9 @@ def put_at(input: Array, values: Array, indices: Arrays, places: Size, accumulat
     """``input`` with ``values`` written, or added, at ``indices``."""
     result = input.copy(order="K")
     key = _located(input.shape, indices, places)
-    shape = _result_shape(input, key)
+    shape = _picked_shape(input.shape, key)
     try:
-        values = np.broadcast_to(values, shape)
+        values = values if values.shape == shape else np.broadcast_to(values, shape)
     except ValueError:
         raise OpError(
             f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of "
@@ -230,10 +244,6 @@ def put_at(input: Array, values: Array, indices: Arrays, places: Size, accumulat
     else:
         result[key] = values
     return result
-
-
-def _result_shape(input: Array, key: tuple[Any, ...]) -> tuple[int, ...]:
-    return np.broadcast_to(np.empty((), np.bool_), input.shape)[key].shape
 
 
 put_at.vjp(
