@@ -26,6 +26,12 @@ def is_worth(batch: int, channels: int, taps: int, extents: Ints, counts: Ints) 
     return 0 < largest <= SHORT and 0 < batch * channels * largest <= FEW
 
 
+def most_taken(batch: int, channels: int, taps: int, extent: int) -> int:
+    """An upper bound of the elements that this takes, indices too, for windows or places of up to ``extent``."""
+    largest = taps * extent
+    return 3 * min(FEW, batch * channels * largest) + 8 * min(SHORT, largest)
+
+
 @lru_cache(KNOWN)
 def first_seen(extents: Ints, kernel: Ints, counts: Ints, steps: Steps) -> Array:
     """The first place that each window sees of an input that it reaches into."""
@@ -98,6 +104,12 @@ def weight_of(grad: Array, input: Array, kernel: Ints, steps: Steps, groups: int
     batch, outputs = grad.shape[:2]
     columns = _gathered(input, groups, seen(input.shape[2:], kernel, grad.shape[2:], steps))
     flat = grad.reshape(batch, groups, outputs // groups, -1)
-    products = np.matmul(flat, columns.swapaxes(2, 3))
-    total = products[0] if batch == 1 else np.add.reduce(products, axis=0)
+    total = np.matmul(_of_all(flat), _of_all(columns).swapaxes(1, 2))
     return total.reshape(outputs, input.shape[1] // groups, *kernel)
+
+
+def _of_all(array: Array) -> Array:
+    """``(groups, rows, batch * windows)`` of ``(batch, groups, rows, windows)``."""
+    if len(array) == 1:
+        return array[0]  # type: ignore[no-any-return]
+    return array.transpose(1, 2, 0, 3).reshape(*array.shape[1:3], -1)

@@ -54,7 +54,7 @@ def forward(
 
 def _turned(weight: Array, scale: Array) -> Array:
     """A weight to multiply by from the right, in the order in which BLAS is quickest."""
-    return np.ascontiguousarray(weight.T) * scale
+    return np.multiply(weight.T, scale, order="C")
 
 
 def _order(time: int, reverse: bool) -> range:

@@ -7,7 +7,7 @@ standardised together over the extent and ``pooled``: the batch (0), or the chan
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -92,7 +92,7 @@ def _mean_of(sums: Array, pooled: int, extent: int) -> Array:
     return add_up(sums, axis=pooled, keepdims=True) / sums.dtype.type(count)  # type: ignore[no-any-return]
 
 
-def _samples(input: Array) -> Iterator[slice]:
+def _samples(input: Array) -> Iterable[slice]:
     return blocks(input.shape[0], input.size // max(input.shape[0], 1))
 
 

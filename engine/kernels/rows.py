@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from math import prod
 from typing import Any
 
@@ -38,8 +38,10 @@ class short_buffers:
             np.setbufsize(self._before)
 
 
-def blocks(count: int, extent: int) -> Iterator[slice]:
+def blocks(count: int, extent: int) -> Iterable[slice]:
     """``count`` rows of ``extent`` elements in blocks."""
+    if count * extent <= BLOCK:
+        return (slice(0, count),) if count else ()
     step = max(1, BLOCK // max(extent, 1))
     return (slice(start, start + step) for start in range(0, count, step))
 

@@ -7,6 +7,7 @@ mask covers as many dimensions as it has.
 
 from __future__ import annotations
 
+from math import prod
 from operator import index as as_index
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from engine import dtypes, modes, ops, strides
 from engine.autograd import inplace
 from engine.errors import ArgumentTypeError, ArgumentValueError, DimensionError, OpError
+from engine.kernels import adding
 from engine.op import Array, Arrays, Mask, Scalar, Size, composite, overloaded, primitive
 from engine.ops.creation.factories import check_fits
 from engine.ops.creation.literals import made_of
@@ -138,8 +140,11 @@ index.vjp(input=lambda g, input_shape, indices, places: ops.added_at(g, indices,
 @primitive(public=False, nondifferentiable=("indices",), linear=True, grows=lambda size: int(np.prod(size)))
 def added_at(input: Array, indices: Arrays, places: Size, size: Size) -> Array:
     """Zeros of shape ``size`` with ``input`` added at ``indices``: the adjoint of ``index``."""
+    key = _located(size, indices, places)
+    if _is_sum(size, key, input, indices):
+        return _summed(size, key, input)
     result = np.zeros(size, input.dtype)
-    _add_at(result, _located(size, indices, places), input, indices)
+    _add_at(result, key, input, indices)
     return result
 
 
@@ -151,8 +156,21 @@ def _has_mask(indices: list[Array]) -> bool:
 def _add_at(target: Array, key: tuple[Any, ...], values: Array, indices: list[Array]) -> None:
     if len(indices) == 1 and indices[0].dtype in (np.bool_, np.uint8):
         target[key] += values  # a mask names no element twice
+    elif _is_sum(target.shape, key, values, indices):
+        target += _summed(target.shape, key, values)
     else:
         np.add.at(target, key, values)
+
+
+def _is_sum(shape: tuple[int, ...], key: tuple[Any, ...], values: Array, indices: list[Array]) -> bool:
+    """Whether slices are added up best by themselves."""
+    whole = prod([extent for extent, part in zip(shape, key, strict=True) if isinstance(part, slice)])
+    return len(indices) > 0 and not _has_mask(indices) and adding.is_worth(values, whole)
+
+
+def _summed(shape: tuple[int, ...], key: tuple[Any, ...], values: Array) -> Array:
+    at = [dim for dim, part in enumerate(key) if not isinstance(part, slice)]
+    return adding.summed_at(shape, at, np.broadcast_arrays(*[key[dim] for dim in at]), values)
 
 
 added_at.vjp(input=lambda g, indices, places: index(g, indices, places))

@@ -262,7 +262,8 @@ def channel_norm_backward(
     result, by_weight, by_bias = kernels.channels_adjoint(
         grad.reshape(shape), input.reshape(shape), scale, *statistics, 2 if groups else 0
     )
-    return result.reshape(input.shape), by_weight.sum(0).reshape(channels), by_bias.sum(0).reshape(channels)
+    scales = [np.add.reduce(one, axis=0).reshape(channels) for one in (by_weight, by_bias)]
+    return result.reshape(input.shape), *scales
 
 
 def _grouped(tensor: Any, mean: Any) -> Any:
