@@ -33,7 +33,7 @@ from app.program.functions import UNBOUND, Frame, Source
 from app.program.modules import surroundings
 from app.program.operations import type_name
 from app.program.runtime import Run
-from app.program.tree import GraphError, Place, Program, ProgramError, quoted
+from app.program.tree import AbsentError, GraphError, Place, Program, ProgramError, quoted
 from engine import errors, modes
 
 Scope = dict[str, Any]
@@ -165,7 +165,10 @@ def as_refusal(error: BaseException, place: Place, started: Run) -> ProgramError
         if caught(second) is None:
             raise
         detail = "<exception str() failed>"
-    return ProgramError(kind, detail, found.place or place, started.prints, found.op)
+    hint: str | None = getattr(found, "hint", None)
+    refusal = (AbsentError if hint else ProgramError)(kind, detail, found.place or place, started.prints, found.op)
+    refusal.hint = hint
+    return refusal
 
 
 __all__ = ["Outcome", "PythonError", "as_refusal", "check", "run"]

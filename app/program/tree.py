@@ -73,6 +73,10 @@ class ProgramError(Exception):
         self.prints = prints
 
 
+class AbsentError(ProgramError):
+    """The end of a program that asks for what is not here, be it in Python or not: PyTorch might have gone on."""
+
+
 class Constant(msgspec.Struct, frozen=True):
     """A literal that Python and JSON share, or one that JSON has to spell out."""
 
