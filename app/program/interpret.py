@@ -16,6 +16,7 @@ from typing import Any, Final
 from app.limits import Limits, OverLimit
 from app.program import libraries as libraries
 from app.program import names, pytorch, runtime
+from app.program import node_functions as node_functions
 from app.program.autograd import trace
 from app.program.compiling import calling as calling
 from app.program.compiling import comprehensions as comprehensions
@@ -54,7 +55,7 @@ def check(program: Program, namespace: Scope) -> None:
     """Raise ``GraphError`` for references and ops of a nodes program that do not exist."""
     check_references(program, namespace)
     for op, place in program.ops:
-        if names.find_op(op) is None:
+        if names.find_op(op) is None and op.partition(".")[0] not in namespace:
             try:
                 pytorch.refuse_op(op)
             except GraphError as error:

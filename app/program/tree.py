@@ -282,31 +282,10 @@ class Generated(msgspec.Struct, frozen=True):
 
 
 Expression = (
-    Constant
-    | TensorConstant
-    | Name
-    | Attribute
-    | Subscript
-    | Slice
-    | Display
-    | DictDisplay
-    | Starred
-    | Call
-    | OpCall
-    | Unary
-    | Binary
-    | Comparison
-    | Logical
-    | Conditional
-    | Binding
-    | Joined
-    | At
-    | Comprehension
-    | Yield
-    | YieldFrom
-    | Lambda
-    | Generated
-)
+    Constant | TensorConstant | Name | Attribute | Subscript | Slice | Display | DictDisplay | Starred | Call | OpCall
+    | Unary | Binary | Comparison | Logical | Conditional | Binding | Joined | At | Comprehension | Yield | YieldFrom
+    | Lambda | Generated
+)  # fmt: skip
 Target = Name | Attribute | Subscript | Display | Starred
 
 
@@ -466,6 +445,19 @@ class ClassDef(msgspec.Struct, frozen=True):
     place: Place
 
 
+class NodeFunction(msgspec.Struct, frozen=True):
+    """A function by two lists of nodes. Of the names of ``forward``, backward reads ``saves``; ``text`` is its JSON."""
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    forward: tuple[Statement, ...]
+    backward: tuple[Statement, ...] | None
+    saves: tuple[str, ...]
+    text: str
+    place: Place
+
+
 class Case(msgspec.Struct, frozen=True):
     pattern: Pattern
     guard: Expression | None
@@ -538,6 +530,7 @@ Statement = (
     | FunctionDef
     | ClassDef
     | Match
+    | NodeFunction
 )
 
 
