@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: setup fmt check test crash bench bench-quick hostile soak parity parity-docs openapi examples golden run sdk \
+.PHONY: setup fmt check test crash bench bench-quick hostile soak parity parity-docs parity-ops openapi examples golden run sdk \
 	sdk-all schemathesis lock
 
 setup: .venv/.ready
@@ -95,6 +95,10 @@ bench-quick: .venv/bench/.ready
 # Random programs on the engine and on PyTorch: make parity ARGS="--programs 20000 --seed 3000"
 parity: .venv/parity/.ready
 	.venv/parity/bin/python -m tests.parity.run $(ARGS)
+
+# Calls of every op that were never recorded, on both: make parity-ops ARGS="--each 20 --family nn --visible"
+parity-ops: .venv/parity/.ready
+	.venv/parity/bin/python -m tests.parity.ops $(ARGS)
 
 # The examples of PyTorch's docstrings, run by both: make parity-docs ARGS="--only nn.functional --show"
 parity-docs: .venv/parity/.ready
