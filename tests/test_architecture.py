@@ -87,6 +87,7 @@ APP = (
     (
         "http.docs",
         "http.edge",
+        "http.filling",
         "http.health_check",
         "http.methods",
         "http.probe",
