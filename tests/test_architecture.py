@@ -70,6 +70,7 @@ APP = (
     ("program.libraries",),
     ("program.autograd",),
     ("program.compiling",),
+    ("program.node_functions",),
     ("program.catalog", "program.graphs", "program.interpret"),
     ("evaluate.call", "evaluate.cancellation", "evaluate.nonfinite", "evaluate.plan_cache", "evaluate.shipping"),
     ("evaluate.execution", "evaluate.replay"),
@@ -86,6 +87,7 @@ APP = (
     (
         "http.docs",
         "http.edge",
+        "http.filling",
         "http.health_check",
         "http.methods",
         "http.probe",

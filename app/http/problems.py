@@ -25,7 +25,7 @@ from app.limits import OverLimit, plain, unit_of
 from app.observe import logs
 from app.observe.facts import Facts as RequestFacts
 from app.program.pytorch import NotAvailable
-from app.program.tree import GraphError, ProgramError
+from app.program.tree import AbsentError, GraphError, ProgramError
 from app.stores.base import StoreError
 from app.wire import arrays, codec
 from app.wire.reply import Refusal
@@ -172,7 +172,8 @@ TABLE: Final[dict[type[Exception], Kind]] = {
     codec.CodecError: Kind(422, "unwritable-answer", "The answer cannot be written"),
     arrays.ArrayError: Kind(422, "invalid-tensor", "Not a tensor", _place),
     GraphError: Kind(422, "invalid-program", "Not a program of this service", _program),
-    NotAvailable: Kind(422, "not-available", "PyTorch has this, this service has not", _program),
+    NotAvailable: Kind(422, "not-available", "This service does not have this", _program),
+    AbsentError: Kind(422, "not-available", "This service does not have this", _program),
     ProgramError: Kind(422, "refused", "PyTorch would refuse this program", _program),
     OverLimit: Kind(413, "over-limit", "Over a limit", _limit),
     MemoryError: Kind(413, "over-limit", "Over a limit", _memory),
