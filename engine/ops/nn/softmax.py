@@ -11,6 +11,7 @@ from engine.dtypes import DType
 from engine.errors import UnsupportedError
 from engine.kernels.rows import in_blocks
 from engine.op import Array, Dim, composite, primitive
+from engine.ops.creation.casts import DISCARDED
 from engine.ops.reduce.sums import add_up
 from engine.tensor import Tensor
 
@@ -103,6 +104,8 @@ log_softmax_backward.vjp(
 def _converted(input: Tensor, dtype: Any) -> Tensor:
     if dtype is None or dtypes.by_name(str(dtype)) is input.dtype:
         return input
+    if input.dtype.is_complex and not dtypes.by_name(str(dtype)).is_complex:
+        modes.warn_once(DISCARDED)
     return ops.cast(input, dtype)
 
 
