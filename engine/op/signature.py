@@ -26,14 +26,16 @@ import inspect
 from collections.abc import Callable, Sequence
 from copy import copy
 from operator import index as as_index
+from pathlib import Path
 from types import FunctionType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from engine import dtypes
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, DimensionError, OpError, UnexpectedArgumentError
+from engine.named_results import NamedResult
 from engine.tensor import Tensor
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -50,6 +52,7 @@ Tensors: TypeAlias = Any
 Operand: TypeAlias = Any
 Real: TypeAlias = Any
 
+PYTHON_FUNCTIONS: Final = frozenset(Path(__file__).with_name("python_functions.txt").read_text().split())
 TENSOR_KINDS = ("Array", "Index", "Mask", "Arrays")
 _ALIASES = {"self": "input", "axis": "dim", "keepdims": "keepdim", "x": "input", "dims": "dim", "dim": "dims"}
 _INTEGERS = {int}
@@ -61,7 +64,7 @@ ANY_RANK = 2**31  # of a tensor whose rank is not known: every dimension is one 
 def type_name(value: object) -> str:
     """The name of a value's type in PyTorch's messages."""
     name = type(value).__name__
-    return _TYPE_NAMES.get(name, name)
+    return f"torch.return_types.{name}" if isinstance(value, NamedResult) else _TYPE_NAMES.get(name, name)
 
 
 _TYPE_NAMES = {
@@ -250,6 +253,7 @@ class Signature:
         self.name = name
         self.params = [Param(i, one) for i, one in enumerate(parameters_of(function))]
         self.of_method = False
+        self.is_python = False  # whether what it says of arguments that are missing or too many are Python's words
         self.takes_out, self.out = False, ""  # whether there is ``out=``, and what it may be (``traits.Outputs``)
         self._by_name = {param.name: param for param in self.params}
         self._plain = not any(param.variadic or param.keyword_only for param in self.params)
@@ -331,11 +335,19 @@ class Signature:
         plural, verb = ("" if count == 1 else "s"), ("was" if given == 1 else "were")
         return ArgumentTypeError(f"{self.name}() takes {count} positional argument{plural} but {given} {verb} given")
 
+    def _missing_in_python(self, missing: list[str]) -> ArgumentTypeError:
+        quoted = [f"'{name}'" for name in missing]
+        listed = " and ".join(quoted) if len(quoted) < 3 else f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
+        plural = "" if len(missing) == 1 else "s"
+        return ArgumentTypeError(f"{self.name}() missing {len(missing)} required positional argument{plural}: {listed}")
+
     def _check_complete(self, values: list[Any]) -> None:
         missing = [
             param.name for param, value in zip(self.params, values, strict=True)
             if value is MISSING and not (param.variadic and param.kind != "Extents")
         ]  # fmt: skip
+        if missing and self.is_python:
+            raise self._missing_in_python(missing)
         if missing:
             names = ", ".join(f'"{name}"' for name in missing)
             plural = "s" if len(missing) == 1 else ""  # so it is in PyTorch

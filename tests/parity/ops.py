@@ -13,24 +13,23 @@ import gc
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import torch
 
 import engine
 from tests.parity import calls, known
-from tests.parity.compare import Difference, differences
+from tests.parity.compare import differences, is_inner
 from tests.parity.execute import Step, execute
 from tests.parity.run import Finding, show
 from tests.parity.variations import vary
 
+FORK = get_context("fork")
 PAUSE = 200  # calls between two collections of garbage
-# What answers of the service do not show.
-INNER = {
-    "stride", "idle stride", "contiguous", "offset", "version", "view", "base", "output_nr", "retains_grad", "conj",
-    "neg",
-}  # fmt: skip
 
 
 def examine(call: calls.Call) -> Finding | None:
@@ -38,47 +37,51 @@ def examine(call: calls.Call) -> Finding | None:
     program = calls.program(call)
     expected = execute(program, torch)
     found = known.unexplained(differences(expected, execute(program, engine)), program)
-    found = [difference for difference in found if not _is_a_choice(call, difference)]
     if any(difference.field.endswith("values") for difference in found):
-        shaky = _shaky(expected, execute(calls.program(call, moved=True), torch))
-        found = [difference for difference in found if (difference.name, difference.field) not in shaky]
+        free = undetermined(call, expected)
+        found = [difference for difference in found if (difference.name, difference.field) not in free]
     return Finding(program, tuple(found)) if found else None
 
 
-def _is_a_choice(call: calls.Call, difference: Difference) -> bool:
-    """Whether these are factors, which are fixed up to signs or phases."""
-    return call.gauge and difference.name == call.node.name and difference.field.endswith("values")
+def undetermined(call: calls.Call, expected: list[Step]) -> set[tuple[str, str]]:
+    """Names and fields whose numbers are fixed up to a choice of signs, or by rounding."""
+    moved = execute(calls.program(call, moved=True), torch)
+    free = {(difference.name, difference.field) for difference in differences(expected, moved)}
+    return free | ({(call.node.name, "item.values"), (call.node.name, "values")} if call.gauge else set())
 
 
-def _shaky(expected: list[Step], moved: list[Step]) -> set[tuple[str, str]]:
-    return {(difference.name, difference.field) for difference in differences(expected, moved)}
+def examined(given: Sequence[calls.Call]) -> Iterator[Finding | None]:
+    """``examine`` of each, in a process of its own: arguments that are not looked at may be PyTorch's end."""
+    done = 0
+    while done < len(given):
+        reader, writer = FORK.Pipe(duplex=False)
+        process = FORK.Process(target=_examine_all, args=(given[done:], writer))
+        process.start()
+        writer.close()
+        with suppress(EOFError):
+            while True:
+                yield reader.recv()
+                done += 1
+        process.join()
+        if done < len(given):
+            print(f"the process ended in a call of {given[done].op}\n", flush=True)
+            yield None
+            done += 1
 
 
-def is_inner(difference: Difference) -> bool:
-    """Whether this can be seen in a process only: layouts, counters, nodes behind that of a result."""
-    field, (left, right) = difference.field.rpartition(".")[2], (difference.expected, difference.found)
-    if field == "grad_fn" and isinstance(left, str) and isinstance(right, str):
-        return left.partition("(")[0] == right.partition("(")[0]
-    if difference.name == "h" and field == "whole" and left == "None":
-        return isinstance(right, dict) and not set(right["values"]) - set("-0, ")
-    return field in INNER
+def _examine_all(given: Sequence[calls.Call], writer: Connection) -> None:
+    for count, call in enumerate(given, 1):
+        writer.send(examine(call))
+        if count % PAUSE == 0:
+            gc.collect()
 
 
-def findings(options: argparse.Namespace, totals: Counter[str]) -> Iterator[tuple[str, calls.Call, Finding]]:
+def chosen(options: argparse.Namespace) -> dict[str, calls.Call]:
+    """The calls of a run by their names."""
     ops = [op for op in sorted(calls.recorded(options.source)) if re.search(options.ops, op)]
-    count = 0
-    for number in range(options.first, options.first + options.each):
-        for op in ops:
-            call = vary(op, number, options.source)
-            if options.family and call.family != options.family:
-                continue
-            totals[call.family] += 1
-            finding = examine(call)
-            if finding is not None:
-                yield f"{op}/{number}", call, finding
-            count += 1
-            if count % PAUSE == 0:
-                gc.collect()
+    numbers = range(options.first, options.first + options.each)
+    varied = {f"{op}/{number}": vary(op, number, options.source) for number in numbers for op in ops}
+    return {name: call for name, call in varied.items() if options.family in ("", call.family)}
 
 
 def main() -> int:
@@ -92,11 +95,14 @@ def main() -> int:
     parser.add_argument("--source", type=Path, default=calls.RECORDED, help="file or folder of recorded cases")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    totals: Counter[str] = Counter()
+    given = chosen(options)
+    totals = Counter(call.family for call in given.values())
     failed: Counter[str] = Counter()
     inner: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
-    for name, call, finding in findings(options, totals):
+    for (name, call), finding in zip(given.items(), examined(list(given.values())), strict=True):
+        if finding is None:
+            continue
         visible = [difference for difference in finding.found if not is_inner(difference)]
         inner[call.family] += not visible
         failed[call.family] += bool(visible)

@@ -8,6 +8,7 @@ from typing import Any
 import scipy  # loads what is used of it when it is
 
 from engine import ops
+from engine.errors import UnsupportedError
 from engine.op import Array, float_valued, primitive
 
 
@@ -45,8 +46,14 @@ def i1(input: Array) -> Array:
     return scipy.special.i1(input)
 
 
+def _refuse_narrow(kernel: str, input: Any) -> None:
+    if input.dtype.opmath is not input.dtype:
+        raise UnsupportedError(f"\"{kernel}\" not implemented for '{input.dtype.scalar_type}'")
+
+
 def _i1_input(g: Any, input: Any, out: Any) -> Any:
     """``i0 - i1 / input``, which tends to 1/2 at 0; as in PyTorch, NaN counts as 0."""
+    _refuse_narrow("i1_backward", input)
     at_zero = _is_zero(input)
     return g * (ops.i0(input) - out / input.masked_fill(at_zero, 1)).masked_fill(at_zero, 0.5)
 
@@ -69,6 +76,7 @@ def i1e(input: Array) -> Array:
 
 def _i1e_input(g: Any, input: Any, out: Any) -> Any:
     """``i0e - i1e * (sgn(input) + 1 / input)``, which tends to 1/2 at 0."""
+    _refuse_narrow("i1e_backward", input)
     at_zero = _is_zero(input)
     inverse = ops.reciprocal(input.masked_fill(at_zero, 1))
     return g * (ops.i0e(input) - out * (ops.sgn(input) + inverse)).masked_fill(at_zero, 0.5)

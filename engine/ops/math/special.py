@@ -11,7 +11,7 @@ import scipy  # loads what is used of it when it is
 
 from engine import dtypes, ops
 from engine.errors import OpError, UnsupportedError
-from engine.op import Array, composite, float_valued, overloaded, pointwise
+from engine.op import Array, composite, float_valued, overloaded, pointwise, primitive
 from engine.tensor import Tensor
 
 
@@ -22,6 +22,19 @@ def underivable_input(name: str) -> Callable[[], NoReturn]:
         raise UnsupportedError(f"the derivative for '{name}' is not implemented.")
 
     return rule
+
+
+@primitive(public=False, total=True, layout_only=("origin",))
+def first_order(input: Array, origin: Array, refusal: str) -> Array:
+    """A gradient by ``origin`` that PyTorch cannot differentiate, not even where it is constant."""
+    return input.copy()
+
+
+def _refuse_second_order(refusal: str) -> NoReturn:
+    raise (UnsupportedError if refusal.startswith("the derivative") else OpError)(refusal)
+
+
+first_order.vjp(input=_refuse_second_order, origin=_refuse_second_order)
 
 
 # -- error functions ----------------------------------------------------------------------------------------------
@@ -72,7 +85,7 @@ def erfcx(input: Array) -> Array:
 erfcx.vjp(input=lambda g, input, out: g * (2 * input * out - 2 / sqrt(pi)))
 
 
-@composite(name="special.ndtr")
+@composite(name="special.ndtr", out="cast")
 def ndtr(input: Tensor) -> Tensor:
     """The normal distribution function."""
     return ops.mul_number(ops.add_number(erf(ops.mul_number(input, 1 / sqrt(2))), 1), 0.5)

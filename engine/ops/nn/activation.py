@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import scipy  # loads what is used of it when it is
 
-from engine import dtypes, modes, ops, registry
+from engine import dtypes, ops, registry
 from engine.errors import ArgumentValueError, OpError, UnsupportedError
 from engine.kernels.where import select
 from engine.op import Array, Dim, Mask, Scalar, composite, pointwise, primitive
 from engine.ops.creation.factories import number_in
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.tensor import Tensor
 
 THRESHOLD = "ThresholdBackwardBackward0"
@@ -82,7 +83,7 @@ def hardtanh(input: Array, min_val: Scalar = -1.0, max_val: Scalar = 1.0) -> Arr
     if input.dtype == np.bool_:
         raise OpError("Bool inputs not supported for hardtanh")
     _refuse_complex_clamp(input)
-    if input.dtype.kind == "u" and min(min_val, max_val) < 0:
+    if input.dtype.kind == "u" and min(int(min_val), int(max_val)) < 0:
         raise OpError("cannot do hardtanh on an unsigned type with negative limits")
     low, high = (number_in(limit, input) for limit in (min_val, max_val))
     return np.minimum(np.maximum(input, low), high)
@@ -345,9 +346,9 @@ silu.vjp(input=_silu_input)
 @composite(name="nn.functional.silu")
 def _silu(input: Tensor, inplace: bool = False) -> Tensor:
     """``input * sigmoid(input)``."""
-    if input.dtype.is_complex and input.requires_grad and modes.is_grad_enabled():
-        raise OpError("silu does not support automatic differentiation for outputs with complex dtype.")
-    return _run(silu, inplace, input)
+    result = _run(silu, inplace, input)
+    refuse_complex_history("silu", result)
+    return result
 
 
 @pointwise(public=False, supports="f", kernel_name="mish_cpu")
@@ -400,7 +401,7 @@ gelu.vjp(input=_gelu_input)
 
 
 # -- gated --------------------------------------------------------------------------------------------------------
-@primitive(name="nn.functional.glu")
+@primitive(name="nn.functional.glu", supports="f", kernel_name="glu_cpu", promote="default")
 def glu(input: Array, dim: Dim = -1) -> Array:
     """The first half of ``input`` along ``dim`` times the sigmoid of the second."""
     if input.ndim == 0:

@@ -232,7 +232,21 @@ def _check_transposed(
 _WORDS = {"float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
 
 
-def _check_dtypes(input: DType, weight: DType, bias: DType | None, ndim: int) -> None:
+def _check_exact(dtype: DType, ndim: int, dilation: Any, transposed: bool) -> None:
+    """Integers but for int64 have kernels for the plainest convolutions alone, and bools have none."""
+    if dtype.is_differentiable or dtype.name == "int64":
+        return
+    kernel = "compute_columns3d" if ndim == 3 else "slow_conv2d_cpu"
+    if transposed:
+        kernel = f"slow_conv_transpose{max(ndim, 2)}d_out_cpu"
+    elif any(step != 1 for step in dilation):
+        kernel = "slow_conv_dilated<>"
+    elif dtype.name != "bool":
+        return
+    raise UnsupportedError(f"\"{kernel}\" not implemented for '{dtype.scalar_type}'")
+
+
+def _check_dtypes(input: DType, weight: DType, bias: DType | None) -> None:
     if input is not weight:
         if input.is_complex:
             raise OpError(
@@ -243,8 +257,6 @@ def _check_dtypes(input: DType, weight: DType, bias: DType | None, ndim: int) ->
     if bias is not None and bias is not input:
         words = [_WORDS.get(dtype.name, dtype.scalar_type) for dtype in (input, bias)]
         raise OpError(f"Input type ({words[0]}) and bias type ({words[1]}) should be the same")
-    if input.name == "bool":
-        raise UnsupportedError(f"\"slow_conv{max(ndim, 2)}d_cpu\" not implemented for 'Bool'")
 
 
 def _check(
@@ -266,7 +278,8 @@ def _check(
         raise OpError(f"kernel size should be greater than zero, but got {_named('kernel', shape[2:])}")
     if transposed:
         _check_transposed(own, shape, stride, padding, dilation, output_padding)
-    _check_dtypes(input.dtype, weight.dtype, None if bias is None else bias.dtype, ndim)
+    _check_dtypes(input.dtype, weight.dtype, None if bias is None else bias.dtype)
+    _check_exact(input.dtype, ndim, dilation, transposed)
 
 
 @primitive(

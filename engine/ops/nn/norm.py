@@ -14,6 +14,7 @@ from engine import dtypes, modes, ops
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
 from engine.kernels import normalization as kernels
 from engine.op import Array, Dims, Size, composite, extents, primitive, type_name
+from engine.ops.nn.average_pooling import avg_pool2d_of, avg_pool3d_of
 from engine.ops.nn.reduction import refuse_grad
 from engine.tensor import Tensor, from_array
 
@@ -69,6 +70,20 @@ def _require_floating(input: Array, kernel: str) -> None:
         raise UnsupportedError(f"\"{kernel}\" not implemented for '{dtypes.of(input).scalar_type}'")
 
 
+def _check_mixed(input: Tensor, *parameters: Tensor | None) -> None:
+    """Parameters are of the input's dtype, or all float32 beside an input of 16 bits."""
+    given = [one for one in parameters if one is not None]
+    if all(one.dtype is input.dtype for one in given):
+        return
+    if given[0].dtype is input.dtype:
+        other = next(one.dtype for one in given if one.dtype is not input.dtype)
+        raise OpError(f"expected scalar type {input.dtype.scalar_type} but found {other.scalar_type}")
+    if any(one.dtype is not dtypes.float32 for one in given):
+        raise OpError("mixed dtype (CPU): expect parameter to have scalar type of Float")
+    if input.dtype.opmath is input.dtype:
+        raise OpError("mixed dtype (CPU): all inputs must share same datatype.")
+
+
 # -- layers -------------------------------------------------------------------------------------------------------
 def _check_shape(shape: tuple[int, ...], normalized: Any, comma: str) -> None:
     if not normalized:
@@ -98,6 +113,7 @@ def _check_layer(input: Tensor, normalized_shape: Any, weight: Tensor | None, bi
         _check_shape((), normalized_shape, ", ")
     _check_affine(normalized_shape, weight=weight, bias=bias)
     _check_shape(input.array.shape, normalized_shape, ", ")
+    _check_mixed(input, weight, bias)
 
 
 def _layer_dims(shape: Any, normalized_shape: Any) -> tuple[int, ...]:
@@ -117,8 +133,6 @@ def layer_norm_stats(
 ) -> tuple[Array, Array, Array]:
     """The last dimensions standardised, then scaled and shifted; and the statistics."""
     _require_floating(input, "LayerNormKernelImpl")
-    if any(t is not None and t.dtype != input.dtype for t in (weight, bias)):
-        raise OpError("mixed dtype (CPU): all inputs must share same datatype.")
     scales = [None if t is None else t.reshape(-1) for t in (weight, bias)]
     return kernels.of_rows(input, len(normalized_shape), *scales, eps)
 
@@ -226,6 +240,7 @@ def _check_group(input: Tensor, weight: Tensor | None, bias: Tensor | None, N: i
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
                 f"shape {list(tensor.array.shape)} and input of shape {shape}"
             )
+    _check_mixed(input, weight, bias)
 
 
 def _channels(ndim: int) -> tuple[int, ...]:
@@ -455,7 +470,10 @@ def _batch(
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """One batch; while training its statistics count, and go into the running ones."""
     _check_running(input, mean, variance, weight, bias, training)
-    refuse_grad("native_batch_norm", running_mean=mean, running_var=variance)
+    name = "_native_batch_norm_legit" if train is batch_norm_train_legit else "native_batch_norm"
+    refuse_grad(name, running_mean=mean, running_var=variance)
+    if input.dtype.is_floating_point:  # of others there is no kernel
+        _check_mixed(input, weight, bias, mean, variance)
     if not training:
         nothing = [from_array(np.empty(0, input.array.dtype)) for _ in range(2)]
         return evaluate(input, weight, bias, mean, variance, eps), *nothing
@@ -565,11 +583,15 @@ def _local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: fl
         )
     if input.array.size == 0:
         return input
-    squares = _neighbour_mean(input * input, size)
-    return input / ops.pow(squares * alpha + k, beta)
+    return input / (_neighbour_mean(input * input, size) * alpha + k) ** beta
 
 
 def _neighbour_mean(squares: Any, size: int) -> Any:
     """The mean of ``size`` neighbours along dimension 1, zeros beyond its ends counted."""
-    around = (0, 0) * (squares.ndim - 2) + (size // 2, (size - 1) // 2)
-    return ops.mean(ops.unfold(ops.constant_pad_nd(squares, around), 1, size, 1), -1)
+    shape, around = squares.array.shape, (size // 2, (size - 1) // 2)
+    if len(shape) == 3:
+        padded = ops.constant_pad_nd(ops.unsqueeze(squares, 1), (0, 0, *around))
+        return ops.squeeze(avg_pool2d_of(padded, (size, 1), 1), 1)
+    planes = ops.view(squares, (shape[0], 1, shape[1], shape[2], -1))
+    padded = ops.constant_pad_nd(planes, (0, 0, 0, 0, *around))
+    return ops.view(ops.squeeze(avg_pool3d_of(padded, (size, 1, 1), 1), 1), shape)

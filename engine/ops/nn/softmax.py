@@ -12,6 +12,7 @@ from engine.errors import UnsupportedError
 from engine.kernels import softmax as kernels
 from engine.kernels.rows import along
 from engine.op import Array, Dim, composite, primitive
+from engine.ops.creation.casts import DISCARDED
 from engine.tensor import Tensor
 
 largest: Any = np.maximum.reduce  # ``np.max`` without what wraps it, which takes longer than a short row
@@ -75,6 +76,8 @@ log_softmax_backward.vjp(
 def _converted(input: Tensor, dtype: Any) -> Tensor:
     if dtype is None or dtypes.by_name(str(dtype)) is input.dtype:
         return input
+    if input.dtype.is_complex and not dtypes.by_name(str(dtype)).is_complex:
+        modes.warn_once(DISCARDED)
     return ops.cast(input, dtype)
 
 

@@ -61,7 +61,8 @@ def prefixed(value: Any, prefix: str) -> Any:
 
 def run_of(cases: dict[str, Record]) -> Record:
     """The request that makes the graph."""
-    inputs, nodes = {}, []
+    inputs: Record = {}
+    nodes: list[Record] = []
     for prefix, case in cases.items():
         request = case["request"]
         inputs |= {f"{prefix}{name}": tensor for name, tensor in request["inputs"].items()}
