@@ -20,15 +20,16 @@ ROOT = Path(__file__).parent.parent
 # Lowest first. A module imports from rows above its own; the modules of one row do not know each other; those inside a
 # listed package may. The longest listed name holds, so that one module of a package can have a row of its own.
 ENGINE = (
-    ("errors", "kernels", "autograd", "surface", "named_results", "op.text", "op.traits"),
+    ("errors", "homes", "kernels", "autograd", "surface", "named_results", "op.text", "op.traits"),
     ("dtypes", "shapes", "strides"),
-    ("printing", "random", "storage"),
+    ("memory_formats", "printing", "random", "storage"),
     ("modes", "registry"),
     ("tensor",),
     ("op.signature", "autograd.hooks"),
     ("op.alternatives", "op.outs", "autograd.tape", "surface.copying"),
     ("autograd.context", "autograd.watch"),
-    ("autograd.inplace", "autograd.sweep", "op.binding", "op.dispatch", "op.rules"),
+    ("autograd.inplace", "autograd.results_of", "op.binding", "op.dispatch", "op.rules"),
+    ("autograd.sweep",),
     ("autograd.custom", "autograd.graph"),
     ("autograd.function",),
     ("op.callables", "op.calls", "op.costs"),
@@ -42,10 +43,18 @@ ENGINE = (
     ("plan.portable",),
     ("plan",),
     ("ops",),
-    ("surface.checkpoint", "surface.functional", "surface.gradcheck", "surface.methods", "surface.refusals"),
+    (
+        "surface.checkpoint",
+        "surface.functional",
+        "surface.gradcheck",
+        "surface.methods",
+        "surface.mixed_precision",
+        "surface.numbers",
+        "surface.refusals",
+    ),
     ("surface.devices",),
-    ("data", "nn", "surface.namespaces"),
-    ("optim",),
+    ("data", "nn"),
+    ("optim", "surface.namespaces", "surface.testing"),
     ("__init__",),
 )
 APP = (
