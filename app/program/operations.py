@@ -119,7 +119,8 @@ def type_name(value: object) -> str:
 
 
 _NAMES: Final = {
-    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Registered": "dict",
+    "DType": "torch.dtype", "Device": "torch.device", "MemoryFormat": "torch.memory_format", "Size": "torch.Size",
+    "Registered": "dict",
     "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict", "deque": "collections.deque",
 }  # fmt: skip
 

@@ -49,9 +49,11 @@ def _delattr(value: Any, name: Any, /) -> None:
     delete_attribute(value, _checked(name, "delattr"))
 
 
-def _super(cls: Any, owner: Any = None, /) -> Super:
+def _super(cls: Any, owner: Any = MISSING, /) -> Super:
     if not isinstance(cls, (ProgramClass, HostType)):
         raise PythonError(TypeError, f"super() argument 1 must be a type, not {type_name(cls)}")
+    if owner is MISSING:
+        return Super(cls, None, None)
     of = owner.program_class if isinstance(owner, Special) else owner
     if not isinstance(of, ProgramClass) or not is_subclass(of, cls):
         raise PythonError(TypeError, "super(type, obj): obj must be an instance or subtype of type")

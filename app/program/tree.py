@@ -583,7 +583,7 @@ SPECIAL: Final = frozenset({
         "pos", "post_init", "pow", "qualname", "radd", "rand", "rdivmod", "repr", "reversed", "rfloordiv", "rlshift",
         "rmatmul", "rmod", "rmul", "ror", "round", "rpow", "rrshift", "rshift", "rsub", "rtruediv", "rxor", "set",
         "set_name", "setattr", "setitem", "slots", "str", "sub", "truediv", "trunc", "ceil", "floor", "xor", "module",
-        "delete", "class_getitem", "torch_function", "wrapped", "copy", "deepcopy",
+        "delete", "class_getitem", "torch_function", "wrapped", "copy", "deepcopy", "getstate", "setstate", "version",
     )
 })  # fmt: skip
 """The names between double underscores that programs may define in classes, and ask values for."""
