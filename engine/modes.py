@@ -445,7 +445,7 @@ class set_grad_enabled(_Mode):
         self._outer[-1] = self._before
 
     def __repr__(self) -> str:
-        return f"{self._path}(mode={self._setting[0]})"
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self._setting[0]})"
 
 
 homes.keep("torch.autograd.grad_mode", no_grad, enable_grad, inference_mode, set_grad_enabled)

@@ -74,6 +74,7 @@ APP = (
     ("program.hosts",),
     ("program.hosted", "program.names"),
     ("program.values",),
+    ("program.namespaces",),
     ("program.classbuilding", "program.contexts", "program.modules", "program.reflection"),
     ("program.calls", "program.importing"),
     ("program.libraries",),

@@ -18,7 +18,7 @@ from app.program.builtins import EXCEPTIONS, HOSTS, METHODS, TYPES, exception_ty
 from app.program.classes import MISSING, HostMember, HostType, ProgramClass, Union_, is_subclass
 from app.program.failures import PythonError, python
 from app.program.instances import Special
-from app.program.operations import ENGINE_CALL, OPENED, SUBSCRIPTS, Routine, type_name
+from app.program.operations import ENGINE_CALL, KNOWN, OPENED, SUBSCRIPTS, Routine, type_name
 from engine import Tensor, dtypes, memory_formats, methods, registry, tape, tensors
 
 OPEN: Final = (
@@ -110,6 +110,7 @@ class Registered(dict[str, Any]):
         super().__delitem__(name)
 
 
+KNOWN.add(Registered)
 METHODS[Registered] = {name: METHODS[dict][name] for name in ("copy", "get", "items", "keys", "values")}
 SUBSCRIPTS[Registered] = (
     lambda table, name: python(dict.__getitem__, table, name), Registered.put, Registered.drop,
@@ -236,7 +237,7 @@ def class_of(value: Any) -> Any:
         return _class_of_node(value)
     if kind in HOSTS:
         return HOSTS[kind]
-    if kind.__module__.startswith("app."):
+    if kind.__module__.startswith("app.") and not isinstance(value, PythonError):
         name = type_name(value)
         if name not in _OWN:
             _OWN[name] = HostType(kind, name, _refuse_construction(name), members_of, mro=(TYPES["object"],))

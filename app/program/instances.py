@@ -95,7 +95,8 @@ class Special:
             listed = repr(self.args) if len(self.args) != 1 else f"({self.args[0]!r})"
             return f"{self.program_class.name}{listed}"
         host = type(self).__bases__[-1]
-        if host.__repr__ not in (object.__repr__, homes.text) and type(self) is not Instance:
+        own: Any = host.__repr__
+        if own not in (object.__repr__, homes.text) and type(self) is not Instance:
             name = type(self).__name__
             text = super().__repr__()
             return self.program_class.name + text.removeprefix(name) if text.startswith(name) else text

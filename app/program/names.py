@@ -54,13 +54,12 @@ class Layout:
 _NUMBERS_AND_ALIASES["strided"] = Layout()
 FLAGS: Final = {f"{path}.{name}": value for path, flags in devices.FLAGS.items() for name, value in flags.items()}
 VERSION: Final = f"{pytorch.version()}+cpu"
-_NUMBERS_AND_ALIASES |= {
-    "__version__": VERSION,
-    "version.__version__": VERSION,
-    "version.cuda": None,
-    "version.hip": None,
-}
-CONSTANTS: Final = _NUMBERS_AND_ALIASES | memory_formats.ALL | {dtype.name: dtype for dtype in dtypes.ALL} | FLAGS
+_VERSIONS: Final = {
+    "__version__": VERSION, "version.__version__": VERSION, "version.cuda": None, "version.hip": None,
+}  # fmt: skip
+CONSTANTS: Final = (
+    _NUMBERS_AND_ALIASES | _VERSIONS | memory_formats.ALL | {dtype.name: dtype for dtype in dtypes.ALL} | FLAGS
+)
 
 
 def function(path: str) -> Callable[..., Any] | None:

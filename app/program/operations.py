@@ -127,9 +127,9 @@ _NAMES: Final = {
 
 # -- iteration ----------------------------------------------------------------------------------------------------
 _VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
-KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS,
+KNOWN: Final = {list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS,
     ChainMap, Counter, OrderedDict, defaultdict,
-})  # fmt: skip
+}  # fmt: skip
 """The containers whose length says how long it takes to walk through them."""
 
 

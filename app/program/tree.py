@@ -27,6 +27,8 @@ ConstantValue = bool | int | float | complex | str | EllipsisType | None
 class GraphError(Exception):
     """A program that is malformed: found while it is read, before anything runs."""
 
+    is_outside = True  # of the language: nothing that programs may handle
+
     def __init__(
         self,
         detail: str,
@@ -584,6 +586,7 @@ SPECIAL: Final = frozenset({
         "rmatmul", "rmod", "rmul", "ror", "round", "rpow", "rrshift", "rshift", "rsub", "rtruediv", "rxor", "set",
         "set_name", "setattr", "setitem", "slots", "str", "sub", "truediv", "trunc", "ceil", "floor", "xor", "module",
         "delete", "class_getitem", "torch_function", "wrapped", "copy", "deepcopy", "getstate", "setstate", "version",
+        "cause", "context",
     )
 })  # fmt: skip
 """The names between double underscores that programs may define in classes, and ask values for."""

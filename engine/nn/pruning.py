@@ -28,7 +28,7 @@ class BasePruningMethod:
     def __call__(self, module: Module, inputs: Any) -> None:
         setattr(module, self._tensor_name, self.apply_mask(module))
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+    def compute_mask(self, t: Any, default_mask: Any) -> Any:
         """What is left of ``t``, where ``default_mask`` is left already."""
         raise NotImplementedError
 
@@ -128,7 +128,7 @@ class PruningContainer(BasePruningMethod):
     def __getitem__(self, idx: Any) -> Any:
         return self._pruning_methods[idx]
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+    def compute_mask(self, t: Any, default_mask: Any) -> Any:
         """The mask of the last method over what the others left."""
         method = self._pruning_methods[-1]
         mask = default_mask.to(dtype=t.dtype)
@@ -160,7 +160,7 @@ def _check_amount(amount: Any) -> None:
         )
 
 
-def _count(amount: Any, size: int) -> int:
+def _count(amount: Any, size: int) -> Any:
     """How many of ``size`` go. Raises ``ArgumentValueError`` for more than there are."""
     if isinstance(amount, int):
         if amount > size:
@@ -174,7 +174,7 @@ class Identity(BasePruningMethod):
 
     PRUNING_TYPE = UNSTRUCTURED
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+    def compute_mask(self, t: Any, default_mask: Any) -> Any:
         """What there was."""
         return default_mask
 
@@ -187,7 +187,7 @@ class _Some(BasePruningMethod):
         _check_amount(amount)
         self.amount = amount
 
-    def _without(self, t: Tensor, default_mask: Tensor, values: Any, largest: bool) -> Tensor:
+    def _without(self, t: Any, default_mask: Any, values: Any, largest: bool) -> Any:
         count = _count(self.amount, t.nelement())
         mask = default_mask.clone()
         if count:
@@ -198,7 +198,7 @@ class _Some(BasePruningMethod):
 class RandomUnstructured(_Some):
     """Elements by chance."""
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+    def compute_mask(self, t: Any, default_mask: Any) -> Any:
         """Without those with the largest numbers drawn."""
         drawn = ops.rand_like(t) if _count(self.amount, t.nelement()) else t
         return self._without(t, default_mask, drawn, True)
@@ -207,7 +207,7 @@ class RandomUnstructured(_Some):
 class L1Unstructured(_Some):
     """The elements nearest to zero."""
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+    def compute_mask(self, t: Any, default_mask: Any) -> Any:
         """Without the smallest."""
         return self._without(t, default_mask, ops.abs(t).contiguous(), False)
 
@@ -220,7 +220,7 @@ class _Channels(BasePruningMethod):
         _check_amount(amount)
         self.amount, self.dim = amount, dim
 
-    def _sizes(self, t: Tensor) -> tuple[int, int]:
+    def _sizes(self, t: Any) -> tuple[int, Any]:
         if t.ndim <= 1:
             raise ArgumentValueError(
                 "Structured pruning can only be applied to multidimensional tensors. Found tensor of shape "
@@ -231,7 +231,7 @@ class _Channels(BasePruningMethod):
         size = t.shape[self.dim]
         return size, _count(self.amount, size)
 
-    def _mask(self, t: Tensor, chosen: Any, default_mask: Tensor) -> Tensor:
+    def _mask(self, t: Any, chosen: Any, default_mask: Any) -> Any:
         mask = ops.zeros_like(t)
         place: list[Any] = [slice(None)] * t.ndim
         place[self.dim] = chosen
@@ -242,7 +242,7 @@ class _Channels(BasePruningMethod):
 class RandomStructured(_Channels):
     """Channels by chance."""
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+    def compute_mask(self, t: Any, default_mask: Any) -> Any:
         """Without those with the smallest numbers drawn."""
         size, count = self._sizes(t)
         if not count:
@@ -260,7 +260,7 @@ class LnStructured(_Channels):
         super().__init__(amount, dim)
         self.n = n
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+    def compute_mask(self, t: Any, default_mask: Any) -> Any:
         """Only the channels with the largest norms."""
         size, count = self._sizes(t)
         if not count:
@@ -279,7 +279,7 @@ class CustomFromMask(BasePruningMethod):
     def __init__(self, mask: Any) -> None:
         self.mask = mask
 
-    def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
+    def compute_mask(self, t: Any, default_mask: Any) -> Any:
         """What both leave."""
         return default_mask * self.mask.to(dtype=default_mask.dtype)
 

@@ -86,6 +86,6 @@ def vander_of_vector(x: Tensor, N: int | None = None, increasing: bool = False) 
     ones = Tensor(np.ones((x.array.shape[0], min(count, 1)), wide.array.dtype))
     if count <= 1:
         return ones
-    powers = ops.cumprod(ops.expand(ops.unsqueeze(wide, -1), (x.array.shape[0], count - 1)), -1)
-    rising = ops.cat([ones, powers], -1)
+    rising = Tensor(np.ones((x.array.shape[0], count), wide.array.dtype))
+    rising[:, 1:].copy_(ops.cumprod(ops.expand(ops.unsqueeze(wide, -1), (x.array.shape[0], count - 1)), -1))
     return rising if increasing else ops.flip(rising, (-1,))
