@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -48,6 +48,7 @@ class Outcome:
     prints: list[str]
     named: list[str]
     last: str | None
+    unended: Sequence[int] = ()  # the prints that no newline followed
 
 
 def check(program: Program, namespace: Scope) -> None:
@@ -110,7 +111,7 @@ def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:
                 _perform(compiled(program), started)
         else:
             _perform(compiled(program), started)
-    return Outcome(started.prints, list(started.named), started.last)
+    return Outcome(started.prints, list(started.named), started.last, started.unended)
 
 
 def _is_surrounded(program: Program) -> bool:
@@ -165,7 +166,9 @@ def as_refusal(error: BaseException, place: Place, started: Run) -> ProgramError
         if caught(second) is None:
             raise
         detail = "<exception str() failed>"
-    return ProgramError(kind, detail, found.place or place, started.prints, found.op)
+    refusal = ProgramError(kind, detail, found.place or place, started.prints, found.op)
+    refusal.unended = started.unended
+    return refusal
 
 
 __all__ = ["Outcome", "PythonError", "as_refusal", "check", "run"]

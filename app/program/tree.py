@@ -8,6 +8,7 @@ times as long to make.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from types import EllipsisType
 from typing import Final, Literal
@@ -62,6 +63,7 @@ class ProgramError(Exception):
     """What PyTorch or Python would raise: with the op, the place of the statement, and what was printed before."""
 
     hint: str | None = None  # what to do about it
+    unended: Sequence[int] = ()  # the prints that no newline followed
 
     def __init__(self, exception: str, detail: str, place: Place, prints: list[str], op: str | None = None) -> None:
         super().__init__(detail)
