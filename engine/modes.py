@@ -19,7 +19,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from engine import dtypes
+from engine import dtypes, homes
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, BudgetError
 from engine.printing import PrintOptions
@@ -443,6 +443,12 @@ class set_grad_enabled(_Mode):
     def __enter__(self) -> None:
         super().__enter__()
         self._outer[-1] = self._before
+
+    def __repr__(self) -> str:
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self._setting[0]})"
+
+
+homes.keep("torch.autograd.grad_mode", no_grad, enable_grad, inference_mode, set_grad_enabled)
 
 
 class set_multithreading_enabled:

@@ -73,12 +73,15 @@ class HostType(Callable_):
 
 
 class HostMember:
-    """An attribute of a type: ``read`` gives it for a value of the type, ``function`` takes that as its argument."""
+    """An attribute of a type: ``read`` gives it for a value of the type, ``function`` takes that as its argument.
 
-    __slots__ = ("function", "name", "read")
+    ``of_class`` gives it for a class of a program's, where it is a method of classes.
+    """
 
-    def __init__(self, name: str, read: Callable[[Any], Any], function: Any = None) -> None:
-        self.name, self.read, self.function = name, read, function
+    __slots__ = ("function", "name", "of_class", "read")
+
+    def __init__(self, name: str, read: Callable[[Any], Any], function: Any = None, of_class: Any = None) -> None:
+        self.name, self.read, self.function, self.of_class = name, read, function, of_class
 
 
 @seen_as("type")
@@ -271,7 +274,8 @@ class Super:
         self.start, self.owner, self.cls = start, owner, cls
 
     def __repr__(self) -> str:
-        return f"<super: <class '{self.start.name}'>, <{self.cls.name} object>>"
+        of = "NULL" if self.cls is None else f"<{self.cls.name} object>"
+        return f"<super: <class '{self.start.name}'>, {of}>"
 
 
 def bound(found: Any, owner: Any, cls: Any) -> Any:
@@ -290,6 +294,8 @@ def bound(found: Any, owner: Any, cls: Any) -> Any:
     if kind is ClassMethod:
         return BoundMethod(found.function, cls)
     if kind is HostMember:
+        if found.of_class is not None and isinstance(cls, ProgramClass):
+            return found.of_class(cls)
         return found.function if owner is None else found.read(owner)
     if hasattr(kind, "program_get"):
         return found.program_get(owner, cls)

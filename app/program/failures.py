@@ -126,7 +126,7 @@ def reraise(error: Exception, op: str | None = None, given: Iterable[Any] = ()) 
         raise error
     if isinstance(error, RecursionError):
         raise translated(error) from None
-    if isinstance(error, (MemoryError, PythonError)) or _is_ours(error):
+    if isinstance(error, (MemoryError, PythonError)) or getattr(error, "is_outside", False) or _is_ours(error):
         raise error
     respoken(error, given)
     raise translated(error) from None

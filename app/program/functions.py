@@ -198,7 +198,7 @@ class BoundMethod(Callable_):
         return BoundMethod(self.function, DEEP_COPY[0](self.owner, memo))
 
     def __repr__(self) -> str:
-        name = getattr(self.function, "qualname", "?")
+        name = getattr(self.function, "qualname", None) or getattr(self.function, "name", "?")
         return f"<bound method {name} of {self.owner!r}>"
 
 

@@ -28,7 +28,7 @@ from app.program.classes import (
 from app.program.costs import Cost, pay
 from app.program.failures import PythonError, made, python, seen_as
 from app.program.functions import DEEP_COPY, Callable_
-from engine import modes
+from engine import homes, modes
 
 HOSTED: Final[
     dict[str, Callable[..., Any]]
@@ -94,8 +94,12 @@ class Special:
         if isinstance(self, PythonError):
             listed = repr(self.args) if len(self.args) != 1 else f"({self.args[0]!r})"
             return f"{self.program_class.name}{listed}"
-        if type(self).__bases__[-1] is not object and type(self) is not Instance:
-            return super().__repr__()
+        host = type(self).__bases__[-1]
+        own: Any = host.__repr__
+        if own not in (object.__repr__, homes.text) and type(self) is not Instance:
+            name = type(self).__name__
+            text = super().__repr__()
+            return self.program_class.name + text.removeprefix(name) if text.startswith(name) else text
         return f"<{self.program_class.module}.{self.program_class.qualname} object at {id(self):#x}>"
 
     def __str__(self) -> str:

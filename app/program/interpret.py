@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -49,6 +49,7 @@ class Outcome:
     prints: list[str]
     named: list[str]
     last: str | None
+    unended: Sequence[int] = ()  # the prints that no newline followed
 
 
 def check(program: Program, namespace: Scope) -> None:
@@ -111,7 +112,7 @@ def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:
                 _perform(compiled(program), started)
         else:
             _perform(compiled(program), started)
-    return Outcome(started.prints, list(started.named), started.last)
+    return Outcome(started.prints, list(started.named), started.last, started.unended)
 
 
 def _is_surrounded(program: Program) -> bool:
@@ -169,6 +170,7 @@ def as_refusal(error: BaseException, place: Place, started: Run) -> ProgramError
     hint: str | None = getattr(found, "hint", None)
     refusal = (AbsentError if hint else ProgramError)(kind, detail, found.place or place, started.prints, found.op)
     refusal.hint = hint
+    refusal.unended = started.unended
     return refusal
 
 

@@ -119,16 +119,17 @@ def type_name(value: object) -> str:
 
 
 _NAMES: Final = {
-    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Registered": "dict",
+    "DType": "torch.dtype", "Device": "torch.device", "MemoryFormat": "torch.memory_format", "Size": "torch.Size",
+    "Registered": "dict",
     "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict", "deque": "collections.deque",
 }  # fmt: skip
 
 
 # -- iteration ----------------------------------------------------------------------------------------------------
 _VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
-KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS,
+KNOWN: Final = {list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS,
     ChainMap, Counter, OrderedDict, defaultdict,
-})  # fmt: skip
+}  # fmt: skip
 """The containers whose length says how long it takes to walk through them."""
 
 

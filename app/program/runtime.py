@@ -31,6 +31,7 @@ class Run:
         "namespace",
         "printed",
         "prints",
+        "unended",
     )  # fmt: skip
 
     def __init__(self, namespace: dict[str, Any], limits: Limits) -> None:
@@ -38,6 +39,7 @@ class Run:
         self.namespace, self.limits, self.items = namespace, limits, limits.list_items
         self.budget, self.journal = state.budget, state.journal
         self.prints: list[str] = []
+        self.unended: list[int] = []  # the texts after which no newline was printed
         self.printed = 0
         self.named: dict[str, None] = {}
         self.last: str | None = None
@@ -84,6 +86,8 @@ class Run:
     def write(self, parts: list[str], sep: str, end: str) -> None:
         """Print: one text a call, without the newline at its end."""
         self.count(len(sep) * max(len(parts) - 1, 0) + len(end))
+        if not end.endswith("\n"):
+            self.unended.append(len(self.prints))
         self.prints.append((sep.join(parts) + end).removesuffix("\n"))
         if len(self.prints) > self.limits.prints:
             raise OverLimit("prints", allowed=self.limits.prints, asked=len(self.prints))

@@ -8,6 +8,7 @@ times as long to make.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from types import EllipsisType
 from typing import Final, Literal
@@ -26,6 +27,8 @@ ConstantValue = bool | int | float | complex | str | EllipsisType | None
 
 class GraphError(Exception):
     """A program that is malformed: found while it is read, before anything runs."""
+
+    is_outside = True  # of the language: nothing that programs may handle
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class ProgramError(Exception):
     """What PyTorch or Python would raise: with the op, the place of the statement, and what was printed before."""
 
     hint: str | None = None  # what to do about it
+    unended: Sequence[int] = ()  # the prints that no newline followed
 
     def __init__(self, exception: str, detail: str, place: Place, prints: list[str], op: str | None = None) -> None:
         super().__init__(detail)
@@ -580,7 +584,8 @@ SPECIAL: Final = frozenset({
         "pos", "post_init", "pow", "qualname", "radd", "rand", "rdivmod", "repr", "reversed", "rfloordiv", "rlshift",
         "rmatmul", "rmod", "rmul", "ror", "round", "rpow", "rrshift", "rshift", "rsub", "rtruediv", "rxor", "set",
         "set_name", "setattr", "setitem", "slots", "str", "sub", "truediv", "trunc", "ceil", "floor", "xor", "module",
-        "delete", "class_getitem", "torch_function", "wrapped", "copy", "deepcopy",
+        "delete", "class_getitem", "torch_function", "wrapped", "copy", "deepcopy", "getstate", "setstate", "version",
+        "cause", "context",
     )
 })  # fmt: skip
 """The names between double underscores that programs may define in classes, and ask values for."""

@@ -23,7 +23,7 @@ from app.program.pytorch import NotAvailable
 from app.program.tree import GraphError, NodeFunction, is_member
 from app.program.values import attribute
 from app.sessions.defined_kinds import DEFINED, DEFINED_INLINE
-from app.sessions.library_kinds import KINDS, flat
+from app.sessions.library_kinds import KINDS, ROWS, flat
 from app.sessions.module_kinds import OF_MODULES, OF_MODULES_INLINE
 from app.sessions.value_kinds import INLINE, SHARED, InlineKind, Malformed, NotStorable, Parts, SharedKind, ValueKinds
 from engine import checkpoints, errors, functions, hooks, methods, modes, registry
@@ -50,7 +50,7 @@ def kinds(limits: Limits) -> ValueKinds:
     old = SharedKind("lambda", _Lambda, _refuse, lambda raw: object.__new__(Function), fill_lambda)
     generator = SharedKind("generator", Generator, _dump_generator, lambda raw: Generator(), _fill_generator)
     shared = (*SHARED, source, old, *DEFINED, *OF_MODULES, generator, *_CHECKPOINTS, *_INSTANCES, *KINDS)
-    return ValueKinds((*INLINE, *_INLINE, *DEFINED_INLINE, *OF_MODULES_INLINE), shared)
+    return ValueKinds((*INLINE, *ROWS, *_INLINE, *DEFINED_INLINE, *OF_MODULES_INLINE), shared)
 
 
 class _Lambda:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
-from engine import dtypes, modes, ops, registry
+from engine import dtypes, homes, modes, ops, registry
 from engine.autograd.hooks import RemovableHandle
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingKeyError, OpError
 from engine.nn import hooks, naming
@@ -32,6 +32,11 @@ class States(dict[Any, State]):
         state: State = {}
         self[param] = state
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over attributes, as a copy does; a subclass may add to them what older copies have not."""
+        modes.touch(self)
+        vars(self).update({name: value for name, value in state.items() if name in vars(self)})
 
     def __repr__(self) -> str:
         return f"defaultdict(<class 'dict'>, {super().__repr__()})"
@@ -409,9 +414,13 @@ def decay(param: Tensor, group: Group) -> None:
         param.mul_(1 - number(group["lr"]) * group["weight_decay"])
 
 
+_FILES = {"Adafactor": "_adafactor", "Muon": "_muon", "SparseAdam": "sparse_adam"}
+
+
 def publish(*kinds: type) -> None:
     """Let classes be ``torch.optim.<name>``."""
     for kind in kinds:
+        homes.keep(f"torch.optim.{_FILES.get(kind.__name__, kind.__name__.lower())}", kind)
         registry.add_function(f"optim.{kind.__name__}", kind)
         registry.add_kind(f"optim.{kind.__name__}", kind)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, modes, registry
+from engine import dtypes, memory_formats, modes, registry
 from engine.autograd import inplace, sweep
 from engine.dtypes import DType
 from engine.errors import (
@@ -176,9 +176,12 @@ def numel(self: Tensor) -> int:
     return self.array.size
 
 
-def is_contiguous(self: Tensor) -> bool:
-    """Whether the elements lie in C order without gaps."""
-    return bool(self.array.flags.c_contiguous)
+def is_contiguous(self: Tensor, *, memory_format: Any = memory_formats.CONTIGUOUS) -> bool:
+    """Whether the elements lie in C order, or in that of another memory format, without gaps."""
+    if memory_format is memory_formats.CONTIGUOUS:
+        return bool(self.array.flags.c_contiguous)
+    wanted = memory_formats.wanted("is_contiguous", memory_format)
+    return wanted is None or wanted.fits(self.geometry.size, self.geometry.stride)
 
 
 def data_ptr(self: Tensor) -> int:
