@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import VERSION, allocator
 from app.compute.frames import SharedBody
 from app.errors import Overloaded
-from app.http import cors, docs, methods, openapi, problem_pages, problems, scrape
+from app.http import answering, cors, docs, methods, openapi, problem_pages, scrape
 from app.http.connection import Find
 from app.http.edge import Edge
 from app.http.hot import EvaluateRoute, Shortcuts
@@ -92,7 +92,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Observation, observer=services.observer)
     if services.settings.cors_origins:
         cors.install(app, services.settings.origins)
-    problems.install(app)
+    answering.install(app)
     _document(app)
     return app
 

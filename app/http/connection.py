@@ -20,9 +20,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.compute.frames import SharedBody
 from app.errors import InvalidHttp, UnsupportedHttp, UnsupportedVersion
+from app.http.answering import response_to
 from app.http.edge import LINGER_S, Edge, Headers, HeadersByName, Pace, by_name, check_head, is_host
 from app.http.filling import EXTENSION, Filling, Moved
-from app.http.problems import response_to
 from app.limits import Limits, OverLimit
 from app.observe.facts import Facts
 

@@ -23,7 +23,7 @@ from app.compute.frames import Body, SharedBody
 from app.errors import InvalidRequest
 from app.evaluate.call import Call
 from app.evaluate.replay import Sighting
-from app.http.problems import facts_of
+from app.http.answering import facts_of
 from app.http.receiving import ClientWatch, fill_of, read_body
 from app.http.services import EVALUATE, Services
 from app.limits import OverLimit

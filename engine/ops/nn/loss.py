@@ -11,6 +11,7 @@ from engine import modes, ops
 from engine.dtypes import COMPLEX, FLOATING, DType, of
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError, UnsupportedError
 from engine.op import Array, Scalar, composite, pointwise, primitive
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.ops.nn import reduction as reductions
 from engine.ops.nn.reduction import reduced, refuse_grad, refuse_mixed, share
 from engine.tensor import Tensor, read
@@ -104,7 +105,7 @@ def smooth_l1_loss(input: Array, target: Array, reduction: str, beta: float) -> 
 
 def _smooth_l1_slope(g: Any, input: Any, target: Any, reduction: str, beta: float) -> Any:
     difference = input - target
-    slope = ops.where(ops.abs(difference) < beta, difference / beta, ops.sign(difference))
+    slope = ops.where(ops.abs(difference) >= beta, ops.sign(difference), difference / beta)
     return share(g, reduction, input.shape) * slope
 
 
@@ -139,7 +140,7 @@ def huber_loss(input: Array, target: Array, reduction: str, delta: float) -> Arr
 
 def _huber_slope(g: Any, input: Any, target: Any, reduction: str, delta: float) -> Any:
     difference = input - target
-    slope = ops.where(ops.abs(difference) < delta, difference, ops.sign(difference) * delta)
+    slope = ops.where(ops.abs(difference) >= delta, ops.sign(difference) * delta, difference)
     return share(g, reduction, input.shape) * slope
 
 
@@ -181,6 +182,7 @@ def binary_cross_entropy(input: Array, target: Array, weight: Array | None, redu
         raise OpError("all elements of input should be between 0 and 1")
     if np.any((target < 0) | (target > 1)):
         raise OpError("all elements of target should be between 0 and 1")
+    weight = _as_real(weight, input)
     of_one, of_zero = np.maximum(np.log(input), LEAST_LOG), np.maximum(np.log1p(-input), LEAST_LOG)
     losses = (target - 1) * of_zero - target * of_one
     return reduced(losses if weight is None else losses * weight, reduction)
@@ -233,10 +235,16 @@ def binary_cross_entropy_with_logits(
     """``binary_cross_entropy`` of ``sigmoid(input)``; ``pos_weight`` weighs what ``target`` has of the class."""
     _check_logits(of(input), of(target))
     log_sigmoid = np.minimum(input, 0) - np.log1p(np.exp(-np.abs(input)))
+    weight, pos_weight = (_as_real(one, target) for one in (weight, pos_weight))
     emphasis = 1 if pos_weight is None else (pos_weight - 1) * target + 1
     losses = (1 - target) * input - emphasis * log_sigmoid
     losses = losses.astype(target.dtype, copy=False)  # PyTorch computes in place of ``1 - target``
     return reduced(losses if weight is None else losses * weight, reduction)
+
+
+def _as_real(weight: Array | None, like: Array) -> Array | None:
+    """Weights that are integers as numbers of the other dtype, which they do not widen."""
+    return weight.astype(like.dtype) if weight is not None and weight.dtype.kind in "biu" else weight
 
 
 def _check_logits(input: DType, target: DType) -> None:
@@ -287,6 +295,8 @@ def _binary_cross_entropy_with_logits(
 @primitive(public=False, nondifferentiable=("target",), layout="operands")
 def soft_margin_loss(input: Array, target: Array, reduction: str) -> Array:
     """``log(1 + exp(-target * input))`` for targets 1 and -1."""
+    if input.dtype.kind in "iu":
+        raise OpError(f"result type Float can't be cast to the desired output type {of(input).scalar_type}")
     losses = np.log1p(np.exp(-input * target))
     if losses.dtype.kind == "c" and input.dtype.kind != "c":
         found, wanted = of(losses).scalar_type, of(input).scalar_type
@@ -308,7 +318,9 @@ def _soft_margin_loss(
 ) -> Tensor:  # fmt: skip
     """``log(1 + exp(-target * input))`` for targets 1 and -1."""
     refuse_grad("soft_margin_loss", target=target)
-    return soft_margin_loss(input, target, reductions.chosen(reduction, size_average, reduce))
+    loss = soft_margin_loss(input, target, reductions.chosen(reduction, size_average, reduce))
+    refuse_complex_history("soft_margin_loss", loss)
+    return loss
 
 
 # -- distributions ------------------------------------------------------------------------------------------------
@@ -374,6 +386,8 @@ def _gaussian_nll_loss(
     variance = _variance(input, var)
     if reduction not in reductions.REDUCTIONS:
         raise ArgumentValueError(f"{reduction} is not valid")
+    if not variance.dtype.is_floating_point:
+        raise OpError(f"result type Float can't be cast to the desired output type {variance.dtype.c_name}")
     variance = floored(variance, eps)
     losses = (ops.log(variance) + (input - target) ** 2 / variance) * 0.5
     return reductions.apply(losses + 0.5 * log(2 * pi) if full else losses, reduction)
@@ -395,6 +409,8 @@ def _variance(input: Tensor, var: Any) -> Tensor:
         return ops.ones_like(input) * var
     if not isinstance(var, Tensor):
         raise ArgumentTypeError(f"gaussian_nll_loss(): var must be a Tensor or a float, not {type(var).__name__}")
+    if var.dtype.is_complex:
+        raise UnsupportedError(f"\"lt_cpu\" not implemented for '{var.dtype.scalar_type}'")
     _refuse_negative(bool(np.any(read(var) < 0)))
     shape, own = input.array.shape, var.array.shape
     if own == shape:
