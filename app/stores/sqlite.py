@@ -21,8 +21,6 @@ FILE: Final = "gradserve.sqlite"
 PATIENCE_S: Final = 5.0  # how long another process may hold the write lock
 PAGE_BYTES: Final = 2**14  # of a new file: each page of a commit is written by itself, so large tensors want large ones
 LOG_BYTES: Final = 4 * 2**20  # of the log: more is folded into the file
-    2**27
-)  # of a folded log, that are written over until a sweep: new pages cost more than their content
 FULL_BYTES: Final = 2**28  # of the log, that a commit folds itself, for then nobody else came to it
 LOOK_EVERY: Final = 16  # writes of one small row each, after which the log is looked at
 SPARE_BYTES: Final = 4 * 2**20  # that stay in the file without use, and at most so many leave it at a time
