@@ -70,21 +70,23 @@ def run(arguments: Namespace) -> int:
     try:
         outcome = run_code(OURS.sub("import torch", file.read_text(encoding="utf-8")), limits)
     except ProgramError as error:
-        _print_all(error.prints)
-        return _fail(f"{file}:{error.line}: {error.exception}: {error}")
+        _print_all(error.prints, error.unended)
+        hint = f" ({error.hint})" if error.hint else ""
+        return _fail(f"{file}:{error.line}: {error.exception}: {error}{hint}")
     except GraphError as error:
         return _fail(f"{file}:{error.line or 1}: {error.exception or 'SyntaxError'}: {error}")
     except (OverLimit, UnicodeDecodeError) as error:
         return _fail(f"{file}: {error}")
     except OSError as error:
         return _fail(f"{file}: {error.strerror}")
-    _print_all(outcome.prints)
+    _print_all(outcome.prints, outcome.unended)
     return 0
 
 
-def _print_all(texts: Sequence[str]) -> None:
-    for text in texts:
-        print(text)
+def _print_all(texts: Sequence[str], unended: Sequence[int] = ()) -> None:
+    open_ends = frozenset(unended)
+    for place, text in enumerate(texts):
+        print(text, end="" if place in open_ends else "\n")
 
 
 def ops(arguments: Namespace) -> int:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from engine import data as _data  # noqa: F401 - enters data sets and their loader
 from engine import dtypes as dtypes
 from engine import errors as errors
+from engine import homes as homes
+from engine import memory_formats as memory_formats
 from engine import modes as modes
 from engine import nn as _layers  # noqa: F401 - enters the layers
 from engine import ops as ops  # the families declare themselves before anything is attached
@@ -30,8 +32,11 @@ from engine.surface import devices as devices
 from engine.surface import functional as functional
 from engine.surface import gradcheck as _gradcheck  # noqa: F401 - enters the checks
 from engine.surface import methods as methods
+from engine.surface import mixed_precision as _mixed_precision  # noqa: F401 - enters autocast
 from engine.surface import namespaces
+from engine.surface import numbers as _numbers  # noqa: F401 - enters finfo and iinfo
 from engine.surface import refusals as refusals
+from engine.surface import testing as _testing  # noqa: F401 - enters assert_close
 from engine.tensor import Tensor as Tensor
 
 if TYPE_CHECKING:

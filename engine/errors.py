@@ -75,6 +75,12 @@ class AssertedError(EngineError, AssertionError):
     exception = "AssertionError"
 
 
+class ModuleError(EngineError, ModuleNotFoundError):
+    """The name of something in a module that there is not."""
+
+    exception = "ModuleNotFoundError"
+
+
 class NotATensorError(AssertedError):
     """Something else than a tensor where PyTorch asserts one."""
 

@@ -11,6 +11,7 @@ import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, MutableSequence
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from math import inf
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from engine import dtypes
+from engine import dtypes, homes
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, BudgetError
 from engine.printing import PrintOptions
@@ -100,6 +101,7 @@ class Journal:
     """
 
     __slots__ = ("_mementos", "_memories")
+    keeps = True  # whether it can put back what changes
 
     def __init__(self) -> None:
         self._mementos: dict[int, tuple[Any, Callable[[], None]]] = {}
@@ -118,6 +120,10 @@ class Journal:
         if memory is None:
             memory = self._memories[id(root)] = Overwritten(root)
         memory.keep(written)
+
+    def stepping(self) -> AbstractContextManager[None]:
+        """What holds while an optimiser takes a step."""
+        return nullcontext()
 
     def touched(self) -> Iterable[Any]:
         """The objects that were about to change, in the order of their first touch."""
@@ -443,6 +449,12 @@ class set_grad_enabled(_Mode):
     def __enter__(self) -> None:
         super().__enter__()
         self._outer[-1] = self._before
+
+    def __repr__(self) -> str:
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self._setting[0]})"
+
+
+homes.keep("torch.autograd.grad_mode", no_grad, enable_grad, inference_mode, set_grad_enabled)
 
 
 class set_multithreading_enabled:

@@ -32,17 +32,17 @@ def steps_of(array: Array) -> Ints:
 @lru_cache(KNOWN)
 def contiguous(size: Ints) -> Ints:
     """The strides of a new tensor: C order, with extents of 0 taken as 1."""
-    return _in_order(size, range(len(size) - 1, -1, -1))
+    return in_order(size, range(len(size) - 1, -1, -1))
 
 
 @lru_cache(KNOWN)
 def columns(size: Ints) -> Ints:
     """The strides of matrices of which each lies column by column, as LAPACK leaves them."""
     ndim = len(size)
-    return _in_order(size, (ndim - 2, ndim - 1, *range(ndim - 3, -1, -1))) if ndim > 1 else contiguous(size)
+    return in_order(size, (ndim - 2, ndim - 1, *range(ndim - 3, -1, -1))) if ndim > 1 else contiguous(size)
 
 
-def _in_order(size: Ints, order: Sequence[int]) -> Ints:
+def in_order(size: Ints, order: Sequence[int]) -> Ints:
     """The strides of a new tensor whose dimensions lie in memory in ``order``, the innermost first."""
     strides, step = [1] * len(size), 1
     for dim in order:
@@ -147,7 +147,7 @@ def of_result(
 @lru_cache(KNOWN)
 def preserved(size: Ints, strides: Ints) -> Ints:
     """The strides of a copy: the same ones where these leave no gaps, else their order."""
-    return strides if is_dense(size, strides) else _in_order(size, _sorted(size, [strides]))
+    return strides if is_dense(size, strides) else in_order(size, _sorted(size, [strides]))
 
 
 def of_pointwise(size: Ints, operands: tuple[Layout, ...]) -> Ints:
@@ -156,7 +156,7 @@ def of_pointwise(size: Ints, operands: tuple[Layout, ...]) -> Ints:
         if all(is_contiguous(*operand) for operand in operands):
             return contiguous(size)
         if len(size) == 4 and all(is_contiguous(*operand, CHANNELS_LAST) for operand in operands):
-            return _in_order(size, CHANNELS_LAST[::-1])
+            return in_order(size, CHANNELS_LAST[::-1])
         first = operands[0]
         if is_dense(*first) and all(operand == first for operand in operands):
             return first[1]

@@ -17,12 +17,14 @@ from app.program.functions import BoundMethod, Callable_
 MISSING: Final = object()
 MAKE: Final[list[Callable[..., Any]]] = []  # how objects are made of classes: see ``app.program.instances``
 
+CHANGES: Final = [0]  # of all classes together: what was found in one may be another thing when any of them changed
+
 
 @seen_as("type")
 class HostType(Callable_):
     """A type that is there (``int``, ``ValueError``, ``torch.Tensor``) as a value of programs: one for each."""
 
-    __slots__ = ("call", "engine", "members", "mro", "name", "type")
+    __slots__ = ("call", "engine", "members", "mro", "name", "quick", "type")
     binds = False
 
     def __init__(
@@ -31,6 +33,7 @@ class HostType(Callable_):
     ) -> None:  # fmt: skip
         self.type, self.name, self.call, self.members, self.engine = kind, name, call, members, engine
         self.mro = (self, *mro)
+        self.quick: Callable[[Any, Any], Any] | None = None  # see ``app.program.compiling.quick``
 
     @property
     def exception(self) -> bool:
@@ -73,12 +76,15 @@ class HostType(Callable_):
 
 
 class HostMember:
-    """An attribute of a type: ``read`` gives it for a value of the type, ``function`` takes that as its argument."""
+    """An attribute of a type: ``read`` gives it for a value of the type, ``function`` takes that as its argument.
 
-    __slots__ = ("function", "name", "read")
+    ``of_class`` gives it for a class of a program's, where it is a method of classes.
+    """
 
-    def __init__(self, name: str, read: Callable[[Any], Any], function: Any = None) -> None:
-        self.name, self.read, self.function = name, read, function
+    __slots__ = ("function", "name", "of_class", "read")
+
+    def __init__(self, name: str, read: Callable[[Any], Any], function: Any = None, of_class: Any = None) -> None:
+        self.name, self.read, self.function, self.of_class = name, read, function, of_class
 
 
 @seen_as("type")
@@ -86,11 +92,10 @@ class ProgramClass(Callable_):
     """A class that a program defines."""
 
     __slots__ = (
-        "__weakref__", "_found", "_version", "attributes", "bases", "create", "doc", "host", "module", "mro", "name",
-        "qualname",
+        "__weakref__", "_found", "_version", "attributes", "bases", "create", "doc", "host", "making", "module", "mro",
+        "name", "qualname",
     )  # fmt: skip
     binds = False
-    version = 0  # of all classes together: what was found in one may change when any of them does
 
     def __init__(self, name: str, qualname: str, bases: tuple[Any, ...], attributes: dict[str, Any]) -> None:
         self.name, self.qualname, self.module = name, qualname, "__main__"
@@ -99,6 +104,11 @@ class ProgramClass(Callable_):
         self.mro = linearized(self, bases)
         self.host: type | None = None  # the type of its instances, unless it is ``Instance``
         self.create: Callable[..., Any] | None = None  # what a call means, unless it is to make an instance
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing of what names mean in it."""
+        self.making: tuple[int, Any] = (-1, None)  # its ``__init__``, where a call means no more, and since when
         self._found: dict[str, Any] = {}
         self._version = -1
 
@@ -114,8 +124,8 @@ class ProgramClass(Callable_):
 
     def find(self, name: str) -> Any:
         """What ``name`` means in the class, or ``MISSING``."""
-        if self._version != ProgramClass.version:
-            self._found, self._version = {}, ProgramClass.version
+        if self._version != CHANGES[0]:
+            self._found, self._version = {}, CHANGES[0]
         found = self._found.get(name, self)
         if found is self:
             found = self._found[name] = self.after(None, name)
@@ -155,7 +165,7 @@ def is_type(value: Any) -> bool:
 
 def changed() -> None:
     """Forget what was found in classes: one of them changed."""
-    ProgramClass.version += 1
+    CHANGES[0] += 1
 
 
 @seen_as("types.UnionType")
@@ -271,7 +281,8 @@ class Super:
         self.start, self.owner, self.cls = start, owner, cls
 
     def __repr__(self) -> str:
-        return f"<super: <class '{self.start.name}'>, <{self.cls.name} object>>"
+        of = "NULL" if self.cls is None else f"<{self.cls.name} object>"
+        return f"<super: <class '{self.start.name}'>, {of}>"
 
 
 def bound(found: Any, owner: Any, cls: Any) -> Any:
@@ -290,6 +301,8 @@ def bound(found: Any, owner: Any, cls: Any) -> Any:
     if kind is ClassMethod:
         return BoundMethod(found.function, cls)
     if kind is HostMember:
+        if found.of_class is not None and isinstance(cls, ProgramClass):
+            return found.of_class(cls)
         return found.function if owner is None else found.read(owner)
     if hasattr(kind, "program_get"):
         return found.program_get(owner, cls)

@@ -112,9 +112,8 @@ class ExpressionReader:
 
     def name(self, node: ast.AST, name: str, *, bound: bool = False) -> str:
         """``name``, if programs may use it."""
-        if len(name) > NAME_LENGTH or (
-            name.startswith("__") and name.endswith("__") and not self._is_known(name, bound)
-        ):
+        is_special = name.startswith("__") and name.endswith("__") and name.strip("_")
+        if len(name) > NAME_LENGTH or (is_special and not self._is_known(name, bound)):
             refuse(node, f"{quoted(name)} is not a name that programs may use")
         return self.mangled(name)
 

@@ -47,6 +47,7 @@ class PythonError(Exception):
     detail: str | None = None
     place: Place | None = None  # the innermost one in the program
     op: str | None = None
+    hint: str | None = None  # what could be written instead, where Python and PyTorch would not have refused
 
     def __new__(cls, *args: Any) -> PythonError:
         if cls is not PythonError:
@@ -125,7 +126,7 @@ def reraise(error: Exception, op: str | None = None, given: Iterable[Any] = ()) 
         raise error
     if isinstance(error, RecursionError):
         raise translated(error) from None
-    if isinstance(error, (MemoryError, PythonError)) or _is_ours(error):
+    if isinstance(error, (MemoryError, PythonError)) or getattr(error, "is_outside", False) or _is_ours(error):
         raise error
     respoken(error, given)
     raise translated(error) from None
@@ -164,6 +165,19 @@ def _is_ours(error: Exception) -> bool:
     return name.startswith(_OURS) and not name.startswith(_LIBRARY)
 
 
+def locate(error: BaseException, place: Place) -> None:
+    """Note where in the program ``error`` was raised, unless that is known from further inside."""
+    if isinstance(error, errors.EngineError):
+        if getattr(error, "place", None) is None:
+            error.place = place  # type: ignore[attr-defined]
+    elif isinstance(error, PythonError):
+        if error.place is None:
+            error.place = place
+    elif hasattr(error, "node_index") and error.line is None and error.node_index is None:  # type: ignore[attr-defined]
+        error.line, error.column = place.line, place.column  # type: ignore[attr-defined]
+        error.node_id, error.node_index = place.node_id, place.node_index  # type: ignore[attr-defined]
+
+
 class Closing(Exception):
     """What a generator that is closed gets, and what a program sees as ``GeneratorExit``.
 
@@ -200,4 +214,15 @@ def _kind(error: errors.EngineError) -> type[BaseException]:
     return found if isinstance(found, type) and issubclass(found, BaseException) else type(error)
 
 
-__all__ = ["PythonError", "caught", "classes", "made", "python", "reraise", "respoken", "seen_as", "translated"]
+__all__ = [
+    "PythonError",
+    "caught",
+    "classes",
+    "locate",
+    "made",
+    "python",
+    "reraise",
+    "respoken",
+    "seen_as",
+    "translated",
+]

@@ -55,7 +55,7 @@ def hosted(host: type) -> type:
     if open_class(host) and not issubclass(host, BaseException):
         names = [name for name in dir(host) if is_public(name)]
         namespace |= {name: _forward(name, host) for name in names if _is_method(host, name)}
-        namespace |= {"_get_name": _class_name, "_overrides": _overrides}
+        namespace |= {"_get_name": _class_name, "_overrides": _overrides, "__getattr__": _asked(host)}
     namespace["memento"] = _memento
     kind = Fixed if host in _IMMUTABLE else Special if host is object else Held
     return type(f"Hosted{host.__name__}", (kind, host), namespace)
@@ -74,6 +74,21 @@ def _forward(name: str, host: type) -> Callable[..., Any]:
         return python(original, self, *args, **kwargs) if found is MISSING else found(*args, **kwargs)
 
     return method
+
+
+def _asked(host: type) -> Callable[..., Any]:
+    """``__getattr__`` for the engine, which asks some objects whether they have a method beyond those of the host."""
+    otherwise: Any = getattr(host, "__getattr__", None)
+
+    def ask(self: Any, name: str) -> Any:
+        found = method_of(self, name) if is_public(name) and "program_class" in vars(self) else MISSING
+        if found is not MISSING:
+            return found
+        if otherwise is not None:
+            return otherwise(self, name)
+        raise AttributeError(f"'{_class_name(self)}' object has no attribute '{name}'")
+
+    return ask
 
 
 def _overrides(self: Any, name: str) -> bool:

@@ -18,20 +18,21 @@ from app.program.builtins import EXCEPTIONS, HOSTS, METHODS, TYPES, exception_ty
 from app.program.classes import MISSING, HostMember, HostType, ProgramClass, Union_, is_subclass
 from app.program.failures import PythonError, python
 from app.program.instances import Special
-from app.program.operations import ENGINE_CALL, OPENED, SUBSCRIPTS, Routine, type_name
-from engine import Tensor, dtypes, methods, registry, tensors
+from app.program.operations import ENGINE_CALL, KNOWN, OPENED, SUBSCRIPTS, Routine, type_name
+from engine import Tensor, dtypes, memory_formats, methods, registry, tape, tensors
 
 OPEN: Final = (
     "engine.nn", "engine.optim", "engine.data", "engine.autograd.context", "engine.autograd.function",
-    "engine.autograd.graph", "engine.autograd.hooks", "engine.autograd.watch", "engine.surface.checkpoint",
-    "engine.surface.gradcheck",
+    "engine.autograd.graph", "engine.autograd.hooks", "engine.autograd.watch", "engine.ops.creation.distributions",
+    "engine.surface.checkpoint", "engine.surface.gradcheck", "engine.surface.mixed_precision",
+    "engine.surface.numbers",
 )  # fmt: skip
 RAW: Final = frozenset({FunctionType, MethodType, BuiltinFunctionType, partial, type(len), type("".join)})
 _TABLES: Final = {"_buffers": "register_buffer", "_modules": "add_module", "_parameters": "register_parameter"}
 _SPECIAL: Final = frozenset({
     "__init__", "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__iter__", "__next__",
     "__contains__", "__repr__", "__str__", "__enter__", "__exit__", "__setattr__", "__getattr__", "__delattr__",
-    "__add__", "__eq__", "__hash__", "__bool__", "__reversed__",
+    "__add__", "__eq__", "__hash__", "__bool__", "__reversed__", "__setstate__",
 })  # fmt: skip
 
 
@@ -109,6 +110,7 @@ class Registered(dict[str, Any]):
         super().__delitem__(name)
 
 
+KNOWN.add(Registered)
 METHODS[Registered] = {name: METHODS[dict][name] for name in ("copy", "get", "items", "keys", "values")}
 SUBSCRIPTS[Registered] = (
     lambda table, name: python(dict.__getitem__, table, name), Registered.put, Registered.drop,
@@ -123,7 +125,7 @@ _PATHS: Final[dict[type, str]] = {
 _NAMES: Final[dict[type, str]] = {
     Tensor: "torch.Tensor", tensors.Parameter: "torch.nn.parameter.Parameter", tensors.Size: "torch.Size",
     dtypes.DType: "torch.dtype", methods.Device: "torch.device", deque: "collections.deque", type(None): "NoneType",
-    np.ndarray: "numpy.ndarray",
+    np.ndarray: "numpy.ndarray", memory_formats.MemoryFormat: "torch.memory_format",
 }  # fmt: skip
 
 
@@ -147,7 +149,10 @@ def _engine_members(host: HostType, name: str) -> Any:
             return adopted(unbound, name, host)
         return adopted(raw.__get__(value, type(value)), name, value)
 
-    return HostMember(name, read, adopted(unbound, name, host))
+    def of_class(cls: Any) -> Any:
+        return Routine(name, partial(raw.__func__, cls), True, cls)
+
+    return HostMember(name, read, adopted(unbound, name, host), of_class if isinstance(raw, classmethod) else None)
 
 
 def _tensor_member(kind: type, name: str) -> Any:
@@ -228,14 +233,25 @@ def class_of(value: Any) -> Any:
     if isinstance(value, (ProgramClass, HostType)):
         return TYPE
     kind = type(value)
+    if isinstance(value, tape.Node):
+        return _class_of_node(value)
     if kind in HOSTS:
         return HOSTS[kind]
-    if kind.__module__.startswith("app."):
+    if kind.__module__.startswith("app.") and not isinstance(value, PythonError):
         name = type_name(value)
         if name not in _OWN:
             _OWN[name] = HostType(kind, name, _refuse_construction(name), members_of, mro=(TYPES["object"],))
         return _OWN[name]
     return host_type(kind)
+
+
+def _class_of_node(node: tape.Node) -> HostType:
+    """A class for each name of nodes, below the one of all."""
+    name = str(node.name())
+    if name not in _OWN:
+        base = host_type(tape.Node)
+        _OWN[name] = HostType(type(node), name, _refuse_construction(name), base.members, mro=(base, TYPES["object"]))
+    return _OWN[name]
 
 
 def is_of(

@@ -10,7 +10,7 @@ from app.program.failures import PythonError
 from app.program.names import LIBRARIES, MODULES, is_module
 from app.program.pytorch import NotAvailable
 from app.program.values import attribute
-from engine import modes
+from engine import modes, registry
 
 _DRAWING: Final = frozenset({"numpy", "random"})
 _MODULES: Final = frozenset({"torch", *LIBRARIES}) | MODULES
@@ -30,7 +30,14 @@ def find_module(name: str) -> Module:
         pytorch.refuse(name)
         if any(known.startswith(f"{name}.") for known in pytorch.names()):
             raise NotAvailable(name)
-    raise PythonError(ModuleNotFoundError, f"No module named '{_missing_part(name)}'")
+    error = PythonError(ModuleNotFoundError, f"No module named '{_missing_part(name)}'")
+    error.hint = f"what can be imported here: {', '.join(importable())}"
+    raise error
+
+
+def importable() -> list[str]:
+    """The names of modules, without those inside of others."""
+    return sorted({name.partition(".")[0] for name in (*_MODULES, *LIBRARIES)})
 
 
 def _missing_part(name: str) -> str:
@@ -55,4 +62,9 @@ def everything(module: str) -> dict[str, Any]:
     found = find_module(module)
     if module in LIBRARIES:
         return {name: value for name, value in LIBRARIES[module].items() if not name.startswith("_")}
+    if found.name != "torch":
+        prefix = found.name.removeprefix("torch.") + "."
+        known = {name.removeprefix(prefix) for name, _ in registry.functions() if name.startswith(prefix)}
+        public = sorted({name.partition(".")[0] for name in known if not name.startswith("_")})
+        return {name: attribute(found, name) for name in public}
     raise PythonError(ImportError, f"import what is needed of {found.name} by name: '*' is not available here")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -16,6 +16,7 @@ from typing import Any, Final
 from app.limits import Limits, OverLimit
 from app.program import libraries as libraries
 from app.program import names, pytorch, runtime
+from app.program import node_functions as node_functions
 from app.program.autograd import trace
 from app.program.compiling import calling as calling
 from app.program.compiling import comprehensions as comprehensions
@@ -26,14 +27,13 @@ from app.program.compiling import nodes
 from app.program.compiling import statements as statements
 from app.program.compiling.blocks import block
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import locate
-from app.program.failures import PythonError, caught
+from app.program.failures import PythonError, caught, locate
 from app.program.from_nodes import check_references
 from app.program.functions import UNBOUND, Frame, Source
 from app.program.modules import surroundings
 from app.program.operations import type_name
 from app.program.runtime import Run
-from app.program.tree import GraphError, Place, Program, ProgramError, quoted
+from app.program.tree import AbsentError, GraphError, Place, Program, ProgramError, quoted
 from engine import errors, modes
 
 Scope = dict[str, Any]
@@ -48,13 +48,14 @@ class Outcome:
     prints: list[str]
     named: list[str]
     last: str | None
+    unended: Sequence[int] = ()  # the prints that no newline followed
 
 
 def check(program: Program, namespace: Scope) -> None:
     """Raise ``GraphError`` for references and ops of a nodes program that do not exist."""
     check_references(program, namespace)
     for op, place in program.ops:
-        if names.find_op(op) is None:
+        if names.find_op(op) is None and op.partition(".")[0] not in namespace:
             try:
                 pytorch.refuse_op(op)
             except GraphError as error:
@@ -103,14 +104,25 @@ def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:
     started = Run(namespace, limits)
     modes.current().trace = trace
     with runtime.within(started):
-        if program.spelling == "nodes":
-            _perform_nodes(program, started)
-        elif _is_surrounded(program):
-            with surroundings.in_force():
+        try:
+            if program.spelling == "nodes":
+                _perform_nodes(program, started)
+            elif _is_surrounded(program):
+                with surroundings.in_force():
+                    _perform(compiled(program), started)
+            else:
                 _perform(compiled(program), started)
-        else:
-            _perform(compiled(program), started)
-    return Outcome(started.prints, list(started.named), started.last)
+            started.settle()
+        finally:
+            _end_watch(started)
+    return Outcome(started.prints, list(started.named), started.last, started.unended)
+
+
+def _end_watch(started: Run) -> None:
+    """Let nobody watch any more."""
+    if started.watch is not None:
+        state = modes.current()
+        state.journal = state.origin.journal = None
 
 
 def _is_surrounded(program: Program) -> bool:
@@ -165,7 +177,11 @@ def as_refusal(error: BaseException, place: Place, started: Run) -> ProgramError
         if caught(second) is None:
             raise
         detail = "<exception str() failed>"
-    return ProgramError(kind, detail, found.place or place, started.prints, found.op)
+    hint: str | None = getattr(found, "hint", None)
+    refusal = (AbsentError if hint else ProgramError)(kind, detail, found.place or place, started.prints, found.op)
+    refusal.hint = hint
+    refusal.unended = started.unended
+    return refusal
 
 
 __all__ = ["Outcome", "PythonError", "as_refusal", "check", "run"]

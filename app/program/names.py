@@ -16,7 +16,7 @@ from app.program.failures import PythonError
 from app.program.hosts import host_type
 from app.program.operations import Getter, Module, Routine, binary, get_item, in_place, type_name
 from app.program.operators import SPECIAL_METHODS
-from engine import Tensor, custom, devices, dtypes, methods, modes, registry, tape, tensors
+from engine import Tensor, custom, devices, dtypes, memory_formats, methods, modes, registry, tape, tensors
 
 MODULES: Final = frozenset({
     "torch", "torch.autograd", "torch.autograd.anomaly_mode", "torch.autograd.function", "torch.autograd.functional",
@@ -28,7 +28,7 @@ ALIASES: Final = {
     f"autograd{module}.{name}": name
     for module in ("", ".grad_mode")
     for name in ("enable_grad", "inference_mode", "no_grad", "set_grad_enabled")
-} | {"random.manual_seed": "manual_seed", "random.initial_seed": "initial_seed"}
+} | {f"random.{name}": name for name in ("fork_rng", "get_rng_state", "initial_seed", "manual_seed", "set_rng_state")}
 _NUMBERS_AND_ALIASES: Final[dict[str, object]] = {
     "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None, "pi": math.pi,
     "cdouble": dtypes.complex128, "cfloat": dtypes.complex64, "double": dtypes.float64, "float": dtypes.float32,
@@ -53,7 +53,13 @@ class Layout:
 
 _NUMBERS_AND_ALIASES["strided"] = Layout()
 FLAGS: Final = {f"{path}.{name}": value for path, flags in devices.FLAGS.items() for name, value in flags.items()}
-CONSTANTS: Final = _NUMBERS_AND_ALIASES | {dtype.name: dtype for dtype in dtypes.ALL} | FLAGS
+VERSION: Final = f"{pytorch.version()}+cpu"
+_VERSIONS: Final = {
+    "__version__": VERSION, "version.__version__": VERSION, "version.cuda": None, "version.hip": None,
+}  # fmt: skip
+CONSTANTS: Final = (
+    _NUMBERS_AND_ALIASES | _VERSIONS | memory_formats.ALL | {dtype.name: dtype for dtype in dtypes.ALL} | FLAGS
+)
 
 
 def function(path: str) -> Callable[..., Any] | None:
@@ -68,6 +74,8 @@ def module_attribute(module: Module, name: str) -> object:
         return _of_library(module.name, library, name)
     full = f"{module.name}.{name}"
     path = full.removeprefix("torch.")
+    if path in OF_PROGRAMS:
+        return OF_PROGRAMS[path]
     found = function(path)
     if found is not None:
         kind: Any = _TYPES.get(path, found)
@@ -88,6 +96,8 @@ _TYPES: Final[dict[str, type]] = {
 }  # fmt: skip
 
 
+OF_PROGRAMS: Final[dict[str, Routine]] = {}
+"""Functions of PyTorch's that are about values of programs, by path. Filled by ``app.program.modules.io``."""
 LIBRARIES: Final[dict[str, Mapping[str, object]]] = {}
 """The modules that are none of PyTorch's, by name: what each has. Filled by ``app.program.libraries``."""
 
@@ -95,7 +105,7 @@ LIBRARIES: Final[dict[str, Mapping[str, object]]] = {}
 @lru_cache(maxsize=1024)
 def is_module(path: str) -> bool:
     """Whether something is called ``torch.<path>.<name>``."""
-    named = (*(name for name, _ in registry.functions()), *FLAGS)
+    named = (*(name for name, _ in registry.functions()), *CONSTANTS)
     return any(name.startswith(f"{path}.") for name in named)
 
 

@@ -35,11 +35,12 @@ class Routine(Callable_):
     It is the attribute ``name`` of ``owner`` (a module, or the value whose method it is), or a built-in function.
     """
 
-    __slots__ = ("engine", "function", "name", "owner")
+    __slots__ = ("engine", "function", "name", "owner", "quick")
     binds = False
 
     def __init__(self, name: str, function: Callable[..., object], engine: bool = False, owner: object = None) -> None:
         self.name, self.function, self.engine, self.owner = name, function, engine, owner
+        self.quick: Callable[[Any, Any], Any] | None = None  # see ``app.program.compiling.quick``
 
     def enter(self, run: Any, args: Any, kwargs: Any = None) -> Any:
         if self.engine:
@@ -119,16 +120,17 @@ def type_name(value: object) -> str:
 
 
 _NAMES: Final = {
-    "DType": "torch.dtype", "Device": "torch.device", "Size": "torch.Size", "Registered": "dict",
+    "DType": "torch.dtype", "Device": "torch.device", "MemoryFormat": "torch.memory_format", "Size": "torch.Size",
+    "Registered": "dict",
     "OrderedDict": "collections.OrderedDict", "defaultdict": "collections.defaultdict", "deque": "collections.deque",
 }  # fmt: skip
 
 
 # -- iteration ----------------------------------------------------------------------------------------------------
 _VIEWS: Final[tuple[type, ...]] = (type({}.keys()), type({}.values()), type({}.items()))
-KNOWN: Final = frozenset({list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS,
+KNOWN: Final = {list, tuple, dict, str, set, frozenset, range, np.ndarray, deque, tensors.Size, *_VIEWS,
     ChainMap, Counter, OrderedDict, defaultdict,
-})  # fmt: skip
+}  # fmt: skip
 """The containers whose length says how long it takes to walk through them."""
 
 

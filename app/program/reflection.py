@@ -9,6 +9,7 @@ from app.program.classes import MISSING, ClassMethod, HostType, ProgramClass, Pr
 from app.program.failures import PythonError
 from app.program.hosts import TYPE, class_of, is_below, is_of
 from app.program.instances import Special
+from app.program.namespaces import VARS
 from app.program.operations import type_name
 from app.program.tree import is_member, quoted
 from app.program.values import attribute, delete_attribute, set_attribute
@@ -49,9 +50,11 @@ def _delattr(value: Any, name: Any, /) -> None:
     delete_attribute(value, _checked(name, "delattr"))
 
 
-def _super(cls: Any, owner: Any = None, /) -> Super:
+def _super(cls: Any, owner: Any = MISSING, /) -> Super:
     if not isinstance(cls, (ProgramClass, HostType)):
         raise PythonError(TypeError, f"super() argument 1 must be a type, not {type_name(cls)}")
+    if owner is MISSING:
+        return Super(cls, None, None)
     of = owner.program_class if isinstance(owner, Special) else owner
     if not isinstance(of, ProgramClass) or not is_subclass(of, cls):
         raise PythonError(TypeError, "super(type, obj): obj must be an instance or subtype of type")
@@ -71,5 +74,6 @@ REFLECTION: Final[dict[str, object]] = {
     "issubclass": Routine("issubclass", lambda cls, kinds, /: is_below(cls, kinds)),
     "property": _type(Property, "property"), "setattr": Routine("setattr", _setattr),
     "staticmethod": _type(StaticMethod, "staticmethod"), "super": Routine("super", _super), "type": TYPE,
+    "vars": VARS,
 }  # fmt: skip
 __all__ = ["REFLECTION", "class_of"]

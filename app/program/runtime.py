@@ -27,10 +27,13 @@ class Run:
         "last",
         "left",
         "limits",
+        "loops",
         "named",
         "namespace",
         "printed",
         "prints",
+        "unended",
+        "watch",
     )  # fmt: skip
 
     def __init__(self, namespace: dict[str, Any], limits: Limits) -> None:
@@ -38,10 +41,13 @@ class Run:
         self.namespace, self.limits, self.items = namespace, limits, limits.list_items
         self.budget, self.journal = state.budget, state.journal
         self.prints: list[str] = []
+        self.unended: list[int] = []  # the texts after which no newline was printed
         self.printed = 0
         self.named: dict[str, None] = {}
         self.last: str | None = None
         self.depth = self.left = self.iterations = 0
+        self.loops: dict[Any, Any] = {}
+        self.watch: Any = None  # over loops whose turns come again: ``app.program.turns``
         self.handled: list[BaseException] = []  # the exceptions in whose handlers the run is
 
     def refill(self) -> None:
@@ -72,8 +78,14 @@ class Run:
         self.named[name] = None
         self.last = name
 
+    def settle(self) -> None:
+        """Let there be all names that the turns of a loop have bound."""
+        if self.watch is not None and self.watch.pending is not None:
+            self.watch.pending.settle()
+
     def unbind(self, name: str) -> None:
         """Forget a name of the program."""
+        self.settle()
         if name not in self.namespace:
             raise PythonError(NameError, f"name '{name}' is not defined")
         del self.namespace[name]
@@ -84,6 +96,8 @@ class Run:
     def write(self, parts: list[str], sep: str, end: str) -> None:
         """Print: one text a call, without the newline at its end."""
         self.count(len(sep) * max(len(parts) - 1, 0) + len(end))
+        if not end.endswith("\n"):
+            self.unended.append(len(self.prints))
         self.prints.append((sep.join(parts) + end).removesuffix("\n"))
         if len(self.prints) > self.limits.prints:
             raise OverLimit("prints", allowed=self.limits.prints, asked=len(self.prints))
@@ -97,13 +111,12 @@ class Run:
     # -- calls ----------------------------------------------------------------------------------------------------
     def enter(self) -> None:
         """Begin a call within the others."""
-        self.depth += 1
-        if self.depth > DEPTH:
+        if self.depth >= DEPTH:
             self.overflow()
+        self.depth += 1
 
     def overflow(self) -> NoReturn:
         """Refuse one more call within the others."""
-        self.depth -= 1
         raise made(RecursionError, "maximum recursion depth exceeded")
 
 

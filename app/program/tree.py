@@ -8,6 +8,7 @@ times as long to make.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from types import EllipsisType
 from typing import Final, Literal
@@ -26,6 +27,8 @@ ConstantValue = bool | int | float | complex | str | EllipsisType | None
 
 class GraphError(Exception):
     """A program that is malformed: found while it is read, before anything runs."""
+
+    is_outside = True  # of the language: nothing that programs may handle
 
     def __init__(
         self,
@@ -60,6 +63,7 @@ class ProgramError(Exception):
     """What PyTorch or Python would raise: with the op, the place of the statement, and what was printed before."""
 
     hint: str | None = None  # what to do about it
+    unended: Sequence[int] = ()  # the prints that no newline followed
 
     def __init__(self, exception: str, detail: str, place: Place, prints: list[str], op: str | None = None) -> None:
         super().__init__(detail)
@@ -71,6 +75,10 @@ class ProgramError(Exception):
         self.line = place.line
         self.column = place.column
         self.prints = prints
+
+
+class AbsentError(ProgramError):
+    """The end of a program that asks for what is not here, be it in Python or not: PyTorch might have gone on."""
 
 
 class Constant(msgspec.Struct, frozen=True):
@@ -278,31 +286,10 @@ class Generated(msgspec.Struct, frozen=True):
 
 
 Expression = (
-    Constant
-    | TensorConstant
-    | Name
-    | Attribute
-    | Subscript
-    | Slice
-    | Display
-    | DictDisplay
-    | Starred
-    | Call
-    | OpCall
-    | Unary
-    | Binary
-    | Comparison
-    | Logical
-    | Conditional
-    | Binding
-    | Joined
-    | At
-    | Comprehension
-    | Yield
-    | YieldFrom
-    | Lambda
-    | Generated
-)
+    Constant | TensorConstant | Name | Attribute | Subscript | Slice | Display | DictDisplay | Starred | Call | OpCall
+    | Unary | Binary | Comparison | Logical | Conditional | Binding | Joined | At | Comprehension | Yield | YieldFrom
+    | Lambda | Generated
+)  # fmt: skip
 Target = Name | Attribute | Subscript | Display | Starred
 
 
@@ -462,6 +449,19 @@ class ClassDef(msgspec.Struct, frozen=True):
     place: Place
 
 
+class NodeFunction(msgspec.Struct, frozen=True):
+    """A function by two lists of nodes. Of the names of ``forward``, backward reads ``saves``; ``text`` is its JSON."""
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    forward: tuple[Statement, ...]
+    backward: tuple[Statement, ...] | None
+    saves: tuple[str, ...]
+    text: str
+    place: Place
+
+
 class Case(msgspec.Struct, frozen=True):
     pattern: Pattern
     guard: Expression | None
@@ -534,6 +534,7 @@ Statement = (
     | FunctionDef
     | ClassDef
     | Match
+    | NodeFunction
 )
 
 
@@ -583,7 +584,8 @@ SPECIAL: Final = frozenset({
         "pos", "post_init", "pow", "qualname", "radd", "rand", "rdivmod", "repr", "reversed", "rfloordiv", "rlshift",
         "rmatmul", "rmod", "rmul", "ror", "round", "rpow", "rrshift", "rshift", "rsub", "rtruediv", "rxor", "set",
         "set_name", "setattr", "setitem", "slots", "str", "sub", "truediv", "trunc", "ceil", "floor", "xor", "module",
-        "delete", "class_getitem", "torch_function", "wrapped", "copy", "deepcopy",
+        "delete", "class_getitem", "torch_function", "wrapped", "copy", "deepcopy", "getstate", "setstate", "version",
+        "cause", "context",
     )
 })  # fmt: skip
 """The names between double underscores that programs may define in classes, and ask values for."""

@@ -204,6 +204,8 @@ def _host_attribute(value: Any, name: str) -> object:
 
 
 def _super_attribute(value: Super, name: str) -> object:
+    if value.cls is None:  # of no object: there is nothing but its own beginning
+        return Routine(name, lambda: None, owner=value) if name == "__init__" else MISSING
     found = value.cls.after(value.start, name)
     if found is MISSING:
         return MISSING

@@ -92,10 +92,25 @@ def _dump_class(cls: ProgramClass) -> Parts:
         cls.module,
         cls.doc,
         cls.bases,
-        cls.mro[1:],
+        tuple([one for one in cls.mro[1:] if not _is_inner(one)]),
         tuple(members),
         *flat(cls.attributes),
     )
+
+
+def _is_inner(one: Any) -> bool:
+    """Whether a type is one between those that have names."""
+    return isinstance(one, HostType) and _name_of(one) is None
+
+
+def _with_inner(mro: tuple[Any, ...]) -> tuple[Any, ...]:
+    """An order of classes with the types that stand between those that have names."""
+    found: list[Any] = []
+    for one in mro:
+        found.append(one)
+        if isinstance(one, HostType):
+            found += [base for base in one.mro[1:] if _is_inner(base) and base not in found]
+    return tuple(found)
 
 
 def _make_class(raw: list[Any]) -> ProgramClass:
@@ -115,8 +130,8 @@ def _fill_class(cls: ProgramClass, parts: list[Any]) -> None:
         _require(type(row) is tuple and row, "a class without bases")
         _require(all(isinstance(one, ProgramClass | HostType) and one is not cls for one in row), "a base that is none")
     cls.name, cls.qualname, cls.module, cls.doc = name, qualname, module, doc
-    cls.bases, cls.mro, cls.create = bases, (cls, *mro), _CREATE[way]
-    cls._found, cls._version = {}, -1
+    cls.bases, cls.mro, cls.create = bases, (cls, *_with_inner(mro)), _CREATE[way]
+    cls.forget()
     cls.attributes = attributes(rest)
     try:
         cls.host = tuple if way == "tuple" else host_of(cls)
@@ -278,8 +293,12 @@ def _type_names() -> dict[str, HostType]:
     return found
 
 
+def _name_of(host: HostType) -> str | None:
+    return next((name for name, one in _type_names().items() if one is host), None)
+
+
 def _dump_type(host: HostType) -> Parts:
-    name = next((name for name, one in _type_names().items() if one is host), None)
+    name = _name_of(host)
     if name is None:
         raise NotStorable(host.name)
     return (name,)

@@ -15,7 +15,7 @@ from app.program.classes import ProgramClass
 from app.program.hosted import hosted
 from app.program.instances import Held
 from app.program.tree import NAME_LENGTH, is_member
-from app.sessions.value_kinds import Malformed, Parts, SharedKind
+from app.sessions.value_kinds import InlineKind, Malformed, Parts, SharedKind
 from engine import registry
 
 LIBRARY: Final = dict(registry.kinds())
@@ -81,8 +81,20 @@ def _refill(target: dict[Any, Any], parts: list[Any]) -> None:
     target.update(zip(parts[::2], parts[1::2], strict=True))
 
 
+def _row(name: str, kind: Any) -> InlineKind:
+    """A sort of tuple with names, whose class says in ``_parts`` what its parts are."""
+
+    def load(parts: list[Any]) -> Any:
+        if len(parts) != len(kind._parts) or not all(map(isinstance, parts, kind._parts)):
+            raise Malformed("a row with a part that it cannot have")
+        return kind(*parts)
+
+    return InlineKind(name, kind, tuple, load)
+
+
+ROWS: Final = tuple(_row(name, kind) for name, kind in LIBRARY.items() if issubclass(kind, tuple))
 KINDS: Final = (
-    *(_kind(name, kind) for name, kind in LIBRARY.items()),
+    *(_kind(name, kind) for name, kind in LIBRARY.items() if not issubclass(kind, tuple)),
     SharedKind("ordereddict", OrderedDict, flat, lambda raw: OrderedDict(), _refill),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import ChainMap, Counter, OrderedDict, defaultdict
 from collections.abc import Callable
 from typing import Any, Final
@@ -10,9 +11,11 @@ import numpy as np
 
 from app.program.failures import PythonError
 from app.program.modules import kept
+from app.program.modules.io import Buffer
 from app.program.modules.numpy.arguments import dtype_of
 from app.program.modules.numpy.random import Draws
 from app.program.modules.random import Random
+from app.program.modules.re import PATTERN_CHARS
 from app.program.modules.string import Template
 from app.sessions.value_kinds import InlineKind, Malformed, Parts, SharedKind
 
@@ -72,7 +75,31 @@ def _load_template(parts: list[Any]) -> Template:
     return Template(parts[0])
 
 
+def _load_pattern(parts: list[Any]) -> re.Pattern[str]:
+    text, flags = parts
+    if not isinstance(text, str) or len(text) > PATTERN_CHARS or type(flags) is not int:
+        raise Malformed("a pattern without a text")
+    try:
+        return re.compile(text, flags)
+    except (re.error, ValueError):
+        raise Malformed("a pattern that cannot be read") from None
+
+
+def _dump_buffer(buffer: Buffer) -> Parts:
+    return [buffer.place, buffer.size, buffer.closed, *_pairs(buffer.values)]
+
+
+def _fill_buffer(buffer: Buffer, parts: list[Any]) -> None:
+    place, size, closed, *pairs = parts
+    is_sound = type(place) is int and type(size) is int and type(closed) is bool and len(pairs) % 2 == 0
+    if not is_sound or not all(type(one) is int for one in pairs[::2]):
+        raise Malformed("a buffer in no possible state")
+    buffer.place, buffer.size, buffer.closed = place, size, closed
+    buffer.values = dict(zip(pairs[::2], pairs[1::2], strict=True))
+
+
 OF_MODULES: Final = (
+    SharedKind("buffer", Buffer, _dump_buffer, lambda raw: Buffer(), _fill_buffer),
     SharedKind("Counter", Counter, _pairs, lambda raw: Counter(), _refill),
     SharedKind("OrderedDict", OrderedDict, _pairs, lambda raw: OrderedDict(), _refill),
     SharedKind(
@@ -84,6 +111,7 @@ OF_MODULES: Final = (
     SharedKind("draws", Draws, kept.dump_draws, lambda raw: _sound(kept.load_draws, raw), _fill_draws),
 )  # fmt: skip
 OF_MODULES_INLINE: Final = (
+    InlineKind("pattern", re.Pattern, lambda one: (one.pattern, one.flags), _load_pattern),
     InlineKind("numpy_dtype", np.dtype, lambda one: (one.name,), _load_dtype),
     InlineKind("template", Template, lambda one: (one.source.template,), _load_template),
 )

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar
 
 import numpy as np
 
-from engine import NamedResult, dtypes, tensors
+from engine import NamedResult, dtypes, memory_formats, tensors
 
 Parts = Sequence[Any]
 
@@ -124,6 +124,12 @@ def load_array(parts: list[Any]) -> np.ndarray[Any, Any]:
     return np.frombuffer(bytearray(raw), array_dtype(name)).reshape(shape)
 
 
+def _load_format(parts: list[Any]) -> memory_formats.MemoryFormat:
+    if parts[0] not in memory_formats.ALL:
+        raise Malformed("a memory format that does not exist")
+    return memory_formats.ALL[parts[0]]
+
+
 def _load_named(parts: list[Any]) -> Any:
     name, fields, items = parts
     for kind in NamedResult.__subclasses__():  # those of the ops, made with them
@@ -143,6 +149,7 @@ INLINE: Final = (
     InlineKind("ellipsis", type(...), lambda value: (), lambda parts: ...),
     InlineKind("integer", int, lambda value: (hex(value),), lambda parts: int(parts[0], 16)),  # beyond 64 bits
     InlineKind("dtype", dtypes.DType, lambda value: (value.name,), lambda parts: dtypes.by_name(parts[0])),
+    InlineKind("memory_format", memory_formats.MemoryFormat, lambda value: (value.name,), _load_format),
     InlineKind("array", np.ndarray, dump_array, load_array),
     InlineKind("scalar", np.generic, lambda value: dump_array(np.asarray(value)), lambda parts: load_array(parts)[()]),
     InlineKind("named", NamedResult, lambda value: (type(value).__name__, value._fields, tuple(value)), _load_named),

@@ -10,18 +10,19 @@ import weakref
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import replace
+from functools import partial
 from heapq import heappop, heappush
 from math import inf
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from engine import dtypes, modes, registry, strides
-from engine.autograd import hooks, watch
+from engine import dtypes, modes, registry
+from engine.autograd import hooks, results_of, watch
 from engine.autograd.hooks import Hook
 from engine.autograd.tape import Accumulate, Edge, Node, edge_of, retain
 from engine.errors import ArgumentTypeError, ArgumentValueError, NotATensorError, OpError
-from engine.tensor import Spec, Tensor, from_array, make_tensor
+from engine.tensor import Spec, Tensor, make_tensor
 
 NO_GRAPH = "element {} of tensors does not require grad and does not have a grad_fn"
 UNUSED = (
@@ -516,13 +517,14 @@ def grad(
     grad_outputs: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    only_inputs: bool = True,
     allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
     materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """The gradients of ``outputs`` (weighted by ``grad_outputs``) with respect to ``inputs``; no ``grad`` changes.
 
-    Raises ``OpError`` for an input that was not used, unless ``allow_unused`` (``None``) or ``materialize_grads``
-    (zeros).
+    ``is_grads_batched``: one for each row of the weights. Raises ``OpError`` for an input that is unused, unless told.
     """
     roots, targets = _as_tuple(outputs), _as_tuple(inputs)
     if not targets:
@@ -532,11 +534,14 @@ def grad(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
         )
     keep = create_graph if retain_graph is None else retain_graph
-    cotangents = _root_cotangents(roots, grad_outputs)
-    captured = _sweep(roots, cotangents, keep, create_graph, targets, accumulate=False)
-    results = tuple(captured.get(position) for position in range(len(targets)))
+    captured = partial(_captured, roots, create_graph, targets)
+    results = (
+        results_of.rows(captured, _as_tuple(grad_outputs), keep) if is_grads_batched else captured(grad_outputs, keep)
+    )
     if materialize_grads:
-        return tuple(_zeros(t, create_graph) if g is None else g for t, g in zip(targets, results, strict=True))
+        return tuple(
+            results_of.zeros(t, create_graph) if g is None else g for t, g in zip(targets, results, strict=True)
+        )
     if not allow_unused:
         for position, gradient in enumerate(results):
             if gradient is None:
@@ -544,13 +549,9 @@ def grad(
     return results
 
 
-def _zeros(tensor: Tensor, requires_grad: bool) -> Tensor:
-    array = tensor.array
-    filled = strides.new(array.shape, array.dtype, strides.preserved(array.shape, strides.steps_of(array)))
-    filled.fill(0)
-    zeros = from_array(filled)
-    zeros._requires_grad = requires_grad
-    return zeros
+def _captured(roots: Any, create_graph: bool, targets: Any, weights: Any, keep: bool) -> tuple[Tensor | None, ...]:
+    found = _sweep(roots, _root_cotangents(roots, weights), keep, create_graph, targets, accumulate=False)
+    return tuple(map(found.get, range(len(targets))))
 
 
 def retain_grad(tensor: Tensor) -> None:

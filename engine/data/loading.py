@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, modes, ops, registry
+from engine import dtypes, homes, modes, ops, registry
 from engine.data.samplers import BatchSampler, Endless, RandomSampler, SequentialSampler, drawn_seed
 from engine.data.sets import IterableDataset
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
@@ -207,6 +207,7 @@ def get_worker_info() -> None:
     """About the worker that runs this: there is none."""
 
 
+homes.keep("torch.utils.data.dataloader", DataLoader)
 registry.add_kind("utils.data.DataLoader", DataLoader)
 for _function in (DataLoader, default_collate, default_convert, get_worker_info):
     registry.add_function(f"utils.data.{_function.__name__}", _function)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
-from engine import dtypes, modes, ops, registry
+from engine import dtypes, homes, modes, ops, registry
 from engine.errors import ArgumentTypeError, ArgumentValueError, UnsupportedError
 from engine.random import Generator
 
@@ -160,9 +160,11 @@ def _check_boolean(name: str, value: Any) -> None:
         raise ArgumentValueError(f"{name} should be a boolean value, but got {name}={value}")
 
 
+homes.keep("torch.utils.data.dataloader", Endless)
 registry.add_kind("utils.data.Endless", Endless)
 for _class in (
     Sampler, SequentialSampler, RandomSampler, SubsetRandomSampler, WeightedRandomSampler, BatchSampler,
 ):  # fmt: skip
+    homes.keep("torch.utils.data.sampler", _class)
     registry.add_function(f"utils.data.{_class.__name__}", _class)
     registry.add_kind(f"utils.data.{_class.__name__}", _class)

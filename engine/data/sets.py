@@ -8,7 +8,7 @@ from itertools import accumulate
 from math import floor, isclose
 from typing import Any
 
-from engine import modes, ops, registry
+from engine import homes, modes, ops, registry
 from engine.errors import ArgumentValueError, AssertedError, UnsupportedError
 from engine.tensor import Tensor
 
@@ -158,6 +158,7 @@ def _counts(fractions: Sequence[float], size: int) -> list[int]:
 
 
 for _class in (Dataset, IterableDataset, TensorDataset, StackDataset, ConcatDataset, ChainDataset, Subset):
+    homes.keep("torch.utils.data.dataset", _class)
     registry.add_function(f"utils.data.{_class.__name__}", _class)
     registry.add_kind(f"utils.data.{_class.__name__}", _class)
 registry.add_function("utils.data.random_split", random_split)

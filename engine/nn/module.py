@@ -77,7 +77,7 @@ class Module:
                 return attributes[table][name]
         computed = attributes.get("_modules", {}).get(PARAMETRIZATIONS)
         if computed is not None and name in computed._modules:
-            return computed._modules[name]()
+            return computed._modules[name]._value()
         raise MissingAttributeError(f"'{self._get_name()}' object has no attribute '{name}'")
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -335,6 +335,9 @@ class Module:
 
     def to(self: Self, *args: Any, **kwargs: Any) -> Self:
         """Cast parameters and buffers of floating dtypes, in place."""
+        memory_format = kwargs.pop("memory_format", None)
+        if memory_format is not None:
+            self._apply(lambda tensor: tensor.to(memory_format=memory_format) if tensor.ndim in (4, 5) else tensor)
         dtype = _dtype_of(*args, **kwargs)
         if dtype is None:
             return self

@@ -24,6 +24,7 @@ class PackedSequence(_Packed):
     """The steps of all sequences, one after the other; ``batch_sizes`` says how many sequences have each step."""
 
     __slots__ = ()
+    _parts = (Tensor, Tensor, Tensor | None, Tensor | None)
 
     def __new__(
         cls, data: Any, batch_sizes: Any = None, sorted_indices: Any = None, unsorted_indices: Any = None
@@ -163,7 +164,7 @@ def unpad_sequence(padded_sequences: Any, lengths: Any, batch_first: bool = Fals
 
 def pack_sequence(sequences: Any, enforce_sorted: bool = True) -> PackedSequence:
     """The steps of sequences of several lengths."""
-    lengths = ops.as_tensor([one.shape[0] for one in sequences])
+    lengths = ops.as_tensor([one.size(0) for one in sequences])
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 
@@ -173,6 +174,7 @@ def unpack_sequence(packed_sequences: PackedSequence) -> list[Any]:
     return unpad_sequence(padded, lengths, batch_first=True)
 
 
+registry.add_kind("nn.utils.rnn.PackedSequence", PackedSequence)
 for _one in (
     PackedSequence, invert_permutation, pack_padded_sequence, pad_packed_sequence, pad_sequence, unpad_sequence,
     pack_sequence, unpack_sequence,

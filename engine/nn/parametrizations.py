@@ -6,6 +6,7 @@ A parametrized name is neither a parameter nor a buffer any more: ``Module`` fin
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextvars import ContextVar, Token
 from typing import Any
 
 from engine import modes, ops, registry
@@ -19,6 +20,25 @@ from engine.tensor import Parameter, Tensor
 
 MAPS = ("matrix_exp", "cayley", "householder")
 FIRST_ITERATIONS = 15  # of the power method, when a spectral norm begins
+
+
+_computed: ContextVar[dict[int, Any] | None] = ContextVar("computed", default=None)
+"""What parametrizations gave since ``cached`` was entered, by the list that computes it."""
+
+
+class cached:
+    """A context in which each parametrized tensor is computed once, when it is first asked for."""
+
+    _entered: Token[Any] | None = None
+
+    def __enter__(self) -> None:
+        if _computed.get() is None:
+            self._entered = _computed.set({})
+
+    def __exit__(self, *_: object) -> None:
+        if self._entered is not None:
+            _computed.reset(self._entered)
+            self._entered = None
 
 
 def _enter(module: Module, name: str, value: Any) -> None:
@@ -90,6 +110,15 @@ class ParametrizationList(ModuleList):
                 )
             for place, one in enumerate(value):
                 _set(getattr(self, f"original{place}"), one)
+
+    def _value(self) -> Any:
+        """The tensor, as it was computed before if that is kept."""
+        known = _computed.get()
+        if known is None:
+            return self()
+        if id(self) not in known:
+            known[id(self)] = self()
+        return known[id(self)]
 
     def forward(self) -> Any:
         """The tensor."""
@@ -379,7 +408,9 @@ def _weight_of(module: Module, name: str) -> Any:
 
 for _kind in (_WeightNorm, _SpectralNorm, _Orthogonal):
     registry.add_kind(f"nn.utils.parametrizations.{_kind.__name__}", _kind)
-_PUBLIC: tuple[Any, ...] = (register_parametrization, is_parametrized, remove_parametrizations, ParametrizationList)
+_PUBLIC: tuple[Any, ...] = (
+    register_parametrization, is_parametrized, remove_parametrizations, ParametrizationList, cached,
+)  # fmt: skip
 for _function in _PUBLIC:
     registry.add_function(f"nn.utils.parametrize.{_function.__name__}", _function)
 _OURS: tuple[Any, ...] = (weight_norm, spectral_norm, orthogonal)

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from engine import modes
+from engine import modes, registry
 from engine.errors import OpError
 from engine.nn import hooks, naming
 from engine.nn.parameter import is_lazy
@@ -24,6 +24,7 @@ class IncompatibleKeys(_Keys):
     """The names that a ``load_state_dict`` missed, and those that it did not expect."""
 
     __slots__ = ()
+    _parts = (list, list)
 
     def __repr__(self) -> str:
         if not self.missing_keys and not self.unexpected_keys:
@@ -31,6 +32,9 @@ class IncompatibleKeys(_Keys):
         return f"_{super().__repr__()}"
 
     __str__ = __repr__
+
+
+registry.add_kind("nn.IncompatibleKeys", IncompatibleKeys)
 
 
 # -- out ----------------------------------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from copy import copy
 from operator import index as as_index
 from pathlib import Path
 from types import FunctionType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -56,6 +56,7 @@ PYTHON_FUNCTIONS: Final = frozenset(Path(__file__).with_name("python_functions.t
 TENSOR_KINDS = ("Array", "Index", "Mask", "Arrays")
 _ALIASES = {"self": "input", "axis": "dim", "keepdims": "keepdim", "x": "input", "dims": "dim", "dim": "dims"}
 _INTEGERS = {int}
+_STARRED = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 MISSING = inspect.Parameter.empty  # the default of what has none, and the value of what was not given
 ANY_RANK = 2**31  # of a tensor whose rank is not known: every dimension is one of it
 
@@ -94,15 +95,45 @@ def wrap_dim(dim: int, ndim: int) -> int:
     return dim % extent
 
 
+class Declared(NamedTuple):
+    """What the text of a function says of one of its parameters."""
+
+    name: str
+    annotation: object
+    default: object
+    keyword_only: bool = False
+    is_starred: bool = False
+
+
+def parameters_of(function: Callable[..., Any]) -> list[Declared]:
+    """The parameters of a function: thousands are asked at each start, and ``inspect`` makes objects of all."""
+    if not _is_plain(function):
+        kinds = inspect.Parameter
+        return [
+            Declared(
+                one.name, one.annotation, one.default, one.kind is kinds.KEYWORD_ONLY, one.kind is kinds.VAR_POSITIONAL
+            )
+            for one in inspect.signature(function).parameters.values()
+        ]  # fmt: skip
+    said, code = function.__annotations__.get, function.__code__
+    positional, named = code.co_varnames[: code.co_argcount], names_of(function)[code.co_argcount :]
+    last, of_named = function.__defaults__ or (), function.__kwdefaults__ or {}
+    defaults = (*[MISSING] * (len(positional) - len(last)), *last)
+    listed = [Declared(name, said(name, MISSING), one) for name, one in zip(positional, defaults, strict=True)]
+    return listed + [Declared(name, said(name, MISSING), of_named.get(name, MISSING), True) for name in named]
+
+
 def names_of(function: Callable[..., Any]) -> list[str]:
-    """The parameters of a function by name: thousands are asked at each start, and ``inspect`` makes objects of all."""
-    if not isinstance(function, FunctionType) or function.__dict__:  # which may say that it is like another
+    """The parameters of a function by name."""
+    if not _is_plain(function):
         return list(inspect.signature(function).parameters)
     code = function.__code__
-    starred = [bool(code.co_flags & inspect.CO_VARARGS), bool(code.co_flags & inspect.CO_VARKEYWORDS)]
-    if any(starred):
-        return list(inspect.signature(function).parameters)
     return list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+
+
+def _is_plain(function: Callable[..., Any]) -> bool:
+    """Whether its code says everything: it takes no others than it names, and nothing says that it is like another."""
+    return isinstance(function, FunctionType) and not function.__dict__ and not function.__code__.co_flags & _STARRED
 
 
 class Param:
@@ -124,17 +155,15 @@ class Param:
         "variadic",
     )
 
-    def __init__(self, index: int, parameter: inspect.Parameter) -> None:
-        annotation = str(parameter.annotation)
+    def __init__(self, index: int, declared: Declared) -> None:
+        annotation = str(declared.annotation)
         self.index = index
-        self.name = parameter.name
+        self.name, self.default = declared.name, declared.default
         self.optional = annotation.endswith(" | None")
         self.kind = annotation.removesuffix(" | None")
         self.is_tensor = self.kind in TENSOR_KINDS  # takes a tensor or a list of tensors
         self.is_list = self.kind == "Arrays"
-        self.default = parameter.default
-        self.keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        self.is_starred = parameter.kind is inspect.Parameter.VAR_POSITIONAL
+        self.keyword_only, self.is_starred = declared.keyword_only, declared.is_starred
         self.variadic = self.is_starred or self.kind == "Extents"
         self.counts_dimensions = self.kind in ("Dim", "NewDim", "Dims")
         self.convert: Callable[..., Any] | None = _CONVERTERS.get(self.kind)
@@ -222,7 +251,7 @@ class Signature:
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         self.name = name
-        self.params = [Param(i, p) for i, p in enumerate(inspect.signature(function).parameters.values())]
+        self.params = [Param(i, one) for i, one in enumerate(parameters_of(function))]
         self.of_method = False
         self.is_python = False  # whether what it says of arguments that are missing or too many are Python's words
         self.takes_out, self.out = False, ""  # whether there is ``out=``, and what it may be (``traits.Outputs``)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, ClassVar
 
-from engine import dtypes, modes, ops, registry
+from engine import dtypes, homes, modes, ops, registry
 from engine.autograd.hooks import RemovableHandle
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingKeyError, OpError
 from engine.nn import hooks, naming
 from engine.op.signature import type_name
+from engine.optim.joining import move_joined
 from engine.tensor import Tensor, read
 
 State = dict[str, Any]
@@ -32,6 +33,11 @@ class States(dict[Any, State]):
         state: State = {}
         self[param] = state
         return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over attributes, as a copy does; a subclass may add to them what older copies have not."""
+        modes.touch(self)
+        vars(self).update({name: value for name, value in state.items() if name in vars(self)})
 
     def __repr__(self) -> str:
         return f"defaultdict(<class 'dict'>, {super().__repr__()})"
@@ -123,6 +129,7 @@ class Optimizer:
     _state: ClassVar[dict[str, type]] = {
         "defaults": dict, "param_groups": list, "state": dict, "_hooks": dict, "_has_stepped": bool,
     }  # fmt: skip
+    _is_elementwise: ClassVar[bool] = False  # whether each element moves by itself, wherever it stands
     _hooks: Any = hooks.NO_HOOKS
     _has_stepped = False
 
@@ -192,6 +199,16 @@ class Optimizer:
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every parameter that has a gradient; ``closure`` computes the loss first, which is returned."""
+        state, is_plain = modes.current(), closure is None and not self._hooks
+        if state.recorder is not None:
+            with state.recorder.stepping(self, is_plain) as is_taken:
+                return self._step(closure) if is_taken else None
+        if state.journal is None or not is_plain:
+            return self._step(closure)
+        with state.journal.stepping():
+            return self._step(closure)
+
+    def _step(self, closure: Callable[[], Any] | None) -> Any:
         if not self._has_stepped:
             modes.touch(self)
             self._has_stepped = True
@@ -215,15 +232,23 @@ class Optimizer:
         for group in self.param_groups:
             check_settings(group)
         with modes.no_grad():
-            for param, group in self._params():
-                if param.grad is not None:
+            for group in self.param_groups:
+                moving = [param for param in group["params"] if param.grad is not None]
+                for param in move_joined(self, group, moving) if self._is_elementwise else moving:
                     self._move(param, group)
         return loss
 
     def _move(self, param: Tensor, group: Group) -> None:
         state = self._state_of(param, group)
         modes.touch(state)
+        self._move_with(param, state, group)
+
+    def _move_with(self, param: Tensor, state: State, group: Group) -> None:
         self._update(_real(param), _real(_gradient(param, group)), state, group)
+
+    def _remembers(self, group: Group) -> bool:
+        """Whether something is remembered of parameters."""
+        return True
 
     def _state_of(self, param: Tensor, group: Group) -> State:
         """What is remembered of a parameter, if anything is."""
@@ -409,9 +434,13 @@ def decay(param: Tensor, group: Group) -> None:
         param.mul_(1 - number(group["lr"]) * group["weight_decay"])
 
 
+_FILES = {"Adafactor": "_adafactor", "Muon": "_muon", "SparseAdam": "sparse_adam"}
+
+
 def publish(*kinds: type) -> None:
     """Let classes be ``torch.optim.<name>``."""
     for kind in kinds:
+        homes.keep(f"torch.optim.{_FILES.get(kind.__name__, kind.__name__.lower())}", kind)
         registry.add_function(f"optim.{kind.__name__}", kind)
         registry.add_kind(f"optim.{kind.__name__}", kind)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar
 
-from engine import modes, registry
+from engine import homes, modes, registry
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingKeyError, UnsupportedError
 from engine.op.signature import type_name
 from engine.optim.optimizer import Group, Optimizer, number
@@ -170,6 +170,7 @@ def functions_for(optimizer: Optimizer, given: Any) -> list[Callable[[int], Any]
 
 def publish(*kinds: type) -> None:
     """Let classes be ``torch.optim.lr_scheduler.<name>``."""
+    homes.keep("torch.optim.lr_scheduler", *kinds)
     for kind in kinds:
         registry.add_function(f"optim.lr_scheduler.{kind.__name__}", kind)
         registry.add_kind(f"optim.lr_scheduler.{kind.__name__}", kind)

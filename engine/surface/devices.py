@@ -64,6 +64,11 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
     """Nothing: all are."""
 
 
+def set_flush_denormal(mode: bool) -> bool:
+    """Nothing: numbers that small stay what they are, as by default."""
+    return False
+
+
 FUNCTIONS: dict[str, Callable[..., Any]] = {
     "device": Device, "cuda.is_available": _no, "cuda.device_count": _none, "cuda.is_initialized": _no,
     "cuda.manual_seed": _nothing, "cuda.manual_seed_all": _nothing, "cuda.empty_cache": _nothing,
@@ -72,7 +77,7 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "xpu.is_available": _no, "xpu.device_count": _none, "accelerator.is_available": _no,
     "accelerator.device_count": _none, "backends.mps.is_available": _no, "backends.mps.is_built": _no,
     "backends.cuda.is_built": _no, "backends.cudnn.is_available": _no, "backends.mkldnn.is_available": _no,
-    "set_num_threads": set_num_threads, "get_num_threads": get_num_threads,
+    "set_flush_denormal": set_flush_denormal, "set_num_threads": set_num_threads, "get_num_threads": get_num_threads,
     "set_num_interop_threads": set_num_threads, "get_num_interop_threads": get_num_threads,
     "get_default_device": get_default_device, "set_default_device": set_default_device,
     "set_float32_matmul_precision": set_float32_matmul_precision,

@@ -69,7 +69,11 @@ def picture_in(directory: Directory, sid: str) -> bytes:
 def statements_of(code: str) -> list[str]:
     """The outermost statements of a program, each on the lines on which it stands in the whole."""
     lines = code.splitlines(keepends=True)
-    spans = [(_first_line(statement) - 1, statement.end_lineno) for statement in ast.parse(code).body]
+    try:
+        body = ast.parse(code).body
+    except SyntaxError:  # whoever runs it says what is wrong
+        return [code]
+    spans = [(_first_line(statement) - 1, statement.end_lineno) for statement in body]
     return ["\n" * start + "".join(lines[start:end]) for start, end in spans]
 
 

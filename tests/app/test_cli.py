@@ -35,6 +35,14 @@ def test_run_prints_what_pytorch_prints(program: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out == printed
 
 
+def test_run_prints_the_ends_that_a_program_asks_for(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program.write_text(
+        'print("a", end="; ")\nprint("b", end="")\nprint("c\\n")\nprint("d", end="\\n\\n")\nprint(1, end="")\nx'
+    )
+    assert main(["run", str(program)]) == 1
+    assert capsys.readouterr().out == "a; bc\n\nd\n\n1"
+
+
 def test_run_names_the_line_of_an_error_after_what_was_printed(
     program: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

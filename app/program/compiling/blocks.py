@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.program import tree
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import locate
+from app.program.failures import locate
 from app.program.functions import Frame, Signal
 from app.program.tree import Place, Statement
 
@@ -27,11 +27,25 @@ def statement(env: Environment, node: Statement) -> Executor:
 
 def block(env: Environment, statements: tuple[Statement, ...]) -> Executor:
     """Compile statements, one after another."""
-    steps = [statement(env, one) for one in statements if not (isinstance(one, tree.Jump) and one.kind == "pass")]
+    return in_order([
+        statement(env, one) for one in statements if not (isinstance(one, tree.Jump) and one.kind == "pass")
+    ])  # fmt: skip
+
+
+def in_order(steps: list[Executor]) -> Executor:
+    """Statements, one after another."""
     if not steps:
         return lambda frame: None
     if len(steps) == 1:
         return steps[0]
+    if len(steps) == 2:
+        first, second = steps
+
+        def both(frame: Frame) -> Signal:
+            signal = first(frame)
+            return second(frame) if signal is None else signal
+
+        return both
 
     def run(frame: Frame) -> Signal:
         for step in steps:

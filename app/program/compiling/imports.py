@@ -5,7 +5,8 @@ from __future__ import annotations
 from app.program import tree
 from app.program.compiling.blocks import STATEMENTS, Executor
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import locate, store
+from app.program.compiling.expressions import store
+from app.program.failures import locate
 from app.program.functions import Frame, Signal
 from app.program.importing import everything, find_module, member
 
@@ -33,7 +34,7 @@ def import_from(env: Environment, node: tree.ImportFrom) -> Executor:
         def take_all(frame: Frame) -> Signal:
             try:
                 for name, value in everything(node.module).items():
-                    frame[0].namespace.setdefault(name, value)
+                    frame[0].namespace[name] = value
             except Exception as error:
                 locate(error, node.place)
                 raise

@@ -19,10 +19,11 @@ NATIVES: Final[dict[str, Native]] = {}
 class Native(Callable_):
     """A method of ours: it means the same in every class, and finds there what it needs."""
 
-    __slots__ = ("function", "name", "path")
+    __slots__ = ("function", "name", "path", "qualname")
 
     def __init__(self, path: str, function: Callable[..., Any]) -> None:
         self.path, self.name, self.function = path, path.rpartition(".")[2], function
+        self.qualname = ".".join(path.split(".")[-2:])
         NATIVES[path] = self
 
     def enter(self, run: Any, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, modes, ops
+from engine import dtypes, memory_formats, modes, ops
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
 from engine.op import Array, check_broadcast, composite, primitive, weak
@@ -92,11 +92,15 @@ def to(
     if isinstance(target, bool | int | float):
         raise ArgumentTypeError(INVALID_TO.format(type(target).__name__))
     found = target.dtype if isinstance(target, Tensor) else dtype_named(target)
+    wanted = memory_formats.wanted("to", memory_format)
     if found is None:
         check_device(target)
         check_device(device)
-        return _cast_to(input, dtype_named(dtype) or input.dtype, copy)
-    return _cast_to(input, found, copy or (isinstance(dtype, bool) and non_blocking))  # one argument less than a device
+        made = _cast_to(input, dtype_named(dtype) or input.dtype, copy)
+    else:
+        copies = copy or (isinstance(dtype, bool) and non_blocking)  # one argument less than with a device
+        made = _cast_to(input, found, copies)
+    return made if wanted is None else made.contiguous(memory_format=wanted)
 
 
 INVALID_TO = "to() received an invalid combination of arguments - got ({}), but expected one of:"
@@ -141,7 +145,9 @@ _METHODS = {
 
 def _caster(dtype: DType) -> Callable[..., Tensor]:
     def body(input: Tensor, memory_format: Any = None) -> Tensor:
-        return _cast_to(input, dtype)
+        wanted = memory_formats.wanted(dtype.name, memory_format)
+        made = _cast_to(input, dtype)
+        return made if wanted is None else made.contiguous(memory_format=wanted)
 
     body.__doc__ = f"The tensor with elements of {dtype}; itself if it has them."
     return body

@@ -73,7 +73,24 @@ def set_rng_state(new_state: Tensor) -> None:
     stream(None).set_rng_state(read(new_state))
 
 
-for _function in (manual_seed, initial_seed, seed, get_rng_state, set_rng_state):
+class fork_rng:
+    """A context after which random numbers go on as if none had been drawn in it."""
+
+    def __init__(
+        self, devices: Any = None, enabled: bool = True, _caller: str = "fork_rng", _devices_kw: str = "devices",
+        device_type: str = "cuda",
+    ) -> None:  # fmt: skip
+        self.enabled = enabled
+
+    def __enter__(self) -> None:
+        self._state = stream(None).state()
+
+    def __exit__(self, *_: object) -> None:
+        if self.enabled:
+            stream(None).restore(self._state)
+
+
+for _function in (manual_seed, initial_seed, seed, get_rng_state, set_rng_state, fork_rng):
     registry.add_function(_function.__name__, _function)
     registry.add_function(f"random.{_function.__name__}", _function)
 

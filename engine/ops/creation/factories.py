@@ -15,7 +15,7 @@ from typing import Any, overload
 import ml_dtypes
 import numpy as np
 
-from engine import dtypes, modes, strides
+from engine import dtypes, memory_formats, modes, strides
 from engine.dtypes import FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, OpError, UnsupportedError
 from engine.op import Array, Extents, Index, Scalar, Size, composite, primitive
@@ -73,7 +73,9 @@ def factory(
             check_device(device)
             values = [_checked(own.name, param, value) for param, value in zip(listed, args, strict=True)]
             chosen = {param.name: _checked(own.name, param, named[param.name]) for param in keywords}
-            return leaf(body(*values, **chosen), requires_grad)
+            wanted = memory_formats.wanted(own.name, named["memory_format"])
+            made = body(*values, **chosen)
+            return leaf(made if wanted is None else made.contiguous(memory_format=wanted), requires_grad)
 
         parameters = [*inspect.signature(body).parameters.values(), *_OPTIONS]
         make.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
@@ -173,6 +175,23 @@ def filled_strided(size: Size, stride: Size, value: Scalar, dtype: DType) -> Arr
 def empty_strided(size: Size, stride: Size, *, dtype: DType | None = None) -> Tensor:
     """Zeros with the dimensions laid out in memory in the order of ``stride``."""
     return filled_strided(checked_size(size), stride, 0, _default(dtype))
+
+
+@factory
+def empty_permuted(size: Size, physical_layout: Size, *, dtype: DType | None = None) -> Tensor:
+    """Zeros with the dimensions in memory in the order of ``physical_layout``, outermost first."""
+    if len(size) != len(physical_layout):
+        raise OpError(
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. "
+            f"len(size) = {len(size)} is not equal to len(physical_layout) = {len(physical_layout)}"
+        )
+    for dim in physical_layout:
+        if not 0 <= dim < len(size):
+            raise OpError(f"Dimension out of range (expected to be between 0 and {len(size) - 1}, but got {dim})")
+    if len(set(physical_layout)) < len(size):
+        raise OpError("Duplicate dim not allowed")
+    steps = strides.in_order(checked_size(size), physical_layout[::-1])
+    return filled_strided(size, steps, 0, _default(dtype))
 
 
 @factory
@@ -295,6 +314,12 @@ def new_ones(self: Tensor, size: Extents, *, dtype: DType | None = None) -> Tens
 def new_empty(self: Tensor, size: Extents, *, dtype: DType | None = None) -> Tensor:
     """Zeros of the dtype of this tensor."""
     return filled(checked_size(size), 0, dtype or self.dtype)
+
+
+@factory(method=True, function=False)
+def new_empty_strided(self: Tensor, size: Size, stride: Size, *, dtype: DType | None = None) -> Tensor:
+    """Zeros of the dtype of this tensor, with the dimensions laid out in memory in the order of ``stride``."""
+    return filled_strided(checked_size(size), stride, 0, dtype or self.dtype)
 
 
 @factory(method=True, function=False)

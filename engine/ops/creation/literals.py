@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, modes, ops
+from engine import dtypes, modes, ops, registry
 from engine.dtypes import COMPLEX, FLOATING, INTEGER, DType
-from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
+from engine.errors import ArgumentTypeError, ArgumentValueError, ModuleError, OpError
 from engine.op import Array, composite
 from engine.ops.creation.factories import checked_size, dtype_of_number, factory, filled, fits
 from engine.storage import make_storage, of_array, owner_of, share
@@ -241,6 +241,21 @@ def _legacy(name: str, dtype: DType | None) -> Callable[..., Tensor]:
 
 
 _legacy("Tensor", None)
+_BY_TYPE: dict[Any, DType] = {}
 for _type in dtypes.ALL:
     if not _type.is_complex:
-        _legacy(f"{_type.scalar_type}Tensor", _type)
+        _BY_TYPE[_legacy(f"{_type.scalar_type}Tensor", _type)] = _type
+_BY_NAME = {f"torch.{dtype.scalar_type}Tensor": dtype for dtype in _BY_TYPE.values()}
+
+
+def set_default_tensor_type(t: Any) -> None:
+    """Make Python floats become the dtype of a type of tensors, or of one of that name."""
+    found = _BY_NAME.get(t) if isinstance(t, str) else _BY_TYPE.get(t) if callable(t) else None
+    if found is None and isinstance(t, str):
+        raise ModuleError(f"No module named '{t.rpartition('.')[0] or t}'")
+    if found is None or not found.is_floating_point:
+        raise ArgumentTypeError("invalid type object: only floating-point types are supported as the default type")
+    modes.set_default_dtype(found)
+
+
+registry.add_function("set_default_tensor_type", set_default_tensor_type)

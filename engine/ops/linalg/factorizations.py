@@ -12,7 +12,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from scipy.linalg import lapack
+import scipy  # loads what is used of it when it is
 
 from engine import modes, ops
 from engine.errors import LinAlgError, OpError, UnsupportedError
@@ -215,7 +215,7 @@ INDEFINITE = (
 
 
 def _cholesky_one(matrix: Array) -> tuple[Array, int]:
-    potrf: Any = lapack.get_lapack_funcs("potrf", (matrix,))
+    potrf: Any = scipy.linalg.lapack.get_lapack_funcs("potrf", (matrix,))
     factor, info = potrf(matrix, lower=True, clean=True)
     undefined = np.flatnonzero(np.isnan(np.diagonal(factor)))  # which not every LAPACK reports
     return factor, info or (int(undefined[0]) + 1 if undefined.size else 0)

@@ -6,8 +6,8 @@ from math import prod
 
 import numpy as np
 
-from engine import ops
-from engine.dtypes import BOOL
+from engine import dtypes, ops
+from engine.dtypes import BOOL, INTEGER
 from engine.errors import OpError
 from engine.op import Size, composite
 from engine.ops.linalg.solving import inverse_and_info, solve
@@ -72,3 +72,20 @@ def vander(x: Tensor, *, N: int | None = None) -> Tensor:
     size = size or (1,)
     powers = ops.cumprod(ops.expand(ops.unsqueeze(x, -1), (*size, count - 1)), -1)
     return ops.cat([Tensor(np.ones((*size, 1), x.array.dtype)), powers], -1)
+
+
+@composite(name="vander", method=False)
+def vander_of_vector(x: Tensor, N: int | None = None, increasing: bool = False) -> Tensor:
+    """The powers of a vector, from ``N - 1`` down to 0, or up to it."""
+    if x.array.ndim != 1:
+        raise OpError("x must be a one-dimensional tensor.")
+    count = x.array.shape[0] if N is None else N
+    if count < 0:
+        raise OpError("N must be non-negative.")
+    wide = x.to(dtypes.int64) if x.dtype.category <= INTEGER else x
+    ones = Tensor(np.ones((x.array.shape[0], min(count, 1)), wide.array.dtype))
+    if count <= 1:
+        return ones
+    rising = Tensor(np.ones((x.array.shape[0], count), wide.array.dtype))
+    rising[:, 1:].copy_(ops.cumprod(ops.expand(ops.unsqueeze(wide, -1), (x.array.shape[0], count - 1)), -1))
+    return rising if increasing else ops.flip(rising, (-1,))

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, ops
+from engine import dtypes, memory_formats, ops, strides
 from engine.dtypes import BOOL, COMPLEX, FLOATING, DType
 from engine.errors import OpError
-from engine.op import Array, Operand, Scalar, composite, overloaded, pointwise, primitive
+from engine.op import Array, Operand, Scalar, Size, composite, overloaded, pointwise, primitive
 from engine.ops.creation.casts import warn_of_discarding
 from engine.ops.creation.factories import as_real, check_fits, number_in
 from engine.tensor import Tensor
@@ -35,13 +35,31 @@ INTEGER_ADDCDIV = (
 
 
 # -- copies and casts ---------------------------------------------------------------------------------------------
-@primitive(linear=True, layout="input")
+@primitive(public=False, linear=True, layout="input")
 def clone(input: Array) -> Array:
     """A copy; the graph goes through it."""
     return input.copy(order="K")
 
 
 clone.vjp(input=lambda g: g)
+
+
+@primitive(public=False, linear=True, grad_fn="CloneBackward0", layout="kernel")
+def clone_strided(input: Array, stride: Size) -> Array:
+    """A copy whose elements lie at ``stride``."""
+    return strides.copied(input, stride)
+
+
+clone_strided.vjp(input=lambda g: g)
+
+
+@overloaded(name="clone", writes=False)
+def clone_as_asked(input: Tensor, *, memory_format: Any = None) -> Any:
+    """A copy in another memory format, or in the one that is there; the graph goes through it."""
+    wanted = memory_formats.wanted("clone", memory_format)
+    if wanted is None:
+        return clone, (input,)
+    return clone_strided, (input, wanted.strides(input.array.shape))
 
 
 @primitive(public=False, total=True, layout_only=("input",))
@@ -131,9 +149,19 @@ def _zero_inplace(input: Tensor) -> Tensor:
 
 
 @composite(function=False)
-def contiguous(input: Tensor) -> Tensor:
-    """The tensor itself if it is C-contiguous, else a copy that is."""
-    return input if input.array.flags.c_contiguous else clone_contiguous(input)
+def contiguous(input: Tensor, *, memory_format: Any = memory_formats.CONTIGUOUS) -> Tensor:
+    """The tensor itself if it is C-contiguous (or lies in another memory format), else a copy that is."""
+    if memory_format is memory_formats.CONTIGUOUS:
+        return input if input.array.flags.c_contiguous else clone_contiguous(input)
+    wanted = memory_formats.wanted("contiguous", memory_format)
+    if wanted is None and input.array.flags.c_contiguous:
+        return input
+    if wanted is None:
+        raise OpError("preserve memory format is unsupported by the contiguous operator")
+    geometry = input.geometry
+    if wanted.fits(geometry.size, geometry.stride):
+        return input
+    return clone_strided(input, wanted.strides(input.array.shape))
 
 
 @primitive(public=False, linear=True, grad_fn="CloneBackward0")

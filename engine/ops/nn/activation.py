@@ -10,7 +10,7 @@ from math import pi, sqrt
 from typing import Any
 
 import numpy as np
-from scipy import special
+import scipy  # loads what is used of it when it is
 
 from engine import dtypes, ops, registry
 from engine.errors import ArgumentValueError, OpError, UnsupportedError
@@ -332,7 +332,7 @@ def _logsigmoid(input: Tensor) -> Tensor:
 @pointwise(public=False, supports="fc", kernel_name="silu_cpu")
 def silu(input: Array) -> Array:
     """``input * sigmoid(input)``."""
-    return input / (1 + np.exp(-input)) if input.dtype.kind == "c" else input * special.expit(input)
+    return input / (1 + np.exp(-input)) if input.dtype.kind == "c" else input * scipy.special.expit(input)
 
 
 def _silu_input(g: Any, input: Any) -> Any:
@@ -378,7 +378,7 @@ def gelu(input: Array, *, approximate: str = "none") -> Array:
         raise OpError("approximate argument must be either none or tanh.")
     if approximate == "tanh":
         return input * 0.5 * (1 + np.tanh(sqrt(2 / pi) * (input + GELU_CUBIC * input * input * input)))
-    return input * 0.5 * (1 + special.erf(input * sqrt(0.5)))
+    return input * 0.5 * (1 + scipy.special.erf(input * sqrt(0.5)))
 
 
 def _gelu_input(g: Any, input: Any, approximate: str) -> Any:
@@ -409,7 +409,7 @@ def glu(input: Array, dim: Dim = -1) -> Array:
     if input.shape[dim] % 2:
         raise OpError(f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
     value, gate = np.split(input, 2, axis=dim)
-    return value * special.expit(gate)
+    return value * scipy.special.expit(gate)
 
 
 def _glu_input(g: Any, input: Any, dim: int) -> Any:

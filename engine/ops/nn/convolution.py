@@ -13,7 +13,7 @@ from engine import modes, ops
 from engine.dtypes import DType
 from engine.errors import OpError, UnsupportedError
 from engine.kernels import convolution as kernels
-from engine.kernels import windows
+from engine.kernels import gathered, windows
 from engine.kernels.convolution import Geometry
 from engine.op import Array, Size, composite, primitive
 from engine.tensor import Tensor
@@ -71,6 +71,7 @@ def conv_input(
         3 * _weight_size(grad, input, kernel, groups) + 2 * grad.size
         + _framed(input.shape[0], input.shape[1], grad.shape[2:], kernel, stride, dilation)
         + 2 * _columns(input.shape[1], grad.shape[2:], kernel, input.shape[0])
+        + _gathered(input.shape[0], input.shape[1], grad.shape[2:], kernel, stride, dilation)
     ),
     work=lambda grad, input, kernel, groups: 2 * grad.size * input.shape[1] // groups * prod(kernel),
 )  # fmt: skip
@@ -92,7 +93,13 @@ def _taken(batch: int, channels: int, weight: Array, counts: Any, stride: Any, d
     products = columns * weight.shape[0] // max(channels * prod(kernel), 1)
     result = batch * weight.shape[0] * prod(counts)
     frame = _framed(batch, channels, counts, kernel, stride, dilation)
-    return frame + 2 * (columns + products + result + weight.size)
+    few = _gathered(batch, max(channels, weight.shape[0]), counts, kernel, stride, dilation)
+    return frame + few + 2 * (columns + products + result + weight.size)
+
+
+def _gathered(batch: int, channels: int, counts: Any, kernel: Any, stride: Any, dilation: Any) -> int:
+    extent = max(prod(counts), prod(windows.reach(counts, kernel, stride, dilation)))
+    return gathered.most_taken(batch, channels, prod(kernel), extent)
 
 
 conv_output.vjp(

@@ -182,6 +182,7 @@ def binary_cross_entropy(input: Array, target: Array, weight: Array | None, redu
         raise OpError("all elements of input should be between 0 and 1")
     if np.any((target < 0) | (target > 1)):
         raise OpError("all elements of target should be between 0 and 1")
+    weight = _as_real(weight, input)
     of_one, of_zero = np.maximum(np.log(input), LEAST_LOG), np.maximum(np.log1p(-input), LEAST_LOG)
     losses = (target - 1) * of_zero - target * of_one
     return reduced(losses if weight is None else losses * weight, reduction)
@@ -234,10 +235,16 @@ def binary_cross_entropy_with_logits(
     """``binary_cross_entropy`` of ``sigmoid(input)``; ``pos_weight`` weighs what ``target`` has of the class."""
     _check_logits(of(input), of(target))
     log_sigmoid = np.minimum(input, 0) - np.log1p(np.exp(-np.abs(input)))
+    weight, pos_weight = (_as_real(one, target) for one in (weight, pos_weight))
     emphasis = 1 if pos_weight is None else (pos_weight - 1) * target + 1
     losses = (1 - target) * input - emphasis * log_sigmoid
     losses = losses.astype(target.dtype, copy=False)  # PyTorch computes in place of ``1 - target``
     return reduced(losses if weight is None else losses * weight, reduction)
+
+
+def _as_real(weight: Array | None, like: Array) -> Array | None:
+    """Weights that are integers as numbers of the other dtype, which they do not widen."""
+    return weight.astype(like.dtype) if weight is not None and weight.dtype.kind in "biu" else weight
 
 
 def _check_logits(input: DType, target: DType) -> None:

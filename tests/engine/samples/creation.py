@@ -28,6 +28,7 @@ SAMPLES = {
         values_only(MADE, (2,), -1, dtype="uint8"),
     ],
     "empty_strided": [values_only(MADE, (2, 0), (1, 2))],
+    "empty_permuted": [values_only(MADE, (2, 0, 3), (2, 0, 1))],
     "scalar_tensor": [values_only(MADE, 3), values_only(MADE, 2.5, dtype="float64")],
     "zeros_like": [values_only(MADE, leaf(2, 3)), values_only(MADE, leaf(2, 3), dtype="int64")],
     "ones_like": [values_only(MADE, leaf(3, 2, strided=True)), values_only(MADE, fixed(1, "int64"))],
@@ -36,6 +37,7 @@ SAMPLES = {
     "new_zeros": [values_only(MADE, leaf(2), 3), values_only(MADE, leaf(2), (3,), dtype="int64")],
     "new_ones": [values_only(MADE, fixed([1], "int32"), 2, 3)],
     "new_empty": [values_only(MADE, leaf(2), (0, 2))],
+    "new_empty_strided": [values_only(MADE, leaf(2), (0, 2), (1, 0))],
     "new_full": [values_only(MADE, leaf(2), (2,), 5), values_only(MADE, fixed([1], "int64"), (2,), 2.5)],
     "new_tensor": [values_only(MADE, fixed([1], "int64"), [1.5, 2.0]), values_only(MADE, leaf(2), [1, 2])],
     "arange": [

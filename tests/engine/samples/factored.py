@@ -178,6 +178,13 @@ SAMPLES = {
         sample(leaf(2, **COMPLEX), N=4),
         values_only("integers", fixed([1, 2, 3])),
     ],
+    "vander": [
+        sample(leaf(3)),
+        sample(leaf(3), 2, True),
+        sample(leaf(2, **COMPLEX), N=4),
+        values_only("integers", fixed([1, 2, 3], "int32")),
+        values_only("ones", leaf(2), 1),
+    ],
     "cdist": [
         *(first_order("PyTorch has no second derivative", leaf(3, 2), leaf(2, 2), p) for p in (1, 2, 3, 1.5, 0.5, INF)),
         first_order("PyTorch has no second derivative", leaf(2, 3, 2), leaf(2, 2)),
