@@ -30,7 +30,7 @@ from app.observe.access import write_line
 from app.observe.facts import Facts, Observer
 from app.observe.metrics import Metrics
 from app.operations import exchange
-from app.operations.handler import RequestHandler
+from app.operations.handler import RequestHandler, warm_up
 from app.sessions.idempotency import InFlight
 from app.settings import Settings, key_digest
 from app.stores.base import SessionStore
@@ -59,6 +59,7 @@ class Services:
         self.front = Front(
             Worker(lambda page: _handler(settings, make_store, page), memory_bytes), settings.workers,
             Room(settings.queue, settings.owner_queue, settings.session_queue), Patience(), self.store.before_fork,
+            warm_up,
         )  # fmt: skip
         self.health_check = HealthCheck(self.store.check)
         self.replayer = Replayer(settings.limits)

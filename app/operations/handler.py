@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from importlib import import_module
 from time import monotonic
 from typing import Final
 
@@ -20,9 +21,17 @@ from app.sessions.directory import Directory
 from app.settings import Settings
 from app.stores.base import SessionStore
 from app.wire.reply import Refusal, Reply, compressed
+from engine import methods
 
 MODULES: Final = (evaluate, sessions, tensors)
 CONNECTIONS: Final = 2  # to the store: the command's, and that of what renews its claim
+
+
+def warm_up() -> None:
+    """Load what most programs need, once for all processes that carry requests out."""
+    for name in ("fft", "linalg", "special"):
+        import_module(f"scipy.{name}")
+    methods.write_operators()
 
 
 class RequestHandler:
