@@ -179,7 +179,8 @@ class Directory:
         live = self._current(owner, sid)
         head = live.head
         try:
-            with transaction(live.state, live.names, self.limits, keep=False) as (session, _), _refuse_unsound(live):
+            looking = transaction(live.state, live.names, self.limits, live.digests, keep=False)
+            with looking as (session, _), _refuse_unsound(live):
                 result = look(session, describe(head))
         finally:
             self.cache.put(live)
@@ -236,7 +237,7 @@ class Directory:
             if repeated is not None:
                 return repeated
         try:
-            with transaction(live.state, live.names, self.limits) as (session, journal):
+            with transaction(live.state, live.names, self.limits, live.digests) as (session, journal):
                 session.rehearsal = rehearsal = live.repeats.rehearsal(
                     again, live.names, before.version + 1, self.limits
                 )
@@ -257,6 +258,7 @@ class Directory:
             self.cache.put(live)  # as it was before
             raise
         live.accept(draft, head, session.namespace)
+        live.digests.forget(journal)
         live.repeats.note(again, draft, reply, rehearsal, self.limits)
         self.cache.put(live)
         return reply
@@ -289,6 +291,7 @@ class Directory:
             live.repeated(head, step.record)
         else:
             live.accept(draft, head, live.names)
+            live.digests.clear()
         self.cache.put(live)
         return step.reply
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from app.program.modules import kept
 from app.sessions import records, restoring, schema
+from app.sessions.digests import Digests
 from app.sessions.ledger import Ledger
 from app.sessions.repeating import Repeats
 from app.sessions.value_kinds import Malformed, ValueKinds
@@ -55,6 +56,7 @@ class Live:
     imported: bool = False
     shown: list[storage.Storage] = field(default_factory=list)  # whose memory arrays show: the ledger holds them weakly
     tail: _Tail = field(default_factory=_Tail)
+    digests: Digests = field(default_factory=Digests)
     repeats: Repeats = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +74,7 @@ class Live:
     def catch_up(self, loaded: Loaded) -> None:
         """Apply what was committed since. After an error the session is of no use any more."""
         self.repeats.forget()
+        self.digests.clear()
         reader = restoring.Reader(self.ledger, self.kinds, self.names, self.settings)
         for raw in loaded.records:
             record = schema.decode(raw)
@@ -169,6 +172,7 @@ class Live:
     def repeated(self, head: Head, record: bytes) -> None:
         """A run that was not carried out, but is as the one before it, was committed."""
         self.head = head
+        self.digests.clear()
         self.tail.add(len(record), False)
 
     def _let_go(self) -> None:

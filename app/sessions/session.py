@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from hashlib import sha256
 from typing import Any, Final, Protocol
 
-import numpy as np
-
 from app.errors import CallError, NotFound, VersionConflict
 from app.evaluate.execution import (
     Run,
@@ -23,11 +21,12 @@ from app.evaluate.execution import (
 )
 from app.limits import Limits, OverLimit
 from app.program import graphs
+from app.sessions.digests import Digests
 from app.wire import codec
 from app.wire.arrays import Encoding, decode_tensor
 from app.wire.messages import BackwardRequest, Root, TensorPatch, ZeroGradRequest
 from app.wire.reply import Reply
-from engine import Tensor, errors, modes, tensors
+from engine import Tensor, errors, modes
 
 TAG_DIGITS: Final = 32
 
@@ -42,9 +41,10 @@ class Rehearsal(Protocol):
 class Session:
     """The names of a session under one command. Names change in a copy; tensors change under the journal."""
 
-    def __init__(self, names: dict[str, Any], limits: Limits) -> None:
+    def __init__(self, names: dict[str, Any], limits: Limits, digests: Digests | None = None) -> None:
         self.namespace = dict(names)
         self.limits = limits
+        self.digests = digests or Digests()
         self.rehearsal: Rehearsal | None = None  # what is to note how the run of the command goes
 
     def reply(self, run: Run, encoding: Encoding, form: codec.Format, version: int) -> Reply:
@@ -123,7 +123,7 @@ class Session:
             if one is not None:
                 told = (one.dtype.name, list(one.array.shape), one.requires_grad, one.node_name)
                 digest.update(repr(told).encode())
-                digest.update(np.ascontiguousarray(tensors.values(one)).reshape(-1).view(np.uint8).data)
+                digest.update(self.digests.of(one))
         return f"t{digest.hexdigest()[:TAG_DIGITS]}"
 
     def check_tag(self, name: str, tags: frozenset[str], version: int, versions: frozenset[int] | None) -> None:
@@ -197,7 +197,7 @@ def check_size(limits: Limits, nbytes: int, names: int) -> None:
 
 @contextmanager
 def transaction(
-    state: modes.State, names: dict[str, Any], limits: Limits, *, keep: bool = True
+    state: modes.State, names: dict[str, Any], limits: Limits, digests: Digests | None = None, *, keep: bool = True
 ) -> Iterator[tuple[Session, modes.Journal]]:
     """A session to change, and what notes the changes; all is put back if the block raises, or is not to be kept."""
     journal = modes.Journal()
@@ -205,7 +205,7 @@ def transaction(
     state.warnings, state.budget, state.journal = [], budget_of(limits), journal
     try:
         with modes.use(state):
-            yield Session(names, limits), journal
+            yield Session(names, limits, digests), journal
     except BaseException:
         keep = False
         raise
