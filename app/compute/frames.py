@@ -274,7 +274,7 @@ class Receiver:
         whose body is lost, as when this process has no descriptor left for it.
         """
         size, ancillary, _, _ = self._connection.recvmsg_into([self._buffer], _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
-        descriptors = _descriptors(ancillary)
+        descriptors = _descriptors(ancillary) if ancillary else ()
         if not size:
             _close(descriptors)
             return None

@@ -110,6 +110,12 @@ class Connection(HttpToolsProtocol):
         self._watch = _Watch(self)
 
     # -- what the parser says ---------------------------------------------------------------------------------------
+    def on_message_begin(self) -> None:
+        """As uvicorn's, without the scope: only an application needs one."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
     def on_headers_complete(self) -> None:
         headers = self._known = self.headers
         given = dict(headers)
@@ -178,6 +184,10 @@ class Connection(HttpToolsProtocol):
 
     def _begin(self) -> None:
         """Let the application have the request whose head has come."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = url, headers, expects
+        self.scope["headers"] = headers
         self.scope["extensions"] = {EXTENSION: {"fill": self.fill}}
         super().on_headers_complete()
         self._is_whole = False
@@ -337,8 +347,11 @@ class Connection(HttpToolsProtocol):
         self.server_state.total_requests += 1
 
     def _written(self, answer: Answer) -> bytes:
-        lines = [b"%b: %b\r\n" % header for header in (*self.server_state.default_headers, *answer.headers)]
-        return b"".join([STATUS_LINE[answer.status], *lines, b"\r\n", answer.body])
+        parts = [STATUS_LINE[answer.status]]
+        for header in (*self.server_state.default_headers, *answer.headers):
+            parts.append(b"%b: %b\r\n" % header)  # noqa: PERF401 - they are few: a comprehension takes longer
+        parts += b"\r\n", answer.body
+        return b"".join(parts)
 
     def refuse(self, error: Exception) -> None:
         """Answer a request that no application gets to see, once those before it have their answers; then part."""

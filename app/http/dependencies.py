@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -189,6 +190,7 @@ class Arrival:
         return response(msgspec.structs.replace(reply, headers=headers))
 
 
+@lru_cache(256)
 def is_python(content_type: str | None) -> bool:
     """Whether a body is the text of a program."""
     return content_type is not None and content_type.partition(";")[0].strip().lower() == PYTHON

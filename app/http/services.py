@@ -147,7 +147,8 @@ class Services:
         facts.computed_at, facts.compute_seconds, facts.compute_process = began, answer.seconds, answer.process
         facts.store_seconds, facts.store_calls = answer.store_seconds or 0.0, answer.store_calls
         facts.problem, facts.limit = answer.problem, answer.limit
-        self.events.update(answer.events)
+        if answer.events:
+            self.events.update(answer.events)
         self.at_hand[answer.process] = (answer.live_sessions, answer.live_bytes)
         if len(self.at_hand) > 2 * self.settings.workers:
             alive = set(self.front.pids())
