@@ -76,7 +76,7 @@ def _method(name: str) -> Any:
 
 KNOWN.add(Attributes)
 METHODS[Attributes] = {name: METHODS[dict][name] for name in ("copy", "get", "items", "keys", "values")}
-METHODS[Attributes] |= {name: _method(name) for name in _CHANGES}
+METHODS[Attributes].update({name: _method(name) for name in _CHANGES})
 SUBSCRIPTS[Attributes] = (
     lambda found, name: python(dict.__getitem__, found, name), Attributes.put, Attributes.drop,
 )  # fmt: skip
