@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: setup fmt check test crash bench bench-quick hostile soak parity parity-docs openapi examples golden run sdk \
+.PHONY: setup fmt check test crash bench bench-quick hostile soak parity parity-docs parity-ops openapi examples golden run sdk \
 	sdk-all schemathesis lock
 
 setup: .venv/.ready
@@ -35,17 +35,25 @@ soak: setup
 	$(BIN)/python -m scripts.soak $(ARGS)
 
 # Clients made of the OpenAPI document, compiled strictly and driven, and its linters. What there is no tool for is left
-# out, loudly, by `sdk` (Node.js with npm, a JDK, Go), and an error of `sdk-all`.
-sdk: setup .venv/sdk/.ready tests/sdk/typescript/node_modules/.ready
+# out, loudly, by `sdk` (Node.js with npm, a JDK, Go, cargo), and an error of `sdk-all`.
+SDK := .venv/sdk/.ready .venv/sdk/crates/.ready tests/sdk/typescript/node_modules/.ready
+sdk: setup $(SDK)
 	$(BIN)/python -m tests.sdk.run $(ARGS)
 
-sdk-all: setup .venv/sdk/.ready tests/sdk/typescript/node_modules/.ready
+sdk-all: setup $(SDK)
 	$(BIN)/python -m tests.sdk.run --all
 
 .venv/sdk/.ready: tests/sdk/python/requirements.txt
 	test -x .venv/sdk/bin/python || $(PYTHON) -m venv .venv/sdk
 	.venv/sdk/bin/python -m pip --disable-pip-version-check install --quiet -r tests/sdk/python/requirements.txt
 	touch $@
+
+# Crates from Debian's packages, which are unpacked here rather than installed: what they depend on is five times as much.
+.venv/sdk/crates/.ready: tests/sdk/rust/packages.txt .venv/sdk/.ready
+	if ! command -v cargo >/dev/null; then echo "LEFT OUT: crates, for there is no cargo"; \
+	else mkdir -p $(@D) && cd $(@D) && apt-get download -qq $$(cat $(CURDIR)/$<) \
+	&& for package in *.deb; do dpkg-deb --extract $$package .; done && rm *.deb && touch .ready \
+	|| echo "LEFT OUT: crates, which Debian could not give"; fi
 
 tests/sdk/typescript/node_modules/.ready: tests/sdk/typescript/package-lock.json
 	if ! command -v npm >/dev/null; then echo "LEFT OUT: what npm would install, for there is no npm"; \
@@ -95,6 +103,10 @@ bench-quick: .venv/bench/.ready
 # Random programs on the engine and on PyTorch: make parity ARGS="--programs 20000 --seed 3000"
 parity: .venv/parity/.ready
 	.venv/parity/bin/python -m tests.parity.run $(ARGS)
+
+# Calls of every op that were never recorded, on both: make parity-ops ARGS="--each 20 --family nn --visible"
+parity-ops: .venv/parity/.ready
+	.venv/parity/bin/python -m tests.parity.ops $(ARGS)
 
 # The examples of PyTorch's docstrings, run by both: make parity-docs ARGS="--only nn.functional --show"
 parity-docs: .venv/parity/.ready

@@ -71,7 +71,8 @@ def run(arguments: Namespace) -> int:
         outcome = run_code(OURS.sub("import torch", file.read_text(encoding="utf-8")), limits)
     except ProgramError as error:
         _print_all(error.prints, error.unended)
-        return _fail(f"{file}:{error.line}: {error.exception}: {error}")
+        hint = f" ({error.hint})" if error.hint else ""
+        return _fail(f"{file}:{error.line}: {error.exception}: {error}{hint}")
     except GraphError as error:
         return _fail(f"{file}:{error.line or 1}: {error.exception or 'SyntaxError'}: {error}")
     except (OverLimit, UnicodeDecodeError) as error:

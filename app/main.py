@@ -15,8 +15,9 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import VERSION, allocator
+from app.compute.frames import SharedBody
 from app.errors import Overloaded
-from app.http import cors, docs, methods, openapi, problem_pages, problems, scrape
+from app.http import answering, cors, docs, methods, openapi, problem_pages, scrape
 from app.http.connection import Find
 from app.http.edge import Edge
 from app.http.hot import EvaluateRoute, Shortcuts
@@ -64,7 +65,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         if spans is not None:
             spans.start()
         chores = [
-            asyncio.create_task(_regularly(allocator.INTERVAL_S, lambda: asyncio.to_thread(allocator.give_back))),
+            asyncio.create_task(_regularly(allocator.INTERVAL_S, _give_back)),
             asyncio.create_task(_regularly(SWEEP_INTERVAL_S, services.sweep)),
         ]
         async with scrape.serving(services):
@@ -91,9 +92,16 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.add_middleware(Observation, observer=services.observer)
     if services.settings.cors_origins:
         cors.install(app, services.settings.origins)
-    problems.install(app)
+    answering.install(app)
     _document(app)
     return app
+
+
+async def _give_back() -> None:
+    """Return to the system what is kept for requests that may come."""
+    dropped = SharedBody.old_spare()
+    await asyncio.to_thread(dropped.clear)
+    await asyncio.to_thread(allocator.give_back)
 
 
 async def _regularly(seconds: float, chore: Callable[[], Awaitable[None]]) -> None:

@@ -267,6 +267,8 @@ class Front:
         elif not process.is_ending:
             self._idle[process.place] = process
         if task is not None:
+            if isinstance(task.body, frames.SharedBody):
+                task.body.is_free = packet.has_let_go
             self._end(task, packet)
         self._hand_out()
 

@@ -61,10 +61,11 @@ class Worker:
                 return
             head, body = handler.carry_out(packet)
             is_last = is_last or count == TASKS
-            frames.send(connection, head, body, is_last=is_last)
+            del packet
+            frames.send(connection, head, body, is_last=is_last, has_let_go=receiver.has_let_go)
             if is_last:
                 return
-            del packet, head, body
+            del head, body
             grown = resident_bytes() - floor - handler.cached_bytes()
             if grown > KEPT_BYTES and (monotonic() > tidied_at + TIDY_S or is_idle(connection)):
                 grown = tidied_up() - floor - handler.cached_bytes()

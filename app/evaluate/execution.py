@@ -178,7 +178,7 @@ def _execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding)
         graph = _graph(request, outcome, namespace, limits)  # before the sweep, which frees what nodes save
         sweep(request.backward, namespace, limits, request.retain_graph, request.create_graph)
     except (ProgramError, CallError) as error:
-        error.hint = _hint(str(error), inputs)
+        error.hint = error.hint or _hint(str(error), inputs)
         raise
     clock.lap("backward")
     answer = _results(request, _values_to_return(request, outcome, namespace), encoding)

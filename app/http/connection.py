@@ -11,16 +11,18 @@ each connection now and then, which costs requests nothing; uvicorn's own timer 
 
 from __future__ import annotations
 
-from asyncio import TimerHandle, Transport
+from asyncio import Future, TimerHandle, Transport
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from app.compute.frames import SharedBody
 from app.errors import InvalidHttp, UnsupportedHttp, UnsupportedVersion
+from app.http.answering import response_to
 from app.http.edge import LINGER_S, Edge, Headers, HeadersByName, Pace, by_name, check_head, is_host
-from app.http.problems import response_to
+from app.http.filling import EXTENSION, Filling, Moved
 from app.limits import Limits, OverLimit
 from app.observe.facts import Facts
 
@@ -176,9 +178,24 @@ class Connection(HttpToolsProtocol):
 
     def _begin(self) -> None:
         """Let the application have the request whose head has come."""
+        self.scope["extensions"] = {EXTENSION: {"fill": self.fill}}
         super().on_headers_complete()
         self._is_whole = False
         self.headers = self._known = self.headers.copy()  # what comes behind a body is nothing that the scope tells
+
+    def fill(self, body: SharedBody, missing: int, moved: Moved) -> Future[None]:
+        """Receive the rest of the body of the request that is read now; all that has come of it has been taken."""
+        filling = Filling(self, body, missing, moved)
+        self.transport.set_protocol(filling)
+        self.flow.resume_reading()
+        return filling.done
+
+    def filled(self) -> None:
+        """Go on with what follows a body that the parser has not seen."""
+        self.parser = httptools.HttpRequestParser(self)
+        self.transport.set_protocol(self)
+        self._bare = SOME
+        self.on_message_complete()
 
     # -- what the transport and the server say ----------------------------------------------------------------------
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]

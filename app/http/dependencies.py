@@ -23,8 +23,8 @@ from app.compute.frames import Body, SharedBody
 from app.errors import InvalidRequest
 from app.evaluate.call import Call
 from app.evaluate.replay import Sighting
-from app.http.problems import facts_of
-from app.http.receiving import ClientWatch, read_body
+from app.http.answering import facts_of
+from app.http.receiving import ClientWatch, fill_of, read_body
 from app.http.services import EVALUATE, Services
 from app.limits import OverLimit
 from app.observe.facts import Facts
@@ -271,7 +271,8 @@ async def arrival_with_body(request: Request, plain: ReadDep) -> Arrival:
     codec.answer_format(plain.accept)
     length = request.headers.get("content-length")
     services = plain.services
-    body = await read_body(request.receive, length, services.limits, services.settings.bodies_bytes)
+    fill = fill_of(request.scope)
+    body = await read_body(request.receive, length, services.limits, services.settings.bodies_bytes, fill)
     plain.facts.bytes_in = len(body)
     return replace(plain, body=body)
 

@@ -20,7 +20,7 @@ from app.http.connection import Later, Shortcut
 from app.http.dependencies import Arrival, is_python
 from app.http.edge import HeadersByName
 from app.http.middleware import Done, ObservedShortcut
-from app.http.receiving import read_body
+from app.http.receiving import fill_of, read_body
 from app.http.services import EVALUATE, Services
 from app.observe.facts import Facts
 from app.operations import exchange
@@ -47,7 +47,7 @@ class EvaluateRoute:
         headers = facts.given
         facts.owner = owner = services.owner_for(_text(headers, b"authorization") or "")
         length = _text(headers, b"content-length")
-        body = await read_body(receive, length, services.limits, services.settings.bodies_bytes)
+        body = await read_body(receive, length, services.limits, services.settings.bodies_bytes, fill_of(scope))
         facts.bytes_in = len(body)
         arrival = Arrival(
             services, owner, facts, "", _text(headers, b"accept"), _text(headers, b"content-type"),

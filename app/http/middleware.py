@@ -7,9 +7,10 @@ from typing import Final, Protocol
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.http.answering import response_to
 from app.http.connection import Answer, Later
 from app.http.edge import Headers, HeadersByName, by_name
-from app.http.problems import refuse, response_to
+from app.http.problems import refuse
 from app.observe import logs
 from app.observe.facts import Facts, Observer
 from app.wire.reply import Reply

@@ -34,7 +34,8 @@ MEANINGS: Final = {
     "invalid-tensor": "A tensor cannot be read: its lists are ragged, or data, dtype and shape do not fit each other.",
     "malformed-body": "The body is not the JSON, msgpack, gzip or zstd that it claims to be, or has a key twice.",
     "not-acceptable": "Accept has to allow application/json or application/msgpack.",
-    "not-available": "PyTorch has this name or argument, and this service does not. /v1/ops lists what it has.",
+    "not-available": "PyTorch has this name or argument, or Python may have this module, and this service does not."
+    " /v1/ops lists what it has, hint the modules.",
     "not-found": "There is no such session, tensor, op or path; or it belongs to another key.",
     "outcome-unknown": "The process died storing the change. The same request with its Idempotency-Key finds out.",
     "over-limit": "The request is over the limit that it names; allowed and asked say by how much. /v1/limits has all.",

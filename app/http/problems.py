@@ -2,6 +2,7 @@
 
 A problem names the place of the mistake and what was expected, never the input; it is at most 4 KiB. Nothing internal
 leaves here: an exception that is not in the table is a bare 500, and the log has the rest under the same request id.
+What only the web framework raises, ``app.http.answering`` adds: compute processes are without it.
 """
 
 from __future__ import annotations
@@ -9,23 +10,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from http import HTTPStatus
 from typing import Any, Final
 
 import orjson
-from fastapi import FastAPI, Request, Response
-from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
-from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
 
 from app import errors
-from app.http import methods
 from app.limits import OverLimit, plain, unit_of
 from app.observe import logs
 from app.observe.facts import Facts as RequestFacts
 from app.program.pytorch import NotAvailable
-from app.program.tree import GraphError, ProgramError
+from app.program.tree import AbsentError, GraphError, ProgramError
 from app.stores.base import StoreError
 from app.wire import arrays, codec
 from app.wire.reply import Refusal
@@ -112,7 +107,7 @@ def _store(error: StoreError) -> Facts:
     return {"detail": "the store of sessions cannot be reached or is full; try again later"}
 
 
-def _validation(error: ValidationError | RequestValidationError) -> Facts:
+def _validation(error: Any) -> Facts:
     if isinstance(error, ValidationError):
         found: Iterable[Any] = error.errors(include_url=False, include_context=False, include_input=False)
     else:
@@ -165,14 +160,14 @@ BY_LIMIT: Final[dict[str, Kind]] = {  # every other one is a plain ``over-limit`
 TABLE: Final[dict[type[Exception], Kind]] = {
     codec.MalformedBody: Kind(400, "malformed-body", "The body cannot be read"),
     codec.RepeatedKey: Kind(400, "malformed-body", "The body cannot be read", _place),
-    ClientDisconnect: Kind(400, "malformed-body", "The body is cut short"),
     errors.ClientGone: Kind(499, "client-gone", "The client has gone"),  # for the metrics: nobody reads it
     codec.UnsupportedMedia: Kind(415, "unsupported-media-type", "Media type not supported"),
     codec.NotAcceptable: Kind(406, "not-acceptable", "No acceptable media type"),
     codec.CodecError: Kind(422, "unwritable-answer", "The answer cannot be written"),
     arrays.ArrayError: Kind(422, "invalid-tensor", "Not a tensor", _place),
     GraphError: Kind(422, "invalid-program", "Not a program of this service", _program),
-    NotAvailable: Kind(422, "not-available", "PyTorch has this, this service has not", _program),
+    NotAvailable: Kind(422, "not-available", "This service does not have this", _program),
+    AbsentError: Kind(422, "not-available", "This service does not have this", _program),
     ProgramError: Kind(422, "refused", "PyTorch would refuse this program", _program),
     OverLimit: Kind(413, "over-limit", "Over a limit", _limit),
     MemoryError: Kind(413, "over-limit", "Over a limit", _memory),
@@ -193,7 +188,6 @@ TABLE: Final[dict[type[Exception], Kind]] = {
     errors.OutcomeUnknown: Kind(504, "outcome-unknown", "It is not known what became of this", _unknown, RETRY),
     errors.Unavailable: Kind(501, "unavailable", "Not available on this installation"),
     ValidationError: INVALID_REQUEST,
-    RequestValidationError: INVALID_REQUEST,
     errors.Unauthorized: Kind(401, "unauthorized", "A key is needed", headers=CHALLENGE),
 }
 
@@ -290,41 +284,3 @@ def refuse(error: Exception, request: RequestFacts) -> Refusal:
         logs.unbind(token)
     request.problem, request.limit = reply.problem, reply.limit
     return reply
-
-
-def response_to(error: Exception, request: RequestFacts) -> Response:
-    """Return the same as the framework's response."""
-    reply = refuse(error, request)
-    return Response(reply.body, reply.status, reply.headers, reply.media_type)
-
-
-def _http_problem(error: HTTPException, headers: Mapping[str, str], request: RequestFacts) -> Response:
-    """404 and 405 of the router, and whatever else the framework refuses by itself."""
-    status = HTTPStatus(error.status_code)
-    kind = Kind(status.value, status.phrase.lower().replace(" ", "-"), status.phrase)
-    request.problem = kind.slug
-    details = {404: "there is nothing at this path", 405: "this path does not answer this method"}
-    body = body_of(kind, details.get(status.value, status.phrase), {})
-    return Response(body, status.value, {**(error.headers or {}), **headers}, MEDIA_TYPE)
-
-
-def facts_of(request: Request) -> RequestFacts:
-    """What is known of this request, for ``app.http.middleware`` to pass on."""
-    facts: RequestFacts = request.scope["facts"]
-    return facts
-
-
-def install(app: FastAPI) -> None:
-    """Answer every exception of the table, and those of the framework, with a problem."""
-
-    async def known(request: Request, error: Exception) -> Response:
-        return response_to(error, facts_of(request))
-
-    async def framework(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)  # registered for that class only
-        allowed = methods.allowed(request) if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED else []
-        return _http_problem(error, {"Allow": ", ".join(allowed)} if allowed else {}, facts_of(request))
-
-    for exception_class in TABLE:
-        app.add_exception_handler(exception_class, known)
-    app.add_exception_handler(HTTPException, framework)

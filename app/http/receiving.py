@@ -5,27 +5,32 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from math import inf
 from typing import Any, Final
 
 from starlette.requests import ClientDisconnect
-from starlette.types import Message, Receive
+from starlette.types import Message, Receive, Scope
 
 from app.compute.frames import INLINE_BYTES, SharedBody
 from app.errors import Overloaded
 from app.http.edge import Pace
+from app.http.filling import EXTENSION, Fill, Moved
 from app.limits import Limits, OverLimit
+from app.wire.msgpack_values import place_of_long_bytes
 
+ALIGNED_BYTES: Final = 64  # for the widest instructions
 _NOTHING: Final[Message] = {"type": "http.request"}
 UNWATCHED_S: Final = 0.05  # work that takes no longer is not worth a watch
 
 
 async def read_body(
-    receive: Receive, length: str | None, limits: Limits, held_bytes: float = inf
+    receive: Receive, length: str | None, limits: Limits, held_bytes: float = inf, fill: Fill | None = None
 ) -> bytes | SharedBody:
     """Return the body, no more of it than allowed; a long one in memory that compute processes can map.
 
-    ``length`` is what the client declares; all long bodies together hold ``held_bytes`` at most.
+    ``length`` is what the client declares; all long bodies together hold ``held_bytes`` at most. ``fill`` receives the
+    rest of a body of declared length without messages.
 
     Raises ``OverLimit``, also for a body that comes too slowly, ``Overloaded`` or ``ClientDisconnect``.
     """
@@ -36,30 +41,65 @@ async def read_body(
         message = _checked(first.message)
         if not message.get("more_body"):
             return _bounded(message.get("body", b""), limits)
-    loop = asyncio.get_running_loop()
-    started = loop.time()
-    pace = Pace(started, limits)
+    started = asyncio.get_running_loop().time()
     try:
         async with asyncio.timeout(limits.read_seconds) as patience:
             message = _checked(await first)
             if not message.get("more_body"):
                 return _bounded(message.get("body", b""), limits)
-            body = _room()
-            while True:
-                part = message.get("body", b"")
-                _check_size(len(body) + len(part), limits)
-                if SharedBody.held + len(part) > held_bytes:
-                    raise Overloaded("the bodies of other requests take all the room that there is; try again later")
-                with _in_memory():
-                    body.write(part)
-                if not message.get("more_body"):
-                    break
-                pace.moved(len(part), loop.time())
-                patience.reschedule(pace.deadline)
-                message = _checked(await receive())
+            meter = _Meter(Pace(started, limits), patience, limits, held_bytes)
+            body = await _rest(message, receive, declared, meter.moved, fill)
     except TimeoutError:
-        raise OverLimit("read_seconds", allowed=limits.read_seconds, asked=loop.time() - started) from None
+        asked = asyncio.get_running_loop().time() - started
+        raise OverLimit("read_seconds", allowed=limits.read_seconds, asked=asked) from None
     return body if len(body) > INLINE_BYTES else bytes(body.view)
+
+
+@dataclass(slots=True)
+class _Meter:
+    """What a body is held to while it comes."""
+
+    pace: Pace
+    patience: asyncio.Timeout
+    limits: Limits
+    held_bytes: float
+    size: int = 0
+
+    def moved(self, nbytes: int) -> None:
+        """Note that so much has come. Raises ``OverLimit`` and ``Overloaded``."""
+        self.size += nbytes
+        _check_size(self.size, self.limits)
+        if SharedBody.held + nbytes > self.held_bytes:
+            raise Overloaded("the bodies of other requests take all the room that there is; try again later")
+        self.pace.moved(nbytes, asyncio.get_running_loop().time())
+        self.patience.reschedule(self.pace.deadline)
+
+
+async def _rest(message: Message, receive: Receive, declared: int, moved: Moved, fill: Fill | None) -> SharedBody:
+    """Return the body that begins with ``message``."""
+    body = _room(message.get("body", b""), declared)
+    try:
+        while True:
+            part = message.get("body", b"")
+            moved(len(part))
+            with _in_memory():
+                body.write(part)
+            if not message.get("more_body"):
+                return body
+            if fill is not None and declared > INLINE_BYTES:
+                with _in_memory():
+                    await fill(body, declared - len(body), moved)
+                return body
+            message = _checked(await receive())
+    except BaseException:
+        body.close()  # now: what was raised may be kept for a while, and all of this with it
+        raise
+
+
+def fill_of(scope: Scope) -> Fill | None:
+    """Return what receives long bodies for the connection that a request came by."""
+    fill: Fill | None = scope.get("extensions", {}).get(EXTENSION, {}).get("fill")
+    return fill
 
 
 class _Started:
@@ -94,9 +134,11 @@ def _bounded(body: bytes, limits: Limits) -> bytes | SharedBody:
         return SharedBody.of(body)
 
 
-def _room() -> SharedBody:
+def _room(first: bytes, expected: int) -> SharedBody:
+    """Return memory in which the bytes that the body is mostly made of will lie aligned."""
+    place = place_of_long_bytes(first, expected)
     with _in_memory():
-        return SharedBody()
+        return SharedBody(-place % ALIGNED_BYTES, expected)
 
 
 @contextmanager

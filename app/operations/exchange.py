@@ -129,7 +129,7 @@ class Exchange:
         return codec.answer_format(self.request.accept)
 
     def parse(self, model: type[Model]) -> Model:
-        """Return the body as ``model``; none, and null, which Go's clients send for it, count as an empty object."""
+        """Return the body as ``model``; none, and null, which some clients send for it, count as an empty object."""
         fields = self.parse_tensor() if self.body else None
         return model.model_validate({} if fields is None else fields)
 

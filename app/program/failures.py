@@ -47,6 +47,7 @@ class PythonError(Exception):
     detail: str | None = None
     place: Place | None = None  # the innermost one in the program
     op: str | None = None
+    hint: str | None = None  # what could be written instead, where Python and PyTorch would not have refused
 
     def __new__(cls, *args: Any) -> PythonError:
         if cls is not PythonError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from functools import reduce
 from types import EllipsisType
@@ -22,6 +23,7 @@ from app.program.tree import (
     GraphError,
     Mode,
     Name,
+    NodeFunction,
     OpCall,
     Place,
     Program,
@@ -36,6 +38,7 @@ from app.program.tree import (
 )
 from app.wire.nonfinite import SPECIAL
 
+FUNCTION_FIELDS: Final = frozenset({"function", "inputs", "outputs", "forward", "backward"})
 REFERENCE_PARTS: Final = 64  # attributes and indices in a row: each is a level of the tree
 
 
@@ -79,6 +82,7 @@ class _NodeReader:
         self.read: list[str] = []
         self.references: list[tuple[str, Place]] = []
         self.ops: list[tuple[str, Place]] = []
+        self.functions: set[str] = set()  # those that earlier nodes define
 
     def block(self, raw: object, depth: int) -> tuple[Statement, ...]:
         if not isinstance(raw, list):
@@ -121,17 +125,66 @@ class _NodeReader:
             if name not in self.bound:
                 self.references.append((name, place))
         if isinstance(statement, (Assign, Evaluate)) and isinstance(statement.value, OpCall):
-            self.ops.append((statement.value.op, place))
+            op = statement.value.op
+            if op.partition(".")[0] not in self.functions:
+                self.ops.append((op, place))
         if place.node_id is not None:
             self.bound.add(place.node_id)
 
-    def _block_node(self, raw: dict[str, object], place: Place, depth: int) -> With:
+    def _block_node(self, raw: dict[str, object], place: Place, depth: int) -> With | NodeFunction:
+        if "function" in raw:
+            return self._function(raw, place, depth)
         modes = [key for key in raw if key in MODES[:3]]
         if len(raw) != 1 or not modes:
             raise GraphError(
-                "expected a node with an 'op', or a block with one key: no_grad, enable_grad, inference_mode"
+                "expected a node with an 'op', a block with one key (no_grad, enable_grad, inference_mode), or a "
+                "'function'"
             )
         return With((Mode(modes[0]),), self.block(raw[modes[0]], depth + 1), place)
+
+    # -- functions ------------------------------------------------------------------------------------------------
+    def _function(self, raw: dict[str, object], place: Place, depth: int) -> NodeFunction:
+        """Read ``{"function": name, "inputs": …, "forward": …, "outputs": …, "backward": …}``."""
+        if not FUNCTION_FIELDS - {"backward"} <= raw.keys() <= FUNCTION_FIELDS:
+            raise GraphError(f"a function has {', '.join(sorted(FUNCTION_FIELDS))}; it may be without backward")
+        name = raw["function"]
+        if depth:
+            raise GraphError("a function is defined outside of blocks and other functions")
+        if not isinstance(name, str) or not name.isidentifier() or not is_name(name):
+            raise GraphError(f"function: expected a name of up to {NAME_LENGTH} letters, digits and '_'")
+        inputs, outputs = (_names(raw[field], field) for field in ("inputs", "outputs"))
+        forward, unknown = self._body(raw["forward"], inputs)
+        made = {*inputs, *_ids(forward)}
+        for output in outputs:
+            if output not in made:
+                raise GraphError(f"outputs: {quoted(output)} is no input, and no node of forward has this id")
+        self._refuse_unknown(unknown)
+        backward: tuple[Statement, ...] | None = None
+        saves: tuple[str, ...] = ()
+        if raw.get("backward") is not None:
+            backward, read = self._body(raw["backward"], [f"grad_{output}" for output in outputs])
+            self._refuse_unknown([one for one in read if one[0] not in made])
+            saves = tuple(dict.fromkeys(name for name, _ in read))
+        self.functions.add(name)
+        return NodeFunction(name, inputs, outputs, forward, backward, saves, _json(raw), place)
+
+    def _body(self, raw: object, known: Collection[str]) -> tuple[tuple[Statement, ...], list[tuple[str, Place]]]:
+        """The nodes of a function, and what they refer to beside ``known`` and one another."""
+        around = self.bound, self.references, self.functions
+        self.bound, self.references, self.functions = set(known), [], set()
+        try:
+            return self.block(raw, 1), self.references
+        finally:
+            self.bound, self.references, self.functions = around
+
+    @staticmethod
+    def _refuse_unknown(references: list[tuple[str, Place]]) -> None:
+        for name, place in references:
+            raise GraphError(
+                f"unknown reference {quoted('$' + name)}: a function's nodes see its own names only: its inputs and "
+                "its earlier nodes; backward also grad_ and the name of an output",
+                node_id=place.node_id, node_index=place.node_index,
+            )  # fmt: skip
 
     def _arguments(self, raw: dict[str, object]) -> tuple[tuple[Expression, ...], tuple[tuple[str, Expression], ...]]:
         args, kwargs = raw.get("args", []), raw.get("kwargs", {})
@@ -191,6 +244,21 @@ class _NodeReader:
         if len(parts) == 1:
             parts.insert(0, Constant(None))
         return Slice(parts[0], parts[1], parts[2] if len(parts) == 3 else Constant(None))
+
+
+def _names(raw: object, field: str) -> tuple[str, ...]:
+    is_sound = isinstance(raw, list) and raw and all(map(is_name, raw)) and len(set(raw)) == len(raw)
+    if not is_sound:
+        raise GraphError(f"{field}: expected a list of different names")
+    return tuple(raw)  # type: ignore[arg-type]
+
+
+def _json(raw: dict[str, object]) -> str:
+    """What a session stores of a function."""
+    try:
+        return json.dumps(raw)
+    except (TypeError, ValueError):
+        raise GraphError("a function's nodes are JSON: tensors come in as its inputs") from None
 
 
 def _function(raw: object) -> Expression:

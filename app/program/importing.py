@@ -30,7 +30,14 @@ def find_module(name: str) -> Module:
         pytorch.refuse(name)
         if any(known.startswith(f"{name}.") for known in pytorch.names()):
             raise NotAvailable(name)
-    raise PythonError(ModuleNotFoundError, f"No module named '{_missing_part(name)}'")
+    error = PythonError(ModuleNotFoundError, f"No module named '{_missing_part(name)}'")
+    error.hint = f"what can be imported here: {', '.join(importable())}"
+    raise error
+
+
+def importable() -> list[str]:
+    """The names of modules, without those inside of others."""
+    return sorted({name.partition(".")[0] for name in (*_MODULES, *LIBRARIES)})
 
 
 def _missing_part(name: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any, Final
 from app.limits import Limits, OverLimit
 from app.program import libraries as libraries
 from app.program import names, pytorch, runtime
+from app.program import node_functions as node_functions
 from app.program.autograd import trace
 from app.program.compiling import calling as calling
 from app.program.compiling import comprehensions as comprehensions
@@ -33,7 +34,7 @@ from app.program.functions import UNBOUND, Frame, Source
 from app.program.modules import surroundings
 from app.program.operations import type_name
 from app.program.runtime import Run
-from app.program.tree import GraphError, Place, Program, ProgramError, quoted
+from app.program.tree import AbsentError, GraphError, Place, Program, ProgramError, quoted
 from engine import errors, modes
 
 Scope = dict[str, Any]
@@ -55,7 +56,7 @@ def check(program: Program, namespace: Scope) -> None:
     """Raise ``GraphError`` for references and ops of a nodes program that do not exist."""
     check_references(program, namespace)
     for op, place in program.ops:
-        if names.find_op(op) is None:
+        if names.find_op(op) is None and op.partition(".")[0] not in namespace:
             try:
                 pytorch.refuse_op(op)
             except GraphError as error:
@@ -166,7 +167,9 @@ def as_refusal(error: BaseException, place: Place, started: Run) -> ProgramError
         if caught(second) is None:
             raise
         detail = "<exception str() failed>"
-    refusal = ProgramError(kind, detail, found.place or place, started.prints, found.op)
+    hint: str | None = getattr(found, "hint", None)
+    refusal = (AbsentError if hint else ProgramError)(kind, detail, found.place or place, started.prints, found.op)
+    refusal.hint = hint
     refusal.unended = started.unended
     return refusal
 

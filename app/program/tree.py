@@ -77,6 +77,10 @@ class ProgramError(Exception):
         self.prints = prints
 
 
+class AbsentError(ProgramError):
+    """The end of a program that asks for what is not here, be it in Python or not: PyTorch might have gone on."""
+
+
 class Constant(msgspec.Struct, frozen=True):
     """A literal that Python and JSON share, or one that JSON has to spell out."""
 
@@ -282,31 +286,10 @@ class Generated(msgspec.Struct, frozen=True):
 
 
 Expression = (
-    Constant
-    | TensorConstant
-    | Name
-    | Attribute
-    | Subscript
-    | Slice
-    | Display
-    | DictDisplay
-    | Starred
-    | Call
-    | OpCall
-    | Unary
-    | Binary
-    | Comparison
-    | Logical
-    | Conditional
-    | Binding
-    | Joined
-    | At
-    | Comprehension
-    | Yield
-    | YieldFrom
-    | Lambda
-    | Generated
-)
+    Constant | TensorConstant | Name | Attribute | Subscript | Slice | Display | DictDisplay | Starred | Call | OpCall
+    | Unary | Binary | Comparison | Logical | Conditional | Binding | Joined | At | Comprehension | Yield | YieldFrom
+    | Lambda | Generated
+)  # fmt: skip
 Target = Name | Attribute | Subscript | Display | Starred
 
 
@@ -466,6 +449,19 @@ class ClassDef(msgspec.Struct, frozen=True):
     place: Place
 
 
+class NodeFunction(msgspec.Struct, frozen=True):
+    """A function by two lists of nodes. Of the names of ``forward``, backward reads ``saves``; ``text`` is its JSON."""
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    forward: tuple[Statement, ...]
+    backward: tuple[Statement, ...] | None
+    saves: tuple[str, ...]
+    text: str
+    place: Place
+
+
 class Case(msgspec.Struct, frozen=True):
     pattern: Pattern
     guard: Expression | None
@@ -538,6 +534,7 @@ Statement = (
     | FunctionDef
     | ClassDef
     | Match
+    | NodeFunction
 )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 from pydantic.json_schema import SkipJsonSchema
@@ -14,8 +14,13 @@ from app.routers.declaration import answer, problems, unchanged
 router = APIRouter(tags=["catalog"])
 
 
-NAME = r"^[A-Za-z0-9_.]{1,128}$"
 Text = str | SkipJsonSchema[None]
+NAME = r"^[A-Za-z0-9_.]{1,128}$"
+
+
+def _name(description: str) -> Any:
+    """A name in the query; pydantic says nothing of the pattern where it is not the only choice."""
+    return Query(description=description, pattern=NAME, json_schema_extra={"pattern": NAME})
 
 
 @router.get(
@@ -27,17 +32,12 @@ Text = str | SkipJsonSchema[None]
 async def list_ops(
     arrival: LookDep,
     q: Annotated[Text, Query(description="Text that the name or the summary has.", max_length=128)] = None,
-    family: Annotated[
-        Text,
-        Query(description="Module: `torch`, `linalg`, `nn.functional`, `optim`.", json_schema_extra={"pattern": NAME}),
-    ] = None,
+    family: Annotated[Text, _name("Module: `torch`, `linalg`, `nn.functional`, `optim`.")] = None,
     differentiable: Annotated[
         bool | SkipJsonSchema[None], Query(description="Those that gradients flow through, or the others.")
     ] = None,
     limit: LimitQuery = 5000,
-    cursor: Annotated[
-        Text, Query(description="`next` of the page before.", json_schema_extra={"pattern": NAME})
-    ] = None,
+    cursor: Annotated[Text, _name("`next` of the page before.")] = None,
 ) -> Response:
     """By name: ops, and what else a node may call. Names are PyTorch's, so PyTorch's documentation holds."""
     ops, following = catalog.select(q, family, differentiable, cursor, limit)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import inspect
+import json
 from functools import cache
 from typing import Any, Final
 
-from app.limits import Limits
+from app.limits import Limits, OverLimit
 from app.program.autograd import Definition
 from app.program.builtins import Module, Routine
 from app.program.classes import ProgramClass
 from app.program.compiling.expressions import BUILTINS
 from app.program.failures import PythonError
 from app.program.from_code import parse_code
+from app.program.from_nodes import parse_nodes
 from app.program.functions import Cell, Function, Source
 from app.program.importing import find_module
 from app.program.interpret import compiled
+from app.program.node_functions import GraphFunction
 from app.program.pytorch import NotAvailable
-from app.program.tree import GraphError, is_member
+from app.program.tree import GraphError, NodeFunction, is_member
 from app.program.values import attribute
 from app.sessions.defined_kinds import DEFINED, DEFINED_INLINE
 from app.sessions.library_kinds import KINDS, ROWS, flat
@@ -121,6 +124,17 @@ def _load_definition(parts: list[Any]) -> Definition:
     return Definition(cls)
 
 
+def _load_graph_function(parts: list[Any]) -> GraphFunction:
+    (text,) = parts
+    try:
+        (tree,) = parse_nodes([json.loads(text)], Limits()).statements
+    except (TypeError, ValueError, GraphError, OverLimit):
+        raise Malformed("a function that cannot be read") from None
+    if not isinstance(tree, NodeFunction):
+        raise Malformed("a function that is none")
+    return GraphFunction(tree)
+
+
 def _load_once(parts: list[Any]) -> functions.OnceDifferentiable:
     (function,) = parts
     if not callable(function):
@@ -167,6 +181,7 @@ _INLINE: Final = (
     InlineKind("device", methods.Device, lambda device: (), lambda parts: methods.Device()),
     InlineKind("handle", hooks.RemovableHandle, lambda handle: (handle.table, handle.id), _load_handle),
     InlineKind("function", functions.OfClass, _dump_engine_function, _load_engine_function),
+    InlineKind("graph_function", GraphFunction, lambda one: (one.tree.text,), _load_graph_function),
     InlineKind("definition", Definition, lambda definition: (definition.cls,), _load_definition),
     InlineKind("once_differentiable", functions.OnceDifferentiable, lambda one: (one.function,), _load_once),
 )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections import deque
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
-from threading import Lock, Thread
+from threading import Lock, Thread, get_native_id
 from time import monotonic, sleep
 from typing import ClassVar, Final, Literal, TypeVar
 
@@ -18,10 +19,15 @@ Result = TypeVar("Result")
 Sync = Literal["off", "normal", "full"]  # when the system is asked to write to the disk
 FILE: Final = "gradserve.sqlite"
 PATIENCE_S: Final = 5.0  # how long another process may hold the write lock
+PAGE_BYTES: Final = 2**14  # of a new file: each page of a commit is written by itself, so large tensors want large ones
 LOG_BYTES: Final = 4 * 2**20  # of the log: more is folded into the file
+KEPT_BYTES: Final = (
+    2**27
+)  # of a folded log, that are written over until a sweep: new pages cost more than their content
+FULL_BYTES: Final = 2**28  # of the log, that a commit folds itself, for then nobody else came to it
 LOOK_EVERY: Final = 16  # writes of one small row each, after which the log is looked at
-LOG_PAGES: Final = 2**16  # that many a commit folds itself, for then nobody else came to it
-SPARE_PAGES: Final = 1_000  # that stay in the file without use, and at most so many leave it at a time
+SPARE_BYTES: Final = 4 * 2**20  # that stay in the file without use, and at most so many leave it at a time
+PATIENT: Final = 19  # the niceness of folding
 
 
 class SqliteStore(SqlStore):
@@ -59,15 +65,17 @@ class SqliteStore(SqlStore):
         """Let go of every connection: SQLite finds the locks of its process by the file, also where they are not."""
         self.close()
 
-    def _connect(self) -> sqlite3.Connection:
+    def _connect(self, patience_s: float = PATIENCE_S) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._file, PATIENCE_S, isolation_level=None, check_same_thread=False, cached_statements=64
+            self._file, patience_s, isolation_level=None, check_same_thread=False, cached_statements=64
         )
-        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of a new file
+        connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file, as the next
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         _write_ahead(connection)
+        connection.execute("PRAGMA secure_delete = FAST")  # else what is deleted is written once more, as zeros
         connection.execute(f"PRAGMA synchronous = {self._sync}")
-        connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
-        connection.execute(f"PRAGMA wal_autocheckpoint = {LOG_PAGES}")
+        connection.execute(f"PRAGMA journal_size_limit = {KEPT_BYTES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {FULL_BYTES // _ask(connection.cursor(), 'page_size')}")
         return connection
 
     def _take(self) -> sqlite3.Connection:
@@ -96,6 +104,8 @@ class SqliteStore(SqlStore):
             self._folding.start()
 
     def _fold(self, size: int) -> None:
+        with suppress(OSError):  # of this thread alone: requests go first
+            os.setpriority(os.PRIO_PROCESS, get_native_id(), PATIENT)
         with suppress(sqlite3.Error), closing(self._connect()) as connection:
             busy, pages, folded = connection.execute("PRAGMA wal_checkpoint").fetchone()
             self._unfolded = size if busy or folded < pages else 0
@@ -105,7 +115,15 @@ class SqliteStore(SqlStore):
         swept = super().sweep(now, bounds)
         while self._write(_shrink):
             pass
+        self._cut_log()
         return swept
+
+    def _cut_log(self) -> None:
+        """Give the space of a long log back, unless it is in use."""
+        with suppress(OSError, sqlite3.Error):
+            if self._log.stat().st_size > LOG_BYTES:
+                with closing(self._connect(0.0)) as connection:
+                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _read(self, work: Callable[[Cursor], Result], *, several: bool = False) -> Result:
         return self._transact("BEGIN" if several else None, work)  # one statement is a transaction of its own
@@ -157,21 +175,29 @@ def _write_ahead(connection: sqlite3.Connection) -> None:
 
 def _pack(cursor: Cursor) -> None:
     """Write a file anew that was made without a way to give space back, and is mostly empty."""
-    mode, free, pages = (_ask(cursor, name) for name in ("auto_vacuum", "freelist_count", "page_count"))
-    if mode == 0 and free > max(pages // 2, SPARE_PAGES):
+    mode, free, pages, spare = _room(cursor)
+    if mode == 0 and free > max(pages // 2, spare):
         cursor.execute("PRAGMA auto_vacuum = INCREMENTAL")
         cursor.execute("VACUUM")
 
 
 def _shrink(cursor: Cursor) -> bool:
     """Cut some unused pages off the file; whether there are more than it should keep."""
-    mode, free, pages = (_ask(cursor, name) for name in ("auto_vacuum", "freelist_count", "page_count"))
-    excess = free - max(pages // 4, SPARE_PAGES)
+    mode, free, pages, spare = _room(cursor)
+    excess = free - max(pages // 4, spare)
     if mode == 0 or excess <= 0:
         return False
-    cursor.execute(f"PRAGMA incremental_vacuum({min(excess, SPARE_PAGES)})")
+    cursor.execute(f"PRAGMA incremental_vacuum({min(excess, spare)})")
     cursor.fetchall()  # it works as it is read
-    return excess > SPARE_PAGES
+    return excess > spare
+
+
+def _room(cursor: Cursor) -> tuple[int, int, int, int]:
+    """Return how the file gives space back, its unused pages, all of them, and how many may stay unused."""
+    mode, free, pages, size = (
+        _ask(cursor, name) for name in ("auto_vacuum", "freelist_count", "page_count", "page_size")
+    )
+    return mode, free, pages, SPARE_BYTES // size
 
 
 def _ask(cursor: Cursor, pragma: str) -> int:

@@ -91,10 +91,11 @@ def _spanned(shape: Sequence[int]) -> int:
     return count if count >= LARGEST_SPAN else 0
 
 
-def decode_tensor(raw: object, limits: Limits, place: Place = ()) -> Tensor:
+def decode_tensor(raw: object, limits: Limits, place: Place = (), *, is_read_once: bool = False) -> Tensor:
     """Return the leaf that ``raw`` spells. Raises ``ArrayError``, or ``OverLimit`` before any array is made.
 
-    Whole numbers without a dtype are int64, or float32 where the leaf requires grad.
+    Whole numbers without a dtype are int64, or float32 where the leaf requires grad. What nobody reads after this
+    (``is_read_once``) may become the memory of the tensor, if it can be written to.
     """
     fields = raw if isinstance(raw, dict) else {"data": raw}
     _check_fields(fields, place)
@@ -106,7 +107,7 @@ def decode_tensor(raw: object, limits: Limits, place: Place = ()) -> Tensor:
     dtype = _dtype(fields.get("dtype"), place)
     if requires_grad and dtype is not None and not dtype.is_differentiable:
         raise _integer_leaf(place)
-    array = _array(fields, dtype, limits, place)
+    array = _array(fields, dtype, limits, place, is_read_once)
     if requires_grad and dtype is None and dtypes.of(array) is dtypes.int64:
         array = array.astype(dtypes.float32.numpy)  # many languages write 1.0 as 1
     if requires_grad and not dtypes.of(array).is_differentiable:
@@ -145,13 +146,15 @@ def _shape(raw: object, limits: Limits, place: Place) -> tuple[int, ...] | None:
     return tuple(raw)
 
 
-def _array(fields: dict[str, object], dtype: dtypes.DType | None, limits: Limits, place: Place) -> Array:
+def _array(
+    fields: dict[str, object], dtype: dtypes.DType | None, limits: Limits, place: Place, is_read_once: bool
+) -> Array:
     shape = _shape(fields.get("shape"), limits, place)
     data, encoding = fields["data"], fields.get("encoding")
     if encoding not in (None, "json", "base64"):
         raise ArrayError("'encoding' must be \"base64\" or left out", (*place, "encoding"))
     if encoding == "base64" or isinstance(data, bytes | memoryview):
-        return _from_bytes(data, encoding, dtype, shape, place)
+        return _from_bytes(data, encoding, dtype, shape, place, is_read_once)
     place = (*place, "data") if len(fields) > 1 else place
     if isinstance(data, Numbers):
         return _from_numbers(data, dtype, shape, limits, place)
@@ -159,8 +162,9 @@ def _array(fields: dict[str, object], dtype: dtypes.DType | None, limits: Limits
 
 
 def _from_bytes(
-    data: object, encoding: object, dtype: dtypes.DType | None, shape: tuple[int, ...] | None, place: Place
-) -> Array:
+    data: object, encoding: object, dtype: dtypes.DType | None, shape: tuple[int, ...] | None, place: Place,
+    is_read_once: bool,
+) -> Array:  # fmt: skip
     if dtype is None or shape is None:
         missing = "dtype" if dtype is None else "shape"
         raise ArrayError(f"encoded data need {missing!r} beside them", place)
@@ -168,7 +172,7 @@ def _from_bytes(
     raw = data if isinstance(data, bytes | memoryview) else _from_base64(data, expected, (*place, "data"))
     if len(raw) != expected:
         raise ArrayError(f"shape and dtype need {expected} bytes, {len(raw)} were given", (*place, "data"))
-    return _owned(raw, dtype, (*place, "data")).reshape(shape)
+    return _owned(raw, dtype, (*place, "data"), is_read_once).reshape(shape)
 
 
 def _from_base64(text: object, expected: int, place: Place) -> bytes:
@@ -183,14 +187,15 @@ def _from_base64(text: object, expected: int, place: Place) -> bytes:
         raise ArrayError("not valid base64", place) from None
 
 
-def _owned(raw: bytes | memoryview, dtype: dtypes.DType, place: Place) -> Array:
-    """Copy: tensors own their memory, are written to in place, and are aligned, as bytes in a body seldom are."""
+def _owned(raw: bytes | memoryview, dtype: dtypes.DType, place: Place, is_read_once: bool) -> Array:
+    """Copy, where it is needed: tensors own their memory, are written to in place, and are aligned."""
     if dtype is dtypes.bool_:
         array = np.frombuffer(raw, np.uint8)
         if array.size and array.max() > 1:
             raise ArrayError("a boolean is one byte, 0 or 1", place)
         return array.astype(np.bool_)
-    return np.frombuffer(raw, dtype.numpy).copy()
+    found = np.frombuffer(raw, dtype.numpy)
+    return found if is_read_once and found.flags.writeable and found.flags.aligned else found.copy()
 
 
 def _from_numbers(

@@ -268,9 +268,9 @@ def cut_out(body: Body, form: Format, limits: Limits) -> numbers.Cut | None:
     return numbers.cut(bytes(body), 2 * limits.tensor_elements)  # complex elements take two numbers
 
 
-def decode_part(part: msgspec.Raw, form: Format) -> Any:
-    """Read a part of a body; long bytes in msgpack are a view of it. ``check_members`` has yet to be asked."""
-    return msgspec.json.decode(part) if form is JSON else _opened(part, _LEVELS)
+def decode_part(part: msgspec.Raw, body: Body, form: Format) -> Any:
+    """Read a part of ``body``; long bytes in msgpack are a view of it. ``check_members`` has yet to be asked."""
+    return msgspec.json.decode(part) if form is JSON else _opened(part, body, _LEVELS)
 
 
 LARGE: Final = 2**16  # bytes, from which on a copy costs more than to do without
@@ -283,7 +283,7 @@ _BYTES: Final = frozenset([0xC4, 0xC5, 0xC6])
 def _decode_views(body: Body, limits: Limits) -> Any:
     check_values(body, MSGPACK, limits)
     try:
-        value = _opened(body, _LEVELS)
+        value = _opened(body, body, _LEVELS)
     except (RecursionError, msgspec.MsgspecError, ValueError):
         return decode(body, MSGPACK, limits)
     check_members(body, value, MSGPACK, limits.json_depth)
@@ -291,18 +291,33 @@ def _decode_views(body: Body, limits: Limits) -> Any:
     return value
 
 
-def _opened(part: Any, levels: int) -> Any:
+def _opened(part: Any, body: Body, levels: int) -> Any:
     """Read a part of a msgpack body; long bytes in it are views, if they stand in objects and short lists."""
     view = memoryview(part)
     if len(view) >= LARGE and levels > 0:
         if view[0] in _MAP:
             members = msgspec.msgpack.decode(view, type=dict[str, msgspec.Raw])
-            return {key: _opened(member, levels - 1) for key, member in members.items()}
+            return {key: _opened(member, body, levels - 1) for key, member in members.items()}
         if view[0] in _SHORT_LIST:
-            return [_opened(item, levels - 1) for item in msgspec.msgpack.decode(view, type=list[msgspec.Raw])]
+            items = msgspec.msgpack.decode(view, type=list[msgspec.Raw])
+            return [_opened(item, body, levels - 1) for item in items]
         if view[0] in _BYTES:
-            return msgspec.msgpack.decode(view, type=memoryview)
+            return _within(body, msgspec.msgpack.decode(view, type=memoryview))
     return msgspec.msgpack.decode(view)
+
+
+def _within(body: Body, part: memoryview) -> memoryview:
+    """Return the same bytes as a view of the body itself: what has passed a decoder may not be written to."""
+    whole = memoryview(body)
+    if not len(part):
+        return part
+    start = _address(part) - _address(whole)
+    return whole[start : start + len(part)] if 0 <= start <= len(whole) - len(part) else part
+
+
+def _address(view: memoryview) -> int:
+    address: int = np.frombuffer(view, np.uint8).__array_interface__["data"][0]
+    return address
 
 
 def _malformed(form: Format, error: Exception) -> str:

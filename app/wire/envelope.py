@@ -193,7 +193,7 @@ def _count(rest: codec.Body, members: list[int], *, is_json: bool) -> int:
 
 def _all(envelope: _Envelope, rest: codec.Body, cut: Any, form: codec.Format, limits: Limits) -> list[Leaf]:
     records = _records(envelope, rest, cut, form, limits)
-    tensors = [(decode_tensor(record, limits), members) for record, members in records]
+    tensors = [(decode_tensor(record, limits, is_read_once=True), members) for record, members in records]
     return [(tensor.array, tensor.requires_grad, members) for tensor, members in tensors]
 
 
@@ -202,8 +202,8 @@ def _records(
 ) -> list[tuple[Any, int]]:
     """Return all tensors, the inputs' and then the roots', as the wire has them, each with its number of members."""
     inputs = {} if envelope.inputs is UNSET else envelope.inputs
-    parts = {name: codec.decode_part(raw, form) for name, raw in inputs.items()}
-    roots = [{"gradient": codec.decode_part(raw, form)} for raw in envelope.cotangents()]
+    parts = {name: codec.decode_part(raw, rest, form) for name, raw in inputs.items()}
+    roots = [{"gradient": codec.decode_part(raw, rest, form)} for raw in envelope.cotangents()]
     whole: Any = {"inputs": parts, "backward": roots}  # at the depth where a request has them
     if cut is not None:
         whole = cut.fill(whole, limits.json_depth)

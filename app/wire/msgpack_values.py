@@ -1,4 +1,4 @@
-"""How many values a msgpack body holds, without making one of them."""
+"""What a msgpack body holds, without making any of it: how many values, and where long bytes lie."""
 
 from __future__ import annotations
 
@@ -54,3 +54,21 @@ def count_values(body: bytes | memoryview, most: int) -> int:
         else:
             place += length - kind  # an extension has a byte for its type
     return count + left
+
+
+_BIN_32: Final = b"\xc6"
+
+
+def place_of_long_bytes(first: bytes, size: int) -> int:
+    """Return where the bytes begin that more than half of a body consists of; 0 if there are none, or too far behind.
+
+    ``first`` is how the body of ``size`` bytes begins. This is a guess: whatever looks like the header of such bytes.
+    """
+    place = first.find(_BIN_32)
+    while place >= 0:
+        begin = place + 5
+        length = int.from_bytes(first[place + 1 : begin], "big")
+        if size < 2 * length and begin + length <= size:
+            return begin
+        place = first.find(_BIN_32, place + 1)
+    return 0

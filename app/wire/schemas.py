@@ -137,6 +137,31 @@ def _block(mode: str) -> Schema:
     }
 
 
+def _list_of(item: Schema, description: str) -> Schema:
+    return {"type": "array", "items": item, "description": description}
+
+
+FUNCTION_NODE: Final[Schema] = {
+    "type": "object",
+    "description": "A function with a backward of its own, as torch.autograd.Function: later nodes call it as an op. "
+                   "Its nodes see its own names alone; what backward reads of forward is saved for it.",
+    "required": ["function", "inputs", "outputs", "forward"],
+    "additionalProperties": False,
+    "properties": {
+        "function": {"type": "string", "description": "Its name, by which it is called."},
+        "inputs": _list_of({"type": "string"}, "Names of its arguments."),
+        "outputs": _list_of({"type": "string"}, "Which of its names it gives; several come as a tuple."),
+        "forward": _list_of(named("Node"), "What it computes, without being recorded."),
+        "backward": _list_of(named("Node"), "Reads `$grad_<output>`, gives `grad_<input>`; an input without has none."),
+    },
+    "examples": [{
+        "function": "Cube", "inputs": ["x"], "outputs": ["y"],
+        "forward": [{"id": "y", "op": "pow", "args": ["$x", 3]}],
+        "backward": [{"id": "square", "op": "pow", "args": ["$x", 2]},
+                     {"id": "slope", "op": "mul", "args": ["$square", 3]},
+                     {"id": "grad_x", "op": "mul", "args": ["$grad_y", "$slope"]}],
+    }],
+}  # fmt: skip
 HAND_WRITTEN: Final[Schema] = {
     "TensorData": DATA,
     "Dtype": DTYPE,
@@ -158,7 +183,8 @@ HAND_WRITTEN: Final[Schema] = {
     "Argument": ARGUMENT,
     "Call": CALL,
     **{name: _block(mode) for mode, name in MODES.items()},
-    "Node": one_of("Call", *MODES.values(), description="A call, or a block of nodes."),
+    "FunctionNode": FUNCTION_NODE,
+    "Node": one_of("Call", *MODES.values(), "FunctionNode", description="A call, a block of nodes, or a function."),
     "EvaluateRequest": one_of(
         "GraphRequest",
         "CodeRequest",

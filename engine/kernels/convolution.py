@@ -1,21 +1,23 @@
 """Convolution as matrix products: the map and its two adjoints, each bilinear in what the other two give and take.
 
 ``input`` is ``(batch, channels, *extents)``, ``weight`` ``(outputs, channels / groups, *kernel)``, ``output``
-``(batch, outputs, *counts)``. Windows are laid out as columns, for as many samples at a time as the cache holds.
+``(batch, outputs, *counts)``. Windows are laid out as columns, as many at a time as the cache holds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
-from engine.kernels import depthwise, windows
+from engine.kernels import depthwise, gathered, windows
 
 Array = np.ndarray[Any, Any]
-COLUMNS = 2**18  # elements of windows laid out at a time; more, if one sample has more
+COLUMNS = 2**18  # elements of windows laid out at a time; more, if one window has more
 
 
 class Geometry(NamedTuple):
@@ -26,6 +28,11 @@ class Geometry(NamedTuple):
     dilation: tuple[int, ...]
     groups: int
 
+    @property
+    def steps(self) -> gathered.Steps:
+        """All that is said of windows."""
+        return self.stride, self.padding, self.dilation
+
 
 def _frame(counts: Any, kernel: Any, geometry: Geometry) -> tuple[int, ...]:
     return windows.reach(counts, kernel, geometry.stride, geometry.dilation)
@@ -33,25 +40,57 @@ def _frame(counts: Any, kernel: Any, geometry: Geometry) -> tuple[int, ...]:
 
 def column_size(channels: int, counts: Any, kernel: Any, batch: int) -> int:
     """How many elements of windows are laid out at a time."""
-    one: int = channels * prod(kernel) * prod(counts)
-    return min(max(COLUMNS, one), one * batch)
+    one: int = channels * prod(kernel)
+    return min(max(COLUMNS, one), one * prod(counts) * batch)
 
 
-def _pieces(batch: int, one: int) -> Iterator[slice]:
-    """The batch in pieces that fit into the cache, of ``one`` element for each sample."""
-    step = max(1, COLUMNS // max(one, 1))
-    return (slice(start, start + step) for start in range(0, batch, step))
+class _Piece(NamedTuple):
+    """Some samples and, of all windows, some along each dimension."""
+
+    batch: slice
+    windows: tuple[slice, ...]
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many windows there are along each dimension."""
+        return tuple([one.stop - one.start for one in self.windows])
+
+    def of(self, frame: Array, kernel: Any, geometry: Geometry) -> Array:
+        """The part of a framed array that these windows see."""
+        seen = zip(self.windows, kernel, geometry.stride, geometry.dilation, strict=True)
+        where: Any = [
+            slice(one.start * step, (one.stop - 1) * step + windows.span(taps, apart))
+            for one, taps, step, apart in seen
+        ]
+        return frame[(self.batch, ..., *where)]
 
 
-def _columns(frame: Array, counts: Any, kernel: Any, geometry: Geometry) -> Array:
+def _pieces(batch: int, counts: tuple[int, ...], one: int) -> Iterator[_Piece]:
+    """All windows in pieces that fit into the cache, of ``one`` element each; of many samples or of a part of one."""
+    room, steps = max(1, COLUMNS // max(one, 1)), []
+    for extent in (*reversed(counts), batch):
+        steps.append(max(1, min(extent, room)))
+        room = room // extent if extent else 0
+    if not (batch and prod(counts)):
+        return
+    ranges = [range(0, extent, step) for extent, step in zip((batch, *counts), reversed(steps), strict=True)]
+    for starts in product(*ranges):
+        part = [
+            slice(start, min(start + step, extent))
+            for start, step, extent in zip(starts, reversed(steps), (batch, *counts), strict=True)
+        ]
+        yield _Piece(part[0], tuple(part[1:]))
+
+
+def _columns(frame: Array, counts: tuple[int, ...], kernel: Any, geometry: Geometry) -> Array:
     """``(groups, channels * taps, batch * windows)`` of a framed input."""
     batch, channels = frame.shape[:2]
-    grouped = frame.reshape(batch, geometry.groups, channels // geometry.groups, *frame.shape[2:])
-    view = windows.windows(np.moveaxis(grouped, 0, 2), counts, kernel, geometry.stride, geometry.dilation)
-    # the batch goes behind the taps: (groups, channels, batch, *kernel, *counts)
-    ordered = np.moveaxis(view, 2, 2 + len(kernel))
-    rows = channels // geometry.groups * prod(kernel)
-    return ordered.reshape(geometry.groups, rows, batch * prod(counts))
+    groups = geometry.groups
+    sample, channel, *own = frame.strides
+    taps = [step * apart for step, apart in zip(own, geometry.dilation, strict=True)]
+    steps = [step * along for step, along in zip(own, geometry.stride, strict=True)]
+    view = as_strided(frame, (channels, *kernel, batch, *counts), (channel, *taps, sample, *steps), writeable=False)
+    return view.reshape(groups, channels // groups * prod(kernel), batch * prod(counts))
 
 
 def _flat(output: Array, groups: int) -> Array:
@@ -65,6 +104,8 @@ def _flat(output: Array, groups: int) -> Array:
 def output(input: Array, weight: Array, counts: tuple[int, ...], geometry: Geometry) -> Array:
     """The convolution of ``input``, as many windows as ``counts`` says."""
     batch, kernel = input.shape[0], weight.shape[2:]
+    if gathered.is_worth(batch, input.shape[1], prod(kernel), input.shape[2:], counts):
+        return gathered.output(input, weight, counts, geometry.steps, geometry.groups)
     result = np.empty((batch, weight.shape[0], *counts), input.dtype)
     frame = windows.framed(input, geometry.padding, _frame(counts, kernel, geometry))
     if _keeps_channels(weight.shape[1], counts, kernel, geometry):
@@ -72,13 +113,14 @@ def output(input: Array, weight: Array, counts: tuple[int, ...], geometry: Geome
             depthwise.output(np.ascontiguousarray(frame), weight, result, geometry.dilation)
             return result
         return _depthwise(result, frame, weight, geometry)
-    groups = geometry.groups
-    matrix = weight.reshape(groups, weight.shape[0] // groups, prod(weight.shape[1:]))
-    for piece in _pieces(batch, frame.shape[1] * prod(kernel) * prod(counts)):
-        product = np.matmul(matrix, _columns(frame[piece], counts, kernel, geometry))
-        target = result[piece]
-        shape = (groups, matrix.shape[1], len(target), *counts)
-        target.reshape(len(target), groups, matrix.shape[1], *counts)[...] = np.moveaxis(product.reshape(shape), 2, 0)
+    groups, each = geometry.groups, weight.shape[0] // geometry.groups
+    matrix = weight.reshape(groups, each, prod(weight.shape[1:]))
+    by_group = result.reshape(batch, groups, each, *counts)
+    for piece in _pieces(batch, counts, frame.shape[1] * prod(kernel)):
+        own = piece.counts
+        found = np.matmul(matrix, _columns(piece.of(frame, kernel, geometry), own, kernel, geometry))
+        target = by_group[(piece.batch, slice(None), slice(None), *piece.windows)]
+        target[...] = np.moveaxis(found.reshape(groups, each, len(target), *own), 2, 0)
     return result
 
 
@@ -103,32 +145,60 @@ def input_of(output: Array, weight: Array, extents: tuple[int, ...], geometry: G
     """The adjoint of ``output`` in its input, of ``extents``: the transposed convolution."""
     batch, counts, kernel, groups = output.shape[0], output.shape[2:], weight.shape[2:], geometry.groups
     channels = weight.shape[1]
+    if gathered.is_worth(batch, output.shape[1], prod(kernel), extents, counts):
+        return gathered.input_of(output, weight, extents, geometry.steps, groups)
+    apart = set(geometry.stride) == {1} and _keeps_channels(channels, counts, kernel, geometry)
+    few = weight.shape[0] <= 2 * groups * channels
+    if not apart and few and _turned_padding(kernel, geometry) is not None:
+        return _input_of_dense(output, weight, extents, geometry)
     frame = _frame(counts, kernel, geometry)
     needed = [max(f, pad + e) for f, pad, e in zip(frame, geometry.padding, extents, strict=True)]
     total: Any = np.zeros((batch, groups, channels, *needed), output.dtype)
     inner = tuple(slice(pad, pad + extent) for pad, extent in zip(geometry.padding, extents, strict=True))
-    if set(geometry.stride) == {1} and _keeps_channels(channels, counts, kernel, geometry):
+    if apart:
         depthwise.input_of(output, weight, total.reshape(batch, groups, *needed), geometry.dilation)
         return total[(..., *inner)].reshape(batch, groups, *extents)  # type: ignore[no-any-return]
     matrix = weight.reshape(groups, weight.shape[0] // groups, prod(weight.shape[1:])).transpose(0, 2, 1)
-    for piece in _pieces(batch, groups * channels * prod(kernel) * prod(counts)):
-        part = output[piece]
-        columns = np.matmul(matrix, _flat(part, groups)).reshape(groups, channels, *kernel, len(part), *counts)
+    for piece in _pieces(batch, counts, groups * channels * prod(kernel)):
+        part = output[(piece.batch, slice(None), *piece.windows)]
+        columns = np.matmul(matrix, _flat(part, groups)).reshape(groups, channels, *kernel, len(part), *piece.counts)
         ordered = np.moveaxis(columns, 2 + len(kernel), 0)
-        windows.add_windows(total[piece], ordered, kernel, geometry.stride, geometry.dilation)
+        windows.add_windows(piece.of(total, kernel, geometry), ordered, kernel, geometry.stride, geometry.dilation)
     result: Array = total[(..., *inner)].reshape(batch, groups * channels, *extents)
     return result
+
+
+def _turned_padding(kernel: Any, geometry: Geometry) -> tuple[int, ...] | None:
+    """The padding with which the adjoint of a convolution in steps of one is a convolution, too, if there is one."""
+    pads = [
+        windows.span(taps, apart) - 1 - pad
+        for taps, apart, pad in zip(kernel, geometry.dilation, geometry.padding, strict=True)
+    ]
+    return tuple(pads) if set(geometry.stride) == {1} and min(pads) >= 0 else None
+
+
+def _input_of_dense(grad: Array, weight: Array, extents: tuple[int, ...], geometry: Geometry) -> Array:
+    """``input_of`` where windows lie next to each other: the convolution with the kernels turned around."""
+    kernel, groups = weight.shape[2:], geometry.groups
+    by_group = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:]).swapaxes(1, 2)
+    turned = by_group[(..., *[slice(None, None, -1)] * len(kernel))]
+    flipped = turned.reshape(groups * weight.shape[1], weight.shape[0] // groups, *kernel)
+    padding: Any = _turned_padding(kernel, geometry)
+    return output(grad, flipped, extents, Geometry(geometry.stride, padding, geometry.dilation, groups))
 
 
 def weight_of(output: Array, input: Array, kernel: tuple[int, ...], geometry: Geometry) -> Array:
     """The adjoint of ``output`` in its weight, of extents ``kernel``."""
     batch, counts, groups = output.shape[0], output.shape[2:], geometry.groups
+    if gathered.is_worth(batch, input.shape[1], prod(kernel), input.shape[2:], counts):
+        return gathered.weight_of(output, input, kernel, geometry.steps, groups)
     frame = windows.framed(input, geometry.padding, _frame(counts, kernel, geometry))
     channels = input.shape[1] // groups
     if set(geometry.stride) == {1} and _keeps_channels(channels, counts, kernel, geometry):
         return depthwise.weight_of(output, np.ascontiguousarray(frame), kernel, geometry.dilation)
-    total = np.zeros((groups, output.shape[1] // groups, channels * prod(kernel)), output.dtype)
-    for piece in _pieces(batch, input.shape[1] * prod(kernel) * prod(counts)):
-        columns = _columns(frame[piece], counts, kernel, geometry)
-        total += np.matmul(_flat(output[piece], groups), columns.transpose(0, 2, 1))
-    return total.reshape(output.shape[1], channels, *kernel)
+    total = np.zeros((groups, channels * prod(kernel), output.shape[1] // groups), output.dtype)
+    for piece in _pieces(batch, counts, input.shape[1] * prod(kernel)):
+        columns = _columns(piece.of(frame, kernel, geometry), piece.counts, kernel, geometry)
+        part = output[(piece.batch, slice(None), *piece.windows)]
+        total += np.matmul(columns, _flat(part, groups).transpose(0, 2, 1))  # in this order twice as fast
+    return np.ascontiguousarray(total.transpose(0, 2, 1)).reshape(output.shape[1], channels, *kernel)

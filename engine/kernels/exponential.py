@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import numpy as np
-from scipy import linalg
+import scipy  # loads what is used of it when it is
 
 Array: TypeAlias = np.ndarray[Any, Any]
 MANY = 4  # times its extent: as many matrices are faster together than one by one
@@ -24,7 +24,7 @@ def exponential(matrices: Array) -> Array:
     if not matrices.size:
         return matrices.copy()
     if matrices.size <= MANY * n**3:
-        return np.asarray(linalg.expm(matrices), matrices.dtype)
+        return np.asarray(scipy.linalg.expm(matrices), matrices.dtype)
     wide = matrices.astype(np.result_type(matrices.dtype, np.float64))
     return _together(wide).astype(matrices.dtype, copy=False)
 

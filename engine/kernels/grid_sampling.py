@@ -19,6 +19,7 @@ Orders: TypeAlias = tuple[int, ...]  # of the derivative along each axis, as the
 
 BILINEAR, NEAREST, BICUBIC = range(3)
 ZEROS, BORDER, REFLECTION = range(3)
+FEW = 2**14  # elements of a matrix that is written out
 SHARPNESS = -0.75  # of cubic convolution (Keys, 1981, equation 6)
 
 
@@ -35,38 +36,37 @@ class Setting(NamedTuple):
         return {NEAREST: 1, BICUBIC: 4}.get(self.mode, 2)
 
 
-class _Axis(NamedTuple):
-    """Along one axis: where the taps of each point are, and the derivatives of their weights by the coordinate."""
+class _Axes(NamedTuple):
+    """Along every axis: where the taps of each point are, and the derivatives of their weights by the coordinate."""
 
     places: Array
     weights: tuple[Array, Array, Array]
 
 
-# -- one axis -----------------------------------------------------------------------------------------------------
-def _pixels(coordinates: Array, extent: int, align_corners: bool) -> tuple[Array, float]:
+# -- along axes ---------------------------------------------------------------------------------------------------
+# Coordinates are ``(axes, points)``, and extents as many numbers as broadcast to what stands behind an axis.
+def _pixels(coordinates: Array, extents: Array, align_corners: bool) -> tuple[Array, Array]:
     """Coordinates in pixels, and the factor between them."""
     if align_corners:
-        return (coordinates + 1) / 2 * (extent - 1), (extent - 1) / 2
-    return ((coordinates + 1) * extent - 1) / 2, extent / 2
+        return (coordinates + 1) / 2 * (extents - 1), (extents - 1) / 2
+    return ((coordinates + 1) * extents - 1) / 2, extents / 2
 
 
-def _inside(pixels: Array, extent: int, setting: Setting) -> tuple[Array, Array]:
+def _inside(pixels: Array, extents: Array, setting: Setting) -> tuple[Array, Array]:
     """Pixels moved into the image as the padding says, and their slopes."""
     slopes = np.ones_like(pixels)
     if setting.padding == ZEROS:
         return pixels, slopes
     if setting.padding == REFLECTION:
-        low, span = (0.0, extent - 1.0) if setting.align_corners else (-0.5, float(extent))
-        if span == 0:
-            return np.zeros_like(pixels), np.zeros_like(pixels)
+        low, span = (0.0, extents - 1) if setting.align_corners else (-0.5, extents)
         away = pixels - low
         slopes = np.where(away < 0, -1, 1).astype(pixels.dtype)
-        turns, rest = np.divmod(np.abs(away), span)
+        turns, rest = np.divmod(np.abs(away), np.where(span == 0, 1, span))
         is_odd = turns % 2 == 1
-        pixels = np.where(is_odd, span - rest, rest) + low
-        slopes = np.where(is_odd, -slopes, slopes)
-    slopes = np.where((pixels > 0) & (pixels < extent - 1), slopes, 0)
-    return np.fmin(np.fmax(pixels, 0), extent - 1), slopes
+        pixels = np.where(span == 0, 0, np.where(is_odd, span - rest, rest) + low)
+        slopes = np.where(span == 0, 0, np.where(is_odd, -slopes, slopes))
+    slopes = np.where((pixels > 0) & (pixels < extents - 1), slopes, 0)
+    return np.fmin(np.fmax(pixels, 0), extents - 1), slopes
 
 
 def _near(x: Array) -> tuple[Array, Array, Array]:
@@ -87,84 +87,100 @@ def _cubic(t: Array) -> tuple[Array, Array, Array]:
 
     def derivative(order: int) -> Array:
         sign = (-1) ** order
-        return np.stack([*[one[order] for one in behind], *[one[order] * sign for one in ahead]], 1)
+        return np.stack([*[one[order] for one in behind], *[one[order] * sign for one in ahead]], -1)
 
     return derivative(0), derivative(1), derivative(2)
 
 
-def _axis(coordinates: Array, extent: int, setting: Setting) -> _Axis:
-    pixels, factor = _pixels(coordinates, extent, setting.align_corners)
+def _axes(coordinates: Array, extents: Array, setting: Setting) -> _Axes:
+    wide = extents[..., None]
+    pixels, factor = _pixels(coordinates, extents, setting.align_corners)
     if setting.mode == BICUBIC:
         low = np.floor(pixels)
         weights = _cubic(pixels - low)
-        places = _inside(low[:, None] + np.arange(-1, 3), extent, setting)[0]
-        slopes = np.full_like(pixels, factor)
+        places = _inside(low[..., None] + np.arange(-1, 3), wide, setting)[0]
+        slopes = np.broadcast_to(factor, pixels.shape)
     else:
-        pixels, slopes = _inside(pixels, extent, setting)
-        slopes = slopes * pixels.dtype.type(factor)
+        pixels, slopes = _inside(pixels, extents, setting)
+        slopes = slopes * factor
         low = np.rint(pixels) if setting.mode == NEAREST else np.floor(pixels)
-        places = low[:, None] + np.arange(setting.taps)
-        behind = pixels - low
-        one = np.ones_like(behind)
-        if setting.mode == NEAREST:
-            weights = one[:, None], 0 * one[:, None], 0 * one[:, None]
-        else:
-            weights = np.stack([1 - behind, behind], 1), np.stack([-one, one], 1), np.zeros((*one.shape, 2), one.dtype)
-    is_there = (places >= 0) & (places < extent)
-    scale = slopes[:, None]
-    return _Axis(
+        places = low[..., None] + np.arange(setting.taps)
+        weights = _linear(pixels - low, setting.taps)
+    is_there = (places >= 0) & (places < wide)
+    scale = slopes[..., None]
+    return _Axes(
         np.where(is_there, places, 0).astype(np.int64),
         (weights[0] * is_there, weights[1] * scale * is_there, weights[2] * scale * scale * is_there),
     )
+
+
+def _linear(behind: Array, taps: int) -> tuple[Array, Array, Array]:
+    """The weights of the taps around points, or of the next one, and their derivatives."""
+    nothing = np.zeros((*behind.shape, taps), behind.dtype)
+    if taps == 1:
+        return nothing + 1, nothing, nothing
+    weights = np.empty_like(nothing)
+    np.subtract(1, behind, out=weights[..., 0])
+    weights[..., 1] = behind
+    return weights, nothing + np.array([-1, 1], behind.dtype), nothing
 
 
 # -- all of them --------------------------------------------------------------------------------------------------
 class Points:
     """The points of a grid over images of one shape."""
 
-    def __init__(self, shape: Sequence[int], grid: Array, setting: Setting) -> None:
-        self.batch, self.channels, *self.extents = shape
+    def __init__(self, images: Array, grid: Array, setting: Setting, *others: Array) -> None:
+        self.batch, self.channels, *self.extents = images.shape
         self.places = grid.shape[1:-1]
         self.count = self.batch * prod(self.places)
         self.dtype = grid.dtype
-        flat = grid.reshape(self.count, len(self.extents))
-        self.axes = [
-            _axis(flat[:, len(self.extents) - 1 - axis], extent, setting) for axis, extent in enumerate(self.extents)
-        ]
+        coordinates = np.ascontiguousarray(grid.reshape(self.count, len(self.extents)).T[::-1])
+        self.axes = _axes(coordinates, np.array(self.extents, grid.dtype)[:, None], setting)
         self.setting = setting
         self.index = self._index()
+        few = 0 < self.count * self.batch * prod(self.extents) <= FEW
+        self.is_dense = few and all(bool(np.isfinite(one).all()) for one in (images, grid, *others))
 
     def _index(self) -> Array:
         index = np.repeat(np.arange(self.batch), prod(self.places))[:, None]
-        for axis, extent in zip(self.axes, self.extents, strict=True):
-            index = _outer(index * extent, axis.places, np.add)
+        for places, extent in zip(self.axes.places, self.extents, strict=True):
+            index = _outer(index * extent, places, np.add)
         return index
 
     def weights(self, orders: Orders) -> Array:
         """Those of all taps, differentiated so often along the axes: ``(points, taps)``."""
-        found = np.ones((self.count, 1), self.dtype)
-        for axis, order in zip(self.axes, orders, strict=True):
-            found = _outer(found, axis.weights[order], np.multiply)
+        found = self.axes.weights[orders[0]][0]
+        for axis, order in enumerate(orders[1:], 1):
+            found = _outer(found, self.axes.weights[order][axis], np.multiply)
         return found
 
     def matrix(self, weights: Array) -> Any:
-        """The sparse matrix from all pixels to all points."""
+        """The matrix from all pixels to all points, sparse unless it is small and meets finite numbers only."""
+        pixels = self.batch * prod(self.extents)
+        if self.is_dense:
+            flat = self.index + np.arange(self.count)[:, None] * pixels
+            dense = np.bincount(flat.reshape(-1), weights.reshape(-1), self.count * pixels)
+            return dense.reshape(self.count, pixels).astype(weights.dtype)
         starts = np.arange(self.count + 1) * self.index.shape[1]
-        shape = self.count, self.batch * prod(self.extents)
+        shape = self.count, pixels
         return scipy.sparse.csr_array((weights.ravel(), self.index.ravel(), starts), shape=shape)
 
     def rows(self, images: Array) -> Array:
         """Pixels, or points, by their channels."""
-        count = len(images) * prod(images.shape[2:])
-        return np.ascontiguousarray(np.moveaxis(images, 1, -1)).reshape(count, self.channels)
+        flat = images.reshape(len(images), self.channels, prod(images.shape[2:]))
+        return flat.swapaxes(1, 2).reshape(flat.shape[0] * flat.shape[2], self.channels)
 
     def images(self, rows: Array) -> Array:
         """Pixels by their channels, as images."""
-        return _by_channel(rows, (self.batch, *self.extents, self.channels))
+        return self._by_channel(rows, self.extents)
 
     def samples(self, rows: Array) -> Array:
         """Points by their channels, as the result lies."""
-        return _by_channel(rows, (self.batch, *self.places, self.channels))
+        return self._by_channel(rows, self.places)
+
+    def _by_channel(self, rows: Array, extents: Sequence[int]) -> Array:
+        turned = rows.reshape(self.batch, prod(extents), self.channels).swapaxes(1, 2)
+        return np.ascontiguousarray(turned).reshape(self.batch, self.channels, *extents)
 
     def along(self, *axes: int) -> Orders:
         """The orders of the derivative by these coordinates of the grid."""
@@ -178,27 +194,23 @@ def _outer(left: Array, right: Array, function: np.ufunc) -> Array:
     return np.asarray(pairs).reshape(len(left), left.shape[1] * right.shape[1])
 
 
-def _by_channel(rows: Array, shape: tuple[int, ...]) -> Array:
-    return np.ascontiguousarray(np.moveaxis(rows.reshape(shape), -1, 1))
-
-
 def forward(images: Array, grid: Array, setting: Setting) -> Array:
     """The images at the points."""
-    points = Points(images.shape, grid, setting)
+    points = Points(images, grid, setting)
     matrix = points.matrix(points.weights(points.along()))
     return points.samples(matrix @ points.rows(images))
 
 
 def backward(g: Array, images: Array, grid: Array, setting: Setting) -> tuple[Array, Array]:
     """The cotangents of images and grid."""
-    points = Points(images.shape, grid, setting)
+    points = Points(images, grid, setting, g)
     cotangents, pixels = points.rows(g), points.rows(images)
     of_images = points.images(points.matrix(points.weights(points.along())).T @ cotangents)
     of_grid = np.zeros((points.count, grid.shape[-1]), grid.dtype)
     if setting.mode != NEAREST:
         for axis in range(grid.shape[-1]):
             slopes = points.matrix(points.weights(points.along(axis))) @ pixels
-            of_grid[:, axis] = np.einsum("pc,pc->p", slopes, cotangents)
+            of_grid[:, axis] = np.vecdot(slopes, cotangents)
     return of_images, of_grid.reshape(grid.shape)
 
 
@@ -206,7 +218,7 @@ def backward_twice(
     of_images: Array, of_grid: Array, g: Array, images: Array, grid: Array, setting: Setting
 ) -> tuple[Array, Array, Array]:
     """The cotangents of all inputs of ``backward``, from those of its results."""
-    points = Points(images.shape, grid, setting)
+    points = Points(images, grid, setting, g, of_images, of_grid)
     cotangents, pixels, moved = points.rows(g), points.rows(images), points.rows(of_images)
     steps = of_grid.reshape(points.count, grid.shape[-1])
     axes = range(grid.shape[-1])
@@ -221,7 +233,7 @@ def backward_twice(
     slopes = np.zeros_like(steps)
     for axis in axes:
         changed = points.matrix(points.weights(points.along(axis))) @ moved + stepped(axis) @ pixels
-        slopes[:, axis] = np.einsum("pc,pc->p", changed, cotangents)
+        slopes[:, axis] = np.vecdot(changed, cotangents)
     return points.samples(of_g), points.images(along.T @ cotangents), slopes.reshape(grid.shape)
 
 

@@ -13,16 +13,14 @@ import numpy as np
 Array: TypeAlias = np.ndarray[Any, Any]
 
 
-def _squash(gates: Array, hidden: int) -> None:
-    """Sigmoids, and the hyperbolic tangent of the cell gate, in place: ``sigmoid(x) = (1 + tanh(x / 2)) / 2``."""
-    half = gates.dtype.type(0.5)
-    sigmoids = gates[:, : 2 * hidden], gates[:, 3 * hidden :]
-    for part in sigmoids:
-        part *= half
-    np.tanh(gates, out=gates)
-    for part in sigmoids:
-        part *= half
-        part += half
+def _halves(hidden: int, dtype: Any) -> tuple[Array, Array]:
+    """What gates are multiplied by before and after a hyperbolic tangent, and what is added to them then.
+
+    ``sigmoid(x) = (1 + tanh(x / 2)) / 2``, and the cell gate is the tangent itself.
+    """
+    scale, shift = np.full(4 * hidden, 0.5, dtype), np.full(4 * hidden, 0.5, dtype)
+    scale[2 * hidden : 3 * hidden], shift[2 * hidden : 3 * hidden] = 1, 0
+    return scale, shift
 
 
 def forward(
@@ -32,23 +30,31 @@ def forward(
     time, batch, features = input.shape
     hidden = w_hh.shape[1]
     kept = np.empty((time, batch, 6 * hidden), np.result_type(input, w_ih))
-    gates = (input.reshape(-1, features) @ w_ih.T + bias).reshape(time, batch, 4 * hidden)
     output = np.empty((time, batch, hidden), kept.dtype)
-    turned = np.ascontiguousarray(w_hh.T)
-    state, cells = hx, cx
+    scale, shift = _halves(hidden, kept.dtype)
+    gates, cells, squashed = np.split(kept, (4 * hidden, 5 * hidden), 2)
+    np.add(
+        input.reshape(-1, features) @ (w_ih.T * scale), bias * scale, out=kept.reshape(-1, 6 * hidden)[:, : 4 * hidden]
+    )
+    entering, forget, new, leaving = np.split(gates, 4, 2)
+    turned, product, entered = _turned(w_hh, scale), np.empty((batch, 4 * hidden), kept.dtype), np.empty_like(cx)
+    state, before = hx, cx
     for t in _order(time, reverse):
-        now = gates[t]
-        now += state @ turned
-        _squash(now, hidden)
-        entering, forget, new, leaving = np.split(now, 4, 1)
-        cells = forget * cells
-        cells += entering * new
-        squashed = np.tanh(cells)
-        state = np.multiply(leaving, squashed, out=output[t])
-        kept[t, :, 4 * hidden : 5 * hidden] = cells
-        kept[t, :, 5 * hidden :] = squashed
-    kept[..., : 4 * hidden] = gates
-    return output, state.copy(), cells, kept
+        now, after, tangent = gates[t], cells[t], squashed[t]
+        now += np.matmul(state, turned, out=product)
+        np.tanh(now, out=now)
+        now *= scale
+        now += shift
+        np.multiply(forget[t], before, out=after)
+        after += np.multiply(entering[t], new[t], out=entered)
+        np.tanh(after, out=tangent)
+        state, before = np.multiply(leaving[t], tangent, out=output[t]), after
+    return output, state.copy(), before.copy(), kept
+
+
+def _turned(weight: Array, scale: Array) -> Array:
+    """A weight to multiply by from the right, in the order in which BLAS is quickest."""
+    return np.multiply(weight.T, scale, order="C")
 
 
 def _order(time: int, reverse: bool) -> range:
@@ -73,15 +79,19 @@ def backward(
     np.multiply(entering, 1 - new * new, out=by_new)
     np.multiply(squashed * leaving, 1 - leaving, out=by_leaving)
     through = leaving * (1 - squashed * squashed)
-    of_hidden, of_cells = g_hidden, g_cells
     wide = slopes.reshape(time, batch, 4, hidden)
+    by_cells, by_hidden = wide[:, :, :3], wide[:, :, 3]
+    of_hidden, of_cells = g_hidden.copy(), g_cells[:, None].copy()
     for t in reversed(_order(time, reverse)):
-        of_hidden = of_hidden + g[t]
-        of_cells = of_cells + of_hidden * through[t]
-        wide[t, :, :3] *= of_cells[:, None]
-        wide[t, :, 3] *= of_hidden
-        of_cells = of_cells * forget[t]
-        of_hidden = slopes[t] @ w_hh
+        of_hidden += g[t]
+        of_cells[:, 0] += of_hidden * through[t]
+        now = by_cells[t]
+        now *= of_cells
+        now = by_hidden[t]
+        now *= of_hidden
+        of_cells[:, 0] *= forget[t]
+        np.matmul(slopes[t], w_hh, out=of_hidden)
+    of_cells = of_cells[:, 0]
     rows = slopes.reshape(time * batch, 4 * hidden)
     return (
         (rows @ w_ih).reshape(input.shape), rows.T @ input.reshape(-1, features),

@@ -9,7 +9,7 @@ from math import prod
 from typing import Any, TypeAlias
 
 import numpy as np
-from scipy.linalg import lapack
+import scipy  # loads what is used of it when it is
 
 Array: TypeAlias = np.ndarray[Any, Any]
 Factors: TypeAlias = tuple[Array, Array, Array]  # packed matrices, pivots, and LAPACK's codes
@@ -25,7 +25,7 @@ def lu(matrices: Array) -> Factors:
     if len(packed) > MANY * min(m, n):
         _eliminate(packed, pivots, info)
     elif packed.size:
-        getrf: Any = lapack.get_lapack_funcs("getrf", (packed,))
+        getrf: Any = scipy.linalg.lapack.get_lapack_funcs("getrf", (packed,))
         for place, matrix in enumerate(packed):
             packed[place], pivots[place], info[place] = getrf(matrix)
         pivots += 1
@@ -95,8 +95,8 @@ def ldl(matrices: Array, hermitian: bool) -> Factors:
     pivots = np.empty(matrices.shape[:-1], np.int32)
     info = np.zeros(matrices.shape[:-2], np.int32)
     name = _for("trf", packed, hermitian)
-    factor: Any = lapack.get_lapack_funcs(name, (packed,))
-    size: Any = lapack.get_lapack_funcs(f"{name}_lwork", (packed,))
+    factor: Any = scipy.linalg.lapack.get_lapack_funcs(name, (packed,))
+    size: Any = scipy.linalg.lapack.get_lapack_funcs(f"{name}_lwork", (packed,))
     if packed.size:
         lwork = int(np.real(size(packed.shape[-1], lower=1)[0]))
         for place in np.ndindex(info.shape):
@@ -111,7 +111,7 @@ def ldl_solution(packed: Array, pivots: Array, B: Array, hermitian: bool) -> Arr
     result = np.array(np.broadcast_to(B, (*batch, *B.shape[-2:])), order="C")
     factors = np.broadcast_to(packed, (*batch, *packed.shape[-2:]))
     exchanged = np.broadcast_to(pivots, (*batch, pivots.shape[-1]))
-    solve: Any = lapack.get_lapack_funcs(_for("trs", packed, hermitian), (packed,))
+    solve: Any = scipy.linalg.lapack.get_lapack_funcs(_for("trs", packed, hermitian), (packed,))
     if result.size:
         for place in np.ndindex(batch):
             result[place] = solve(factors[place], exchanged[place], result[place], lower=1)[0]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.kernels import windows
+from engine.kernels import gathered, windows
 
 Array = np.ndarray[Any, Any]
 Sizes = Sequence[int]
@@ -41,6 +41,11 @@ def max_windows(
 ) -> tuple[Array, Array]:
     """The largest elements of regular windows, and their places in ``input``."""
     ndim, own = len(counts), input.shape[-len(counts) :]
+    planes = prod(input.shape[:-ndim])
+    if gathered.is_worth(1, planes, prod(kernel), own, counts):
+        found = _max_of_few(input.reshape(planes, -1), own, counts, (tuple(kernel), (stride, padding, dilation)))
+        if found is not None:
+            return found[0].reshape(*input.shape[:-ndim], *counts), found[1].reshape(*input.shape[:-ndim], *counts)
     frame: Any = windows.framed(input, padding, windows.reach(counts, kernel, stride, dilation), lowest(input.dtype))
     geometry = list(zip(counts, stride, padding, dilation, strict=True))
     firsts = _grid([_first_inside(*one) for one in geometry], kernel)
@@ -60,6 +65,21 @@ def max_windows(
     places = np.take(_grid(steps, own).reshape(-1), taps)
     places += _grid(starts, own)
     return best, places
+
+
+def _max_of_few(planes: Array, own: Any, counts: Any, form: Any) -> tuple[Array, Array] | None:
+    """The same for few elements without NaN: all that windows see, laid out."""
+    places = gathered.seen(own, form[0], counts, form[1])
+    values = gathered.taken(planes, places, lowest(planes.dtype))
+    taps = values.argmax(1)
+    found = places[taps, np.arange(places.shape[1])]
+    best = np.maximum.reduce(values, axis=1)
+    if planes.dtype.kind == "f" and np.isnan(best).any():
+        return None
+    outside = found == planes.shape[1]
+    if outside.any():  # all that such a window sees is as low as the padding
+        found = np.where(outside, gathered.first_seen(own, form[0], counts, form[1]), found)
+    return best, found
 
 
 def max_listed(

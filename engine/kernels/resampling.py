@@ -7,6 +7,7 @@ numbers that this takes. Its matrix has a row for each element of the result.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -150,19 +151,57 @@ def matrix_of(line: Line, dtype: np.dtype[Any]) -> scipy.sparse.csr_array:
     return scipy.sparse.csr_array((matrix.data.astype(dtype), matrix.indices, matrix.indptr), shape=matrix.shape)
 
 
-def apply(array: Array, lines: Sequence[Line], adjoint: bool = False) -> Array:
-    """The sums that ``lines`` say along the last dimensions, or what is adjoint to them.
+SPARSE = 64  # a product with a dense matrix that has so many zeros for each weight takes as long as one without them
+SMALL, KNOWN = 2**14, 128  # elements of matrices that are remembered, and how many of them
 
-    Each product leaves its dimension last, so that all of them have come around in the end.
-    """
-    ndim = len(lines)
-    lead = array.shape[: array.ndim - ndim]
+
+def is_dense(line: Line) -> bool:
+    """Whether the matrix of a line is applied with its zeros."""
+    return int(line[1] * line[2]) <= SPARSE * taps(line)
+
+
+def _with_zeros(line: Line, dtype: np.dtype[Any]) -> Array:
+    return matrix_of(line, dtype).toarray()  # type: ignore[no-any-return]
+
+
+_remembered = lru_cache(KNOWN)(_with_zeros)
+
+
+def apply(array: Array, lines: Sequence[Line], adjoint: bool = False) -> Array:
+    """The sums that ``lines`` say along the last dimensions, or what is adjoint to them."""
+    lead = array.shape[: array.ndim - len(lines)]
     counts = [line[1] if adjoint else line[2] for line in lines]
     if not array.size or not prod(counts):
         return np.zeros((*lead, *counts), array.dtype)
-    turned: Any = array.reshape(prod(lead), -1).T
-    for line, extent in zip(lines, array.shape[array.ndim - ndim :], strict=True):
+    if array.dtype.kind == "f" and all(map(is_dense, lines)):
+        result = _dense(array, lines, adjoint).reshape(*lead, *counts)
+        if np.isfinite(result).all():
+            return result
+        # else what is not finite may have met a zero, and only its own sums are to show it
+    return _sparse(array, lines, adjoint).reshape(*lead, *counts)
+
+
+def _dense(array: Array, lines: Sequence[Line], adjoint: bool) -> Array:
+    """By a dense matrix for each dimension."""
+    ndim = len(lines)
+    extents, done = array.shape[array.ndim - ndim :], array.size // prod(array.shape[array.ndim - ndim :])
+    for place, line in enumerate(lines):
+        matrix = (_remembered if line[1] * line[2] <= SMALL else _with_zeros)(line, array.dtype)
+        later = prod(extents[place + 1 :])
+        if later == 1:
+            array = array.reshape(-1, extents[place]) @ (matrix if adjoint else matrix.T)
+        else:
+            array = np.matmul(matrix.T if adjoint else matrix, array.reshape(done, extents[place], later))
+        done *= line[1] if adjoint else line[2]
+    return array
+
+
+def _sparse(array: Array, lines: Sequence[Line], adjoint: bool) -> Array:
+    """By a sparse matrix for each: a product leaves its dimension last, so that all have come around in the end."""
+    extents = array.shape[array.ndim - len(lines) :]
+    turned: Any = array.reshape(array.size // prod(extents), -1).T
+    for line, extent in zip(lines, extents, strict=True):
         matrix = matrix_of(line, array.dtype)
         product = (matrix.T if adjoint else matrix) @ turned.reshape(extent, -1)
         turned = product.T
-    return np.ascontiguousarray(turned).reshape(*lead, *counts)
+    return np.ascontiguousarray(turned)

@@ -2,37 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from math import prod
 from typing import Any
 
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-BLOCK = 2**15  # elements at a time
-WORTH = 2**17  # elements from which on blocks gain
+BLOCK = 2**16  # elements at a time
+WORTH = 2**17  # elements from which on a shorter buffer gains
+BUFFER = 512
+LONG = 2**12  # elements from which on a sum is worth the pairwise sums of NumPy; BLAS adds in a few lanes
+
+_add_up: Any = np.add.reduce
 
 
-def in_blocks(kernel: Callable[..., Array], dims: tuple[int, ...], *arrays: Array) -> Array:
-    """``kernel(dims, *arrays)``, whose result is like the first array and whose rows depend on nothing else.
+class short_buffers:
+    """NumPy takes rows longer than ``BUFFER`` as they lie, in a kernel on ``size`` elements if that is worth it.
 
-    ``dims`` are reduced dimensions; rows are what is in front of them if they are the last ones. The arrays have the
-    shape of the first, or one element for each row.
+    Where it broadcasts, it copies rows that are shorter than its buffer (8,192 elements), which takes as long as the
+    arithmetic. (NumPy 2.4)
     """
-    first = arrays[0]
-    rank = first.ndim - len(dims)
-    is_last = bool(rank) and sorted(dims) == list(range(rank, first.ndim))
-    if type(first) is not np.ndarray or first.size < WORTH or not is_last:
-        return kernel(dims, *arrays)
-    if not all(type(one) is np.ndarray and one.flags.c_contiguous for one in arrays):
-        return kernel(dims, *arrays)
-    lead = first.shape[:rank]
-    rows = int(np.prod(lead))
-    if any(one.shape != first.shape and one.shape != (*lead, *(1 for _ in dims)) for one in arrays):
-        return kernel(dims, *arrays)
-    flat = [one.reshape(rows, one.size // rows) for one in arrays]
-    result = np.empty_like(first)
-    target = result.reshape(rows, -1)
-    step = max(1, BLOCK // target.shape[1])
-    for start in range(0, rows, step):
-        target[start : start + step] = kernel((1,), *[one[start : start + step] for one in flat])
+
+    __slots__ = ("_before", "_worth")
+
+    def __init__(self, size: int) -> None:
+        self._worth = size >= WORTH
+
+    def __enter__(self) -> None:
+        if self._worth:
+            self._before = np.setbufsize(BUFFER)
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._worth:
+            np.setbufsize(self._before)
+
+
+def blocks(count: int, extent: int) -> Iterable[slice]:
+    """``count`` rows of ``extent`` elements in blocks."""
+    if count * extent <= BLOCK:
+        return (slice(0, count),) if count else ()
+    step = max(1, BLOCK // max(extent, 1))
+    return (slice(start, start + step) for start in range(0, count, step))
+
+
+def sums(rows: Array) -> Array:
+    """The sums along dimension 1, which stays at extent 1; of one or two dimensions behind the first."""
+    if rows.ndim == 2 and rows.shape[1] < LONG and rows.size >= LONG:
+        return rows @ np.ones((rows.shape[1], 1), rows.dtype)
+    return _add_up(rows, axis=1, keepdims=True)  # type: ignore[no-any-return]
+
+
+def along(kernel: Callable[..., None], dim: int, *arrays: Array) -> Array:
+    """What ``kernel(result, *arrays)`` writes into ``result``, of the shape that all arrays have, block by block.
+
+    It is given ``(rows, extent)`` or, if ``dim`` is not the last one, ``(rows, extent, others)``, works along dimension
+    1 and looks at no other row for any.
+    """
+    shape = arrays[0].shape
+    result = np.empty(shape, arrays[0].dtype)
+    if not result.size:
+        return result
+    extent = shape[dim] if shape else 1
+    flat = (-1, extent) if dim >= len(shape) - 1 else (-1, extent, prod(shape[dim + 1 :]))
+    target, *sources = [one.reshape(flat) for one in (result, *arrays)]
+    if result.size <= BLOCK:
+        kernel(target, *sources)
+    else:
+        with short_buffers(result.size):
+            for rows in blocks(len(target), target[0].size):
+                kernel(target[rows], *[np.ascontiguousarray(one[rows]) for one in sources])
     return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import numpy as np
-from scipy.linalg import lapack
+import scipy  # loads what is used of it when it is
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -14,7 +14,7 @@ def substituted(A: Array, B: Array, upper: bool, unitriangular: bool) -> Array:
     """``X`` with ``A X = B``: one matrix by LAPACK, a batch row by row of all its matrices."""
     batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
     if not batch and A.size and B.size and (unitriangular or not _is_singular(A)):
-        trtrs: Any = lapack.get_lapack_funcs("trtrs", (A, B))
+        trtrs: Any = scipy.linalg.lapack.get_lapack_funcs("trtrs", (A, B))
         return np.ascontiguousarray(trtrs(A, B, lower=not upper, unitdiag=unitriangular)[0])
     n = A.shape[-1]
     result = np.array(np.broadcast_to(B, (*batch, *B.shape[-2:])), order="C")

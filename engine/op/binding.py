@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 from types import CellType, FunctionType
 from typing import Any
 
+from engine.errors import ArgumentTypeError
 from engine.op.alternatives import Overloads
 from engine.op.signature import MISSING, Param, Signature
 from engine.op.text import indented, tuple_of
+
+_PLACED = re.compile(r"argument '(\w+)' \(position \d+\)")
 
 
 def as_method(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -103,10 +107,20 @@ class Form:
         return [f"{s} = ({gathered}){unless}"]
 
 
+def without_place(error: ArgumentTypeError, named: Collection[str]) -> ArgumentTypeError:
+    """The refusal, which does not say where an argument stands that was given by name."""
+    found = _PLACED.search(str(error)) if named else None
+    if found is not None and found[1] in named:
+        error.args = (_PLACED.sub(r"argument '\1'", str(error)),)
+    return error
+
+
 def refusing(overloads: Overloads | None, form: Form, body: list[str], objects: dict[str, Any]) -> list[str]:
     """The lines, with refusals that list the overloads, if there are several."""
     if overloads is None:
-        return body
+        objects |= {"ArgumentTypeError": ArgumentTypeError, "without_place": without_place}
+        failed = ["except ArgumentTypeError as error:", "    raise without_place(error, named) from error.__cause__"]
+        return ["try:", *indented(body), *failed]
     objects["overloads"] = overloads
     given = tuple_of([*[form.variable[param.name] for param in form.listed], "*rest"])
     return [

@@ -30,6 +30,8 @@ def write_composite(
         elif param.kind == "Tensors":
             t = form.variable[param.name]
             body.append(f"{t} = p{param.index}.tensors(NAME, {t})")
+        elif signature.is_python and param.kind == "str":
+            continue  # Python's functions look at words when they need them
         elif converts and param.convert is not None and not param.counts_dimensions and not param.is_starred:
             s, converted = form.variable[param.name], f"p{param.index}.static(NAME, {form.variable[param.name]}, -1)"
             unless = "" if param.default is MISSING else f"if {s} is not d{param.index}: "

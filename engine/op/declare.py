@@ -11,7 +11,7 @@ from engine.op import callables, outs
 from engine.op.alternatives import overloads_of
 from engine.op.composites import write_composite
 from engine.op.primitive import Primitive
-from engine.op.signature import Signature, shown_name
+from engine.op.signature import PYTHON_FUNCTIONS, Signature, shown_name
 from engine.tensor import Tensor
 
 
@@ -29,6 +29,7 @@ class Composite(callables.Op):
         self.function = function
         self.signature = Signature(function, shown_name(name))
         self.signature.takes_out, self.signature.out = name in outs.NAMES, out
+        self.signature.is_python = name in PYTHON_FUNCTIONS
         self.listed = overloads_of(name)
 
     def write(self) -> Callable[..., Any]:

@@ -100,5 +100,7 @@ def _write(target: Tensor, value: Tensor) -> None:
         if target.array.size:
             modes.warn(RESIZED.format(list(target.array.shape), list(shape)))
         resize: Any = registry.method("resize_")
+        before = target.storage.version
         resize(target, shape)
+        target.storage.version = before  # the result counts as one write, together with its room
     registry.op("copy").inplace(target, value)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any, overload
 
 from engine.errors import OpError
 from engine.op.binding import as_method
 from engine.op.composites import write_composite
 from engine.op.declare import Composite, publish
-from engine.op.signature import Signature
 from engine.tensor import Tensor
 
 CHOSEN = "op, chosen = function({{}})\nreturn {}(*chosen)"
@@ -21,8 +21,12 @@ class Overloaded(Composite):
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         super().__init__(function, name)
         self.signature.out = "cast"
-        signature = Signature(function, f"{self.signature.name}_")
-        self._choose_inplace = write_composite(self, signature, converts=False)
+
+    @cached_property
+    def _choose_inplace(self) -> Callable[..., Any]:
+        signature = self.signature.named(f"{self.signature.name}_")
+        signature.takes_out, signature.out = False, ""
+        return write_composite(self, signature, converts=False)
 
     def write(self) -> Callable[..., Any]:
         """The call as a plain function."""

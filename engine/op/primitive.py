@@ -5,8 +5,9 @@ How it is called is written in ``engine.op.calls``; what its operands' dtypes de
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import Any
 
 from engine import dtypes, modes, registry
@@ -18,9 +19,9 @@ from engine.op.alternatives import overloads_of
 from engine.op.costs import Forecast
 from engine.op.dispatch import NUMBERS, Decision, Kind, NumberOverload, kind_of, promotable
 from engine.op.rules import AskedByName, Rule, underivable, write_pull_back
-from engine.op.signature import Signature, shown_name
+from engine.op.signature import PYTHON_FUNCTIONS, Signature, shown_name
 from engine.op.traits import sort_flags
-from engine.shapes import check_broadcast
+from engine.shapes import broadcast_pair, check_broadcast
 from engine.tensor import Tensor
 
 MOST_DECISIONS = 4096  # of one op; clients choose the dtypes
@@ -42,7 +43,7 @@ class Primitive(callables.Op):
         self.__doc__ = kernel.__doc__
         self.kernel = kernel
         self.signature = Signature(kernel, self.naming.shown_as or shown_name(name))
-        self.signature.takes_out = name in outs.NAMES
+        self.signature.takes_out, self.signature.is_python = name in outs.NAMES, name in PYTHON_FUNCTIONS
         self.signature.out = self.outputs.out or "cast" * self.nature.pointwise
         self.grad_fn = NOT_IMPLEMENTED if self.nature.underivable else self.naming.grad_fn or derived_grad_fn(name)
         self.inplace_grad_fn = self.naming.inplace_grad_fn or self.grad_fn
@@ -204,6 +205,8 @@ class Primitive(callables.Op):
         """What a kernel's error is to the caller; shapes that do not broadcast are refused in PyTorch's words."""
         if self.nature.pointwise:
             check_broadcast(arrays)
+        if "could not be broadcast together" in str(error) or "cannot be broadcast to a single" in str(error):
+            reduce(broadcast_pair, map(extents_in, re.findall(r"\(([\d, ]*)\)", str(error))))
         return OpError(f"{self.signature.name}(): {error}")
 
     def __repr__(self) -> str:
@@ -220,6 +223,11 @@ class InPlace(callables.Op):
     def write(self, operator: bool = False) -> Callable[..., Any]:
         """The call as a plain function."""
         return calls.write_inplace(self.op, operator)
+
+
+def extents_in(text: str) -> tuple[int, ...]:
+    """A shape as NumPy's messages have it, without parentheses."""
+    return tuple(int(extent) for extent in text.split(",") if extent)
 
 
 def result_shape(operands: Sequence[Any]) -> tuple[int, ...]:

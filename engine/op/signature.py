@@ -26,14 +26,16 @@ import inspect
 from collections.abc import Callable, Sequence
 from copy import copy
 from operator import index as as_index
+from pathlib import Path
 from types import FunctionType
-from typing import Any, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from engine import dtypes
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, DimensionError, OpError, UnexpectedArgumentError
+from engine.named_results import NamedResult
 from engine.tensor import Tensor
 
 Array: TypeAlias = np.ndarray[Any, Any]
@@ -50,9 +52,11 @@ Tensors: TypeAlias = Any
 Operand: TypeAlias = Any
 Real: TypeAlias = Any
 
+PYTHON_FUNCTIONS: Final = frozenset(Path(__file__).with_name("python_functions.txt").read_text().split())
 TENSOR_KINDS = ("Array", "Index", "Mask", "Arrays")
 _ALIASES = {"self": "input", "axis": "dim", "keepdims": "keepdim", "x": "input", "dims": "dim", "dim": "dims"}
 _INTEGERS = {int}
+_STARRED = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 MISSING = inspect.Parameter.empty  # the default of what has none, and the value of what was not given
 ANY_RANK = 2**31  # of a tensor whose rank is not known: every dimension is one of it
 
@@ -60,7 +64,7 @@ ANY_RANK = 2**31  # of a tensor whose rank is not known: every dimension is one 
 def type_name(value: object) -> str:
     """The name of a value's type in PyTorch's messages."""
     name = type(value).__name__
-    return _TYPE_NAMES.get(name, name)
+    return f"torch.return_types.{name}" if isinstance(value, NamedResult) else _TYPE_NAMES.get(name, name)
 
 
 _TYPE_NAMES = {
@@ -92,15 +96,45 @@ def wrap_dim(dim: int, ndim: int) -> int:
     return dim % extent
 
 
+class Declared(NamedTuple):
+    """What the text of a function says of one of its parameters."""
+
+    name: str
+    annotation: object
+    default: object
+    keyword_only: bool = False
+    is_starred: bool = False
+
+
+def parameters_of(function: Callable[..., Any]) -> list[Declared]:
+    """The parameters of a function: thousands are asked at each start, and ``inspect`` makes objects of all."""
+    if not _is_plain(function):
+        kinds = inspect.Parameter
+        return [
+            Declared(
+                one.name, one.annotation, one.default, one.kind is kinds.KEYWORD_ONLY, one.kind is kinds.VAR_POSITIONAL
+            )
+            for one in inspect.signature(function).parameters.values()
+        ]  # fmt: skip
+    said, code = function.__annotations__.get, function.__code__
+    positional, named = code.co_varnames[: code.co_argcount], names_of(function)[code.co_argcount :]
+    last, of_named = function.__defaults__ or (), function.__kwdefaults__ or {}
+    defaults = (*[MISSING] * (len(positional) - len(last)), *last)
+    listed = [Declared(name, said(name, MISSING), one) for name, one in zip(positional, defaults, strict=True)]
+    return listed + [Declared(name, said(name, MISSING), of_named.get(name, MISSING), True) for name in named]
+
+
 def names_of(function: Callable[..., Any]) -> list[str]:
-    """The parameters of a function by name: thousands are asked at each start, and ``inspect`` makes objects of all."""
-    if not isinstance(function, FunctionType) or function.__dict__:  # which may say that it is like another
+    """The parameters of a function by name."""
+    if not _is_plain(function):
         return list(inspect.signature(function).parameters)
     code = function.__code__
-    starred = [bool(code.co_flags & inspect.CO_VARARGS), bool(code.co_flags & inspect.CO_VARKEYWORDS)]
-    if any(starred):
-        return list(inspect.signature(function).parameters)
     return list(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
+
+
+def _is_plain(function: Callable[..., Any]) -> bool:
+    """Whether its code says everything: it takes no others than it names, and nothing says that it is like another."""
+    return isinstance(function, FunctionType) and not function.__dict__ and not function.__code__.co_flags & _STARRED
 
 
 class Param:
@@ -122,17 +156,15 @@ class Param:
         "variadic",
     )
 
-    def __init__(self, index: int, parameter: inspect.Parameter) -> None:
-        annotation = str(parameter.annotation)
+    def __init__(self, index: int, declared: Declared) -> None:
+        annotation = str(declared.annotation)
         self.index = index
-        self.name = parameter.name
+        self.name, self.default = declared.name, declared.default
         self.optional = annotation.endswith(" | None")
         self.kind = annotation.removesuffix(" | None")
         self.is_tensor = self.kind in TENSOR_KINDS  # takes a tensor or a list of tensors
         self.is_list = self.kind == "Arrays"
-        self.default = parameter.default
-        self.keyword_only = parameter.kind is inspect.Parameter.KEYWORD_ONLY
-        self.is_starred = parameter.kind is inspect.Parameter.VAR_POSITIONAL
+        self.keyword_only, self.is_starred = declared.keyword_only, declared.is_starred
         self.variadic = self.is_starred or self.kind == "Extents"
         self.counts_dimensions = self.kind in ("Dim", "NewDim", "Dims")
         self.convert: Callable[..., Any] | None = _CONVERTERS.get(self.kind)
@@ -220,8 +252,9 @@ class Signature:
 
     def __init__(self, function: Callable[..., Any], name: str) -> None:
         self.name = name
-        self.params = [Param(i, p) for i, p in enumerate(inspect.signature(function).parameters.values())]
+        self.params = [Param(i, one) for i, one in enumerate(parameters_of(function))]
         self.of_method = False
+        self.is_python = False  # whether what it says of arguments that are missing or too many are Python's words
         self.takes_out, self.out = False, ""  # whether there is ``out=``, and what it may be (``traits.Outputs``)
         self._by_name = {param.name: param for param in self.params}
         self._plain = not any(param.variadic or param.keyword_only for param in self.params)
@@ -303,11 +336,19 @@ class Signature:
         plural, verb = ("" if count == 1 else "s"), ("was" if given == 1 else "were")
         return ArgumentTypeError(f"{self.name}() takes {count} positional argument{plural} but {given} {verb} given")
 
+    def _missing_in_python(self, missing: list[str]) -> ArgumentTypeError:
+        quoted = [f"'{name}'" for name in missing]
+        listed = " and ".join(quoted) if len(quoted) < 3 else f"{', '.join(quoted[:-1])}, and {quoted[-1]}"
+        plural = "" if len(missing) == 1 else "s"
+        return ArgumentTypeError(f"{self.name}() missing {len(missing)} required positional argument{plural}: {listed}")
+
     def _check_complete(self, values: list[Any]) -> None:
         missing = [
             param.name for param, value in zip(self.params, values, strict=True)
             if value is MISSING and not (param.variadic and param.kind != "Extents")
         ]  # fmt: skip
+        if missing and self.is_python:
+            raise self._missing_in_python(missing)
         if missing:
             names = ", ".join(f'"{name}"' for name in missing)
             plural = "s" if len(missing) == 1 else ""  # so it is in PyTorch

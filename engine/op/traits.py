@@ -133,12 +133,13 @@ class Naming:
 
 
 GROUPS: tuple[type, ...] = (Nature, Costs, Dtypes, Arguments, Outputs, Naming)
+_NAMES = {group: tuple(one.name for one in fields(group)) for group in GROUPS}
 
 
 def sort_flags(flags: dict[str, Any]) -> list[Any]:
     """The flags of a declaration as one of each of ``GROUPS``. Raises ``TypeError`` for a flag that none has."""
     left = dict(flags)
-    groups = [group(**{one.name: left.pop(one.name) for one in fields(group) if one.name in left}) for group in GROUPS]
+    groups = [group(**{name: left.pop(name) for name in names if name in left}) for group, names in _NAMES.items()]
     if left:
         raise TypeError(f"no op has flags {sorted(left)}")
     return groups

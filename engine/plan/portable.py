@@ -7,12 +7,13 @@ so nothing else can be asked for. Who receives a plan checks every part of it, a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from keyword import iskeyword
 from math import prod
 from typing import Any, Final
 
 import numpy as np
-import scipy.special
+import scipy  # loads what is used of it when it is
 
 from engine import dtypes, registry
 from engine.dtypes import DType
@@ -44,15 +45,23 @@ def _ufuncs(module: Any) -> dict[str, Callable[..., Any]]:
     return {name: item for name, item in vars(module).items() if isinstance(item, np.ufunc)}
 
 
-# Names to what a plan may call beside the kernels of ops; each costs as much as it has elements.
 _HELPERS: Final = (buffer_of, cast_to, copy_at, copy_of, laid_at, select, total_of, written)
-_CALLS: Final[Mapping[str, Callable[..., Any]]] = (
-    {f"scipy.{name}": ufunc for name, ufunc in _ufuncs(scipy.special).items()}
-    | {f"numpy.{name}": ufunc for name, ufunc in _ufuncs(np).items()}
-    | {"numpy.where": np.where}
-    | {f"plan.{helper.__name__}": helper for helper in _HELPERS}
-)
-_NAMES: Final = {id(call): name for name, call in _CALLS.items()}
+
+
+@cache
+def _calls() -> Mapping[str, Callable[..., Any]]:
+    """Names to what a plan may call beside the kernels of ops; each costs as much as it has elements."""
+    return (
+        {f"scipy.{name}": ufunc for name, ufunc in _ufuncs(scipy.special).items()}
+        | {f"numpy.{name}": ufunc for name, ufunc in _ufuncs(np).items()}
+        | {"numpy.where": np.where}
+        | {f"plan.{helper.__name__}": helper for helper in _HELPERS}
+    )
+
+
+@cache
+def _names() -> Mapping[int, str]:
+    return {id(call): name for name, call in _calls().items()}
 
 
 # -- how much work ------------------------------------------------------------------------------------------------
@@ -73,7 +82,7 @@ def _work(step: Step) -> float:
     step of these is a small part of a unit.
     """
     size = sum(value.size for value in (*step.operands(), *step.results))
-    name = _NAMES.get(id(step.call))
+    name = _names().get(id(step.call))
     work: float = size**1.5 / 16 if name is None else size * (5 if name.startswith("scipy.") else 1)
     return STEP_WORK * (1 + len(step.results) / 5) + work
 
@@ -128,7 +137,7 @@ class _Writer:
         op = None if step.op is None else str(step.op.name)
         if op is not None and registry.find_op(op) is not step.op:
             raise NotPortable
-        name = _NAMES.get(id(step.call))
+        name = _names().get(id(step.call))
         if name is None:
             if op is None or step.call is not step.op.kernel:
                 raise NotPortable
@@ -248,7 +257,7 @@ class _Reader:
     def _step(self, name: str, args: Any, named: Any, results: Any, many: Any, op_name: Any) -> Step:
         op = None if op_name is None else registry.op(op_name)
         kind, _, rest = name.partition(".")
-        call = registry.op(rest).kernel if kind == "op" else _CALLS[name]
+        call = registry.op(rest).kernel if kind == "op" else _calls()[name]
         given = tuple([self._argument(argument) for argument in args])
         options = {_identifier(key): self._argument(value) for key, value in named.items()}
         made = tuple([self._made(slot) for slot in results])

@@ -62,14 +62,41 @@ def _operand(value: object) -> bool:
     return isinstance(value, (Tensor, *NUMBERS))
 
 
-def _binary(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
+_unwritten: dict[str, Primitive | InPlace] = {}  # operators by the names of their methods
+
+
+def _written_when_called(name: str, function: Primitive | InPlace) -> Callable[[Tensor, Any], Any]:
+    """An operator whose text is written, and takes this one's place, when it is needed."""
+    _unwritten[name] = function
+
+    def first(self: Tensor, other: Any) -> Any:
+        write_operator(name)
+        return getattr(Tensor, name)(self, other)
+
+    return first
+
+
+def write_operator(name: str) -> None:
+    """Write the operator of that method, unless it is."""
+    function = _unwritten.pop(name, None)
+    if function is not None:
+        setattr(Tensor, name, function.write(operator=True))
+
+
+def write_operators() -> None:
+    """Write all operators now, for whoever is going to need them."""
+    for name in list(_unwritten):
+        write_operator(name)
+
+
+def _binary(name: str, function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
     if isinstance(function, Primitive | InPlace):
-        return function.write(operator=True)
+        return _written_when_called(name, function)
     call = _direct(function)
     return lambda self, other: call(self, other) if type(other) in OPERANDS or _operand(other) else NotImplemented
 
 
-def _swapped(function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
+def _swapped(_: str, function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
     call = _direct(function)
     return lambda self, other: call(other, self) if type(other) in OPERANDS or _operand(other) else NotImplemented
 
@@ -93,15 +120,15 @@ def operators() -> Iterator[tuple[str, Callable[..., Any]]]:
     for name, op_name in BINARY.items():
         function = registry.function(op_name)
         if function is not None:
-            yield f"__{name}__", _binary(function)
+            yield f"__{name}__", _binary(f"__{name}__", function)
         written = registry.method(f"{op_name}_")
         if written is not None and name not in COMPARISONS:
-            yield f"__i{name}__", _binary(written)
+            yield f"__i{name}__", _binary(f"__i{name}__", written)
     for table, wrap in ((REFLECTED_AS_IS, _binary), (REFLECTED_SWAPPED, _swapped), ({"sub": "rsub"}, _binary)):
         for name, op_name in table.items():
             function = registry.function(op_name)
             if function is not None:
-                yield f"__r{name}__", wrap(function)
+                yield f"__r{name}__", wrap(f"__r{name}__", function)
     for name, op_name in UNARY.items():
         function = registry.function(op_name)
         if function is not None:
@@ -362,10 +389,11 @@ def attach() -> None:
         registry.add_method(name, function)
     for name, getter in PLAIN_ATTRIBUTES.items():
         registry.add_attribute(name, getter)
-    for name, function in (*operators(), *SPECIAL.items()):
+    for name, function in operators():
         setattr(Tensor, name, function)
-        if name not in SPECIAL:
-            registry.add_method(name, function)
+        registry.add_method(name, function)
+    for name, function in SPECIAL.items():
+        setattr(Tensor, name, function)
     for name, method in registry.methods():
         if not hasattr(Tensor, name):
             setattr(Tensor, name, _as_method(name, method))

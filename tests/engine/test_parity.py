@@ -16,7 +16,8 @@ import engine
 from tests.parity import known
 from tests.parity.compare import Difference, differences
 from tests.parity.execute import Step, execute
-from tests.parity.programs import Program, generate
+from tests.parity.program import Program
+from tests.parity.programs import generate
 from tests.paths import GOLDEN
 
 PENDING_FILE = GOLDEN / "parity_pending.txt"

@@ -15,7 +15,7 @@ from types import CodeType
 from typing import Any
 
 from tests.parity.observe import observe, refusal
-from tests.parity.programs import Program
+from tests.parity.program import Program
 
 TRIGGERED = re.compile(r" \(Triggered internally at .*\)$", re.DOTALL)
 

@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from tests.parity.compare import Difference
-from tests.parity.programs import Program
+from tests.parity.program import Program
 
 MODE = r"^(?:with [^:]*: )?"
 IN_PLACE = rf"{MODE}(?:[\w.\[\](),: \"'-]*?\.\w+[a-z0-9]_\(|\w+(?:\[.*\])? [-+*/%&|]+= |\w+\[.*\] = )"

@@ -6,11 +6,10 @@ guess that keeps most statements valid; where it is wrong the statement is refus
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from random import Random
-from types import CodeType
 
 from tests.parity import autograd, inplace, leaves, operations, views
+from tests.parity.program import Program
 from tests.parity.scope import Maker, Scope
 
 LEAVES = (1, 1, 2, 2, 3)
@@ -24,30 +23,6 @@ KINDS: tuple[tuple[int, Maker], ...] = (
 )
 # In front of a statement that stands alone on its line.
 MODES = ("torch.no_grad()", "torch.no_grad()", "torch.no_grad()", "torch.enable_grad()", "torch.inference_mode()")
-
-
-@dataclass(frozen=True)
-class Program:
-    """Statements, each of one line. A watched program is looked at after each of them, others at their end only."""
-
-    seed: int
-    watched: bool
-    statements: tuple[str, ...]
-
-    def compiled(self) -> list[CodeType]:
-        return [compile(statement, "<program>", "exec") for statement in self.statements]
-
-    def without(self, position: int) -> Program:
-        rest = self.statements[:position] + self.statements[position + 1 :]
-        return Program(self.seed, self.watched, rest)
-
-    def replaced(self, position: int, statement: str) -> Program:
-        return Program(
-            self.seed, self.watched, (*self.statements[:position], statement, *self.statements[position + 1 :])
-        )
-
-    def until(self, position: int) -> Program:
-        return Program(self.seed, self.watched, self.statements[: position + 1])
 
 
 def generate(seed: int) -> Program:

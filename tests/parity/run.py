@@ -21,7 +21,8 @@ import engine
 from tests.parity import known
 from tests.parity.compare import Difference, differences
 from tests.parity.execute import execute
-from tests.parity.programs import Program, generate
+from tests.parity.program import Program
+from tests.parity.programs import generate
 from tests.parity.shrink import shrink
 
 PAUSE = 200  # programs between two collections of garbage: graphs with create_graph hold themselves

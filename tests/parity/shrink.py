@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from tests.parity.programs import Program
+from tests.parity.program import Program
 
 Shows = Callable[[Program], bool]
 

@@ -2,7 +2,8 @@
 
 ``make sdk`` takes what there are tools for, and says loudly what it leaves out; ``make sdk-all`` fails where one is
 missing. Generators and linters come from PyPI (``python/requirements.txt``) and npm (``typescript/package.json``), and
-from Debian Go with ``golang-gopkg-validator.v2-dev`` and a JDK with ``libgeronimo-annotation-1.3-spec-java``.
+from Debian Go with ``golang-gopkg-validator.v2-dev``, a JDK with ``libgeronimo-annotation-1.3-spec-java``, and cargo;
+the crates that a Rust client needs are Debian's, too (``rust/packages.txt``).
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ PYTHON: Final = ROOT / ".venv" / "sdk" / "bin"
 DOCUMENT: Final = ROOT / "openapi" / "openapi.json"
 GO_LIBRARIES: Final = Path("/usr/share/gocode")
 ANNOTATIONS: Final = Path("/usr/share/java/geronimo-annotation-1.3-spec.jar")
+CRATES: Final = ROOT / ".venv" / "sdk" / "crates" / "usr" / "share" / "cargo" / "registry"
 JOBS: Final = 2
 SUSPICIOUS: Final = ("warn", "error")
 KNOWN: Final = re.compile(
@@ -38,8 +40,11 @@ KNOWN: Final = re.compile(
     r"Warning\(s\) encountered while generating.*\n|"
     r"WARNING parsing .*\n\n(?:Unsupported content type (?:application/msgpack|text/x-python)|"
     r"Cannot parse response for status code .*application/msgpack.*)\n|"
-    # openapi-generator says what it writes, what it thinks of OpenAPI 3.1, and that a part of a union has no name.
-    r".* INFO .*\n|.*OpenAPI 3\.1 support is still in beta.*\n|.*Failed to get the schema name: null\n"
+    # openapi-generator says what it writes, what it thinks of OpenAPI 3.1, that a part of a union has no name, and for
+    # Rust what it calls a field `type`, and media types, which it takes for models but for which it writes none.
+    r".* INFO .*\n|.*OpenAPI 3\.1 support is still in beta.*\n|.*Failed to get the schema name: null\n|"
+    r".*AbstractRustCodegen - (?:type|serde_json::value) cannot be used as a field/variable name\. Renamed to .*\n|"
+    r".*AbstractRustCodegen - \S+ cannot be used as a model name\. Renamed to \S+Slash\S+\n"
 )
 
 
@@ -171,6 +176,18 @@ def java(made: Path, url: str) -> str:
     return run("java", "-cp", path, "Flow", url)
 
 
+def rust(made: Path, url: str) -> str:
+    """The client that openapi-generator makes for Rust. Its libraries are Debian's, for there is no registry to ask."""
+    target = made / "rust"
+    shutil.copytree(HERE / "rust", target)
+    generate("rust", made / "crate", "packageName=gradserve")
+    shutil.move(made / "crate" / "src", target / "src")
+    sources = "--config=source.crates-io.replace-with='debian'", f"--config=source.debian.directory='{CRATES}'"
+    built = str(CRATES.parents[3] / "target")
+    settings = {"CARGO_TARGET_DIR": built, "CARGO_NET_OFFLINE": "true", "RUSTFLAGS": "-D warnings"}
+    return run("cargo", "run", "--quiet", *sources, "--", url, cwd=target, **settings)
+
+
 JAVA: Final = ("java", "javac", PYTHON / "python")
 CLIENTS: Final = (
     Client("linters", (NODE / "redocly", NODE / "spectral"), lint),
@@ -183,6 +200,7 @@ CLIENTS: Final = (
     Client("openapi-generator, typescript-fetch", (*JAVA, NODE / "tsc"), typescript("flow_generated", _write_fetch)),
     Client("openapi-generator, go", (*JAVA, "go", GO_LIBRARIES / "src" / "gopkg.in" / "validator.v2"), go),
     Client("openapi-generator, java", (*JAVA, ANNOTATIONS), java),
+    Client("openapi-generator, rust", (*JAVA, "cargo", CRATES), rust),
 )
 
 

@@ -33,7 +33,7 @@ def import_from(env: Environment, node: tree.ImportFrom) -> Executor:
         def take_all(frame: Frame) -> Signal:
             try:
                 for name, value in everything(node.module).items():
-                    frame[0].namespace.setdefault(name, value)
+                    frame[0].namespace[name] = value
             except Exception as error:
                 locate(error, node.place)
                 raise

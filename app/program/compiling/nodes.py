@@ -6,11 +6,12 @@ They are few and come once: making closures of them would take longer than runni
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, Final
 
 from app.program import tree
 from app.program.builtins import set_item
-from app.program.calls import PLAIN, adapted
+from app.program.calls import PLAIN, adapted, call
 from app.program.compiling.expressions import dtype_named, fresh_tensor, locate, missing
 from app.program.compiling.statements import MODES
 from app.program.names import find_op
@@ -34,7 +35,7 @@ def perform(run: Run, statement: Statement) -> None:
                 for one in body:
                     perform_located(run, one)
         case _:
-            raise AssertionError(statement)
+            PERFORM[type(statement)](run, statement)
 
 
 def perform_located(run: Run, statement: Statement) -> None:
@@ -77,8 +78,8 @@ def _display(run: Run, node: tree.Display) -> Any:
 
 def _op_call(run: Run, node: tree.OpCall) -> Any:
     function = find_op(node.op)
-    if function is None:  # checked before the run
-        raise GraphError(f"unknown op {quoted(node.op)}")
+    if function is None:
+        return _own_call(run, node)
     args = [
         value if type(value := _EVALUATE[type(one)](run, one)) in _AS_IS else dtype_named(adapted(value))
         for one in node.args
@@ -87,6 +88,17 @@ def _op_call(run: Run, node: tree.OpCall) -> Any:
     return refusals.call(function, args, kwargs, node.op)
 
 
+def _own_call(run: Run, node: tree.OpCall) -> Any:
+    """Call what the program or its session has under that name: a function, a class, a module."""
+    name, *path = node.op.split(".")
+    if name not in run.namespace:  # checked before the run, but for the nodes of functions
+        raise GraphError(f"unknown op {quoted(node.op)}")
+    function = reduce(attribute, path, run.namespace[name])
+    return call(run, function, [evaluate(run, one) for one in node.args],
+                {name: evaluate(run, one) for name, one in node.kwargs})  # fmt: skip
+
+
+PERFORM: Final[dict[type, Callable[[Run, Any], None]]] = {}  # statements that other modules know how to carry out
 _AS_IS: Final = PLAIN - {str}
 _EVALUATE: Final[dict[type, Callable[[Run, Any], Any]]] = {
     tree.Constant: lambda run, node: node.value,

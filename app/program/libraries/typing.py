@@ -93,15 +93,8 @@ TYPING: Final[dict[str, Any]] = {name.rstrip("_"): Form(name.rstrip("_")) for na
     "get_type_hints": Routine("get_type_hints", lambda *_: {}),
     "no_type_check": Routine("no_type_check", _same),
 }  # fmt: skip
-FUTURE: Final[dict[str, Any]] = dict.fromkeys(
-    (
-        "annotations",
-        "division",
-        "print_function",
-        "absolute_import",
-        "generator_stop",
-        "unicode_literals",
-        "with_statement",
-    ),
-    True,
-)
+_FEATURES: Final = (
+    "absolute_import", "annotations", "division", "generator_stop", "print_function", "unicode_literals",
+    "with_statement",
+)  # fmt: skip
+FUTURE: Final[dict[str, Any]] = {name: Form(name) for name in _FEATURES}

@@ -10,7 +10,7 @@ from math import pi
 from typing import Any
 
 import numpy as np
-from scipy.special import i0
+import scipy  # loads what is used of it when it is
 
 from engine import dtypes, modes
 from engine.dtypes import DType
@@ -36,7 +36,9 @@ def _cosines(places: Array, shares: Sequence[float]) -> Array:
 
 
 def _kaiser(places: Array, beta: float) -> Array:
-    return np.asarray(i0(beta * np.sqrt(np.maximum(1 - (2 * places - 1) ** 2, 0))) / i0(beta))
+    return np.asarray(
+        scipy.special.i0(beta * np.sqrt(np.maximum(1 - (2 * places - 1) ** 2, 0))) / scipy.special.i0(beta)
+    )
 
 
 SHAPES: dict[str, Callable[..., Array]] = {

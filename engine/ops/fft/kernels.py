@@ -11,7 +11,7 @@ from math import log2, prod
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from scipy import fft as scipy_fft
+import scipy  # loads what is used of it when it is
 
 from engine import ops, strides
 from engine.errors import OpError
@@ -29,7 +29,7 @@ FLOPS, PRIME = 40, 8
 
 
 def _work(elements: int, extents: Any) -> float:
-    is_slow = any(scipy_fft.next_fast_len(extent) != extent for extent in extents if extent)
+    is_slow = any(scipy.fft.next_fast_len(extent) != extent for extent in extents if extent)
     return FLOPS * elements * log2(max(prod(extents), 2)) * (PRIME if is_slow else 1)
 
 
@@ -64,7 +64,7 @@ def fft_c2c(input: Array, dim: Size, normalization: int, forward: bool) -> Array
     """The transform of complex numbers over ``dim``: with ``exp(-2 pi i jk / n)`` if ``forward``, else its inverse."""
     if not dim:
         return np.copy(input, order="K")
-    function, norms = (scipy_fft.fftn, _FORWARD) if forward else (scipy_fft.ifftn, _INVERSE)
+    function, norms = (scipy.fft.fftn, _FORWARD) if forward else (scipy.fft.ifftn, _INVERSE)
     return _apply(input, _outwards(input, dim), lambda one, axes: function(one, axes=axes, norm=norms[normalization]))
 
 
@@ -88,7 +88,7 @@ def fft_r2c(input: Array, dim: Size, normalization: int, onesided: bool, weight:
 
     What stands there for two of the whole is multiplied with ``weight``.
     """
-    function: Any = scipy_fft.rfftn if onesided else scipy_fft.fftn
+    function: Any = scipy.fft.rfftn if onesided else scipy.fft.fftn
     norm = _FORWARD[normalization]
     dim = _outwards(input, dim, last=1)
     result = _apply(input, dim, lambda one, axes: function(one, axes=axes, norm=norm))
@@ -128,7 +128,7 @@ def fft_c2r(input: Array, dim: Size, normalization: int, last_dim_size: int, wei
         _weigh(input, last, last_dim_size, weight)
 
     def back(one: Array, axes: list[int]) -> Array:
-        return scipy_fft.irfft(one, last_dim_size, axes[0], norm, overwrite_x=is_own)
+        return scipy.fft.irfft(one, last_dim_size, axes[0], norm, overwrite_x=is_own)
 
     return _apply(input, (last,), back)
 

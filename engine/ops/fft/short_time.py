@@ -76,6 +76,11 @@ def _check_pieces(call: str, input: Tensor, n_fft: int, hop: int, length: int, w
         )
 
 
+SILENCE = (
+    "To suppress this warning and use a rectangular window, explicitly set `window=torch.ones(n_fft, device=<device>)`."
+)
+
+
 @composite
 def stft(
     input: Tensor, n_fft: int, hop_length: int | None = None, win_length: int | None = None,
@@ -87,6 +92,12 @@ def stft(
     Pieces are multiplied with ``window``, which lies in their middle; ``center`` pads so that the first is in the
     middle of its piece. Of real numbers ``onesided`` leaves out the frequencies that mirror others.
     """
+    if window is None:
+        modes.warn_once(
+            "A window was not provided. A rectangular window will be applied,which is known to cause spectral leakage. "
+            "Other windows such as torch.hann_window or torch.hamming_window are recommended to reduce spectral "
+            f"leakage.{SILENCE}"
+        )
     if center and align_to_window is not None:
         raise OpError("stft align_to_window should only be set when center = false")
     if center:
@@ -167,6 +178,11 @@ def istft(
 
     Raises ``OpError`` where windows leave a point out.
     """
+    if window is None:
+        modes.warn_once(
+            "A window was not provided. A rectangular window will be applied.Please provide the same window used by "
+            f"stft to make the inversion lossless.{SILENCE}"
+        )
     hop = n_fft >> 2 if hop_length is None else hop_length
     width = n_fft if win_length is None else win_length
     if input.dtype.category != COMPLEX:

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from engine import modes, ops
-from engine.errors import OpError
+from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Dim, Index, overloaded, primitive
 from engine.ops.index.gathering import check_inside, flat_places
 from engine.ops.index.scattering import check_operands, check_slices, covered, places_of
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.tensor import Tensor
 
 BETA = "index_reduce() is in beta and the API may change at any time."
@@ -82,6 +83,11 @@ def scatter_reduce(
     if reduce not in _UFUNCS:
         raise OpError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     check_operands("scatter", input, dim, index, src)
+    if input.dtype.is_complex and reduce in ("amax", "amin"):
+        raise UnsupportedError(
+            f"\"scatter_gather_tensor_cpu_reduce_{reduce}\" not implemented for '{input.dtype.scalar_type}'"
+        )
+    refuse_complex_history("scatter_reduce", input, src)
     return scatter_reduced_to, (input, dim, index, src, reduce, include_self)
 
 
@@ -94,6 +100,9 @@ def index_reduce(
     if reduce not in _UFUNCS or reduce == "sum":
         raise OpError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     check_slices("index_reduce", input, dim, index, source)
+    if input.dtype.is_complex and reduce in ("amax", "amin"):
+        kernel = f"index_func_{reduce}" if include_self else "index_reduce_func_exclude_input_init"
+        raise UnsupportedError(f"\"{kernel}\" not implemented for '{input.dtype.scalar_type}'")
     return index_reduced_to, (input, dim, index, source, reduce, include_self)
 
 

@@ -7,6 +7,7 @@ mask covers as many dimensions as it has.
 
 from __future__ import annotations
 
+from math import prod
 from operator import index as as_index
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 from engine import dtypes, modes, ops, strides
 from engine.autograd import inplace
 from engine.errors import ArgumentTypeError, ArgumentValueError, DimensionError, OpError
+from engine.kernels import adding
 from engine.op import Array, Arrays, Mask, Scalar, Size, composite, overloaded, primitive
 from engine.ops.creation.factories import check_fits
 from engine.ops.creation.literals import made_of
@@ -55,6 +57,8 @@ def _located(shape: tuple[int, ...], indices: list[Array], places: tuple[int, ..
 
 
 def _check_broadcastable(indices: list[Array]) -> None:
+    if len(indices) < 2:
+        return
     try:
         np.broadcast_shapes(*[index.shape for index in indices])
     except ValueError:
@@ -64,7 +68,20 @@ def _check_broadcastable(indices: list[Array]) -> None:
         ) from None
 
 
+def _picked_shape(shape: tuple[int, ...], key: tuple[Any, ...]) -> tuple[int, ...]:
+    """That of what is at ``key``, of slices of everything and index arrays, in ``shape``."""
+    at = [dim for dim, part in enumerate(key) if not isinstance(part, slice)]
+    if not at:
+        return shape
+    common = key[at[0]].shape if len(at) == 1 else np.broadcast_shapes(*[key[dim].shape for dim in at])
+    front = at[0] if at[-1] - at[0] == len(at) - 1 else 0
+    rest = [extent for dim, extent in enumerate(shape) if dim not in at]
+    return (*rest[:front], *common, *rest[front:])
+
+
 def _check_bounds(index: Array, dim: int, extent: int) -> None:
+    if index.dtype == np.int64 and np.maximum.reduce(index.view(np.uint64), axis=None, initial=0) < extent:
+        return  # as most are: negative ones are large here
     if extent == 0 and index.size:
         raise DimensionError("index is out of bounds for dimension with size 0")
     outside = (index < -extent) | (index >= extent)
@@ -105,7 +122,7 @@ def _steps_of_picked(input: Array, key: tuple[Any, ...], size: tuple[int, ...]) 
     """The strides of ``input[key]``: it is a pointwise op of ``input``, which stands still along the dimensions that
     indices give, and of the indices, which stand still along the others."""
     at = [dim for dim, part in enumerate(key) if not isinstance(part, slice)]
-    indices = np.broadcast_arrays(*[key[dim] for dim in at])
+    indices = [key[at[0]]] if len(at) == 1 else np.broadcast_arrays(*[key[dim] for dim in at])
     if input.flags.c_contiguous and all(one.flags.c_contiguous for one in indices):
         return strides.contiguous(size)
     steps, ndim = strides.steps_of(input), indices[0].ndim
@@ -123,8 +140,11 @@ index.vjp(input=lambda g, input_shape, indices, places: ops.added_at(g, indices,
 @primitive(public=False, nondifferentiable=("indices",), linear=True, grows=lambda size: int(np.prod(size)))
 def added_at(input: Array, indices: Arrays, places: Size, size: Size) -> Array:
     """Zeros of shape ``size`` with ``input`` added at ``indices``: the adjoint of ``index``."""
+    key = _located(size, indices, places)
+    if _is_sum(size, key, input, indices):
+        return _summed(size, key, input)
     result = np.zeros(size, input.dtype)
-    _add_at(result, _located(size, indices, places), input, indices)
+    _add_at(result, key, input, indices)
     return result
 
 
@@ -136,8 +156,21 @@ def _has_mask(indices: list[Array]) -> bool:
 def _add_at(target: Array, key: tuple[Any, ...], values: Array, indices: list[Array]) -> None:
     if len(indices) == 1 and indices[0].dtype in (np.bool_, np.uint8):
         target[key] += values  # a mask names no element twice
+    elif _is_sum(target.shape, key, values, indices):
+        target += _summed(target.shape, key, values)
     else:
         np.add.at(target, key, values)
+
+
+def _is_sum(shape: tuple[int, ...], key: tuple[Any, ...], values: Array, indices: list[Array]) -> bool:
+    """Whether slices are added up best by themselves."""
+    whole = prod([extent for extent, part in zip(shape, key, strict=True) if isinstance(part, slice)])
+    return len(indices) > 0 and not _has_mask(indices) and adding.is_worth(values, whole)
+
+
+def _summed(shape: tuple[int, ...], key: tuple[Any, ...], values: Array) -> Array:
+    at = [dim for dim, part in enumerate(key) if not isinstance(part, slice)]
+    return adding.summed_at(shape, at, np.broadcast_arrays(*[key[dim] for dim in at]), values)
 
 
 added_at.vjp(input=lambda g, indices, places: index(g, indices, places))
@@ -180,14 +213,13 @@ def _fits(input: Tensor, values: Tensor, tensors: list[Tensor], places: tuple[in
     """Whether ``values`` broadcast to what is indexed; of masks that is not known here."""
     if any(tensor.dtype in _MASKS for tensor in tensors):
         return True
-    extents = list(input.array.shape)
-    at: list[Any] = [slice(None)] * input.array.ndim
+    key: list[Any] = [slice(None)] * input.array.ndim
     for tensor, place in zip(tensors, places, strict=True):
-        extents[place], at[place] = 1, np.zeros(tensor.array.shape, np.int64)
+        key[place] = tensor.array
     try:
-        shape = np.broadcast_to(np.empty((), np.bool_), extents)[tuple(at)].shape
-        return np.broadcast_shapes(values.array.shape, shape) == shape
-    except (ValueError, IndexError):
+        shape = _picked_shape(input.array.shape, tuple(key))
+        return values.array.shape == shape or np.broadcast_shapes(values.array.shape, shape) == shape
+    except ValueError:
         return False
 
 
@@ -217,9 +249,9 @@ def put_at(input: Array, values: Array, indices: Arrays, places: Size, accumulat
     """``input`` with ``values`` written, or added, at ``indices``."""
     result = input.copy(order="K")
     key = _located(input.shape, indices, places)
-    shape = _result_shape(input, key)
+    shape = _picked_shape(input.shape, key)
     try:
-        values = np.broadcast_to(values, shape)
+        values = values if values.shape == shape else np.broadcast_to(values, shape)
     except ValueError:
         raise OpError(
             f"shape mismatch: value tensor of shape {list(values.shape)} cannot be broadcast to indexing result of "
@@ -230,10 +262,6 @@ def put_at(input: Array, values: Array, indices: Arrays, places: Size, accumulat
     else:
         result[key] = values
     return result
-
-
-def _result_shape(input: Array, key: tuple[Any, ...]) -> tuple[int, ...]:
-    return np.broadcast_to(np.empty((), np.bool_), input.shape)[key].shape
 
 
 put_at.vjp(

@@ -53,7 +53,7 @@ def where(condition: Tensor, input: Any = None, other: Any = None) -> Any:
 
 def _check_mask(mask: Array) -> None:
     if mask.dtype != np.bool_:
-        name = dtypes.of(mask).alias
+        name = dtypes.of(mask).c_name
         raise OpError(f"masked_fill_ only supports boolean masks, but got mask with dtype {name}")
 
 

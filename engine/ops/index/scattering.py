@@ -15,6 +15,7 @@ from engine.op import Array, Dim, Index, Mask, Operand, Scalar, broadcast_pair, 
 from engine.ops.creation.casts import converted
 from engine.ops.creation.factories import check_fits, number_in
 from engine.ops.index.gathering import add_at, check_inside, flat_places, wrapped_places
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.tensor import Tensor, read
 
 REDUCE_SCATTER = (
@@ -422,7 +423,12 @@ def _written(input: Array, src: Array, view: str, *arguments: Any) -> Array:
     return result
 
 
-@primitive(layout="input")
+def _check_selected(input: Tensor, src: Tensor, dim: int, index: int) -> None:
+    registry.op("select").kernel(input.array, dim, index)  # that there is no such slice is said first
+    refuse_complex_history("select_scatter", input, src)
+
+
+@primitive(layout="input", check=_check_selected)
 def select_scatter(input: Array, src: Array, dim: Dim, index: int) -> Array:
     """``input`` with ``src`` as the slice at ``index`` of dimension ``dim``."""
     return _written(input, src, "select", dim, index)
@@ -438,7 +444,7 @@ def _blank(g: Tensor, shape: Any) -> Any:
     return ops.filled(shape, 0, g.dtype)
 
 
-@primitive(layout="input")
+@primitive(layout="input", check=lambda input, src: refuse_complex_history("slice_scatter", input, src))
 def slice_scatter(
     input: Array, src: Array, dim: Dim = 0, start: int | None = None, end: int | None = None, step: int = 1
 ) -> Array:

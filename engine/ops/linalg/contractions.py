@@ -275,8 +275,8 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
                 f"has size {shape_b[second]} in dim {second}"
             )
         if shape_a[first] != shape_b[second]:
-            a = ops.sum(a, first, keepdim=True) if shape_b[second] == 1 else a
-            b = ops.sum(b, second, keepdim=True) if shape_a[first] == 1 else b
+            a = ops.sum(a, first, keepdim=True, dtype=a.dtype) if shape_b[second] == 1 else a
+            b = ops.sum(b, second, keepdim=True, dtype=b.dtype) if shape_a[first] == 1 else b
     return _tensordot(a, b, over_a, over_b)
 
 
@@ -389,6 +389,11 @@ linalg_cross.vjp(
 def cross(input: Tensor, other: Tensor, dim: Any = None) -> Tensor:
     """The cross product along ``dim``, by default the first dimension of extent 3."""
     if dim is None:
+        modes.warn_once(
+            "Using torch.cross without specifying the dim arg is deprecated.\nPlease either pass the dim explicitly or "
+            "simply use torch.linalg.cross.\nThe default value of dim will change to agree with that of linalg.cross "
+            "in a future release."
+        )
         if 3 not in input.array.shape:
             raise OpError("no dimension of size 3 in input")
         dim = input.array.shape.index(3)

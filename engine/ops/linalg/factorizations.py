@@ -12,9 +12,9 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from scipy.linalg import lapack
+import scipy  # loads what is used of it when it is
 
-from engine import ops
+from engine import modes, ops
 from engine.errors import LinAlgError, OpError, UnsupportedError
 from engine.named_results import named_result
 from engine.op import Array, composite, extents, primitive
@@ -42,9 +42,25 @@ def check_floating(name: str, tensor: Tensor) -> None:
         raise OpError(f"{name}: Expected a floating point or complex tensor as input. Got {tensor.dtype.scalar_type}")
 
 
+CHOLESKY_DEPRECATED = (
+    "torch.cholesky is deprecated in favor of torch.linalg.cholesky and will be removed in a future PyTorch release.\n"
+    "L = torch.cholesky(A)\nshould be replaced with\nL = torch.linalg.cholesky(A)\nand\n"
+    "U = torch.cholesky(A, upper=True)\nshould be replaced with\nU = torch.linalg.cholesky(A).mH\n"
+    "This transform will produce equivalent results for all valid (symmetric positive definite) inputs."
+)
+QR_DEPRECATED = (
+    "torch.qr is deprecated in favor of torch.linalg.qr and will be removed in a future PyTorch release.\n"
+    "The boolean parameter 'some' has been replaced with a string parameter 'mode'.\nQ, R = torch.qr(A, some)\n"
+    "should be replaced with\nQ, R = torch.linalg.qr(A, 'reduced' if some else 'complete')"
+)
+UNREACHED = ("cholesky_cpu", "ldl_factor_kernel_cpu", "linalg_eigh_cpu", "linalg_svd_cpu", "lu_cpu")  # by no elements
+
+
 def check_kernel(kernel_name: str, tensor: Tensor) -> None:
-    """Refuse dtypes that LAPACK does not compute in."""
+    """Refuse dtypes that LAPACK does not compute in, where it has anything to compute."""
     dtype = tensor.dtype
+    if not tensor.array.size and kernel_name in UNREACHED:
+        return
     if not dtype.is_differentiable or dtype.opmath is not dtype:
         raise UnsupportedError(f"\"{kernel_name}\" not implemented for '{dtype.scalar_type}'")
 
@@ -199,7 +215,7 @@ INDEFINITE = (
 
 
 def _cholesky_one(matrix: Array) -> tuple[Array, int]:
-    potrf: Any = lapack.get_lapack_funcs("potrf", (matrix,))
+    potrf: Any = scipy.linalg.lapack.get_lapack_funcs("potrf", (matrix,))
     factor, info = potrf(matrix, lower=True, clean=True)
     undefined = np.flatnonzero(np.isnan(np.diagonal(factor)))  # which not every LAPACK reports
     return factor, info or (int(undefined[0]) + 1 if undefined.size else 0)
@@ -267,6 +283,7 @@ def cholesky_ex(input: Tensor, *, upper: bool = False, check_errors: bool = Fals
 
 
 def _check_plain_cholesky(input: Tensor) -> None:
+    modes.warn_once(CHOLESKY_DEPRECATED)
     check_square("cholesky", input)
     check_kernel("cholesky_cpu", input)
 
@@ -352,6 +369,7 @@ QR = named_result("qr", "Q", "R")
 @composite
 def qr(input: Tensor, some: bool = True) -> Any:
     """``linalg.qr``, reduced or complete."""
+    modes.warn_once(QR_DEPRECATED)
     return QR(*linalg_qr(input, "reduced" if some else "complete"))
 
 

@@ -10,7 +10,7 @@ from math import inf, prod
 from typing import Any
 
 import numpy as np
-from scipy import linalg
+import scipy  # loads what is used of it when it is
 
 from engine import dtypes, ops, strides
 from engine.errors import LinAlgError, OpError
@@ -220,7 +220,7 @@ def lstsq(input: Array, b: Array, rcond: float | None = None, *, driver: str | N
     values = np.zeros((*input.shape[:-2], min(m, n)), input.real.dtype)
     bound = np.finfo(input.dtype).eps * max(m, n) if rcond is None else rcond
     has_values = driver in ("gelsd", "gelss")
-    solver: Any = linalg.lstsq
+    solver: Any = scipy.linalg.lstsq
     if prod(batch) > MANY * n and input.size and given.size:
         solution, rank, values = _solved_together(input, given, bound)
         batch = (0,)

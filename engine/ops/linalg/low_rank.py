@@ -7,6 +7,7 @@ from typing import Any
 from engine import dtypes, ops
 from engine.errors import ArgumentValueError, AssertedError
 from engine.op import composite
+from engine.ops.linalg.factorizations import cholesky_and_info
 from engine.tensor import Tensor
 
 
@@ -100,7 +101,7 @@ def lobpcg(
     _check_lobpcg(A, B, n if n is not None else columns if X is not None else count)
     lower = None
     if B is not None:
-        lower = ops.cholesky(B)
+        lower = cholesky_and_info(B, False, "linalg.cholesky")[0]
         half = ops.solve_triangular(lower, A, upper=False)
         A = _adjoint(ops.solve_triangular(lower, _adjoint(half), upper=False))
     values, vectors = ops.eigh(A)

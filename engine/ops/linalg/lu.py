@@ -16,7 +16,7 @@ from engine.errors import LinAlgError, OpError
 from engine.kernels import pivoting
 from engine.kernels.triangular import substituted
 from engine.named_results import named_result
-from engine.op import Array, Index, composite, extents, primitive
+from engine.op import Array, Index, composite, extents, primitive, wrap_dim
 from engine.ops.linalg.factorizations import check_floating, check_kernel, check_square, cubic, refuse
 from engine.ops.linalg.solving import check_system, system_size
 from engine.tensor import Tensor
@@ -163,10 +163,7 @@ linalg_lu.vjp(A=_unpacked_input)
 
 
 def _check_pivots(LU_data: Tensor, LU_pivots: Tensor, unpack_pivots: bool) -> None:
-    if LU_data.array.ndim < 2:
-        raise OpError(
-            f"torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: {list(LU_data.array.shape)} instead"
-        )
+    wrap_dim(-2, LU_data.array.ndim)
     if unpack_pivots and LU_pivots.dtype is not dtypes.int32:
         raise OpError(
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.\nNote: this "

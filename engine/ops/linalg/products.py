@@ -11,6 +11,8 @@ from engine import dtypes, ops
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Scalar, composite, primitive, wrap_dim
 from engine.ops.creation.factories import number_in
+from engine.ops.math.complex_histories import refuse_complex_history
+from engine.ops.math.powers import common_dtype
 from engine.tensor import Tensor
 
 LENGTHS = (
@@ -62,7 +64,7 @@ def vdot(input: Array, other: Array) -> Array:
 vdot.vjp(input=lambda g, other: g.conj() * other, other=lambda g, input: g * input)
 
 
-@composite(aliases=("ger",))
+@composite(aliases=("ger",), out="cast")
 def outer(input: Tensor, vec2: Tensor) -> Tensor:
     """The product of every element of one vector with every element of another: ``(n,), (m,) -> (n, m)``."""
     for name, tensor in (("self", input), ("vec2", vec2)):
@@ -251,9 +253,20 @@ addmv.vjp(
 )
 
 
+def _check_addr(input: Tensor, vec1: Tensor, vec2: Tensor, beta: Any, alpha: Any) -> None:
+    for name, vector in (("vec1", vec1), ("vec2", vec2)):
+        if vector.array.ndim != 1:
+            raise OpError(f"addr: Expected 1-D argument {name}, but got {vector.array.ndim}-D")
+    if common_dtype(input, vec1, vec2).is_differentiable:
+        return
+    for name, factor in (("beta", beta), ("alpha", alpha)):
+        if isinstance(factor, float | complex):
+            raise OpError(f"For integral input tensors, argument {name} must not be a floating point number.")
+
+
 @primitive(
     promote="default", writes=True, total=True, grows=lambda vec1, vec2: vec1.size * vec2.size, scratch=2,
-    is_product=True,
+    is_product=True, check=_check_addr,
 )  # fmt: skip
 def addr(input: Array, vec1: Array, vec2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * outer(vec1, vec2)``."""
@@ -430,6 +443,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     left = ops.reshape(input1, (prod(batch), m))
     right = ops.reshape(input2, (prod(batch), n))
     partial = ops.reshape(mm(left, ops.reshape(ops.permute(weight, (1, 0, 2)), (m, out * n))), (-1, out, n))
-    total = ops.sum(partial * ops.unsqueeze(right, 1), -1)
+    refuse_complex_history("_trilinear", partial, right)
+    total = ops.sum(partial * ops.unsqueeze(right, 1), -1, dtype=right.dtype)
     result = ops.view(ops.contiguous(total), (*batch, out))
     return result if bias is None else result + bias

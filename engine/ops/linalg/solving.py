@@ -10,8 +10,7 @@ from math import prod
 from typing import Any
 
 import numpy as np
-from scipy import linalg
-from scipy.linalg import lapack
+import scipy  # loads what is used of it when it is
 
 from engine import ops, strides
 from engine.errors import OpError
@@ -42,7 +41,7 @@ def _transposed(array: Array) -> Array:
 # -- inverse ------------------------------------------------------------------------------------------------------
 def _inverse_one(matrix: Array) -> tuple[Array, int]:
     """The inverse, or NaN and the place of the first pivot that is 0."""
-    getrf: Any = lapack.get_lapack_funcs("getrf", (matrix,))
+    getrf: Any = scipy.linalg.lapack.get_lapack_funcs("getrf", (matrix,))
     info = getrf(matrix)[2]
     return (np.full_like(matrix, np.nan) if info else np.linalg.inv(matrix)), info
 
@@ -110,7 +109,7 @@ def _check_det(A: Tensor) -> None:
 @primitive(name="linalg.det", grad_fn="LinalgDetBackward0", check=_check_det, work=lambda A: 0.5 * cubic(A))
 def linalg_det(A: Array) -> Array:
     """The determinant: the product of the pivots, not NumPy's ``exp`` of a sum of logarithms, which rounds integers."""
-    return np.asarray(linalg.det(A, check_finite=False), A.dtype)
+    return np.asarray(scipy.linalg.det(A, check_finite=False), A.dtype)
 
 
 def _spread(g: Any) -> Any:

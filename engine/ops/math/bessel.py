@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from scipy import special
+import scipy  # loads what is used of it when it is
 
 from engine import ops
+from engine.errors import UnsupportedError
 from engine.op import Array, float_valued, primitive
 
 
@@ -18,7 +19,7 @@ from engine.op import Array, float_valued, primitive
 )  # fmt: skip
 def i0(input: Array) -> Array:
     """Modified Bessel function of order 0."""
-    return special.i0(input)
+    return scipy.special.i0(input)
 
 
 i0.vjp(input=lambda g, input: g * ops.i1(input))
@@ -30,7 +31,7 @@ i0.vjp(input=lambda g, input: g * ops.i1(input))
 )  # fmt: skip
 def i0e(input: Array) -> Array:
     """``exp(-abs(input)) * i0(input)``."""
-    return special.i0e(input)
+    return scipy.special.i0e(input)
 
 
 i0e.vjp(input=lambda g, input, out: g * (ops.i1e(input) - ops.sgn(input) * out))
@@ -42,11 +43,17 @@ i0e.vjp(input=lambda g, input, out: g * (ops.i1e(input) - ops.sgn(input) * out))
 )  # fmt: skip
 def i1(input: Array) -> Array:
     """Modified Bessel function of order 1."""
-    return special.i1(input)
+    return scipy.special.i1(input)
+
+
+def _refuse_narrow(kernel: str, input: Any) -> None:
+    if input.dtype.opmath is not input.dtype:
+        raise UnsupportedError(f"\"{kernel}\" not implemented for '{input.dtype.scalar_type}'")
 
 
 def _i1_input(g: Any, input: Any, out: Any) -> Any:
     """``i0 - i1 / input``, which tends to 1/2 at 0; as in PyTorch, NaN counts as 0."""
+    _refuse_narrow("i1_backward", input)
     at_zero = _is_zero(input)
     return g * (ops.i0(input) - out / input.masked_fill(at_zero, 1)).masked_fill(at_zero, 0.5)
 
@@ -64,11 +71,12 @@ i1.vjp(input=_i1_input)
 )  # fmt: skip
 def i1e(input: Array) -> Array:
     """``exp(-abs(input)) * i1(input)``."""
-    return special.i1e(input)
+    return scipy.special.i1e(input)
 
 
 def _i1e_input(g: Any, input: Any, out: Any) -> Any:
     """``i0e - i1e * (sgn(input) + 1 / input)``, which tends to 1/2 at 0."""
+    _refuse_narrow("i1e_backward", input)
     at_zero = _is_zero(input)
     inverse = ops.reciprocal(input.masked_fill(at_zero, 1))
     return g * (ops.i0e(input) - out * (ops.sgn(input) + inverse)).masked_fill(at_zero, 0.5)
@@ -78,9 +86,12 @@ i1e.vjp(input=_i1e_input)
 
 
 # -- values only --------------------------------------------------------------------------------------------------
-def _declare(name: str, function: Callable[[Array], Array], summary: str) -> None:
+def _declare(name: str, function: str | Callable[[Array], Array], summary: str) -> None:
+    """By the name that ``scipy.special`` has for it, or by a function."""
+
     def kernel(input: Array) -> Array:
-        return function(input).astype(input.dtype, copy=False)
+        evaluate: Any = getattr(scipy.special, function) if isinstance(function, str) else function
+        return evaluate(input).astype(input.dtype, copy=False)  # type: ignore[no-any-return]
 
     kernel.__name__, kernel.__doc__ = name, summary
     primitive(
@@ -89,17 +100,19 @@ def _declare(name: str, function: Callable[[Array], Array], summary: str) -> Non
     )  # fmt: skip
 
 
-_declare("airy_ai", lambda x: special.airy(x)[0], "Airy function Ai.")
-_declare("bessel_j0", special.j0, "Bessel function of the first kind, order 0.")
-_declare("bessel_j1", special.j1, "Bessel function of the first kind, order 1.")
-_declare("bessel_y0", special.y0, "Bessel function of the second kind, order 0.")
-_declare("bessel_y1", special.y1, "Bessel function of the second kind, order 1.")
-_declare("modified_bessel_i0", special.i0, "Modified Bessel function of the first kind, order 0; not differentiable.")
-_declare("modified_bessel_i1", special.i1, "Modified Bessel function of the first kind, order 1; not differentiable.")
-_declare("modified_bessel_k0", special.k0, "Modified Bessel function of the second kind, order 0.")
-_declare("modified_bessel_k1", special.k1, "Modified Bessel function of the second kind, order 1.")
-_declare("scaled_modified_bessel_k0", special.k0e, "``exp(input) * modified_bessel_k0(input)``.")
-_declare("scaled_modified_bessel_k1", special.k1e, "``exp(input) * modified_bessel_k1(input)``.")
+_declare("airy_ai", lambda x: scipy.special.airy(x)[0], "Airy function Ai.")
+_declare("bessel_j0", "j0", "Bessel function of the first kind, order 0.")
+_declare("bessel_j1", "j1", "Bessel function of the first kind, order 1.")
+_declare("bessel_y0", "y0", "Bessel function of the second kind, order 0.")
+_declare("bessel_y1", "y1", "Bessel function of the second kind, order 1.")
+_declare("modified_bessel_i0", "i0", "Modified Bessel function of the first kind, order 0; not differentiable.")
+_declare("modified_bessel_i1", "i1", "Modified Bessel function of the first kind, order 1; not differentiable.")
+_declare("modified_bessel_k0", "k0", "Modified Bessel function of the second kind, order 0.")
+_declare("modified_bessel_k1", "k1", "Modified Bessel function of the second kind, order 1.")
+_declare("scaled_modified_bessel_k0", "k0e", "``exp(input) * modified_bessel_k0(input)``.")
+_declare("scaled_modified_bessel_k1", "k1e", "``exp(input) * modified_bessel_k1(input)``.")
 _declare(
-    "spherical_bessel_j0", lambda x: special.spherical_jn(0, x), "Spherical Bessel function of the first kind, order 0."
+    "spherical_bessel_j0",
+    lambda x: scipy.special.spherical_jn(0, x),
+    "Spherical Bessel function of the first kind, order 0.",
 )

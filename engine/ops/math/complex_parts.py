@@ -116,7 +116,7 @@ def _check_pairs(input: Tensor) -> None:
 @primitive(view=True, reinterprets=True, check=_check_pairs)
 def view_as_complex(input: Array) -> Array:
     """Pairs along the last dimension as complex numbers, sharing storage."""
-    if not dtypes.of(input).is_floating_point:
+    if not dtypes.of(input).is_floating_point or dtypes.of(input) is dtypes.bfloat16:
         raise OpError(
             "view_as_complex is only supported for half, float and double tensors, but got a tensor of scalar type: "
             f"{dtypes.of(input).scalar_type}"

@@ -7,7 +7,7 @@ from math import isfinite, prod
 from typing import Any
 
 import numpy as np
-from scipy import special
+import scipy  # loads what is used of it when it is
 
 from engine.op import Array, check_broadcast, primitive
 
@@ -35,16 +35,16 @@ def _steps(input: Any, n: Any) -> int:
 
 def _third_kind(degree: Array, x: Array) -> Array:
     """``V_n = U_n - U_(n-1)``."""
-    return special.eval_chebyu(degree, x) - _previous(degree, x)
+    return scipy.special.eval_chebyu(degree, x) - _previous(degree, x)
 
 
 def _fourth_kind(degree: Array, x: Array) -> Array:
     """``W_n = U_n + U_(n-1)``."""
-    return special.eval_chebyu(degree, x) + _previous(degree, x)
+    return scipy.special.eval_chebyu(degree, x) + _previous(degree, x)
 
 
 def _previous(degree: Array, x: Array) -> Array:
-    return np.where(degree == 0, 0.0, special.eval_chebyu(np.maximum(degree - 1, 0), x))
+    return np.where(degree == 0, 0.0, scipy.special.eval_chebyu(np.maximum(degree - 1, 0), x))
 
 
 def _shifted(evaluate: Callable[[Array, Array], Array]) -> Callable[[Array, Array], Array]:
@@ -52,8 +52,8 @@ def _shifted(evaluate: Callable[[Array, Array], Array]) -> Callable[[Array, Arra
 
 
 _CHEBYSHEV: dict[str, Callable[[Array, Array], Array]] = {
-    "t": special.eval_chebyt,
-    "u": special.eval_chebyu,
+    "t": lambda degree, x: scipy.special.eval_chebyt(degree, x),
+    "u": lambda degree, x: scipy.special.eval_chebyu(degree, x),
     "v": _third_kind,
     "w": _fourth_kind,
 }
@@ -62,7 +62,13 @@ for _kind, _evaluate in _CHEBYSHEV.items():
     _declare(
         f"shifted_chebyshev_polynomial_{_kind}", _shifted(_evaluate), f"Shifted Chebyshev polynomial {_kind.upper()}"
     )
-_declare("hermite_polynomial_h", special.eval_hermite, "Physicist's Hermite polynomial")
-_declare("hermite_polynomial_he", special.eval_hermitenorm, "Probabilist's Hermite polynomial")
-_declare("laguerre_polynomial_l", special.eval_laguerre, "Laguerre polynomial")
-_declare("legendre_polynomial_p", special.eval_legendre, "Legendre polynomial")
+_declare(
+    "hermite_polynomial_h", lambda degree, x: scipy.special.eval_hermite(degree, x), "Physicist's Hermite polynomial"
+)
+_declare(
+    "hermite_polynomial_he",
+    lambda degree, x: scipy.special.eval_hermitenorm(degree, x),
+    "Probabilist's Hermite polynomial",
+)
+_declare("laguerre_polynomial_l", lambda degree, x: scipy.special.eval_laguerre(degree, x), "Laguerre polynomial")
+_declare("legendre_polynomial_p", lambda degree, x: scipy.special.eval_legendre(degree, x), "Legendre polynomial")

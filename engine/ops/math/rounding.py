@@ -14,6 +14,7 @@ from engine.dtypes import FLOATING, DType
 from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Mask, composite, float_valued, overloaded, pointwise
 from engine.ops.math.comparison import nothing
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.tensor import Tensor
 
 
@@ -245,8 +246,7 @@ def nan_to_num(
     input: Tensor, nan: float | None = None, posinf: float | None = None, neginf: float | None = None
 ) -> Any:
     """``input`` with numbers in place of NaN and the infinities: 0 and the greatest and least ones by default."""
-    if input.dtype.is_complex and input.requires_grad:
-        raise OpError("nan_to_num does not support automatic differentiation for outputs with complex dtype.")
+    refuse_complex_history("nan_to_num", input)
     return replace_nan, (input, *_replacements(input, nan, posinf, neginf))
 
 

@@ -7,11 +7,11 @@ from math import log, pi, sqrt
 from typing import Any, NoReturn
 
 import numpy as np
-from scipy import special
+import scipy  # loads what is used of it when it is
 
 from engine import dtypes, ops
 from engine.errors import OpError, UnsupportedError
-from engine.op import Array, composite, float_valued, overloaded, pointwise
+from engine.op import Array, composite, float_valued, overloaded, pointwise, primitive
 from engine.tensor import Tensor
 
 
@@ -24,6 +24,19 @@ def underivable_input(name: str) -> Callable[[], NoReturn]:
     return rule
 
 
+@primitive(public=False, total=True, layout_only=("origin",))
+def first_order(input: Array, origin: Array, refusal: str) -> Array:
+    """A gradient by ``origin`` that PyTorch cannot differentiate, not even where it is constant."""
+    return input.copy()
+
+
+def _refuse_second_order(refusal: str) -> NoReturn:
+    raise (UnsupportedError if refusal.startswith("the derivative") else OpError)(refusal)
+
+
+first_order.vjp(input=_refuse_second_order, origin=_refuse_second_order)
+
+
 # -- error functions ----------------------------------------------------------------------------------------------
 @float_valued(
     supports="bif", kernel_name="erf_vml_cpu", aliases=("special.erf",),
@@ -31,7 +44,7 @@ def underivable_input(name: str) -> Callable[[], NoReturn]:
 )  # fmt: skip
 def erf(input: Array) -> Array:
     """Error function."""
-    return special.erf(input)
+    return scipy.special.erf(input)
 
 
 erf.vjp(input=lambda g, input: 2 / sqrt(pi) * ops.exp(-ops.pow(input, 2)) * g)
@@ -45,7 +58,7 @@ erf.vjp(input=lambda g, input: 2 / sqrt(pi) * ops.exp(-ops.pow(input, 2)) * g)
 )
 def erfc(input: Array) -> Array:
     """``1 - erf(input)``, precise where that is small."""
-    return special.erfc(input)
+    return scipy.special.erfc(input)
 
 
 erfc.vjp(input=lambda g, input: g * (-2 / sqrt(pi)) * ops.exp(-(input * input)))
@@ -54,7 +67,7 @@ erfc.vjp(input=lambda g, input: g * (-2 / sqrt(pi)) * ops.exp(-(input * input)))
 @float_valued(supports="bif", kernel_name="erfinv_vml_cpu", aliases=("special.erfinv",))
 def erfinv(input: Array) -> Array:
     """The inverse of ``erf``."""
-    return special.erfinv(input)
+    return scipy.special.erfinv(input)
 
 
 erfinv.vjp(input=lambda g, out: g * (sqrt(pi) / 2) * ops.exp(out * out))
@@ -66,13 +79,13 @@ erfinv.vjp(input=lambda g, out: g * (sqrt(pi) / 2) * ops.exp(out * out))
 )  # fmt: skip
 def erfcx(input: Array) -> Array:
     """``exp(input**2) * erfc(input)``."""
-    return special.erfcx(input)
+    return scipy.special.erfcx(input)
 
 
 erfcx.vjp(input=lambda g, input, out: g * (2 * input * out - 2 / sqrt(pi)))
 
 
-@composite(name="special.ndtr")
+@composite(name="special.ndtr", out="cast")
 def ndtr(input: Tensor) -> Tensor:
     """The normal distribution function."""
     return ops.mul_number(ops.add_number(erf(ops.mul_number(input, 1 / sqrt(2))), 1), 0.5)
@@ -84,7 +97,7 @@ def ndtr(input: Tensor) -> Tensor:
 )  # fmt: skip
 def log_ndtr(input: Array) -> Array:
     """The logarithm of the normal distribution function."""
-    return special.log_ndtr(input)
+    return scipy.special.log_ndtr(input)
 
 
 log_ndtr.vjp(input=lambda g, input: g / ops.erfcx(input * (-1 / sqrt(2))) * sqrt(2 / pi))
@@ -96,7 +109,7 @@ log_ndtr.vjp(input=lambda g, input: g / ops.erfcx(input * (-1 / sqrt(2))) * sqrt
 )  # fmt: skip
 def ndtri(input: Array) -> Array:
     """The inverse of the normal distribution function."""
-    return special.ndtri(input)
+    return scipy.special.ndtri(input)
 
 
 ndtri.vjp(input=lambda g, out: g * sqrt(2 * pi) * ops.exp(out * out / 2))
@@ -108,7 +121,7 @@ ndtri.vjp(input=lambda g, out: g * sqrt(2 * pi) * ops.exp(out * out / 2))
 )  # fmt: skip
 def entr(input: Array) -> Array:
     """``-input * log(input)``; 0 at 0, minus infinity below."""
-    return special.entr(input)
+    return scipy.special.entr(input)
 
 
 entr.vjp(input=lambda g, input: g * (-ops.log(input) - 1))
@@ -118,7 +131,7 @@ entr.vjp(input=lambda g, input: g * (-ops.log(input) - 1))
 @float_valued(supports="bif", kernel_name="lgamma_vml_cpu", aliases=("special.gammaln",))
 def lgamma(input: Array) -> Array:
     """The logarithm of the absolute value of the gamma function."""
-    return special.gammaln(input)
+    return scipy.special.gammaln(input)
 
 
 lgamma.vjp(input=lambda g, input: g * ops.digamma(input))
@@ -130,7 +143,7 @@ lgamma.vjp(input=lambda g, input: g * ops.digamma(input))
 )  # fmt: skip
 def digamma(input: Array) -> Array:
     """The derivative of ``lgamma``."""
-    return special.psi(input)
+    return scipy.special.psi(input)
 
 
 digamma.vjp(input=lambda g, input: g * ops.polygamma_of(input, 1))
@@ -147,7 +160,7 @@ def _check_order(n: int) -> None:
 )  # fmt: skip
 def polygamma_of(input: Array, n: int) -> Array:
     """The ``n``-th derivative of ``digamma``."""
-    return special.polygamma(n, input).astype(input.dtype)
+    return scipy.special.polygamma(n, input).astype(input.dtype)
 
 
 polygamma_of.vjp(input=lambda g, input, n: g * ops.polygamma_of(input, n + 1))
@@ -181,7 +194,7 @@ def mvlgamma(input: Array, p: int) -> Array:
     """The logarithm of the ``p``-variate gamma function."""
     result = np.full_like(input, p * (p - 1) / 4 * log(pi))
     for row in range(p):
-        result += special.gammaln(input - row / 2)
+        result += scipy.special.gammaln(input - row / 2)
     return result
 
 
@@ -198,13 +211,13 @@ mvlgamma.vjp(input=_mvlgamma_input)
 @pointwise(supports="f", numbers=(), kernel_name="igamma_cpu", aliases=("special.gammainc",))
 def igamma(input: Array, other: Array) -> Array:
     """The lower regularised incomplete gamma function of order ``input``."""
-    return special.gammainc(input, other)
+    return scipy.special.gammainc(input, other)
 
 
 @pointwise(supports="f", numbers=(), kernel_name="igammac_cpu", aliases=("special.gammaincc",))
 def igammac(input: Array, other: Array) -> Array:
     """The upper regularised incomplete gamma function of order ``input``."""
-    return special.gammaincc(input, other)
+    return scipy.special.gammaincc(input, other)
 
 
 def _gamma_density(input: Any, other: Any) -> Any:
@@ -222,7 +235,7 @@ igammac.vjp(input=underivable_input("igammac: input"), other=lambda g, input, ot
 )  # fmt: skip
 def zeta(input: Array, other: Array) -> Array:
     """The Hurwitz zeta function: the sum of ``(k + other) ** -input`` over natural numbers ``k``."""
-    return special.zeta(input, other)
+    return scipy.special.zeta(input, other)
 
 
 zeta.vjp(

@@ -10,13 +10,14 @@ from math import pi, sqrt
 from typing import Any
 
 import numpy as np
-from scipy import special
+import scipy  # loads what is used of it when it is
 
-from engine import dtypes, modes, ops, registry
+from engine import dtypes, ops, registry
 from engine.errors import ArgumentValueError, OpError, UnsupportedError
 from engine.kernels.where import select
 from engine.op import Array, Dim, Mask, Scalar, composite, pointwise, primitive
 from engine.ops.creation.factories import number_in
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.tensor import Tensor
 
 THRESHOLD = "ThresholdBackwardBackward0"
@@ -82,7 +83,7 @@ def hardtanh(input: Array, min_val: Scalar = -1.0, max_val: Scalar = 1.0) -> Arr
     if input.dtype == np.bool_:
         raise OpError("Bool inputs not supported for hardtanh")
     _refuse_complex_clamp(input)
-    if input.dtype.kind == "u" and min(min_val, max_val) < 0:
+    if input.dtype.kind == "u" and min(int(min_val), int(max_val)) < 0:
         raise OpError("cannot do hardtanh on an unsigned type with negative limits")
     low, high = (number_in(limit, input) for limit in (min_val, max_val))
     return np.minimum(np.maximum(input, low), high)
@@ -331,7 +332,7 @@ def _logsigmoid(input: Tensor) -> Tensor:
 @pointwise(public=False, supports="fc", kernel_name="silu_cpu")
 def silu(input: Array) -> Array:
     """``input * sigmoid(input)``."""
-    return input / (1 + np.exp(-input)) if input.dtype.kind == "c" else input * special.expit(input)
+    return input / (1 + np.exp(-input)) if input.dtype.kind == "c" else input * scipy.special.expit(input)
 
 
 def _silu_input(g: Any, input: Any) -> Any:
@@ -345,9 +346,9 @@ silu.vjp(input=_silu_input)
 @composite(name="nn.functional.silu")
 def _silu(input: Tensor, inplace: bool = False) -> Tensor:
     """``input * sigmoid(input)``."""
-    if input.dtype.is_complex and input.requires_grad and modes.is_grad_enabled():
-        raise OpError("silu does not support automatic differentiation for outputs with complex dtype.")
-    return _run(silu, inplace, input)
+    result = _run(silu, inplace, input)
+    refuse_complex_history("silu", result)
+    return result
 
 
 @pointwise(public=False, supports="f", kernel_name="mish_cpu")
@@ -377,7 +378,7 @@ def gelu(input: Array, *, approximate: str = "none") -> Array:
         raise OpError("approximate argument must be either none or tanh.")
     if approximate == "tanh":
         return input * 0.5 * (1 + np.tanh(sqrt(2 / pi) * (input + GELU_CUBIC * input * input * input)))
-    return input * 0.5 * (1 + special.erf(input * sqrt(0.5)))
+    return input * 0.5 * (1 + scipy.special.erf(input * sqrt(0.5)))
 
 
 def _gelu_input(g: Any, input: Any, approximate: str) -> Any:
@@ -400,7 +401,7 @@ gelu.vjp(input=_gelu_input)
 
 
 # -- gated --------------------------------------------------------------------------------------------------------
-@primitive(name="nn.functional.glu")
+@primitive(name="nn.functional.glu", supports="f", kernel_name="glu_cpu", promote="default")
 def glu(input: Array, dim: Dim = -1) -> Array:
     """The first half of ``input`` along ``dim`` times the sigmoid of the second."""
     if input.ndim == 0:
@@ -408,7 +409,7 @@ def glu(input: Array, dim: Dim = -1) -> Array:
     if input.shape[dim] % 2:
         raise OpError(f"Halving dimension must be even, but dimension {dim} is size {input.shape[dim]}")
     value, gate = np.split(input, 2, axis=dim)
-    return value * special.expit(gate)
+    return value * scipy.special.expit(gate)
 
 
 def _glu_input(g: Any, input: Any, dim: int) -> Any:

@@ -26,7 +26,8 @@ def _averages(
     if divisor_override == 0:
         raise OpError("divisor must be not zero")
     checks.check_pool(input, name, kernel, steps, pads, (1,) * ndim, ceil_mode)
-    if not (input.dtype.is_floating_point or input.dtype is dtypes.int64):
+    is_narrow = ndim == 3 and input.dtype.opmath is not input.dtype
+    if is_narrow or not (input.dtype.is_floating_point or input.dtype is dtypes.int64):
         raise UnsupportedError(f"\"{KERNELS[ndim]}\" not implemented for '{input.dtype.scalar_type}'")
     own = input.array.shape[-ndim:]
     counts = windows.pooled(own, kernel, steps, pads, (1,) * ndim, ceil_mode)
@@ -60,7 +61,7 @@ def avg_pool1d(
 
 
 @composite(name="nn.functional.avg_pool2d")
-def _avg_pool2d(
+def avg_pool2d_of(
     input: Tensor, kernel_size: Size, stride: Size | None = (), padding: Size = (0,), ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Any:  # fmt: skip
@@ -69,7 +70,7 @@ def _avg_pool2d(
 
 
 @composite(name="nn.functional.avg_pool3d")
-def _avg_pool3d(
+def avg_pool3d_of(
     input: Tensor, kernel_size: Size, stride: Size | None = (), padding: Size = (0,), ceil_mode: bool = False,
     count_include_pad: bool = True, divisor_override: int | None = None,
 ) -> Any:  # fmt: skip
@@ -88,7 +89,7 @@ def _adaptive(ndim: int, input: Tensor, sizes: tuple[int, ...]) -> Any:
     if all(size == 1 for size in sizes):
         return ops.mean(input, tuple(range(-ndim, 0)), True)
     checks.check_adaptive(input, name, ndim)
-    if not input.dtype.is_floating_point:
+    if not input.dtype.is_floating_point and (input.array.size or ndim == 3):
         kernel = name if ndim == 2 else f"{name}_cpu"
         raise UnsupportedError(f"\"{kernel}\" not implemented for '{input.dtype.scalar_type}'")
     pairs = zip(input.array.shape[-ndim:], sizes, strict=True)

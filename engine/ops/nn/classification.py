@@ -12,6 +12,7 @@ from engine.errors import ArgumentValueError, DimensionError, OpError, Unsupport
 from engine.op import Array, Index, composite, primitive
 from engine.ops.nn import reduction as reductions
 from engine.ops.nn.reduction import refuse_grad
+from engine.ops.reduce.sums import add_up
 from engine.tensor import Tensor
 
 IGNORED = -100  # the target that counts for nothing, unless told otherwise
@@ -25,23 +26,36 @@ def _class_axis(ndim: int) -> int:
 def _weights_of(target: Array, weight: Array | None, ignore_index: int, count: int, dtype: Any) -> tuple[Array, Array]:
     """For each target a class that exists, and the weight of the target: 0 where it is ignored."""
     kept = target != ignore_index
-    classes = np.where(kept, target, 0).astype(np.int64)
-    outside = (classes < 0) | (classes >= count)
-    if np.any(outside):
+    classes = np.where(kept, target, 0).astype(np.int64, copy=False)
+    if np.maximum.reduce(classes.view(np.uint64), axis=None, initial=0) >= count:  # or below 0
+        outside = (classes < 0) | (classes >= count)
         raise DimensionError(f"Target {classes[outside].flat[0]} is out of bounds.")
-    weights = np.ones(target.shape, dtype) if weight is None else weight[classes]
-    return classes, np.where(kept, weights, np.zeros((), dtype))
+    if weight is None:
+        return classes, kept.astype(dtype)
+    return classes, np.where(kept, weight[classes], np.zeros((), dtype))
+
+
+def _places(classes: Array, shape: tuple[int, ...]) -> Array:
+    """Where the scores of ``classes`` stand among those of ``shape``, flat."""
+    if len(shape) == 1:
+        return classes
+    extent = prod(shape[2:])
+    firsts = np.arange(len(classes)) * (shape[1] * extent)
+    if len(shape) == 2:
+        return firsts + classes
+    others = np.arange(extent).reshape(shape[2:])
+    return classes * extent + others + firsts.reshape(-1, *(1,) * others.ndim)
 
 
 def _nll(input: Array, target: Array, weight: Array | None, reduction: str, ignore_index: int) -> tuple[Array, Array]:
     _check_nll_dtypes(input, target, weight)
-    axis = _class_axis(input.ndim)
-    classes, weights = _weights_of(target, weight, ignore_index, input.shape[axis], input.dtype)
-    picked = np.take_along_axis(input, np.expand_dims(classes, axis), axis).squeeze(axis)
+    count = input.shape[_class_axis(input.ndim)]
+    classes, weights = _weights_of(target, weight, ignore_index, count, input.dtype)
+    picked = input.reshape(-1)[_places(classes, input.shape)]
     losses = np.where(weights == 0, np.zeros((), input.dtype), -picked * weights)
     if reduction == "none":
         return losses, np.zeros((), input.dtype)
-    total, total_weight = np.sum(losses), np.sum(weights)
+    total, total_weight = add_up(losses, axis=None), add_up(weights, axis=None)
     return np.asarray(total / total_weight if reduction == "mean" else total), np.asarray(total_weight)
 
 
@@ -59,12 +73,13 @@ def _nll_pulled(
     grad: Array, input: Array, target: Array, weight: Array | None, total_weight: Array, reduction: str,
     ignore_index: int,
 ) -> Array:  # fmt: skip
-    axis = _class_axis(input.ndim)
-    classes, weights = _weights_of(target, weight, ignore_index, input.shape[axis], grad.dtype)
+    count = input.shape[_class_axis(input.ndim)]
+    classes, weights = _weights_of(target, weight, ignore_index, count, grad.dtype)
     scaled = grad / total_weight if reduction == "mean" else grad
+    result = np.empty(input.shape, grad.dtype)  # memory that was in use, where zeros are new pages
+    result.fill(0)
     values = np.where(weights == 0, np.zeros((), grad.dtype), -weights * scaled)
-    result = np.zeros(input.shape, grad.dtype)
-    np.put_along_axis(result, np.expand_dims(classes, axis), np.expand_dims(values, axis), axis)
+    result.reshape(-1)[_places(classes, input.shape)] = values
     return result
 
 

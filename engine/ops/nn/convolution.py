@@ -13,7 +13,7 @@ from engine import modes, ops
 from engine.dtypes import DType
 from engine.errors import OpError, UnsupportedError
 from engine.kernels import convolution as kernels
-from engine.kernels import windows
+from engine.kernels import gathered, windows
 from engine.kernels.convolution import Geometry
 from engine.op import Array, Size, composite, primitive
 from engine.tensor import Tensor
@@ -71,6 +71,7 @@ def conv_input(
         3 * _weight_size(grad, input, kernel, groups) + 2 * grad.size
         + _framed(input.shape[0], input.shape[1], grad.shape[2:], kernel, stride, dilation)
         + 2 * _columns(input.shape[1], grad.shape[2:], kernel, input.shape[0])
+        + _gathered(input.shape[0], input.shape[1], grad.shape[2:], kernel, stride, dilation)
     ),
     work=lambda grad, input, kernel, groups: 2 * grad.size * input.shape[1] // groups * prod(kernel),
 )  # fmt: skip
@@ -92,7 +93,13 @@ def _taken(batch: int, channels: int, weight: Array, counts: Any, stride: Any, d
     products = columns * weight.shape[0] // max(channels * prod(kernel), 1)
     result = batch * weight.shape[0] * prod(counts)
     frame = _framed(batch, channels, counts, kernel, stride, dilation)
-    return frame + 2 * (columns + products + result + weight.size)
+    few = _gathered(batch, max(channels, weight.shape[0]), counts, kernel, stride, dilation)
+    return frame + few + 2 * (columns + products + result + weight.size)
+
+
+def _gathered(batch: int, channels: int, counts: Any, kernel: Any, stride: Any, dilation: Any) -> int:
+    extent = max(prod(counts), prod(windows.reach(counts, kernel, stride, dilation)))
+    return gathered.most_taken(batch, channels, prod(kernel), extent)
 
 
 conv_output.vjp(
@@ -225,7 +232,21 @@ def _check_transposed(
 _WORDS = {"float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
 
 
-def _check_dtypes(input: DType, weight: DType, bias: DType | None, ndim: int) -> None:
+def _check_exact(dtype: DType, ndim: int, dilation: Any, transposed: bool) -> None:
+    """Integers but for int64 have kernels for the plainest convolutions alone, and bools have none."""
+    if dtype.is_differentiable or dtype.name == "int64":
+        return
+    kernel = "compute_columns3d" if ndim == 3 else "slow_conv2d_cpu"
+    if transposed:
+        kernel = f"slow_conv_transpose{max(ndim, 2)}d_out_cpu"
+    elif any(step != 1 for step in dilation):
+        kernel = "slow_conv_dilated<>"
+    elif dtype.name != "bool":
+        return
+    raise UnsupportedError(f"\"{kernel}\" not implemented for '{dtype.scalar_type}'")
+
+
+def _check_dtypes(input: DType, weight: DType, bias: DType | None) -> None:
     if input is not weight:
         if input.is_complex:
             raise OpError(
@@ -236,8 +257,6 @@ def _check_dtypes(input: DType, weight: DType, bias: DType | None, ndim: int) ->
     if bias is not None and bias is not input:
         words = [_WORDS.get(dtype.name, dtype.scalar_type) for dtype in (input, bias)]
         raise OpError(f"Input type ({words[0]}) and bias type ({words[1]}) should be the same")
-    if input.name == "bool":
-        raise UnsupportedError(f"\"slow_conv{max(ndim, 2)}d_cpu\" not implemented for 'Bool'")
 
 
 def _check(
@@ -259,7 +278,8 @@ def _check(
         raise OpError(f"kernel size should be greater than zero, but got {_named('kernel', shape[2:])}")
     if transposed:
         _check_transposed(own, shape, stride, padding, dilation, output_padding)
-    _check_dtypes(input.dtype, weight.dtype, None if bias is None else bias.dtype, ndim)
+    _check_dtypes(input.dtype, weight.dtype, None if bias is None else bias.dtype)
+    _check_exact(input.dtype, ndim, dilation, transposed)
 
 
 @primitive(

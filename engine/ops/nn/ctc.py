@@ -63,13 +63,16 @@ def _check_target_size(targets: Array, lengths: Array) -> None:
         )
 
 
+def _check_kernel(log_probs: Tensor) -> None:
+    if not log_probs.dtype.is_floating_point or log_probs.dtype.opmath is not log_probs.dtype:
+        raise UnsupportedError(f"\"ctc_loss_cpu\" not implemented for '{log_probs.dtype.scalar_type}'")
+
+
 @primitive(public=False, grad_fn="CtcLossBackward0", check=_check_ctc, scratch=4)
 def ctc_losses(
     log_probs: Array, targets: Index, input_lengths: Index, target_lengths: Index, blank: int, zero_infinity: bool
 ) -> Array:
     """Minus the log-likelihood of each sample's targets."""
-    if log_probs.dtype.kind != "f":
-        raise UnsupportedError(f"\"ctc_loss_cpu\" not implemented for '{dtypes.of(log_probs).scalar_type}'")
     labels = label_paths.with_blanks(label_paths.padded_targets(targets, target_lengths), blank)
     return label_paths.losses(label_paths.forward(log_probs, labels, blank), input_lengths, target_lengths)
 
@@ -121,6 +124,7 @@ def _ctc_loss(
         _lengths(name, given, batched.shape[1])
         for name, given in (("input_lengths", input_lengths), ("target_lengths", target_lengths))
     ]
+    _check_kernel(batched)
     losses = ctc_losses(batched, listed, *sizes, blank, zero_infinity)
     if zero_infinity:
         losses = ops.where(losses == float("inf"), 0, losses)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from engine import ops
-from engine.errors import DimensionError, OpError
+from engine.errors import DimensionError, OpError, UnsupportedError
 from engine.op import Array, Dim, Dims, Scalar, Size, broadcast_pair, composite, extents, primitive, wrap_dim
 from engine.ops.math.powers import common_dtype
+from engine.ops.math.special import first_order
 from engine.ops.reduce.norms import norm_input, norm_of
 from engine.tensor import Tensor
 
@@ -108,8 +109,16 @@ def _normalize(input: Tensor, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, 
 
 
 # -- all pairs of rows --------------------------------------------------------------------------------------------
+TWICE = "the derivative for '_pdist_backward' is not implemented."
+
+
+def _check_pdist(input: Tensor) -> None:
+    if input.dtype.opmath is not input.dtype:
+        raise UnsupportedError(f"\"pdist\" not implemented for '{input.dtype.scalar_type}'")
+
+
 @primitive(
-    aliases=("nn.functional.pdist",), method=False,
+    aliases=("nn.functional.pdist",), method=False, check=_check_pdist,
     grows=lambda input: input.shape[0] ** 2 // 2 if input.ndim else 1,
     scratch=lambda input: 2 * input.shape[0] * (extents(input) + input.shape[0]) if input.ndim else 1,
 )  # fmt: skip
@@ -119,6 +128,8 @@ def pdist(input: Array, p: float = 2.0) -> Array:
         raise OpError(f"pdist only supports 2D tensors, got: {input.ndim}D")
     if p < 0:
         raise OpError("pdist only supports non-negative p values")
+    if input.dtype.kind != "f":
+        raise OpError("pdist only supports floating-point dtypes")
     first, second = np.triu_indices(len(input), 1)
     return norm_of(input[first] - input[second], p, (1,), False)
 
@@ -129,9 +140,10 @@ def _pdist_input(g: Any, input: Any, out: Any, p: float) -> Any:
     difference = ops.index_select(input, 0, first) - ops.index_select(input, 0, second)
     pulled = norm_input(ops.unsqueeze(g, 1), difference, ops.unsqueeze(out, 1), p, (1,))
     if pulled is None:
-        return ops.zeros_of(input)
+        return first_order(ops.zeros_of(input), input, TWICE)
     start = ops.zeros_of(input)
-    return ops.index_add(ops.index_add(start, 0, first, pulled), 0, second, -pulled)
+    total = ops.index_add(ops.index_add(start, 0, first, pulled), 0, second, -pulled)
+    return first_order(total, input, TWICE)
 
 
 pdist.vjp(input=_pdist_input)

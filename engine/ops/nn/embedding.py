@@ -10,6 +10,7 @@ import numpy as np
 from engine import dtypes, modes, ops
 from engine.errors import ArgumentValueError, DimensionError, OpError, UnsupportedError
 from engine.op import Array, Index, composite, extents, primitive
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.ops.reduce.norms import norm_of
 from engine.tensor import Tensor
 
@@ -110,7 +111,9 @@ def _embedding(
     """The rows of ``weight`` at ``input``; with ``max_norm`` they are first shortened in place to that norm."""
     padding = -1 if padding_idx is None else _row(weight, padding_idx)
     _renorm(weight, input, max_norm, norm_type)
-    return embedding(weight, input, padding, scale_grad_by_freq, sparse)
+    rows: Tensor = embedding(weight, input, padding, scale_grad_by_freq, sparse)
+    refuse_complex_history("embedding", rows)
+    return rows
 
 
 def _row(weight: Tensor, padding_idx: int) -> int:
@@ -249,6 +252,11 @@ def _embedding_bag(
             f"(got mode='{mode}'). Please open a feature request on GitHub."
         )
     padding = -1 if padding_idx is None else padding_idx % max(weight.array.shape[0], 1)
+    if not weight.dtype.is_floating_point:
+        raise OpError(
+            "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, BFloat16, "
+            f"Float, Double; but got {weight.dtype.tensor_type} instead (while checking arguments for embedding_bag)"
+        )
     settings = (scale_grad_by_freq, MODES.index(mode), sparse, per_sample_weights, include_last_offset, padding)
     return embedding_bag(weight, input, offsets, *settings)[0]
 

@@ -11,6 +11,7 @@ from engine import modes, ops
 from engine.dtypes import COMPLEX, FLOATING, DType, of
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError, UnsupportedError
 from engine.op import Array, Scalar, composite, pointwise, primitive
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.ops.nn import reduction as reductions
 from engine.ops.nn.reduction import reduced, refuse_grad, refuse_mixed, share
 from engine.tensor import Tensor, read
@@ -104,7 +105,7 @@ def smooth_l1_loss(input: Array, target: Array, reduction: str, beta: float) -> 
 
 def _smooth_l1_slope(g: Any, input: Any, target: Any, reduction: str, beta: float) -> Any:
     difference = input - target
-    slope = ops.where(ops.abs(difference) < beta, difference / beta, ops.sign(difference))
+    slope = ops.where(ops.abs(difference) >= beta, ops.sign(difference), difference / beta)
     return share(g, reduction, input.shape) * slope
 
 
@@ -139,7 +140,7 @@ def huber_loss(input: Array, target: Array, reduction: str, delta: float) -> Arr
 
 def _huber_slope(g: Any, input: Any, target: Any, reduction: str, delta: float) -> Any:
     difference = input - target
-    slope = ops.where(ops.abs(difference) < delta, difference, ops.sign(difference) * delta)
+    slope = ops.where(ops.abs(difference) >= delta, ops.sign(difference) * delta, difference)
     return share(g, reduction, input.shape) * slope
 
 
@@ -294,6 +295,8 @@ def _binary_cross_entropy_with_logits(
 @primitive(public=False, nondifferentiable=("target",), layout="operands")
 def soft_margin_loss(input: Array, target: Array, reduction: str) -> Array:
     """``log(1 + exp(-target * input))`` for targets 1 and -1."""
+    if input.dtype.kind in "iu":
+        raise OpError(f"result type Float can't be cast to the desired output type {of(input).scalar_type}")
     losses = np.log1p(np.exp(-input * target))
     if losses.dtype.kind == "c" and input.dtype.kind != "c":
         found, wanted = of(losses).scalar_type, of(input).scalar_type
@@ -315,7 +318,9 @@ def _soft_margin_loss(
 ) -> Tensor:  # fmt: skip
     """``log(1 + exp(-target * input))`` for targets 1 and -1."""
     refuse_grad("soft_margin_loss", target=target)
-    return soft_margin_loss(input, target, reductions.chosen(reduction, size_average, reduce))
+    loss = soft_margin_loss(input, target, reductions.chosen(reduction, size_average, reduce))
+    refuse_complex_history("soft_margin_loss", loss)
+    return loss
 
 
 # -- distributions ------------------------------------------------------------------------------------------------
@@ -381,6 +386,8 @@ def _gaussian_nll_loss(
     variance = _variance(input, var)
     if reduction not in reductions.REDUCTIONS:
         raise ArgumentValueError(f"{reduction} is not valid")
+    if not variance.dtype.is_floating_point:
+        raise OpError(f"result type Float can't be cast to the desired output type {variance.dtype.c_name}")
     variance = floored(variance, eps)
     losses = (ops.log(variance) + (input - target) ** 2 / variance) * 0.5
     return reductions.apply(losses + 0.5 * log(2 * pi) if full else losses, reduction)
@@ -402,6 +409,8 @@ def _variance(input: Tensor, var: Any) -> Tensor:
         return ops.ones_like(input) * var
     if not isinstance(var, Tensor):
         raise ArgumentTypeError(f"gaussian_nll_loss(): var must be a Tensor or a float, not {type(var).__name__}")
+    if var.dtype.is_complex:
+        raise UnsupportedError(f"\"lt_cpu\" not implemented for '{var.dtype.scalar_type}'")
     _refuse_negative(bool(np.any(read(var) < 0)))
     shape, own = input.array.shape, var.array.shape
     if own == shape:

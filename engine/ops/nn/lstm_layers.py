@@ -65,7 +65,7 @@ def _products(input: Array, w_ih: Array, w_hh: Array) -> int:
 @primitive(
     public=False, grad_fn="MkldnnRnnLayerBackward0", check=_check_sizes, outputs=("out", "hy", "cy", "workspace"),
     constant=("workspace",), grows=lambda input, w_hh: _saved_size(input, w_hh),
-    scratch=lambda input, w_hh: 2 * _saved_size(input, w_hh),
+    scratch=lambda input, w_ih, w_hh: 2 * (_saved_size(input, w_hh) + w_ih.size + w_hh.size),
     work=lambda input, w_ih, w_hh: _products(input, w_ih, w_hh),
 )  # fmt: skip
 def lstm_layer(

@@ -10,6 +10,7 @@ import numpy as np
 from engine import dtypes, ops
 from engine.errors import ArgumentValueError, DimensionError, OpError, UnsupportedError
 from engine.op import Array, Index, composite, primitive
+from engine.ops.math.special import first_order
 from engine.ops.nn import reduction as reductions
 from engine.ops.nn.reduction import reduced, refuse_grad, share
 from engine.tensor import Tensor
@@ -33,6 +34,11 @@ def _check_multi_margin(input: Tensor, target: Tensor, weight: Tensor | None) ->
         raise OpError(f"inconsistent weight size, expected {classes} but got {list(weight.array.shape)}")
 
 
+def _check_kernel(name: str, input: Tensor) -> None:
+    if not input.dtype.is_floating_point or input.dtype.opmath is not input.dtype:
+        raise UnsupportedError(f"\"{name}\" not implemented for '{input.dtype.scalar_type}'")
+
+
 def _listed(input: Tensor) -> Tensor:
     """One number as the score of one class."""
     return input if input.array.ndim else ops.reshape(input, (1,))
@@ -43,9 +49,6 @@ def multi_margin_loss(
     input: Array, target: Index, weight: Array | None, p: int, margin: float, reduction: str
 ) -> Array:
     """The mean over classes of what they miss of the margin to the target class, to the power ``p``."""
-    if input.dtype.kind != "f":
-        name = dtypes.of(input).scalar_type
-        raise UnsupportedError(f"\"multi_margin_loss_cpu_kernel\" not implemented for '{name}'")
     if target.dtype != np.int64:
         raise OpError(f"expected scalar type Long but found {dtypes.of(target).scalar_type}")
     if np.any((target < 0) | (target >= input.shape[-1])):
@@ -68,7 +71,8 @@ def _multi_margin_input(g: Any, input: Any, target: Any, weight: Any, p: int, ma
     if weight is not None:
         slopes = slopes * (weight * hot).sum(-1, True)
     slopes = (slopes - hot * slopes.sum(-1, True)) / classes
-    return ops.unsqueeze(share(g, reduction, target.shape), -1) * slopes
+    pulled = ops.unsqueeze(share(g, reduction, target.shape), -1) * slopes
+    return first_order(pulled, input, "derivative for aten::multi_margin_loss_backward is not implemented")
 
 
 multi_margin_loss.vjp(input=_multi_margin_input)
@@ -87,6 +91,7 @@ def _multi_margin_loss(
         raise ArgumentValueError("weight must be one-dimensional")
     refuse_grad("multi_margin_loss", weight=weight)
     _check_multi_margin(input, target, weight)
+    _check_kernel("multi_margin_loss_cpu_kernel", input)
     return multi_margin_loss(_listed(input), target, weight, p, margin, chosen)
 
 
@@ -115,9 +120,6 @@ def _misses(input: Array, target: Array) -> tuple[Array, Array]:
 )  # fmt: skip
 def multilabel_margin_loss(input: Array, target: Index, reduction: str) -> Array:
     """The mean over classes of what those that are no target miss of the margin 1 to each that is."""
-    if input.dtype.kind != "f":
-        name = dtypes.of(input).scalar_type
-        raise UnsupportedError(f"\"multilabel_margin_loss_forward_out_frame\" not implemented for '{name}'")
     misses, _ = _misses(input, target)
     losses = np.sum(misses, axis=(1, 2)) / input.shape[-1]
     return reduced(losses.reshape(input.shape[:-1]), reduction)
@@ -138,8 +140,10 @@ def multilabel_margin_slope(input: Array, target: Index) -> Array:
 
 
 multilabel_margin_loss.vjp(
-    input=lambda g, input, target, reduction: (
-        ops.unsqueeze(share(g, reduction, input.shape[:-1]), -1) * multilabel_margin_slope(input, target)
+    input=lambda g, input, target, reduction: first_order(
+        ops.unsqueeze(share(g, reduction, input.shape[:-1]), -1) * multilabel_margin_slope(input, target),
+        input,
+        "derivative for aten::multilabel_margin_loss_backward is not implemented",
     )
 )
 
@@ -157,6 +161,7 @@ def _multilabel_margin_loss(
         raise OpError(
             f"inconsistent target size: {list(target.array.shape)} for input of size: {list(input.array.shape)}"
         )
+    _check_kernel("multilabel_margin_loss_forward_out_frame", input)
     return multilabel_margin_loss(_listed(input), _listed(target), reductions.chosen(reduction, size_average, reduce))
 
 
@@ -200,7 +205,7 @@ def _hinge_embedding_loss(
 ) -> Tensor:  # fmt: skip
     """The distance ``input`` itself where ``target`` is 1, what it misses of ``margin`` where it is -1."""
     chosen = reductions.chosen(reduction, size_average, reduce)
-    apart = ops.where(target != 1, ops.clamp_min(ops.sub(margin, input), 0), 0)
+    apart = ops.where(target != 1, ops.clamp_min(ops.full_like(input, margin) - input, 0), 0)
     return reductions.apply(apart + ops.where(target != -1, input, 0), chosen)
 
 

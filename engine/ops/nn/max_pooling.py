@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from engine import ops
-from engine.errors import ArgumentTypeError, ArgumentValueError, DimensionError, OpError
+from engine.errors import ArgumentTypeError, ArgumentValueError, DimensionError, OpError, UnsupportedError
 from engine.kernels import pooling as kernels
 from engine.kernels import windows
 from engine.op import Array, Index, Primitive, Size, composite, primitive
@@ -68,11 +68,11 @@ scatter_planes.vjp(grad=lambda g, indices, extents: gather_planes(g, indices, le
 gather_planes.vjp(grad=lambda g, indices, grad_shape, ndim: scatter_planes(g, indices, grad_shape[-ndim:]))
 
 
-def _declared(name: str, body: Callable[..., Any], ndim: int, **flags: Any) -> Primitive:
+def _declared(name: str, body: Callable[..., Any], ndim: int, kernel: str, **flags: Any) -> Primitive:
     """An op that gives elements of planes and their places."""
     body.__name__ = name
     op: Primitive = primitive(
-        public=False, outputs=("out", "indices"), promote="default", supports="f", kernel_name=name, shown_as=name,
+        public=False, outputs=("out", "indices"), promote="default", supports="f", kernel_name=kernel, shown_as=name,
         **flags,
     )(body)  # fmt: skip
     op.vjp(**{
@@ -218,7 +218,7 @@ def _declare_adaptive(ndim: int) -> Primitive:
         return kernels.max_listed(input, [one[0] for one in bounds], [one[1] for one in bounds], longest)
 
     return _declared(
-        name, body, ndim, grad_fn=f"AdaptiveMaxPool{ndim}DBackward0", check=check,
+        name, body, ndim, name if ndim < 3 else f"{name}_cpu", grad_fn=f"AdaptiveMaxPool{ndim}DBackward0", check=check,
         grows=lambda input, output_size: _planes(input.shape, ndim) * prod(output_size),
         scratch=lambda input, output_size: _listed_scratch(
             input, output_size, map(_longest, input.shape[-ndim:], output_size)
@@ -325,7 +325,7 @@ def _declare_fractional(ndim: int) -> Primitive:
         return kernels.max_listed(input, starts, [None] * ndim, kernel_size)
 
     return _declared(
-        name, body, ndim, grad_fn=f"FractionalMaxPool{ndim}DBackward0", check=check,
+        name, body, ndim, f"{name}_out_frame", grad_fn=f"FractionalMaxPool{ndim}DBackward0", check=check,
         nondifferentiable=("random_samples",),
         grows=lambda input, output_size: _planes(input.shape, ndim) * prod(output_size),
         scratch=lambda input, kernel_size, output_size: (
@@ -417,6 +417,8 @@ def _check_unpool(input: Tensor, indices: Tensor, output_size: Any) -> None:
             f"max_unpooling{ndim}d_forward_out_cpu(): Expected input to have non-zero size for non-batch dimensions, "
             f"but got {list(own)} with dimension {own.index(0, 1)} being empty."
         )
+    if not input.dtype.is_floating_point:
+        raise UnsupportedError(f"\"max_unpool{ndim}d\" not implemented for '{input.dtype.scalar_type}'")
 
 
 def _declare_unpool(ndim: int) -> Primitive:

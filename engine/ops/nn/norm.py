@@ -12,29 +12,19 @@ import numpy as np
 
 from engine import dtypes, modes, ops
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
-from engine.kernels.rows import in_blocks
+from engine.kernels import normalization as kernels
 from engine.op import Array, Dims, Size, composite, extents, primitive, type_name
+from engine.ops.nn.average_pooling import avg_pool2d_of, avg_pool3d_of
 from engine.ops.nn.reduction import refuse_grad
 from engine.tensor import Tensor, from_array
 
 
 # -- standardisation ----------------------------------------------------------------------------------------------
-def statistics(input: Array, axes: tuple[int, ...], eps: float) -> tuple[Array, Array]:
-    """Kernel: mean and reciprocal standard deviation along ``axes``, which stay at extent 1."""
-    count = input.dtype.type(max(prod(input.shape[axis] for axis in axes), 1))
-    mean = np.sum(input, axis=axes, keepdims=True) / count
-    variance = np.sum(np.square(input - mean), axis=axes, keepdims=True) / count
-    return mean, 1 / np.sqrt(variance + input.dtype.type(eps))
-
-
+# What a recorded derivative consists of; one that is not recorded is a kernel for all inputs together.
 @primitive(public=False, total=True, nondifferentiable=("mean", "rstd"))
 def standardized(input: Array, mean: Array, rstd: Array, dims: Dims, eps: float) -> Array:
     """``(input - mean) * rstd``. Both are functions of ``input``, known to the caller already."""
-    return in_blocks(_normal, dims, input, mean, rstd)
-
-
-def _normal(dims: tuple[int, ...], input: Array, mean: Array, rstd: Array) -> Array:
-    return (input - mean) * rstd
+    return np.asarray((input - mean) * rstd)
 
 
 standardized.vjp(
@@ -45,10 +35,6 @@ standardized.vjp(
 @primitive(public=False, total=True, nondifferentiable=("mean", "rstd"))
 def standardized_backward(grad: Array, input: Array, mean: Array, rstd: Array, dims: Dims, eps: float) -> Array:
     """``grad`` pulled back through ``standardized``: what is left of it beside the constant and ``input`` itself."""
-    return in_blocks(_pulled, dims, grad, input, mean, rstd)
-
-
-def _pulled(dims: tuple[int, ...], grad: Array, input: Array, mean: Array, rstd: Array) -> Array:
     normal = (input - mean) * rstd
     count = grad.dtype.type(max(prod(input.shape[dim] for dim in dims), 1))
     along_one = np.sum(grad, axis=dims, keepdims=True) / count
@@ -84,9 +70,18 @@ def _require_floating(input: Array, kernel: str) -> None:
         raise UnsupportedError(f"\"{kernel}\" not implemented for '{dtypes.of(input).scalar_type}'")
 
 
-def _affine(normal: Array, weight: Array | None, bias: Array | None) -> Array:
-    scaled = normal if weight is None else normal * weight
-    return scaled if bias is None else scaled + bias
+def _check_mixed(input: Tensor, *parameters: Tensor | None) -> None:
+    """Parameters are of the input's dtype, or all float32 beside an input of 16 bits."""
+    given = [one for one in parameters if one is not None]
+    if all(one.dtype is input.dtype for one in given):
+        return
+    if given[0].dtype is input.dtype:
+        other = next(one.dtype for one in given if one.dtype is not input.dtype)
+        raise OpError(f"expected scalar type {input.dtype.scalar_type} but found {other.scalar_type}")
+    if any(one.dtype is not dtypes.float32 for one in given):
+        raise OpError("mixed dtype (CPU): expect parameter to have scalar type of Float")
+    if input.dtype.opmath is input.dtype:
+        raise OpError("mixed dtype (CPU): all inputs must share same datatype.")
 
 
 # -- layers -------------------------------------------------------------------------------------------------------
@@ -118,6 +113,7 @@ def _check_layer(input: Tensor, normalized_shape: Any, weight: Tensor | None, bi
         _check_shape((), normalized_shape, ", ")
     _check_affine(normalized_shape, weight=weight, bias=bias)
     _check_shape(input.array.shape, normalized_shape, ", ")
+    _check_mixed(input, weight, bias)
 
 
 def _layer_dims(shape: Any, normalized_shape: Any) -> tuple[int, ...]:
@@ -137,10 +133,23 @@ def layer_norm_stats(
 ) -> tuple[Array, Array, Array]:
     """The last dimensions standardised, then scaled and shifted; and the statistics."""
     _require_floating(input, "LayerNormKernelImpl")
-    if any(t is not None and t.dtype != input.dtype for t in (weight, bias)):
-        raise OpError("mixed dtype (CPU): all inputs must share same datatype.")
-    mean, rstd = statistics(input, _layer_dims(input.shape, normalized_shape), eps)
-    return _affine((input - mean) * rstd, weight, bias), mean, rstd
+    scales = [None if t is None else t.reshape(-1) for t in (weight, bias)]
+    return kernels.of_rows(input, len(normalized_shape), *scales, eps)
+
+
+@primitive(
+    public=False, total=True, outputs=("input_grad", "weight_grad", "bias_grad"),
+    nondifferentiable=("grad", "input", "weight", "mean", "rstd"),
+)  # fmt: skip
+def layer_norm_backward(
+    grad: Array, input: Array, weight: Array | None, mean: Array, rstd: Array, normalized_shape: Size
+) -> tuple[Array, Array, Array]:
+    """The cotangents of what ``layer_norm_stats`` takes."""
+    scale = None if weight is None else weight.reshape(-1)
+    result, *others = kernels.rows_adjoint(grad, input, scale, mean, rstd)
+    if len(normalized_shape) > 1:
+        others = [one.reshape(normalized_shape) for one in others]
+    return result, *others
 
 
 def _layer_input(g: Any, input: Any, weight: Any, mean: Any, rstd: Any, normalized_shape: Any, eps: float) -> Any:
@@ -152,7 +161,19 @@ def _layer_weight(g: Any, input: Any, mean: Any, rstd: Any, normalized_shape: An
     return g * standardized(input, mean, rstd, _layer_dims(input.shape, normalized_shape), eps)
 
 
-layer_norm_stats.vjp(input=_layer_input, weight=_layer_weight, bias=lambda g: g)
+def _layer_grads(
+    g: Any, input: Any, weight: Any, mean: Any, rstd: Any, normalized_shape: Any, eps: float, needs: Any
+) -> tuple[Any, Any, Any]:
+    if not modes.is_grad_enabled():
+        return layer_norm_backward(g, input, weight, mean, rstd, normalized_shape)  # type: ignore[no-any-return]
+    return (
+        _layer_input(g, input, weight, mean, rstd, normalized_shape, eps) if needs[0] else None,
+        _layer_weight(g, input, mean, rstd, normalized_shape, eps) if needs[1] else None,
+        g if needs[2] else None,
+    )
+
+
+layer_norm_stats.vjp_joint(_layer_grads)
 
 
 @composite(method=False)
@@ -219,6 +240,7 @@ def _check_group(input: Tensor, weight: Tensor | None, bias: Tensor | None, N: i
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
                 f"shape {list(tensor.array.shape)} and input of shape {shape}"
             )
+    _check_mixed(input, weight, bias)
 
 
 def _channels(ndim: int) -> tuple[int, ...]:
@@ -235,11 +257,28 @@ def native_group_norm(
 ) -> tuple[Array, Array, Array]:
     """Groups of channels standardised, then scaled and shifted by channel; and the statistics."""
     _require_floating(input, "GroupNormKernelImpl")
-    grouped = input.reshape(N, group, C // group * HxW)
-    mean, rstd = statistics(grouped, (2,), eps)
-    by_channel = [None if t is None else t.reshape(_channels(max(input.ndim, 2))) for t in (weight, bias)]
-    out = _affine(((grouped - mean) * rstd).reshape(input.shape), *by_channel)
-    return out, mean[..., 0], rstd[..., 0]
+    scales = [None if t is None else t.reshape(1, group, C // group) for t in (weight, bias)]
+    out, mean, rstd = kernels.of_channels(input.reshape(N, group, C // group, HxW), *scales, 2, eps)
+    return out.reshape(input.shape), mean[..., 0], rstd[..., 0]
+
+
+@primitive(
+    public=False, total=True, outputs=("input_grad", "weight_grad", "bias_grad"),
+    nondifferentiable=("grad", "input", "weight", "mean", "rstd"), scratch=3,
+)  # fmt: skip
+def channel_norm_backward(
+    grad: Array, input: Array, weight: Array | None, mean: Array, rstd: Array, groups: int
+) -> tuple[Array, Array, Array]:
+    """The cotangents of what is standardised in ``groups`` of channels, or, with 0 of these, over the batch."""
+    batch, channels, *extents = input.shape
+    shape = (batch, max(groups, 1), channels // max(groups, 1), prod(extents))
+    statistics = [one.reshape((batch, groups, 1) if groups else (1, 1, channels)) for one in (mean, rstd)]
+    scale = None if weight is None else weight.reshape(1, *shape[1:3])
+    result, by_weight, by_bias = kernels.channels_adjoint(
+        grad.reshape(shape), input.reshape(shape), scale, *statistics, 2 if groups else 0
+    )
+    scales = [np.add.reduce(one, axis=0).reshape(channels) for one in (by_weight, by_bias)]
+    return result.reshape(input.shape), *scales
 
 
 def _grouped(tensor: Any, mean: Any) -> Any:
@@ -267,12 +306,24 @@ def _group_weight(g: Any, input: Any, mean: Any, rstd: Any, eps: float) -> Any:
     return _by_channel(g * ops.reshape(standardized(_grouped(input, mean), *statistic, (2,), eps), input.shape))
 
 
+def _group_grads(
+    cotangents: Any, g: Any, input: Any, weight: Any, mean: Any, rstd: Any, eps: float, group: int, needs: Any
+) -> tuple[Any, Any, Any]:
+    if not (modes.is_grad_enabled() or any(one is not None for one in cotangents[1:]) or input.array.ndim < 2):
+        return channel_norm_backward(g, input, weight, mean, rstd, group)  # type: ignore[no-any-return]
+    return (
+        _group_input(cotangents, g, input, weight, mean, rstd, eps) if needs[0] else None,
+        _group_weight(g, input, mean, rstd, eps) if needs[1] else None,
+        _by_channel(g) if needs[2] else None,
+    )
+
+
 def _by_channel(values: Any) -> Any:
     """Sums over all but the channels."""
     return ops.sum(values, tuple(dim for dim in range(values.ndim) if dim != 1))
 
 
-native_group_norm.vjp(input=_group_input, weight=_group_weight, bias=lambda g: _by_channel(g))
+native_group_norm.vjp_joint(_group_grads)
 
 
 @composite(name="nn.functional.group_norm", aliases=("group_norm",), method=False)
@@ -302,9 +353,10 @@ def _batch_dims(ndim: int) -> tuple[int, ...]:
 
 def _batch_norm(input: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
     _require_floating(input, "batch_norm")
-    mean, rstd = statistics(input, _batch_dims(input.ndim), eps)
-    by_channel = [None if t is None else t.reshape(_channels(input.ndim)) for t in (weight, bias)]
-    return _affine((input - mean) * rstd, *by_channel), mean.ravel(), rstd.ravel()
+    batch, channels, *extents = input.shape
+    scales = [None if t is None else t.reshape(1, 1, channels) for t in (weight, bias)]
+    out, mean, rstd = kernels.of_channels(input.reshape(batch, 1, channels, prod(extents)), *scales, 0, eps)
+    return out.reshape(input.shape), mean.ravel(), rstd.ravel()
 
 
 def _batch_norm_by(
@@ -313,7 +365,9 @@ def _batch_norm_by(
     _require_floating(input, "batch_norm")
     by_channel = [None if t is None else t.reshape(_channels(input.ndim)) for t in (weight, bias)]
     normal = (input - mean.reshape(_channels(input.ndim))) / np.sqrt(variance + eps).reshape(_channels(input.ndim))
-    return _affine(normal, *by_channel).astype(input.dtype, copy=False)
+    weight, bias = by_channel
+    scaled = normal if weight is None else normal * weight
+    return (scaled if bias is None else scaled + bias).astype(input.dtype, copy=False)
 
 
 @primitive(public=False, total=True, outputs=("out", "mean", "rstd"), grad_fn="NativeBatchNormBackward0", scratch=3)
@@ -379,8 +433,18 @@ def _eval_weight(g: Any, input: Any, mean: Any, variance: Any, eps: float) -> An
     return _by_channel(g * ((input - _channel_shaped(mean, input.ndim)) * rstd))
 
 
+def _train_grads(g: Any, input: Any, weight: Any, mean: Any, rstd: Any, eps: float, needs: Any) -> tuple[Any, Any, Any]:
+    if not modes.is_grad_enabled():
+        return channel_norm_backward(g, input, weight, mean, rstd, 0)  # type: ignore[no-any-return]
+    return (
+        _train_input(g, input, weight, mean, rstd, eps) if needs[0] else None,
+        _train_weight(g, input, mean, rstd, eps) if needs[1] else None,
+        _by_channel(g) if needs[2] else None,
+    )
+
+
 for _op in (batch_norm_train, batch_norm_train_legit):
-    _op.vjp(input=_train_input, weight=_train_weight, bias=lambda g: _by_channel(g))
+    _op.vjp_joint(_train_grads)
 for _op in (batch_norm_eval, batch_norm_eval_legit):
     _op.vjp(input=_eval_input, weight=_eval_weight, bias=lambda g: _by_channel(g))
 
@@ -406,7 +470,10 @@ def _batch(
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """One batch; while training its statistics count, and go into the running ones."""
     _check_running(input, mean, variance, weight, bias, training)
-    refuse_grad("native_batch_norm", running_mean=mean, running_var=variance)
+    name = "_native_batch_norm_legit" if train is batch_norm_train_legit else "native_batch_norm"
+    refuse_grad(name, running_mean=mean, running_var=variance)
+    if input.dtype.is_floating_point:  # of others there is no kernel
+        _check_mixed(input, weight, bias, mean, variance)
     if not training:
         nothing = [from_array(np.empty(0, input.array.dtype)) for _ in range(2)]
         return evaluate(input, weight, bias, mean, variance, eps), *nothing
@@ -516,11 +583,15 @@ def _local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: fl
         )
     if input.array.size == 0:
         return input
-    squares = _neighbour_mean(input * input, size)
-    return input / ops.pow(squares * alpha + k, beta)
+    return input / (_neighbour_mean(input * input, size) * alpha + k) ** beta
 
 
 def _neighbour_mean(squares: Any, size: int) -> Any:
     """The mean of ``size`` neighbours along dimension 1, zeros beyond its ends counted."""
-    around = (0, 0) * (squares.ndim - 2) + (size // 2, (size - 1) // 2)
-    return ops.mean(ops.unfold(ops.constant_pad_nd(squares, around), 1, size, 1), -1)
+    shape, around = squares.array.shape, (size // 2, (size - 1) // 2)
+    if len(shape) == 3:
+        padded = ops.constant_pad_nd(ops.unsqueeze(squares, 1), (0, 0, *around))
+        return ops.squeeze(avg_pool2d_of(padded, (size, 1), 1), 1)
+    planes = ops.view(squares, (shape[0], 1, shape[1], shape[2], -1))
+    padded = ops.constant_pad_nd(planes, (0, 0, 0, 0, *around))
+    return ops.view(ops.squeeze(avg_pool3d_of(padded, (size, 1, 1), 1), 1), shape)

@@ -28,7 +28,9 @@ def _scratch(shape: Sequence[int], lines: Any, adjoint: bool = False) -> float:
         before, after = (line[2], line[1]) if adjoint else (line[1], line[2])
         size = size // max(before, 1) * after
         sizes.append(size)
-    matrix = max(5.0 * kernels.taps(line) + 6.0 * max(line[1:3]) for line in lines)
+    matrix = max(
+        5.0 * kernels.taps(line) + 6.0 * max(line[1:3]) + kernels.is_dense(line) * line[1] * line[2] for line in lines
+    )
     return 3.0 * max(sizes) + matrix
 
 

@@ -9,9 +9,10 @@ import numpy as np
 from engine import dtypes, modes, ops
 from engine.dtypes import DType
 from engine.errors import UnsupportedError
-from engine.kernels.rows import in_blocks
+from engine.kernels import softmax as kernels
+from engine.kernels.rows import along
 from engine.op import Array, Dim, composite, primitive
-from engine.ops.reduce.sums import add_up
+from engine.ops.creation.casts import DISCARDED
 from engine.tensor import Tensor
 
 largest: Any = np.maximum.reduce  # ``np.max`` without what wraps it, which takes longer than a short row
@@ -24,26 +25,12 @@ def check_floating(input: Array, dim: int, name: str) -> None:
         raise UnsupportedError(f"\"{kernel}\" not implemented for '{dtypes.of(input).scalar_type}'")
 
 
-def _centred(input: Array, axes: tuple[int, ...]) -> Array:
-    """``input`` minus its maximum along ``axes``."""
-    return np.asarray(input - largest(input, axis=axes, keepdims=True, initial=-np.inf))
-
-
-def _axes(input: Array, dim: int) -> tuple[int, ...]:
-    return (dim,) if input.ndim else ()
-
-
 # -- softmax ------------------------------------------------------------------------------------------------------
 @primitive(public=False, total=True, grad_fn="SoftmaxBackward0", shown_as="softmax", scratch=2.5)
 def softmax_along(input: Array, dim: Dim) -> Array:
     """Exponentials of ``input``, divided by their sum along ``dim``."""
     check_floating(input, dim, "softmax")
-    return in_blocks(_softmax_kernel, _axes(input, dim), input)
-
-
-def _softmax_kernel(axes: tuple[int, ...], input: Array) -> Array:
-    powers = np.exp(_centred(input, axes))
-    return np.asarray(powers / add_up(powers, axis=axes, keepdims=True))
+    return along(kernels.softmax, dim, input)
 
 
 softmax_along.vjp(input=lambda g, out, dim: ops.softmax_backward(g, out, dim))
@@ -52,12 +39,7 @@ softmax_along.vjp(input=lambda g, out, dim: ops.softmax_backward(g, out, dim))
 @primitive(public=False, total=True, grad_fn="SoftmaxBackwardDataBackward0")
 def softmax_backward(grad: Array, out: Array, dim: Dim) -> Array:
     """``grad`` pulled back through a softmax with value ``out``."""
-    return in_blocks(_softmax_pulled, _axes(out, dim), out, grad)
-
-
-def _softmax_pulled(axes: tuple[int, ...], out: Array, grad: Array) -> Array:
-    weighted = grad * out
-    return np.asarray(weighted - out * add_up(weighted, axis=axes, keepdims=True))
+    return along(kernels.softmax_adjoint, dim, out, grad)
 
 
 def _softmax_backward_out(g: Any, grad: Any, out: Any, dim: int) -> Any:
@@ -72,12 +54,7 @@ softmax_backward.vjp(grad=lambda g, out, dim: softmax_backward(g, out, dim), out
 def log_softmax_along(input: Array, dim: Dim) -> Array:
     """The logarithm of the softmax of ``input`` along ``dim``."""
     check_floating(input, dim, "log_softmax")
-    return in_blocks(_log_softmax_kernel, _axes(input, dim), input)
-
-
-def _log_softmax_kernel(axes: tuple[int, ...], input: Array) -> Array:
-    centred = _centred(input, axes)
-    return np.asarray(centred - np.log(add_up(np.exp(centred), axis=axes, keepdims=True)))
+    return along(kernels.log_softmax, dim, input)
 
 
 log_softmax_along.vjp(input=lambda g, out, dim: ops.log_softmax_backward(g, out, dim))
@@ -86,11 +63,7 @@ log_softmax_along.vjp(input=lambda g, out, dim: ops.log_softmax_backward(g, out,
 @primitive(public=False, total=True, grad_fn="LogSoftmaxBackwardDataBackward0")
 def log_softmax_backward(grad: Array, out: Array, dim: Dim) -> Array:
     """``grad`` pulled back through a log_softmax with value ``out``."""
-    return in_blocks(_log_softmax_pulled, _axes(out, dim), out, grad)
-
-
-def _log_softmax_pulled(axes: tuple[int, ...], out: Array, grad: Array) -> Array:
-    return np.asarray(grad - np.exp(out) * add_up(grad, axis=axes, keepdims=True))
+    return along(kernels.log_softmax_adjoint, dim, out, grad)
 
 
 log_softmax_backward.vjp(
@@ -103,6 +76,8 @@ log_softmax_backward.vjp(
 def _converted(input: Tensor, dtype: Any) -> Tensor:
     if dtype is None or dtypes.by_name(str(dtype)) is input.dtype:
         return input
+    if input.dtype.is_complex and not dtypes.by_name(str(dtype)).is_complex:
+        modes.warn_once(DISCARDED)
     return ops.cast(input, dtype)
 
 

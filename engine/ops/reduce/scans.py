@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, ops
+from engine import dtypes, modes, ops
 from engine.dtypes import DType
 from engine.errors import OpError, UnsupportedError
+from engine.kernels import scans as kernels
 from engine.named_results import named_result
 from engine.op import Array, Dim, composite, primitive
 from engine.ops.reduce.sums import accumulator, check_real, summands
@@ -96,11 +97,14 @@ def _check_scanned(name: str, dtype: DType | None) -> None:
         raise UnsupportedError(f"\"{name}_out_cpu\" not implemented for 'Bool'")
 
 
-def _accumulated(accumulate: Any, values: Array, dim: int) -> Array:
+def _accumulated(ufunc: Any, scan: Any, values: Array, dim: int) -> Array:
     """Running sums or products, rounded to the dtype of ``values`` at the end only."""
     if values.ndim == 0:
         return values
-    return accumulate(values, axis=dim, dtype=accumulator(values.dtype)).astype(values.dtype, copy=False)
+    if values.dtype.kind == "f":
+        return scan(values, dim)  # type: ignore[no-any-return]
+    accumulated: Array = ufunc.accumulate(values, axis=dim, dtype=accumulator(values.dtype))
+    return accumulated.astype(values.dtype, copy=False)
 
 
 # -- cumsum -------------------------------------------------------------------------------------------------------
@@ -109,12 +113,29 @@ def cumsum(input: Array, dim: Dim, *, dtype: DType | None = None) -> Array:
     """Sums of the elements up to each along ``dim``."""
     _check_scanned("cumsum", dtype)
     values = summands(input, dtype)
-    return _accumulated(np.cumsum, values, dim)
+    return _accumulated(np.add, kernels.sums, values, dim)
+
+
+@primitive(public=False, linear=True, scratch=2.5)
+def cumsum_from_end(input: Array, dim: Dim) -> Array:
+    """Sums of the elements from each on along ``dim``."""
+    return _from_end(input, dim)
+
+
+def _from_end(input: Array, dim: int) -> Array:
+    if input.dtype.kind == "f":
+        return kernels.sums(input, dim, True)
+    return np.flip(np.cumsum(np.flip(input, dim), dim, accumulator(input.dtype)), dim).astype(input.dtype)
+
+
+cumsum_from_end.vjp(input=lambda g, dim: ops.cumsum(g, dim))
 
 
 def _cumsum_input(g: Tensor, dim: int) -> Any:
     if g.array.size <= 1 or g.array.shape[dim] == 1:
         return g
+    if not modes.is_grad_enabled():
+        return cumsum_from_end(g, dim)
     return ops.flip(ops.cumsum(ops.flip(g, (dim,)), dim), (dim,))
 
 
@@ -133,7 +154,16 @@ def cumprod(input: Array, dim: Dim, *, dtype: DType | None = None) -> Array:
     """Products of the elements up to each along ``dim``."""
     _check_scanned("cumprod", dtype)
     values = summands(input, dtype)
-    return _accumulated(np.cumprod, values, dim)
+    return _accumulated(np.multiply, kernels.products, values, dim)
+
+
+@primitive(public=False, nondifferentiable=("grad", "input", "out"), scratch=4)
+def cumprod_backward(grad: Array, input: Array, out: Array, dim: Dim) -> Array:
+    """What ``_cumprod_input`` says; from sums of ``grad * out`` where no factor is zero, as in PyTorch."""
+    if input.all():
+        return np.asarray(_from_end(grad * out.conj(), dim) / input.conj())
+    turned, factor = np.flip(grad, dim), np.flip(unshift.kernel(input.conj(), dim), dim)
+    return np.asarray(np.flip(recurrence.kernel(turned, factor, dim), dim) * shift.kernel(out, dim, 1).conj())
 
 
 def _cumprod_input(g: Tensor, input: Tensor, out: Tensor, dim: int) -> Any:
@@ -141,6 +171,8 @@ def _cumprod_input(g: Tensor, input: Tensor, out: Tensor, dim: int) -> Any:
     check_real(g, input.dtype)
     if input.array.size <= 1 or input.array.shape[dim] == 1:
         return g
+    if not modes.is_grad_enabled():
+        return cumprod_backward(g, input, out, dim)
     return _unrecurred(g, input, dim) * ops.shift(out, dim, 1).conj()
 
 

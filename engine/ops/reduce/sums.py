@@ -282,7 +282,7 @@ def nanmean(input: Tensor, dim: Dims | None = None, keepdim: bool = False, *, dt
 
 
 # -- logsumexp ----------------------------------------------------------------------------------------------------
-@primitive(promote="int_to_float", aliases=("special.logsumexp",), scratch=3)
+@primitive(promote="int_to_float", aliases=("special.logsumexp",), scratch=3, out="cast")
 def logsumexp(input: Array, dim: Dims, keepdim: bool = False) -> Array:
     """``log(sum(exp(input)))`` over ``dim``, without overflow."""
     axes = axes_of(input, dim)

@@ -306,26 +306,26 @@ def _listed(name: str, tensors: list[Tensor]) -> list[Tensor]:
     return tensors
 
 
-@composite
+@composite(out="cast")
 def hstack(tensors: Tensors) -> Tensor:
     """Side by side: along the second dimension, of vectors along the only one."""
     parts = [ops.atleast_1d(one) for one in _listed("hstack", tensors)]
     return ops.cat(parts, 0 if parts[0].array.ndim == 1 else 1)
 
 
-@composite(aliases=("row_stack",))
+@composite(aliases=("row_stack",), out="cast")
 def vstack(tensors: Tensors) -> Tensor:
     """One below the other: along the first of at least two dimensions."""
     return ops.cat([ops.atleast_2d(one) for one in _listed("vstack", tensors)], 0)
 
 
-@composite
+@composite(out="cast")
 def dstack(tensors: Tensors) -> Tensor:
     """One behind the other: along the third of at least three dimensions."""
     return ops.cat([ops.atleast_3d(one) for one in _listed("dstack", tensors)], 2)
 
 
-@composite
+@composite(out="cast")
 def column_stack(tensors: Tensors) -> Tensor:
     """Side by side, vectors as columns."""
     parts = [_as_column(one) for one in _listed("column_stack", tensors)]

@@ -85,6 +85,84 @@ def test_a_shared_body_grows_with_what_is_written(parts: list[int]) -> None:
         assert len(body) == sum(parts)
 
 
+@given(st.lists(st.tuples(LENGTHS, st.booleans()), min_size=1, max_size=5), st.integers(0, 63), st.integers(1, 2**20))
+def test_a_body_may_be_received_where_it_lies(
+    pair: Pair, bodies: list[tuple[int, bool]], start: int, most: int
+) -> None:
+    """Whatever the memory had before: some of it is used again, some is not."""
+    connection, receiver = pair
+    SharedBody.old_spare(0)
+    for length, is_free in bodies:
+        content = memoryview(body_of(length))
+        body = SharedBody(start, expected=length)
+        while content:
+            room = body.room(len(content))
+            size = min(max(most, length // 9), len(room))
+            room[:size] = content[:size]
+            body.fill(size)
+            content = content[size:]
+        assert bytes(body.view) == body_of(length)
+        frames.send(connection, head_of(0), body)
+        got = receiver.receive()
+        assert got is not None
+        assert bytes(got.body or b"") == body_of(length)
+        body.is_free = is_free
+        body.close()
+
+
+def has_let_go(receiver: Receiver) -> bool:
+    return receiver.has_let_go
+
+
+def test_memory_is_used_again_once_nobody_looks_into_it(pair: Pair) -> None:
+    connection, receiver = pair
+    SharedBody.old_spare(0)
+    before = descriptors()
+    with closing(SharedBody.of(bytes(10**6))) as body:
+        frames.send(connection, head_of(0), body)
+        got = receiver.receive()
+        assert got is not None
+        assert not has_let_go(receiver)
+        view = memoryview(got.body or b"")[5:]
+        del got
+        assert not has_let_go(receiver)
+        del view
+        assert has_let_go(receiver)
+        body.is_free = receiver.has_let_go
+    assert descriptors() == before + 1
+    with closing(SharedBody.of(bytes(10))):
+        assert descriptors() == before + 1
+    assert descriptors() == before  # that it is free nobody has said
+    frames.send(connection, head_of(0), b"short")
+    receiver.receive()
+    assert not has_let_go(receiver)
+
+
+def test_memory_that_is_not_used_again_goes_back() -> None:
+    SharedBody.old_spare(0)
+    before = descriptors()
+    bodies = [SharedBody.of(bytes(10**6)) for _ in range(3)]
+    for body in bodies:
+        body.is_free = True
+        body.close()
+    assert descriptors() == before + 3
+    assert SharedBody.old_spare() == []
+    assert len(SharedBody.old_spare(0)) == 3
+    assert descriptors() == before
+
+
+def test_memory_beyond_what_may_be_kept_goes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    SharedBody.old_spare(0)
+    before = descriptors()
+    monkeypatch.setattr(frames, "SPARE_BYTES", 2 * 10**6)
+    bodies = [SharedBody.of(bytes(10**6)) for _ in range(3)]
+    for body in bodies:
+        body.is_free = True
+        body.close()
+    assert descriptors() == before + 2
+    assert len(SharedBody.old_spare(0)) == 2
+
+
 def test_what_a_receiver_writes_nobody_else_sees(pair: Pair) -> None:
     connection, receiver = pair
     with closing(SharedBody.of(bytes(10))) as shared:
@@ -174,7 +252,7 @@ def test_every_descriptor_is_given_back() -> None:
 
 def test_a_body_whose_descriptor_is_lost_is_no_packet(pair: Pair) -> None:
     connection, receiver = pair
-    connection.send(msgspec.msgpack.encode([1, b"", 10**6, False]))
+    connection.send(msgspec.msgpack.encode([1, b"", 10**6]))
     with pytest.raises(OSError, match="descriptor"):
         receiver.receive()
 

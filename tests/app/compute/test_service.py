@@ -101,7 +101,7 @@ def test_memory_beyond_what_a_process_may_have_is_a_413(serve: Serve) -> None:
 
 
 def test_a_body_beyond_what_a_process_may_have_is_a_413(serve: Serve) -> None:
-    client = serve(memory_bytes=2**25)
+    client = serve(memory_bytes=2**24)
     x = np.zeros(2**23, np.float32)
     leaf = {"data": x.tobytes(), "dtype": "float32", "shape": [x.size]}
     body = msgspec.msgpack.encode({"inputs": {"x": leaf}, "code": "y = x.sum()", "outputs": ["y"]})

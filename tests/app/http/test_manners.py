@@ -143,6 +143,7 @@ def test_a_session_runs_a_program_that_is_a_body(client: Client) -> None:
     [
         ({"content": b"\xff", "headers": PYTHON}, 400, "malformed-body"),
         ({"content": b"y = nothing", "headers": PYTHON}, 422, "refused"),
+        ({"content": b"import os", "headers": PYTHON}, 422, "not-available"),
         ({"content": b"#" * 50_000, "headers": PYTHON}, 413, "over-limit"),
         ({"content": b"x", "headers": {**PYTHON, "Content-Encoding": "gzip"}}, 415, "unsupported-media-type"),
         ({"json": {"nodes": []}, "params": {"outputs": "x"}}, 422, "invalid-request"),

@@ -52,6 +52,12 @@ def test_a_page_that_cannot_be_is_refused(client: Client, query: str) -> None:
     assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-request")
 
 
+@pytest.mark.parametrize("query", ["cursor=%02%C3%A4", "cursor=", "family=", "family=a+b"])
+def test_a_name_that_no_op_can_have_is_refused(client: Client, query: str) -> None:
+    answer = client("GET", f"/v1/ops?{query}")
+    assert (answer.status_code, answer.json()["errors"][0]["loc"]) == (422, ["query", query.partition("=")[0]])
+
+
 def test_a_page_may_be_asked_to_be_longer_than_any(client: Client) -> None:
     assert client("GET", f"/v1/sessions?limit={2**31 - 1}").status_code == 200
     assert client("GET", "/v1/sessions?cursor=9999999999.000000001_none").json() == {"sessions": [], "next": None}

@@ -67,9 +67,48 @@ def test_a_long_log_is_folded_into_the_file_beside_the_commits(tmp_path: Path) -
     assert store._folding is not None
     store._folding.join()
     assert (tmp_path / FILE).stat().st_size > 32_000_000
-    store.commit(head(version=1), 0, change("b"), None)  # the log begins anew
+    kept = log.stat().st_size
+    store.commit(head(version=1), 0, change("b"), None)  # the log begins anew, over what it was
+    assert log.stat().st_size == kept > LOG_BYTES
+    reading = store._take()
+    reading.execute("BEGIN")
+    rows(reading.cursor(), "SELECT * FROM sessions")
+    store.sweep(NOW, BOUNDS)  # it waits for nobody
+    assert log.stat().st_size == kept
+    store._give_back(reading)
+    store.sweep(NOW, BOUNDS)
     assert log.stat().st_size <= LOG_BYTES
+    assert contents(store.load("s")) == ([b"a", b"b"], LARGE, True)
     store.close()
+
+
+def test_what_is_deleted_is_not_written_once_more(tmp_path: Path) -> None:
+    store, log = SqliteStore(tmp_path), tmp_path / f"{FILE}-wal"
+    store.open()
+    store.add(head(), whole("a", *LARGE), None)
+    assert store._folding is not None
+    store._folding.join()
+    store.sweep(NOW, BOUNDS)  # cuts the log
+    store.remove("s", None, None)
+    assert log.stat().st_size < 4 * 2**20  # of 32
+    store.close()
+
+
+def test_a_file_of_old_keeps_its_pages(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / FILE, isolation_level=None)) as connection:
+        connection.execute("PRAGMA page_size = 4096")
+        connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("CREATE TABLE first (one)")
+    store = SqliteStore(tmp_path)
+    store.open()
+    store.add(head(), whole("a", *LARGE), None)
+    store.remove("s", None, None)
+    store.sweep(NOW, BOUNDS)
+    store.close()
+    assert (tmp_path / FILE).stat().st_size < 10_000_000
+    with closing(sqlite3.connect(tmp_path / FILE)) as connection:
+        assert connection.execute("PRAGMA page_size").fetchone() == (4096,)
 
 
 def test_a_store_that_is_not_open_holds_nothing(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from app.limits import Limits, OverLimit
 from app.wire import codec
 from app.wire.arrays import ArrayError, Encoding, decode_tensor, encode_tensor
+from app.wire.msgpack_values import place_of_long_bytes
 from engine import Tensor, dtypes, tensors
 
 LIMITS = Limits()
@@ -206,6 +207,27 @@ def test_a_decoded_array_can_be_written_to() -> None:
     tensor = decode({"data": b"\0" * 8, "dtype": "float64", "shape": [1]})
     tensor.array[0] = 1.0
     assert tensor.array.flags.aligned
+
+
+@pytest.mark.parametrize("shift", [0, 8, 1])
+@pytest.mark.parametrize("is_writable", [True, False])
+@pytest.mark.parametrize("is_read_once", [True, False])
+def test_bytes_become_a_tensor_in_place_where_that_is_safe(shift: int, is_writable: bool, is_read_once: bool) -> None:
+    x = np.arange(10_000, dtype=np.float64)
+    packed = msgspec.msgpack.encode({"data": x.tobytes(), "dtype": "float64", "shape": [x.size]})
+    memory = np.zeros(len(packed) + 128, np.uint8)
+    place = place_of_long_bytes(packed[:100], len(packed))
+    start = -(memory.ctypes.data + place) % 64 + shift
+    body = memory.data[start : start + len(packed)]
+    body[:] = packed
+    raw = codec.decode_request(body if is_writable else body.toreadonly(), codec.Format.MSGPACK, LIMITS)
+    array = decode_tensor(raw, LIMITS, is_read_once=is_read_once).array
+    is_there = np.shares_memory(array, memory)
+    assert is_there == (is_writable and is_read_once and shift % 8 == 0)
+    assert array.flags.writeable
+    np.testing.assert_array_equal(array, x)
+    if is_there:
+        assert array.ctypes.data % 64 == shift
 
 
 ARRAYS = st.one_of(

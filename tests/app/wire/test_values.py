@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from app.limits import Limits, OverLimit
 from app.wire import codec, envelope
-from app.wire.msgpack_values import count_values
+from app.wire.msgpack_values import count_values, place_of_long_bytes
 from tests.app.conftest import Client, Serve
 
 if sys.version_info >= (3, 14):
@@ -33,6 +33,18 @@ def number_of(value: Any) -> int:
     if isinstance(value, dict):
         return 1 + len(value) + sum(map(number_of, value.values()))
     return 1 + sum(map(number_of, value)) if isinstance(value, list) else 1
+
+
+@given(st.integers(0, 3), st.sampled_from([b"", b"\xc6", b"\xc6\0\0\0\1", b"\xc6\xff\xff\xff\xff"]), st.binary())
+def test_long_bytes_are_found_in_how_a_body_begins(depth: int, before: bytes, name: bytes) -> None:
+    value: Any = {"n": before, "name": name, "data": (long := bytes(70_000))}
+    for _ in range(depth):
+        value = {"x": [value]}
+    body = msgspec.msgpack.encode(value)
+    place = place_of_long_bytes(body[:2000], len(body))
+    assert body[place:] == long
+    assert place_of_long_bytes(body[: place - 2], len(body)) == 0
+    assert place_of_long_bytes(body[:2000], 0) == 0
 
 
 @given(VALUES)

@@ -64,7 +64,7 @@ def attempt(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[st
     try:
         return described(function(*args, **kwargs))
     except EngineError as error:
-        return type(error), str(error)
+        return type(error), re.sub(r" \(position \d+\)", "", str(error))  # which is not said of what has a name
 
 
 def positionally(signature: Any, function: Any) -> Callable[..., Any]:
@@ -181,6 +181,29 @@ def test_the_budget_is_asked_before_and_charged_after(state: modes.State) -> Non
     state.budget = modes.Budget(seconds=-1)
     with pytest.raises(BudgetError):
         torch.sin(row)
+
+
+def test_refusals_say_where_an_argument_stands_unless_it_has_a_name() -> None:
+    x = torch.ones(2, 2)
+    with pytest.raises(
+        ArgumentTypeError, match=r"^cumsum\(\): argument 'dim' \(position 2\) must be int, not NoneType$"
+    ):
+        torch.cumsum(x, None)
+    with pytest.raises(ArgumentTypeError, match=r"^cumsum\(\): argument 'dim' must be int, not NoneType$"):
+        torch.cumsum(x, dim=None)
+
+
+def test_arguments_that_are_missing_are_named_as_pythons_functions_and_cs_do() -> None:
+    with pytest.raises(
+        ArgumentTypeError, match=r"^rms_norm\(\) missing 1 required positional argument: 'normalized_shape'$"
+    ):
+        torch.nn.functional.rms_norm(torch.ones(2))
+    with pytest.raises(
+        ArgumentTypeError, match=r"^nll_loss\(\) missing 2 required positional arguments: 'input' and 'target'$"
+    ):
+        torch.nn.functional.nll_loss()
+    with pytest.raises(ArgumentTypeError, match=r'^gelu\(\) missing 1 required positional arguments: "input"$'):
+        torch.nn.functional.gelu()
 
 
 def test_arguments_given_by_name_lead_to_the_same_node() -> None:

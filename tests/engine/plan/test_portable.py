@@ -178,7 +178,8 @@ def ran() -> Iterator[list[str]]:
     """The names of what was called of all that a plan can call beside kernels."""
     called: list[str] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(portable, "_CALLS", {name: partial(note, called, name) for name in portable._CALLS})
+        calls = {name: partial(note, called, name) for name in portable._calls()}
+        patch.setattr(portable, "_calls", lambda: calls)
         yield called
 
 

@@ -2,6 +2,8 @@
 
 from tests.engine.samples import Fixed, Leaf, Sample, first_order, fixed, leaf, sample, values_only
 
+NO_SECOND = "PyTorch has no second derivative"
+
 CLASSES = fixed([0, 2, 1])
 SCORES = leaf(5, 2, 3)
 RANDOM = "random unless nothing or everything is dropped"
@@ -43,7 +45,7 @@ ACTIVATIONS = {
     "nn.functional.leaky_relu": [*activated(), sample(leaf(4), 0.2)],
     "threshold": [*activated(0.5, 3.0), values_only("integers", fixed([1, 5]), 2, 7)],
     "nn.functional.threshold": activated(0.5, 3.0),
-    "nn.functional.hardsigmoid": [first_order("PyTorch has no second derivative", leaf(2, 3))],
+    "nn.functional.hardsigmoid": [first_order(NO_SECOND, leaf(2, 3))],
     "nn.functional.hardswish": [*activated(), sample(leaf(2, 3, low=-5.0, high=5.0))],
     "hardshrink": [*activated(), sample(leaf(4), 1.0)],
     "nn.functional.softshrink": [*activated(), sample(leaf(4), 1.0)],
@@ -119,11 +121,13 @@ LOSSES = {
         for kind in ({}, {"reduction": "none"}, {"reduction": "sum", "zero_infinity": True})
     ] + [values_only("targets that do not fit", SCORES, fixed([1, 2, 1]), [1, 4], [2, 1], zero_infinity=True)],
     "nn.functional.multi_margin_loss": [
-        sample(leaf(3, 4), CLASSES), sample(leaf(3, 4), CLASSES, 2, 0.7, fixed([1.0, 2.0, 0.5, 1.5])),
-        sample(leaf(4), fixed(1), reduction="none"),
+        first_order(NO_SECOND, leaf(3, 4), CLASSES),
+        first_order(NO_SECOND, leaf(3, 4), CLASSES, 2, 0.7, fixed([1.0, 2.0, 0.5, 1.5])),
+        first_order(NO_SECOND, leaf(4), fixed(1), reduction="none"),
     ],
     "nn.functional.multilabel_margin_loss": [
-        sample(leaf(2, 3), fixed([[0, 2, -1], [1, -1, 0]])), sample(leaf(3), fixed([1, -1, 2]), reduction="sum"),
+        first_order(NO_SECOND, leaf(2, 3), fixed([[0, 2, -1], [1, -1, 0]])),
+        first_order(NO_SECOND, leaf(3), fixed([1, -1, 2]), reduction="sum"),
     ],
     "nn.functional.multilabel_soft_margin_loss": [
         sample(leaf(2, 3), fixed([[0.0, 1.0, 1.0], [1.0, 0.0, 1.0]])),
@@ -149,7 +153,9 @@ DISTANCES = {
         sample(leaf(3, 4), leaf(3, 4)), sample(leaf(3, 4), leaf(4), dim=-1), sample(leaf(4), leaf(4), 0),
     ],
     "nn.functional.normalize": [sample(leaf(3, 4)), sample(leaf(3, 4), 3.0, 0), sample(leaf(4), dim=0)],
-    "pdist": [sample(leaf(4, 3)), sample(leaf(4, 3), 3.0), sample(leaf(1, 3))],
+    "pdist": [
+        first_order(NO_SECOND, leaf(4, 3)), first_order(NO_SECOND, leaf(4, 3), 3.0), first_order(NO_SECOND, leaf(1, 3)),
+    ],
 }  # fmt: skip
 
 NORMALISATIONS = {

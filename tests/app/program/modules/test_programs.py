@@ -14,7 +14,7 @@ from app.evaluate.run import fresh
 from app.limits import Limits, OverLimit, over_budget
 from app.program import interpret
 from app.program.from_code import parse_code
-from app.program.tree import GraphError, ProgramError
+from app.program.tree import AbsentError, GraphError, ProgramError
 from engine import errors, modes
 from tests.app.program.modules.using import SMALL
 
@@ -280,6 +280,20 @@ def test_another_module_does_not_exist(name: str) -> None:
     with pytest.raises(ProgramError) as caught:
         printed(f"import {name}")
     assert (caught.value.exception, str(caught.value)) == ("ModuleNotFoundError", MISSING[name])
+    assert isinstance(caught.value, AbsentError)
+    assert caught.value.hint is not None
+    assert "itertools, math, numpy, operator, random, statistics, string, time, torch, typing" in caught.value.hint
+
+
+def test_what_a_program_raises_of_modules_itself_is_its_own() -> None:
+    with pytest.raises(ProgramError) as caught:
+        printed("raise ModuleNotFoundError('mine')")
+    assert not isinstance(caught.value, AbsentError)
+    assert caught.value.hint is None
+
+
+def test_all_of_a_module_comes_over_what_was_there() -> None:
+    assert printed("pi = 3\nfrom math import *\nprint(pi > 3)") == ["True"]
 
 
 HOSTILE = {
