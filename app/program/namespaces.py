@@ -66,7 +66,7 @@ def _clear(found: Attributes) -> None:
         found.drop(name)
 
 
-_CHANGES: Final = {"clear": _clear, "pop": _pop, "setdefault": _set_default, "update": _update}
+_CHANGES: Final[dict[str, Any]] = {"clear": _clear, "pop": _pop, "setdefault": _set_default, "update": _update}
 
 
 def _method(name: str) -> Any:
