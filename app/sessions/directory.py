@@ -265,7 +265,7 @@ class Directory:
         """Commit the run before once more, without carrying it out; ``None`` where it may be another."""
         before, repeats, draft = live.head, live.repeats, None
         try:
-            step = known.step(inputs, repeats.next_number, before.version + 1)
+            step = known.step(inputs, before.version + 1)
             if step is None:
                 repeats.forget()
                 return None
@@ -274,7 +274,7 @@ class Directory:
             self.cache.put(live)  # as it was before
             raise
         if live.is_due:
-            repeats.advance(known, step)
+            known.apply(step)
             draft = live.draft_of_all()
             change = draft.change
         try:
@@ -285,7 +285,7 @@ class Directory:
                 self.cache.put(live)
             raise
         if draft is None:
-            repeats.advance(known, step)
+            known.apply(step)
             live.repeated(head, step.record)
         else:
             live.accept(draft, head, live.names)
