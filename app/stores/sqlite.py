@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock, Thread, get_native_id
 from time import monotonic, sleep
-from typing import ClassVar, Final, Literal, TypeVar
+from typing import Any, ClassVar, Final, Literal, TypeVar
 
 from app.stores.base import Bounds, StoreError, Swept
 from app.stores.sql import Cursor, SqlStore
@@ -87,11 +87,27 @@ class SqliteStore(SqlStore):
     def _write(self, work: Callable[[Cursor], Result], *, several: bool = True) -> Result:
         with self._writing:
             result = self._transact("BEGIN IMMEDIATE" if several else None, work)
-            self._unseen += 1
-            if several or self._unseen >= LOOK_EVERY:
-                self._unseen = 0
-                self._fold_if_long()
+            self._note_write(LOOK_EVERY if several else 1)
         return result
+
+    def _change(self, statement: str, values: Sequence[Any]) -> int:
+        with self._writing:
+            try:
+                connection = self._take()
+                try:
+                    count = connection.execute(statement, values).rowcount
+                finally:
+                    self._give_back(connection)
+            except sqlite3.Error as error:
+                raise _refusal(error) from error
+            self._note_write(1)
+        return count
+
+    def _note_write(self, weight: int) -> None:
+        self._unseen += weight
+        if self._unseen >= LOOK_EVERY:
+            self._unseen = 0
+            self._fold_if_long()
 
     def _fold_if_long(self) -> None:
         """Fold a long log into the file, in a thread: this waits for the disk, which no commit has to."""
@@ -143,7 +159,7 @@ class SqliteStore(SqlStore):
             finally:
                 self._give_back(connection)
         except sqlite3.Error as error:
-            raise StoreError(f"{type(error).__name__}: {error}") from error
+            raise _refusal(error) from error
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         """Keep a connection for later, without what was not committed; one that cannot roll back is closed."""
@@ -157,6 +173,10 @@ class SqliteStore(SqlStore):
 
     def _lock_schema(self, cursor: Cursor) -> None:
         """The transaction itself is the lock: there is one writer at a time."""
+
+
+def _refusal(error: sqlite3.Error) -> StoreError:
+    return StoreError(f"{type(error).__name__}: {error}")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
