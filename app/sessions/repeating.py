@@ -20,7 +20,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from app.evaluate.cancellation import cancellable
-from app.evaluate.execution import Run, budget_of
+from app.evaluate.execution import Run
 from app.limits import Limits, OverLimit
 from app.sessions import schema
 from app.sessions.ledger import Ledger
@@ -83,9 +83,10 @@ class Rehearsal:
             self.recorder.adopt(leaf.array)
         with self.recorder:
             result = session.run(run.with_inputs(self.leaves), placeholders)
-        self.template = Template.of({**result, "version": 0}, placeholders, form)
+        self.template = template = Template.of({**result, "version": 0}, placeholders, form)
+        template.end = template.end.removesuffix(_version(0, form))
         self.shown = placeholders.arrays
-        return _reply(self.template, self.shown, version)
+        return _reply(template, form, self.shown, version)
 
     @property
     def sources(self) -> list[Any]:
@@ -101,21 +102,23 @@ def _spec(leaf: Tensor) -> tuple[Any, ...]:
     return leaf.array.shape, leaf.array.dtype, leaf.array.strides, leaf.requires_grad, leaf.bits
 
 
-def _reply(template: Template, arrays: Any, version: int) -> Reply:
+def _version(version: int, form: codec.Format) -> bytes:
+    """Return how an answer ends."""
+    return b"%d}" % version if form is codec.JSON else codec.encode(version, form)
+
+
+def _reply(template: Template, form: codec.Format, arrays: Any, version: int) -> Reply:
     """Return an answer, which ends with the version of the session."""
-    form = codec.Format(template.media_type)
-    end = b"}" if form is codec.JSON else b""
-    body = template.fill(arrays).removesuffix(codec.encode(0, form) + end) + codec.encode(version, form) + end
+    body = template.fill(arrays) + _version(version, form)
     return Reply(200, body, template.media_type, {"ETag": f'"{version}"'})
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What a repeated run gives: the answer, the record, and new elements for the memories that it writes."""
+class Step(NamedTuple):
+    """What a repeated run gives: the answer, the record, and what the memories that it writes hold then."""
 
     reply: Reply
     record: bytes
-    elements: list[Array]
+    written: list[bytes]
 
 
 @dataclass(slots=True)
@@ -147,16 +150,13 @@ class Repetition:
         self._specs = {name: _spec(leaf) for name, leaf in rehearsal.leaves.items()}
         self._plan, self._template, self.nbytes = plan, template, nbytes
         self._sources, self.places = sources, places
+        self._form = codec.Format(template.media_type)
         self._limits, self._state = limits, modes.State(default_dtype=rehearsal.default_dtype, warnings=[])
         self._standing: list[Array] = []
+        self.memory = plan.nbytes + template.nbytes + 500 * len(places)  # about what it takes itself, in bytes
         self._record = Record(schema.SCHEMA, False, [], [], [], [], [], {}, None)
         self._changing: list[tuple[_Place, StorageRecord]] = []  # with what the record says of it
-        self._written: list[tuple[Array, int]] = []  # memories, and which result goes there
-
-    @property
-    def memory(self) -> int:
-        """About how much memory it takes itself."""
-        return self._plan.nbytes + self._template.nbytes + 500 * len(self.places)
+        self._written: list[memoryview] = []  # memories
 
     def bind(self, ledger: Ledger, first: int) -> bool:
         """Find what the next run works on, after one whose new numbers began at ``first``; whether all is there."""
@@ -166,10 +166,13 @@ class Repetition:
         if None in (*holders, *(place.storage for place in self.places)):
             return False
         self._standing = [holder.array for holder in holders]
+        if not self._plan.fits(self._standing, len(self._specs)):
+            return False
         changing = [place for place in self.places if place.rise or place.result is not None]
         self._changing = [(place, _storage_record(place.storage, ledger)) for place in changing]
         self._record.storages = [record for _, record in self._changing]
-        self._written = [(place.storage.array, place.result) for place in changing if place.result is not None]
+        written = (place.storage.array for place in changing if place.result is not None)
+        self._written = [array.reshape(-1).view(np.uint8).data for array in written]
         return True
 
     def step(self, inputs: dict[str, Any], version: int) -> Step | None:
@@ -177,44 +180,45 @@ class Repetition:
 
         Nothing is changed. Raises ``BudgetError``.
         """
-        self._state.budget = budget = budget_of(self._limits)
+        self._state.budget = budget = cancellable(modes.Budget(seconds=self._limits.seconds))  # the rest was asked for
+        arrays = self._standing
         try:
             with modes.use(self._state):
-                leaves = _decoded(inputs, self._limits)
-                if {name: _spec(leaf) for name, leaf in leaves.items()} != self._specs:
-                    return None
-                arrays = [leaf.array for leaf in leaves.values()]
-                budget.spend(sum(modes.TENSOR_BYTES + array.nbytes for array in arrays))
-                results = self._plan(*arrays, *self._standing)
+                if inputs or self._specs:
+                    leaves = _decoded(inputs, self._limits)
+                    if {name: _spec(leaf) for name, leaf in leaves.items()} != self._specs:
+                        return None
+                    arrays = [*(leaf.array for leaf in leaves.values()), *arrays]
+                results = self._plan.replay(arrays, budget.check_time)
         except errors.BudgetError:
             raise
         except (errors.EngineError, ArrayError, OverLimit):  # whoever carries it out finds the words
             return None
-        elements = []
+        written = []
         for place, record in self._changing:
             record.version = place.storage.version + place.rise
             if place.result is not None:
-                array = results[place.result]
-                record.data = array.tobytes()
-                elements.append(array)
-        reply = _reply(self._template, results, version)
+                record.data = data = results[place.result].tobytes()
+                written.append(data)
+        reply = _reply(self._template, self._form, results, version)
         budget.check_time()
-        return Step(reply, schema.encode(self._record), elements)
+        return Step(reply, schema.encode(self._record), written)
 
     def apply(self, step: Step) -> None:
         """Let the session be as the run leaves it."""
         for place, _ in self._changing:
-            place.storage.version += place.rise
-        for (array, _), elements in zip(self._written, step.elements, strict=True):
-            np.copyto(array, elements)
+            if place.rise:
+                place.storage.version += place.rise
+        for memory, data in zip(self._written, step.written, strict=True):
+            memory[:] = data
 
     def foretold(self, before: Record, step: Step) -> bytes:
         """Return the record of a run that is carried out, after ``before``, which has its numbers."""
-        written = iter(step.elements)
+        written = iter(step.written)
         for place, one in zip(self.places, before.storages, strict=True):
             one.version += place.rise
             if place.result is not None:
-                one.data = next(written).tobytes()
+                one.data = next(written)
         return schema.encode(before)
 
 
