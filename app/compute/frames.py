@@ -66,7 +66,7 @@ class Page:
         return Stage(self._map[0])
 
     @stage.setter
-    def stage(self, stage: Stage) -> None:
+    def stage(self, stage: int) -> None:
         self._map[0] = stage
 
     def close(self) -> None:

@@ -203,8 +203,10 @@ class Front:
         if len(task.head) > frames.HEAD_BYTES:
             raise OverLimit("head_bytes", allowed=frames.HEAD_BYTES, asked=len(task.head))
         task.submitted_at = monotonic()
-        self._queue.put(task, begins=bool(self._idle))
-        if self._idle:
+        if self._idle and self._queue.passes(task):
+            self._begin(self._idle.pop(self._choose(task.home)), task)
+        else:
+            self._queue.put(task, begins=bool(self._idle))
             self._hand_out()
         if self._timer is None:
             self._timer = self._loop.call_later(TICK_S, self._tick)

@@ -155,9 +155,8 @@ class Arrival:
     def _request(self, operation: str, arguments: dict[str, Any], encoding: WireEncoding | None) -> exchange.Request:
         key = self.key
         return exchange.Request(
-            operation, self.owner, self.facts.request_id, self.services.deadline(), self.accept, self.content_type,
-            self.content_encoding, encoding, arguments, self.versions, self.tags,
-            None if key is None else key.key, b"" if key is None else key.fingerprint,
+            operation, self.owner, self.accept, self.content_type, self.content_encoding, encoding, arguments,
+            self.versions, self.tags, None if key is None else key.key, b"" if key is None else key.fingerprint,
             accept_encoding=self.accept_encoding,
         )  # fmt: skip
 
