@@ -17,12 +17,14 @@ from app.program.functions import BoundMethod, Callable_
 MISSING: Final = object()
 MAKE: Final[list[Callable[..., Any]]] = []  # how objects are made of classes: see ``app.program.instances``
 
+CHANGES: Final = [0]  # of all classes together: what was found in one may be another thing when any of them changed
+
 
 @seen_as("type")
 class HostType(Callable_):
     """A type that is there (``int``, ``ValueError``, ``torch.Tensor``) as a value of programs: one for each."""
 
-    __slots__ = ("call", "engine", "members", "mro", "name", "type")
+    __slots__ = ("call", "engine", "members", "mro", "name", "quick", "type")
     binds = False
 
     def __init__(
@@ -31,6 +33,7 @@ class HostType(Callable_):
     ) -> None:  # fmt: skip
         self.type, self.name, self.call, self.members, self.engine = kind, name, call, members, engine
         self.mro = (self, *mro)
+        self.quick: Callable[[Any, Any], Any] | None = None  # see ``app.program.compiling.quick``
 
     @property
     def exception(self) -> bool:
@@ -89,11 +92,10 @@ class ProgramClass(Callable_):
     """A class that a program defines."""
 
     __slots__ = (
-        "__weakref__", "_found", "_version", "attributes", "bases", "create", "doc", "host", "module", "mro", "name",
-        "qualname",
+        "__weakref__", "_found", "_version", "attributes", "bases", "create", "doc", "host", "making", "module", "mro",
+        "name", "qualname",
     )  # fmt: skip
     binds = False
-    version = 0  # of all classes together: what was found in one may change when any of them does
 
     def __init__(self, name: str, qualname: str, bases: tuple[Any, ...], attributes: dict[str, Any]) -> None:
         self.name, self.qualname, self.module = name, qualname, "__main__"
@@ -102,6 +104,7 @@ class ProgramClass(Callable_):
         self.mro = linearized(self, bases)
         self.host: type | None = None  # the type of its instances, unless it is ``Instance``
         self.create: Callable[..., Any] | None = None  # what a call means, unless it is to make an instance
+        self.making: tuple[int, Any] = (-1, None)  # its ``__init__``, where a call means no more, and since when
         self._found: dict[str, Any] = {}
         self._version = -1
 
@@ -117,8 +120,8 @@ class ProgramClass(Callable_):
 
     def find(self, name: str) -> Any:
         """What ``name`` means in the class, or ``MISSING``."""
-        if self._version != ProgramClass.version:
-            self._found, self._version = {}, ProgramClass.version
+        if self._version != CHANGES[0]:
+            self._found, self._version = {}, CHANGES[0]
         found = self._found.get(name, self)
         if found is self:
             found = self._found[name] = self.after(None, name)
@@ -158,7 +161,7 @@ def is_type(value: Any) -> bool:
 
 def changed() -> None:
     """Forget what was found in classes: one of them changed."""
-    ProgramClass.version += 1
+    CHANGES[0] += 1
 
 
 @seen_as("types.UnionType")

@@ -165,6 +165,19 @@ def _is_ours(error: Exception) -> bool:
     return name.startswith(_OURS) and not name.startswith(_LIBRARY)
 
 
+def locate(error: BaseException, place: Place) -> None:
+    """Note where in the program ``error`` was raised, unless that is known from further inside."""
+    if isinstance(error, errors.EngineError):
+        if getattr(error, "place", None) is None:
+            error.place = place  # type: ignore[attr-defined]
+    elif isinstance(error, PythonError):
+        if error.place is None:
+            error.place = place
+    elif hasattr(error, "node_index") and error.line is None and error.node_index is None:  # type: ignore[attr-defined]
+        error.line, error.column = place.line, place.column  # type: ignore[attr-defined]
+        error.node_id, error.node_index = place.node_id, place.node_index  # type: ignore[attr-defined]
+
+
 class Closing(Exception):
     """What a generator that is closed gets, and what a program sees as ``GeneratorExit``.
 
@@ -201,4 +214,15 @@ def _kind(error: errors.EngineError) -> type[BaseException]:
     return found if isinstance(found, type) and issubclass(found, BaseException) else type(error)
 
 
-__all__ = ["PythonError", "caught", "classes", "made", "python", "reraise", "respoken", "seen_as", "translated"]
+__all__ = [
+    "PythonError",
+    "caught",
+    "classes",
+    "locate",
+    "made",
+    "python",
+    "reraise",
+    "respoken",
+    "seen_as",
+    "translated",
+]

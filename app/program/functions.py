@@ -11,13 +11,13 @@ from collections.abc import Generator as Steps
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from app.program import runtime
-from app.program.failures import Closing, PythonError, made, seen_as
+from app.program.failures import Closing, PythonError, locate, made, seen_as
 from app.program.runtime import DEPTH
 from engine import modes
 
 if TYPE_CHECKING:
     from app.program.runtime import Run
-    from app.program.tree import Code, Parameters
+    from app.program.tree import Code, Parameters, Place
 
 Frame = list[Any]
 Signal = Any  # of a statement: None, BREAK, CONTINUE, or a tuple with what is returned
@@ -67,8 +67,8 @@ class Compiled:
     """A definition, ready to be called."""
 
     __slots__ = (
-        "blank", "captured", "code", "expression", "fresh", "generate", "has_cells", "simple", "source", "steps",
-        "takes",
+        "blank", "captured", "code", "expression", "fresh", "generate", "has_cells", "place", "simple",
+        "source", "steps", "takes",
     )  # fmt: skip
 
     def __init__(self, code: Code, source: Source) -> None:
@@ -81,10 +81,18 @@ class Compiled:
         self.has_cells = False
         self.fresh: tuple[int, ...] = ()  # the places of other names that they take
         self.takes = 0  # how many cells
-        self.expression: Step | None = None  # of a function that is one
+        self.expression: Step | None = None  # of a function that is one,
+        self.place: Place | None = None  # and where that stands
         self.steps: Step | None = None
         self.generate: Callable[[Frame], Steps[Any, Any, Any]] | None = None
         source.compiled[code.index] = self
+
+    def make_cells(self, frame: Frame) -> None:
+        """Put cells where functions inside share a variable."""
+        for place in self.captured:
+            frame[place] = Cell(frame[place])
+        for place in self.fresh:
+            frame[place] = Cell()
 
 
 class Callable_:
@@ -142,34 +150,41 @@ class Function(Callable_):
         return restore
 
     def enter(self, run: Run, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> Any:
-        compiled = self.compiled
-        if kwargs or len(args) != compiled.simple:
+        if kwargs or len(args) != self.compiled.simple:
             args = bind(self, args, kwargs or {})
-        frame = [run, *args, *self.cells, *compiled.blank]
+        return self.begin(run, [run, *args])
+
+    def begin(self, run: Run, frame: Frame) -> Any:
+        """Call it, with a frame that has the run and its arguments."""
+        compiled = self.compiled
+        if self.cells:
+            frame += self.cells
+        if compiled.blank:
+            frame += compiled.blank
         if compiled.has_cells:
-            for place in compiled.captured:
-                frame[place] = Cell(frame[place])
-            for place in compiled.fresh:
-                frame[place] = Cell()
+            compiled.make_cells(frame)
         run.left -= 1
         if run.left < 0:
             run.refill()
         if compiled.generate is not None:
             return Generator(self, compiled.generate, frame)
-        run.depth += 1
-        if run.depth > DEPTH:
+        depth = run.depth
+        if depth >= DEPTH:
             run.overflow()
+        run.depth = depth + 1
         try:
             if compiled.expression is not None:
                 return compiled.expression(frame)
             signal = compiled.steps(frame)  # type: ignore[misc]
-        except RecursionError as error:
-            raise (
-                error if isinstance(error, PythonError) else made(RecursionError, "maximum recursion depth exceeded")
-            ) from None
+            return None if signal is None else signal[0]
+        except Exception as error:
+            if compiled.place is not None:
+                locate(error, compiled.place)
+            if not isinstance(error, RecursionError) or isinstance(error, PythonError):
+                raise
+            raise made(RecursionError, "maximum recursion depth exceeded") from None
         finally:
-            run.depth -= 1
-        return None if signal is None else signal[0]
+            run.depth = depth
 
     def __repr__(self) -> str:
         return f"<function {self.qualname} at {id(self):#x}>"

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from app.program import runtime
 from app.program.classes import (
+    CHANGES,
     MAKE,
     MISSING,
     HostMember,
@@ -27,7 +28,7 @@ from app.program.classes import (
 )
 from app.program.costs import Cost, pay
 from app.program.failures import PythonError, made, python, seen_as
-from app.program.functions import DEEP_COPY, Callable_
+from app.program.functions import DEEP_COPY, Callable_, Function
 from engine import homes, modes
 
 HOSTED: Final[
@@ -449,6 +450,14 @@ def put(value: Any, name: str, new: Any) -> bool:
 # -- making ---------------------------------------------------------------------------------------------------------
 def instantiate(cls: ProgramClass, run: runtime.Run, args: Any, kwargs: dict[str, Any]) -> Any:
     """``cls(*args, **kwargs)``."""
+    version, found = cls.making
+    if version == CHANGES[0]:
+        value = Instance(cls)
+        run.keep(8)
+        result = found.enter(run, [value, *args], kwargs)
+        if result is not None:
+            raise _refuse(f"__init__() should return None, not '{_kind(result)}'")
+        return value
     if cls.create is not None:
         return cls.create(cls, *args, **kwargs)
     new = cls.find("__new__")
@@ -464,6 +473,8 @@ def instantiate(cls: ProgramClass, run: runtime.Run, args: Any, kwargs: dict[str
     if isinstance(found, HostMember) or found is MISSING:
         _initialise(cls, found, value, args, kwargs, has_new=new is not MISSING and not isinstance(new, HostMember))
         return value
+    if type(found) is Function and type(new) is not StaticMethod and cls.host is None and not _may_be_abstract(cls):
+        cls.making = CHANGES[0], found
     method = bound(found, value, cls)
     result = method.enter(run, args, kwargs) if hasattr(method, "enter") else method(*args, **kwargs)
     if result is not None:
@@ -478,9 +489,13 @@ def _initialise(cls: ProgramClass, found: Any, value: Any, args: Any, kwargs: di
         raise _refuse(f"{cls.name}() takes no arguments")
 
 
+def _may_be_abstract(cls: ProgramClass) -> bool:
+    return any(one.attributes.get("__abstract__") for one in cls.mro if isinstance(one, ProgramClass))
+
+
 def refuse_abstract(cls: ProgramClass) -> None:
     """Raise ``TypeError`` for a class that leaves abstract methods open."""
-    if not any(one.attributes.get("__abstract__") for one in cls.mro if isinstance(one, ProgramClass)):
+    if not _may_be_abstract(cls):
         return
     names = sorted({
         name

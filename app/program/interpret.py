@@ -27,8 +27,7 @@ from app.program.compiling import nodes
 from app.program.compiling import statements as statements
 from app.program.compiling.blocks import block
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import locate
-from app.program.failures import PythonError, caught
+from app.program.failures import PythonError, caught, locate
 from app.program.from_nodes import check_references
 from app.program.functions import UNBOUND, Frame, Source
 from app.program.modules import surroundings

@@ -35,11 +35,12 @@ class Routine(Callable_):
     It is the attribute ``name`` of ``owner`` (a module, or the value whose method it is), or a built-in function.
     """
 
-    __slots__ = ("engine", "function", "name", "owner")
+    __slots__ = ("engine", "function", "name", "owner", "quick")
     binds = False
 
     def __init__(self, name: str, function: Callable[..., object], engine: bool = False, owner: object = None) -> None:
         self.name, self.function, self.engine, self.owner = name, function, engine, owner
+        self.quick: Callable[[Any, Any], Any] | None = None  # see ``app.program.compiling.quick``
 
     def enter(self, run: Any, args: Any, kwargs: Any = None) -> Any:
         if self.engine:

@@ -101,13 +101,12 @@ class Run:
     # -- calls ----------------------------------------------------------------------------------------------------
     def enter(self) -> None:
         """Begin a call within the others."""
-        self.depth += 1
-        if self.depth > DEPTH:
+        if self.depth >= DEPTH:
             self.overflow()
+        self.depth += 1
 
     def overflow(self) -> NoReturn:
         """Refuse one more call within the others."""
-        self.depth -= 1
         raise made(RecursionError, "maximum recursion depth exceeded")
 
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from app.program import tree
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import locate
+from app.program.failures import locate
 from app.program.functions import Frame, Signal
 from app.program.tree import Place, Statement
 
@@ -32,6 +32,14 @@ def block(env: Environment, statements: tuple[Statement, ...]) -> Executor:
         return lambda frame: None
     if len(steps) == 1:
         return steps[0]
+    if len(steps) == 2:
+        first, second = steps
+
+        def both(frame: Frame) -> Signal:
+            signal = first(frame)
+            return second(frame) if signal is None else signal
+
+        return both
 
     def run(frame: Frame) -> Signal:
         for step in steps:

@@ -8,9 +8,10 @@ from typing import Any
 from app.program import tree
 from app.program.builtins import direct
 from app.program.calls import call, engine_call
-from app.program.classes import Super
+from app.program.classes import CHANGES, HostType, Super
+from app.program.compiling.arithmetic import slot_of
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import EXPRESSIONS, entries_of, expression, several
+from app.program.compiling.expressions import EXPRESSIONS, entries_of, expression, listed, several
 from app.program.compiling.quick import OTHERWISE, QUICK
 from app.program.failures import PythonError
 from app.program.functions import UNBOUND, Frame, Function, Step
@@ -25,55 +26,133 @@ from engine import Tensor, registry
 def _call(env: Environment, node: tree.Call) -> Step:
     if node.function == tree.Name("super") and not node.args and not node.kwargs:
         return _super(env)
-    args = several(env, node.args)
+    is_plain = not any(isinstance(one, tree.Starred) for one in node.args)
+    steps = [expression(env, one) for one in node.args] if is_plain else []
+    args = listed(steps) if is_plain else several(env, node.args)
     kwargs = keywords(env, node.kwargs)
     if isinstance(node.function, tree.Attribute):
-        return _method_call(env, node.function, args, kwargs)
+        return _method_call(env, node.function, args, kwargs, steps if is_plain and kwargs is None else None)
     function = expression(env, node.function)
-
-    def plain(frame: Frame) -> Any:
-        called = function(frame)
-        if type(called) is Function:
-            return called.enter(frame[0], args(frame))
-        return call(frame[0], called, args(frame))
+    if kwargs is None:
+        plain = _plain_call(function, args, len(steps), _frames(steps) if is_plain else None)
+        if len(steps) == 1 and isinstance(node.function, tree.Name) and env.place(node.function.id)[0] == "global":
+            return _call_of_module(node.function.id, plain, steps[0])
+        return plain
 
     def named(frame: Frame) -> Any:
         called = function(frame)
         given = args(frame)
-        return call(frame[0], called, given, kwargs(frame, called))  # type: ignore[misc]
+        return call(frame[0], called, given, kwargs(frame, called))
 
-    return plain if kwargs is None else named
+    return named
+
+
+def _frames(steps: list[Step]) -> Callable[[Frame], Frame]:
+    """The run and arguments, with which the frame of a function begins."""
+    match steps:
+        case []:
+            return lambda frame: [frame[0]]
+        case [first]:
+            return lambda frame: [frame[0], first(frame)]
+        case [first, second]:
+            return lambda frame: [frame[0], first(frame), second(frame)]
+    return lambda frame: [frame[0], *[step(frame) for step in steps]]
+
+
+def _plain_call(function: Step, args: Step, count: int, entering: Callable[[Frame], Frame] | None) -> Step:
+    """A call without names."""
+
+    def of_other(frame: Frame, called: Any) -> Any:
+        given = args(frame)
+        kind = type(called)
+        if kind is Function:
+            return called.enter(frame[0], given)
+        if kind is Routine or kind is HostType:
+            shorter = called.quick
+            if shorter is not None:
+                result = shorter(frame[0], given)
+                if result is not OTHERWISE:
+                    return result
+        return call(frame[0], called, given)
+
+    def plain(frame: Frame) -> Any:
+        called = function(frame)
+        if type(called) is Function and entering is not None and called.compiled.simple == count:
+            return called.begin(frame[0], entering(frame))
+        return of_other(frame, called)
+
+    return plain
+
+
+def _call_of_module(name: str, plain: Step, first: Step) -> Step:
+    """The same of a function of the module, with one argument."""
+
+    def call_it(frame: Frame) -> Any:
+        run = frame[0]
+        called = run.namespace.get(name)
+        if type(called) is Function and called.compiled.simple == 1:
+            return called.begin(run, [run, first(frame)])
+        return plain(frame)
+
+    return call_it
 
 
 def _method_call(
-    env: Environment, node: tree.Attribute, args: Step, kwargs: Callable[[Frame, Any], dict[str, Any]] | None
-) -> Step:
-    owner, name = expression(env, node.value), node.name
+    env: Environment, node: tree.Attribute, args: Step, kwargs: Callable[[Frame, Any], dict[str, Any]] | None,
+    steps: list[Step] | None,
+) -> Step:  # fmt: skip
+    """A call of a method. Of objects of one class, which nothing changed, the class is asked once."""
+    owner, name, slot = expression(env, node.value), node.name, slot_of(env, node.value)
+    of_other = _method_of_other(name, args, kwargs)
+    takes = None if steps is None else len(steps) + 1  # parameters
+    first = steps[0] if steps is not None and len(steps) == 1 else None
+    cls: Any = None
+    version = -1
+    found: Any = None
+
+    def method(frame: Frame) -> Any:
+        nonlocal cls, version, found
+        value = owner(frame) if slot is None or frame[slot] is UNBOUND else frame[slot]
+        if type(value) is not Instance or name in value.attributes:
+            return of_other(frame, value)
+        if value.program_class is not cls or version != CHANGES[0]:
+            cls, version = value.program_class, CHANGES[0]
+            found = cls.find(name)
+        called = found
+        if type(called) is not Function:
+            return of_other(frame, value)
+        run = frame[0]
+        if called.compiled.simple == takes:
+            given = [run, value, first(frame)] if first is not None else [run, value, *args(frame)]
+            return called.begin(run, given)
+        return called.enter(run, [value, *args(frame)], None if kwargs is None else kwargs(frame, called))
+
+    return method
+
+
+def _method_of_other(
+    name: str, args: Step, kwargs: Callable[[Frame, Any], dict[str, Any]] | None
+) -> Callable[[Frame, Any], Any]:
+    """A call of a method of whatever is no object of a program, or has a value under that name."""
     tensor_method = registry.method(name) if registry.attribute(name) is None else None
     known: dict[type, Any] = {}
 
-    def method(frame: Frame) -> Any:
-        value = owner(frame)
-        run = frame[0]
+    def method(frame: Frame, value: Any) -> Any:
+        run, kind = frame[0], type(value)
         if tensor_method is not None and isinstance(value, Tensor):
             routine = Routine(name, tensor_method, True, value)
             given = args(frame)
             return engine_call(routine, (value, *given), {} if kwargs is None else kwargs(frame, routine))
-        kind = type(value)
-        if kind is Instance and name not in value.attributes:
-            found = value.program_class.find(name)
-            if type(found) is Function:
-                return found.enter(run, [value, *args(frame)], None if kwargs is None else kwargs(frame, found))
-        quick = known.get(kind, known)
-        if quick is known:
-            quick = known[kind] = direct(kind, name)
-        if quick is not None:
+        quick = known.get(kind)
+        if quick is None:
+            quick = known[kind] = direct(kind, name), QUICK.get((kind, name))
+        whole, shorter = quick
+        if whole is not None:
             given = args(frame)
             if kwargs is not None:
-                return quick(value, *given, **kwargs(frame, None))
-            shorter = QUICK.get((kind, name))
+                return whole(value, *given, **kwargs(frame, None))
             result = OTHERWISE if shorter is None else shorter(run, value, given)
-            return quick(value, *given) if result is OTHERWISE else result
+            return whole(value, *given) if result is OTHERWISE else result
         called = attribute(value, name)
         given = args(frame)
         return call(run, called, given, None if kwargs is None else kwargs(frame, called))

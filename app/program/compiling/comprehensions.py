@@ -48,7 +48,9 @@ def _comprehension(env: Environment, node: tree.Comprehension) -> Step:
 
     bind_item, _, tests = clauses[0]
     if kind == "list" and depth == 1 and len(tests) < 2 and not fresh:
-        return _listed(first, bind_item, tests[0] if tests else None, element)
+        target = node.clauses[0].target
+        slot = names[target.id][0] if type(target) is tree.Name else None
+        return _listed(first, bind_item, slot, tests[0] if tests else None, element)
 
     def comprehend(frame: Frame) -> Any:
         for place in fresh:
@@ -75,19 +77,23 @@ def _comprehension(env: Environment, node: tree.Comprehension) -> Step:
     return comprehend
 
 
-def _listed(values: Step, bind: Binder, test: Step | None, element: Step) -> Step:
+def _listed(values: Step, bind: Binder, slot: int | None, test: Step | None, element: Step) -> Step:
     """The most common form: a list, by one clause."""
 
     def listed(frame: Frame) -> Any:
         run = frame[0]
         made: list[Any] = []
+        add = made.append
         for item in iterate(values(frame)):
             run.left -= 1
             if run.left < 0:
                 run.refill()
-            bind(frame, item)
+            if slot is None:
+                bind(frame, item)
+            else:
+                frame[slot] = item
             if test is None or test(frame):
-                made.append(element(frame))
+                add(element(frame))
         run.keep(2 * len(made))
         return made
 

@@ -11,7 +11,8 @@ from app.program.classbuilding import make_class
 from app.program.compiling.blocks import STATEMENTS, Executor, block
 from app.program.compiling.calling import keywords as keywords_of
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import expression, locate, several, store
+from app.program.compiling.expressions import expression, several, store
+from app.program.failures import locate
 from app.program.functions import UNBOUND, Cell, Frame, Signal
 from app.program.scopes import CLASS_CELL
 

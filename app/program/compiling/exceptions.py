@@ -8,9 +8,9 @@ from typing import Any
 from app.program import tree
 from app.program.compiling.blocks import STATEMENTS, Executor, block
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import condition, expression, locate, store
+from app.program.compiling.expressions import condition, expression, store
 from app.program.compiling.targets import delete
-from app.program.failures import PythonError, caught, made, translated
+from app.program.failures import PythonError, caught, locate, made, translated
 from app.program.functions import UNBOUND, Frame, Signal
 from app.program.hosts import matches
 from app.program.values import raised

@@ -11,30 +11,28 @@ import msgspec
 from app.program import tree
 from app.program.builtins import CONSTANTS, EXCEPTIONS, FUNCTIONS
 from app.program.calls import PRINT
-from app.program.classes import MISSING
-from app.program.compiling.arithmetic import binary_step, comparison_step
+from app.program.classes import CHANGES, MISSING
+from app.program.compiling.arithmetic import binary_step, comparison, comparison_step, slot_of, small, unary_step
 from app.program.compiling.environment import Environment
-from app.program.costs import bounded
-from app.program.failures import PythonError, python, reraise
+from app.program.costs import ITEM_BYTES, OBJECT_BYTES, bounded
+from app.program.failures import PythonError, locate, python, reraise
 from app.program.formatting import converted, formatted
 from app.program.functions import UNBOUND, Compiled, Frame, Function, Generator, Step
 from app.program.instances import Instance, is_data
 from app.program.operations import (
     LIGHT,
     Module,
-    compare,
     get_item,
     iterate,
     spread,
     type_name,
-    unary,
 )
 from app.program.reflection import REFLECTION
 from app.program.runtime import Run
 from app.program.tree import Expression, GraphError
 from app.program.values import attribute
 from app.wire.arrays import ArrayError, decode_tensor
-from engine import Tensor, dtypes, errors, refusals
+from engine import Tensor, dtypes, refusals
 
 BUILTINS: Final[dict[str, object]] = {
     "torch": Module("torch"), **FUNCTIONS, **EXCEPTIONS, **CONSTANTS, **REFLECTION, "print": PRINT,
@@ -123,7 +121,14 @@ def store(env: Environment, name: str) -> Callable[[Frame, Any], None]:
         return to_cell
     if kind == "class":
         return lambda frame, value: frame[1].__setitem__(name, value)
-    return lambda frame, value: frame[0].bind(name, value)
+
+    def to_module(frame: Frame, value: Any) -> None:
+        run = frame[0]
+        run.namespace[name] = value
+        run.named[name] = None
+        run.last = name
+
+    return to_module
 
 
 # -- values -----------------------------------------------------------------------------------------------------------
@@ -147,12 +152,33 @@ def _name(env: Environment, node: tree.Name) -> Step:
 def _attribute(env: Environment, node: tree.Attribute) -> Step:
     value, name = expression(env, node.value), node.name
 
-    def read(frame: Frame) -> Any:
-        owner = value(frame)
+    read, slot = reading(name), slot_of(env, node.value)
+    if slot is None:
+        return lambda frame: read(value(frame))
+
+    def read_slot(frame: Frame) -> Any:
+        owner = frame[slot]
+        return read(value(frame) if owner is UNBOUND else owner)
+
+    return read_slot
+
+
+def reading(name: str) -> Callable[[Any], Any]:
+    """``value.name``. Of objects of one class, which nothing changed, the class is asked once."""
+    known: Any = None
+    version = -1
+
+    def read(owner: Any) -> Any:
+        nonlocal known, version
         if type(owner) is Instance:
             own = owner.attributes.get(name, MISSING)
-            if own is not MISSING and not is_data(owner.program_class.find(name)):
-                return own
+            if own is not MISSING:
+                cls = owner.program_class
+                if cls is known and version == CHANGES[0]:
+                    return own
+                if not is_data(cls.find(name)):
+                    known, version = cls, CHANGES[0]
+                    return own
         return attribute(owner, name)
 
     return read
@@ -164,14 +190,34 @@ def _subscript(env: Environment, node: tree.Subscript) -> Step:
     def subscript(frame: Frame) -> Any:
         container, key = value(frame), index(frame)
         kind = type(container)
-        if ((kind is list or kind is tuple) and type(key) is int) or (kind is dict and type(key) in _KEYS):
+        if kind is list or kind is tuple:
+            if type(key) is int:
+                try:
+                    return container[key]
+                except LookupError as error:
+                    reraise(error)
+        elif kind is dict and type(key) in _KEYS:
             try:
                 return container[key]
             except LookupError as error:
                 reraise(error)
         return get_item(container, key)
 
-    return subscript
+    if not small(node.index) or type(node.index.value) is not int:  # type: ignore[union-attr]
+        return subscript
+    number = node.index.value  # type: ignore[union-attr]
+
+    def numbered(frame: Frame) -> Any:
+        container = value(frame)
+        kind = type(container)
+        if kind is list or kind is tuple or kind is dict:
+            try:
+                return container[number]
+            except LookupError as error:
+                reraise(error)
+        return get_item(container, number)
+
+    return numbered
 
 
 _KEYS: Final = frozenset({str, int})
@@ -185,16 +231,7 @@ def _slice(env: Environment, node: tree.Slice) -> Step:
 def several(env: Environment, nodes: tuple[Expression, ...]) -> Step:
     """A list of values; those that are starred give all of theirs."""
     if not any(isinstance(node, tree.Starred) for node in nodes):
-        steps = [expression(env, node) for node in nodes]
-        if not steps:
-            return lambda frame: []
-        if len(steps) == 1:
-            (first,) = steps
-            return lambda frame: [first(frame)]
-        if len(steps) == 2:
-            first, second = steps
-            return lambda frame: [first(frame), second(frame)]
-        return lambda frame: [step(frame) for step in steps]
+        return listed([expression(env, node) for node in nodes])
     parts = [
         (expression(env, node.value), True) if isinstance(node, tree.Starred) else (expression(env, node), False)
         for node in nodes
@@ -212,6 +249,18 @@ def several(env: Environment, nodes: tuple[Expression, ...]) -> Step:
     return spread
 
 
+def listed(steps: list[Step]) -> Step:
+    """A list of the values of ``steps``."""
+    match steps:
+        case []:
+            return lambda frame: []
+        case [first]:
+            return lambda frame: [first(frame)]
+        case [first, second]:
+            return lambda frame: [first(frame), second(frame)]
+    return lambda frame: [step(frame) for step in steps]
+
+
 def _spread(value: Any) -> Any:
     if not isinstance(value, Tensor) and not hasattr(type(value), "__iter__"):
         raise PythonError(TypeError, f"Value after * must be an iterable, not {type_name(value)}")
@@ -223,7 +272,9 @@ def _display(env: Environment, node: tree.Display) -> Step:
 
     def display(frame: Frame) -> Any:
         made = items(frame)
-        frame[0].keep(len(made))
+        budget = frame[0].budget
+        if budget is not None:
+            budget.spent += OBJECT_BYTES + ITEM_BYTES * len(made)
         if kind == "list":
             return made
         return tuple(made) if kind == "tuple" else python(set, bounded(made))
@@ -292,27 +343,26 @@ def _binary(env: Environment, node: tree.Binary) -> Step:
 
 
 def _unary(env: Environment, node: tree.Unary) -> Step:
-    operand, symbol = expression(env, node.operand), node.operator
-    if symbol == "not":
+    if node.operator == "not":
         truth = condition(env, node.operand)
         return lambda frame: not truth(frame)
-    return lambda frame: unary(symbol, operand(frame))
+    return unary_step(node.operator, expression(env, node.operand))
 
 
 def _comparison(env: Environment, node: tree.Comparison) -> Step:
     first = expression(env, node.first)
     if len(node.rest) == 1:
         ((symbol, other),) = node.rest
-        return comparison_step(symbol, first, expression(env, other), other)
-    rest = [(symbol, expression(env, other)) for symbol, other in node.rest]
+        return comparison_step(env, symbol, first, expression(env, other), node.first, other)
+    rest = [(comparison(symbol), expression(env, other)) for symbol, other in node.rest]
 
     def chain(frame: Frame) -> Any:
         left = first(frame)
         result: Any = True
         last = len(rest) - 1
-        for place, (symbol, step) in enumerate(rest):
+        for place, (compared, step) in enumerate(rest):
             right = step(frame)
-            result = compare(symbol, left, right)
+            result = compared(left, right)
             if place < last and not truth_of(result):
                 return result
             left = right
@@ -352,7 +402,7 @@ def _logical(env: Environment, node: tree.Logical) -> Step:
     def logical(frame: Frame) -> Any:
         for step in first:
             value = step(frame)
-            if truth_of(value) is stops_at:
+            if (value if value is True or value is False else truth_of(value)) is stops_at:
                 return value
         return last(frame)
 
@@ -360,9 +410,15 @@ def _logical(env: Environment, node: tree.Logical) -> Step:
 
 
 def _conditional(env: Environment, node: tree.Conditional) -> Step:
-    test = condition(env, node.test)
-    body, otherwise = expression(env, node.body), expression(env, node.otherwise)
-    return lambda frame: body(frame) if test(frame) else otherwise(frame)
+    test, body, otherwise = (expression(env, one) for one in (node.test, node.body, node.otherwise))
+
+    def choose(frame: Frame) -> Any:
+        found = test(frame)
+        if found is True or (found is not False and truth_of(found)):
+            return body(frame)
+        return otherwise(frame)
+
+    return choose
 
 
 def _binding(env: Environment, node: tree.Binding) -> Step:
@@ -387,19 +443,6 @@ def _at(env: Environment, node: tree.At) -> Step:
             raise
 
     return located
-
-
-def locate(error: BaseException, place: tree.Place) -> None:
-    """Note where in the program ``error`` was raised, unless that is known from further inside."""
-    if isinstance(error, errors.EngineError):
-        if getattr(error, "place", None) is None:
-            error.place = place  # type: ignore[attr-defined]
-    elif isinstance(error, PythonError):
-        if error.place is None:
-            error.place = place
-    elif hasattr(error, "node_index") and error.line is None and error.node_index is None:  # type: ignore[attr-defined]
-        error.line, error.column = place.line, place.column  # type: ignore[attr-defined]
-        error.node_id, error.node_index = place.node_id, place.node_index  # type: ignore[attr-defined]
 
 
 # -- functions --------------------------------------------------------------------------------------------------------

@@ -15,11 +15,11 @@ from app.program import tree
 from app.program.compiling import exceptions
 from app.program.compiling.blocks import BREAK, CONTINUE, statement
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import SLOT, condition, expression, locate, truth_of
+from app.program.compiling.expressions import SLOT, condition, expression, truth_of
 from app.program.compiling.matching import pattern_test
 from app.program.compiling.targets import bind_target
 from app.program.contexts import leave, opened
-from app.program.failures import Closing
+from app.program.failures import Closing, locate
 from app.program.functions import Frame, Signal
 from app.program.operations import iterate
 from app.program.tree import Expression, Statement

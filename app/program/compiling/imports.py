@@ -5,7 +5,8 @@ from __future__ import annotations
 from app.program import tree
 from app.program.compiling.blocks import STATEMENTS, Executor
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import locate, store
+from app.program.compiling.expressions import store
+from app.program.failures import locate
 from app.program.functions import Frame, Signal
 from app.program.importing import everything, find_module, member
 

@@ -10,9 +10,9 @@ from app.program import tree
 from app.program.classes import HostType
 from app.program.compiling.blocks import STATEMENTS, Executor, block
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import condition, expression, locate, store, truth_of
+from app.program.compiling.expressions import condition, expression, store, truth_of
 from app.program.costs import length, listed, pay
-from app.program.failures import PythonError
+from app.program.failures import PythonError, locate
 from app.program.functions import Frame, Signal
 from app.program.hosts import is_of
 from app.program.operations import compare, get_item, held

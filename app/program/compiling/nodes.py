@@ -12,8 +12,9 @@ from typing import Any, Final
 from app.program import tree
 from app.program.builtins import set_item
 from app.program.calls import PLAIN, adapted, call
-from app.program.compiling.expressions import dtype_named, fresh_tensor, locate, missing
+from app.program.compiling.expressions import dtype_named, fresh_tensor, missing
 from app.program.compiling.statements import MODES
+from app.program.failures import locate
 from app.program.names import find_op
 from app.program.operations import get_item
 from app.program.runtime import Run

@@ -6,16 +6,17 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from app.program import tree
-from app.program.compiling.arithmetic import changing
+from app.program.compiling.arithmetic import changing, slot_of
 from app.program.compiling.blocks import BREAK, CONTINUE, STATEMENTS, Executor, block, located
 from app.program.compiling.environment import Environment
 from app.program.compiling.exceptions import of_iteration
-from app.program.compiling.expressions import BODIES, expression, locate, truth_of
+from app.program.compiling.expressions import BODIES, expression, truth_of
 from app.program.compiling.generating import generating_body
 from app.program.compiling.targets import augment, bind_target, delete
 from app.program.contexts import leave, opened
-from app.program.failures import caught
+from app.program.failures import caught, locate
 from app.program.functions import UNBOUND, Compiled, Frame, Signal
+from app.program.instances import Special
 from app.program.operations import iterate
 from app.program.tree import Place
 from engine import modes
@@ -41,6 +42,21 @@ def _assign(env: Environment, node: tree.Assign) -> Executor:
                     raise
 
             return to_slot
+
+        if kind == "global":
+
+            def to_module(frame: Frame) -> None:
+                try:
+                    found = value(frame)
+                    run = frame[0]
+                    run.namespace[where] = found
+                    run.named[where] = None
+                    run.last = where
+                except Exception as error:
+                    locate(error, place)
+                    raise
+
+            return to_module
 
         def one(frame: Frame) -> None:
             try:
@@ -79,20 +95,33 @@ def _annotate(env: Environment, node: tree.Annotate) -> Executor:
 
 
 def _augment(env: Environment, node: tree.Augment) -> Executor:
-    if isinstance(node.target, tree.Name) and env.place(node.target.id)[0] == "slot":
-        where, value, place = env.place(node.target.id)[1], expression(env, node.value), node.place
-        changed, old = changing(node.operator), expression(env, node.target)
+    kind, where = env.place(node.target.id) if isinstance(node.target, tree.Name) else ("", 0)
+    if kind not in ("slot", "global"):
+        return located(augment(env, node), node.place)
+    value, place = expression(env, node.value), node.place
+    changed, old = changing(node.operator), expression(env, node.target)
 
-        def to_slot(frame: Frame) -> None:
-            try:
-                left = frame[where]
-                frame[where] = changed(old(frame) if left is UNBOUND else left, value(frame))
-            except Exception as error:
-                locate(error, place)
-                raise
+    def to_slot(frame: Frame) -> None:
+        try:
+            left = frame[where]
+            frame[where] = changed(old(frame) if left is UNBOUND else left, value(frame))
+        except Exception as error:
+            locate(error, place)
+            raise
 
-        return to_slot
-    return located(augment(env, node), node.place)
+    def to_module(frame: Frame) -> None:
+        try:
+            run = frame[0]
+            names = run.namespace
+            left = names.get(where, UNBOUND)
+            names[where] = changed(old(frame) if left is UNBOUND else left, value(frame))
+            run.named[where] = None
+            run.last = where
+        except Exception as error:
+            locate(error, place)
+            raise
+
+    return to_slot if kind == "slot" else to_module
 
 
 def _delete(env: Environment, node: tree.Delete) -> Executor:
@@ -142,28 +171,44 @@ def tested(env: Environment, node: tree.Expression, place: Place) -> Callable[[F
 
 
 def _if(env: Environment, node: tree.If) -> Executor:
-    test, body = tested(env, node.test, node.place), block(env, node.body)
-    if not node.otherwise:
-        return lambda frame: body(frame) if test(frame) else None
-    otherwise = block(env, node.otherwise)
-    return lambda frame: body(frame) if test(frame) else otherwise(frame)
+    value, place = expression(env, node.test), node.place
+    body, otherwise = block(env, node.body), block(env, node.otherwise) if node.otherwise else None
+
+    def choose(frame: Frame) -> Signal:
+        try:
+            found = value(frame)
+            if found is not True and found is not False:
+                found = truth_of(found)
+        except Exception as error:
+            locate(error, place)
+            raise
+        if found:
+            return body(frame)
+        return None if otherwise is None else otherwise(frame)
+
+    return choose
 
 
 def _while(env: Environment, node: tree.While) -> Executor:
-    test, body, otherwise = tested(env, node.test, node.place), block(env, node.body), block(env, node.otherwise)
+    value, body, otherwise = expression(env, node.test), block(env, node.body), block(env, node.otherwise)
     place = node.place
 
     def run(frame: Frame) -> Signal:
         run = frame[0]
-        while test(frame):
-            run.left -= 1
-            if run.left < 0:
-                tick(run, place)
+        while True:
+            try:
+                found = value(frame)
+                if found is not True and not truth_of(found):
+                    break
+                run.left -= 1
+                if run.left < 0:
+                    run.refill()
+            except Exception as error:
+                locate(error, place)
+                raise
             signal = body(frame)
             if signal is not None and signal is not CONTINUE:
-                if signal is BREAK:
-                    return None
-                return signal
+                return None if signal is BREAK else signal
         return otherwise(frame)
 
     return run
@@ -179,42 +224,64 @@ def tick(run: Any, place: Place) -> None:
 
 
 def _for(env: Environment, node: tree.For) -> Executor:
-    values, bind = expression(env, node.values), bind_target(env, node.target)
+    values, bind, slot = expression(env, node.values), bind_target(env, node.target), slot_of(env, node.target)
     body, otherwise, place = block(env, node.body), block(env, node.otherwise), node.place
 
     def run(frame: Frame) -> Signal:
         run = frame[0]
         try:
-            items = iterate(values(frame))
-            following = items.__next__
+            items = walked(values(frame))
         except Exception as error:
             locate(error, place)
             raise
-        while True:
-            try:
-                item = following()
-            except StopIteration:
-                break
-            except Exception as error:
-                error = of_iteration(error)
-                locate(error, place)
-                raise error from None
-            try:
+        is_within = False
+        try:
+            for item in items:
+                is_within = True
                 run.left -= 1
                 if run.left < 0:
                     run.refill()
-                bind(frame, item)
-            except Exception as error:
-                locate(error, place)
+                if slot is None:
+                    bind(frame, item)
+                else:
+                    frame[slot] = item
+                signal = body(frame)
+                if signal is not None and signal is not CONTINUE:
+                    return None if signal is BREAK else signal
+                is_within = False
+        except Exception as error:
+            found = error if is_within else of_iteration(error)
+            locate(found, place)
+            if found is error:
                 raise
-            signal = body(frame)
-            if signal is not None and signal is not CONTINUE:
-                if signal is BREAK:
-                    return None
-                return signal
+            raise found from None
         return otherwise(frame)
 
     return run
+
+
+class _Following:
+    """An iterator that is an object of a program, which may have nothing but what follows."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Any) -> None:
+        self._items = items
+
+    def __iter__(self) -> _Following:
+        return self
+
+    def __next__(self) -> Any:
+        return self._items.__next__()
+
+
+def walked(value: Any) -> Any:
+    """The items of a value, for a loop."""
+    kind = type(value)
+    if kind is range or kind is list or kind is tuple:
+        return value
+    items = iterate(value)
+    return _Following(items) if isinstance(items, Special) else items
 
 
 MODES: Final[dict[str, Callable[..., Any]]] = {
@@ -264,16 +331,7 @@ def body_of(env: Environment, compiled: Compiled) -> None:
         return
     match code.body:
         case (tree.Return(value, place),) if value is not None:
-            found = expression(env, value)
-
-            def evaluate(frame: Frame) -> Any:
-                try:
-                    return found(frame)
-                except Exception as error:
-                    locate(error, place)
-                    raise
-
-            compiled.expression = evaluate
+            compiled.expression, compiled.place = expression(env, value), place
         case _:
             compiled.steps = block(env, code.body)
 

@@ -8,15 +8,16 @@ from typing import Any
 
 from app.program import tree
 from app.program.builtins import delete_item, set_item
-from app.program.classes import MISSING, HostMember
+from app.program.classes import CHANGES, MISSING, HostMember
 from app.program.compiling.arithmetic import changing
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import expression, load, store
-from app.program.failures import PythonError
+from app.program.compiling.expressions import expression, load, reading, store
+from app.program.costs import ITEM_BYTES, OBJECT_BYTES
+from app.program.failures import PythonError, reraise
 from app.program.functions import UNBOUND, Frame, Step
 from app.program.instances import Instance
 from app.program.operations import get_item, iterate, spread, type_name
-from app.program.values import attribute, delete_attribute, set_attribute
+from app.program.values import delete_attribute, set_attribute
 from engine import Tensor
 
 Binder = Callable[[Frame, Any], None]
@@ -40,18 +41,34 @@ def bind_target(env: Environment, target: tree.Target) -> Binder:
 
 
 def _bind_attribute(owner: Step, name: str) -> Binder:
-    return lambda frame, new: put_attribute(frame, owner(frame), name, new)
+    put = putting(name)
+    return lambda frame, new: put(frame, owner(frame), new)
 
 
-def put_attribute(frame: Frame, value: Any, name: str, new: Any) -> None:
-    """``value.name = new``."""
-    if type(value) is Instance and frame[0].journal is None:
-        cls = value.program_class
-        if cls.find(name) is MISSING and type(cls.find("__setattr__")) is HostMember:
-            value.attributes[name] = new
-            frame[0].keep(4)
-            return
-    set_attribute(value, name, new)
+def putting(name: str) -> Callable[[Frame, Any, Any], None]:
+    """``value.name = new``. Of objects of one class, which nothing changed, the class is asked once."""
+    known: Any = None
+    version = -1
+
+    def put(frame: Frame, value: Any, new: Any) -> None:
+        nonlocal known, version
+        run = frame[0]
+        if type(value) is Instance and run.journal is None:
+            cls = value.program_class
+            if (cls is known and version == CHANGES[0]) or is_stored(cls, name):
+                known, version = cls, CHANGES[0]
+                value.attributes[name] = new
+                if run.budget is not None:
+                    run.budget.spent += OBJECT_BYTES + 4 * ITEM_BYTES
+                return
+        set_attribute(value, name, new)
+
+    return put
+
+
+def is_stored(cls: Any, name: str) -> bool:
+    """Whether an attribute of a class's objects is a value of theirs, of which nobody else knows."""
+    return cls.find(name) is MISSING and type(cls.find("__setattr__")) is HostMember
 
 
 _KEYS = frozenset({str, int})
@@ -64,7 +81,15 @@ def put_item(frame: Frame, container: Any, key: Any, new: Any) -> None:
         if run.journal is not None:
             run.journal.touch(container)
         container[key] = new
-        run.keep(15)
+        if run.budget is not None:
+            run.budget.spent += OBJECT_BYTES + 15 * ITEM_BYTES
+    elif type(container) is list and type(key) is int:
+        if run.journal is not None:
+            run.journal.touch(container)
+        try:
+            container[key] = new
+        except IndexError as error:
+            reraise(error)
     else:
         set_item(container, key, new)
 
@@ -115,40 +140,73 @@ def _check_iterable(value: Any) -> None:
         raise PythonError(TypeError, f"cannot unpack non-iterable {type_name(value)} object")
 
 
+def item_of(container: Any, key: Any) -> Any:
+    """``container[key]``."""
+    if (type(container) is list and type(key) is int) or (type(container) is dict and type(key) in _KEYS):
+        try:
+            return container[key]
+        except LookupError as error:
+            reraise(error)
+    return get_item(container, key)
+
+
 def augment(env: Environment, node: tree.Augment) -> Callable[[Frame], None]:
     """``target operator= value``."""
     value, changed = expression(env, node.value), changing(node.operator)
     match node.target:
         case tree.Name(name):
-            old, put = load(env, name), store(env, name)
-            kind, place = env.place(name)
-            if kind == "slot":
-
-                def to_slot(frame: Frame) -> None:
-                    frame[place] = changed(old(frame), value(frame))
-
-                return to_slot
-
-            def to_name(frame: Frame) -> None:
-                put(frame, changed(old(frame), value(frame)))
-
-            return to_name
+            return _augment_name(env, name, value, changed)
         case tree.Attribute(owner, name):
-            of = expression(env, owner)
-
-            def to_attribute(frame: Frame) -> None:
-                found = of(frame)
-                put_attribute(frame, found, name, changed(attribute(found, name), value(frame)))
-
-            return to_attribute
+            return _augment_attribute(expression(env, owner), name, value, changed)
         case tree.Subscript(owner, index):
             of, key = expression(env, owner), expression(env, index)
 
             def to_item(frame: Frame) -> None:
                 found, place = of(frame), key(frame)
-                put_item(frame, found, place, changed(get_item(found, place), value(frame)))
+                put_item(frame, found, place, changed(item_of(found, place), value(frame)))
 
             return to_item
+
+
+def _augment_attribute(of: Step, name: str, value: Step, changed: Callable[[Any, Any], Any]) -> Callable[[Frame], None]:
+    read, put = reading(name), putting(name)
+    known: Any = None
+    version = -1
+
+    def to_attribute(frame: Frame) -> None:
+        nonlocal known, version
+        found = of(frame)
+        if type(found) is Instance and found.program_class is known and version == CHANGES[0]:
+            old = found.attributes.get(name, MISSING)
+            run = frame[0]
+            if old is not MISSING and run.journal is None:
+                new = changed(old, value(frame))
+                if version == CHANGES[0]:
+                    found.attributes[name] = new
+                    if run.budget is not None:
+                        run.budget.spent += OBJECT_BYTES + 4 * ITEM_BYTES
+                else:
+                    put(frame, found, new)
+                return
+        put(frame, found, changed(read(found), value(frame)))
+        if type(found) is Instance and is_stored(found.program_class, name):
+            known, version = found.program_class, CHANGES[0]
+
+    return to_attribute
+
+
+def _augment_name(
+    env: Environment, name: str, value: Step, changed: Callable[[Any, Any], Any]
+) -> Callable[[Frame], None]:  # fmt: skip
+    old, put = load(env, name), store(env, name)
+    kind, place = env.place(name)
+    if kind != "slot":
+        return lambda frame: put(frame, changed(old(frame), value(frame)))
+
+    def to_slot(frame: Frame) -> None:
+        frame[place] = changed(old(frame), value(frame))
+
+    return to_slot
 
 
 def delete(env: Environment, target: tree.Target) -> Callable[[Frame], None]:
