@@ -11,6 +11,7 @@ import warnings
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, MutableSequence
+from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from math import inf
 from pathlib import Path
@@ -118,6 +119,10 @@ class Journal:
         if memory is None:
             memory = self._memories[id(root)] = Overwritten(root)
         memory.keep(written)
+
+    def stepping(self) -> AbstractContextManager[None]:
+        """What holds while an optimiser takes a step."""
+        return nullcontext()
 
     def touched(self) -> Iterable[Any]:
         """The objects that were about to change, in the order of their first touch."""

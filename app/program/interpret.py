@@ -104,14 +104,25 @@ def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:
     started = Run(namespace, limits)
     modes.current().trace = trace
     with runtime.within(started):
-        if program.spelling == "nodes":
-            _perform_nodes(program, started)
-        elif _is_surrounded(program):
-            with surroundings.in_force():
+        try:
+            if program.spelling == "nodes":
+                _perform_nodes(program, started)
+            elif _is_surrounded(program):
+                with surroundings.in_force():
+                    _perform(compiled(program), started)
+            else:
                 _perform(compiled(program), started)
-        else:
-            _perform(compiled(program), started)
+            started.settle()
+        finally:
+            _end_watch(started)
     return Outcome(started.prints, list(started.named), started.last, started.unended)
+
+
+def _end_watch(started: Run) -> None:
+    """Let nobody watch any more."""
+    if started.watch is not None:
+        state = modes.current()
+        state.journal = state.origin.journal = None
 
 
 def _is_surrounded(program: Program) -> bool:

@@ -27,11 +27,13 @@ class Run:
         "last",
         "left",
         "limits",
+        "loops",
         "named",
         "namespace",
         "printed",
         "prints",
         "unended",
+        "watch",
     )  # fmt: skip
 
     def __init__(self, namespace: dict[str, Any], limits: Limits) -> None:
@@ -44,6 +46,8 @@ class Run:
         self.named: dict[str, None] = {}
         self.last: str | None = None
         self.depth = self.left = self.iterations = 0
+        self.loops: dict[Any, Any] = {}
+        self.watch: Any = None  # over loops whose turns come again: ``app.program.turns``
         self.handled: list[BaseException] = []  # the exceptions in whose handlers the run is
 
     def refill(self) -> None:
@@ -74,8 +78,14 @@ class Run:
         self.named[name] = None
         self.last = name
 
+    def settle(self) -> None:
+        """Let there be all names that the turns of a loop have bound."""
+        if self.watch is not None and self.watch.pending is not None:
+            self.watch.pending.settle()
+
     def unbind(self, name: str) -> None:
         """Forget a name of the program."""
+        self.settle()
         if name not in self.namespace:
             raise PythonError(NameError, f"name '{name}' is not defined")
         del self.namespace[name]

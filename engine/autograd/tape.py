@@ -61,7 +61,7 @@ INFERENCE = (
 )
 
 _new = object.__new__
-_sequence = itertools.count()
+_sequence = itertools.count(1)
 # PyTorch has a lock in each AccumulateGrad. Here a few serve all leaves, for an accumulator goes with its last graph.
 _grad_locks = tuple(Lock() for _ in range(64))
 _accumulator_lock = Lock()
@@ -462,6 +462,11 @@ class Accumulate(Node):
         attached = super().attach()
         modes.current().observe(attached)
         return attached
+
+
+def next_number() -> int:
+    """A number below those of all nodes to come, and above those of all that are there."""
+    return next(_sequence)
 
 
 def make_accumulator(leaf: Tensor) -> Accumulate:

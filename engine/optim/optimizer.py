@@ -197,6 +197,16 @@ class Optimizer:
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Move every parameter that has a gradient; ``closure`` computes the loss first, which is returned."""
+        state, is_plain = modes.current(), closure is None and not self._hooks
+        if state.recorder is not None:
+            with state.recorder.stepping(self, is_plain) as is_taken:
+                return self._step(closure) if is_taken else None
+        if state.journal is None or not is_plain:
+            return self._step(closure)
+        with state.journal.stepping():
+            return self._step(closure)
+
+    def _step(self, closure: Callable[[], Any] | None) -> Any:
         if not self._has_stepped:
             modes.touch(self)
             self._has_stepped = True

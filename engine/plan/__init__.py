@@ -5,11 +5,13 @@ Passes in order: record (``recorder``), decompose kernels into ufuncs (``tracing
 be sent to another process as data (``portable``).
 """
 
+from engine.plan.bodies import BodyRecorder, Bystander
 from engine.plan.plan import Eager, Plan, planned
 from engine.plan.portable import MalformedPlan, from_data, is_small, to_data
 from engine.plan.recorder import Recorder
 from engine.plan.standing import StandingRecorder
 
 __all__ = [
-    "Eager", "MalformedPlan", "Plan", "Recorder", "StandingRecorder", "from_data", "is_small", "planned", "to_data",
+    "BodyRecorder", "Bystander", "Eager", "MalformedPlan", "Plan", "Recorder", "StandingRecorder", "from_data",
+    "is_small", "planned", "to_data",
 ]  # fmt: skip

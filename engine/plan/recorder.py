@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -234,6 +235,10 @@ class Recorder:
             self.give_up("a write to memory that is seen otherwise, too")
         else:
             self._note(written, (self.value_of(source), target.shape, target.dtype), target)
+
+    def stepping(self, optimizer: Any, is_plain: bool) -> AbstractContextManager[bool]:
+        """What holds while an optimiser takes a step, by its own code alone if ``is_plain``; whether it takes it."""
+        return nullcontext(True)
 
     def pulling(self, node: Any) -> None:
         """Nothing to record of a node's rules: their kernels are."""

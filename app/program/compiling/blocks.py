@@ -27,7 +27,13 @@ def statement(env: Environment, node: Statement) -> Executor:
 
 def block(env: Environment, statements: tuple[Statement, ...]) -> Executor:
     """Compile statements, one after another."""
-    steps = [statement(env, one) for one in statements if not (isinstance(one, tree.Jump) and one.kind == "pass")]
+    return in_order([
+        statement(env, one) for one in statements if not (isinstance(one, tree.Jump) and one.kind == "pass")
+    ])  # fmt: skip
+
+
+def in_order(steps: list[Executor]) -> Executor:
+    """Statements, one after another."""
     if not steps:
         return lambda frame: None
     if len(steps) == 1:

@@ -43,7 +43,11 @@ UNOFFERED: Final = frozenset(dir(python_builtins)) - BUILTINS.keys() - {"_"}
 
 
 def missing(run: Run, name: str) -> Any:
-    """A name that the module does not have: a built-in one, or an error."""
+    """A name that the module does not have: one that a loop left, a built-in one, or an error."""
+    if run.watch is not None and run.watch.pending is not None:
+        run.settle()
+        if name in run.namespace:
+            return run.namespace[name]
     found = BUILTINS.get(name, UNBOUND)
     if found is UNBOUND:
         if name in UNOFFERED:

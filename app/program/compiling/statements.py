@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
 from typing import Any, Final
 
 from app.program import tree
 from app.program.compiling.arithmetic import changing, slot_of
-from app.program.compiling.blocks import BREAK, CONTINUE, STATEMENTS, Executor, block, located
+from app.program.compiling.blocks import BREAK, CONTINUE, STATEMENTS, Executor, block, in_order, located
 from app.program.compiling.environment import Environment
 from app.program.compiling.exceptions import of_iteration
 from app.program.compiling.expressions import BODIES, expression, truth_of
@@ -19,6 +20,7 @@ from app.program.functions import UNBOUND, Compiled, Frame, Signal
 from app.program.instances import Special
 from app.program.operations import iterate
 from app.program.tree import Place
+from app.program.turns import Turns
 from engine import modes
 
 
@@ -225,10 +227,17 @@ def tick(run: Any, place: Place) -> None:
 
 def _for(env: Environment, node: tree.For) -> Executor:
     values, bind, slot = expression(env, node.values), bind_target(env, node.target), slot_of(env, node.target)
-    body, otherwise, place = block(env, node.body), block(env, node.otherwise), node.place
+    parts = _parts(env, node.body) if env.kind == "module" else [(False, block(env, node.body))]
+    body = in_order([part for _, part in parts])
+    turns = Turns(parts, body, env.source.text) if env.kind == "module" else None
+    otherwise, place = block(env, node.otherwise), node.place
 
     def run(frame: Frame) -> Signal:
         run = frame[0]
+        turn: Any = body if turns is None else turns.begin(run)
+        number = 0
+        if type(turn) is int:
+            number, turn = turn, body
         try:
             items = walked(values(frame))
         except Exception as error:
@@ -245,7 +254,9 @@ def _for(env: Environment, node: tree.For) -> Executor:
                     bind(frame, item)
                 else:
                     frame[slot] = item
-                signal = body(frame)
+                signal = turn(frame)
+                if number:
+                    turn, number = turns.after(run, number), 0  # type: ignore[union-attr]
                 if signal is not None and signal is not CONTINUE:
                     return None if signal is BREAK else signal
                 is_within = False
@@ -258,6 +269,15 @@ def _for(env: Environment, node: tree.For) -> Executor:
         return otherwise(frame)
 
     return run
+
+
+_RECURRING: Final = (tree.Assign, tree.Annotate, tree.Augment, tree.Evaluate, tree.Within, tree.For)
+
+
+def _parts(env: Environment, statements: tuple[tree.Statement, ...]) -> list[tuple[bool, Executor]]:
+    """Statements in a row that may have one effect at every turn of a loop, and those in between."""
+    groups = groupby(statements, lambda one: isinstance(one, _RECURRING))
+    return [(may_recur, block(env, tuple(group))) for may_recur, group in groups]
 
 
 class _Following:

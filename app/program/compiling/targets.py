@@ -53,10 +53,12 @@ def putting(name: str) -> Callable[[Frame, Any, Any], None]:
     def put(frame: Frame, value: Any, new: Any) -> None:
         nonlocal known, version
         run = frame[0]
-        if type(value) is Instance and run.journal is None:
+        if type(value) is Instance:
             cls = value.program_class
             if (cls is known and version == CHANGES[0]) or is_stored(cls, name):
                 known, version = cls, CHANGES[0]
+                if run.journal is not None:
+                    run.journal.touch(value)
                 value.attributes[name] = new
                 if run.budget is not None:
                     run.budget.spent += OBJECT_BYTES + 4 * ITEM_BYTES
@@ -179,9 +181,11 @@ def _augment_attribute(of: Step, name: str, value: Step, changed: Callable[[Any,
         if type(found) is Instance and found.program_class is known and version == CHANGES[0]:
             old = found.attributes.get(name, MISSING)
             run = frame[0]
-            if old is not MISSING and run.journal is None:
+            if old is not MISSING:
                 new = changed(old, value(frame))
                 if version == CHANGES[0]:
+                    if run.journal is not None:
+                        run.journal.touch(found)
                     found.attributes[name] = new
                     if run.budget is not None:
                         run.budget.spent += OBJECT_BYTES + 4 * ITEM_BYTES
