@@ -101,6 +101,7 @@ class Journal:
     """
 
     __slots__ = ("_mementos", "_memories")
+    keeps = True  # whether it can put back what changes
 
     def __init__(self) -> None:
         self._mementos: dict[int, tuple[Any, Callable[[], None]]] = {}

@@ -59,6 +59,7 @@ class Watch(modes.Journal):
     """Is told of changes: it counts those after which a turn may not be what it was."""
 
     __slots__ = ("changes", "is_apart", "nodes_from", "pending", "recorder", "seen")
+    keeps = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -45,6 +45,8 @@ def _averages(param: Tensor, grad: Tensor, state: State, group: Group) -> tuple[
 class Adam(Optimizer):
     """Adam (Kingma and Ba, 2015), with AMSGrad (Reddi et al., 2018) if asked for."""
 
+    _is_elementwise = True
+
     def __init__(
         self, params: Any, lr: Any = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
         amsgrad: bool = False, *, foreach: bool | None = None, maximize: bool = False, capturable: bool = False,
@@ -87,6 +89,8 @@ class AdamW(Adam):
 class Adamax(Optimizer):
     """Adam with the infinity norm (Kingma and Ba, 2015, algorithm 2)."""
 
+    _is_elementwise = True
+
     def __init__(
         self, params: Any, lr: Any = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
         foreach: bool | None = None, *, maximize: bool = False, differentiable: bool = False, capturable: bool = False,
@@ -106,6 +110,8 @@ class Adamax(Optimizer):
 
 class NAdam(Optimizer):
     """Adam with Nesterov momentum (Dozat, 2016)."""
+
+    _is_elementwise = True
 
     def __init__(
         self, params: Any, lr: Any = 2e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,
@@ -134,6 +140,8 @@ class NAdam(Optimizer):
 
 class RAdam(Optimizer):
     """Adam with a rectified variance (Liu et al., 2020)."""
+
+    _is_elementwise = True
 
     def __init__(
         self, params: Any, lr: Any = 1e-3, betas: Betas = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0,

@@ -15,6 +15,8 @@ from engine.tensor import Tensor
 class Adagrad(Optimizer):
     """Adagrad (Duchi et al., 2011)."""
 
+    _is_elementwise = True
+
     def __init__(
         self, params: Any, lr: Any = 1e-2, lr_decay: float = 0, weight_decay: float = 0,
         initial_accumulator_value: float = 0, eps: float = 1e-10, foreach: bool | None = None, *,
@@ -43,6 +45,8 @@ class Adagrad(Optimizer):
 class Adadelta(Optimizer):
     """Adadelta (Zeiler, 2012)."""
 
+    _is_elementwise = True
+
     def __init__(
         self, params: Any, lr: Any = 1.0, rho: float = 0.9, eps: float = 1e-6, weight_decay: float = 0,
         foreach: bool | None = None, *, capturable: bool = False, maximize: bool = False, differentiable: bool = False,
@@ -67,6 +71,8 @@ class Adadelta(Optimizer):
 
 class RMSprop(Optimizer):
     """RMSprop (Hinton, lecture notes, 2012), centred as in Graves, 2013, if asked for."""
+
+    _is_elementwise = True
 
     def __init__(
         self, params: Any, lr: Any = 1e-2, alpha: float = 0.99, eps: float = 1e-8, weight_decay: float = 0,

@@ -27,6 +27,8 @@ TOO_MANY_STEPS = 100  # of Newton and Schulz
 class SGD(Optimizer):
     """Stochastic gradient descent, with momentum as in Sutskever et al., 2013, Nesterov's or plain."""
 
+    _is_elementwise = True
+
     def __init__(
         self, params: Any, lr: Any = 1e-3, momentum: float = 0, dampening: float = 0, weight_decay: float = 0,
         nesterov: bool = False, *, maximize: bool = False, foreach: bool | None = None, differentiable: bool = False,
@@ -43,6 +45,9 @@ class SGD(Optimizer):
 
     def _state_of(self, param: Tensor, group: Group) -> State:
         return super()._state_of(param, group) if group["momentum"] else {}
+
+    def _remembers(self, group: Group) -> bool:
+        return bool(group["momentum"])
 
     def _update(self, param: Tensor, grad: Tensor, state: State, group: Group) -> None:
         momentum = group["momentum"]

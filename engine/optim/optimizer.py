@@ -14,6 +14,7 @@ from engine.autograd.hooks import RemovableHandle
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingKeyError, OpError
 from engine.nn import hooks, naming
 from engine.op.signature import type_name
+from engine.optim.joining import move_joined
 from engine.tensor import Tensor, read
 
 State = dict[str, Any]
@@ -128,6 +129,7 @@ class Optimizer:
     _state: ClassVar[dict[str, type]] = {
         "defaults": dict, "param_groups": list, "state": dict, "_hooks": dict, "_has_stepped": bool,
     }  # fmt: skip
+    _is_elementwise: ClassVar[bool] = False  # whether each element moves by itself, wherever it stands
     _hooks: Any = hooks.NO_HOOKS
     _has_stepped = False
 
@@ -230,15 +232,20 @@ class Optimizer:
         for group in self.param_groups:
             check_settings(group)
         with modes.no_grad():
-            for param, group in self._params():
-                if param.grad is not None:
-                    self._move(param, group)
+            for group in self.param_groups:
+                moving = [param for param in group["params"] if param.grad is not None]
+                for param in move_joined(self, group, moving) if self._is_elementwise else moving:
+                    state = self._state_of(param, group)
+                    modes.touch(state)
+                    self._move_one(param, state, group)
         return loss
 
-    def _move(self, param: Tensor, group: Group) -> None:
-        state = self._state_of(param, group)
-        modes.touch(state)
+    def _move_one(self, param: Tensor, state: State, group: Group) -> None:
         self._update(_real(param), _real(_gradient(param, group)), state, group)
+
+    def _remembers(self, group: Group) -> bool:
+        """Whether something is remembered of parameters."""
+        return True
 
     def _state_of(self, param: Tensor, group: Group) -> State:
         """What is remembered of a parameter, if anything is."""
