@@ -104,6 +104,10 @@ class ProgramClass(Callable_):
         self.mro = linearized(self, bases)
         self.host: type | None = None  # the type of its instances, unless it is ``Instance``
         self.create: Callable[..., Any] | None = None  # what a call means, unless it is to make an instance
+        self.forget()
+
+    def forget(self) -> None:
+        """Know nothing of what names mean in it."""
         self.making: tuple[int, Any] = (-1, None)  # its ``__init__``, where a call means no more, and since when
         self._found: dict[str, Any] = {}
         self._version = -1

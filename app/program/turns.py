@@ -207,7 +207,8 @@ class Trace:
     names: dict[str, Any]
     changes: int
     modes: tuple[Any, ...]
-    plan: plans.Plan
+    recorder: plans.BodyRecorder
+    outputs: list[Array]
     sources: list[tuple[Tensor, Tensor | None]]
     held: list[tuple[Tensor, Tensor]]  # leaves with the gradients that they had
     written: list[Tensor]  # whose arrays the first results become; the others are gradients of ``leaves``
@@ -223,6 +224,15 @@ class Trace:
     ticks: int
     steps: int
     nbytes: int
+
+    plan: plans.Plan | None = None
+    times: int = 0  # that it came again
+
+    def planned(self) -> bool:
+        """Make the plan; whether there is one."""
+        plan = plans.planned(self.recorder, self.outputs, modes.Budget(seconds=PLANNING_S))
+        self.plan = plan if isinstance(plan, plans.Plan) else None
+        return self.plan is not None
 
     def holds(self, names: dict[str, Any], now: tuple[Any, ...], changes: int) -> bool:
         """Whether the next turn is this one."""
@@ -324,14 +334,21 @@ class Loop:
             return self.body(frame)
         now = _modes_of(state)
         names = run.namespace
-        for trace in self.traces:
-            if trace.holds(names, now, watch.changes) and self._replay(trace, frame):
-                return None
+        trace = next((one for one in self.traces if one.holds(names, now, watch.changes)), None)
+        if trace is not None and self._is_planned(trace) and self._replay(trace, frame):
+            return None
         if watch.pending is not None:
             watch.pending.settle()
-        if self.tries >= TRIES:
+        if self.tries >= TRIES or trace is not None:
             return self._watched(frame)
         return self._recorded(frame, now)
+
+    def _is_planned(self, trace: Trace) -> bool:
+        """Whether there is a plan of a turn; it is made when the turn comes for the third time."""
+        trace.times += 1
+        if trace.plan is None and trace.times > 1 and not trace.planned():
+            self.tries, self.traces = TRIES, [one for one in self.traces if one is not trace]
+        return trace.plan is not None
 
     def _watched(self, frame: Any) -> Any:
         """A turn that is carried out, and nothing else."""
@@ -406,7 +423,7 @@ class Loop:
         self, recorder: Any, standing: Standing, grads: list[tuple[Tensor, Tensor | None]],
         had: tuple[list[Tensor], list[Tensor]], now: tuple[Any, ...], seen: _Names,
     ) -> Trace | None:  # fmt: skip
-        """What a recorded turn does, as a plan."""
+        """What a recorded turn does."""
         moved = [
             one for optimizer in recorder.optimizers for group in optimizer.param_groups for one in group["params"]
         ]
@@ -420,32 +437,35 @@ class Loop:
             return None
         if sum(array.nbytes for array in outputs) + sum(one.array.nbytes for one in moved) > LARGEST:
             return None
-        plan = plans.planned(recorder, outputs, modes.Budget(seconds=PLANNING_S))
-        if not isinstance(plan, plans.Plan):
-            return None
         bound = [name for name in seen.bound if seen.read.get(name, _ABSENT) is not seen.names.get(name, _ABSENT)]
         sources = [standing[id(array)] for array in recorder.sources]
         full = had[1] + [leaf for _, leaf in sources if leaf is not None]
         return Trace(
-            dict(seen.read), self.watch.changes, now, plan, sources, held, written,
+            dict(seen.read), self.watch.changes, now, recorder, outputs, sources, held, written,
             leaves, [leaf for leaf, _ in grads if leaf._grad is None], had[0], full, [],
             list(recorder.optimizers), moved, bound, self.run.last, 0, 0, 0,
         )  # fmt: skip
 
-    # -- turns that are not carried out -----------------------------------------------------------------------------
-    def _replay(self, trace: Trace, frame: Any) -> bool:
-        """Let a turn have its effect; whether it has."""
-        run, watch = self.run, self.watch
-        sources: list[Any] = [one if leaf is None else leaf._grad for one, leaf in trace.sources]
-        arrays = [one.array for one in sources]
-        budget = run.budget
-        if budget is not None:
-            budget.take(trace.steps, trace.nbytes)
+    def _charge(self, trace: Trace) -> None:
+        """Count what a turn takes, whoever carries it out."""
+        run = self.run
+        if run.budget is not None:
+            run.budget.take(trace.steps, trace.nbytes)
         run.left -= trace.ticks
         while run.left < 0:
             missing = run.left + 1
             run.refill()
             run.left += missing
+
+    # -- turns that are not carried out -----------------------------------------------------------------------------
+    def _replay(self, trace: Trace, frame: Any) -> bool:
+        """Let a turn have its effect; whether it has."""
+        run, watch = self.run, self.watch
+        assert trace.plan is not None
+        sources: list[Any] = [one if leaf is None else leaf._grad for one, leaf in trace.sources]
+        arrays = [one.array for one in sources]
+        budget = run.budget
+        self._charge(trace)
         try:
             results = trace.plan.replay(arrays, *(() if budget is None else (budget.check_time,)))
         except errors.BudgetError:

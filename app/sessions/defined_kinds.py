@@ -131,7 +131,7 @@ def _fill_class(cls: ProgramClass, parts: list[Any]) -> None:
         _require(all(isinstance(one, ProgramClass | HostType) and one is not cls for one in row), "a base that is none")
     cls.name, cls.qualname, cls.module, cls.doc = name, qualname, module, doc
     cls.bases, cls.mro, cls.create = bases, (cls, *_with_inner(mro)), _CREATE[way]
-    cls._found, cls._version = {}, -1
+    cls.forget()
     cls.attributes = attributes(rest)
     try:
         cls.host = tuple if way == "tuple" else host_of(cls)

@@ -55,8 +55,8 @@ def _is_simple(tensor: Tensor) -> bool:
 
 
 def _is_like(param: Tensor, first: Tensor) -> bool:
-    dtype = first.array.dtype
-    return param.array.dtype == dtype and param._grad.array.dtype == dtype  # type: ignore[union-attr]
+    grad: Any = param._grad
+    return bool(param.array.dtype == grad.array.dtype == first.array.dtype)
 
 
 def _remembers_alike(one: tuple[Tensor, Any], other: tuple[Tensor, Any]) -> bool:
@@ -91,7 +91,7 @@ def _move(optimizer: Any, group: dict[str, Any], together: list[tuple[Tensor, An
         name: from_array(value.array.copy()) if name in _NUMBERS else _joined([state[name] for state in states])
         for name, value in states[0].items()
     }
-    optimizer._move_one(whole, remembered, group)
+    optimizer._move_with(whole, remembered, group)
     _part(whole, params)
     for name, value in remembered.items():
         _part(value, [state[name] for state in states])

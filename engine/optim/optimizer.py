@@ -235,12 +235,15 @@ class Optimizer:
             for group in self.param_groups:
                 moving = [param for param in group["params"] if param.grad is not None]
                 for param in move_joined(self, group, moving) if self._is_elementwise else moving:
-                    state = self._state_of(param, group)
-                    modes.touch(state)
-                    self._move_one(param, state, group)
+                    self._move(param, group)
         return loss
 
-    def _move_one(self, param: Tensor, state: State, group: Group) -> None:
+    def _move(self, param: Tensor, group: Group) -> None:
+        state = self._state_of(param, group)
+        modes.touch(state)
+        self._move_with(param, state, group)
+
+    def _move_with(self, param: Tensor, state: State, group: Group) -> None:
         self._update(_real(param), _real(_gradient(param, group)), state, group)
 
     def _remembers(self, group: Group) -> bool:

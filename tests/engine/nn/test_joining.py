@@ -53,9 +53,14 @@ def trained(name: str, settings: dict[str, Any], change: str) -> list[Any]:
 def test_a_joined_step_has_the_bits_of_single_ones(
     name: str, settings: dict[str, Any], change: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    joined = []
+    joined: list[int] = []
     move = joining._move
-    monkeypatch.setattr(joining, "_move", lambda *args: joined.append(len(args[2])) or move(*args))
+
+    def noted(optimizer: Any, group: Any, together: Any) -> None:
+        joined.append(len(together))
+        move(optimizer, group, together)
+
+    monkeypatch.setattr(joining, "_move", noted)
     found = trained(name, settings, change)
     assert joined
     monkeypatch.setattr(joining, "SMALL", -1)
