@@ -81,7 +81,7 @@ class Compiled:
         self.has_cells = False
         self.fresh: tuple[int, ...] = ()  # the places of other names that they take
         self.takes = 0  # how many cells
-        self.expression: Step | None = None  # of a function that is one,
+        self.expression: Step | None = None  # of a function that ends with one, and returns nowhere else,
         self.place: Place | None = None  # and where that stands
         self.steps: Step | None = None
         self.generate: Callable[[Frame], Steps[Any, Any, Any]] | None = None
@@ -166,16 +166,16 @@ class Function(Callable_):
         run.left -= 1
         if run.left < 0:
             run.refill()
-        if compiled.generate is not None:
+        steps, depth = compiled.steps, run.depth
+        if steps is None and compiled.generate is not None:
             return Generator(self, compiled.generate, frame)
-        depth = run.depth
         if depth >= DEPTH:
             run.overflow()
         run.depth = depth + 1
         try:
-            if compiled.expression is not None:
-                return compiled.expression(frame)
-            signal = compiled.steps(frame)  # type: ignore[misc]
+            if steps is None:
+                return compiled.expression(frame)  # type: ignore[misc]
+            signal = steps(frame)
             return None if signal is None else signal[0]
         except Exception as error:
             if compiled.place is not None:

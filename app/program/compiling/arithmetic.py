@@ -73,18 +73,28 @@ def binary_step(env: Environment, node: tree.Binary, left: Step, right: Step) ->
     """``left symbol right`` as a closure."""
     symbol = node.operator
     general = operation(symbol, lambda a, b: binary(symbol, a, b))
-    slot = slot_of(env, node.left)
+    return _step(env, symbol, (node.left, node.right), left, right, general)
+
+
+def in_place_step(env: Environment, node: tree.Augment, left: Step, right: Step) -> Step:
+    """What the left of ``left symbol= right`` is afterwards; numbers and texts are what the operator gives."""
+    return _step(env, node.operator, (node.target, node.value), left, right, changing(node.operator))
+
+
+def _step(
+    env: Environment, symbol: str, nodes: tuple[Any, Any], left: Step, right: Step, general: Operation
+) -> Step:  # fmt: skip
+    slot, other = (slot_of(env, node) for node in nodes)
     if symbol not in DIRECT:
         return lambda frame: general(left(frame), right(frame))
-    if small(node.right) and not (symbol in ("/", "//", "%") and not node.right.value):  # type: ignore[union-attr]
-        return _with_constant(symbol, slot, left, node.right.value)  # type: ignore[union-attr]
-    other = slot_of(env, node.right)
+    if small(nodes[1]) and not (symbol in ("/", "//", "%") and not nodes[1].value):
+        return _with_constant(symbol, general, slot, left, nodes[1].value)
     if symbol in ADDITIVE:
         return _sum(symbol, general, left, right, slot, other)
     return _product(symbol, general, left, right, slot, other)
 
 
-def _with_constant(symbol: str, slot: int | None, left: Step, constant: Any) -> Step:
+def _with_constant(symbol: str, general: Operation, slot: int | None, left: Step, constant: Any) -> Step:
     function = BINARY[symbol][0]
 
     def with_constant(frame: Frame) -> Any:
@@ -95,7 +105,7 @@ def _with_constant(symbol: str, slot: int | None, left: Step, constant: Any) -> 
                 return function(value, constant)
             except Exception as error:
                 reraise(error)
-        return binary(symbol, value, constant)
+        return general(value, constant)
 
     if slot is None:
         return with_constant
@@ -108,7 +118,7 @@ def _with_constant(symbol: str, slot: int | None, left: Step, constant: Any) -> 
                 return function(value, constant)
             except Exception as error:
                 reraise(error)
-        return binary(symbol, left(frame) if value is UNBOUND else value, constant)
+        return general(left(frame) if value is UNBOUND else value, constant)
 
     return slot_with_constant
 
@@ -278,6 +288,11 @@ def _compared(symbol: str, first: Step, second: Step, slot: int | None, other: i
         return of_any(frame)
 
     return of_slots
+
+
+def sum_of(symbol: str) -> Operation | None:
+    """The function of a sum or difference of numbers, if the operator is that."""
+    return BINARY[symbol][0] if symbol in ADDITIVE else None
 
 
 def changing(symbol: str) -> Operation:

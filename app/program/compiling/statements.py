@@ -7,7 +7,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from app.program import tree
-from app.program.compiling.arithmetic import changing, slot_of
+from app.program.compiling.arithmetic import in_place_step, slot_of
 from app.program.compiling.blocks import BREAK, CONTINUE, STATEMENTS, Executor, block, in_order, located
 from app.program.compiling.environment import Environment
 from app.program.compiling.exceptions import of_iteration
@@ -16,7 +16,7 @@ from app.program.compiling.generating import generating_body
 from app.program.compiling.targets import augment, bind_target, delete
 from app.program.contexts import leave, opened
 from app.program.failures import caught, locate
-from app.program.functions import UNBOUND, Compiled, Frame, Signal
+from app.program.functions import Compiled, Frame, Signal, Step
 from app.program.instances import Special
 from app.program.operations import iterate
 from app.program.tree import Place
@@ -100,23 +100,20 @@ def _augment(env: Environment, node: tree.Augment) -> Executor:
     kind, where = env.place(node.target.id) if isinstance(node.target, tree.Name) else ("", 0)
     if kind not in ("slot", "global"):
         return located(augment(env, node), node.place)
-    value, place = expression(env, node.value), node.place
-    changed, old = changing(node.operator), expression(env, node.target)
+    place, step = node.place, in_place_step(env, node, expression(env, node.target), expression(env, node.value))
 
     def to_slot(frame: Frame) -> None:
         try:
-            left = frame[where]
-            frame[where] = changed(old(frame) if left is UNBOUND else left, value(frame))
+            frame[where] = step(frame)
         except Exception as error:
             locate(error, place)
             raise
 
     def to_module(frame: Frame) -> None:
         try:
+            found = step(frame)
             run = frame[0]
-            names = run.namespace
-            left = names.get(where, UNBOUND)
-            names[where] = changed(old(frame) if left is UNBOUND else left, value(frame))
+            run.namespace[where] = found
             run.named[where] = None
             run.last = where
         except Exception as error:
@@ -343,6 +340,21 @@ def _within(env: Environment, node: tree.Within) -> Executor:
     return run
 
 
+_PLAIN: Final = (tree.Assign, tree.Annotate, tree.Augment, tree.Evaluate)  # which give no signal
+
+
+def _last(before: Executor | None, value: Step) -> Step:
+    """The value that a function ends with, after statements."""
+    if before is None:
+        return value
+
+    def evaluate(frame: Frame) -> Any:
+        before(frame)
+        return value(frame)
+
+    return evaluate
+
+
 def body_of(env: Environment, compiled: Compiled) -> None:
     """Compile the body of a function."""
     code = compiled.code
@@ -350,8 +362,9 @@ def body_of(env: Environment, compiled: Compiled) -> None:
         compiled.generate = generating_body(env, code.body)
         return
     match code.body:
-        case (tree.Return(value, place),) if value is not None:
-            compiled.expression, compiled.place = expression(env, value), place
+        case (*leading, tree.Return(value, place)) if value is not None and all(isinstance(o, _PLAIN) for o in leading):
+            before = block(env, tuple(leading)) if leading else None
+            compiled.expression, compiled.place = _last(before, expression(env, value)), place
         case _:
             compiled.steps = block(env, code.body)
 

@@ -9,10 +9,10 @@ from typing import Any
 from app.program import tree
 from app.program.builtins import delete_item, set_item
 from app.program.classes import CHANGES, MISSING, HostMember
-from app.program.compiling.arithmetic import changing
+from app.program.compiling.arithmetic import changing, slot_of, sum_of
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import expression, load, reading, store
-from app.program.costs import ITEM_BYTES, OBJECT_BYTES
+from app.program.costs import ITEM_BYTES, OBJECT_BYTES, SMALL
 from app.program.failures import PythonError, reraise
 from app.program.functions import UNBOUND, Frame, Step
 from app.program.instances import Instance
@@ -159,7 +159,7 @@ def augment(env: Environment, node: tree.Augment) -> Callable[[Frame], None]:
         case tree.Name(name):
             return _augment_name(env, name, value, changed)
         case tree.Attribute(owner, name):
-            return _augment_attribute(expression(env, owner), name, value, changed)
+            return _augment_attribute(expression(env, owner), slot_of(env, owner), node, value)
         case tree.Subscript(owner, index):
             of, key = expression(env, owner), expression(env, index)
 
@@ -170,19 +170,25 @@ def augment(env: Environment, node: tree.Augment) -> Callable[[Frame], None]:
             return to_item
 
 
-def _augment_attribute(of: Step, name: str, value: Step, changed: Callable[[Any, Any], Any]) -> Callable[[Frame], None]:
-    read, put = reading(name), putting(name)
+def _augment_attribute(
+    of: Step, slot: int | None, node: tree.Augment, value: Step
+) -> Callable[[Frame], None]:  # fmt: skip
+    name, changed = node.target.name, changing(node.operator)  # type: ignore[union-attr]
+    read, put, add = reading(name), putting(name), sum_of(node.operator)
     known: Any = None
     version = -1
 
     def to_attribute(frame: Frame) -> None:
         nonlocal known, version
-        found = of(frame)
+        found = of(frame) if slot is None or frame[slot] is UNBOUND else frame[slot]
         if type(found) is Instance and found.program_class is known and version == CHANGES[0]:
             old = found.attributes.get(name, MISSING)
             run = frame[0]
             if old is not MISSING:
-                new = changed(old, value(frame))
+                right = value(frame)
+                new = add(old, right) if add is not None and type(old) is int and type(right) is int else SMALL
+                if not -SMALL < new < SMALL:
+                    new = changed(old, right)
                 if version == CHANGES[0]:
                     if run.journal is not None:
                         run.journal.touch(found)
