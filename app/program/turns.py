@@ -39,7 +39,7 @@ PLANNING_S: Final = 0.3
 CHANCE: Final = re.compile(r"\b(import|from)\b[^\n]*\b(numpy|random|time|datetime|itertools)\b|DataLoader")
 """In a text: what may be another value each time without anybody being told."""
 PLAIN: Final = frozenset({
-    int, float, complex, str, bool, type(None), type(...), range, slice, dtypes.DType, tensors.Size, Module, Routine,
+    int, float, complex, str, bool, type(None), type(...), range, slice, dtypes.DType, tensors.Size, Module,
     HostType, methods.Device,
 })  # fmt: skip
 """Values that nothing can change."""
@@ -185,6 +185,8 @@ def _parts_of(value: Any) -> list[Any] | None:
         return [*value.cells, *value.defaults, *(value.keyword_defaults or {}).values(), *value.attributes.values()]
     if kind is Cell:
         return [value.value]
+    if kind is Routine:
+        return [value.owner]
     if kind is ProgramClass:
         return [*value.attributes.values(), *value.bases]
     if kind in (StaticMethod, ClassMethod):

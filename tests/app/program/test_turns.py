@@ -171,6 +171,26 @@ print(meter.count)
 """,
     "a schedule": NET.format("SGD(net.parameters(), lr=0.5)\ns = torch.optim.lr_scheduler.StepLR(opt, 2)")
     + "    s.step()\nprint(loss, s.get_last_lr())\n",
+    "seeds": f"""
+for step in range(12):
+    torch.manual_seed(3){STEP}
+    if step % 3 == 2:
+        print(torch.rand(2))
+""",
+    "a method of a generator": f"""
+def rates():
+    lr = 0.1
+    while True:
+        yield lr
+        lr = lr / 2
+def following():
+    made = rates()
+    made.send(None)
+    return made.send
+following = following()
+for step in range(6):
+    lr = following(None){STEP}print(lr)
+""",
     "dropout": NET.format("Adam(net.parameters())").replace("nn.Tanh()", "nn.Dropout(0.5)"),
     "batch norm": NET.format("Adam(net.parameters())").replace("nn.Tanh()", "nn.BatchNorm1d(8)")
     + "print(list(net.buffers()))\n",
