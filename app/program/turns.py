@@ -510,7 +510,9 @@ class _Mark:
         budget = run.budget
         self.said = run.printed, len(run.prints), len(modes.current().warnings or ())
         self.ticks = run.iterations - run.left
-        self.steps, self.nbytes = (0, 0) if budget is None else (budget.taken, budget.spent)
+        self.steps, self.nbytes = (
+            (0, 0) if budget is None else (budget.taken - run.iterations, budget.spent)
+        )  # no ticks
         self.versions = {one: one.version for one in storages}
 
 

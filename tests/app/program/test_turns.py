@@ -112,6 +112,7 @@ for step in range(8):
         b.grad = None
 print(velocity, loss)
 """,
+    "steps of Python": f"for step in range(9):\n    n = len([one * 2 for one in range(50)])\n{STEP}",
     "Adam": NET.format("Adam(net.parameters(), lr=0.05)"),
     "AdamW": NET.format("AdamW(net.parameters(), lr=0.05, weight_decay=0.1)")
     + "print(loss.item(), opt.state_dict())\n",
