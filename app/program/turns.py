@@ -467,13 +467,14 @@ class Loop:
         sources: list[Any] = [one if leaf is None else leaf._grad for one, leaf in trace.sources]
         arrays = [one.array for one in sources]
         budget = run.budget
-        self._charge(trace)
         try:
             results = trace.plan.replay(arrays, *(() if budget is None else (budget.check_time,)))
         except errors.BudgetError:
             raise
         except errors.EngineError:  # whoever carries it out finds the words
+            self.tries, self.traces = TRIES, []
             return False
+        self._charge(trace)
         if watch.pending is not None and not set(watch.pending.trace.bound) <= set(trace.bound):
             watch.pending.settle()
         before = [(one, one.array.copy(), one.storage.version) for one in (*trace.written, *trace.moved)]
