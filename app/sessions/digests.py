@@ -9,8 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from engine import Tensor, modes, tensors
-from engine.storage import Storage
+from engine import Tensor, modes, storage, tensors
 
 KEPT_BYTES: Final = 2**16  # of values, from which on a digest takes longer than to look for it
 
@@ -19,7 +18,7 @@ class Digests:
     """Of one live session. Whatever a run changes its journal tells, or else ``clear`` has to be called."""
 
     def __init__(self) -> None:
-        self._known: WeakKeyDictionary[Storage, dict[Hashable, bytes]] = WeakKeyDictionary()
+        self._known: WeakKeyDictionary[storage.Storage, dict[Hashable, bytes]] = WeakKeyDictionary()
 
     def of(self, tensor: Tensor) -> bytes:
         """Return the digest of the values of a tensor, in the course of a run or between runs."""
@@ -42,7 +41,7 @@ class Digests:
         self._known.clear()
 
 
-def _roots(journal: modes.Journal | None) -> set[Storage]:
+def _roots(journal: modes.Journal | None) -> set[storage.Storage]:
     """Return the memories that a run has written to so far."""
     return set() if journal is None else {memory.storage.root for memory in journal.overwritten()}
 

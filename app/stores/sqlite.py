@@ -21,7 +21,6 @@ FILE: Final = "gradserve.sqlite"
 PATIENCE_S: Final = 5.0  # how long another process may hold the write lock
 PAGE_BYTES: Final = 2**14  # of a new file: each page of a commit is written by itself, so large tensors want large ones
 LOG_BYTES: Final = 4 * 2**20  # of the log: more is folded into the file
-KEPT_BYTES: Final = (
     2**27
 )  # of a folded log, that are written over until a sweep: new pages cost more than their content
 FULL_BYTES: Final = 2**28  # of the log, that a commit folds itself, for then nobody else came to it
@@ -65,16 +64,16 @@ class SqliteStore(SqlStore):
         """Let go of every connection: SQLite finds the locks of its process by the file, also where they are not."""
         self.close()
 
-    def _connect(self, patience_s: float = PATIENCE_S) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self._file, patience_s, isolation_level=None, check_same_thread=False, cached_statements=64
+            self._file, PATIENCE_S, isolation_level=None, check_same_thread=False, cached_statements=64
         )
         connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file, as the next
         connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         _write_ahead(connection)
         connection.execute("PRAGMA secure_delete = FAST")  # else what is deleted is written once more, as zeros
         connection.execute(f"PRAGMA synchronous = {self._sync}")
-        connection.execute(f"PRAGMA journal_size_limit = {KEPT_BYTES}")
+        connection.execute(f"PRAGMA journal_size_limit = {LOG_BYTES}")
         connection.execute(f"PRAGMA wal_autocheckpoint = {FULL_BYTES // _ask(connection.cursor(), 'page_size')}")
         return connection
 
@@ -150,15 +149,7 @@ class SqliteStore(SqlStore):
         swept = super().sweep(now, bounds)
         while self._write(_shrink):
             pass
-        self._cut_log()
         return swept
-
-    def _cut_log(self) -> None:
-        """Give the space of a long log back, unless it is in use."""
-        with suppress(OSError, sqlite3.Error):
-            if self._log.stat().st_size > LOG_BYTES:
-                with closing(self._connect(0.0)) as connection:
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
     def _read(self, work: Callable[[Cursor], Result], *, several: bool = False) -> Result:
         return self._transact("BEGIN" if several else None, work)  # one statement is a transaction of its own
