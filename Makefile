@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
 .PHONY: setup fmt check test crash bench bench-quick hostile soak parity parity-docs parity-ops openapi examples golden run sdk \
-	sdk-all schemathesis lock
+	sdk-all sdk-tools schemathesis lock
 
 setup: .venv/.ready
 
@@ -37,6 +37,8 @@ soak: setup
 # Clients made of the OpenAPI document, compiled strictly and driven, and its linters. What there is no tool for is left
 # out, loudly, by `sdk` (Node.js with npm, a JDK, Go, cargo), and an error of `sdk-all`.
 SDK := .venv/sdk/.ready .venv/sdk/crates/.ready tests/sdk/typescript/node_modules/.ready
+sdk-tools: $(SDK)
+
 sdk: setup $(SDK)
 	$(BIN)/python -m tests.sdk.run $(ARGS)
 

@@ -1,4 +1,4 @@
-"""What the commands of ``app.cli`` do, with all that it takes."""
+"""What the commands of ``app.cli`` do, with all that it takes. The web framework is loaded beside compute processes."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 from pydantic import ValidationError
 
+from app.addresses import CannotListen, bind, check_exposure
 from app.evaluate.run import run_code
+from app.http.services import Services
 from app.limits import OverLimit
-from app.main import create_app
 from app.observe import logs
 from app.program import catalog
 from app.program.tree import GraphError, ProgramError
-from app.server import CannotListen, bind, check_exposure
-from app.server import serve as serve_app
 from app.settings import PREFIX, Settings
 from app.stores.base import StoreError
 from app.stores.factory import store_for
@@ -42,7 +42,11 @@ def serve(arguments: Namespace) -> int:
     refusal = check_exposure(settings)
     if refusal is not None:
         return _fail(f"gradserve: {refusal}")
-    return serve_app(create_app(settings), settings, sockets)
+    services = Services(settings)
+    services.front.prepare()  # while there is one thread, and nothing that compute processes do not need
+    main, server = import_module("app.main"), import_module("app.server")
+    status: int = server.serve(main.create_app(settings, services), settings, sockets)
+    return status
 
 
 def _prepare_store(settings: Settings) -> None:

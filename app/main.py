@@ -48,9 +48,9 @@ class Application(FastAPI):
         await super().__call__(scope, receive, send)
 
 
-def create_app(settings: Settings | None = None) -> FastAPI:
-    """Return a new application; what it holds lives from its startup to its shutdown."""
-    services = Services(settings or Settings())
+def create_app(settings: Settings | None = None, services: Services | None = None) -> FastAPI:
+    """Return a new application; what it holds, new services if none are given, lives until its shutdown."""
+    services = services or Services(settings or Settings())
     spans: Any = None
     if services.settings.otel:
         spans = import_module("app.observe.spans").OpenTelemetry()

@@ -6,15 +6,12 @@ connection is taken any more; what runs then has until its deadline. A Ctrl-C be
 
 from __future__ import annotations
 
-import errno
-import ipaddress
 import logging
 import math
-import os
 import signal
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from time import monotonic
 from types import FrameType
 from typing import Final
@@ -23,13 +20,13 @@ import uvicorn
 from fastapi import FastAPI
 
 from app import VERSION
+from app.addresses import BACKLOG
 from app.http.connection import Connection
 from app.http.services import Services
 from app.observe import log_writer
 from app.settings import Settings
 
 SHUTDOWN_MARGIN_S: Final = 5
-BACKLOG: Final = 2048
 EVERYWHERE: Final = ("", "0.0.0.0", "::")
 log = logging.getLogger("gradserve")
 
@@ -98,45 +95,8 @@ class Server(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-class CannotListen(Exception):
-    """The address that the settings name cannot be had. The text says why."""
-
-
-def bind(settings: Settings) -> list[socket.socket]:
-    """Take the addresses to listen on, before anything else takes its time. Raises ``CannotListen``."""
-    host, port = settings.host, settings.port
-    where = f"{host}:{port}"
-    try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except OSError as error:
-        raise CannotListen(f"cannot listen on {where}: {error.strerror}") from None
-    with ExitStack() as taken:
-        sockets = []
-        for family, kind, protocol, _, address in dict.fromkeys(found):
-            try:
-                one = taken.enter_context(socket.socket(family, kind, protocol))
-                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, True)
-                if family == socket.AF_INET6:
-                    one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, True)
-                one.bind(address)
-                one.listen(BACKLOG)  # from here on nobody else gets it; who connects now waits for us
-            except OSError as error:
-                raise CannotListen(_reason(where, error)) from None
-            sockets.append(one)
-        taken.pop_all()
-    return sockets
-
-
-def _reason(where: str, error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return f"{where} is taken by another program; name another port with --port or GRADSERVE_PORT"
-    return f"cannot listen on {where}: {os.strerror(error.errno or 0)}"
-
-
 def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> int:
     """Serve until a signal ends it; returns the exit status."""
-    services: Services = app.state.services
-    services.front.prepare()  # while there is one thread, and no loop
     server = Server(app, settings)
     try:
         server.run(sockets)
@@ -146,22 +106,3 @@ def serve(app: FastAPI, settings: Settings, sockets: list[socket.socket]) -> int
         for one in sockets:
             one.close()
     return 0 if server.started else 3
-
-
-def check_exposure(settings: Settings) -> str | None:
-    """Return why this must not be served as it is set up, and warn of what is only unwise."""
-    if settings.api_keys or settings.open or _is_loopback(settings.host):
-        return None
-    text = f"{settings.host} can be reached by others, and there are no keys: everybody shares one owner's sessions"
-    if settings.open is None:
-        log.warning("%s; set GRADSERVE_API_KEYS, or GRADSERVE_OPEN=1 if that is meant", text)
-        return None
-    return f"{text}; set GRADSERVE_API_KEYS, or GRADSERVE_OPEN=1 if that is meant"
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        found = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
-    except OSError:
-        return False  # the server will say so
-    return all(ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback for *_, address in found)

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine import dtypes, modes, registry, strides
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, MissingAttributeError, OpError
+from engine.errors import ArgumentTypeError, DimensionError, MissingAttributeError, OpError
 from engine.storage import UNCOUNTED, Storage
 
 _new = object.__new__
@@ -75,7 +75,10 @@ class Size(tuple[int, ...]):
         return count
 
     def __getitem__(self, index: Any) -> Any:
-        part = super().__getitem__(index)
+        try:
+            part = super().__getitem__(index)
+        except IndexError as error:  # of whoever reads a shape: what is wrong with it is the caller's
+            raise DimensionError(str(error)) from None
         return Size(part) if isinstance(index, slice) else part
 
     def __add__(self, other: Any) -> Size:

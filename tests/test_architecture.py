@@ -111,7 +111,8 @@ APP = (
     ("http.connection",),
     ("http.cors", "http.dependencies", "http.middleware", "http.problem_pages", "http.scrape"),
     ("http.hot", "routers"),
-    ("main", "server"),
+    ("addresses", "main"),
+    ("server",),
     ("commands",),
     ("cli",),
 )

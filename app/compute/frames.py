@@ -66,7 +66,7 @@ class Page:
         return Stage(self._map[0])
 
     @stage.setter
-    def stage(self, stage: Stage) -> None:
+    def stage(self, stage: int) -> None:
         self._map[0] = stage
 
     def close(self) -> None:
@@ -274,7 +274,7 @@ class Receiver:
         whose body is lost, as when this process has no descriptor left for it.
         """
         size, ancillary, _, _ = self._connection.recvmsg_into([self._buffer], _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
-        descriptors = _descriptors(ancillary)
+        descriptors = _descriptors(ancillary) if ancillary else ()
         if not size:
             _close(descriptors)
             return None

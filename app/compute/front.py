@@ -109,9 +109,13 @@ class Front:
         room: Room,
         patience: Patience,
         before_fork: Callable[[], None] = lambda: None,
+        load: Callable[[], None] = lambda: None,
     ) -> None:
-        """``serve`` is what processes do; ``before_fork`` is called before this one forks what they come from."""
-        self._serve, self._patience, self._before_fork = serve, patience, before_fork
+        """``serve`` is what processes do, ``load`` loads what they need beside what is here.
+
+        ``before_fork`` is called before this one forks what they come from.
+        """
+        self._serve, self._patience, self._before_fork, self._load = serve, patience, before_fork, load
         self._places: list[_Process | None] = [None] * processes
         self._idle: dict[int, _Process] = {}
         self._queue: FairQueue[Task] = FairQueue(room)
@@ -130,7 +134,7 @@ class Front:
         """Fork the nursery, best before this process has threads; ``start`` does it otherwise."""
         if self._nursery is None:
             self._before_fork()
-            self._nursery, self.nursery_pid = open_nursery(self._serve)
+            self._nursery, self.nursery_pid = open_nursery(self._serve, self._load)
 
     def start(self) -> None:
         """Begin: from here on tasks are taken."""
@@ -199,8 +203,10 @@ class Front:
         if len(task.head) > frames.HEAD_BYTES:
             raise OverLimit("head_bytes", allowed=frames.HEAD_BYTES, asked=len(task.head))
         task.submitted_at = monotonic()
-        self._queue.put(task, begins=bool(self._idle))
-        if self._idle:
+        if self._idle and self._queue.passes(task):
+            self._begin(self._idle.pop(self._choose(task.home)), task)
+        else:
+            self._queue.put(task, begins=bool(self._idle))
             self._hand_out()
         if self._timer is None:
             self._timer = self._loop.call_later(TICK_S, self._tick)

@@ -1,8 +1,9 @@
 """The nursery: a process with everything loaded and nothing begun, from which compute processes are forked.
 
-It is forked from the front before that has threads or work, so all share the pages of what is loaded. A child is there
-within milliseconds. When the front goes, however it goes, the nursery sees its connection end, and the system ends the
-children with the nursery: no compute process outlives its service, whatever it is doing.
+It is forked from the front before that has threads or work, so all share the pages of what both need, and each loads
+the rest by itself. A child is there within milliseconds. When the front goes, however it goes, the nursery sees its
+connection end, and the system ends the children with the nursery: no compute process outlives its service, whatever it
+is doing.
 
 ``multiprocessing``'s fork server was looked at: its children keep it alive when the front is killed, it tells nobody
 how a child ended, and it loads everything a second time, for it is started by ``exec``.
@@ -31,19 +32,30 @@ log = logging.getLogger("gradserve")
 KEPT: Final = 3  # standard input, output and error
 
 
-def open_nursery(serve: Serve) -> tuple[socket.socket, int]:
-    """Fork the nursery; returns the connection to it, and its id. Children of it run ``serve``."""
+def open_nursery(serve: Serve, load: Callable[[], None]) -> tuple[socket.socket, int]:
+    """Fork the nursery; returns the connection to it, and its id. Children of it run ``serve``.
+
+    ``load`` loads what only they need: once, and while the front does what it has to do before it can answer.
+    """
     ours, theirs = frames.pair()
     sys.stdout.flush()
     sys.stderr.flush()
     gc.freeze()  # a collection in a child must not touch, and so copy, the pages of what is loaded
     parent, pid = os.getpid(), os.fork()
     if not pid:
-        _as_child(parent, lambda: _Nursery(theirs, serve).run(), theirs.fileno())
+        _as_child(parent, lambda: _begin(_Nursery(theirs, serve), load), theirs.fileno())
     gc.unfreeze()
     theirs.close()
     ours.setblocking(False)
     return ours, pid
+
+
+def _begin(nursery: _Nursery, load: Callable[[], None]) -> None:
+    gc.disable()  # what is loaded stays
+    load()
+    gc.enable()
+    gc.freeze()
+    nursery.run()
 
 
 def _as_child(parent: int, work: Callable[[], None], *kept: int) -> NoReturn:

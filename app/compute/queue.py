@@ -64,6 +64,15 @@ class FairQueue(Generic[Entry]):
         self._counts[entry.owner] = self._counts.get(entry.owner, 0) + 1
         self.waiting += 1
 
+    def passes(self, entry: Entry) -> bool:
+        """Return whether an entry may begin without waiting, for somebody is free; then it has taken its turn."""
+        turn = entry.turn
+        if self._ready or turn in self._turns:
+            return False
+        if turn is not None:
+            self._turns[turn] = deque()
+        return True
+
     def _check_room(self, entry: Entry, others: deque[Entry] | None) -> None:
         room = self._room
         if others is not None and len(others) >= room.turn_tasks:

@@ -25,6 +25,7 @@ GROWTH_BYTES: Final = 2**28  # beside caches, beyond which it is
 KEPT_BYTES: Final = 2**23  # of free memory, that an idle process keeps for the next task
 IDLE_S: Final = 0.5  # after which it is idle: what comes sooner has the pages still at hand
 NICENESS: Final = 5  # beside the front, which has to answer others while all processors compute
+LOOK_S: Final = 0.0005  # of work, after which it looks how much memory it occupies: before, there cannot be much more
 TIDY_S: Final = 5.0  # after which a process that is never idle gives memory back, too
 
 
@@ -54,18 +55,23 @@ class Worker:
         limit_memory(self.memory_bytes)
         signal.signal(CANCEL, lambda *_: handler.cancel())
         receiver, floor, is_last = frames.Receiver(connection), resident_bytes(), False
-        tidied_at = monotonic()
+        tidied_at, worked_s = monotonic(), 0.0
         for count in range(1, TASKS + 1):
             packet = receiver.receive()
             if packet is None:
                 return
+            began_at = monotonic()
             head, body = handler.carry_out(packet)
+            worked_s += monotonic() - began_at
             is_last = is_last or count == TASKS
             del packet
             frames.send(connection, head, body, is_last=is_last, has_let_go=receiver.has_let_go)
             if is_last:
                 return
             del head, body
+            if worked_s < LOOK_S:
+                continue
+            worked_s = 0.0
             grown = resident_bytes() - floor - handler.cached_bytes()
             if grown > KEPT_BYTES and (monotonic() > tidied_at + TIDY_S or is_idle(connection)):
                 grown = tidied_up() - floor - handler.cached_bytes()

@@ -23,7 +23,7 @@ from app.evaluate.execution import budget_of, check_count
 from app.evaluate.run import answer_to, evaluate, fresh
 from app.evaluate.shipping import Compiled
 from app.limits import Limits, OverLimit, over_budget
-from app.wire import codec, envelope
+from app.wire import codec, envelope, plain
 from app.wire.arrays import Encoding, decode_tensor
 from app.wire.messages import BatchEntry, RunRequest
 from app.wire.reply import Refusal, Reply
@@ -64,6 +64,10 @@ class Evaluator:
         form = codec.answer_format(call.accept)
         asked = codec.request_format(call.content_type)  # refused, if it is to be, before a long body is opened
         body = codec.decompress(call.body, call.content_encoding, self._limits)
+        if not came_before and asked is codec.JSON:
+            reply = self._at_once(call, body, form)
+            if reply is not None:
+                return reply, None
         with modes.use(plan_state(budget_of(self._limits))):
             parts = envelope.read(body, asked, self._limits) if came_before else None
             request = RunRequest.model_validate(codec.decode_request(body, asked, self._limits) if body else {})
@@ -75,6 +79,16 @@ class Evaluator:
             if parts is None or request.include:
                 return _reply(codec.encode(evaluate(request, self._limits, encoding), form), form), None
             return self._planned(request, parts, call.key(parts, form), encoding, form)
+
+    def _at_once(self, call: Call, body: codec.Body, form: codec.Format) -> Reply | None:
+        """Return the answer to a request that is plain (``app.wire.plain``)."""
+        limits = self._limits
+        with fresh(limits):
+            request = plain.read(body, limits)
+            if request is None:
+                return None
+            answer = answer_to(request, limits, call.data_encoding(request.encoding, form))
+            return _reply(codec.encode(answer, form), form)
 
     def _planned(
         self, request: RunRequest, parts: envelope.SplitRequest, key: Hashable, encoding: Encoding, form: codec.Format

@@ -23,13 +23,14 @@ from app.program.from_code import parse_code
 from app.program.from_nodes import parse_nodes
 from app.program.tree import GraphError, Program, ProgramError, is_name
 from app.program.values import encode_value, is_encodable, lookup
-from app.wire import codec, envelope
+from app.wire import codec, envelope, plain
 from app.wire.arrays import ADD_DTYPE, Encoding, decode_tensor, encode_tensor
 from app.wire.messages import Root, RunRequest
 from engine import Tensor, dtypes, errors, modes
 from engine import sweep as tape_sweep
 
 Namespace = dict[str, Any]
+Asked = RunRequest | plain.Request  # what a run is asked for
 _NOTHING: Final = Program((), "nodes", (), ())
 PROGRAM_BYTES: Final = 30  # that a program takes for each byte of its text
 
@@ -59,10 +60,16 @@ def prepare(request: RunRequest, limits: Limits) -> Run:
     started = perf_counter()
     if request.runs is not None:
         return Run(request, _NOTHING, 0.0, _several(request, limits))
+    return Run(request, program_of(request, limits), perf_counter() - started)
+
+
+def program_of(request: Asked, limits: Limits) -> Program:
+    """Read the program of a request, whichever spelling it has, and check the names of inputs."""
     program = _parse(request, limits)
     for name in request.inputs:
-        check_name(name, ("inputs", name))
-    return Run(request, program, perf_counter() - started)
+        if not is_name(name):
+            check_name(name, ("inputs", name))
+    return program
 
 
 def _several(request: RunRequest, limits: Limits) -> tuple[Run, ...]:
@@ -151,8 +158,7 @@ class _Known:
     nbytes: int
 
 
-def _parse(request: RunRequest, limits: Limits) -> Program:
-    """Return the program of a request, from whichever spelling it has."""
+def _parse(request: Asked, limits: Limits) -> Program:
     if request.code is not None and request.nodes is None:
         return parse_code(request.code, limits)
     if request.nodes is not None and request.code is None:
@@ -162,31 +168,52 @@ def _parse(request: RunRequest, limits: Limits) -> Program:
 
 def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) -> dict[str, Any]:
     """Carry out ``run`` over ``namespace``; the answer, whose data may still look into the tensors."""
-    if "nan" in run.request.include:
+    return carry_out(run.request, run.program, namespace, limits, encoding, run.parse_s)
+
+
+def carry_out(
+    request: Asked, program: Program, namespace: Namespace, limits: Limits, encoding: Encoding, parse_s: float
+) -> dict[str, Any]:
+    """Carry out a request whose program was read, in ``parse_s`` seconds, as ``execute`` does."""
+    if not request.include:
+        return _carry_out(request, program, namespace, limits, encoding, _no_lap)[0]
+    clock = _Clock(parse_s)
+    if "nan" in request.include:
         with watching(namespace) as (watched, watch):
-            return _execute(run, watched, limits, encoding) | {"nan": watch.found}
-    return _execute(run, namespace, limits, encoding)
+            answer, graph = _carry_out(request, program, watched, limits, encoding, clock.lap)
+        answer["nan"] = watch.found
+    else:
+        answer, graph = _carry_out(request, program, namespace, limits, encoding, clock.lap)
+    extras = {"graph": graph, "timings": clock.seconds}
+    return answer | {name: extras[name] for name in request.include if name in extras}
 
 
-def _execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) -> dict[str, Any]:
-    request, clock = run.request, _Clock()
+def _no_lap(part: str) -> None:
+    """Nobody asks how long it took."""
+
+
+def _carry_out(
+    request: Asked, program: Program, namespace: Namespace, limits: Limits, encoding: Encoding,
+    lap: Callable[[str], None],
+) -> tuple[dict[str, Any], dict[str, Any] | None]:  # fmt: skip
+    """Return the answer, and the graph if it was asked for."""
     inputs = bind_inputs(request.inputs, namespace, limits)
-    clock.lap("parse", run.parse_s)
+    lap("parse")
     try:
-        outcome = interpret.run(run.program, namespace, limits=limits)
-        clock.lap("run")
+        outcome = interpret.run(program, namespace, limits=limits)
+        lap("run")
         graph = _graph(request, outcome, namespace, limits)  # before the sweep, which frees what nodes save
-        sweep(request.backward, namespace, limits, request.retain_graph, request.create_graph)
+        if request.backward:
+            sweep(request.backward, namespace, limits, request.retain_graph, request.create_graph)
     except (ProgramError, CallError) as error:
         error.hint = error.hint or _hint(str(error), inputs)
         raise
-    clock.lap("backward")
+    lap("backward")
     answer = _results(request, _values_to_return(request, outcome, namespace), encoding)
     answer["grads"] = _grads(request.grads, inputs, namespace, encoding)
     answer["prints"], answer["warnings"] = outcome.prints, first_lines(modes.current().warnings or ())
-    clock.lap("collect")
-    extras = {"graph": graph, "timings": clock.seconds}
-    return answer | {name: extras[name] for name in request.include if name in extras}
+    lap("collect")
+    return answer, graph
 
 
 def first_lines(warnings: Iterable[str]) -> list[str]:
@@ -206,7 +233,7 @@ def _hint(detail: str, inputs: dict[str, Tensor]) -> str | None:
     return f"inputs that are whole numbers are int64 ({named}): {ADD_DTYPE}"
 
 
-def _values_to_return(request: RunRequest, outcome: interpret.Outcome, namespace: Namespace) -> dict[str, Any]:
+def _values_to_return(request: Asked, outcome: interpret.Outcome, namespace: Namespace) -> dict[str, Any]:
     """Return the values that were asked for, by name."""
     if request.outputs is not None:
         return {name: value_named(name, namespace, ("outputs", i)) for i, name in enumerate(request.outputs)}
@@ -215,9 +242,7 @@ def _values_to_return(request: RunRequest, outcome: interpret.Outcome, namespace
     return {} if outcome.last is None else {outcome.last: namespace[outcome.last]}
 
 
-def _graph(
-    request: RunRequest, outcome: interpret.Outcome, namespace: Namespace, limits: Limits
-) -> dict[str, Any] | None:
+def _graph(request: Asked, outcome: interpret.Outcome, namespace: Namespace, limits: Limits) -> dict[str, Any] | None:
     if "graph" not in request.include:
         return None
     shown = _values_to_return(request, outcome, namespace)
@@ -225,7 +250,7 @@ def _graph(
     return graphs.as_json(graphs.collect(roots, namespace, limits))
 
 
-def _results(request: RunRequest, shown: dict[str, Any], encoding: Encoding) -> dict[str, Any]:
+def _results(request: Asked, shown: dict[str, Any], encoding: Encoding) -> dict[str, Any]:
     """``outputs`` and ``values``; with code, each output has its grad."""
     encode = record_with_grad if request.code is not None else encode_tensor
     outputs: dict[str, Any] = {}
@@ -279,7 +304,7 @@ def check_name(name: str, place: Place) -> None:
 
 
 def sweep(
-    roots: Iterable[Root],
+    roots: Iterable[Root | plain.Root],
     namespace: Namespace,
     limits: Limits,
     retain_graph: bool | None = None,
@@ -300,7 +325,7 @@ def sweep(
         raise CallError(str(error), error.exception, "backward", ("backward",)) from error
 
 
-def _gradient(root: Root, limits: Limits, place: Place) -> Tensor | None:
+def _gradient(root: Root | plain.Root, limits: Limits, place: Place) -> Tensor | None:
     raw = root.gradient
     return raw if raw is None or isinstance(raw, Tensor) else decode_tensor(raw, limits, place)
 
@@ -350,13 +375,13 @@ def encode_grad(tensor: Tensor, encoding: Encoding) -> dict[str, Any] | None:
 
 
 class _Clock:
-    """Seconds spent in each part."""
+    """Seconds spent in each part; ``before`` were spent on the first."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: float) -> None:
         self.seconds: dict[str, float] = {}
-        self._last = perf_counter()
+        self._last = perf_counter() - before
 
-    def lap(self, part: str, before: float = 0.0) -> None:
-        """Note the time since the last lap, and seconds from ``before`` the first, as spent on ``part``."""
+    def lap(self, part: str) -> None:
+        """Note the time since the last lap."""
         now = perf_counter()
-        self.seconds[part], self._last = before + now - self._last, now
+        self.seconds[part], self._last = now - self._last, now

@@ -71,7 +71,7 @@ class Replayer:
         body, place = call.body, None
         with modes.use(_STATE):
             if asked is codec.JSON and type(body) is bytes:
-                place = (body[:HEAD_BYTES], body[-TAIL_BYTES:], form, call.encoding)
+                place = (body[:HEAD_BYTES], body[-TAIL_BYTES:], form is codec.JSON, call.encoding)
                 spelled = self._spelled.get(place)
                 arrays = None if spelled is None else spelled.spelling.arrays(body)
                 if spelled is not None and arrays is not None:

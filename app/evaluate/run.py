@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any
 
-from app.evaluate.execution import budget_of, execute, prepare
+from app.evaluate.execution import Asked, budget_of, carry_out, prepare, program_of
 from app.limits import Limits, over_budget
 from app.program import interpret
 from app.wire.arrays import Encoding
@@ -28,9 +29,11 @@ def fresh(limits: Limits, budget: modes.Budget | None = None) -> modes.use:
     return modes.use(modes.State(warnings=[], budget=budget or budget_of(limits)))
 
 
-def answer_to(request: RunRequest, limits: Limits, encoding: Encoding) -> Answer:
+def answer_to(request: Asked, limits: Limits, encoding: Encoding) -> Answer:
     """Return the answer to ``request`` under the state in force."""
-    answer = execute(prepare(request, limits), {}, limits, encoding)
+    started = perf_counter()
+    program = program_of(request, limits)
+    answer = carry_out(request, program, {}, limits, encoding, perf_counter() - started)
     if request.code is None:  # what a list of nodes seldom has is there when it has it
         for name in ("values", "prints", "warnings"):
             if not answer[name]:

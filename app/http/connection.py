@@ -31,6 +31,7 @@ IN_A_ROW: Final = 8  # requests of one piece of data that are answered before ot
 HOLD_S: Final = 0.05  # how long the rest of a request may take; many clients send head and body apart
 VERSIONS: Final = ("1.1", "1.0")
 SOME: Final = -1
+END: Final = b"\r\n\r\n"  # of a head
 NO_HTTP: Final = "what came is not HTTP/1.1"
 
 
@@ -51,6 +52,22 @@ class Later(NamedTuple):
 # Given headers, body and what takes an answer later. ``None``: this request goes uvicorn's way.
 Shortcut = Callable[[HeadersByName, bytes, Callable[[Answer], None]], Answer | Later | None]
 Find = Callable[[bytes, bytes], Shortcut | None]  # by method and path, both as they are sent
+
+
+class _Before(NamedTuple):
+    """A request that came whole and took a short cut: its head, as it was sent, and how long it was in all."""
+
+    head: bytes
+    size: int
+    shortcut: Shortcut
+    given: HeadersByName
+
+    @classmethod
+    def of(cls, data: bytes, body: bytes, shortcut: Shortcut, given: HeadersByName) -> _Before | None:
+        """Return what ``data`` is, if it is one head and its body, and nothing else."""
+        head = data[: len(data) - len(body)]
+        is_one = head.endswith(END) and head.count(END) == 1 and data.endswith(body)
+        return cls(head, len(data), shortcut, given) if is_one else None
 
 
 def _find_none(method: bytes, path: bytes) -> None:
@@ -94,6 +111,7 @@ class Connection(HttpToolsProtocol):
         self._given: HeadersByName = {}  # its headers
         self._held = b""  # its body so far
         self._held_since = 0  # counts the requests that were held
+        self._taken: Shortcut | None = None  # by the last of these, in the data that came last
         self._timer: TimerHandle | None = None
         self._answered = 0  # of the data that came last
         self._edge: Edge = getattr(self.app, "edge", None) or Edge(Limits())
@@ -108,8 +126,17 @@ class Connection(HttpToolsProtocol):
         self._parting: bytes | None = None  # the refusal that ends this connection
         self._has_parted = False  # it has been sent
         self._watch = _Watch(self)
+        self._before: _Before | None = None  # a request like which others may come
+        self._raw = b""  # what has come of the request that is held, from its head on
+        self._ahead = b""  # a head like its own, whose body has not come
 
     # -- what the parser says ---------------------------------------------------------------------------------------
+    def on_message_begin(self) -> None:
+        """As uvicorn's, without the scope: only an application needs one."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+
     def on_headers_complete(self) -> None:
         headers = self._known = self.headers
         given = dict(headers)
@@ -149,18 +176,22 @@ class Connection(HttpToolsProtocol):
             cycle = _Cycle(self)
             answer = self._shortcut(self._given, self._held, cycle.finish)
             if answer is not None:
-                self._shortcut = None
-                if isinstance(answer, Later):
-                    cycle.leave = answer.leave
-                    self.cycle = self._waiting = cycle  # type: ignore[assignment]
-                else:
-                    self._send(answer)
+                self._taken, self._shortcut = self._shortcut, None
+                self._answer(answer, cycle)
                 return
             self._let_go()
         elif self.parser.should_upgrade():
             return  # it is to be read once more
         self._is_whole = True
         super().on_message_complete()
+
+    def _answer(self, answer: Answer | Later, cycle: _Cycle) -> None:
+        """Send the answer of a short cut, or wait for it."""
+        if isinstance(answer, Later):
+            cycle.leave = answer.leave
+            self.cycle = self._waiting = cycle  # type: ignore[assignment]
+        else:
+            self._send(answer)
 
     def _is_plain(self) -> bool:
         """Return whether nothing is in progress here, and nothing but an answer is asked for."""
@@ -178,6 +209,10 @@ class Connection(HttpToolsProtocol):
 
     def _begin(self) -> None:
         """Let the application have the request whose head has come."""
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.headers, self.expect_100_continue = url, headers, expects
+        self.scope["headers"] = headers
         self.scope["extensions"] = {EXTENSION: {"fill": self.fill}}
         super().on_headers_complete()
         self._is_whole = False
@@ -210,14 +245,49 @@ class Connection(HttpToolsProtocol):
         if self._parting is not None:
             return
         self._answered = 0
+        if self._before is not None:
+            if self._ahead:
+                data, self._ahead = self._ahead + data, b""
+            if self._is_like(data, self._before):
+                return
         if len(data) > self._longest:
             self._has_long_data = True
         before = self._held_since
         self._read(data)
+        self._note_like(data if self._held_since != before else self._raw + data)
         if self._shortcut is None or self._held_since != before:
             self._stop_timer()
         if self._shortcut is not None and self._timer is None:  # from its head on, however its body comes
             self._timer = self.loop.call_later(HOLD_S, self._let_go)
+
+    def _note_like(self, data: bytes) -> None:
+        """Note what took a short cut, or may take one once all of it is here; ``data`` from the head of that on."""
+        taken, self._taken = self._taken, None
+        self._raw = b"" if self._shortcut is None else data
+        if taken is not None and self.headers is self._known:
+            self._before = _Before.of(data, self._held, taken, self._given)
+
+    def _is_like(self, data: bytes, before: _Before) -> bool:
+        """Answer a request with the very head of one before, which has not to be read again; whether it is one.
+
+        Of one whose body has not come, the head is kept back; what waits for it looks after it now and then.
+        """
+        if not data.startswith(before.head) or len(data) not in (before.size, len(before.head)):
+            return False
+        if not (self.headers is self._known and self._is_whole and self._shortcut is None and self._over is None):
+            return False
+        if self._is_busy or self.flow.write_paused:
+            return False
+        if len(data) < before.size:
+            self._ahead = data
+            return True
+        cycle = _Cycle(self)
+        answer = before.shortcut(before.given, data[len(before.head) :], cycle.finish)
+        if answer is None:
+            return False
+        self.headers = self._known = self.headers.copy()  # each request has its own, which the watch looks at
+        self._answer(answer, cycle)
+        return True
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
@@ -313,6 +383,9 @@ class Connection(HttpToolsProtocol):
     # -- answers that no application makes --------------------------------------------------------------------------
     def _let_go(self) -> None:
         """Let a request that is held go uvicorn's way."""
+        if self._ahead:
+            data, self._ahead = self._ahead, b""
+            self._read(data)
         self._timer = None
         if self._shortcut is not None:
             self._shortcut = None
@@ -337,8 +410,11 @@ class Connection(HttpToolsProtocol):
         self.server_state.total_requests += 1
 
     def _written(self, answer: Answer) -> bytes:
-        lines = [b"%b: %b\r\n" % header for header in (*self.server_state.default_headers, *answer.headers)]
-        return b"".join([STATUS_LINE[answer.status], *lines, b"\r\n", answer.body])
+        parts = [STATUS_LINE[answer.status]]
+        for header in (*self.server_state.default_headers, *answer.headers):
+            parts.append(b"%b: %b\r\n" % header)  # noqa: PERF401 - they are few: a comprehension takes longer
+        parts += b"\r\n", answer.body
+        return b"".join(parts)
 
     def refuse(self, error: Exception) -> None:
         """Answer a request that no application gets to see, once those before it have their answers; then part."""
@@ -446,6 +522,8 @@ class _Watch:
         if self._is_overdue(now):
             self._connection.transport.abort()
             return
+        if self._connection._ahead:
+            self._connection._let_go()
         what, headers = self._connection.waits_for, self._connection.headers
         if what != self._state[0] or headers is not self._state[1]:
             self._state, self._since = (what, headers), now

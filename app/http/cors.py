@@ -11,8 +11,8 @@ from app.http.connection import Answer, Later, Shortcut
 from app.http.edge import HeadersByName
 
 SENT: Final = ("Accept", "Authorization", "Content-Encoding", "Content-Type", "Idempotency-Key", "If-Match",
-               "X-Request-Id", "traceparent", "tracestate")  # fmt: skip
-SHOWN: Final = ("Allow", "ETag", "Location", "Retry-After", "WWW-Authenticate", "X-Request-Id")
+               "If-None-Match", "X-Request-Id", "traceparent", "tracestate")  # fmt: skip
+SHOWN: Final = ("Allow", "ETag", "Idempotency-Replayed", "Location", "Retry-After", "WWW-Authenticate", "X-Request-Id")
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 

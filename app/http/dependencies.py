@@ -9,6 +9,7 @@ import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Annotated, Any, Final
@@ -154,9 +155,8 @@ class Arrival:
     def _request(self, operation: str, arguments: dict[str, Any], encoding: WireEncoding | None) -> exchange.Request:
         key = self.key
         return exchange.Request(
-            operation, self.owner, self.facts.request_id, self.services.deadline(), self.accept, self.content_type,
-            self.content_encoding, encoding, arguments, self.versions, self.tags,
-            None if key is None else key.key, b"" if key is None else key.fingerprint,
+            operation, self.owner, self.accept, self.content_type, self.content_encoding, encoding, arguments,
+            self.versions, self.tags, None if key is None else key.key, b"" if key is None else key.fingerprint,
             accept_encoding=self.accept_encoding,
         )  # fmt: skip
 
@@ -189,6 +189,7 @@ class Arrival:
         return response(msgspec.structs.replace(reply, headers=headers))
 
 
+@lru_cache(256)
 def is_python(content_type: str | None) -> bool:
     """Whether a body is the text of a program."""
     return content_type is not None and content_type.partition(";")[0].strip().lower() == PYTHON

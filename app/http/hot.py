@@ -8,7 +8,6 @@ called directly. Small requests do not even get here by ASGI (``app.http.connect
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Final
 
@@ -71,23 +70,25 @@ class EvaluateRoute:
         return _sent(services, request, body, done, facts, known=known)
 
 
-@dataclass(frozen=True, slots=True)
 class SessionRoute:
     """One session's short cut to an operation."""
 
-    services: Services
-    path: str
-    url_path: str
-    operation: str
-    sid: str
+    def __init__(self, services: Services, path: str, url_path: str, operation: str, sid: str) -> None:
+        self.path, self.url_path = path, url_path
+        self._services, self._operation, self._sid = services, operation, sid
+        self._given: HeadersByName | None = None  # of the request that came last, and what it asks for
+        self._request, self._written = exchange.Request(operation, ""), b""
 
     def begin(self, given: HeadersByName, body: bytes, facts: Facts, done: Done) -> Reply | Later | None:
         """Have a compute process make the answer."""
-        if any(name in given for name in _CONDITIONS) or is_python(_text(given, b"content-type")):
-            return None
-        request = _request(self.services, self.operation, given, facts)
-        request.arguments = {"sid": self.sid}
-        return _sent(self.services, request, body, done, facts, turn=self.sid)
+        if given is not self._given:  # a connection whose requests have the same head gives the very same headers
+            if any(name in given for name in _CONDITIONS) or is_python(_text(given, b"content-type")):
+                return None
+            self._request = _request(self._services, self._operation, given, facts)
+            self._request.arguments = {"sid": self._sid}
+            self._given, self._written = given, exchange.ENCODER.encode(self._request)
+        facts.owner = self._request.owner
+        return _sent(self._services, self._request, body, done, facts, turn=self._sid, written=self._written)
 
 
 class Shortcuts:
@@ -121,8 +122,8 @@ class Shortcuts:
 def _request(services: Services, operation: str, given: HeadersByName, facts: Facts) -> exchange.Request:
     facts.owner = owner = services.owner_for(_text(given, b"authorization") or "")
     return exchange.Request(
-        operation, owner, facts.request_id, services.deadline(), _text(given, b"accept"), _text(given, b"content-type"),
-        _text(given, b"content-encoding"), accept_encoding=_text(given, b"accept-encoding"),
+        operation, owner, _text(given, b"accept"), _text(given, b"content-type"), _text(given, b"content-encoding"),
+        accept_encoding=_text(given, b"accept-encoding"),
     )  # fmt: skip
 
 
@@ -134,8 +135,9 @@ def _sent(
     facts: Facts,
     turn: str | None = None,
     known: Sighting | None = None,
+    written: bytes | None = None,
 ) -> Later:
-    task = services.send(request, body, done, facts, turn, known)
+    task = services.send(request, body, done, facts, turn, known, written)
     return Later(partial(services.front.leave, task))
 
 

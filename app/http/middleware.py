@@ -128,8 +128,8 @@ class ObservedShortcut:
 def headers_of(reply: Reply) -> Headers:
     """Return the headers that every reply of a hot route has."""
     headers = [(b"content-length", b"%d" % len(reply.body)), (b"content-type", reply.media_type.encode())]
-    if reply.headers:
-        headers += [(name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers.items()]
+    for name, value in reply.headers.items():
+        headers.append((name.lower().encode(), value.encode("latin-1")))
     return headers
 
 

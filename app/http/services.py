@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from time import monotonic
 from typing import Final, cast
 
+import msgspec
 from threadpoolctl import threadpool_limits
 
 from app import allocator
@@ -30,7 +31,7 @@ from app.observe.access import write_line
 from app.observe.facts import Facts, Observer
 from app.observe.metrics import Metrics
 from app.operations import exchange
-from app.operations.handler import RequestHandler
+from app.operations.handler import RequestHandler, warm_up
 from app.sessions.idempotency import InFlight
 from app.settings import Settings, key_digest
 from app.stores.base import SessionStore
@@ -59,6 +60,7 @@ class Services:
         self.front = Front(
             Worker(lambda page: _handler(settings, make_store, page), memory_bytes), settings.workers,
             Room(settings.queue, settings.owner_queue, settings.session_queue), Patience(), self.store.before_fork,
+            warm_up,
         )  # fmt: skip
         self.health_check = HealthCheck(self.store.check)
         self.replayer = Replayer(settings.limits)
@@ -71,10 +73,6 @@ class Services:
         self.events: Counter[str] = Counter()  # in sessions, as compute processes tell
         self.plans_adopted = 0
         self.at_hand: dict[int, tuple[int, int]] = {}  # by process: how many sessions it has at hand, and their bytes
-
-    def deadline(self) -> float:
-        """Return when a request that is here now has to be answered."""
-        return monotonic() + self.limits.seconds
 
     def owner_for(self, authorization: str) -> str:
         """Return the owner of the key in an Authorization header. Raises ``Unauthorized``."""
@@ -93,10 +91,12 @@ class Services:
         facts: Facts,
         turn: str | None = None,
         known: Sighting | None = None,
+        written: bytes | None = None,
     ) -> Task:
         """Have a request answered by a compute process; ``done`` gets the reply, or why there is none.
 
         Requests of one ``turn`` are answered one after another. A plan that comes back for what is ``known`` is kept.
+        ``written`` is the request as it is sent, where that is known.
         Raises ``Overloaded`` and ``OverLimit``.
         """
 
@@ -114,11 +114,13 @@ class Services:
             self._note(facts, task, request.operation, answer)
             done(reply)
 
-        if facts.trace is not None:
-            request.traceparent = facts.trace.parent
+        deadline = monotonic() + self.limits.seconds
+        trace = None if facts.trace is None else facts.trace.parent
+        asked = msgspec.Raw(written or exchange.ENCODER.encode(request))
+        head = exchange.Head(facts.request_id, deadline, asked, trace)
         home = known.home if known is not None else None if turn is None else hash(turn)
         task = Task(
-            exchange.ENCODER.encode(request), body, finish, owner=request.owner, deadline=request.deadline,
+            exchange.ENCODER.encode(head), body, finish, owner=request.owner, deadline=deadline,
             seconds=self.limits.seconds, turn=turn, home=home, repeatable=request.operation == EVALUATE,
         )  # fmt: skip
         self.front.submit(task)
@@ -146,7 +148,8 @@ class Services:
         facts.computed_at, facts.compute_seconds, facts.compute_process = began, answer.seconds, answer.process
         facts.store_seconds, facts.store_calls = answer.store_seconds or 0.0, answer.store_calls
         facts.problem, facts.limit = answer.problem, answer.limit
-        self.events.update(answer.events)
+        if answer.events:
+            self.events.update(answer.events)
         self.at_hand[answer.process] = (answer.live_sessions, answer.live_bytes)
         if len(self.at_hand) > 2 * self.settings.workers:
             alive = set(self.front.pids())
@@ -168,13 +171,14 @@ class Services:
     async def sweep(self) -> None:
         """Have a compute process drop what has expired from the store."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        request = exchange.Request("sweep_store", "", "sweep", self.deadline())
+        facts = Facts({}, "")
+        facts.request_id = "sweep"
 
         def finish(outcome: Reply | Exception) -> None:
             if not done.done():
                 done.set_result(None)
 
-        self.send(request, b"", finish, Facts({}, ""))
+        self.send(exchange.Request("sweep_store", ""), b"", finish, facts)
         await done
 
 

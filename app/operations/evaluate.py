@@ -12,7 +12,7 @@ def evaluate(exchange: Exchange) -> Reply:
     request = exchange.request
 
     def refuse(error: Exception) -> Refusal:
-        return exchange.tools.refuse(error, request.request_id)
+        return exchange.tools.refuse(error, exchange.request_id)
 
     evaluator = exchange.tools.evaluator
     reply, exchange.plan = evaluator.answer(request.call(exchange.body), request.came_before, refuse)

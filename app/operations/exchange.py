@@ -24,12 +24,10 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class Request(msgspec.Struct, array_like=True):
-    """All of a request but its body. ``deadline`` is a value of ``time.monotonic()``, one clock for all processes."""
+    """What is asked for: all of a request but its body, and the same each time where the same is asked for."""
 
     operation: str
     owner: str
-    request_id: str
-    deadline: float
     accept: str | None = None
     content_type: str | None = None
     content_encoding: str | None = None
@@ -41,11 +39,22 @@ class Request(msgspec.Struct, array_like=True):
     fingerprint: bytes = b""  # of the request that came with it
     came_before: bool = False  # a program that is worth a plan
     accept_encoding: str | None = None
-    traceparent: str | None = None  # of the front's span, or the client's
 
     def call(self, body: codec.Body) -> Call:
         """Return the request as the evaluator reads it."""
         return Call(body, self.content_type, self.content_encoding, self.accept, self.encoding)
+
+
+class Head(msgspec.Struct, array_like=True):
+    """A request, as it is written, with what belongs to this one alone.
+
+    ``deadline`` is a value of ``time.monotonic()``, one clock for all processes.
+    """
+
+    request_id: str
+    deadline: float
+    request: msgspec.Raw
+    traceparent: str | None = None  # of the front's span, or the client's
 
 
 class Answer(msgspec.Struct, array_like=True):
@@ -66,6 +75,7 @@ class Answer(msgspec.Struct, array_like=True):
     live_bytes: int = 0
 
 
+HEADS: Final = msgspec.msgpack.Decoder(Head)
 REQUESTS: Final = msgspec.msgpack.Decoder(Request)
 ANSWERS: Final = msgspec.msgpack.Decoder(Answer)
 ENCODER: Final = msgspec.msgpack.Encoder()
@@ -97,8 +107,10 @@ class Exchange:
 
     tools: Tools
     request: Request
+    request_id: str
     body: codec.Body = b""
     plan: bytes | None = field(default=None, init=False)  # that the front should have
+    again: Callable[[], Reply] | None = field(default=None, init=False)  # does what is asked for once more, unread
 
     @property
     def limits(self) -> Limits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, TypeVar
 
 from app.evaluate.execution import Run, numbered, refuse_batch
@@ -44,7 +45,11 @@ def change(
         return work(session, version, request)
 
     condition = replace(wanted, versions=None) if tags else wanted
-    return directory.command(owner, sid, command, condition, again(request))
+    repeated = again(request)
+    carry_out = partial(directory.command, owner, sid, command, condition, repeated)
+    if repeated is not None and not repeated.inputs and wanted.key is None:
+        exchange.again = carry_out
+    return carry_out()
 
 
 def show(exchange: Exchange, sid: str, work: Callable[[Session, Description], Reply]) -> Reply:

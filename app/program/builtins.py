@@ -449,7 +449,10 @@ def _on_value(host: HostType, name: str, getter: Getter, value: Any = MISSING, /
         raise PythonError(
             TypeError, f"descriptor '{name}' for '{host.name}' objects doesn't apply to a '{type_name(value)}' object"
         )
-    return getter(value)(*args, **kwargs)  # type: ignore[operator]
+    found = getter(value)
+    if not callable(found):
+        raise PythonError(TypeError, "'getset_descriptor' object is not callable")
+    return found(*args, **kwargs)
 
 
 OBJECT: dict[str, Callable[..., Any]] = {}  # what ``object`` itself has: set by ``app.program.values``

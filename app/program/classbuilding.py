@@ -16,7 +16,7 @@ from app.program.classes import (
     changed,
     descriptor,
 )
-from app.program.failures import PythonError
+from app.program.failures import PythonError, python
 from app.program.functions import UNBOUND, Cell, Function
 from app.program.hosted import host_of
 from app.program.hosts import TYPE
@@ -77,8 +77,8 @@ def _tell_names(cls: ProgramClass, namespace: dict[str, Any]) -> None:
         if isinstance(value, Special):
             note = descriptor(value, "__set_name__")
             if note is not MISSING:
-                note(value, cls, key)
-        elif hasattr(value, "program_named"):
+                python(note, value, cls, key)
+        elif hasattr(type(value), "program_named"):
             value.program_named(cls, key)
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import reduce
 from types import EllipsisType
 from typing import Final, NoReturn
+
+from msgspec import UNSET
 
 from app.limits import Limits, OverLimit
 from app.program.tree import (
@@ -37,8 +39,11 @@ from app.program.tree import (
     quoted,
 )
 from app.wire.nonfinite import SPECIAL
+from app.wire.plain import Node
 
 FUNCTION_FIELDS: Final = frozenset({"function", "inputs", "outputs", "forward", "backward"})
+_NO_KWARGS: Final[dict[str, object]] = {}
+_NUMBERS: Final = frozenset({int, float})
 REFERENCE_PARTS: Final = 64  # attributes and indices in a row: each is a level of the tree
 
 
@@ -65,7 +70,7 @@ def _part(value: Expression, part: str, text: str) -> Expression:
     raise GraphError(f"{quoted('$' + text)} is not a reference: {quoted(part)} is neither an attribute nor an index")
 
 
-def parse_nodes(raw: list[object], limits: Limits) -> Program:
+def parse_nodes(raw: Sequence[object], limits: Limits) -> Program:
     """Read a list of JSON nodes; raises ``GraphError`` for whatever the contract does not describe."""
     reader = _NodeReader(limits)
     statements = reader.block(raw, 0)
@@ -79,7 +84,7 @@ class _NodeReader:
         self.limits = limits
         self.count = 0
         self.bound: set[str] = set()
-        self.read: list[str] = []
+        self.read: list[str] = []  # by the node that is read, of what no earlier one binds
         self.references: list[tuple[str, Place]] = []
         self.ops: list[tuple[str, Place]] = []
         self.functions: set[str] = set()  # those that earlier nodes define
@@ -96,9 +101,15 @@ class _NodeReader:
         self.count += 1
         if self.count > self.limits.nodes:
             raise OverLimit("nodes", allowed=self.limits.nodes, asked=self.count)
-        node_id = raw.get("id") if isinstance(raw, dict) else None
-        place = Place(node_id=node_id if is_name(node_id) else None, node_index=index)
+        node_id: object
+        if type(raw) is Node:
+            node_id = None if raw.id is UNSET else raw.id
+        else:
+            node_id = raw.get("id") if isinstance(raw, dict) else None
+        place = Place(None, None, node_id if is_name(node_id) else None, index)
         try:
+            if type(raw) is Node:
+                return self._call(raw.op, node_id, raw.args or [], raw.kwargs or _NO_KWARGS, place)
             return self._statement(raw, place, depth)
         except (GraphError, OverLimit) as error:
             if error.node_index is None:
@@ -112,24 +123,42 @@ class _NodeReader:
             return self._block_node(raw, place, depth)
         if not raw.keys() <= _FIELDS.keys():
             raise _unknown_field(raw)
-        if place.node_id is None and raw.get("id") is not None:
-            raise GraphError(f"id: expected up to {NAME_LENGTH} letters, digits, '_' or '-'")
-        self.read.clear()
-        statement = _bind(place, _op_statement(_op_name(raw["op"]), *self._arguments(raw), place))
-        self._note(statement, place)
-        return statement
+        return self._call(raw["op"], raw.get("id"), raw.get("args", []), raw.get("kwargs", _NO_KWARGS), place)
 
-    def _note(self, statement: Statement, place: Place) -> None:
-        """What the node needs, and the name it binds for those after it."""
-        for name in self.read:
-            if name not in self.bound:
-                self.references.append((name, place))
-        if isinstance(statement, (Assign, Evaluate)) and isinstance(statement.value, OpCall):
-            op = statement.value.op
-            if op.partition(".")[0] not in self.functions:
-                self.ops.append((op, place))
+    def _call(self, op: object, node_id: object, args: object, kwargs: object, place: Place) -> Statement:
+        name = place.node_id
+        if name is None and node_id is not None:
+            raise GraphError(f"id: expected up to {NAME_LENGTH} letters, digits, '_' or '-'")
+        op = _op_name(op)
+        if not isinstance(args, list):
+            raise GraphError(f"args: expected a list, got {_kind(args)}")
+        self.read.clear()
+        listed = tuple([Constant(one) if type(one) in _NUMBERS else self.literal(one, 0) for one in args])
+        named = () if kwargs is _NO_KWARGS else self._named(kwargs)
+        for read in self.read:
+            self.references.append((read, place))
+        if op[:2] == "__":
+            return self._special_call(op, listed, named, place)
+        self._note_op(op, place)
+        call = OpCall(op, listed, named)
+        if name is None:
+            return Evaluate(call, place)
+        self.bound.add(name)
+        return Assign((Name(name),), call, place)
+
+    def _note_op(self, op: str, place: Place) -> None:
+        if not self.functions or op.partition(".")[0] not in self.functions:
+            self.ops.append((op, place))
+
+    def _special_call(
+        self, op: str, args: tuple[Expression, ...], kwargs: tuple[tuple[str, Expression], ...], place: Place
+    ) -> Statement:
+        statement = _bind(place, _op_statement(op, args, kwargs, place))
+        if type(statement.value) is OpCall:
+            self._note_op(statement.value.op, place)
         if place.node_id is not None:
             self.bound.add(place.node_id)
+        return statement
 
     def _block_node(self, raw: dict[str, object], place: Place, depth: int) -> With | NodeFunction:
         if "function" in raw:
@@ -186,23 +215,19 @@ class _NodeReader:
                 node_id=place.node_id, node_index=place.node_index,
             )  # fmt: skip
 
-    def _arguments(self, raw: dict[str, object]) -> tuple[tuple[Expression, ...], tuple[tuple[str, Expression], ...]]:
-        args, kwargs = raw.get("args", []), raw.get("kwargs", {})
-        if not isinstance(args, list):
-            raise GraphError(f"args: expected a list, got {_kind(args)}")
+    def _named(self, kwargs: object) -> tuple[tuple[str, Expression], ...]:
         if not isinstance(kwargs, dict):
             raise GraphError(f"kwargs: expected an object, got {_kind(kwargs)}")
         for key in kwargs:
             if not isinstance(key, str) or not key.isidentifier() or key.startswith("__") or len(key) > NAME_LENGTH:
                 raise GraphError(f"kwargs: {quoted(str(key))} is not an argument name")
-        listed = tuple([self.literal(value, 0) for value in args])
-        return listed, tuple([(key, self.literal(value, 0)) for key, value in kwargs.items()]) if kwargs else ()
+        return tuple([(key, self.literal(value, 0)) for key, value in kwargs.items()])
 
     def literal(self, raw: object, depth: int) -> Expression:
         """Read one argument."""
         if isinstance(raw, str):
             return self._string(raw)
-        if raw is None or isinstance(raw, (bool, int, float)):
+        if raw is None or isinstance(raw, (float, int)):
             return Constant(raw)
         if isinstance(raw, list):
             if depth >= self.limits.depth:
@@ -213,12 +238,17 @@ class _NodeReader:
         raise GraphError(f"an argument cannot be {_kind(raw)}")
 
     def _string(self, raw: str) -> Expression:
-        if not raw.startswith("$"):
+        if raw[:1] != "$":
             return Constant(SPECIAL[raw] if raw in SPECIAL else _text(raw))
-        if raw.startswith("$$"):
-            return Constant(_text(raw[1:]))
-        self.read.append(raw[1:].partition(".")[0])
-        return parse_reference(raw[1:])
+        reference = raw[1:]
+        if reference in self.bound:
+            return Name(reference)
+        if reference[:1] == "$":
+            return Constant(_text(reference))
+        name = reference.partition(".")[0]
+        if name not in self.bound:
+            self.read.append(name)
+        return parse_reference(reference)
 
     def _special(self, raw: dict[str, object], depth: int) -> Expression:
         if len(raw) == 1:
@@ -318,7 +348,7 @@ def _op_name(raw: object) -> str:
 
 def _op_statement(
     op: str, args: tuple[Expression, ...], kwargs: tuple[tuple[str, Expression], ...], place: Place
-) -> Statement:
+) -> Assign | Evaluate:
     if op in ("__getitem__", "__setitem__") and len(args) > 1:
         args = (args[0], _index(args[1]), *args[2:])
     if op == "__setattr__":
@@ -339,16 +369,16 @@ def _index(index: Expression) -> Expression:
     return index
 
 
-def _set_attribute(args: tuple[Expression, ...], kwargs: tuple[tuple[str, Expression], ...], place: Place) -> Statement:
+def _set_attribute(args: tuple[Expression, ...], kwargs: tuple[tuple[str, Expression], ...], place: Place) -> Assign:
     if len(args) != 3 or kwargs or not isinstance(args[1], Constant) or args[1].value not in ASSIGNABLE:
         raise GraphError("__setattr__: expected the arguments tensor, 'grad' | 'data' | 'requires_grad', value")
     return Assign((Attribute(args[0], str(args[1].value)),), args[2], place)
 
 
-def _bind(place: Place, statement: Statement) -> Statement:
+def _bind(place: Place, statement: Assign | Evaluate) -> Assign | Evaluate:
     if place.node_id is None:
         return statement
-    if not isinstance(statement, Evaluate):
+    if type(statement) is not Evaluate:
         raise GraphError("an assignment has no result: leave out the id")
     return Assign((Name(place.node_id),), statement.value, place)
 

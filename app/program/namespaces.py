@@ -66,7 +66,7 @@ def _clear(found: Attributes) -> None:
         found.drop(name)
 
 
-_CHANGES: Final = {"clear": _clear, "pop": _pop, "setdefault": _set_default, "update": _update}
+_CHANGES: Final[dict[str, Any]] = {"clear": _clear, "pop": _pop, "setdefault": _set_default, "update": _update}
 
 
 def _method(name: str) -> Any:
@@ -76,7 +76,7 @@ def _method(name: str) -> Any:
 
 KNOWN.add(Attributes)
 METHODS[Attributes] = {name: METHODS[dict][name] for name in ("copy", "get", "items", "keys", "values")}
-METHODS[Attributes] |= {name: _method(name) for name in _CHANGES}
+METHODS[Attributes].update({name: _method(name) for name in _CHANGES})
 SUBSCRIPTS[Attributes] = (
     lambda found, name: python(dict.__getitem__, found, name), Attributes.put, Attributes.drop,
 )  # fmt: skip

@@ -39,7 +39,7 @@ PLANNING_S: Final = 0.3
 CHANCE: Final = re.compile(r"\b(import|from)\b[^\n]*\b(numpy|random|time|datetime|itertools)\b|DataLoader")
 """In a text: what may be another value each time without anybody being told."""
 PLAIN: Final = frozenset({
-    int, float, complex, str, bool, type(None), type(...), range, slice, dtypes.DType, tensors.Size, Module, Routine,
+    int, float, complex, str, bool, type(None), type(...), range, slice, dtypes.DType, tensors.Size, Module,
     HostType, methods.Device,
 })  # fmt: skip
 """Values that nothing can change."""
@@ -185,6 +185,8 @@ def _parts_of(value: Any) -> list[Any] | None:
         return [*value.cells, *value.defaults, *(value.keyword_defaults or {}).values(), *value.attributes.values()]
     if kind is Cell:
         return [value.value]
+    if kind is Routine:
+        return [value.owner]
     if kind is ProgramClass:
         return [*value.attributes.values(), *value.bases]
     if kind in (StaticMethod, ClassMethod):
@@ -465,13 +467,14 @@ class Loop:
         sources: list[Any] = [one if leaf is None else leaf._grad for one, leaf in trace.sources]
         arrays = [one.array for one in sources]
         budget = run.budget
-        self._charge(trace)
         try:
             results = trace.plan.replay(arrays, *(() if budget is None else (budget.check_time,)))
         except errors.BudgetError:
             raise
         except errors.EngineError:  # whoever carries it out finds the words
+            self.tries, self.traces = TRIES, []
             return False
+        self._charge(trace)
         if watch.pending is not None and not set(watch.pending.trace.bound) <= set(trace.bound):
             watch.pending.settle()
         before = [(one, one.array.copy(), one.storage.version) for one in (*trace.written, *trace.moved)]
@@ -508,7 +511,9 @@ class _Mark:
         budget = run.budget
         self.said = run.printed, len(run.prints), len(modes.current().warnings or ())
         self.ticks = run.iterations - run.left
-        self.steps, self.nbytes = (0, 0) if budget is None else (budget.taken, budget.spent)
+        self.steps, self.nbytes = (
+            (0, 0) if budget is None else (budget.taken - run.iterations, budget.spent)
+        )  # no ticks
         self.versions = {one: one.version for one in storages}
 
 

@@ -14,12 +14,13 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from math import inf
 from typing import Any, Final, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from app.errors import Gone, InvalidRequest, NotFound, Overloaded, Unreadable, VersionConflict
 from app.evaluate.cancellation import deadline_of
@@ -141,6 +142,8 @@ class Directory:
 
     def new_events(self) -> dict[str, int]:
         """Return how often sessions were loaded, caught up with or raced for since this was asked last."""
+        if not self.events:
+            return {}
         found = dict(self.events)
         self.events.clear()
         return found
@@ -209,22 +212,28 @@ class Directory:
         is the run before once more, and what that does is known.
         """
 
-        def work(claim: Claim | None) -> Reply:
-            end, pause = deadline_of(self.limits), PAUSE_S
-            live = self._at_hand(owner, sid)
-            while True:
-                try:
-                    live = live or self._current(owner, sid)
-                    return self._attempt(live, change, precondition.versions, claim, again)
-                except Conflict:
-                    live = None
-                    self.events["conflicts"] += 1
-                if time.monotonic() > end:
-                    raise Overloaded("others keep changing this session; try again later")
-                time.sleep(random.uniform(0, pause))  # so that those who race do not meet again at once
-                pause = min(2 * pause, 1.0)
+        wanted, key = precondition.versions, precondition.key
+        if key is None:
+            return self._command(owner, sid, change, wanted, again, None)
+        return self.replies.once(owner, key, lambda claim: self._command(owner, sid, change, wanted, again, claim))
 
-        return self.replies.once(owner, precondition.key, work)
+    def _command(
+        self, owner: str, sid: str, change: Callable[[Session, int], Reply], wanted: frozenset[int] | None,
+        again: Again | None, claim: Claim | None,
+    ) -> Reply:  # fmt: skip
+        end, pause = deadline_of(self.limits), PAUSE_S
+        live = self._at_hand(owner, sid)
+        while True:
+            try:
+                live = live or self._current(owner, sid)
+                return self._attempt(live, change, wanted, claim, again)
+            except Conflict:
+                live = None
+                self.events["conflicts"] += 1
+            if time.monotonic() > end:
+                raise Overloaded("others keep changing this session; try again later")
+            time.sleep(random.uniform(0, pause))  # so that those who race do not meet again at once
+            pause = min(2 * pause, 1.0)
 
     def _attempt(
         self, live: Live, change: Callable[[Session, int], Reply], wanted: frozenset[int] | None, claim: Claim | None,
@@ -267,7 +276,7 @@ class Directory:
         """Commit the run before once more, without carrying it out; ``None`` where it may be another."""
         before, repeats, draft = live.head, live.repeats, None
         try:
-            step = known.step(inputs, repeats.next_number, before.version + 1)
+            step = known.step(inputs, before.version + 1)
             if step is None:
                 repeats.forget()
                 return None
@@ -276,7 +285,7 @@ class Directory:
             self.cache.put(live)  # as it was before
             raise
         if live.is_due:
-            repeats.advance(known, step)
+            known.apply(step)
             draft = live.draft_of_all()
             change = draft.change
         try:
@@ -287,7 +296,7 @@ class Directory:
                 self.cache.put(live)
             raise
         if draft is None:
-            repeats.advance(known, step)
+            known.apply(step)
             live.repeated(head, step.record)
         else:
             live.accept(draft, head, live.names)

@@ -119,22 +119,6 @@ class Ledger:
         self._holders = {key: self._holders[key] for key in found}
         return list(found.values())
 
-    def shift(self, first: int, by: int) -> None:
-        """Let everything that stands under ``first`` or a later number stand ``by`` further on."""
-        later = [entry for number, entry in self._by_number.items() if number >= first]
-        for entry in later:
-            del self._by_number[entry.number]
-        for entry in later:
-            entry.number += by
-            self._by_number[entry.number] = entry
-        self.shared = {
-            key: (number + by if number >= first else number, one) for key, (number, one) in self.shared.items()
-        }
-        for held in (self.values, self.memories):
-            for number in [number for number in held if number >= first]:
-                held[number + by] = held.pop(number)
-        self.next += by
-
     def settle(self) -> None:
         """Strike out what has died since the last time."""
         while self._dead:

@@ -127,7 +127,6 @@ class Live:
 
         Raises ``NotStorable``.
         """
-        self.repeats.settle()
         self.ledger.settle()
         draft = None if self.is_due else self._write(journal, names, whole=False)
         if draft is None or draft.nbytes > limit:  # what the run let go of counts until it is gone, but not in a whole
@@ -166,7 +165,6 @@ class Live:
 
     def draft_of_all(self) -> records.Draft:
         """Return all that the session is now, as one record."""
-        self.repeats.settle()
         return self._write(modes.Journal(), self.names, whole=True)
 
     def repeated(self, head: Head, record: bytes) -> None:
@@ -184,7 +182,6 @@ class Live:
 
     def export(self) -> bytes:
         """Return the whole session as one record, all memory within."""
-        self.repeats.settle()
         before = records.Before(self.names, self.settings)
         writer = records.Writer(self.ledger, self.kinds, whole=True, blocks=False)
         return writer.write(before, self.names, self.state, modes.Journal()).change.record

@@ -3,9 +3,9 @@
 What a run does depends on the session, but not on the elements of tensors, if its recorder says so, nor on version
 counters and numbers of objects. (Modules and functions, which may know of chance, are left out here.) Two runs after
 one another whose records differ in these alone began, and left the session, alike, for nothing of the one but tensors'
-elements reaches what the next leaves. So a third one is known beforehand: its elements by a plan, its record and its
-answer by those of the second. What it leaves is what is there with other elements: nothing is made, and the objects in
-memory go on under the numbers of their successors.
+elements reaches what the next leaves. So a third one is known beforehand: its elements by a plan, its answer by that of
+the second. What it leaves is what is there with other elements: nothing is made, in memory or in the store. The objects
+that are there go on, and its record says no more than which memories have other elements now.
 
 The first such run is an ordinary one; the second is rehearsed, which leaves a ``Repetition``; the third is carried out
 as any other and has to be what the repetition says. Whatever else happens to the session ends all this.
@@ -17,16 +17,15 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
-import msgspec
 import numpy as np
 
 from app.evaluate.cancellation import cancellable
-from app.evaluate.execution import Run, budget_of
+from app.evaluate.execution import Run
 from app.limits import Limits, OverLimit
 from app.sessions import schema
 from app.sessions.ledger import Ledger
 from app.sessions.records import PLAIN, Draft
-from app.sessions.schema import Record, Slot, StorageRecord
+from app.sessions.schema import Record, StorageRecord
 from app.sessions.session import Session
 from app.wire import codec
 from app.wire.arrays import ArrayError, Encoding, decode_tensor
@@ -84,9 +83,10 @@ class Rehearsal:
             self.recorder.adopt(leaf.array)
         with self.recorder:
             result = session.run(run.with_inputs(self.leaves), placeholders)
-        self.template = Template.of({**result, "version": 0}, placeholders, form)
+        self.template = template = Template.of({**result, "version": 0}, placeholders, form)
+        template.end = template.end.removesuffix(_version(0, form))
         self.shown = placeholders.arrays
-        return _reply(self.template, self.shown, version)
+        return _reply(template, form, self.shown, version)
 
     @property
     def sources(self) -> list[Any]:
@@ -102,119 +102,133 @@ def _spec(leaf: Tensor) -> tuple[Any, ...]:
     return leaf.array.shape, leaf.array.dtype, leaf.array.strides, leaf.requires_grad, leaf.bits
 
 
-def _reply(template: Template, arrays: Any, version: int) -> Reply:
+def _version(version: int, form: codec.Format) -> bytes:
+    """Return how an answer ends."""
+    return b"%d}" % version if form is codec.JSON else codec.encode(version, form)
+
+
+def _reply(template: Template, form: codec.Format, arrays: Any, version: int) -> Reply:
     """Return an answer, which ends with the version of the session."""
-    form = codec.Format(template.media_type)
-    end = b"}" if form is codec.JSON else b""
-    body = template.fill(arrays).removesuffix(codec.encode(0, form) + end) + codec.encode(version, form) + end
+    body = template.fill(arrays) + _version(version, form)
     return Reply(200, body, template.media_type, {"ETag": f'"{version}"'})
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """What a repeated run gives: the answer, the record, and the memories that it writes with their new elements."""
+class Step(NamedTuple):
+    """What a repeated run gives: the answer, the record, and what the memories that it writes hold then."""
 
     reply: Reply
     record: bytes
-    written: list[tuple[Array, Array]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Number:
-    """A number, or the place of one among those that were new in the run before."""
-
-    number: int
-    is_new: bool
-
-    @classmethod
-    def of(cls, number: int, first: int) -> _Number:
-        return cls(number - first, True) if number >= first else cls(number, False)
-
-    def find(self, ledger: Ledger, first: int) -> Any:
-        """Return the object that stands under it, or ``None``; the new ones began at ``first``."""
-        return ledger.get(first + self.number if self.is_new else self.number)
+    written: list[bytes]
 
 
 @dataclass(slots=True)
 class _Place:
-    """A storage of the record: how far its version goes up each time, and which result of the plan is put there."""
+    """A storage of the records: how far its version goes up each time, and which result of the plan is put there."""
 
-    record: StorageRecord
-    number: _Number
+    number: int
+    is_new: bool  # then its number is counted from the first new one
     rise: int
     result: int | None
     storage: Any = None
+
+    @classmethod
+    def of(cls, number: int, first: int) -> _Place:
+        return cls(number - first, True, 0, None) if number >= first else cls(number, False, 0, None)
+
+    def find(self, ledger: Ledger, first: int) -> Any:
+        """Return the object that stands there, or ``None``; the new ones began at ``first``."""
+        return ledger.get(first + self.number if self.is_new else self.number)
 
 
 class Repetition:
     """A run that is known before it is carried out."""
 
     def __init__(
-        self, plan: plans.Plan, template: Template, record: Record, nbytes: int, sources: list[_Number],
-        places: list[_Place], own: list[Slot], rehearsal: Rehearsal, limits: Limits,
+        self, plan: plans.Plan, template: Template, nbytes: int, sources: list[_Place], places: list[_Place],
+        rehearsal: Rehearsal, limits: Limits,
     ) -> None:  # fmt: skip
         self._specs = {name: _spec(leaf) for name, leaf in rehearsal.leaves.items()}
-        self._plan, self._template, self._record, self.nbytes = plan, template, record, nbytes
-        self._sources, self._places = sources, places
-        self._fields = [slot[:3] for slot in own if isinstance(slot[0], msgspec.Struct) and not slot[3]]  # nearly all
-        self._others = [slot for slot in own if slot[3] or not isinstance(slot[0], msgspec.Struct)]
+        self._plan, self._template, self.nbytes = plan, template, nbytes
+        self._sources, self.places = sources, places
+        self._form = codec.Format(template.media_type)
         self._limits, self._state = limits, modes.State(default_dtype=rehearsal.default_dtype, warnings=[])
         self._standing: list[Array] = []
-
-    @property
-    def memory(self) -> int:
-        """About how much memory it takes itself."""
-        return self._plan.nbytes + self._template.nbytes + 500 * len(self._fields)
+        self.memory = plan.nbytes + template.nbytes + 500 * len(places)  # about what it takes itself, in bytes
+        self._record = Record(schema.SCHEMA, False, [], [], [], [], [], {}, None)
+        self._changing: list[tuple[_Place, StorageRecord]] = []  # with what the record says of it
+        self._written: list[memoryview] = []  # memories
 
     def bind(self, ledger: Ledger, first: int) -> bool:
         """Find what the next run works on, after one whose new numbers began at ``first``; whether all is there."""
-        for place in self._places:
-            place.storage = place.number.find(ledger, first)
-        holders = [number.find(ledger, first) for number in self._sources]
-        if None in (*holders, *(place.storage for place in self._places)):
+        holders = [source.find(ledger, first) for source in self._sources]
+        for place in self.places:
+            place.storage = place.find(ledger, first)
+        if None in (*holders, *(place.storage for place in self.places)):
             return False
         self._standing = [holder.array for holder in holders]
+        if not self._plan.fits(self._standing, len(self._specs)):
+            return False
+        changing = [place for place in self.places if place.rise or place.result is not None]
+        self._changing = [(place, _storage_record(place.storage, ledger)) for place in changing]
+        self._record.storages = [record for _, record in self._changing]
+        written = (place.storage.array for place in changing if place.result is not None)
+        self._written = [array.reshape(-1).view(np.uint8).data for array in written]
         return True
 
-    def step(self, inputs: dict[str, Any], first: int, version: int) -> Step | None:
-        """Return what the next run gives, its new numbers from ``first`` on; ``None`` where it may be another.
+    def step(self, inputs: dict[str, Any], version: int) -> Step | None:
+        """Return what the next run gives; ``None`` where it may be another.
 
         Nothing is changed. Raises ``BudgetError``.
         """
-        self._state.budget = budget = budget_of(self._limits)
+        self._state.budget = budget = cancellable(modes.Budget(seconds=self._limits.seconds))  # the rest was asked for
+        arrays = self._standing
         try:
             with modes.use(self._state):
-                leaves = _decoded(inputs, self._limits)
-                if {name: _spec(leaf) for name, leaf in leaves.items()} != self._specs:
-                    return None
-                arrays = [leaf.array for leaf in leaves.values()]
-                budget.spend(sum(modes.TENSOR_BYTES + array.nbytes for array in arrays))
-                results = self._plan(*arrays, *self._standing)
+                if inputs or self._specs:
+                    leaves = _decoded(inputs, self._limits)
+                    if {name: _spec(leaf) for name, leaf in leaves.items()} != self._specs:
+                        return None
+                    arrays = [*(leaf.array for leaf in leaves.values()), *arrays]
+                results = self._plan.replay(arrays, budget.check_time)
         except errors.BudgetError:
             raise
         except (errors.EngineError, ArrayError, OverLimit):  # whoever carries it out finds the words
             return None
-        for owner, name, number in self._fields:
-            setattr(owner, name, first + number)
-        for slot in self._others:
-            schema.put(slot, first + slot[2])
         written = []
-        for place in self._places:
-            place.record.version = place.storage.version + place.rise
+        for place, record in self._changing:
+            record.version = place.storage.version + place.rise
             if place.result is not None:
-                elements = results[place.result]
-                place.record.data = elements.tobytes()
-                written.append((place.storage.array, elements))
-        reply = _reply(self._template, results, version)
+                record.data = data = results[place.result].tobytes()
+                written.append(data)
+        reply = _reply(self._template, self._form, results, version)
         budget.check_time()
         return Step(reply, schema.encode(self._record), written)
 
     def apply(self, step: Step) -> None:
-        """Let the session be as the run leaves it, but for the numbers of its objects."""
-        for place in self._places:
-            place.storage.version += place.rise
-        for array, elements in step.written:
-            np.copyto(array, elements)
+        """Let the session be as the run leaves it."""
+        for place, _ in self._changing:
+            if place.rise:
+                place.storage.version += place.rise
+        for memory, data in zip(self._written, step.written, strict=True):
+            memory[:] = data
+
+    def foretold(self, before: Record, step: Step) -> bytes:
+        """Return the record of a run that is carried out, after ``before``, which has its numbers."""
+        written = iter(step.written)
+        for place, one in zip(self.places, before.storages, strict=True):
+            one.version += place.rise
+            if place.result is not None:
+                one.data = next(written)
+        return schema.encode(before)
+
+
+def _storage_record(one: storage.Storage, ledger: Ledger) -> StorageRecord:
+    """Return what a record says of a storage that is known, without its elements."""
+    array = one.array
+    number, root = ledger.find(one), ledger.find(one.root)
+    assert number is not None
+    assert root is not None
+    return StorageRecord(number, root, 0, dtypes.of(array).name, list(array.shape), list(array.strides), None)
 
 
 @dataclass(slots=True)
@@ -231,11 +245,9 @@ class Repeats:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._lag = 0  # how far the numbers of the last run's objects are behind
         self._begin(None)
 
     def _begin(self, key: Hashable) -> None:
-        self.settle()
         self._key = key
         self._trace: _Trace | None = None
         self._known: Repetition | None = None
@@ -252,20 +264,13 @@ class Repeats:
         """Something else happens to the session."""
         self._begin(None)
 
-    def settle(self) -> None:
-        """Let objects stand under the numbers that the store knows them by."""
-        if self._lag and self._trace is not None:
-            self._ledger.shift(self._trace.first, self._lag)
-            self._trace.first += self._lag
-            self._lag = 0
-
     # -- runs that are carried out ----------------------------------------------------------------------------------
     def rehearsal(self, again: Again | None, names: dict[str, Any], version: int, limits: Limits) -> Rehearsal | None:
         """Return the rehearsal that the next run is to be, if it should be one."""
         if again is None or again.key != self._key or self._trace is None or not _are_data(names.values()):
             return None
         if self._known is not None:
-            self._expected = self._known.step(again.inputs, self._ledger.next, version)
+            self._expected = self._known.step(again.inputs, version)
             return None
         return Rehearsal(self._ledger, limits) if self._failures < TRIES else None
 
@@ -289,9 +294,12 @@ class Repeats:
     def _check(self, known: Repetition, draft: Draft, reply: Reply) -> None:
         """Confirm what was said of this run, or give up."""
         expected, self._expected = self._expected, None
-        is_right = expected is not None and (expected.reply, expected.record) == (reply, draft.change.record)
-        self._is_confirmed = is_right and known.bind(self._ledger, draft.first)
-        if not self._is_confirmed:
+        is_right = False
+        if expected is not None and self._trace is not None and expected.reply == reply:
+            record = known.foretold(_renumbered(self._trace, draft.first), expected)
+            is_right = record == draft.change.record and known.bind(self._ledger, draft.first)
+        self._is_confirmed = is_right
+        if not is_right:
             self._known, self._failures = None, TRIES
 
     # -- runs that are not ------------------------------------------------------------------------------------------
@@ -299,27 +307,15 @@ class Repeats:
         """Return what the next run of a program is, if that is known."""
         return self._known if self._is_confirmed and again is not None and again.key == self._key else None
 
-    @property
-    def next_number(self) -> int:
-        """The first new number of the next run."""
-        return self._ledger.next + self._lag
-
-    def advance(self, known: Repetition, step: Step) -> None:
-        """A step was committed, or is about to be: let the session be as it leaves it."""
-        assert self._trace is not None
-        known.apply(step)
-        self._lag += self._trace.count
-
 
 def _learnt(rehearsal: Rehearsal, before: _Trace, draft: Draft, ledger: Ledger, limits: Limits) -> Repetition | None:
     """Return what a rehearsal tells of the runs that follow; ``None`` if they may be others."""
     recorder, template = rehearsal.recorder, rehearsal.template
     if recorder.is_eager or template is None or len(draft.added) != before.count or draft.record.settings is not None:
         return None
-    record = schema.decode(draft.change.record)  # one of its own: it is filled in again and again
-    own = _own_slots(record, draft.first, before.first)
-    if own is None or not _is_plain(record):
-        return None
+    record = schema.decode(draft.change.record)
+    if any(before.first <= slot[2] < draft.first for slot in schema.slots(record)) or not _is_plain(record):
+        return None  # it refers to what the run before made
     arrays = list(rehearsal.shown)
     places = _places(record, _renumbered(before, draft.first), draft.first, rehearsal, ledger, arrays)
     if places is None:
@@ -328,8 +324,8 @@ def _learnt(rehearsal: Rehearsal, before: _Trace, draft: Draft, ledger: Ledger, 
     numbers = [ledger.find(one) for one in rehearsal.sources]
     if not isinstance(plan, plans.Plan):
         return None
-    sources = [_Number.of(number, before.first) for number in numbers if number is not None]
-    found = Repetition(plan, template, record, draft.nbytes, sources, places, own, rehearsal, limits)
+    sources = [_Place.of(number, before.first) for number in numbers if number is not None]
+    found = Repetition(plan, template, draft.nbytes, sources, places, rehearsal, limits)
     return found if len(sources) == len(numbers) and found.bind(ledger, draft.first) else None
 
 
@@ -342,8 +338,8 @@ def _places(
     """
     places = []
     for one, other in zip(record.storages, earlier.storages, strict=False):
-        place = _Place(one, _Number.of(one.number, first), one.version - other.version, None)
-        other.version = one.version
+        place = _Place.of(one.number, first)
+        place.rise, other.version = one.version - other.version, one.version
         array = ledger.get(one.number).array
         if one.data is not None and rehearsal.recorder.knows(array):
             if not (array.flags.c_contiguous and array.flags.writeable and other.data is not None):
@@ -354,17 +350,6 @@ def _places(
             return None
         places.append(place)
     return places if earlier == record else None
-
-
-def _own_slots(record: Record, first: int, earlier: int) -> list[Slot] | None:
-    """Return the slots of new numbers, counted from ``first``; ``None`` if one refers to what the run before made."""
-    own = []
-    for owner, place, number, rest in schema.slots(record):
-        if number >= first:
-            own.append((owner, place, number - first, rest))
-        elif number >= earlier:
-            return None
-    return own
 
 
 def _renumbered(before: _Trace, first: int) -> Record:

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
+
 
 class StoreError(Exception):
     """The store cannot do its work now: it is out of reach, out of space or out of order. Nothing is half done."""
@@ -26,8 +28,7 @@ class KeyLost(Exception):
     """The claim on an Idempotency-Key ran out and another request took it: this one must not commit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):  # a dataclass that is frozen takes 1 us to make, and every commit makes one
     """What is known of a session without its tensors. Times are seconds of the epoch."""
 
     id: str
@@ -64,8 +65,7 @@ class Block(NamedTuple):
         return self.number - (-len(self.data) // BLOCK_BYTES)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """What one commit writes. A ``whole`` record replaces all before it; of ``abandoned`` memories the blocks go."""
 
     record: bytes

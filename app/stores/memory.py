@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import accumulate
 from threading import RLock
+
+from msgspec.structs import replace
 
 from app.stores.base import (
     Answer,

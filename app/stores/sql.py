@@ -77,10 +77,7 @@ _HEADS = (
 )
 _HEAD = f"{_HEADS} WHERE s.id = ?"
 _KEEP_CHANGE = "INSERT INTO changes (sid, version, whole, expires_at, nbytes, stamp, record)"
-_KEEP_NEXT = (
-    f"{_KEEP_CHANGE} SELECT ?, ?, ?, ?, ?, ?, ? FROM sessions"
-    " WHERE id = ? AND (SELECT MAX(version) FROM changes WHERE sid = ?) = ?"
-)
+_KEEP_NEXT = f"{_KEEP_CHANGE} SELECT ?, ?, ?, ?, ?, ?, ? WHERE (SELECT MAX(version) FROM changes WHERE sid = ?) = ?"
 _IS_OVER = (
     "expires_at <= ? AND (SELECT expires_at FROM changes WHERE sid = sessions.id ORDER BY version DESC LIMIT 1) <= ?"
 )
@@ -145,6 +142,15 @@ class SqlStore:
         if self.locks_rows:
             cursor.execute(f"SELECT 1 FROM sessions WHERE {condition} ORDER BY id FOR UPDATE", values)
 
+    def _change(self, statement: str, values: Sequence[Any]) -> int:
+        """Run one statement, which is a transaction by itself; how many rows it changed. Raises ``StoreError``."""
+
+        def work(cursor: Cursor) -> int:
+            cursor.execute(statement, values)
+            return cursor.rowcount
+
+        return self._write(work, several=False)
+
     def _migrate(self) -> None:
         self._write(self._bring_up_to_date)
 
@@ -207,21 +213,25 @@ class SqlStore:
     def commit(self, head: Head, expected: int, change: Change, answer: Answer | None) -> None:
         """Change the session whose version is ``expected``."""
         stamp = self._stamp()
-        is_plain = not (change.whole or change.blocks or change.abandoned or answer)
+        values = (*_row(head, change, stamp), head.id, expected)
+        if not (change.whole or change.blocks or change.abandoned or answer or self.locks_rows):
+            if self._change(_KEEP_NEXT, values) != 1:
+                self._read(lambda cursor: _refuse_other(cursor, head.id, stamp))
+            return
 
         def work(cursor: Cursor) -> None:
             self._lock(cursor, "id = ?", (head.id,))
-            cursor.execute(_KEEP_NEXT, (*_row(head, change, stamp), head.id, head.id, expected))
+            cursor.execute(_KEEP_NEXT, values)
             if cursor.rowcount != 1:
                 return _refuse_other(cursor, head.id, stamp)
-            return None if is_plain else _keep_rest(cursor, head, change, answer)
+            return _keep_rest(cursor, head, change, answer)
 
-        self._write(work, several=not is_plain or self.locks_rows)
+        self._write(work)
 
     def renew(self, sid: str, expires_at: float) -> None:
         """Let a session live until then."""
         statement = "UPDATE sessions SET expires_at = ? WHERE id = ? AND expires_at < ?"
-        self._write(lambda cursor: cursor.execute(statement, (expires_at, sid, expires_at)))
+        self._change(statement, (expires_at, sid, expires_at))
 
     def remove(self, sid: str, expected: int | None, answer: Answer | None) -> None:
         """Forget a session."""
@@ -287,7 +297,7 @@ class SqlStore:
     def release(self, claim: Claim) -> None:
         """Give a key back that got no answer."""
         statement = "DELETE FROM answers WHERE owner = ? AND key = ? AND holder = ? AND body IS NULL"
-        self._write(lambda cursor: cursor.execute(statement, (claim.owner, claim.key, claim.holder)))
+        self._change(statement, (claim.owner, claim.key, claim.holder))
 
     def sweep(self, now: float, bounds: Bounds) -> Swept:
         """Drop what has expired, and what is too much."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from threading import Lock, Thread, get_native_id
 from time import monotonic, sleep
-from typing import ClassVar, Final, Literal, TypeVar
+from typing import Any, ClassVar, Final, Literal, TypeVar
 
-from app.stores.base import Bounds, StoreError, Swept
+from app.stores.base import Answer, Bounds, Change, Head, StoreError, Swept
 from app.stores.sql import Cursor, SqlStore
 
 Result = TypeVar("Result")
@@ -38,7 +38,7 @@ class SqliteStore(SqlStore):
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = Lock()  # threads of this process queue here, and not in SQLite, which polls
         self._folding: Thread | None = None
-        self._unfolded = 0  # bytes of the log when it could not be folded to its end
+        self._since_fold = LOG_BYTES  # bytes written, about; first those that others may have
         self._log = self._file.with_name(f"{FILE}-wal")
         self._unseen = 0  # writes since the log was looked at
 
@@ -84,28 +84,63 @@ class SqliteStore(SqlStore):
     def _write(self, work: Callable[[Cursor], Result], *, several: bool = True) -> Result:
         with self._writing:
             result = self._transact("BEGIN IMMEDIATE" if several else None, work)
-            self._unseen += 1
-            if several or self._unseen >= LOOK_EVERY:
-                self._unseen = 0
-                self._fold_if_long()
+            self._note_write(LOOK_EVERY if several else 1)
         return result
 
+    def commit(self, head: Head, expected: int, change: Change, answer: Answer | None) -> None:
+        """Change the session whose version is ``expected``."""
+        self._count(change)
+        super().commit(head, expected, change, answer)
+
+    def add(self, head: Head, change: Change, answer: Answer | None) -> None:
+        """Keep a new session, and with it the answer to its request."""
+        self._count(change)
+        super().add(head, change, answer)
+
+    def _count(self, change: Change) -> None:
+        self._since_fold += len(change.record) + sum(len(block.data) for block in change.blocks)
+
+    def _change(self, statement: str, values: Sequence[Any]) -> int:
+        with self._writing:
+            try:
+                connection = self._take()
+                try:
+                    count = connection.execute(statement, values).rowcount
+                finally:
+                    self._give_back(connection)
+            except sqlite3.Error as error:
+                raise _refusal(error) from error
+            self._note_write(1)
+        return count
+
+    def _note_write(self, weight: int) -> None:
+        self._unseen += weight
+        self._since_fold += PAGE_BYTES
+        if self._unseen >= LOOK_EVERY:
+            self._unseen = 0
+            self._fold_if_long()
+
     def _fold_if_long(self) -> None:
-        """Fold a long log into the file, in a thread: this waits for the disk, which no commit has to."""
+        """Fold a long log into the file, in a thread: this waits for the disk, which no commit has to.
+
+        A log that was folded stays as long as it was, so its size does not tell how much of it is to be folded.
+        """
+        if self._since_fold < LOG_BYTES:
+            return
         try:
             size = self._log.stat().st_size
         except OSError:
             return
-        if size > LOG_BYTES + self._unfolded and (self._folding is None or not self._folding.is_alive()):
-            self._folding = Thread(target=self._fold, args=(size,), name="gradserve-fold", daemon=True)
+        if size > LOG_BYTES and (self._folding is None or not self._folding.is_alive()):
+            self._since_fold = 0
+            self._folding = Thread(target=self._fold, name="gradserve-fold", daemon=True)
             self._folding.start()
 
-    def _fold(self, size: int) -> None:
+    def _fold(self) -> None:
         with suppress(OSError):  # of this thread alone: requests go first
             os.setpriority(os.PRIO_PROCESS, get_native_id(), PATIENT)
         with suppress(sqlite3.Error), closing(self._connect()) as connection:
-            busy, pages, folded = connection.execute("PRAGMA wal_checkpoint").fetchone()
-            self._unfolded = size if busy or folded < pages else 0
+            connection.execute("PRAGMA wal_checkpoint").fetchall()
 
     def sweep(self, now: float, bounds: Bounds) -> Swept:
         """Drop what has expired, and what is too much; and give its space back."""
@@ -132,7 +167,7 @@ class SqliteStore(SqlStore):
             finally:
                 self._give_back(connection)
         except sqlite3.Error as error:
-            raise StoreError(f"{type(error).__name__}: {error}") from error
+            raise _refusal(error) from error
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         """Keep a connection for later, without what was not committed; one that cannot roll back is closed."""
@@ -146,6 +181,10 @@ class SqliteStore(SqlStore):
 
     def _lock_schema(self, cursor: Cursor) -> None:
         """The transaction itself is the lock: there is one writer at a time."""
+
+
+def _refusal(error: sqlite3.Error) -> StoreError:
+    return StoreError(f"{type(error).__name__}: {error}")
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:

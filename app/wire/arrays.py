@@ -404,7 +404,7 @@ def encode_tensor(tensor: Tensor, encoding: Encoding = "json", *, qualified: boo
 _SHARE: Final = {"json": 2.5, "base64": 4 / 3, "raw": 1}  # bytes written for each of memory; float32 in 9 digits
 _SHARE_OF_SMALL: Final = {1: 6.0, 2: 4.5}  # in JSON, by the size of an element: "false,", "-1.234e-05,"
 _LONG: Final = 2**24
-_all_of: Final = np.logical_and.reduce  # ``np.all`` without what wraps it, which takes longer than a short array
+_SHORT: Final = 1_000  # elements, up to which flags are found sooner as bytes than by NumPy
 
 
 def encode_array(array: Array, encoding: Encoding) -> Any:
@@ -429,9 +429,14 @@ def _to_lists(array: Array) -> Any:
         array = np.asarray(array, order="C")[..., np.newaxis].view(array.real.dtype)
     elif array.dtype.kind not in "fiub":  # bfloat16 is a type of ml_dtypes
         array = array.astype(np.float32)
-    if array.dtype.kind == "f" and not _all_of(np.isfinite(array), None):
+    if array.dtype.kind == "f" and not _is_finite(array):
         non_finite = NonFinite(np.ascontiguousarray(array))  # of no dimension becomes one of one
         return non_finite if array.ndim else non_finite.lists()[0]
     if array.ndim == 0 or array.size == 0:
         return array.tolist() if array.dtype.kind != "f" or array.size == 0 else array[()]
     return np.asarray(array, order="C")
+
+
+def _is_finite(array: Array) -> bool:
+    found = np.isfinite(array)
+    return b"\0" not in found.tobytes() if array.size <= _SHORT else bool(found.all())

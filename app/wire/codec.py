@@ -240,7 +240,7 @@ def check_values(body: Body, form: Format, limits: Limits) -> None:
         raise OverLimit("body_values", allowed=limits.body_values, asked=count)
 
 
-def _opens_more_than(depth: int, text: bytes) -> bool:
+def opens_more_than(depth: int, text: bytes) -> bool:
     """Return whether more brackets open than there may be levels, wherever they stand."""
     return text.count(b"[") + text.count(b"{") > depth
 
@@ -329,7 +329,7 @@ def _malformed(form: Format, error: Exception) -> str:
 
 def check_members(body: Body, value: Any, form: Format, depth: int) -> None:
     """Refuse what nests deeper than ``depth``, and msgpack that is more than JSON and bytes."""
-    if form is MSGPACK or _opens_more_than(depth, bytes(body)):
+    if form is MSGPACK or opens_more_than(depth, bytes(body)):
         _check_members(value, depth)
 
 

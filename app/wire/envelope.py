@@ -26,7 +26,7 @@ KEY_BYTES: Final = 2**17  # a program that is longer is not worth a key
 Array = np.ndarray[Any, Any]
 Leaf = tuple[Array, bool, int]  # whether it requires grad, and how many members the object has that says so
 Spec = tuple[tuple[int, ...], np.dtype[Any], tuple[int, ...], bool]  # shape, dtype, strides, and that
-_MISTAKES: Final = (
+MISTAKES: Final = (
     msgspec.MsgspecError, codec.CodecError, ArrayError, OverLimit, LookupError, ValueError, RecursionError,
 )  # fmt: skip
 
@@ -137,7 +137,7 @@ def look(body: codec.Body, form: codec.Format, limits: Limits) -> Opened | None:
     """Return the program of a request, or ``None`` where it has to be read the usual way."""
     try:
         opened = _open(body, form, limits)
-    except (*_MISTAKES, numbers.Unusual):
+    except (*MISTAKES, numbers.Unusual):
         return None
     return None if opened is None else Opened(*opened, form, opened[0].program())
 
@@ -146,7 +146,7 @@ def split(opened: Opened, limits: Limits) -> SplitRequest | None:
     """Return the parts of a request, or ``None`` where it has to be read the usual way."""
     try:
         return _split(opened, limits)
-    except (*_MISTAKES, numbers.Unusual):
+    except (*MISTAKES, numbers.Unusual):
         return None
 
 
@@ -236,7 +236,7 @@ def shell(body: codec.Body, form: codec.Format, limits: Limits) -> Shell | None:
             return None
         envelope, rest, cut = opened
         records = _records(envelope, rest, cut, form, limits)
-    except (*_MISTAKES, numbers.Unusual):
+    except (*MISTAKES, numbers.Unusual):
         return None
     names = [] if envelope.inputs is UNSET else list(envelope.inputs)
     key = (is_json, _count(rest, [members for _, members in records], is_json=is_json), envelope.program())
@@ -268,16 +268,17 @@ def _all_plain(envelope: _Envelope, limits: Limits) -> list[Leaf] | None:
     leaves = []
     try:
         for raw in envelope.leaves():
-            leaf = _plain(bytes(raw), limits)
+            leaf = plain_leaf(bytes(raw), limits)
             if leaf is None:
                 return None
             leaves.append(leaf)
-    except (*_MISTAKES, errors.EngineError):
+    except (*MISTAKES, errors.EngineError):
         return None
     return leaves
 
 
-def _plain(text: bytes, limits: Limits) -> Leaf | None:
+def plain_leaf(text: bytes, limits: Limits) -> Leaf | None:
+    """Return a tensor of JSON, or ``None`` where it is not plain. Raises ``MISTAKES`` and what the engine refuses."""
     dtype, shape, requires_grad = dtypes.float32, None, False  # the default of a program that has just started
     members = 0
     if text[:1] == b"{":
@@ -325,12 +326,12 @@ class Spelling:
             if stop < start or not (b"." in text or b"e" in text or b"E" in text):
                 return None
             try:
-                array = np.array(decoder.decode(text), np.float64)
-            except _MISTAKES:
+                array = np.array(decoder.decode(text), dtype)
+            except MISTAKES:
                 return None
             if array.shape != shape:
                 return None
-            found.append(array if array.dtype is dtype else array.astype(dtype))
+            found.append(array)
             start = stop + len(piece)
         return found
 
@@ -345,7 +346,7 @@ def spelling(body: bytes, opened: Opened, parts: SplitRequest, limits: Limits) -
         text = bytes(raw)
         try:
             data = bytes(_RECORD.decode(text).data) if text[:1] == b"{" else text
-        except _MISTAKES:
+        except MISTAKES:
             return None
         place = body.find(text, start) + text.find(data)
         pieces.append(body[start:place])

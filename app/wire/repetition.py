@@ -27,12 +27,12 @@ def in_json(text: Any, value: Any) -> Place | None:
     Every member has one colon; all others stand in strings. So where there are as many as members, none was lost.
     """
     colons = bytes(text).count(b":")
-    if colons < 2 or colons == _members(value) or not _has_any(text):
+    if colons < 2 or colons == count_members(value) or not _has_any(text):
         return None
     return _first(_parsed(text, _Members))
 
 
-def _members(value: Any) -> int:
+def count_members(value: Any) -> int:
     """Return how many members all objects in ``value`` have together."""
     total, waiting = 0, [value]
     for part in waiting:

@@ -63,13 +63,15 @@ class Template(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
 
     def fill(self, arrays: Any) -> bytes:
         """Return the answer with these arrays."""
-        form = _FORMATS[self.media_type]
         parts: list[codec.Body] = []
         for piece, (number, is_plain) in zip(self.pieces, self.order, strict=True):
             array = arrays[number]
             text = _numbers(array) if is_plain else None
             parts.append(piece)
-            parts += codec.encode_data(encode_array(array, self.encoding), form) if text is None else (text,)
+            if text is not None:
+                parts.append(text)
+            else:
+                parts += codec.encode_data(encode_array(array, self.encoding), _FORMATS[self.media_type])
         parts.append(self.end)
         return b"".join(parts)
 

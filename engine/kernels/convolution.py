@@ -41,7 +41,8 @@ def _frame(counts: Any, kernel: Any, geometry: Geometry) -> tuple[int, ...]:
 def column_size(channels: int, counts: Any, kernel: Any, batch: int) -> int:
     """How many elements of windows are laid out at a time."""
     one: int = channels * prod(kernel)
-    return min(max(COLUMNS, one), one * prod(counts) * batch)
+    most: int = one * prod(counts) * batch
+    return min(max(COLUMNS, one), most)
 
 
 class _Piece(NamedTuple):
@@ -181,7 +182,8 @@ def _input_of_dense(grad: Array, weight: Array, extents: tuple[int, ...], geomet
     """``input_of`` where windows lie next to each other: the convolution with the kernels turned around."""
     kernel, groups = weight.shape[2:], geometry.groups
     by_group = weight.reshape(groups, weight.shape[0] // groups, *weight.shape[1:]).swapaxes(1, 2)
-    turned = by_group[(..., *[slice(None, None, -1)] * len(kernel))]
+    backwards: Any = (..., *[slice(None, None, -1)] * len(kernel))
+    turned: Array = by_group[backwards]
     flipped = turned.reshape(groups * weight.shape[1], weight.shape[0] // groups, *kernel)
     padding: Any = _turned_padding(kernel, geometry)
     return output(grad, flipped, extents, Geometry(geometry.stride, padding, geometry.dilation, groups))

@@ -87,24 +87,28 @@ def taken(planes: Array, places: Array, value: Any) -> Array:
 def output(input: Array, weight: Array, counts: Ints, steps: Steps, groups: int) -> Array:
     """The convolution of ``input``."""
     columns = _gathered(input, groups, seen(input.shape[2:], weight.shape[2:], counts, steps))
-    matrix = weight.reshape(groups, weight.shape[0] // groups, -1)
-    return np.matmul(matrix, columns).reshape(input.shape[0], weight.shape[0], *counts)
+    matrix = weight.reshape(groups, weight.shape[0] // groups, prod(weight.shape[1:]))
+    found: Array = np.matmul(matrix, columns)
+    return found.reshape(input.shape[0], weight.shape[0], *counts)
 
 
 def input_of(grad: Array, weight: Array, extents: Ints, steps: Steps, groups: int) -> Array:
     """The adjoint of ``output`` in its input."""
     columns = _gathered(grad, groups, _seeing(extents, weight.shape[2:], grad.shape[2:], steps))
     outputs, channels = weight.shape[0] // groups, weight.shape[1]
-    matrix = weight.reshape(groups, outputs, channels, -1).swapaxes(1, 2).reshape(groups, channels, -1)
-    return np.matmul(matrix, columns).reshape(grad.shape[0], groups * channels, *extents)
+    taps = prod(weight.shape[2:])
+    turned = weight.reshape(groups, outputs, channels, taps).swapaxes(1, 2)
+    matrix = turned.reshape(groups, channels, outputs * taps)
+    found: Array = np.matmul(matrix, columns)
+    return found.reshape(grad.shape[0], groups * channels, *extents)
 
 
 def weight_of(grad: Array, input: Array, kernel: Ints, steps: Steps, groups: int) -> Array:
     """The adjoint of ``output`` in its weight."""
     batch, outputs = grad.shape[:2]
     columns = _gathered(input, groups, seen(input.shape[2:], kernel, grad.shape[2:], steps))
-    flat = grad.reshape(batch, groups, outputs // groups, -1)
-    total = np.matmul(_of_all(flat), _of_all(columns).swapaxes(1, 2))
+    flat = grad.reshape(batch, groups, outputs // groups, prod(grad.shape[2:]))
+    total: Array = np.matmul(_of_all(flat), _of_all(columns).swapaxes(1, 2))
     return total.reshape(outputs, input.shape[1] // groups, *kernel)
 
 
@@ -112,4 +116,4 @@ def _of_all(array: Array) -> Array:
     """``(groups, rows, batch * windows)`` of ``(batch, groups, rows, windows)``."""
     if len(array) == 1:
         return array[0]  # type: ignore[no-any-return]
-    return array.transpose(1, 2, 0, 3).reshape(*array.shape[1:3], -1)
+    return array.transpose(1, 2, 0, 3).reshape(*array.shape[1:3], len(array) * array.shape[3])

@@ -149,7 +149,7 @@ class Points:
 
     def weights(self, orders: Orders) -> Array:
         """Those of all taps, differentiated so often along the axes: ``(points, taps)``."""
-        found = self.axes.weights[orders[0]][0]
+        found: Array = self.axes.weights[orders[0]][0]
         for axis, order in enumerate(orders[1:], 1):
             found = _outer(found, self.axes.weights[order][axis], np.multiply)
         return found

@@ -96,6 +96,16 @@ def _samples(input: Array) -> Iterable[slice]:
     return blocks(input.shape[0], input.size // max(input.shape[0], 1))
 
 
+def _together(input: Array, pooled: int) -> Iterable[slice]:
+    """Samples that share statistics, or a block of those that do not."""
+    return (slice(0, input.shape[0]),) if pooled == 0 else _samples(input)
+
+
+def _sums(input: Array) -> Array:
+    """Those over the extent."""
+    return sums(input.reshape(-1, input.shape[3])).reshape(input.shape[:3]) if input.size else add_up(input, axis=3)
+
+
 def of_channels(
     input: Array, weight: Array | None, bias: Array | None, pooled: int, eps: float
 ) -> tuple[Array, Array, Array]:
@@ -103,22 +113,33 @@ def of_channels(
 
     Statistics and scales are ``(batch, groups, channels)``, with 1 where they are the same for all.
     """
-    extent = input.shape[3]
-    out = np.empty_like(input)
+    out = np.empty(input.shape, input.dtype)
+    shape = tuple([1 if dim == pooled else extent for dim, extent in enumerate(input.shape[:3])])
+    mean, rstd = np.empty(shape, input.dtype), np.empty(shape, input.dtype)
     with short_buffers(input.size):
-        mean = _mean_of(add_up(input, axis=3), pooled, extent)
-        squares = np.empty(input.shape[:3], input.dtype)
-        for batch in _samples(input):
-            part = np.subtract(input[batch], _of(mean, batch), out=out[batch])
-            np.vecdot(part, part, out=squares[batch])
-        rstd = 1 / np.sqrt(_mean_of(squares, pooled, extent) + input.dtype.type(eps))
-        slope = rstd if weight is None else rstd * weight
-        for batch in _samples(input):
-            part = out[batch]
-            part *= _of(slope, batch)
-            if bias is not None:
-                part += bias[..., None]
+        for batch in _together(input, pooled):
+            statistics = mean[batch], rstd[batch]
+            _standardise(out[batch], input[batch], weight, bias, *statistics, pooled, input.dtype.type(eps))
     return out, mean, rstd
+
+
+def _standardise(
+    out: Array, input: Array, weight: Array | None, bias: Array | None, mean: Array, rstd: Array, pooled: int, eps: Any
+) -> None:
+    """Write what ``of_channels`` gives for samples that are taken together."""
+    extent = input.shape[3]
+    mean[...] = _mean_of(_sums(input), pooled, extent)
+    squares = np.empty(input.shape[:3], input.dtype)
+    for batch in _samples(input):
+        part = np.subtract(input[batch], _of(mean, batch), out=out[batch])
+        np.vecdot(part, part, out=squares[batch])
+    np.divide(1, np.sqrt(_mean_of(squares, pooled, extent) + eps), out=rstd)
+    slope = rstd if weight is None else rstd * weight
+    for batch in _samples(input):
+        part = out[batch]
+        part *= _of(slope, batch)
+        if bias is not None:
+            part += bias[..., None]
 
 
 def _of(statistic: Array, batch: slice) -> Array:
@@ -130,22 +151,34 @@ def channels_adjoint(
     grad: Array, input: Array, weight: Array | None, mean: Array, rstd: Array, pooled: int
 ) -> tuple[Array, Array, Array]:
     """The cotangents of input, scale and shift, the latter two as they are for each sample."""
-    extent = input.shape[3]
-    result = np.empty_like(input)
-    sums, products = np.empty(input.shape[:3], input.dtype), np.empty(input.shape[:3], input.dtype)
+    result = np.empty(input.shape, input.dtype)
+    by_weight, by_bias = np.empty(input.shape[:3], input.dtype), np.empty(input.shape[:3], input.dtype)
     with short_buffers(input.size):
-        for batch in _samples(input):
-            part = np.subtract(input[batch], _of(mean, batch), out=result[batch])
-            g = np.ascontiguousarray(grad[batch])
-            np.vecdot(g, part, out=products[batch])
-            add_up(g, axis=3, out=sums[batch])
-        slope = rstd if weight is None else rstd * weight
-        one, normal = (sums, products) if weight is None else (sums * weight, products * weight)
-        along_one = _mean_of(one, pooled, extent) * rstd
-        along_normal = _mean_of(normal, pooled, extent) * (rstd * rstd * rstd)
-        for batch in _samples(input):
-            part = result[batch]
-            part *= _of(along_normal, batch)
-            part += _of(along_one, batch)
-            np.subtract(grad[batch] * _of(slope, batch), part, out=part)
-    return result, products * rstd, sums
+        for batch in _together(input, pooled):
+            found = result[batch], by_weight[batch], by_bias[batch]
+            _pull_back(*found, grad[batch], input[batch], weight, mean[batch], rstd[batch], pooled)
+    return result, by_weight, by_bias
+
+
+def _pull_back(
+    result: Array, products: Array, ones: Array, grad: Array, input: Array, weight: Array | None, mean: Array,
+    rstd: Array, pooled: int,
+) -> None:  # fmt: skip
+    """Write what ``channels_adjoint`` gives for samples that are taken together."""
+    extent = input.shape[3]
+    if pooled:
+        grad = np.ascontiguousarray(grad)
+    for batch in _samples(input):
+        part, g = np.subtract(input[batch], _of(mean, batch), out=result[batch]), np.ascontiguousarray(grad[batch])
+        np.vecdot(g, part, out=products[batch])
+        ones[batch] = _sums(g)
+    slope = rstd if weight is None else rstd * weight
+    one, normal = (ones, products) if weight is None else (ones * weight, products * weight)
+    along_one = _mean_of(one, pooled, extent) * rstd
+    along_normal = _mean_of(normal, pooled, extent) * (rstd * rstd * rstd)
+    products *= rstd
+    for batch in _samples(input):
+        part = result[batch]
+        part *= _of(along_normal, batch)
+        part += _of(along_one, batch)
+        np.subtract(grad[batch] * _of(slope, batch), part, out=part)

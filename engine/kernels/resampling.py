@@ -161,7 +161,7 @@ def is_dense(line: Line) -> bool:
 
 
 def _with_zeros(line: Line, dtype: np.dtype[Any]) -> Array:
-    return matrix_of(line, dtype).toarray()  # type: ignore[no-any-return]
+    return matrix_of(line, dtype).toarray()
 
 
 _remembered = lru_cache(KNOWN)(_with_zeros)

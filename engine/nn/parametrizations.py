@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextvars import ContextVar, Token
 from typing import Any
 
-from engine import modes, ops, registry
+from engine import homes, modes, ops, registry
 from engine.errors import ArgumentValueError, DimensionError, OpError, UnsupportedError
 from engine.nn.containers import ModuleDict, ModuleList
 from engine.nn.convolutions import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
@@ -406,6 +406,7 @@ def _weight_of(module: Module, name: str) -> Any:
     return weight
 
 
+homes.keep("torch.nn.utils.parametrize", cached)
 for _kind in (_WeightNorm, _SpectralNorm, _Orthogonal):
     registry.add_kind(f"nn.utils.parametrizations.{_kind.__name__}", _kind)
 _PUBLIC: tuple[Any, ...] = (

@@ -70,6 +70,7 @@ def type_name(value: object) -> str:
 _TYPE_NAMES = {
     "DType": "torch.dtype", "Device": "torch.device", "Generator": "torch._C.Generator", "Module": "module",
     "Size": "torch.Size", "ndarray": "numpy.ndarray", "partial": "function",
+    **dict.fromkeys(("Composite", "Overloaded", "Primitive"), "builtin_function_or_method"),
 }  # fmt: skip
 
 

@@ -126,6 +126,11 @@ class Plan:
             tick = budget.check_time
         return self.replay(arrays, tick)
 
+    def fits(self, arrays: Sequence[Array], place: int = 0) -> bool:
+        """Return whether arrays, for the inputs from ``place`` on, are laid out as the recorded ones were."""
+        found = [(array.shape, array.dtype, array.strides) for array in arrays]
+        return found == self._specs[place:]
+
     def replay(self, arrays: Sequence[Array], tick: Callable[[], None] = _nothing) -> tuple[Array, ...]:
         """Return the outputs for arrays that are known to be laid out as the recorded ones were; asks no budget."""
         try:

@@ -41,7 +41,7 @@ def _tuple(value: Any, what: str, name: str) -> tuple[bool, Tensors]:
             element = f"Value at index {position} has type" if is_tuple else f"the given {what} has type"
             raise ArgumentTypeError(
                 f"The {what} given to {name} must be either a Tensor or a tuple of Tensors but {element} "
-                f"{type(tensor)}."
+                f"<class '{type_name(tensor)}'>."
             )
     return is_tuple, tensors
 

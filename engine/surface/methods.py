@@ -25,7 +25,7 @@ from engine.errors import (
 )
 from engine.op.callables import Op
 from engine.op.primitive import InPlace, Primitive
-from engine.op.signature import wrap_dim
+from engine.op.signature import type_name, wrap_dim
 from engine.ops.creation.factories import check_device
 from engine.printing import format_tensor, shown_size
 from engine.shapes import broadcast_pair
@@ -313,10 +313,15 @@ def __index__(self: Tensor) -> int:
 
 def __contains__(self: Tensor, element: Any) -> bool:
     if not _operand(element):
-        raise OpError(f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a {type(element)}.")
+        raise OpError(
+            f"Tensor.__contains__ only supports Tensor or scalar, but you passed in a <class '{type_name(element)}'>."
+        )
     if isinstance(element, Tensor):
         broadcast_pair(self.array.shape, element.array.shape)
-    return bool(np.any(read(self) == (read(element) if isinstance(element, Tensor) else element)))
+    try:
+        return bool(np.any(read(self) == (read(element) if isinstance(element, Tensor) else element)))
+    except OverflowError:
+        raise OpError(f"value cannot be converted to type {self.dtype.c_name}_t without overflow") from None
 
 
 # -- functions of Python numbers ----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from tests.parity.compare import Difference
 from tests.parity.program import Program
 
 MODE = r"^(?:with [^:]*: )?"
-IN_PLACE = rf"{MODE}(?:[\w.\[\](),: \"'-]*?\.\w+[a-z0-9]_\(|\w+(?:\[.*\])? [-+*/%&|]+= |\w+\[.*\] = )"
+IN_PLACE = rf"{MODE}(?:[\w.\[\](),: \"'-]*?\.\w+[a-z0-9]_\(|\w+(?:\[.*\])? [-+*/%&|]+= |[\w.]+\[.*\] = )"
 MAKES = rf"{MODE}[\w, ]+ = |backward\("
 OVERLAPPING = r"\.(as_strided|unfold)\("
 
@@ -44,6 +44,12 @@ def _overlaps(statement: str, changed: set[str]) -> bool:
 def _writes_one_place_twice(place: Place) -> bool:
     """Whether a view that may show elements several times was made before."""
     return any(re.search(OVERLAPPING, statement) for statement in place.before)
+
+
+def _begins_alike(place: Place) -> bool:
+    """Whether all nodes that differ have the same name, or copy what a node behind them made."""
+    texts = [(str(one.expected), str(one.found)) for one in place.differences if one.field.endswith("grad_fn")]
+    return all(left.partition("(")[0] == right.partition("(")[0] for left, right in texts)
 
 
 def _before(pattern: str) -> Callable[[Place], bool]:
@@ -266,6 +272,19 @@ KNOWN: tuple[Known, ...] = (
     Known(
         r"^(stride|contiguous)$", r"grad\(|backward\(",
         "The cotangent of what a view was written into lies like it in PyTorch, here in C order.", _before(IN_PLACE),
+    ),
+    Known(
+        r"^(item\.)?(grad\.)?grad_fn$", "",
+        "Rarer ops, and the derivatives of their derivatives, are put together differently behind their first node.",
+        _both(_before(r"; \w+ = "), _begins_alike),
+    ),
+    Known(
+        r"^error: RuntimeError: (.* \| RuntimeError: Expected out tensor to have dtype|Found dtype)", r"out=",
+        "The words in which a kernel of PyTorch refuses a dtype of `out=`, and that some refuse what others cast to.",
+    ),
+    Known(
+        r"^error: (Type|Attribute)Error", "", "What Python's own refusals call the types of named results.",
+        _expects(r"torch\.return_types\."),
     ),
     Known(r"^conj$", r" @ |\.dot\(", "The product of two conjugate vectors is a lazy conjugate in PyTorch."),
     Known(

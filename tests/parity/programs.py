@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from random import Random
 
-from tests.parity import autograd, inplace, leaves, operations, views
+from tests.parity import autograd, catalogue, inplace, leaves, operations, views
 from tests.parity.program import Program
 from tests.parity.scope import Maker, Scope
 
@@ -20,6 +20,7 @@ KINDS: tuple[tuple[int, Maker], ...] = (
     (26, operations.statement),
     (16, autograd.statement),
     (4, leaves.statement),
+    (14, catalogue.statement),
 )
 # In front of a statement that stands alone on its line.
 MODES = ("torch.no_grad()", "torch.no_grad()", "torch.no_grad()", "torch.enable_grad()", "torch.inference_mode()")

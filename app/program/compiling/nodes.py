@@ -25,18 +25,22 @@ from engine import refusals
 
 def perform(run: Run, statement: Statement) -> None:
     """Carry out one statement."""
-    match statement:
-        case tree.Assign((target,), value):
-            _bind(run, target, evaluate(run, value))
-        case tree.Evaluate(value):
-            evaluate(run, value)
-        case tree.With(modes, body):
-            (mode,) = modes
-            with MODES[mode.name]():
-                for one in body:
-                    perform_located(run, one)
-        case _:
-            PERFORM[type(statement)](run, statement)
+    if type(statement) is tree.Assign:
+        value = _EVALUATE[type(statement.value)](run, statement.value)
+        (target,) = statement.targets
+        if type(target) is tree.Name:
+            run.bind(target.id, value)
+        else:
+            _put(run, target, value)
+    elif type(statement) is tree.Evaluate:
+        evaluate(run, statement.value)
+    elif type(statement) is tree.With:
+        (mode,) = statement.modes
+        with MODES[mode.name]():
+            for one in statement.body:
+                perform_located(run, one)
+    else:
+        PERFORM[type(statement)](run, statement)
 
 
 def perform_located(run: Run, statement: Statement) -> None:
@@ -50,10 +54,8 @@ def perform_located(run: Run, statement: Statement) -> None:
         raise
 
 
-def _bind(run: Run, target: tree.Target, value: Any) -> None:
+def _put(run: Run, target: tree.Target, value: Any) -> None:
     match target:
-        case tree.Name(name):
-            run.bind(name, value)
         case tree.Attribute(owner, name):
             set_attribute(evaluate(run, owner), name, value)
         case tree.Subscript(container, index):
@@ -81,12 +83,21 @@ def _op_call(run: Run, node: tree.OpCall) -> Any:
     function = find_op(node.op)
     if function is None:
         return _own_call(run, node)
-    args = [
-        value if type(value := _EVALUATE[type(one)](run, one)) in _AS_IS else dtype_named(adapted(value))
-        for one in node.args
-    ]
-    kwargs = {name: dtype_named(adapted(evaluate(run, one))) for name, one in node.kwargs}
-    return refusals.call(function, args, kwargs, node.op)
+    namespace, args = run.namespace, []
+    for one in node.args:
+        kind = type(one)
+        if kind is tree.Name and one.id in namespace:  # type: ignore[union-attr]
+            value = namespace[one.id]  # type: ignore[union-attr]
+        elif kind is tree.Constant:
+            value = one.value  # type: ignore[union-attr]
+        else:
+            value = _EVALUATE[kind](run, one)
+        args.append(value if type(value) in _AS_IS else dtype_named(adapted(value)))
+    kwargs = {name: dtype_named(adapted(evaluate(run, one))) for name, one in node.kwargs} if node.kwargs else {}
+    try:
+        return function(*args, **kwargs)
+    except refusals.ERRORS as error:
+        refusals.fail(error, function, args, kwargs, node.op)
 
 
 def _own_call(run: Run, node: tree.OpCall) -> Any:

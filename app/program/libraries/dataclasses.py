@@ -47,6 +47,7 @@ class Nothing:
 NOTHING: Final = Nothing()
 
 
+@seen_as("Field", "dataclasses")
 class Field:
     """A field of a class, as ``field()`` describes it."""
 

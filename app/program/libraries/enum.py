@@ -8,7 +8,7 @@ from typing import Any, Final
 from app.program.builtins import HOSTS
 from app.program.classbuilding import DERIVED, FACTORIES
 from app.program.classes import MISSING, ClassMethod, HostType, ProgramClass, Property, StaticMethod, bound, changed
-from app.program.failures import PythonError, seen_as
+from app.program.failures import PythonError, python, seen_as
 from app.program.formatting import repr_of
 from app.program.functions import Callable_
 from app.program.hosted import new
@@ -65,7 +65,7 @@ def look_up(cls: Any, /, value: Any = MISSING, *rest: Any, **options: Any) -> An
     if value is MISSING or rest or options or not cls.members:
         raise PythonError(TypeError, "members are written in a class statement here")
     for one in cls.members.values():
-        if one is value or one.attributes["_value_"] == value:
+        if one is value or python(bool, one.attributes["_value_"] == value):
             return one
     raise PythonError(ValueError, f"{repr_of(value)} is not a valid {cls.qualname}")
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from app.program.builtins import Routine, exception_type, type_name
 from app.program.costs import Cost, pay
-from app.program.failures import PythonError
+from app.program.failures import PythonError, seen_as
 from app.program.modules.calls import host
 from engine import modes
 
@@ -171,6 +171,7 @@ def _keep() -> None:
         modes.current().modules[FILTERS] = tuple(inner.filters)
 
 
+@seen_as("catch_warnings", "warnings")
 class Catching:
     """``catch_warnings``: filters within a block; with ``record=True`` warnings go to a list of the program."""
 

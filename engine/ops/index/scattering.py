@@ -201,11 +201,22 @@ def _check_index_add(input: Tensor, dim: int, index: Tensor, source: Tensor) -> 
     check_slices("index_add", input, dim, index, source)
 
 
+def _check_added_slices(input: Array, dim: int, index: Array) -> None:
+    """PyTorch adds along the first and the last dimension by ``scatter_add``, and otherwise slice by slice."""
+    extent = input.shape[dim] if input.ndim else 1
+    if input.ndim > 1 and dim in (0, input.ndim - 1):
+        check_inside(index, dim, extent)
+    elif index.size and (index.min() < 0 or index.max() >= extent):
+        raise DimensionError("index out of range in self")
+
+
 @primitive(writes=True, overlap="any", check=_check_index_add)
 def index_add(input: Array, dim: Dim, index: Index, source: Array, *, alpha: Scalar = 1) -> Array:
     """``input`` with ``alpha`` times the slices of ``source`` added at the positions ``index`` along ``dim``."""
-    check_inside(index, dim, input.shape[dim] if input.ndim else 1)
     result = input.copy(order="K")
+    if input.ndim > 1 and not input.size:
+        return result
+    _check_added_slices(input, dim, index)
     scaled = source if alpha == 1 else source * number_in(alpha, source)
     if input.ndim:
         np.add.at(result, slices_at(input, dim, index), scaled)

@@ -360,6 +360,8 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
 
 
 def _check_cross(input: Tensor, other: Tensor) -> None:
+    if input.array.ndim != other.array.ndim:
+        raise OpError("linalg.cross: inputs must have the same number of dimensions.")
     if input.dtype is dtypes.bool_:
         raise UnsupportedError("\"cross\" not implemented for 'Bool'")
     if input.dtype is not other.dtype:

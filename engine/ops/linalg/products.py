@@ -432,12 +432,33 @@ def linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return ops.view(rows, (*shape[:-1], rows.array.shape[-1]))
 
 
+def _check_bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None) -> None:
+    given = {"input1": input1, "input2": input2, "weight": weight, "bias": bias}
+    dtypes_given = {name: one.dtype for name, one in given.items() if one is not None}
+    if len(set(dtypes_given.values())) > 1:
+        listed = ", ".join(f"{name}: {dtype.c_name}" for name, dtype in dtypes_given.items())
+        raise OpError(f"All tensors must have the same dtype, got {listed}")
+    left, right = input1.array.shape, input2.array.shape
+    if len(left) != len(right):
+        raise OpError(f"bilinear(): input dimensions do not match: got {len(left)} and {len(right)}")
+    for dim, (one, other) in enumerate(zip(left[:-1], right[:-1], strict=True)):
+        if one != other:
+            raise OpError(f"bilinear(): input batch dimensions do not match at dim {dim}: got {one} and {other}")
+    out, *sizes = weight.array.shape
+    for name, extent, size in zip(("input1", "input2"), (left[-1], right[-1]), sizes, strict=True):
+        if extent != size:
+            raise OpError(f"bilinear(): {name} size does not match weight size: got {extent} but expected {size}")
+    if bias is not None and bias.array.shape[0] != out:
+        raise OpError(f"bilinear(): bias size does not match weight size: got {bias.array.shape[0]} but expected {out}")
+
+
 @composite(name="nn.functional.bilinear")
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input1 @ weight[o] @ input2`` for every ``o``, plus ``bias``: ``(*, m), (*, n), (out, m, n) -> (*, out)``."""
     wrap_dim(2, weight.array.ndim)
-    if weight.array.ndim != 3 or input1.array.ndim != input2.array.ndim:
+    if weight.array.ndim != 3:
         raise OpError("number of dimensions must match")
+    _check_bilinear(input1, input2, weight, bias)
     out, m, n = weight.array.shape
     batch = input1.array.shape[:-1]
     left = ops.reshape(input1, (prod(batch), m))

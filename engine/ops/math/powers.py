@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import log as natural_log
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from engine import dtypes, modes, ops
 from engine.dtypes import DType
 from engine.errors import ArgumentTypeError, OpError
+from engine.named_results import named_result
 from engine.op import Array, Operand, Scalar, composite, float_valued, overloaded, pointwise, primitive, weak
 from engine.tensor import Tensor
 
@@ -189,19 +190,12 @@ ldexp.vjp(
 )
 
 
-class frexp_result(NamedTuple):
-    """What ``frexp`` returns."""
-
-    mantissa: Tensor
-    exponent: Tensor
-
-
 def _check_frexp(input: Tensor) -> None:
     if not input.dtype.is_floating_point:
         raise OpError("torch.frexp() only supports floating-point dtypes")
 
 
-@primitive(outputs=("mantissa", "exponent"), result=frexp_result, check=_check_frexp)
+@primitive(outputs=("mantissa", "exponent"), result=named_result("frexp", "mantissa", "exponent"), check=_check_frexp)
 def frexp(input: Array) -> tuple[Array, Array]:
     """Mantissas in [0.5, 1) and the powers of two they are multiplied with."""
     mantissa, exponent = np.frexp(input)

@@ -11,6 +11,7 @@ from engine import dtypes, modes, ops
 from engine.errors import ArgumentValueError, DimensionError, OpError, UnsupportedError
 from engine.op import Array, Index, composite, extents, primitive
 from engine.ops.math.complex_histories import refuse_complex_history
+from engine.ops.math.powers import common_dtype
 from engine.ops.reduce.norms import norm_of
 from engine.tensor import Tensor
 
@@ -252,6 +253,12 @@ def _embedding_bag(
             f"(got mode='{mode}'). Please open a feature request on GitHub."
         )
     padding = -1 if padding_idx is None else padding_idx % max(weight.array.shape[0], 1)
+    places = common_dtype(input, offsets)
+    if places not in (dtypes.int64, dtypes.int32):
+        raise OpError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            f"{places.tensor_type} instead (while checking arguments for embedding_bag)"
+        )
     if not weight.dtype.is_floating_point:
         raise OpError(
             "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, BFloat16, "

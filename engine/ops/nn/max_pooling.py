@@ -154,15 +154,19 @@ def _declare_functions(ndim: int) -> None:
         Windows are ``kernel_size`` long unless their taps lie ``dilation`` apart, and as far apart unless ``stride``
         says it. Padding counts as lower than everything.
         """
-        out, indices = _max_pool(ndim, input, kernel_size, stride, padding, dilation, ceil_mode)
-        return (out, indices) if return_indices else out
+        if return_indices:
+            return _max_pool(ndim, input, kernel_size, stride, padding, dilation, ceil_mode)
+        return plain(input, kernel_size, stride, padding, dilation, ceil_mode)
 
     def plain(
         input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = (0,), dilation: Size = (1,),
         ceil_mode: bool = False,
     ) -> Any:  # fmt: skip
         """The largest element of each window of the last dimensions, as ``nn.functional`` has it."""
-        return _max_pool(ndim, input, kernel_size, stride, padding, dilation, ceil_mode)[0]
+        out = _max_pool(ndim, input, kernel_size, stride, padding, dilation, ceil_mode)[0]
+        if ndim == 1 and not input.dtype.is_floating_point:  # whose kernel is one of its own without places
+            raise UnsupportedError(f"\"max_pool1d_impl\" not implemented for '{input.dtype.scalar_type}'")
+        return out
 
     def places(
         input: Tensor, kernel_size: Size, stride: Size | None = None, padding: Size = (0,), dilation: Size = (1,),
@@ -242,6 +246,7 @@ def _adaptive(ndim: int, input: Tensor, output_size: Any) -> tuple[Any, Any]:
     if any(size < 0 for size in sizes):
         shape = [*input.array.shape[:-1], 1, *sizes]
         raise OpError(f"Trying to create tensor with negative dimension {sizes[0]}: {shape}")
+    checks.check_adaptive(input, "adaptive_max_pool1d", 1)
     out, indices = _ADAPTIVE[2](ops.unsqueeze(input, -2), (1, *sizes))
     return ops.squeeze(out, -2), ops.squeeze(indices, -2)
 

@@ -133,8 +133,8 @@ def layer_norm_stats(
 ) -> tuple[Array, Array, Array]:
     """The last dimensions standardised, then scaled and shifted; and the statistics."""
     _require_floating(input, "LayerNormKernelImpl")
-    scales = [None if t is None else t.reshape(-1) for t in (weight, bias)]
-    return kernels.of_rows(input, len(normalized_shape), *scales, eps)
+    scale, shift = (None if t is None else t.reshape(-1) for t in (weight, bias))
+    return kernels.of_rows(input, len(normalized_shape), scale, shift, eps)
 
 
 @primitive(
@@ -146,10 +146,10 @@ def layer_norm_backward(
 ) -> tuple[Array, Array, Array]:
     """The cotangents of what ``layer_norm_stats`` takes."""
     scale = None if weight is None else weight.reshape(-1)
-    result, *others = kernels.rows_adjoint(grad, input, scale, mean, rstd)
+    result, by_weight, by_bias = kernels.rows_adjoint(grad, input, scale, mean, rstd)
     if len(normalized_shape) > 1:
-        others = [one.reshape(normalized_shape) for one in others]
-    return result, *others
+        return result, by_weight.reshape(normalized_shape), by_bias.reshape(normalized_shape)
+    return result, by_weight, by_bias
 
 
 def _layer_input(g: Any, input: Any, weight: Any, mean: Any, rstd: Any, normalized_shape: Any, eps: float) -> Any:
@@ -165,7 +165,7 @@ def _layer_grads(
     g: Any, input: Any, weight: Any, mean: Any, rstd: Any, normalized_shape: Any, eps: float, needs: Any
 ) -> tuple[Any, Any, Any]:
     if not modes.is_grad_enabled():
-        return layer_norm_backward(g, input, weight, mean, rstd, normalized_shape)  # type: ignore[no-any-return]
+        return layer_norm_backward(g, input, weight, mean, rstd, normalized_shape)
     return (
         _layer_input(g, input, weight, mean, rstd, normalized_shape, eps) if needs[0] else None,
         _layer_weight(g, input, mean, rstd, normalized_shape, eps) if needs[1] else None,
@@ -257,8 +257,8 @@ def native_group_norm(
 ) -> tuple[Array, Array, Array]:
     """Groups of channels standardised, then scaled and shifted by channel; and the statistics."""
     _require_floating(input, "GroupNormKernelImpl")
-    scales = [None if t is None else t.reshape(1, group, C // group) for t in (weight, bias)]
-    out, mean, rstd = kernels.of_channels(input.reshape(N, group, C // group, HxW), *scales, 2, eps)
+    scale, shift = (None if t is None else t.reshape(1, group, C // group) for t in (weight, bias))
+    out, mean, rstd = kernels.of_channels(input.reshape(N, group, C // group, HxW), scale, shift, 2, eps)
     return out.reshape(input.shape), mean[..., 0], rstd[..., 0]
 
 
@@ -272,13 +272,13 @@ def channel_norm_backward(
     """The cotangents of what is standardised in ``groups`` of channels, or, with 0 of these, over the batch."""
     batch, channels, *extents = input.shape
     shape = (batch, max(groups, 1), channels // max(groups, 1), prod(extents))
-    statistics = [one.reshape((batch, groups, 1) if groups else (1, 1, channels)) for one in (mean, rstd)]
+    own = (batch, groups, 1) if groups else (1, 1, channels)
     scale = None if weight is None else weight.reshape(1, *shape[1:3])
     result, by_weight, by_bias = kernels.channels_adjoint(
-        grad.reshape(shape), input.reshape(shape), scale, *statistics, 2 if groups else 0
+        grad.reshape(shape), input.reshape(shape), scale, mean.reshape(own), rstd.reshape(own), 2 if groups else 0
     )
-    scales = [np.add.reduce(one, axis=0).reshape(channels) for one in (by_weight, by_bias)]
-    return result.reshape(input.shape), *scales
+    of_scale, of_shift = (np.add.reduce(one, axis=0).reshape(channels) for one in (by_weight, by_bias))
+    return result.reshape(input.shape), of_scale, of_shift
 
 
 def _grouped(tensor: Any, mean: Any) -> Any:
@@ -310,7 +310,7 @@ def _group_grads(
     cotangents: Any, g: Any, input: Any, weight: Any, mean: Any, rstd: Any, eps: float, group: int, needs: Any
 ) -> tuple[Any, Any, Any]:
     if not (modes.is_grad_enabled() or any(one is not None for one in cotangents[1:]) or input.array.ndim < 2):
-        return channel_norm_backward(g, input, weight, mean, rstd, group)  # type: ignore[no-any-return]
+        return channel_norm_backward(g, input, weight, mean, rstd, group)
     return (
         _group_input(cotangents, g, input, weight, mean, rstd, eps) if needs[0] else None,
         _group_weight(g, input, mean, rstd, eps) if needs[1] else None,
@@ -354,8 +354,8 @@ def _batch_dims(ndim: int) -> tuple[int, ...]:
 def _batch_norm(input: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
     _require_floating(input, "batch_norm")
     batch, channels, *extents = input.shape
-    scales = [None if t is None else t.reshape(1, 1, channels) for t in (weight, bias)]
-    out, mean, rstd = kernels.of_channels(input.reshape(batch, 1, channels, prod(extents)), *scales, 0, eps)
+    scale, shift = (None if t is None else t.reshape(1, 1, channels) for t in (weight, bias))
+    out, mean, rstd = kernels.of_channels(input.reshape(batch, 1, channels, prod(extents)), scale, shift, 0, eps)
     return out.reshape(input.shape), mean.ravel(), rstd.ravel()
 
 
@@ -435,7 +435,7 @@ def _eval_weight(g: Any, input: Any, mean: Any, variance: Any, eps: float) -> An
 
 def _train_grads(g: Any, input: Any, weight: Any, mean: Any, rstd: Any, eps: float, needs: Any) -> tuple[Any, Any, Any]:
     if not modes.is_grad_enabled():
-        return channel_norm_backward(g, input, weight, mean, rstd, 0)  # type: ignore[no-any-return]
+        return channel_norm_backward(g, input, weight, mean, rstd, 0)
     return (
         _train_input(g, input, weight, mean, rstd, eps) if needs[0] else None,
         _train_weight(g, input, mean, rstd, eps) if needs[1] else None,

@@ -102,7 +102,7 @@ def _accumulated(ufunc: Any, scan: Any, values: Array, dim: int) -> Array:
     if values.ndim == 0:
         return values
     if values.dtype.kind == "f":
-        return scan(values, dim)  # type: ignore[no-any-return]
+        return scan(values, dim)
     accumulated: Array = ufunc.accumulate(values, axis=dim, dtype=accumulator(values.dtype))
     return accumulated.astype(values.dtype, copy=False)
 

@@ -103,6 +103,17 @@ class Queue(RuleBasedStateMachine):
             with pytest.raises(refusal):
                 self.queue.put(entry, begins=begins)
 
+    @precondition(lambda self: self.free)
+    @rule(owner=OWNERS, turn=TURNS)
+    def put_where_somebody_is_free(self, owner: str, turn: str | None) -> None:
+        """What need not wait passes, and else nothing has happened."""
+        entry = Entry(owner, turn)
+        passes = not self.ready() and (turn is None or turn not in self.turns_taken())
+        assert self.queue.passes(entry) is passes
+        if passes:
+            self.running.append(entry)
+            self.free -= 1
+
     @precondition(lambda self: self.running)
     @rule(data=st.data())
     def end(self, data: st.DataObject) -> None:

@@ -202,6 +202,60 @@ def test_a_request_may_come_byte_by_byte() -> None:
     assert plain(got) == plain(answers_of(stream, kind=HttpToolsProtocol))
 
 
+class Deaf:
+    """A parser that must not be asked."""
+
+    def feed_data(self, data: bytes) -> None:
+        raise AssertionError(data)
+
+
+@pytest.mark.parametrize("cut", [0, len(request(SMALL)) - len(json.dumps(SMALL))])
+def test_a_head_that_came_before_is_not_read_again(cut: int) -> None:
+    """Whether it comes with its body or apart; other numbers of the same length are other requests."""
+    other = request({**SMALL, "inputs": {"x": [2.5, 3.5]}})
+
+    async def talk() -> None:
+        async with Talk() as one:
+            for sent in (request(SMALL), request(SMALL)):
+                await one.say(*filter(None, (sent[:cut], sent[cut:])))
+            await one.until(2)
+            one.protocol.parser = Deaf()  # type: ignore[assignment]
+            await one.say(*filter(None, (other[:cut], other[cut:])), request(SMALL))
+            bodies = [json.loads(body)["outputs"]["y"]["data"] for _, _, body in await one.until(4)]
+            assert bodies == [[2.25, 6.25], [2.25, 6.25], [6.25, 12.25], [2.25, 6.25]]
+
+    asyncio.run(talk())
+
+
+@pytest.mark.parametrize("end", ["looked at", "lost", "shut down", "other"])
+def test_a_head_that_came_before_is_kept_back_until_its_body_comes(end: str) -> None:
+    async def talk() -> None:
+        async with Talk(limits=Limits(read_seconds=0.05)) as one:
+            stream, other = request(SMALL), request({**SMALL, "encoding": "json"})
+            head = stream[: -len(json.dumps(SMALL))]
+            await one.say(stream)
+            await one.until(1)
+            await one.say(head)
+            if end == "other":  # a body that comes piece by piece is no other's
+                await one.say(stream[len(head) : -5], stream[-5:] + other)
+                assert [status for status, _, _ in await one.until(3)] == [200, 200, 200]
+                return
+            if end == "lost":
+                one.protocol.connection_lost(None)
+            elif end == "shut down":
+                one.protocol.shutdown()
+                await one.say(stream[len(head) :])
+            else:
+                one.protocol._watch._look()  # type: ignore[attr-defined]
+            await one.until(1 if end == "lost" else 2)
+            metrics = text_of(one.app.state.services.metrics.families())
+            status = {"looked at": 408, "lost": 400, "shut down": 200}[end]
+            count = 2 if status == 200 else 1
+            assert f'route="/v1/evaluate",method="POST",status="{status}"}} {count}\n'.encode() in metrics.encode()
+
+    asyncio.run(talk())
+
+
 def test_small_requests_of_known_programs_start_no_task() -> None:
     async def talk() -> None:
         async with Talk() as one:

@@ -62,6 +62,18 @@ def test_pages_of_a_known_origin_may_call(serve: Serve, path: str, origins: str)
     assert "access-control-allow-credentials" not in preflight.headers
 
 
+def test_pages_may_send_and_read_every_header_of_the_document(serve: Serve) -> None:
+    client, origin = serve(cors_origins=PAGE), {"Origin": PAGE}
+    document = client("GET", "/openapi.json").json()
+    operations = [one for path in document["paths"].values() for one in path.values()]
+    parameters = [one for operation in operations for one in operation.get("parameters", [])]
+    sent = {one["name"].lower() for one in parameters if one["in"] == "header"}
+    preflight = client("OPTIONS", "/v1/sessions", headers={**origin, **PREFLIGHT}).headers
+    assert {"if-none-match", "if-match"} <= sent <= set(preflight["access-control-allow-headers"].lower().split(", "))
+    answer = client("GET", "/v1/limits", headers=origin)
+    assert set(document["components"]["headers"]) <= set(answer.headers["access-control-expose-headers"].split(", "))
+
+
 def test_pages_of_other_origins_may_not(serve: Serve) -> None:
     client, origin = serve(cors_origins=PAGE), {"Origin": "https://other.example"}
     assert client("OPTIONS", "/v1/evaluate", headers={**origin, **PREFLIGHT}).status_code == 400

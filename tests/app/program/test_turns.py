@@ -112,6 +112,7 @@ for step in range(8):
         b.grad = None
 print(velocity, loss)
 """,
+    "steps of Python": f"for step in range(9):\n    n = len([one * 2 for one in range(50)])\n{STEP}",
     "Adam": NET.format("Adam(net.parameters(), lr=0.05)"),
     "AdamW": NET.format("AdamW(net.parameters(), lr=0.05, weight_decay=0.1)")
     + "print(loss.item(), opt.state_dict())\n",
@@ -171,6 +172,26 @@ print(meter.count)
 """,
     "a schedule": NET.format("SGD(net.parameters(), lr=0.5)\ns = torch.optim.lr_scheduler.StepLR(opt, 2)")
     + "    s.step()\nprint(loss, s.get_last_lr())\n",
+    "seeds": f"""
+for step in range(12):
+    torch.manual_seed(3){STEP}
+    if step % 3 == 2:
+        print(torch.rand(2))
+""",
+    "a method of a generator": f"""
+def rates():
+    lr = 0.1
+    while True:
+        yield lr
+        lr = lr / 2
+def following():
+    made = rates()
+    made.send(None)
+    return made.send
+following = following()
+for step in range(6):
+    lr = following(None){STEP}print(lr)
+""",
     "dropout": NET.format("Adam(net.parameters())").replace("nn.Tanh()", "nn.Dropout(0.5)"),
     "batch norm": NET.format("Adam(net.parameters())").replace("nn.Tanh()", "nn.BatchNorm1d(8)")
     + "print(list(net.buffers()))\n",

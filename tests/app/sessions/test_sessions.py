@@ -12,12 +12,13 @@ from typing import Any
 import httpx
 import pytest
 from anyio.from_thread import BlockingPortal
+from msgspec import Raw
 
 from app.compute.frames import Packet, Page
 from app.http.dependencies import LONG_BYTES
 from app.http.problems import reply_to
 from app.limits import Limits
-from app.operations.exchange import ANSWERS, ENCODER, Request
+from app.operations.exchange import ANSWERS, ENCODER, Head, Request
 from app.operations.handler import RequestHandler
 from app.program.from_code import parse_code
 from app.sessions.idempotency import Key, Replies
@@ -437,9 +438,9 @@ def test_a_run_that_loses_a_race_is_not_read_again(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(store, "commit", commit_late)
     monkeypatch.setattr("app.evaluate.execution.parse_code", count)
     handler = RequestHandler(Settings(), lambda connections: store, Page(), reply_to)
-    request = Request("run_in_session", OWNER, "r", time.monotonic() + 60, arguments={"sid": sid})
+    request = ENCODER.encode(Request("run_in_session", OWNER, arguments={"sid": sid}))
     body = json.dumps({"inputs": {"x": LEAF}, "code": "y = x * 2"}).encode()
-    head, answer = handler.carry_out(Packet(ENCODER.encode(request), body))
+    head, answer = handler.carry_out(Packet(ENCODER.encode(Head("r", time.monotonic() + 60, Raw(request))), body))
     assert json.loads(bytes(answer))["version"] == 1
     assert ANSWERS.decode(head).events["conflicts"] == 2
     assert len(read) == 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from app.stores.base import Block, Bounds, Change, Claim, Head, Loaded
 
@@ -15,7 +16,7 @@ NUMBERS = itertools.count()
 
 def head(sid: str = "s", version: int = 0, **others: object) -> Head:
     made = Head(sid, "ann", version, NOW, NOW + 60, 60.0, 10)
-    return replace(made, **others)  # type: ignore[arg-type]
+    return replace(made, **others)
 
 
 def whole(text: str, *blocks: Block, abandoned: tuple[int, ...] = ()) -> Change:

@@ -72,6 +72,23 @@ def test_a_long_log_is_folded_into_the_file_beside_the_commits(tmp_path: Path) -
     store.close()
 
 
+def test_a_folded_log_is_folded_again_once_it_is_long_again(tmp_path: Path) -> None:
+    """Not by its size, which stays."""
+    store = SqliteStore(tmp_path)
+    store.open()
+    store.add(head(), whole("a", *LARGE), None)
+    first = store._folding
+    assert first is not None
+    first.join()
+    for version in range(1, 100):
+        store.commit(head(version=version), version - 1, change("b"), None)
+    assert store._folding is first
+    for version in range(100, 102):
+        store.commit(head(version=version), version - 1, change("c", *LARGE), None)
+    assert store._folding is not first
+    store.close()
+
+
 def test_what_is_deleted_is_not_written_once_more(tmp_path: Path) -> None:
     store, log = SqliteStore(tmp_path), tmp_path / f"{FILE}-wal"
     store.open()
