@@ -1,8 +1,9 @@
 """Says what a client of the released OpenAPI document cannot live with in the current one; exit status 1 if anything.
 
 What may be sent may only grow, what is answered may only keep what it had: operations, parameters, bodies, headers,
-fields, members of enums, and whether something has to be there. Texts and examples do not count. A release copies
-openapi.json to released.json.
+fields, members of enums, and whether something has to be there. Texts and examples do not count. A request that is
+answered as an example may have new choices, for clients need not read it. A release copies openapi.json to
+released.json.
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ class _Comparison:
         self._begun: set[tuple[str, str, bool]] = set()
 
     def operations(self) -> Iterator[str]:
+        """Bodies first: which schemas are sent is known when answers are compared."""
+        for is_sent in (True, False):
+            yield from self._operations(is_sent)
+
+    def _operations(self, is_sent: bool) -> Iterator[str]:
         for path, methods in self.old["paths"].items():
             for method in METHODS:
                 if method not in methods:
@@ -55,8 +61,10 @@ class _Comparison:
                 if new["operationId"] != methods[method]["operationId"]:
                     yield f"{place}: another operationId"
                 yield from self._parameters(place, methods[method], new)
-                yield from self._body(place, methods[method].get("requestBody"), new.get("requestBody"))
-                yield from self._answers(place, methods[method]["responses"], new["responses"])
+                if is_sent:
+                    yield from self._body(place, methods[method].get("requestBody"), new.get("requestBody"))
+                else:
+                    yield from self._answers(place, methods[method]["responses"], new["responses"])
 
     def _parameters(self, place: str, old: Document, new: Document) -> Iterator[str]:
         before, after = ({(one["in"], one["name"]): one for one in found.get("parameters", [])} for found in (old, new))
@@ -111,7 +119,7 @@ class _Comparison:
         old, new = _resolved(self.old, old), _resolved(self.new, new)
         yield from self._types(place, old, new, is_sent)
         yield from self._fields(place, old, new, is_sent)
-        yield from self._choices(place, old, new, is_sent)
+        yield from self._choices(place, old, new, is_sent, (*names[:2], True) in self._begun)
         for keyword in ("items", "additionalProperties"):
             pair = old.get(keyword), new.get(keyword)
             if isinstance(pair[0], dict) and isinstance(pair[1], dict):
@@ -149,13 +157,13 @@ class _Comparison:
         for name in required[1] - required[0] if is_sent else required[0] - required[1]:
             yield f"{place}.{name}: {'required' if is_sent else 'not always there'}"
 
-    def _choices(self, place: str, old: Any, new: Any, is_sent: bool) -> Iterator[str]:
+    def _choices(self, place: str, old: Any, new: Any, is_sent: bool, is_request: bool) -> Iterator[str]:
         for keyword in ("anyOf", "oneOf"):
             before, after = ({_key(one): one for one in schema.get(keyword, [])} for schema in (old, new))
             if not before:
                 continue
             lost, won = before.keys() - after.keys(), after.keys() - before.keys()
-            if lost if is_sent else won:
+            if lost if is_sent or is_request else won:
                 yield f"{place}: {'fewer' if is_sent else 'other'} choices"
             for key in before.keys() & after.keys():
                 yield from self._schema(place, before[key], after[key], is_sent)

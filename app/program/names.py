@@ -28,7 +28,7 @@ ALIASES: Final = {
     f"autograd{module}.{name}": name
     for module in ("", ".grad_mode")
     for name in ("enable_grad", "inference_mode", "no_grad", "set_grad_enabled")
-} | {f"random.{name}": name for name in ("fork_rng", "get_rng_state", "initial_seed", "manual_seed", "set_rng_state")}
+} | {f"random.{name}": name for name in ("get_rng_state", "initial_seed", "manual_seed", "set_rng_state")}
 _NUMBERS_AND_ALIASES: Final[dict[str, object]] = {
     "e": math.e, "inf": math.inf, "nan": math.nan, "newaxis": None, "pi": math.pi,
     "cdouble": dtypes.complex128, "cfloat": dtypes.complex64, "double": dtypes.float64, "float": dtypes.float32,

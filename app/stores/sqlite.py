@@ -123,7 +123,7 @@ class SqliteStore(SqlStore):
     def _fold_if_long(self) -> None:
         """Fold a long log into the file, in a thread: this waits for the disk, which no commit has to.
 
-        A log that was folded stays as long as it was, so its size does not tell how much of it is to be folded.
+        A log that was folded is cut by what is written next, so its size alone does not tell how much is to be folded.
         """
         if self._since_fold < LOG_BYTES:
             return

@@ -1,6 +1,7 @@
 """A client of the ASGI application, with real stores and processes, for tests that are not coroutines themselves."""
 
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -14,8 +15,10 @@ from hypothesis import settings
 from app.http.services import Services
 from app.limits import Limits
 from app.main import create_app
+from app.program.interpret import FRAMES
 from app.settings import Settings
 
+sys.setrecursionlimit(FRAMES)  # as the first program does: Hypothesis complains of what changes within a test
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 

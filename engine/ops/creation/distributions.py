@@ -90,7 +90,8 @@ class fork_rng:
             stream(None).restore(self._state)
 
 
-for _function in (manual_seed, initial_seed, seed, get_rng_state, set_rng_state, fork_rng):
+registry.add_function("random.fork_rng", fork_rng)
+for _function in (manual_seed, initial_seed, seed, get_rng_state, set_rng_state):
     registry.add_function(_function.__name__, _function)
     registry.add_function(f"random.{_function.__name__}", _function)
 

@@ -48,7 +48,7 @@ def test_a_full_service_refuses_and_stays_healthy(
         until(go_on.exists)
         return {}
 
-    monkeypatch.setattr("app.evaluate.evaluator.evaluate", slow)
+    monkeypatch.setattr("app.evaluate.evaluator.answer_to", slow)
     client = serve(queue=1)
     answers: list[httpx.Response] = []
 
@@ -72,7 +72,7 @@ def test_a_full_service_refuses_and_stays_healthy(
 
 
 def test_an_op_that_does_not_end_is_not_waited_for(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.evaluate.evaluator.evaluate", lambda *_: time.sleep(10 * WAIT_S))
+    monkeypatch.setattr("app.evaluate.evaluator.answer_to", lambda *_: time.sleep(10 * WAIT_S))
     client = serve(Limits(seconds=0.05))
     answer = client("POST", "/v1/evaluate", json={"nodes": []})
     assert (answer.status_code, answer.json()["type"]) == (504, "/problems/time-limit")

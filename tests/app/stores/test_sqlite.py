@@ -73,7 +73,7 @@ def test_a_long_log_is_folded_into_the_file_beside_the_commits(tmp_path: Path) -
 
 
 def test_a_folded_log_is_folded_again_once_it_is_long_again(tmp_path: Path) -> None:
-    """Not by its size, which stays."""
+    """Not by its size alone, which only the next commit changes."""
     store = SqliteStore(tmp_path)
     store.open()
     store.add(head(), whole("a", *LARGE), None)
