@@ -19,7 +19,7 @@ from app.errors import ClientGone, InvalidRequest
 from app.evaluate import plan_cache, shipping
 from app.evaluate.call import Call, plan_state
 from app.evaluate.cancellation import cancellable
-from app.evaluate.execution import budget_of, check_count
+from app.evaluate.execution import budget_of, check_count, program_of
 from app.evaluate.run import answer_to, evaluate, fresh
 from app.evaluate.shipping import Compiled
 from app.limits import Limits, OverLimit, over_budget
@@ -109,6 +109,7 @@ class Evaluator:
     ) -> Reply:
         """Return the answers to one program over many inputs. Of entries that are alike one is recorded."""
         check_count(len(entries), self._limits, ("batch",))
+        program_of(request, self._limits)  # one that cannot be read is refused once, and not by each entry
         program, seen = _digest(request, encoding, form), Counter[Hashable]()
         answers, size = [], 0
         for number, entry in enumerate(entries):

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 from tests.processes import ROOT, Server
 
 HOOKS = "tests.contract.hooks"
+MANY = {"limits__sessions": "1000000", "limits__owner_bytes": str(2**40)}  # sessions, for each change takes a new one
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 
 
@@ -27,7 +28,7 @@ def main() -> int:
     parser.add_argument("more", nargs="*", help="other arguments of `st run`, after --")
     given = parser.parse_args()
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": HOOKS, "PYTHONPATH": str(ROOT)}
-    with TemporaryDirectory() as folder, Server(Path(folder), store="memory") as server:
+    with TemporaryDirectory() as folder, Server(Path(folder), store="memory", **MANY) as server:
         command: list[object] = [
             given.st.absolute(), "--config-file", CONFIG, "run", f"{server.url}/openapi.json", "--checks", "all",
             "--continue-on-failure", "--max-time", given.seconds, "--seed", given.seed,

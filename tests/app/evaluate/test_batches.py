@@ -57,6 +57,12 @@ def test_an_entry_that_is_refused_has_a_problem_and_the_others_an_answer(client:
     assert (unknown["type"], unknown["status"]) == ("/problems/invalid-program", 422)
 
 
+@pytest.mark.parametrize("program", [{"nodes": [{"no_grad": False}]}, {"code": "x ="}])
+def test_a_program_that_cannot_be_read_is_refused_once(client: Client, program: Any) -> None:
+    answer = client("POST", "/v1/evaluate", json={**program, "batch": [{"inputs": {"x": [1.0]}}, {"inputs": {}}]})
+    assert (answer.status_code, answer.json()["type"]) == (422, "/problems/invalid-program")
+
+
 def test_entries_do_not_see_each_other(client: Client) -> None:
     code = "n = torch.is_grad_enabled()\ntorch.set_grad_enabled(False)\nx.add_(1)\nw.add_(x)\nprint(w)"
     batch = [{"inputs": {"x": [1.0]}} for _ in range(4)]
@@ -69,8 +75,9 @@ def test_a_batch_has_bounds(serve: Serve) -> None:
     client = serve(Limits(batch_size=2, nodes=1))
     problem = client("POST", "/v1/evaluate", json={"nodes": [], "batch": [{}] * 3}).json()
     assert (problem["limit"], problem["allowed"], problem["asked"]) == ("batch_size", 2, 3)
-    many = client.evaluate(nodes=[{"op": "ones", "args": [1]}] * 2, batch=[{}, {}])["batch"]
-    assert [(one["status"], one["limit"]) for one in many] == [(413, "nodes")] * 2
+    long = {"nodes": [{"op": "ones", "args": [1]}] * 2, "batch": [{}, {}]}
+    many = client("POST", "/v1/evaluate", json=long).json()
+    assert (many["status"], many["limit"]) == (413, "nodes")
     assert client.evaluate(nodes=[], batch=[])["batch"] == []
 
 
