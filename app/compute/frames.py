@@ -230,6 +230,10 @@ class SharedBody:
         return old
 
 
+# Memory is a process's own: whoever is forked lets go of what lies spare while the descriptors are still its own.
+os.register_at_fork(after_in_child=SharedBody._spare.clear)
+
+
 def send(
     connection: socket.socket,
     head: bytes,

@@ -18,7 +18,8 @@ from app.program.operators import BINARY, COMPARISON, IN_PLACE, UNARY
 from engine import modes
 
 ADDITIVE: Final = frozenset({"+", "-"})  # of integers that are not small, too, but for what comes of them
-DIRECT: Final = ADDITIVE | {"*", "/", "//", "%", "&", "|", "^"}  # quick for integers that are small
+OF_FLOATS: Final = ADDITIVE | {"*", "/", "//", "%"}
+DIRECT: Final = OF_FLOATS | {"&", "|", "^"}  # quick for integers that are small
 SHORT: Final = 256  # characters of a text of which nothing is asked but its memory
 _NUMBERS: Final = frozenset({int, float})
 Operation = Callable[[Any, Any], Any]
@@ -78,7 +79,10 @@ def binary_step(env: Environment, node: tree.Binary, left: Step, right: Step) ->
 
 def in_place_step(env: Environment, node: tree.Augment, left: Step, right: Step) -> Step:
     """What the left of ``left symbol= right`` is afterwards; numbers and texts are what the operator gives."""
-    return _step(env, node.operator, (node.target, node.value), left, right, changing(node.operator))
+    symbol, general = node.operator, changing(node.operator)
+    if symbol not in OF_FLOATS:  # what is refused is named with its ``=``
+        return lambda frame: general(left(frame), right(frame))
+    return _step(env, symbol, (node.target, node.value), left, right, general)
 
 
 def _step(

@@ -269,3 +269,16 @@ def test_small_messages_carry_descriptors() -> None:
         assert page.stage is Stage.COMMITTED
         ours.close()
         assert frames.receive_descriptors(theirs) == (None, [])
+
+
+def test_memory_that_lies_spare_is_not_a_childs() -> None:
+    """Its descriptors are closed there, and their numbers taken by others."""
+    body = SharedBody()
+    body.write(b"x")
+    body.is_free = True
+    body.close()
+    assert SharedBody._spare
+    pid = os.fork()
+    if not pid:
+        os._exit(len(SharedBody._spare))
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0

@@ -248,7 +248,8 @@ def test_the_death_of_the_nursery_is_recovered_from(tmp_path: Path) -> None:
                     await hanging.answer()
                 await until(lambda nursery=nursery: them.front.nursery_pid != nursery)  # type: ignore[misc]
                 await them.all_are_there()
-                assert not set(before) & set(them.front.pids())
+                await until(lambda before=before: not set(before) & set(them.front.pids()))  # type: ignore[misc]
+                await them.all_are_there()
                 assert (await them.answer("echo", body=b"again"))[1] == b"again"
                 await until(lambda before=before: not any(map(is_alive, before)))  # type: ignore[misc]
                 assert len(them.front._processes) == 3

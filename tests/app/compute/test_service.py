@@ -79,7 +79,7 @@ def test_an_evaluation_whose_process_is_killed_is_done_by_another(serve: Serve) 
 
 
 def test_an_evaluation_that_kills_every_process_is_given_up(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluators, "evaluate", lambda *_: os.kill(os.getpid(), signal.SIGSEGV))
+    monkeypatch.setattr(evaluators, "answer_to", lambda *_: os.kill(os.getpid(), signal.SIGSEGV))
     client = serve(workers=2)
     answer = client("POST", "/v1/evaluate", json=TUTORIAL)
     assert (answer.status_code, answer.json()["type"]) == (503, "/problems/interrupted")

@@ -41,7 +41,7 @@ def test_every_op_can_be_read_about_and_its_example_runs(client: Client, name: s
 
 def test_few_names_are_without_an_example() -> None:
     without = [name for name in catalog.names() if catalog.describe(name)["example"] is None]
-    assert len(without) < 32, without  # those that take modules, which nodes do not make
+    assert len(without) < 36, without  # those that take modules, which nodes do not make
 
 
 @pytest.mark.parametrize("name", ["autograd.grad", "autograd.functional.hessian", "optim.SGD", "backward", "no_grad"])

@@ -30,6 +30,7 @@ CALLS = 100  # of one sample, after which it has shown what there is
 NOT_ENLARGED = {
     "batch_norm_train_legit": "reached by arguments that no sample has",
     "cauchy_fill": "an in-place draw: its kernel returns what was drawn, which nobody asks for",
+    "clone_strided": "copies into an order of dimensions that samples do not ask for",
     "embedding_scaled": "scales by the counts of few indices: reached by arguments that no sample has",
     "exponential_fill": "an in-place draw",
     "geometric_fill": "an in-place draw",

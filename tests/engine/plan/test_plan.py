@@ -104,7 +104,7 @@ WRITING_TO_INPUTS = {
     "__setitem__", "abs_", "clamp_", "clamp_max_", "clamp_min_", "conj_physical_", "copy_", "cumprod_", "cumsum_",
     "fill_", "float_power_", "nan_to_num_", "nn.functional.celu_", "nn.functional.selu_", "zero_",
 }  # fmt: skip
-WRITING_THROUGH_VIEWS = {"__setitem__", "fill_diagonal_", "nn.functional.pad", "stft"}
+WRITING_THROUGH_VIEWS = {"__setitem__", "fill_diagonal_", "nn.functional.pad", "stft", "vander"}
 REASONS = {
     "random numbers": RANDOM,
     "not a function of": SHAPED_BY_VALUES,
@@ -162,6 +162,7 @@ MACHINERY = {
     "tensor",
 }  # hand arrays on without looking
 LAYOUT_ONLY = {
+    "_fits", "_check_selected", "zeros",
     "__copy__", "__deepcopy__", "__new__", "_storage", "count", "from_numpy",  # these share memory, or read it before
     "_check_copied", "_check_ctc", "_divided", "_fill", "_move", "_pdist_input", "_region", "_spec", "_undefined",
     "_vector_norm_input", "bernoulli", "check_slices", "data_ptr", "index_fill", "refusing", "reshape",
@@ -548,7 +549,7 @@ def test_values_are_freed_at_their_last_use() -> None:
     plan(values)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 4.1 * values.nbytes
+    assert peak < 4.5 * values.nbytes  # with the rows that a sum is taken by
 
 
 @pytest.mark.parametrize("count", [4, 100_000, 1_000_000])  # the last is shared among threads by itself
