@@ -28,37 +28,38 @@ def _evaluate(env: Environment, node: tree.Evaluate) -> Executor:
     return located(expression(env, node.value), node.place)
 
 
+def _to_name(kind: str, where: Any, step: Step, place: Place) -> Executor:
+    """Bind what ``step`` gives to a local variable or a name of the module."""
+
+    def to_slot(frame: Frame) -> None:
+        try:
+            frame[where] = step(frame)
+        except Exception as error:
+            locate(error, place)
+            raise
+
+    def to_module(frame: Frame) -> None:
+        try:
+            found = step(frame)
+            run = frame[0]
+            run.namespace[where] = found
+            run.named[where] = None
+            run.last = where
+        except Exception as error:
+            locate(error, place)
+            raise
+
+    return to_slot if kind == "slot" else to_module
+
+
 def _assign(env: Environment, node: tree.Assign) -> Executor:
     value, place = expression(env, node.value), node.place
     binders = [bind_target(env, target) for target in node.targets]
     if len(binders) == 1:
         (bind,) = binders
         kind, where = env.place(node.targets[0].id) if isinstance(node.targets[0], tree.Name) else ("", 0)
-        if kind == "slot":
-
-            def to_slot(frame: Frame) -> None:
-                try:
-                    frame[where] = value(frame)
-                except Exception as error:
-                    locate(error, place)
-                    raise
-
-            return to_slot
-
-        if kind == "global":
-
-            def to_module(frame: Frame) -> None:
-                try:
-                    found = value(frame)
-                    run = frame[0]
-                    run.namespace[where] = found
-                    run.named[where] = None
-                    run.last = where
-                except Exception as error:
-                    locate(error, place)
-                    raise
-
-            return to_module
+        if kind in ("slot", "global"):
+            return _to_name(kind, where, value, place)
 
         def one(frame: Frame) -> None:
             try:
@@ -101,26 +102,7 @@ def _augment(env: Environment, node: tree.Augment) -> Executor:
     if kind not in ("slot", "global"):
         return located(augment(env, node), node.place)
     place, step = node.place, in_place_step(env, node, expression(env, node.target), expression(env, node.value))
-
-    def to_slot(frame: Frame) -> None:
-        try:
-            frame[where] = step(frame)
-        except Exception as error:
-            locate(error, place)
-            raise
-
-    def to_module(frame: Frame) -> None:
-        try:
-            found = step(frame)
-            run = frame[0]
-            run.namespace[where] = found
-            run.named[where] = None
-            run.last = where
-        except Exception as error:
-            locate(error, place)
-            raise
-
-    return to_slot if kind == "slot" else to_module
+    return _to_name(kind, where, step, place)
 
 
 def _delete(env: Environment, node: tree.Delete) -> Executor:
