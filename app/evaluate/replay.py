@@ -20,7 +20,7 @@ from app.wire.reply import Reply
 from engine import errors, modes
 
 QUICK_BYTES: Final = 2**14  # of a body that is read on the event loop
-SEEN: Final = 2**15  # programs of which it is remembered that they came
+SEEN: Final = 2**13  # programs of which it is remembered that they came
 SPELLINGS, SPELLINGS_BYTES = 256, 2**22  # that are known at a time
 HEAD_BYTES, TAIL_BYTES = 24, 64  # of a body, by which its spelling is found
 
