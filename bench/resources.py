@@ -35,11 +35,12 @@ mean = x.mean().item()
 
 
 def start(module: tuple[str, ...]) -> Callable[[], float]:
-    """Seconds from the command to the first connection."""
+    """Seconds from the command to the first answer."""
 
     def sample() -> float:
         begun = time.perf_counter()
-        with server(*module):
+        with server(*module) as client:
+            client.send("GET", "/healthz")  # waits: whoever listens may not be ready
             return time.perf_counter() - begun
 
     return sample
@@ -147,5 +148,5 @@ def _spread(seconds: list[float]) -> str:
 
 def run(seconds: float) -> list[Comparison | Fact]:
     samplers = {name: start(module) for name, module in PEERS.items()}
-    begun = compare("start-up, wall time to the first connection", samplers, seconds / 4)
+    begun = compare("start-up, wall time to the first answer, to GET /healthz", samplers, seconds / 4)
     return [*begun, *throughput(seconds / 4), *memory(), *latency()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.types import Receive, Scope, Send
 
@@ -29,6 +29,23 @@ _SESSIONS: Final = b"/v1/sessions/"
 _NAME: Final = re.compile(rb"[\w-]{1,64}")
 PATHS, LONGEST_PATH = 1_000, 100  # of sessions, that are remembered, and how long they are
 _CONDITIONS: Final = (b"if-match", b"idempotency-key")
+
+
+class _Asked(NamedTuple):
+    """What the headers of an evaluation say."""
+
+    owner: str
+    content_type: str | None
+    content_encoding: str | None
+    accept: str | None
+    is_python: bool
+
+
+class _Written(NamedTuple):
+    """What the headers of a run in a session say, and that as it is sent."""
+
+    request: exchange.Request
+    text: bytes
 
 
 class EvaluateRoute:
@@ -56,18 +73,27 @@ class EvaluateRoute:
 
     def begin(self, given: HeadersByName, body: bytes, facts: Facts, done: Done) -> Reply | Later | None:
         """Return the answer of a known plan, or have a compute process make it."""
-        content_type = _text(given, b"content-type")
-        if is_python(content_type):
+        asked = given.asked
+        if not isinstance(asked, _Asked):
+            asked = given.asked = self._asked(given)
+        if asked.is_python:
             return None
         services = self._services
-        facts.owner = services.owner_for(_text(given, b"authorization") or "")
-        call = Call(body, content_type, _text(given, b"content-encoding"), _text(given, b"accept"))
-        known = services.replayer.reply_to(call)
+        facts.owner = asked.owner
+        known = services.replayer.reply_to(Call(body, asked.content_type, asked.content_encoding, asked.accept))
         if isinstance(known, Reply):
             return known
         request = _request(services, EVALUATE, given, facts)
         request.came_before = known is None or known.came_before
         return _sent(services, request, body, done, facts, known=known)
+
+    def _asked(self, given: HeadersByName) -> _Asked:
+        """Return what a head asks for. Raises ``Unauthorized``."""
+        content_type = _text(given, b"content-type")
+        owner = self._services.owner_for(_text(given, b"authorization") or "")
+        return _Asked(
+            owner, content_type, _text(given, b"content-encoding"), _text(given, b"accept"), is_python(content_type)
+        )
 
 
 class SessionRoute:
@@ -76,19 +102,18 @@ class SessionRoute:
     def __init__(self, services: Services, path: str, url_path: str, operation: str, sid: str) -> None:
         self.path, self.url_path = path, url_path
         self._services, self._operation, self._sid = services, operation, sid
-        self._given: HeadersByName | None = None  # of the request that came last, and what it asks for
-        self._request, self._written = exchange.Request(operation, ""), b""
 
     def begin(self, given: HeadersByName, body: bytes, facts: Facts, done: Done) -> Reply | Later | None:
         """Have a compute process make the answer."""
-        if given is not self._given:  # a connection whose requests have the same head gives the very same headers
+        asked = given.asked
+        if not isinstance(asked, _Written):
             if any(name in given for name in _CONDITIONS) or is_python(_text(given, b"content-type")):
                 return None
-            self._request = _request(self._services, self._operation, given, facts)
-            self._request.arguments = {"sid": self._sid}
-            self._given, self._written = given, exchange.ENCODER.encode(self._request)
-        facts.owner = self._request.owner
-        return _sent(self._services, self._request, body, done, facts, turn=self._sid, written=self._written)
+            request = _request(self._services, self._operation, given, facts)
+            request.arguments = {"sid": self._sid}
+            asked = given.asked = _Written(request, exchange.ENCODER.encode(request))
+        facts.owner = asked.request.owner
+        return _sent(self._services, asked.request, body, done, facts, turn=self._sid, written=asked.text)
 
 
 class Shortcuts:
