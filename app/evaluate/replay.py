@@ -35,6 +35,9 @@ class Sighting:
     home: int | None  # a number that requests with a program share which may have a plan somewhere
 
 
+_NEW: Final = Sighting(None, False, None)  # of every program that comes first
+
+
 @dataclass(frozen=True, slots=True)
 class _Spelled:
     spelling: envelope.Spelling
@@ -69,33 +72,43 @@ class Replayer:
         if len(call.body) > QUICK_BYTES or call.content_encoding:
             return None
         body, place = call.body, None
+        if asked is codec.JSON and type(body) is bytes:
+            place = (body[:HEAD_BYTES], body[-TAIL_BYTES:], form is codec.JSON, call.encoding)
+            spelled = self._spelled.get(place)
+            if spelled is not None:
+                with modes.use(_STATE):
+                    reply = self._spelled_reply(spelled, body)
+                if reply is not None:
+                    return reply
+        opened = envelope.look(call.body, asked, self._limits)
+        if opened is None:
+            return None
+        program = hash(opened.program)
+        if program not in self._seen:  # then nobody has to look at its tensors here
+            self._note(program, True)
+            return _NEW
         with modes.use(_STATE):
-            if asked is codec.JSON and type(body) is bytes:
-                place = (body[:HEAD_BYTES], body[-TAIL_BYTES:], form is codec.JSON, call.encoding)
-                spelled = self._spelled.get(place)
-                arrays = None if spelled is None else spelled.spelling.arrays(body)
-                if spelled is not None and arrays is not None:
-                    reply = self._replayed(spelled.compiled, arrays)
-                    if reply is not None:
-                        return reply
-            opened = envelope.look(call.body, asked, self._limits)
-            if opened is None:
-                return None
-            program = hash(opened.program)
-            if program not in self._seen:  # then nobody has to look at its tensors here
-                self._note(program, True)
-                return Sighting(None, False, None)
-            parts = envelope.split(opened, self._limits)
-            if parts is None:
-                return None
-            key = call.key(parts, form)
-            found = self.plans.get(key)
-            reply = None if found is None else self._replayed(found, parts.arrays)
-            if found is None or reply is None:
-                return self._sighting(key, program)
-            if place is not None:
-                self._keep_spelling(place, body, opened, parts, found)
-            return reply
+            return self._answer_to(call, opened, program, place, form)
+
+    def _spelled_reply(self, known: _Spelled, body: bytes) -> Reply | None:
+        arrays = known.spelling.arrays(body)
+        return None if arrays is None else self._replayed(known.compiled, arrays)
+
+    def _answer_to(
+        self, call: Call, opened: envelope.Opened, program: int, place: Hashable, form: codec.Format
+    ) -> Reply | Sighting | None:
+        """Return what ``reply_to`` does for a program that came before."""
+        parts = envelope.split(opened, self._limits)
+        if parts is None:
+            return None
+        key = call.key(parts, form)
+        found = self.plans.get(key)
+        reply = None if found is None else self._replayed(found, parts.arrays)
+        if found is None or reply is None:
+            return self._sighting(key, program)
+        if place is not None:
+            self._keep_spelling(place, call.body, opened, parts, found)
+        return reply
 
     def _keep_spelling(
         self, place: Hashable, body: codec.Body, opened: envelope.Opened, parts: envelope.SplitRequest, found: Compiled
