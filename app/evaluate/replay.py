@@ -44,6 +44,9 @@ class _Spelled:
         return self.spelling.nbytes
 
 
+_NEW: Final = Sighting(None, False, None)  # of every program that comes first
+
+
 class Replayer:
     """Answers calls by known plans. For the event loop's thread only."""
 
@@ -86,7 +89,7 @@ class Replayer:
         program = hash(opened.program)
         if program not in self._seen:  # then nobody has to look at its tensors here
             self._note(program, True)
-            return Sighting(None, False, None)
+            return _NEW
         parts = envelope.split(opened, self._limits)
         if parts is None:
             return None
