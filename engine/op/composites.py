@@ -30,6 +30,11 @@ def write_composite(
         elif param.kind == "Tensors":
             t = form.variable[param.name]
             body.append(f"{t} = p{param.index}.tensors(NAME, {t})")
+        elif param.kind == "Operand" and op.listed and converts:
+            t = form.variable[param.name]
+            unless = f" and {t} is not None" if param.optional or param.default is None else ""
+            body += [f"if not isinstance({t}, Tensor) and type({t}) not in NUMBERS{unless}:",
+                     f"    raise p{param.index}.reject(NAME, 'Tensor', {t})"]  # fmt: skip
         elif signature.is_python and param.kind == "str":
             continue  # Python's functions look at words when they need them
         elif converts and param.convert is not None and not param.counts_dimensions and not param.is_starred:

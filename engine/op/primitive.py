@@ -51,6 +51,7 @@ class Primitive(callables.Op):
         self.gives_mask = kernel.__annotations__.get("return") == "Mask"
         self.has_many = self.outputs.many or len(self.outputs.outputs) > 1
         self.check = _asked(self.arguments.check)
+        self.check_in_place = _asked(self.arguments.check_in_place)
         self._sort_parameters()
         self._sort_dtypes()
         self.layout = self.nature.layout or ("operands" if self.nature.pointwise else "contiguous")
