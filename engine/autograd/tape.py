@@ -538,7 +538,7 @@ def edge_of(tensor: Tensor) -> Edge | None:
     """Where the cotangent of ``tensor`` goes, or ``None`` if it needs none."""
     node = tensor.node if tensor.base is None else tensor.grad_fn
     if node is not None:
-        return node, tensor.output_nr
+        return node, tensor.output_number
     return (_accumulator_of(tensor), 0) if tensor._requires_grad else None
 
 

@@ -18,6 +18,7 @@ from engine.op.signature import (
     Index,
     Ints,
     Mask,
+    Masking,
     NewDim,
     Operand,
     Real,
@@ -31,7 +32,7 @@ from engine.shapes import broadcast_pair, check_broadcast, extents
 from engine.tensor import weak
 
 __all__ = [
-    "Array", "Arrays", "AskedDims", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Ints", "Mask", "NewDim",
-    "Operand", "Primitive", "Real", "Scalar", "Size", "Tensors", "broadcast_pair", "check_broadcast", "composite",
-    "extents", "float_valued", "overloaded", "pointwise", "primitive", "publish", "type_name", "weak", "wrap_dim",
+    "Array", "Arrays", "AskedDims", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Ints", "Mask", "Masking",
+    "NewDim", "Operand", "Primitive", "Real", "Scalar", "Size", "Tensors", "broadcast_pair", "check_broadcast",
+    "composite", "extents", "float_valued", "overloaded", "pointwise", "primitive", "publish", "type_name", "weak", "wrap_dim",
 ]  # fmt: skip

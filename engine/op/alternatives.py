@@ -169,6 +169,10 @@ _LISTED = {
         "Tensor input, torch.dtype dtype, *, Tensor out = None",
         "Tensor input, tuple of ints size, *, Tensor out = None",
     ),
+    "trapz": ("Tensor y, *, float dx = 1, int dim = -1", "Tensor y, Tensor x, *, int dim = -1"),
+    "trapezoid cumulative_trapezoid": (
+        "Tensor y, Tensor x, *, int dim = -1", "Tensor y, *, Number dx = 1, int dim = -1",
+    ),
     "fill": ("Tensor input, Tensor value", "Tensor input, Number value"),
     "var_mean std_mean": (
         "Tensor input, tuple of ints dim, bool unbiased = True, bool keepdim = False",

@@ -42,8 +42,9 @@ TEXT = Text({
     "check_history": inplace.check_history, "check_overlap": inplace.check_overlap,
     "check_target": inplace.check_target, "current": modes.current, "edge_of": edge_of, "EngineError": EngineError,
     "FAILURES": FAILURES, "into_out": into_out, "make_node": make_node, "make_tensor": make_tensor,
-    "mark_inference": mark_inference, "MISSING": MISSING, "ndarray": np.ndarray, "peek": modes.peek, "rebase": inplace.rebase, "reinterpret": inplace.reinterpret, "reshape": inplace.reshape,
-    "save": save, "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor,
+    "mark_inference": mark_inference, "MISSING": MISSING, "ndarray": np.ndarray, "peek": modes.peek,
+    "rebase": inplace.rebase, "reinterpret": inplace.reinterpret, "reshape": inplace.reshape, "save": save,
+    "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor,
     "view_of": inplace.view_of, "weak": dispatch.as_operand,
 })  # fmt: skip
 
@@ -389,7 +390,7 @@ class _Call:
             constant = [name in self.op.outputs.constant for name in self.op.outputs.outputs]
             others = f" and number not in {[n for n, one in enumerate(constant) if one]}" * any(constant)
             make += ["for number, out in enumerate(outs):", f"    if out.array.dtype in DIFFERENTIABLE{others}:",
-                     "        out.node, out.output_nr = node, number"]  # fmt: skip
+                     "        out.node, out.output_number = node, number"]  # fmt: skip
         else:
             make += ["out.node = node"]
         return self._if_recorded([*make, *WATCHED])
@@ -414,7 +415,7 @@ class _Call:
                 lines.append(f"{e} = [edge_of(tensor) for tensor in {t}]")
             else:
                 maybe = param.name in self.loose or param.name in self.optional
-                edge = f"({t}.node, {t}.output_nr) if {t}.node is not None and {t}.base is None else edge_of({t})"
+                edge = f"({t}.node, {t}.output_number) if {t}.node is not None and {t}.base is None else edge_of({t})"
                 lines.append(f"{e} = {edge}" if not maybe else f"{e} = ({edge}) if isinstance({t}, Tensor) else None")
         return lines
 
@@ -554,8 +555,7 @@ class _InPlaceCall(_Call):
 
     def _check(self) -> list[str]:
         own = self.op.check_in_place
-        asked = [] if own is None else [f"check_in_place({', '.join(map(self._value, own.names))})"]
-        return [*super()._check(), *asked]
+        return super()._check() if own is None else [f"check_in_place({', '.join(map(self._value, own.names))})"]
 
     def _compute(self) -> list[str]:
         computed = super()._compute()

@@ -187,7 +187,9 @@ class Primitive(callables.Op):
     def check_supported(self, dtype: DType) -> None:
         """Refuse a dtype the kernel does not exist for, in PyTorch's words."""
         if not self.supports(dtype):
-            raise UnsupportedError(f"\"{self.kernel_name}\" not implemented for '{dtype.scalar_type}'")
+            error = UnsupportedError(f"\"{self.kernel_name}\" not implemented for '{dtype.scalar_type}'")
+            error.dtype = dtype
+            raise error
 
     def _refuse(self, dtype: DType, operands: Sequence[Any]) -> None:
         """Refuse shapes that do not broadcast, else the dtype."""

@@ -16,6 +16,7 @@ The signature of a kernel (or composite) is the schema of its op. An annotation 
 Parameters of composites, which are held against these only where a call has failed:
 
     Tensor, Tensors        a tensor; a list of tensors, or separate ones: ``*tensors: Tensors``
+    Masking                a tensor, for functions that are Python's: they ask whatever they get for its shape
     Operand, Real          a tensor or a number; a tensor or a real number
     Function               what can be called
 
@@ -53,6 +54,7 @@ Ints: TypeAlias = tuple[int, ...]
 Extents: TypeAlias = tuple[int, ...]
 Scalar: TypeAlias = Any  # a Python number; which, the op says
 Tensors: TypeAlias = Any
+Masking: TypeAlias = Tensor
 Operand: TypeAlias = Any
 Real: TypeAlias = Any
 

@@ -101,7 +101,7 @@ class Arguments:
     check: Callable[..., None] | None = None
     """Refuses arguments (named as its parameters) before anything happens."""
     check_in_place: Callable[..., None] | None = None
-    """Refuses what the in-place variant does not take besides; asks for all that ``check`` asks for."""
+    """The same of the in-place variant, where that refuses others; asks for no fewer parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +117,8 @@ class Outputs:
     constant: tuple[str, ...] = ()
     """Those of the results that never have a history, though they are of a dtype that could."""
     out: str = ""
-    """Where ``out=`` may be of another dtype: ``cast`` to it, as pointwise results are; ``dtype``: computed in it."""
+    """Where ``out=`` may be of another dtype, unless one is asked for: ``cast`` to it, as pointwise results are;
+    ``dtype``: computed in it; ``kind``: cast to another precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import OpError
+from engine.errors import ArgumentTypeError, OpError
 from engine.kernels import selection
 from engine.named_results import named_result
 from engine.op import Array, Dim, composite, primitive
@@ -247,15 +247,22 @@ def nanmedian_dim(input: Array, dim: Dim, keepdim: bool) -> tuple[Array, Array]:
     return _median_along(input, dim, keepdim, True)
 
 
+def _check_dim(name: str, dim: Any, keepdim: bool) -> None:
+    if keepdim and is_unset(dim):
+        raise ArgumentTypeError(f'{name}() missing 1 required positional arguments: "dim"')
+
+
 @composite
 def median(input: Tensor, dim: Dim = UNSET, keepdim: bool = False) -> Any:
     """The median, of two the lower; NaN if an element is."""
+    _check_dim("median", dim, keepdim)
     return median_all(input) if is_unset(dim) else median_dim(input, dim, keepdim)
 
 
 @composite
 def nanmedian(input: Tensor, dim: Dim = UNSET, keepdim: bool = False) -> Any:
     """The median of the elements that are not NaN."""
+    _check_dim("nanmedian", dim, keepdim)
     return nanmedian_all(input) if is_unset(dim) else nanmedian_dim(input, dim, keepdim)
 
 

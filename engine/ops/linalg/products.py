@@ -268,7 +268,8 @@ def _check_addr(input: Tensor, vec1: Tensor, vec2: Tensor, beta: Any, alpha: Any
             raise OpError(f"For integral input tensors, argument {name} must not be a floating point number.")
 
 
-def _check_addr_inplace(input: Tensor, vec1: Tensor, vec2: Tensor) -> None:
+def _check_addr_inplace(input: Tensor, vec1: Tensor, vec2: Tensor, beta: Any, alpha: Any) -> None:
+    _check_addr(input, vec1, vec2, beta, alpha)
     if input.array.ndim != 2:
         raise OpError(f"2D tensor expected, got {input.array.ndim}D tensor for input")
     if input.array.shape != vec1.array.shape + vec2.array.shape:
@@ -481,8 +482,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     _check_bilinear(input1, input2, weight, bias)
     out, m, n = weight.array.shape
     batch = input1.array.shape[:-1]
-    left = ops.reshape(input1, (prod(batch), m))
-    right = ops.reshape(input2, (prod(batch), n))
+    left, right = ops.reshape(input1, (-1, m)), ops.reshape(input2, (-1, n))
     partial = ops.reshape(mm(left, ops.reshape(ops.permute(weight, (1, 0, 2)), (m, out * n))), (-1, out, n))
     refuse_complex_history("_trilinear", partial, right)
     total = ops.sum(partial * ops.unsqueeze(right, 1), -1, dtype=right.dtype)

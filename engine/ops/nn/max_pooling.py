@@ -313,12 +313,18 @@ def _declare_fractional(ndim: int) -> Primitive:
         for what, values in (("kernel_size", kernel_size), ("output_size", output_size)):
             if len(values) != ndim:
                 raise OpError(f"{name}: {what} must either be a single Int or tuple of Ints")
+        if input.array.ndim not in (ndim + 1, ndim + 2):
+            raise OpError(f"{name}(): Expected {ndim + 1}D or {ndim + 2}D tensor, but got: {list(input.array.shape)}")
         own = input.array.shape[-ndim:]
         shown = name if ndim == 2 else f"{name}_out"
         for side, extent, taps, count in zip(checks.SIDES[ndim], own, kernel_size, output_size, strict=True):
             if count + taps - (ndim == 2) > extent:
                 raise OpError(f"{shown}(): pool {side} {taps} too large relative to input {side} {extent}")
         _check_samples(input, random_samples, ndim)
+        shape = [*input.array.shape[:-ndim], *output_size]
+        for count in output_size:
+            if count < 0:
+                raise OpError(f"Trying to create tensor with negative dimension {count}: {shape}")
 
     def body(input: Array, kernel_size: Size, output_size: Size, random_samples: Array) -> tuple[Array, Array]:
         """The largest element of each window, and its place; windows begin where ``random_samples`` say."""

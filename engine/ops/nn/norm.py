@@ -208,8 +208,9 @@ def _rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None
     if not input.dtype.is_differentiable:
         raise UnsupportedError(f"\"rms_norm\" not implemented for '{input.dtype.scalar_type}'")
     normalized = _listed("rms_norm", normalized_shape)
+    if normalized:
+        _check_affine(normalized, weight=weight)
     _check_shape(input.array.shape, normalized, "")
-    _check_affine(normalized, weight=weight)
     wide: Any = _cast(input, input.dtype.opmath)
     if eps is None:
         eps = float(np.finfo(dtypes.to_real(input.dtype.opmath).numpy).eps)
@@ -225,7 +226,15 @@ def _cast(input: Tensor, dtype: dtypes.DType) -> Tensor:
 
 
 # -- groups -------------------------------------------------------------------------------------------------------
-def _check_group(input: Tensor, weight: Tensor | None, bias: Tensor | None, N: int, C: int, group: int) -> None:
+UNEQUAL = (
+    "Expected X.numel() == N * C * HxW to be true, but got false.  (Could this error message be improved?  If so, "
+    "please report an enhancement request to PyTorch.)"
+)
+
+
+def _check_group(
+    input: Tensor, weight: Tensor | None, bias: Tensor | None, N: int, C: int, HxW: int, group: int
+) -> None:  # fmt: skip
     shape = list(input.array.shape)
     if group <= 0:
         raise OpError(f"Expected num groups to be greater than 0, got {group}")
@@ -238,9 +247,11 @@ def _check_group(input: Tensor, weight: Tensor | None, bias: Tensor | None, N: i
         if tensor is not None and tensor.array.shape != (C,):
             raise OpError(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
-                f"shape {list(tensor.array.shape)} and input of shape {shape}"
-            )
+                f"shape {list((tensor if weight is None else weight).array.shape)} and input of shape {shape}"
+            )  # PyTorch shows the shape of the weight for both
     _check_mixed(input, weight, bias)
+    if input.array.size != N * C * HxW:
+        raise OpError(UNEQUAL)
 
 
 def _channels(ndim: int) -> tuple[int, ...]:
@@ -460,8 +471,10 @@ def _check_channels(input: Tensor, **tensors: Tensor | None) -> None:
 
 def _update_running(running: Tensor | None, fresh: Any, momentum: float) -> None:
     if running is not None:
+        version = running.storage.version
         with modes.no_grad():
             running.copy_(fresh() * momentum + running * (1 - momentum))
+        running.storage.version = version  # PyTorch counts no write here
 
 
 def _batch(

@@ -15,7 +15,7 @@ from engine.errors import DimensionError, OpError
 from engine.named_results import named_result
 from engine.op import Array, AskedDims, Dim, composite, primitive
 from engine.ops.index.selected_cotangents import divided_evenly, put_back
-from engine.ops.reduce.sums import UNSET, axes_of, dims_of, is_unset, kept_shape
+from engine.ops.reduce.sums import UNSET, axes_of, check_dim_of, dims_of, is_unset, kept_shape
 from engine.tensor import Tensor
 
 
@@ -171,7 +171,10 @@ def max(input: Tensor, dim: Any = UNSET, keepdim: bool = False, *, other: Tensor
     """The largest element; with ``dim`` the largest along it and their places; with a tensor, ``maximum``."""
     if other is not None or isinstance(dim, Tensor):
         return ops.maximum(input, dim if other is None else other)
-    return max_all(input) if is_unset(dim) else max_dim(input, dim, keepdim)
+    if is_unset(dim):
+        check_dim_of(keepdim)
+        return max_all(input)
+    return max_dim(input, dim, keepdim)
 
 
 @composite
@@ -179,7 +182,10 @@ def min(input: Tensor, dim: Any = UNSET, keepdim: bool = False, *, other: Tensor
     """The smallest element; with ``dim`` the smallest along it and their places; with a tensor, ``minimum``."""
     if other is not None or isinstance(dim, Tensor):
         return ops.minimum(input, dim if other is None else other)
-    return min_all(input) if is_unset(dim) else min_dim(input, dim, keepdim)
+    if is_unset(dim):
+        check_dim_of(keepdim)
+        return min_all(input)
+    return min_dim(input, dim, keepdim)
 
 
 def _places(name: str, find: Any, input: Array, dim: int | None, keepdim: bool) -> Array:

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, ops, registry, strides
+from engine import dtypes, modes, ops, registry, strides
+from engine.autograd import inplace
 from engine.dtypes import DType
 from engine.errors import DimensionError, OpError, UnsupportedError
 from engine.op import (
@@ -394,7 +395,10 @@ def _check_reinterpreted(input: Array, source: DType, target: DType) -> None:
 
 def _same_bytes(input: Tensor) -> Tensor:
     """The same elements outside the graph: what PyTorch makes of a view as the dtype that is there."""
-    return input.detach()
+    view = input.detach()
+    if modes.current().inference and not input.inference:
+        inplace.own_by_mode(view, input)
+    return view
 
 
 _SAME_BYTES = Composite(_same_bytes, "view")

@@ -116,7 +116,15 @@ write_strided.vjp(
 )
 
 
-@primitive(layout="input")
+def _check_slice(src: Tensor, size: tuple[int, ...]) -> None:
+    if src.array.shape != size:
+        raise OpError(
+            f"expected src to have a size equal to the slice of self. src size = {list(src.array.shape)}, slice size = "
+            f"{list(size)}"
+        )
+
+
+@primitive(layout="input", check=_check_slice)
 def as_strided_scatter(input: Array, src: Array, size: Ints, stride: Ints, storage_offset: int | None = None) -> Array:
     """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset.
 
