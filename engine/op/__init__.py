@@ -34,5 +34,6 @@ from engine.tensor import weak
 __all__ = [
     "Array", "Arrays", "AskedDims", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Ints", "Mask", "Masking",
     "NewDim", "Operand", "Primitive", "Real", "Scalar", "Size", "Tensors", "broadcast_pair", "check_broadcast",
-    "composite", "extents", "float_valued", "overloaded", "pointwise", "primitive", "publish", "type_name", "weak", "wrap_dim",
+    "composite", "extents", "float_valued", "overloaded", "pointwise", "primitive", "publish", "type_name", "weak",
+    "wrap_dim",
 ]  # fmt: skip

@@ -462,7 +462,7 @@ PLAIN_ATTRIBUTES: dict[str, Callable[[Tensor], Any]] = {
     "shape": lambda self: self.shape, "dtype": lambda self: self.dtype, "ndim": lambda self: self.array.ndim,
     "requires_grad": lambda self: self.requires_grad, "is_leaf": lambda self: self.is_leaf,
     "grad": lambda self: self.grad, "grad_fn": lambda self: self.grad_fn, "data": lambda self: self.data,
-    "output_nr": lambda self: 0 if self.grad_fn is None else self.grad_fn.shown_number(self.output_number),
+    "output_nr": lambda self: 0 if self.node is None else self.node.shown_number(self.output_number),
     "retains_grad": lambda self: self.retains_grad and not self.is_leaf, "_version": lambda self: self._version,
     "_base": lambda self: self.base, "itemsize": lambda self: self.array.itemsize,
     "nbytes": lambda self: self.array.nbytes, "device": lambda self: Device(), "is_cpu": lambda self: True,

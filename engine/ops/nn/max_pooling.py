@@ -56,7 +56,7 @@ def gather_planes(grad: Array, indices: Index, ndim: int) -> Array:
     public=False, layout_only=("input",), scratch=lambda grad, input: 4 * grad.size + 2 * input.size,
     grows=lambda input: input.size,
 )  # fmt: skip
-def max_pool_backward(grad: Array, input: Array, indices: Index, ndim: int) -> Array:
+def max_pool_backward(grad: Array, input: Array, indices: Index, ndim: int, grad_fn: str = "") -> Array:
     """``scatter_planes`` into planes like those of ``input``, whose values do not count."""
     return np.asarray(scatter_planes.kernel(grad, indices, input.shape[-ndim:]))
 
@@ -68,6 +68,11 @@ scatter_planes.vjp(grad=lambda g, indices, extents: gather_planes(g, indices, le
 gather_planes.vjp(grad=lambda g, indices, grad_shape, ndim: scatter_planes(g, indices, grad_shape[-ndim:]))
 
 
+def _name_of_backward(grad_fn: str) -> str:
+    """The node of the derivative of the op with such nodes."""
+    return f"{grad_fn.removesuffix('0')}Backward0"
+
+
 def _declared(name: str, body: Callable[..., Any], ndim: int, kernel: str, **flags: Any) -> Primitive:
     """An op that gives elements of planes and their places."""
     body.__name__ = name
@@ -75,8 +80,9 @@ def _declared(name: str, body: Callable[..., Any], ndim: int, kernel: str, **fla
         public=False, outputs=("out", "indices"), promote="default", supports="f", kernel_name=kernel, shown_as=name,
         **flags,
     )(body)  # fmt: skip
+    name_of_backward = _name_of_backward(op.grad_fn)
     op.vjp(**{
-        param.name: lambda g, input, indices: max_pool_backward(g, input, indices, ndim)
+        param.name: lambda g, input, indices: max_pool_backward(g, input, indices, ndim, name_of_backward)
         for param in op.differentiable
     })  # fmt: skip
     return op
@@ -122,7 +128,8 @@ def _declare_max_pool(ndim: int) -> Primitive:
             input, kernel, stride, padding, dilation, ceil_mode
         ),
     )(body)  # fmt: skip
-    op.vjp(input=lambda g, input, indices: max_pool_backward(g, input, indices, ndim))
+    name_of_backward = _name_of_backward(op.grad_fn)
+    op.vjp(input=lambda g, input, indices: max_pool_backward(g, input, indices, ndim, name_of_backward))
     return op
 
 

@@ -14,7 +14,6 @@ from engine import dtypes, modes, ops
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
 from engine.kernels import normalization as kernels
 from engine.op import Array, Dims, Size, composite, extents, primitive, type_name
-from engine.ops.nn.average_pooling import avg_pool2d_of, avg_pool3d_of
 from engine.ops.nn.reduction import refuse_grad
 from engine.tensor import Tensor, from_array
 
@@ -583,28 +582,3 @@ def _instance_norm(
             with modes.no_grad():
                 running.copy_(ops.mean(ops.view(moved, (batch, channels)), (0,)))
     return ops.view(out, shape)
-
-
-# -- neighbouring channels ----------------------------------------------------------------------------------------
-@composite(name="nn.functional.local_response_norm")
-def _local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
-    """``input`` over a power of the mean square of ``size`` neighbouring channels (Krizhevsky et al., 2012, 3.3)."""
-    shape = input.array.shape
-    if len(shape) < 3:
-        raise ArgumentValueError(
-            f"Expected 3D or higher dimensionality                          input (got {len(shape)} dimensions)"
-        )
-    if input.array.size == 0:
-        return input
-    return input / (_neighbour_mean(input * input, size) * alpha + k) ** beta
-
-
-def _neighbour_mean(squares: Any, size: int) -> Any:
-    """The mean of ``size`` neighbours along dimension 1, zeros beyond its ends counted."""
-    shape, around = squares.array.shape, (size // 2, (size - 1) // 2)
-    if len(shape) == 3:
-        padded = ops.constant_pad_nd(ops.unsqueeze(squares, 1), (0, 0, *around))
-        return ops.squeeze(avg_pool2d_of(padded, (size, 1), 1), 1)
-    planes = ops.view(squares, (shape[0], 1, shape[1], shape[2], -1))
-    padded = ops.constant_pad_nd(planes, (0, 0, 0, 0, *around))
-    return ops.view(ops.squeeze(avg_pool3d_of(padded, (size, 1, 1), 1), 1), shape)
