@@ -563,7 +563,7 @@ def retain_grad(tensor: Tensor) -> None:
     modes.touch(tensor)
     modes.touch(tensor.grad_fn)
     tensor.retains_grad = True
-    tensor.grad_fn.attach().retained[tensor.output_nr] = weakref.ref(tensor)
+    tensor.grad_fn.attach().retained[tensor.output_number] = weakref.ref(tensor)
 
 
 # -- hooks of tensors ---------------------------------------------------------------------------------------------
@@ -574,7 +574,7 @@ def register_hook(tensor: Tensor, hook: Hook) -> hooks.RemovableHandle:
     node = tensor.grad_fn
     if node is not None:
         attached = node.attach()
-        table = attached.outputs.setdefault(tensor.output_nr, {})
+        table = attached.outputs.setdefault(tensor.output_number, {})
     else:
         table = _leaf_hooks(tensor).before
     return hooks.enter(table, hook)

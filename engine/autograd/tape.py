@@ -310,7 +310,14 @@ class Node:
     @property
     def next_functions(self) -> tuple[tuple[Node | None, int], ...]:
         """Where each input came from: ``(node or None, output number)``."""
-        return tuple((None, 0) if edge is None else edge for edge in self.edges)
+        return tuple((None, 0) if edge is None else (edge[0], edge[0].shown_number(edge[1])) for edge in self.edges)
+
+    def shown_number(self, output_nr: int) -> int:
+        """The number of an output as PyTorch has it, which counts none that never has a history."""
+        outputs = getattr(self.op, "outputs", None)
+        if outputs is None or not outputs.constant:
+            return output_nr
+        return output_nr - sum(name in outputs.constant for name in outputs.outputs[:output_nr])
 
     def fetch(self, name: str) -> Any:
         """The saved tensor (or list of tensors) called ``name``. Raises ``OpError`` once freed or changed."""
@@ -545,7 +552,7 @@ def edge_of(tensor: Tensor) -> Edge | None:
     """Where the cotangent of ``tensor`` goes, or ``None`` if it needs none."""
     node = tensor.node if tensor.base is None else tensor.grad_fn
     if node is not None:
-        return node, tensor.output_nr
+        return node, tensor.output_number
     return (_accumulator_of(tensor), 0) if tensor._requires_grad else None
 
 
