@@ -21,6 +21,7 @@ from app.program.costs import ITEM_BYTES, LITTLE, OBJECT_BYTES, Cost, CostOf, bo
 from app.program.failures import PythonError, python, reraise, seen_as
 from app.program.functions import Callable_
 from app.program.instances import Numbered, Special, as_index, method_of
+from app.program.misfits import is_misfit, words
 from app.program.operators import BINARY, COMPARISON, IN_PLACE, SPECIAL_METHODS, UNARY
 from engine import Tensor, errors, methods, modes, refusals, tape, tensors
 
@@ -45,12 +46,18 @@ class Routine(Callable_):
     def enter(self, run: Any, args: Any, kwargs: Any = None) -> Any:
         if self.engine:
             return ENGINE_CALL[0](self, args, kwargs or {})
-        return python(self.function, *args, **(kwargs or {}))
+        return self(*args, **(kwargs or {}))
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         if self.engine:
             return ENGINE_CALL[0](self, args, kwargs)
-        return python(self.function, *args, **kwargs)
+        try:
+            return self.function(*args, **kwargs)
+        except Exception as error:
+            if is_misfit(error):
+                module = self.owner.name if isinstance(self.owner, Module) else "builtins" * (self.owner is None)
+                error.args = (words(module, self.name, self.function, str(error), len(args), kwargs),)
+            reraise(error, given=(getattr(self.function, "__self__", None), *args))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Routine) or self.name != other.name:
@@ -268,7 +275,7 @@ def _ask(owner: Any, method: str, other: Any) -> Any:
     if isinstance(owner, Special):
         found = method_of(owner, method)
         if found is not MISSING:
-            return NotImplemented if found is None else found(other)
+            return found(other)
     function = getattr(type(owner), method, None)  # a name of ours, out of a table
     if function is None:
         return NotImplemented
@@ -396,7 +403,10 @@ def get_item(value: Any, index: Any) -> Any:
     """``value[index]``."""
     index = as_index(index) if isinstance(value, (list, tuple, str, range, Tensor, deque)) else index
     if isinstance(value, Tensor):
-        return refusals.call(operator.getitem, (value, bounded(index)), {}, "__getitem__")
+        try:
+            return refusals.call(operator.getitem, (value, bounded(index)), {}, "__getitem__")
+        except errors.EngineError as error:
+            reraise(error, given=(index,))
     if isinstance(value, Special):
         return python(operator.getitem, value, index)
     if isinstance(value, tensors.Size):
