@@ -529,7 +529,9 @@ def refuse_abstract(cls: ProgramClass) -> None:
 def is_abstract(value: Any) -> bool:
     """Whether ``abstractmethod`` marked it."""
     inner = getattr(value, "fget", None) or getattr(value, "function", None) or value
-    return bool(getattr(inner, "attributes", {}).get("__isabstractmethod__")) if not is_instance(inner) else False
+    return any(
+        getattr(one, "attributes", {}).get("__isabstractmethod__") for one in (value, inner) if not is_instance(one)
+    )
 
 
 def make_hosted(cls: ProgramClass, args: Any, kwargs: dict[str, Any]) -> Any:

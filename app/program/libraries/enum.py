@@ -7,7 +7,17 @@ from typing import Any, Final
 
 from app.program.builtins import HOSTS
 from app.program.classbuilding import DERIVED, FACTORIES, make_class
-from app.program.classes import MISSING, ClassMethod, HostType, ProgramClass, Property, StaticMethod, bound, changed
+from app.program.classes import (
+    MISSING,
+    ClassMethod,
+    HostMember,
+    HostType,
+    ProgramClass,
+    Property,
+    StaticMethod,
+    bound,
+    changed,
+)
 from app.program.failures import PythonError, python, seen_as
 from app.program.formatting import repr_of
 from app.program.functions import Callable_
@@ -108,6 +118,10 @@ def _is_member(name: str, value: Any) -> bool:
 def _derive(cls: Any, keywords: dict[str, Any]) -> Any:
     cls.create = look_up
     namespace = cls.attributes
+    enumeration = next(one for one in cls.mro[1:] if isinstance(one, EnumClass))
+    for text in ("__repr__", "__str__", "__format__"):
+        if isinstance(cls.find(text), HostMember):  # that of the type beside it, which a member does not show
+            namespace[text] = enumeration.find(text)
     last: Any = 0
     is_text = any(isinstance(one, HostType) and one.type is str for one in cls.mro)
     for name in [name for name, value in namespace.items() if _is_member(name, value)]:

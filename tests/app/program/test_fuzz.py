@@ -116,6 +116,17 @@ LIKE_PYTHON = {
         "t(lambda: C(9)); t(C); t(enum.Enum, 1); t(lambda: C('X', 'a b')); t(C, 1, 2, 3, 4); t(lambda: C(z=1))"
     ),
     "hashes of what derives from a list": "t(lambda: {L()})\nt(hash, D())\nt(lambda: {L(): 1})",
+    "sequences beside objects that have operators": (
+        "class A:\n    def __radd__(self, o):\n        return 'radd', o\n    def __rmul__(self, o):\n"
+        "        return 'rmul', o\nclass B:\n    def __rmul__(self, o):\n        return NotImplemented\n"
+        "class I:\n    def __index__(self):\n        return 2\nclass T(int):\n    pass\n"
+        "a = b = L([1])\na += [2]\na *= 2\nprint(a is b, type(b) is L, b)\n"
+        "class S(set):\n    pass\nc = d = S([1])\nc |= {2}\nprint(c is d, sorted(d))\n"
+        "e = g = D(x=1)\ne |= {'y': 2}\nprint(e is g, g['y'])\n"
+        "def add(s, o):\n    s += o\n    return s\ndef multiply(s, o):\n    s *= o\n    return s\n"
+        "for o in (A(), B(), I(), T(2)):\n    for s in ('a', [1], (1,), 3, L([1])):\n"
+        "        t(lambda: s + o); t(lambda: s * o); t(lambda: o * s); t(add, s, o); t(multiply, s, o)"
+    ),
     "what is no type": "t(super, 1, 2)",
 }  # fmt: skip
 
