@@ -65,7 +65,7 @@ APP = (
     ("settings",),
     ("stores", "wire"),
     ("errors",),
-    ("compute", "program.costs", "program.failures", "program.scopes", "program.tree"),
+    ("compute", "program.costs", "program.failures", "program.misfits", "program.scopes", "program.tree"),
     ("program.arrays", "program.operators", "program.pytorch", "program.runtime"),
     ("program.code_expressions", "program.functions"),
     ("program.classes", "program.patterns"),
