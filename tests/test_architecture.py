@@ -26,7 +26,7 @@ ENGINE = (
     ("memory_formats", "printing", "random", "storage"),
     ("modes", "registry"),
     ("tensor",),
-    ("op.signature", "autograd.hooks"),
+    ("op.signature", "autograd.hooks", "autograd.reuse"),
     ("op.alternatives", "op.outs", "autograd.tape", "surface.copying"),
     ("autograd.context", "autograd.watch"),
     ("autograd.inplace", "autograd.results_of", "op.binding", "op.dispatch", "op.rules"),
