@@ -11,6 +11,7 @@ import re
 from functools import lru_cache, partial
 from typing import Final, NamedTuple
 
+import msgspec
 from starlette.types import Receive, Scope, Send
 
 from app.evaluate.call import Call
@@ -31,21 +32,23 @@ PATHS, LONGEST_PATH = 1_000, 100  # of sessions, that are remembered, and how lo
 _CONDITIONS: Final = (b"if-match", b"idempotency-key")
 
 
-class _Asked(NamedTuple):
-    """What the headers of an evaluation say."""
-
-    owner: str
-    content_type: str | None
-    content_encoding: str | None
-    accept: str | None
-    is_python: bool
-
-
 class _Written(NamedTuple):
-    """What the headers of a run in a session say, and that as it is sent."""
+    """What the headers of a request say, and that as it is sent."""
 
     request: exchange.Request
     text: bytes
+
+    @classmethod
+    def of(cls, request: exchange.Request) -> _Written:
+        return cls(request, exchange.ENCODER.encode(request))
+
+
+class _Asked(NamedTuple):
+    """What the headers of an evaluation say: of a program that comes first, and of another one."""
+
+    first: _Written
+    again: _Written
+    is_python: bool
 
 
 class EvaluateRoute:
@@ -79,21 +82,19 @@ class EvaluateRoute:
         if asked.is_python:
             return None
         services = self._services
-        facts.owner = asked.owner
-        known = services.replayer.reply_to(Call(body, asked.content_type, asked.content_encoding, asked.accept))
+        request = asked.first.request
+        facts.owner = request.owner
+        known = services.replayer.reply_to(Call(body, request.content_type, request.content_encoding, request.accept))
         if isinstance(known, Reply):
             return known
-        request = _request(services, EVALUATE, given, facts)
-        request.came_before = known is None or known.came_before
-        return _sent(services, request, body, done, facts, known=known)
+        request, written = asked.again if known is None or known.came_before else asked.first
+        return _sent(services, request, body, done, facts, known=known, written=written)
 
     def _asked(self, given: HeadersByName) -> _Asked:
         """Return what a head asks for. Raises ``Unauthorized``."""
-        content_type = _text(given, b"content-type")
-        owner = self._services.owner_for(_text(given, b"authorization") or "")
-        return _Asked(
-            owner, content_type, _text(given, b"content-encoding"), _text(given, b"accept"), is_python(content_type)
-        )
+        request = _request(self._services, EVALUATE, given)
+        again = msgspec.structs.replace(request, came_before=True)
+        return _Asked(_Written.of(request), _Written.of(again), is_python(request.content_type))
 
 
 class SessionRoute:
@@ -109,9 +110,9 @@ class SessionRoute:
         if not isinstance(asked, _Written):
             if any(name in given for name in _CONDITIONS) or is_python(_text(given, b"content-type")):
                 return None
-            request = _request(self._services, self._operation, given, facts)
+            request = _request(self._services, self._operation, given)
             request.arguments = {"sid": self._sid}
-            asked = given.asked = _Written(request, exchange.ENCODER.encode(request))
+            asked = given.asked = _Written.of(request)
         facts.owner = asked.request.owner
         return _sent(self._services, asked.request, body, done, facts, turn=self._sid, written=asked.text)
 
@@ -144,8 +145,8 @@ class Shortcuts:
         return ObservedShortcut("POST", route, self._services.observer)
 
 
-def _request(services: Services, operation: str, given: HeadersByName, facts: Facts) -> exchange.Request:
-    facts.owner = owner = services.owner_for(_text(given, b"authorization") or "")
+def _request(services: Services, operation: str, given: HeadersByName) -> exchange.Request:
+    owner = services.owner_for(_text(given, b"authorization") or "")
     return exchange.Request(
         operation, owner, _text(given, b"accept"), _text(given, b"content-type"), _text(given, b"content-encoding"),
         accept_encoding=_text(given, b"accept-encoding"),
