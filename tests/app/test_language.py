@@ -14,7 +14,9 @@ from app.program.pytorch import NotAvailable
 from app.program.tree import GraphError
 from app.stores.sqlite import SqliteStore
 from tests.app.sessions import statements
+from tests.app.sessions.test_restarts import rerun
 from tests.app.test_snippets import Record, differences, recorded, run
+from tests.golden import tutorials
 
 PROGRAMS = recorded("language.jsonl.gz")
 PENDING = frozenset({
@@ -63,3 +65,9 @@ def test_a_session_refuses_to_keep_an_iterator(store: SqliteStore, name: str) ->
     program = next(one for one in PROGRAMS if one["id"] == name)
     [found] = statements.faults(store, program)
     assert "a session cannot keep a value of the type" in found
+
+
+@pytest.mark.parametrize("name", ["abstract_collections", "dispatching"])
+def test_classes_beside_those_of_libraries_go_on_in_sessions(store: SqliteStore, name: str) -> None:
+    _, ending, _ = rerun(store, tutorials.programs()[name])
+    assert ending.prints == run(tutorials.programs()[name])[1].prints
