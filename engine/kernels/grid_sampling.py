@@ -162,7 +162,8 @@ class _Few:
 
     def at(self, weights: Sequence[Array]) -> Array:
         """The images at the points: ``(batch, channels, points)``."""
-        return np.matmul(self.images, self.matrix(weights))
+        sampled: Array = self.images @ self.matrix(weights)
+        return sampled
 
 
 def _are_few(images: Array, grid: Array, setting: Setting, *others: Array) -> bool:
