@@ -5,7 +5,6 @@ What a command takes is loaded with it: a container probes its server every few 
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -14,7 +13,7 @@ from importlib import import_module
 from pathlib import Path
 
 from app import VERSION
-from app.http import probe
+from app.loading import loading
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,25 +44,24 @@ def _parser() -> ArgumentParser:
     commands.add_parser("ops", help="list the ops")
 
     health = commands.add_parser("health", help="ask a server whether it is well; exit status 1 if not")
-    health.add_argument("--url", default=probe.default_url(), help="default: %(default)s")
+    health.add_argument("--url", help="default: that of this machine, on the port of the settings")
     return parser
 
 
 def _health(arguments: Namespace) -> int:
-    if probe.is_well(arguments.url):
+    probe = import_module("app.http.probe")
+    url = arguments.url or probe.default_url()
+    if probe.is_well(url):
         return 0
-    print(f"{arguments.url} is not well", file=sys.stderr)
+    print(f"{url} is not well", file=sys.stderr)
     return 1
 
 
 def _loaded(arguments: Namespace) -> int:
-    """Load the commands, and run the one that was asked for."""
-    gc.disable()  # what is loaded stays: looking for garbage in it takes a tenth of the start
-    try:
-        commands = import_module("app.commands")
-    finally:
-        gc.enable()
-    status: int = getattr(commands, arguments.command)(arguments)
+    """Load the command that was asked for, and run it."""
+    with loading():
+        command = import_module(f"app.commands.{arguments.command}")
+    status: int = command.main(arguments)
     return status
 
 

@@ -24,6 +24,8 @@ PyTorch's own message where PyTorch refuses the same thing.
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class EngineError(Exception):
     """Base of all that the engine refuses.
@@ -42,7 +44,10 @@ class OpError(EngineError, RuntimeError):
 class LinAlgError(OpError):
     """A factorisation that does not exist for the given matrix."""
 
-    exception = "LinAlgError"
+    exception = "_LinAlgError"
+
+
+LinAlgError.__name__ = LinAlgError.exception  # as PyTorch's is called
 
 
 class GradcheckError(OpError):
@@ -130,9 +135,13 @@ class MissingAttributeError(EngineError, AttributeError):
 
 
 class UnsupportedError(EngineError, NotImplementedError):
-    """An op that does not exist for this dtype or combination of arguments."""
+    """An op that does not exist for this dtype or combination of arguments.
+
+    ``dtype`` is the one that operands promote to, where it is that.
+    """
 
     exception = "NotImplementedError"
+    dtype: Any = None
 
 
 class Ended(Exception):

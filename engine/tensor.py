@@ -119,8 +119,8 @@ class Tensor:
     """A multi-dimensional array that can take part in a graph.
 
     ``array`` is the view of ``storage`` that holds the values, or what ``values`` makes them of, as ``bits`` say.
-    A tensor made by a recorded op has a ``node`` and is its output number ``output_nr``; a leaf that requires grad has
-    an accumulator node once it was used. ``base`` is the tensor whose storage a view looks into; ``seen_version`` the
+    A tensor made by a recorded op has a ``node`` and is its output ``output_number``; a leaf that requires grad has an
+    accumulator node once it was used. ``base`` is the tensor whose storage a view looks into; ``seen_version`` the
     version of that storage when ``node`` was right. ``steps`` are the view ops (a name and static arguments each) that
     lead here from the base, where sizes and strides alone do not: on the way there are other numbers than those of the
     base.
@@ -130,12 +130,12 @@ class Tensor:
 
     __slots__ = (
         "__weakref__", "_accumulator", "_grad", "_requires_grad", "array", "base", "bits", "hooks", "inference", "node",
-        "odd", "output_nr", "retains_grad", "seen_version", "steps", "storage", "view_note",
+        "odd", "output_number", "retains_grad", "seen_version", "steps", "storage", "view_note",
     )  # fmt: skip
     array: np.ndarray[Any, Any]
     storage: Storage
     node: Any
-    output_nr: int
+    output_number: int
     _grad: Tensor | None
     base: Tensor | None
     seen_version: int
@@ -251,14 +251,14 @@ class Tensor:
                 raise OpError(self.refusal("its base or another view of its base has been"))
             node = self._node_from_base(base)
             self.move_retained(node)
-            self.node, self.output_nr = node, 0
+            self.node, self.output_number = node, 0
         self.seen_version = self.storage.version
 
     def move_retained(self, node: Any) -> None:
         """A tensor that retains its gradient goes on to do so by the ``node`` that it gets."""
         if self.retains_grad and self.node is not None:
             modes.touch(self.node)
-            retained = self.node.retained.pop(self.output_nr, None)
+            retained = self.node.retained.pop(self.output_number, None)
             if retained is not None:
                 node.attach().retained[0] = retained
 
@@ -279,7 +279,9 @@ class Tensor:
 
     def refusal(self, what: str) -> str:
         """Why a write that concerns this view is refused; ``what`` is being modified."""
-        output = "" if self.node is None else f"Output {self.output_nr} of {forward_name(self.node.name())} is a view"
+        output = (
+            "" if self.node is None else f"Output {self.output_number} of {forward_name(self.node.name())} is a view"
+        )
         if self.node is not None and self.view_note in (MULTIPLE, CUSTOM):
             return f"{output} and {what} modified inplace.{self.view_note}"
         where = f"{output} of a view which was created in" if output else "A view was created in"
@@ -526,7 +528,7 @@ def make_tensor(
         storage.array, storage._aliased, storage.version = array, None, 0
     tensor.storage = storage
     tensor.node = node
-    tensor.output_nr = output_nr
+    tensor.output_number = output_nr
     tensor._grad = tensor.base = tensor.steps = tensor.view_note = tensor._accumulator = tensor.hooks = None
     tensor.retains_grad = tensor.inference = tensor._requires_grad = tensor.odd = False
     tensor.seen_version = tensor.bits = 0

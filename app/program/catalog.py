@@ -15,8 +15,10 @@ from engine import dtypes, registry
 
 TYPES: Final = {
     "Array": "Tensor", "Index": "Tensor", "Mask": "Tensor", "Arrays": "list[Tensor]", "Dim": "int", "NewDim": "int",
-    "Dims": "int | list[int]", "Size": "list[int]", "Extents": "list[int]", "Scalar": "number", "DType": "dtype",
-    "Tensors": "list[Tensor]", "Operand": "Tensor | number", "Real": "Tensor | number", "Function": "function",
+    "Dims": "int | list[int]", "AskedDims": "int | list[int]",
+    "Size": "list[int]", "Ints": "list[int]", "Extents": "list[int]", "Scalar": "number", "DType": "dtype",
+    "Tensors": "list[Tensor]", "Masking": "Tensor", "Operand": "Tensor | number", "Real": "Tensor | number",
+    "Function": "function",
 }  # fmt: skip
 KNOWN_TYPES: Final = frozenset({"int", "float", "bool", "str"})
 PRIVATE: Final = "_"

@@ -300,8 +300,15 @@ class _CodeReader(ExpressionReader):
         scope.close()
         return Code(
             name, qualname, parameters, statements, tuple(scope.bound), scope.cells, scope.free,
-            frozenset(scope.globals), scope.generates, index, doc, node.lineno,
+            frozenset(scope.globals), scope.generates, index, doc, node.lineno, _hint(node),
         )  # fmt: skip
+
+
+def _hint(node: ast.AST) -> str | None:
+    """The annotation of the first parameter, by which some libraries choose a function."""
+    given = getattr(node, "args", None)
+    first = next(iter([*given.posonlyargs, *given.args]), None) if isinstance(given, ast.arguments) else None
+    return None if first is None or first.annotation is None else ast.unparse(first.annotation)
 
 
 _SAID: Final = (ast.Global, ast.Nonlocal)  # noted before the block that they stand in is read

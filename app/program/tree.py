@@ -268,6 +268,7 @@ class Code(msgspec.Struct, frozen=True):
     index: int
     doc: str | None = None
     line: int = 1
+    hint: str | None = None  # the annotation of its first parameter
 
 
 class Lambda(msgspec.Struct, frozen=True):

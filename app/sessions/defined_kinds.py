@@ -20,6 +20,7 @@ from app.program.instances import Fixed, Held, Instance
 from app.program.libraries.abc import ABC_CLASS, META
 from app.program.libraries.contextlib import Making
 from app.program.libraries.dataclasses import NOTHING, Field, Nothing
+from app.program.libraries.dispatching import Dispatched
 from app.program.libraries.enum import ENUM, INT_ENUM, STR_ENUM, EnumClass, look_up
 from app.program.libraries.functools import Cached, CachedProperty, Partial
 from app.program.libraries.namedtuples import NAMED_TUPLE, create
@@ -378,6 +379,12 @@ def _load_cached(parts: list[Any]) -> Cached:
     return Cached(function, maxsize if isinstance(maxsize, int) else None)
 
 
+def _load_dispatched(parts: list[Any]) -> Dispatched:
+    function, table = parts
+    _require(callable(function) and type(table) is dict, "a function that is none")
+    return Dispatched(function, table)
+
+
 def _dump_property(one: Property) -> Parts:
     return (one.fget, one.fset, one.fdel, one.doc, one.name)
 
@@ -395,6 +402,7 @@ DEFINED_INLINE: Final = (
     InlineKind("partial", Partial, lambda one: (one.func, one.args, tuple(flat(one.keywords))), _load_partial),
     InlineKind("guarded", Guarded, lambda one: (one.function, one.context), _load_guarded),
     InlineKind("cached", Cached, lambda one: (one.function, one.maxsize), _load_cached),
+    InlineKind("dispatched", Dispatched, lambda one: (one.function, one.table), _load_dispatched),
     InlineKind("cached_property", CachedProperty, lambda one: (one.function,), _around(CachedProperty)),
     InlineKind("contextmanager", Making, lambda one: (one.function,), _around(Making)),
     InlineKind("frozenset", frozenset, tuple, frozenset),

@@ -248,7 +248,7 @@ class Writer:
             self._layout(tensor.array, tensor.storage),
             tensor._requires_grad,
             self._optional(tensor.node),
-            tensor.output_nr,
+            tensor.output_number,
             self._optional(tensor._grad),
             self._optional(tensor.base),
             tensor.seen_version,

@@ -158,7 +158,7 @@ class Reader:
         storage = self._of(Storage, one.storage)
         tensor.array, tensor.storage, tensor.odd = self._shown(one.layout, storage), storage, True
         tensor._requires_grad = one.requires_grad
-        tensor.node, tensor.output_nr = self._optional(Node, one.node), one.output_nr
+        tensor.node, tensor.output_number = self._optional(Node, one.node), one.output_nr
         tensor._grad, tensor.base = self._optional(Tensor, one.grad), self._optional(Tensor, one.base)
         for name in ("seen_version", "retains_grad", "inference"):
             setattr(tensor, name, getattr(one, name))

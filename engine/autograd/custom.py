@@ -231,7 +231,7 @@ class _Outputs:
     def _give(self, value: Tensor, number: int) -> None:
         """Let ``value`` be an output of the node."""
         modes.touch(value)
-        value.node, value.output_nr, value._requires_grad = self.node, number, False
+        value.node, value.output_number, value._requires_grad = self.node, number, False
         value.seen_version = value.storage.version
 
     def _written(self, value: Tensor, number: int, is_input: bool, is_differentiable: bool) -> Tensor:
@@ -248,7 +248,7 @@ class _Outputs:
         if is_differentiable:
             inplace.rebase(value, self.node)
         if value.node is self.node:
-            value.output_nr = number
+            value.output_number = number
         return value
 
 
@@ -273,7 +273,7 @@ def _save(ctx: Context) -> None:
 
 
 def _saved(node: FunctionNode, tensor: Tensor) -> Saved:
-    return save(tensor, None, tensor.output_nr) if tensor.node is node else save(tensor, edge_of(tensor))
+    return save(tensor, None, tensor.output_number) if tensor.node is node else save(tensor, edge_of(tensor))
 
 
 # -- backward -----------------------------------------------------------------------------------------------------
@@ -352,7 +352,7 @@ def refusing(outputs: tuple[Any, ...], message: str) -> Any:
     results = [None if leaf is None else leaf.detach() for leaf in leaves]
     for number, result in enumerate(results):
         if result is not None:
-            result.node, result.output_nr = node, number
+            result.node, result.output_number = node, number
     return unwrapped(results)
 
 

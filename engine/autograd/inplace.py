@@ -68,9 +68,7 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, rein
     if source.bits:
         view.bits = source.bits & LAZY
     if array.dtype is not source.array.dtype and not reinterprets:
-        view.inference = modes.current().inference
-        if view.inference or source.inference:
-            view.storage = storage.alias(0 if not view.inference else UNCOUNTED)
+        own_by_mode(view, source)
         return view  # of the same memory, but not of the tensor: a write through it is nobody's history
     if source.inference:
         if storage.version != UNCOUNTED:
@@ -82,6 +80,13 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, rein
     if source.steps is not None:
         view.steps = (*source.steps, ("as_strided", *view.geometry))
     return view
+
+
+def own_by_mode(view: Tensor, source: Tensor) -> None:
+    """Let what shows the bytes of ``source`` be a tensor of inference mode, or none, as the mode is now."""
+    view.inference = modes.current().inference
+    if view.inference or source.inference:
+        view.storage = source.storage.alias(UNCOUNTED if view.inference else 0)
 
 
 def reinterpret(view: Tensor, source: Tensor, op: Any) -> None:
@@ -220,7 +225,7 @@ def reshape(target: Tensor, array: np.ndarray[Any, Any], node: Node | None) -> N
     count(target)
     if node is not None:  # nothing was written: the history of a view is its own
         target.move_retained(node)
-        target.node, target.output_nr, target._requires_grad = node, 0, False
+        target.node, target.output_number, target._requires_grad = node, 0, False
         target.seen_version = target.storage.version
 
 
@@ -241,7 +246,7 @@ def rebase(target: Tensor, node: Node) -> None:
     modes.touch(target)
     if target.base is None:
         target.move_retained(node)
-        target.node, target.output_nr = node, 0
+        target.node, target.output_number = node, 0
         target._requires_grad = False
     else:
         modes.touch(target.base)
@@ -264,7 +269,7 @@ def _rebase_base(base: Tensor, view: Tensor, node: Node) -> None:
     watch = modes.current().watch
     if watch is not None:
         watch.made(slices)
-    base.node, base.output_nr = slices, 0
+    base.node, base.output_number = slices, 0
     base._requires_grad = False
     view._regenerate(base)  # what it had when the node of the write was made is that of the old base
 
@@ -400,5 +405,5 @@ def detach_(tensor: Tensor) -> Tensor:
             "Optimizer.zero_grad() function in torch/optim/optimizer.py as the solution."
         )
     modes.touch(tensor)
-    tensor.node, tensor.output_nr, tensor._requires_grad = None, 0, False
+    tensor.node, tensor.output_number, tensor._requires_grad = None, 0, False
     return tensor

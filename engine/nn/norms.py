@@ -129,6 +129,25 @@ class BatchNorm3d(BatchNorm):
     _ranks = (5,)
 
 
+@layer(BATCH)
+class SyncBatchNorm(BatchNorm):
+    """Over ``(N, C, ...)``; in one process a batch is the whole batch, whatever group it is said to belong to."""
+
+    def __init__(
+        self, num_features: int, eps: float = 1e-5, momentum: float | None = 0.1, affine: bool = True,
+        track_running_stats: bool = True, process_group: Any = None, device: Any = None, dtype: Any = None, *,
+        bias: bool = True,
+    ) -> None:  # fmt: skip
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.process_group = process_group
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        if input.ndim < 2:
+            raise ArgumentValueError(f"expected at least 2D input (got {input.ndim}D input)")
+        if input.shape[1] == 0:
+            raise ArgumentValueError("SyncBatchNorm number of input channels should be non-zero")
+
+
 class InstanceNorm(_Tracking):
     """Normalises every channel of every sample (Ulyanov et al., 2016)."""
 

@@ -11,11 +11,14 @@ from engine.op.primitive import Primitive
 from engine.op.signature import (
     Array,
     Arrays,
+    AskedDims,
     Dim,
     Dims,
     Extents,
     Index,
+    Ints,
     Mask,
+    Masking,
     NewDim,
     Operand,
     Real,
@@ -29,7 +32,8 @@ from engine.shapes import broadcast_pair, check_broadcast, extents
 from engine.tensor import weak
 
 __all__ = [
-    "Array", "Arrays", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Mask", "NewDim", "Operand",
-    "Primitive", "Real", "Scalar", "Size", "Tensors", "broadcast_pair", "check_broadcast", "composite",
-    "extents", "float_valued", "overloaded", "pointwise", "primitive", "publish", "type_name", "weak", "wrap_dim",
+    "Array", "Arrays", "AskedDims", "Composite", "DType", "Dim", "Dims", "Extents", "Index", "Ints", "Mask", "Masking",
+    "NewDim", "Operand", "Primitive", "Real", "Scalar", "Size", "Tensors", "broadcast_pair", "check_broadcast",
+    "composite", "extents", "float_valued", "overloaded", "pointwise", "primitive", "publish", "type_name", "weak",
+    "wrap_dim",
 ]  # fmt: skip

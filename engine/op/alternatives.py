@@ -22,6 +22,9 @@ _WITH_NUMBER = (
 _OF_QUANTILES = 'int dim = None, bool keepdim = False, *, str interpolation = "linear", Tensor out = None'
 _CONVOLVED = "Tensor input, Tensor weight, Tensor bias = None, tuple of ints stride = 1,"
 _APART = "tuple of ints dilation = 1, int groups = 1"
+_OF_MATRIX_NORM = (
+    "tuple of ints dim = {-2,-1}, bool keepdim = False, *, torch.dtype dtype = None, Tensor out = None"
+)  # fmt: skip
 _NETWORK = "bool has_biases, int num_layers, float dropout, bool train, bool bidirectional"
 
 
@@ -160,6 +163,24 @@ _LISTED = {
         "Tensor input",
         "Tensor input, int dim",
         "Tensor input, tuple of ints dim",
+    ),
+    "view": ("Tensor input, torch.dtype dtype", "Tensor input, tuple of ints size"),
+    "view_copy": (
+        "Tensor input, torch.dtype dtype, *, Tensor out = None",
+        "Tensor input, tuple of ints size, *, Tensor out = None",
+    ),
+    "trapz": ("Tensor y, *, float dx = 1, int dim = -1", "Tensor y, Tensor x, *, int dim = -1"),
+    "trapezoid cumulative_trapezoid": (
+        "Tensor y, Tensor x, *, int dim = -1", "Tensor y, *, Number dx = 1, int dim = -1",
+    ),
+    "fill": ("Tensor input, Tensor value", "Tensor input, Number value"),
+    "var_mean std_mean": (
+        "Tensor input, tuple of ints dim, bool unbiased = True, bool keepdim = False",
+        "Tensor input, tuple of ints dim = None, *, Number correction = None, bool keepdim = False",
+        "Tensor input, bool unbiased = True",
+    ),
+    "linalg.matrix_norm": (
+        f"Tensor input, Number ord, {_OF_MATRIX_NORM}", f'Tensor input, str ord = "fro", {_OF_MATRIX_NORM}',
     ),
     "linalg.pinv": _bounded("rcond"),
     "linalg.matrix_rank": _bounded("tol"),

@@ -71,7 +71,9 @@ class Form:
         surprising = [f"{required[-1]} is MISSING"] if required else []  # then so are those behind it
         if self.rest is None:
             return " or ".join(["rest", *surprising])
-        return " or ".join([*surprising, *(["not rest"] if self.rest.default is MISSING else [])]) or "False"
+        surprising += ["not rest"] if self.rest.default is MISSING else []
+        apart = "not signature.gathers and (len(rest) != 1 or not isinstance(rest[0], (tuple, list)))"
+        return " or ".join([*surprising, f"({apart})"])
 
     def _is_unusual(self) -> str:
         """Whether other arguments are named than static ones that were not given, or one is missing."""
@@ -115,11 +117,14 @@ def without_place(error: ArgumentTypeError, named: Collection[str]) -> ArgumentT
     return error
 
 
-def refusing(overloads: Overloads | None, form: Form, body: list[str], objects: dict[str, Any]) -> list[str]:
-    """The lines, with refusals that list the overloads, if there are several."""
+def refusing(
+    overloads: Overloads | None, form: Form, body: list[str], objects: dict[str, Any], operator: bool = False
+) -> list[str]:  # fmt: skip
+    """The lines, with refusals that list the overloads, if there are several; an ``operator`` leaves them to Python."""
     if overloads is None:
         objects |= {"ArgumentTypeError": ArgumentTypeError, "without_place": without_place}
         failed = ["except ArgumentTypeError as error:", "    raise without_place(error, named) from error.__cause__"]
+        failed = ["except ArgumentTypeError:", "    return NotImplemented"] if operator else failed
         return ["try:", *indented(body), *failed]
     objects["overloads"] = overloads
     given = tuple_of([*[form.variable[param.name] for param in form.listed], "*rest"])

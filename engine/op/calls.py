@@ -42,9 +42,9 @@ TEXT = Text({
     "check_history": inplace.check_history, "check_overlap": inplace.check_overlap,
     "check_target": inplace.check_target, "current": modes.current, "edge_of": edge_of, "EngineError": EngineError,
     "FAILURES": FAILURES, "into_out": into_out, "make_node": make_node, "make_tensor": make_tensor,
-    "mark_inference": mark_inference, "MISSING": MISSING, "ndarray": np.ndarray,
-    "peek": modes.peek, "rebase": inplace.rebase, "reinterpret": inplace.reinterpret, "reshape": inplace.reshape,
-    "save": save, "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor,
+    "mark_inference": mark_inference, "MISSING": MISSING, "ndarray": np.ndarray, "peek": modes.peek,
+    "rebase": inplace.rebase, "reinterpret": inplace.reinterpret, "reshape": inplace.reshape, "save": save,
+    "SavedNumber": SavedNumber, "snapshot": inplace.snapshot, "Tensor": Tensor,
     "view_of": inplace.view_of, "weak": dispatch.as_operand,
 })  # fmt: skip
 
@@ -88,8 +88,8 @@ class _Call:
         }  # fmt: skip
         if op.outputs.result is not None:
             objects["result"] = op.outputs.result
-        if op.check is not None:
-            objects["check"] = op.check.function
+        checks = {"check": op.check, "check_in_place": op.check_in_place}
+        objects |= {role: asked.function for role, asked in checks.items() if asked is not None}
         objects["ask"] = op.forecast.ask
         for role in ("grows", "scratch", "work"):
             if getattr(op.forecast, role) is not None:
@@ -109,8 +109,8 @@ class _Call:
         else:
             body += [*statics, *check, *overlap]
         body += [*self._compute(), *self._results()]
-        shown = None if operator else self.listed
-        return TEXT.function(self.form.header(), refusing(shown, self.form, body, objects), objects)
+        text = refusing(None if operator else self.listed, self.form, body, objects, operator)
+        return TEXT.function(self.form.header(), text, objects)
 
     def _operator(self, operator: bool) -> list[str]:
         if not operator:
@@ -390,7 +390,7 @@ class _Call:
             constant = [name in self.op.outputs.constant for name in self.op.outputs.outputs]
             others = f" and number not in {[n for n, one in enumerate(constant) if one]}" * any(constant)
             make += ["for number, out in enumerate(outs):", f"    if out.array.dtype in DIFFERENTIABLE{others}:",
-                     "        out.node, out.output_nr = node, number"]  # fmt: skip
+                     "        out.node, out.output_number = node, number"]  # fmt: skip
         else:
             make += ["out.node = node"]
         return self._if_recorded([*make, *WATCHED])
@@ -415,7 +415,7 @@ class _Call:
                 lines.append(f"{e} = [edge_of(tensor) for tensor in {t}]")
             else:
                 maybe = param.name in self.loose or param.name in self.optional
-                edge = f"({t}.node, {t}.output_nr) if {t}.node is not None and {t}.base is None else edge_of({t})"
+                edge = f"({t}.node, {t}.output_number) if {t}.node is not None and {t}.base is None else edge_of({t})"
                 lines.append(f"{e} = {edge}" if not maybe else f"{e} = ({edge}) if isinstance({t}, Tensor) else None")
         return lines
 
@@ -456,10 +456,8 @@ class _Call:
         counts = "UNIT"
         if self.op.has_lists:
             counts = tuple_of(f"len(t{param.index})" if param.is_list else "1" for param in differentiable)
-        lines = self._kept(
-            "static", [(param.name, f"s{param.index}", None) for param in self.op.statics] + self._shapes()
-        )
-        lines += self._kept("saved", self._saves())
+        static = [(param.name, f"s{param.index}", None) for param in self.op.statics]
+        lines = [*self._kept("static", static + self._shapes()), *self._kept("saved", self._saves())]
         if self.op.nature.underivable:
             edges = f"tuple([edge for edge in {edges} if edge is not None])"
         lines.append(f"node = make_node(op, static, {edges}, saved, {specs}, {counts})")
@@ -554,6 +552,10 @@ class _InPlaceCall(_Call):
         is_view = self.op.nature.view  # which writes nothing
         overlap, repeats = "none" if is_view else self.op.nature.overlap, is_view or self.op.nature.repeats
         return [f"check_overlap(t0, {others}, {overlap!r}, {repeats!r})"]
+
+    def _check(self) -> list[str]:
+        own = self.op.check_in_place
+        return super()._check() if own is None else [f"check_in_place({', '.join(map(self._value, own.names))})"]
 
     def _compute(self) -> list[str]:
         computed = super()._compute()

@@ -5,10 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from engine.errors import MissingAttributeError
 from engine.op.binding import Form, refusing
 from engine.op.calls import TEXT
-from engine.op.signature import MISSING
+from engine.op.signature import MISSING, type_name
 from engine.op.text import tuple_of
+
+
+def _without(value: object, attribute: str) -> MissingAttributeError:
+    """What Python says of a value that has no such attribute."""
+    return MissingAttributeError(f"'{type_name(value)}' object has no attribute '{attribute}'")
 
 
 def write_composite(
@@ -27,9 +33,17 @@ def write_composite(
             unless = f" and {t} is not None" if param.optional else ""
             body += [f"if not isinstance({t}, Tensor){unless}:",
                      f"    raise p{param.index}.reject(NAME, 'Tensor', {t})"]  # fmt: skip
+        elif param.kind == "Masking":
+            t = form.variable[param.name]
+            body += [f"if not isinstance({t}, Tensor) and {t} is not None:", f"    raise without({t}, 'shape')"]
         elif param.kind == "Tensors":
             t = form.variable[param.name]
             body.append(f"{t} = p{param.index}.tensors(NAME, {t})")
+        elif param.kind == "Operand" and op.listed and converts:
+            t = form.variable[param.name]
+            unless = f" and {t} is not None" if param.optional or param.default is None else ""
+            body += [f"if not isinstance({t}, Tensor) and type({t}) not in NUMBERS{unless}:",
+                     f"    raise p{param.index}.reject(NAME, 'Tensor', {t})"]  # fmt: skip
         elif signature.is_python and param.kind == "str":
             continue  # Python's functions look at words when they need them
         elif converts and param.convert is not None and not param.counts_dimensions and not param.is_starred:
@@ -42,7 +56,7 @@ def write_composite(
     if form.rest is not None:
         passed.append(f"{'*' if form.rest.kind != 'Extents' else ''}{form.variable[form.rest.name]}")
     passed += [f"{param.name}={form.variable[param.name]}" for param in form.keywords]
-    objects = {"function": op.function, "NAME": signature.name, **form.objects}
+    objects = {"function": op.function, "NAME": signature.name, "without": _without, **form.objects}
     objects |= {f"p{param.index}": param for param in form.params}
     body += call.format(", ".join(passed)).split("\n")
     return TEXT.function(form.header(), refusing(op.listed, form, body, objects), objects)

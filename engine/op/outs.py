@@ -10,11 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+
 from engine import dtypes, modes, registry
-from engine.errors import ArgumentTypeError, OpError, UnexpectedArgumentError
+from engine.dtypes import DType
+from engine.errors import ArgumentTypeError, OpError, UnexpectedArgumentError, UnsupportedError
 from engine.named_results import named_result
 from engine.op.signature import MISSING, type_name
-from engine.tensor import Tensor
+from engine.tensor import Tensor, from_array
 
 NAMES: Final = frozenset(Path(__file__).with_name("outs.txt").read_text().split())
 RECORDED = (
@@ -29,6 +32,10 @@ RESIZED = (
 )
 
 
+# The functions whose tensors may be numbers to PyTorch's parser of arguments, ``out`` too.
+OF_NUMBERS: Final = frozenset({"add", "sub", "mul", "div", "floor_divide", "true_divide"})
+
+
 def into_out(signature: Any, call: Callable[..., Any], given: Sequence[Any], named: dict[str, Any]) -> Any:
     """What a call with ``out`` among its arguments by name returns: ``out``, with the result in it."""
     if signature.of_method or not signature.takes_out:
@@ -38,19 +45,27 @@ def into_out(signature: Any, call: Callable[..., Any], given: Sequence[Any], nam
     out = named["out"]
     if out is None:
         return call(*arguments, **rest)
+    if signature.name in OF_NUMBERS and isinstance(out, int | float | complex):
+        out = from_array(np.asarray(out))
     targets = _targets(signature.name, out)
     if modes.is_grad_enabled() and any(one.requires_grad for one in (*targets, *_tensors((arguments, rest)))):
         raise OpError(RECORDED.format(signature.name))
+    is_asked = rest.get("dtype") is not None
     if _is_of_dtype(signature, arguments, rest) and targets[0].dtype.category >= dtypes.INTEGER:
         rest.setdefault("dtype", targets[0].dtype)
     with modes.no_grad():
-        result = call(*arguments, **rest)
+        try:
+            result = call(*arguments, **rest)
+        except UnsupportedError as error:
+            if signature.out == "cast" and error.dtype is not None:
+                _check_cast(error.dtype, targets[0])
+            raise
         results = (result,) if isinstance(result, Tensor) else tuple(result)
         if len(results) != len(targets) or isinstance(out, Tensor) != isinstance(result, Tensor):
             expected = "Tensor" if isinstance(result, Tensor) else "tuple of Tensors"
             raise ArgumentTypeError(f"{signature.name}(): argument 'out' must be {expected}, not {type_name(out)}")
         for target, value in zip(targets, results, strict=True):
-            _check_dtype(signature, target, value)
+            _check_dtype(signature, target, value, is_asked)
         for target, value in zip(targets, results, strict=True):
             _write(target, value)
     if isinstance(result, Tensor):
@@ -82,15 +97,25 @@ def _is_of_dtype(signature: Any, arguments: Sequence[Any], rest: dict[str, Any])
     return has_dtype and (signature.out == "dtype" or not any(True for _ in _tensors((arguments, rest))))
 
 
-def _check_dtype(signature: Any, target: Tensor, value: Tensor) -> None:
+def _check_dtype(signature: Any, target: Tensor, value: Tensor, is_asked: bool) -> None:
     """A result that may be cast loses digits at most; any other has to have the dtype."""
     if value.dtype is target.dtype:
         return
-    if not signature.out:
+    if signature.out == "kind" and value.dtype.is_complex == target.dtype.is_complex:
+        return
+    if signature.out == "kind":
+        kind = "complex" if value.dtype.is_complex else "floating point"
+        name = signature.name.rpartition("_")[2]
+        raise OpError(f"{name} expects a {kind} output tensor, but got {target.dtype.scalar_type}")
+    if not signature.out or is_asked:
         raise OpError(f"Expected out tensor to have dtype {value.dtype.c_name}, but got {target.dtype.c_name} instead")
-    if not dtypes.can_cast(value.dtype, target.dtype):
+    _check_cast(value.dtype, target)
+
+
+def _check_cast(dtype: DType, target: Tensor) -> None:
+    if not dtypes.can_cast(dtype, target.dtype):
         raise OpError(
-            f"result type {value.dtype.scalar_type} can't be cast to the desired output type {target.dtype.scalar_type}"
+            f"result type {dtype.scalar_type} can't be cast to the desired output type {target.dtype.scalar_type}"
         )
 
 

@@ -51,6 +51,7 @@ class Primitive(callables.Op):
         self.gives_mask = kernel.__annotations__.get("return") == "Mask"
         self.has_many = self.outputs.many or len(self.outputs.outputs) > 1
         self.check = _asked(self.arguments.check)
+        self.check_in_place = _asked(self.arguments.check_in_place)
         self._sort_parameters()
         self._sort_dtypes()
         self.layout = self.nature.layout or ("operands" if self.nature.pointwise else "contiguous")
@@ -186,7 +187,9 @@ class Primitive(callables.Op):
     def check_supported(self, dtype: DType) -> None:
         """Refuse a dtype the kernel does not exist for, in PyTorch's words."""
         if not self.supports(dtype):
-            raise UnsupportedError(f"\"{self.kernel_name}\" not implemented for '{dtype.scalar_type}'")
+            error = UnsupportedError(f"\"{self.kernel_name}\" not implemented for '{dtype.scalar_type}'")
+            error.dtype = dtype
+            raise error
 
     def _refuse(self, dtype: DType, operands: Sequence[Any]) -> None:
         """Refuse shapes that do not broadcast, else the dtype."""

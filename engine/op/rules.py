@@ -10,7 +10,7 @@ import numpy as np
 from engine import dtypes, modes
 from engine.autograd.tape import FREED, Node
 from engine.autograd.watch import saving_order
-from engine.errors import OpError
+from engine.errors import OpError, UnsupportedError
 from engine.op.signature import Param, names_of
 from engine.op.text import Text
 from engine.tensor import Tensor, from_array
@@ -64,6 +64,8 @@ def write_pull_back(op: Any) -> Callable[..., Any]:
     if "g" in names:
         unusual = "True" if op.has_many else "g is None"
         lines += ["g = cotangents[0]", f"if {unusual}:", "    g = first_cotangent(node, cotangents)"]
+    if op.nature.underivable_in_place:
+        lines += ["if node.is_inplace:", f"    refuse_in_place({op.name!r})"]
     lines += _unpacked(op)
     objects: dict[str, Any] = {f"rule{i}": rule.function for i, rule in enumerate(op.rules)}
     lines += _joint(op) if op.rules and op.rules[0].is_joint else _listed(op) if op.has_lists else _single(op)
@@ -155,6 +157,10 @@ def underivable(name: str) -> Callable[[bool], NoReturn]:
     return rule
 
 
+def _refuse_in_place(name: str) -> NoReturn:
+    raise UnsupportedError(f"the derivative for 'inplace version of {name}' is not implemented.")
+
+
 class AskedByName:
     """A function of some of an op's arguments, called with those it names as parameters."""
 
@@ -169,5 +175,5 @@ class AskedByName:
 
 _TEXT = Text({
     "FREED": FREED, "OpError": OpError, "all_cotangents": all_cotangents, "current": modes.current,
-    "first_cotangent": first_cotangent, "peek": modes.peek,
+    "first_cotangent": first_cotangent, "peek": modes.peek, "refuse_in_place": _refuse_in_place,
 })  # fmt: skip

@@ -6,14 +6,17 @@ The signature of a kernel (or composite) is the schema of its op. An annotation 
     Arrays                 a list of tensors
     Dim, NewDim, Dims      dimensions, counted from the end when negative; bound as non-negative, checked numbers.
                            ``NewDim`` may be one past the last; ``Dims`` is a tuple without repetitions, or ``None``
-    Size                   a tuple of integers
-    Extents                the same, or as separate arguments: ``x.view(2, 3)``
+    AskedDims              the same, for ops whose refusals show dimensions as they were asked for
+    Size                   a tuple of integers, or one for all of it
+    Ints                   a tuple of integers
+    Extents                the same; methods, and functions of nothing else, take separate arguments: ``x.view(2, 3)``
     Scalar, int, float, bool, str, DType
                            static values of these types
 
 Parameters of composites, which are held against these only where a call has failed:
 
     Tensor, Tensors        a tensor; a list of tensors, or separate ones: ``*tensors: Tensors``
+    Masking                a tensor, for functions that are Python's: they ask whatever they get for its shape
     Operand, Real          a tensor or a number; a tensor or a real number
     Function               what can be called
 
@@ -45,10 +48,13 @@ Arrays: TypeAlias = list[Array]
 Dim: TypeAlias = int
 NewDim: TypeAlias = int
 Dims: TypeAlias = tuple[int, ...]
+AskedDims: TypeAlias = tuple[int, ...]
 Size: TypeAlias = tuple[int, ...]
+Ints: TypeAlias = tuple[int, ...]
 Extents: TypeAlias = tuple[int, ...]
 Scalar: TypeAlias = Any  # a Python number; which, the op says
 Tensors: TypeAlias = Any
+Masking: TypeAlias = Tensor
 Operand: TypeAlias = Any
 Real: TypeAlias = Any
 
@@ -166,7 +172,7 @@ class Param:
         self.is_list = self.kind == "Arrays"
         self.keyword_only, self.is_starred = declared.keyword_only, declared.is_starred
         self.variadic = self.is_starred or self.kind == "Extents"
-        self.counts_dimensions = self.kind in ("Dim", "NewDim", "Dims")
+        self.counts_dimensions = self.kind in ("Dim", "NewDim", "Dims", "AskedDims")
         self.convert: Callable[..., Any] | None = _CONVERTERS.get(self.kind)
         self.of_method = False
 
@@ -230,7 +236,7 @@ class Param:
 
     def _reject_static(self, op_name: str, value: Any) -> ArgumentTypeError:
         expected = _EXPECTED.get(self.kind, self.kind)
-        if not isinstance(value, list | tuple) or self.convert is not _size:
+        if not isinstance(value, list | tuple) or self.convert not in (_size, _ints):
             return self.reject(op_name, expected, value)
         if len(value) == 1 and self.variadic:
             return self.reject(op_name, expected, value[0])
@@ -264,6 +270,11 @@ class Signature:
         self._positional = sum(not param.keyword_only for param in self.params)
         self._has_variadic = any(param.variadic for param in self.params)
         self._fixed = next((i for i, default in enumerate(self._defaults) if default is not MISSING), self._count)
+
+    @property
+    def gathers(self) -> bool:
+        """Whether extents may be given one by one: there is nothing else to give."""
+        return self.of_method or self.params[0].variadic
 
     def named(self, name: str) -> Signature:
         """The same parameters under another name."""
@@ -314,6 +325,8 @@ class Signature:
         for param in self.params:
             if param.variadic:
                 rest = args[param.index :]
+                if len(rest) != 1 and param.kind == "Extents" and not self.gathers:
+                    return args
                 if len(rest) == 1 and isinstance(rest[0], list | tuple):
                     rest = tuple(rest[0])
                 return (*args[: param.index], rest) if rest or len(args) > param.index else args
@@ -327,8 +340,15 @@ class Signature:
             raise ArgumentTypeError(f"{self.name}() got multiple values for argument '{name}'")
         return param.index
 
+    def _slot_refusal(self, given: int) -> ArgumentTypeError:
+        """What Python says of a number of arguments that ``__getitem__`` and its like do not take."""
+        count = self._positional - 1
+        return ArgumentTypeError(f"expected {count} argument{'' if count == 1 else 's'}, got {given - 1}")
+
     def _too_many(self, given: int) -> ArgumentTypeError:
         count = self._positional
+        if self.name.startswith("__"):
+            return self._slot_refusal(given)
         if self.of_method:
             count, given = count - 1, given - 1
             if self._count == 1:
@@ -347,6 +367,8 @@ class Signature:
             param.name for param, value in zip(self.params, values, strict=True)
             if value is MISSING and not (param.variadic and param.kind != "Extents")
         ]  # fmt: skip
+        if missing and self.name.startswith("__"):
+            raise self._slot_refusal(self._positional - len(missing))
         if missing and self.is_python:
             raise self._missing_in_python(missing)
         if missing:
@@ -405,11 +427,22 @@ def _dims(value: Any, ndim: int) -> tuple[int, ...]:
     return dims
 
 
+def _asked_dims(value: Any, ndim: int) -> tuple[int, ...]:
+    _dims(value, ndim)
+    return tuple(map(_integer, value)) if isinstance(value, list | tuple) else (_integer(value),)
+
+
 def _size(value: Any, ndim: int) -> tuple[int, ...]:
     if type(value) is tuple and {*map(type, value)} <= _INTEGERS:
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return (value,)
+    return _ints(value, ndim)
+
+
+def _ints(value: Any, ndim: int) -> tuple[int, ...]:
+    if type(value) is tuple and {*map(type, value)} <= _INTEGERS:
+        return value
     if not isinstance(value, Sequence) or isinstance(value, str):
         raise TypeError
     return tuple(_integer(extent) for extent in value)
@@ -459,11 +492,11 @@ def _dtype(value: Any, ndim: int) -> DType:
 
 
 _CONVERTERS: dict[str, Callable[..., Any]] = {
-    "Dim": _dim, "NewDim": _new_dim, "Dims": _dims, "Size": _size, "Extents": _size, "int": _int, "float": _float,
+    "Dim": _dim, "NewDim": _new_dim, "Dims": _dims, "AskedDims": _asked_dims,
+    "Size": _size, "Ints": _ints, "Extents": _ints, "int": _int, "float": _float,
     "bool": _bool, "str": _str, "Scalar": _scalar, "DType": _dtype,
 }  # fmt: skip
 _EXPECTED = {
-    "Dim": "int", "NewDim": "int", "Dims": "tuple of ints", "Size": "tuple of ints",
-    "Extents": "tuple of ints", "Scalar": "Number",
-    "DType": "torch.dtype",
+    "Dim": "int", "NewDim": "int", "Dims": "tuple of ints", "AskedDims": "tuple of ints", "Size": "tuple of ints",
+    "Ints": "tuple of ints", "Extents": "tuple of ints", "Scalar": "Number", "DType": "torch.dtype",
 }  # fmt: skip

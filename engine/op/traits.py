@@ -32,6 +32,8 @@ class Nature:
     underivable: bool = False
     """PyTorch records it without being able to differentiate it: the node has only edges that lead somewhere, and it
     refuses."""
+    underivable_in_place: bool = False
+    """PyTorch has no derivative of the in-place variant: the node refuses."""
     random: bool = False
     """It draws from a generator: a plan cannot replay it."""
     data_dependent: bool | Callable[..., bool] = False
@@ -98,6 +100,8 @@ class Arguments:
     """Inputs of which only shape, dtype and strides count: a plan does not follow their values."""
     check: Callable[..., None] | None = None
     """Refuses arguments (named as its parameters) before anything happens."""
+    check_in_place: Callable[..., None] | None = None
+    """The same of the in-place variant, where that refuses others; asks for no fewer parameters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +117,8 @@ class Outputs:
     constant: tuple[str, ...] = ()
     """Those of the results that never have a history, though they are of a dtype that could."""
     out: str = ""
-    """Where ``out=`` may be of another dtype: ``cast`` to it, as pointwise results are; ``dtype``: computed in it."""
+    """Where ``out=`` may be of another dtype, unless one is asked for: ``cast`` to it, as pointwise results are;
+    ``dtype``: computed in it; ``kind``: cast to another precision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

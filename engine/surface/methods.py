@@ -69,7 +69,7 @@ def _written_when_called(name: str, function: Primitive | InPlace) -> Callable[[
     """An operator whose text is written, and takes this one's place, when it is needed."""
     _unwritten[name] = function
 
-    def first(self: Tensor, other: Any) -> Any:
+    def first(self: Tensor, other: Any = None) -> Any:
         write_operator(name)
         return getattr(Tensor, name)(self, other)
 
@@ -93,12 +93,20 @@ def _binary(name: str, function: Callable[..., Any]) -> Callable[[Tensor, Any], 
     if isinstance(function, Primitive | InPlace):
         return _written_when_called(name, function)
     call = _direct(function)
-    return lambda self, other: call(self, other) if type(other) in OPERANDS or _operand(other) else NotImplemented
+
+    def operator(self: Tensor, other: Any = None) -> Any:
+        return call(self, other) if type(other) in OPERANDS or _operand(other) else NotImplemented
+
+    return operator
 
 
 def _swapped(_: str, function: Callable[..., Any]) -> Callable[[Tensor, Any], Any]:
     call = _direct(function)
-    return lambda self, other: call(other, self) if type(other) in OPERANDS or _operand(other) else NotImplemented
+
+    def operator(self: Tensor, other: Any = None) -> Any:
+        return call(other, self) if type(other) in OPERANDS or _operand(other) else NotImplemented
+
+    return operator
 
 
 def _direct(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,7 +114,7 @@ def _direct(function: Callable[..., Any]) -> Callable[..., Any]:
     return function.direct() if isinstance(function, Op) else function
 
 
-def _reflected_truediv(self: Tensor, other: Any) -> Any:
+def _reflected_truediv(self: Tensor, other: Any = None) -> Any:
     """``number / tensor``, as PyTorch computes it."""
     return self.reciprocal() * other if _operand(other) else NotImplemented
 
@@ -267,7 +275,7 @@ def _number(self: Tensor) -> Any:
 
 
 def _warn_of_tracked(self: Tensor) -> None:
-    if self.requires_grad:
+    if self.requires_grad and modes.current().grad_enabled:
         modes.warn_once(SCALAR)
 
 
@@ -454,7 +462,7 @@ PLAIN_ATTRIBUTES: dict[str, Callable[[Tensor], Any]] = {
     "shape": lambda self: self.shape, "dtype": lambda self: self.dtype, "ndim": lambda self: self.array.ndim,
     "requires_grad": lambda self: self.requires_grad, "is_leaf": lambda self: self.is_leaf,
     "grad": lambda self: self.grad, "grad_fn": lambda self: self.grad_fn, "data": lambda self: self.data,
-    "output_nr": lambda self: self.output_nr if self.grad_fn is not None else 0,
+    "output_nr": lambda self: 0 if self.node is None else self.node.shown_number(self.output_number),
     "retains_grad": lambda self: self.retains_grad and not self.is_leaf, "_version": lambda self: self._version,
     "_base": lambda self: self.base, "itemsize": lambda self: self.array.itemsize,
     "nbytes": lambda self: self.array.nbytes, "device": lambda self: Device(), "is_cpu": lambda self: True,

@@ -18,7 +18,7 @@ import numpy as np
 from engine import dtypes, memory_formats, modes, strides
 from engine.dtypes import FLOATING, INTEGER, DType
 from engine.errors import ArgumentTypeError, OpError, UnsupportedError
-from engine.op import Array, Extents, Index, Scalar, Size, composite, primitive
+from engine.op import Array, Extents, Index, Ints, Scalar, Size, composite, primitive
 from engine.op.signature import Param, Signature, type_name
 from engine.tensor import Tensor
 
@@ -156,7 +156,7 @@ def empty(size: Extents, *, dtype: DType | None = None) -> Tensor:
 
 
 @factory
-def full(size: Size, fill_value: Scalar, *, dtype: DType | None = None) -> Tensor:
+def full(size: Ints, fill_value: Scalar, *, dtype: DType | None = None) -> Tensor:
     """``fill_value`` everywhere; its type is that of the tensor unless ``dtype`` says otherwise."""
     target = dtype_of_number(fill_value) if dtype is None else dtype
     check_fits(fill_value, target)
@@ -164,7 +164,7 @@ def full(size: Size, fill_value: Scalar, *, dtype: DType | None = None) -> Tenso
 
 
 @primitive(public=False, layout="kernel", grows=lambda size: prod(size))
-def filled_strided(size: Size, stride: Size, value: Scalar, dtype: DType) -> Array:
+def filled_strided(size: Ints, stride: Ints, value: Scalar, dtype: DType) -> Array:
     """``value`` everywhere, with the dimensions laid out at ``stride``, or in that order if it has gaps."""
     array = strides.new(size, dtype.numpy, strides.preserved(size, stride))
     array.fill(as_real(value, dtype))
@@ -172,13 +172,13 @@ def filled_strided(size: Size, stride: Size, value: Scalar, dtype: DType) -> Arr
 
 
 @factory
-def empty_strided(size: Size, stride: Size, *, dtype: DType | None = None) -> Tensor:
+def empty_strided(size: Ints, stride: Ints, *, dtype: DType | None = None) -> Tensor:
     """Zeros with the dimensions laid out in memory in the order of ``stride``."""
     return filled_strided(checked_size(size), stride, 0, _default(dtype))
 
 
 @factory
-def empty_permuted(size: Size, physical_layout: Size, *, dtype: DType | None = None) -> Tensor:
+def empty_permuted(size: Ints, physical_layout: Ints, *, dtype: DType | None = None) -> Tensor:
     """Zeros with the dimensions in memory in the order of ``physical_layout``, outermost first."""
     if len(size) != len(physical_layout):
         raise OpError(
@@ -317,13 +317,13 @@ def new_empty(self: Tensor, size: Extents, *, dtype: DType | None = None) -> Ten
 
 
 @factory(method=True, function=False)
-def new_empty_strided(self: Tensor, size: Size, stride: Size, *, dtype: DType | None = None) -> Tensor:
+def new_empty_strided(self: Tensor, size: Ints, stride: Ints, *, dtype: DType | None = None) -> Tensor:
     """Zeros of the dtype of this tensor, with the dimensions laid out in memory in the order of ``stride``."""
     return filled_strided(checked_size(size), stride, 0, dtype or self.dtype)
 
 
 @factory(method=True, function=False)
-def new_full(self: Tensor, size: Size, fill_value: Scalar, *, dtype: DType | None = None) -> Tensor:
+def new_full(self: Tensor, size: Ints, fill_value: Scalar, *, dtype: DType | None = None) -> Tensor:
     """``fill_value`` everywhere, in the dtype of this tensor."""
     check_fits(fill_value, dtype or self.dtype)
     return filled(checked_size(size), fill_value, dtype or self.dtype)

@@ -104,7 +104,7 @@ def _to_real(input: Tensor, n: int | None, dim: int, norm: str | None, forward: 
     return fft_c2r(ops.conj(input) if forward else input, (axis,), normalization, extent)
 
 
-@composite(name="fft.fft")
+@composite(name="fft.fft", out="kind")
 def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The Fourier transform along ``dim``, of the first ``n`` points or as many with zeros behind the last.
 
@@ -114,32 +114,32 @@ def fft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = N
     return _of_any(input, n, dim, norm, True)
 
 
-@composite(name="fft.ifft")
+@composite(name="fft.ifft", out="kind")
 def ifft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of ``fft.fft``."""
     return _of_any(input, n, dim, norm, False)
 
 
-@composite(name="fft.rfft")
+@composite(name="fft.rfft", out="kind")
 def rfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """``fft.fft`` of real numbers, without the frequencies that mirror others."""
     _check_real("rfft", input)
     return _of_real(input, n, dim, norm, True, True)
 
 
-@composite(name="fft.irfft")
+@composite(name="fft.irfft", out="kind")
 def irfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of ``fft.rfft``: ``n`` real numbers, an even count unless told."""
     return _to_real(input, n, dim, norm, False)
 
 
-@composite(name="fft.hfft")
+@composite(name="fft.hfft", out="kind")
 def hfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """``fft.fft`` of a signal of ``n`` points whose second half mirrors the first conjugated: real."""
     return _to_real(input, n, dim, norm, True)
 
 
-@composite(name="fft.ihfft")
+@composite(name="fft.ihfft", out="kind")
 def ihfft(input: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Tensor:
     """The inverse of ``fft.hfft``, of real numbers."""
     _check_real("ihfft", input)
@@ -195,19 +195,19 @@ def _placed_half(name: str, input: Tensor, s: Any, dim: Any) -> tuple[Tensor, li
     return _resized(_promoted(input, True), dims, [*extents[:-1], extent // 2 + 1]), dims, extent
 
 
-@composite(name="fft.fftn")
+@composite(name="fft.fftn", out="kind")
 def fftn(input: Tensor, s: Size | None = None, dim: Size | None = None, norm: str | None = None) -> Tensor:
     """The Fourier transform over the dimensions ``dim`` (all unless told), of extents ``s``; -1 is the own one."""
     return _over_any(input, s, dim, norm, True)
 
 
-@composite(name="fft.ifftn")
+@composite(name="fft.ifftn", out="kind")
 def ifftn(input: Tensor, s: Size | None = None, dim: Size | None = None, norm: str | None = None) -> Tensor:
     """The inverse of ``fft.fftn``."""
     return _over_any(input, s, dim, norm, False)
 
 
-@composite(name="fft.rfftn")
+@composite(name="fft.rfftn", out="kind")
 def rfftn(input: Tensor, s: Size | None = None, dim: Size | None = None, norm: str | None = None) -> Tensor:
     """``fft.fftn`` of real numbers, without the half of the last dimension that mirrors the other."""
     _check_real("rfftn", input, "real-valued")
@@ -215,14 +215,14 @@ def rfftn(input: Tensor, s: Size | None = None, dim: Size | None = None, norm: s
     return fft_r2c(input, tuple(dims), _normalization(norm, True), True)
 
 
-@composite(name="fft.irfftn")
+@composite(name="fft.irfftn", out="kind")
 def irfftn(input: Tensor, s: Size | None = None, dim: Size | None = None, norm: str | None = None) -> Tensor:
     """The inverse of ``fft.rfftn``."""
     input, dims, extent = _placed_half("irfftn", input, s, dim)
     return fft_c2r(input, tuple(dims), _normalization(norm, False), extent)
 
 
-@composite(name="fft.hfftn")
+@composite(name="fft.hfftn", out="kind")
 def hfftn(input: Tensor, s: Size | None = None, dim: Size | None = None, norm: str | None = None) -> Tensor:
     """``fft.fftn`` of a signal whose half says all of it: real."""
     input, dims, extent = _placed_half("hfftn", input, s, dim)
@@ -232,7 +232,7 @@ def hfftn(input: Tensor, s: Size | None = None, dim: Size | None = None, norm: s
     return fft_c2r(ops.conj(input), (dims[-1],), normalization, extent)
 
 
-@composite(name="fft.ihfftn")
+@composite(name="fft.ihfftn", out="kind")
 def ihfftn(input: Tensor, s: Size | None = None, dim: Size | None = None, norm: str | None = None) -> Tensor:
     """The inverse of ``fft.hfftn``, of real numbers."""
     if input.dtype.category == COMPLEX:
@@ -246,37 +246,37 @@ def ihfftn(input: Tensor, s: Size | None = None, dim: Size | None = None, norm: 
 
 
 # -- matrices -----------------------------------------------------------------------------------------------------
-@composite(name="fft.fft2")
+@composite(name="fft.fft2", out="kind")
 def fft2(input: Tensor, s: Size | None = None, dim: Size = LAST_TWO, norm: str | None = None) -> Tensor:
     """``fft.fftn`` over the last two dimensions, or ``dim``."""
     return fftn(input, s, dim, norm)
 
 
-@composite(name="fft.ifft2")
+@composite(name="fft.ifft2", out="kind")
 def ifft2(input: Tensor, s: Size | None = None, dim: Size = LAST_TWO, norm: str | None = None) -> Tensor:
     """The inverse of ``fft.fft2``."""
     return ifftn(input, s, dim, norm)
 
 
-@composite(name="fft.rfft2")
+@composite(name="fft.rfft2", out="kind")
 def rfft2(input: Tensor, s: Size | None = None, dim: Size = LAST_TWO, norm: str | None = None) -> Tensor:
     """``fft.rfftn`` over the last two dimensions, or ``dim``."""
     return rfftn(input, s, dim, norm)
 
 
-@composite(name="fft.irfft2")
+@composite(name="fft.irfft2", out="kind")
 def irfft2(input: Tensor, s: Size | None = None, dim: Size = LAST_TWO, norm: str | None = None) -> Tensor:
     """The inverse of ``fft.rfft2``."""
     return irfftn(input, s, dim, norm)
 
 
-@composite(name="fft.hfft2")
+@composite(name="fft.hfft2", out="kind")
 def hfft2(input: Tensor, s: Size | None = None, dim: Size = LAST_TWO, norm: str | None = None) -> Tensor:
     """``fft.hfftn`` over the last two dimensions, or ``dim``."""
     return hfftn(input, s, dim, norm)
 
 
-@composite(name="fft.ihfft2")
+@composite(name="fft.ihfft2", out="kind")
 def ihfft2(input: Tensor, s: Size | None = None, dim: Size = LAST_TWO, norm: str | None = None) -> Tensor:
     """The inverse of ``fft.hfft2``, of real numbers."""
     return ihfftn(input, s, dim, norm)

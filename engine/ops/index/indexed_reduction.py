@@ -96,10 +96,10 @@ def index_reduce(
     input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
 ) -> Any:
     """The tensor with the slices of ``source`` reduced into the positions ``index`` along ``dim``."""
-    modes.warn_once(BETA)
     if reduce not in _UFUNCS or reduce == "sum":
         raise OpError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     check_slices("index_reduce", input, dim, index, source)
+    modes.warn_once(BETA)
     if input.dtype.is_complex and reduce in ("amax", "amin"):
         kernel = f"index_func_{reduce}" if include_self else "index_reduce_func_exclude_input_init"
         raise UnsupportedError(f"\"{kernel}\" not implemented for '{input.dtype.scalar_type}'")

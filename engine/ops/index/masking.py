@@ -9,7 +9,7 @@ import numpy as np
 from engine import dtypes, modes, ops
 from engine.errors import OpError
 from engine.kernels.where import select
-from engine.op import Array, Mask, Operand, Scalar, composite, overloaded, pointwise
+from engine.op import Array, Mask, Operand, Scalar, broadcast_pair, composite, overloaded, pointwise
 from engine.ops.creation.factories import check_fits
 from engine.tensor import Tensor
 
@@ -57,7 +57,25 @@ def _check_mask(mask: Array) -> None:
         raise OpError(f"masked_fill_ only supports boolean masks, but got mask with dtype {name}")
 
 
-@pointwise(public=False, grad_fn="MaskedFillBackward0", overlap="none", repeats="masked_fill_", layout="contiguous")
+def _check_filled(input: Tensor, mask: Tensor, value: Any) -> None:
+    broadcast_pair(mask.array.shape, input.array.shape)  # a copy of which is filled
+    _check_number(value, input)
+
+
+def _check_filled_in_place(input: Tensor, mask: Tensor, value: Any) -> None:
+    broadcast_pair(input.array.shape, mask.array.shape)
+    _check_number(value, input)
+
+
+def _check_number(value: Any, input: Tensor) -> None:
+    if not isinstance(value, Tensor):
+        check_fits(value, input.dtype)
+
+
+@pointwise(
+    public=False, grad_fn="MaskedFillBackward0", overlap="none", repeats="masked_fill_", layout="contiguous",
+    check=_check_filled, check_in_place=_check_filled_in_place,
+)  # fmt: skip
 def masked_fill_number(input: Array, mask: Mask, value: Scalar) -> Array:
     """``input`` with a number where ``mask`` holds."""
     _check_mask(mask)
@@ -69,7 +87,7 @@ masked_fill_number.vjp(input=lambda g, mask: g.masked_fill(mask, 0))
 
 @pointwise(
     public=False, grad_fn="MaskedFillBackward1", numbers=(), overlap="none", repeats="masked_fill_",
-    layout="contiguous",
+    layout="contiguous", check=_check_filled, check_in_place=_check_filled_in_place,
 )  # fmt: skip
 def masked_fill_tensor(input: Array, mask: Mask, value: Array) -> Array:
     """``input`` with the 0-d ``value`` where ``mask`` holds."""
@@ -98,5 +116,4 @@ def masked_fill(input: Tensor, mask: Tensor, value: Operand) -> Any:
     if isinstance(value, Tensor):
         _check_value(value, input)
         return masked_fill_tensor, (input, mask, value if value.dtype is input.dtype else ops.cast(value, input.dtype))
-    check_fits(value, input.dtype)
     return masked_fill_number, (input, mask, value)

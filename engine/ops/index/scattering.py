@@ -397,7 +397,12 @@ def _check_masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> None:
         raise OpError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype.scalar_type}")
 
 
-@primitive(writes=True, overlap="none", check=_check_masked_scatter)
+def _check_scattered(input: Tensor, mask: Tensor, source: Tensor) -> None:
+    broadcast_pair(mask.array.shape, input.array.shape)  # a copy of which is written to
+    _check_masked_scatter(input, mask, source)
+
+
+@primitive(writes=True, overlap="none", check=_check_scattered, check_in_place=_check_masked_scatter)
 def masked_scatter(input: Array, mask: Mask, source: Array) -> Array:
     """``input`` with the elements of ``source``, in order, where ``mask`` is true."""
     shape = broadcast_pair(input.shape, mask.shape)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import OpError
+from engine.errors import ArgumentTypeError, OpError
 from engine.kernels import selection
 from engine.named_results import named_result
 from engine.op import Array, Dim, composite, primitive
@@ -168,12 +168,10 @@ def _kth_place(values: list[Any], k: int) -> int:
 
 @primitive(
     outputs=("values", "indices"), result=named_result("kthvalue", "values", "indices"), supports="if",
-    promote="default",
-    scratch=6,
+    promote="default", scratch=6, check=lambda input, dim: check_extent("kthvalue()", input, dim),
 )  # fmt: skip
 def kthvalue(input: Array, k: int, dim: Dim = -1, keepdim: bool = False) -> tuple[Array, Array]:
     """The ``k``-th smallest elements along ``dim``, and where they are."""
-    check_extent("kthvalue()", input, dim)
     if not 1 <= k <= (input.shape[dim] if input.ndim else 1):
         raise OpError(f"kthvalue(): selected number k out of range for dimension {dim}")
     rows = _as_rows(input, dim)
@@ -184,7 +182,6 @@ def kthvalue(input: Array, k: int, dim: Dim = -1, keepdim: bool = False) -> tupl
 
 def _median_along(input: Array, dim: int, keepdim: bool, skips_nan: bool) -> tuple[Array, Array]:
     """Of an even number of elements the lower one in the middle; the first NaN unless they are skipped."""
-    check_extent("median()", input, dim)
     rows = _as_rows(input, dim)
     order = _sorted_places(rows, -1, False)
     known = np.sum(rows == rows, axis=-1)  # not NaN
@@ -233,7 +230,7 @@ def nanmedian_all(input: Array) -> Array:
 @primitive(
     public=False, outputs=("values", "indices"), result=named_result("median", "values", "indices"), supports="if",
     kernel_name="median_out", grad_fn="MedianBackward1", promote="default", shown_as="median",
-    scratch=2.5,
+    scratch=2.5, check=lambda input, dim: check_extent("median()", input, dim),
 )  # fmt: skip
 def median_dim(input: Array, dim: Dim, keepdim: bool) -> tuple[Array, Array]:
     """Medians along ``dim``, and where they are."""
@@ -243,22 +240,29 @@ def median_dim(input: Array, dim: Dim, keepdim: bool) -> tuple[Array, Array]:
 @primitive(
     public=False, outputs=("values", "indices"), result=named_result("nanmedian", "values", "indices"), supports="if",
     kernel_name="median_out", grad_fn="NanmedianBackward1", promote="default",
-    scratch=2.5,
+    scratch=2.5, check=lambda input, dim: check_extent("median()", input, dim),
 )  # fmt: skip
 def nanmedian_dim(input: Array, dim: Dim, keepdim: bool) -> tuple[Array, Array]:
     """Medians along ``dim`` of the elements that are not NaN, and where they are."""
     return _median_along(input, dim, keepdim, True)
 
 
+def _check_dim(name: str, dim: Any, keepdim: bool) -> None:
+    if keepdim and is_unset(dim):
+        raise ArgumentTypeError(f'{name}() missing 1 required positional arguments: "dim"')
+
+
 @composite
 def median(input: Tensor, dim: Dim = UNSET, keepdim: bool = False) -> Any:
     """The median, of two the lower; NaN if an element is."""
+    _check_dim("median", dim, keepdim)
     return median_all(input) if is_unset(dim) else median_dim(input, dim, keepdim)
 
 
 @composite
 def nanmedian(input: Tensor, dim: Dim = UNSET, keepdim: bool = False) -> Any:
     """The median of the elements that are not NaN."""
+    _check_dim("nanmedian", dim, keepdim)
     return nanmedian_all(input) if is_unset(dim) else nanmedian_dim(input, dim, keepdim)
 
 
@@ -277,12 +281,10 @@ def _mode_place(values: Array, follows: bool) -> int:
 
 @primitive(
     outputs=("values", "indices"), result=named_result("mode", "values", "indices"), supports="bif",
-    promote="default",
-    scratch=8,
+    promote="default", scratch=8, check=lambda input, dim: check_extent("mode()", input, dim),
 )  # fmt: skip
 def mode(input: Array, dim: Dim = -1, keepdim: bool = False) -> tuple[Array, Array]:
     """The most frequent elements along ``dim``, of several the smallest, and where one is."""
-    check_extent("mode()", input, dim)
     rows = _as_rows(input, dim)
     places = np.zeros(rows.shape[:-1], np.int64)
     for row in np.ndindex(places.shape):

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import string
 from collections.abc import Sequence
+from itertools import pairwise
 from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from engine import dtypes, modes, ops
-from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
-from engine.op import Array, Dim, Tensors, composite, primitive, type_name, wrap_dim
+from engine.errors import ArgumentTypeError, ArgumentValueError, DimensionError, OpError, UnsupportedError
+from engine.op import Array, Tensors, broadcast_pair, composite, primitive, type_name, wrap_dim
 from engine.tensor import Tensor
 
 LETTERS = string.ascii_letters
@@ -267,6 +268,9 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
     if a.dtype is not b.dtype:
         raise OpError("both inputs should have same dtype")
     over_a, over_b = _tensordot_dims(a, b, dims)
+    for over, tensor in ((over_a, a), (over_b, b)):
+        for dim in over:
+            wrap_dim(dim, tensor.array.ndim)
     shape_a, shape_b = a.array.shape, b.array.shape
     for first, second in zip(over_a, over_b, strict=True):
         if shape_a[first] != shape_b[second] and 1 not in (shape_a[first], shape_b[second]):
@@ -277,7 +281,15 @@ def tensordot(a: Tensor, b: Tensor, dims: Any = 2) -> Tensor:
         if shape_a[first] != shape_b[second]:
             a = ops.sum(a, first, keepdim=True, dtype=a.dtype) if shape_b[second] == 1 else a
             b = ops.sum(b, second, keepdim=True, dtype=b.dtype) if shape_a[first] == 1 else b
-    return _tensordot(a, b, over_a, over_b)
+    return _tensordot(a, b, _apart(over_a, a), _apart(over_b, b))
+
+
+def _apart(dims: list[int], tensor: Tensor) -> list[int]:
+    wrapped = [dim % max(tensor.array.ndim, 1) for dim in dims]
+    for dim in wrapped:
+        if wrapped.count(dim) > 1:
+            raise OpError(f"dim {dim} appears multiple times in the list of dims")
+    return wrapped
 
 
 def _tensordot(a: Tensor, b: Tensor, over_a: list[int], over_b: list[int]) -> Tensor:
@@ -296,28 +308,29 @@ def _tensordot_dims(a: Tensor, b: Tensor, dims: Any) -> tuple[list[int], list[in
             raise OpError(f"tensordot expects dims >= 0, but got dims={dims}")
         if dims > min(a.array.ndim, b.array.ndim):
             raise OpError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
-        return list(range(a.array.ndim - dims, a.array.ndim)), list(range(dims))
-    if not isinstance(dims, list | tuple) or len(dims) != 2:
+        return list(range(-dims, 0)), list(range(dims))
+    if isinstance(dims, list | tuple) and len(dims) != 2:
+        few = f"not enough values to unpack (expected 2, got {len(dims)})"
+        raise ArgumentValueError("too many values to unpack (expected 2)" if len(dims) > 2 else few)
+    if not isinstance(dims, list | tuple):
         raise OpError(
             "tensordot expects dims to be int or tuple[list[int], list[int]] or list[list[int]] containing two lists, "
             f"but got dims={dims}"
         )
     for name, position, side in (("dims_self", 3, dims[0]), ("dims_other", 4, dims[1])):
-        if not isinstance(side, int | list | tuple):
+        if not isinstance(side, list | tuple):
             raise ArgumentTypeError(
                 f"tensordot(): argument '{name}' (position {position}) must be tuple of ints, not {type_name(side)}"
             )
-    over_a, over_b = ([d] if isinstance(d, int) else list(d) for d in dims)
+    over_a, over_b = map(list, dims)
     if len(over_a) != len(over_b):
         raise OpError("both dimension lists should have same length")
-    return [wrap_dim(d, a.array.ndim) for d in over_a], [wrap_dim(d, b.array.ndim) for d in over_b]
+    return over_a, over_b
 
 
 @composite
 def inner(input: Tensor, other: Tensor) -> Tensor:
     """The sum of products over the last dimension of both."""
-    if input.dtype is not other.dtype and input.array.ndim and other.array.ndim:
-        raise OpError("both inputs should have same dtype")
     if input.array.ndim == 0 or other.array.ndim == 0:
         return input * other
     if input.array.shape[-1] != other.array.shape[-1]:
@@ -359,9 +372,16 @@ def vecdot(x: Tensor, y: Tensor, *, dim: int = -1) -> Tensor:
     return ops.sum(x.conj() * y, dim)
 
 
-def _check_cross(input: Tensor, other: Tensor) -> None:
+def _check_cross(input: Tensor, other: Tensor, dim: int) -> None:
     if input.array.ndim != other.array.ndim:
         raise OpError("linalg.cross: inputs must have the same number of dimensions.")
+    axis = wrap_dim(dim, input.array.ndim)
+    if not input.array.ndim:
+        raise DimensionError(f"Dimension specified as {dim} but tensor has no dimensions")
+    extents = [tensor.array.shape[axis] for tensor in (input, other)]
+    if extents != [3, 3]:
+        raise OpError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {extents[0]} and {extents[1]}")
+    broadcast_pair(input.array.shape, other.array.shape)
     if input.dtype is dtypes.bool_:
         raise UnsupportedError("\"cross\" not implemented for 'Bool'")
     if input.dtype is not other.dtype:
@@ -369,13 +389,8 @@ def _check_cross(input: Tensor, other: Tensor) -> None:
 
 
 @primitive(name="linalg.cross", grad_fn="LinalgCrossBackward0", check=_check_cross)
-def linalg_cross(input: Array, other: Array, *, dim: Dim = -1) -> Array:
+def linalg_cross(input: Array, other: Array, *, dim: int = -1) -> Array:
     """The cross product of 3-vectors along ``dim``."""
-    extents = [array.shape[dim] if array.ndim else 0 for array in (input, other)]
-    if extents != [3, 3]:
-        raise OpError(
-            f"linalg.cross: inputs dimension {dim - input.ndim} must have length 3. Got {extents[0]} and {extents[1]}"
-        )
     a, b = (np.moveaxis(array, dim, 0) for array in np.broadcast_arrays(input, other))
     parts = [a[(i + 1) % 3] * b[(i + 2) % 3] - a[(i + 2) % 3] * b[(i + 1) % 3] for i in range(3)]
     return np.stack(parts, axis=dim)
@@ -408,7 +423,7 @@ def multi_dot(tensors: Tensors) -> Tensor:
     if len(tensors) < 2:
         raise OpError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
     first, last = tensors[0], tensors[-1]
-    _check_chain([t.array.ndim for t in tensors])
+    _check_chain(tensors)
     chain = list(tensors)
     chain[0] = ops.unsqueeze(first, 0) if first.array.ndim == 1 else first
     chain[-1] = ops.unsqueeze(last, -1) if last.array.ndim == 1 else last
@@ -433,13 +448,26 @@ def chain_matmul(*matrices: Tensors) -> Any:
     return ops.clone(matrices[0]) if len(matrices) == 1 else multi_dot(list(matrices))
 
 
-def _check_chain(ranks: list[int]) -> None:
+def _check_chain(tensors: list[Tensor]) -> None:
+    ranks = [tensor.array.ndim for tensor in tensors]
     for name, rank in (("first", ranks[0]), ("last", ranks[-1])):
         if rank not in (1, 2):
             raise OpError(f"multi_dot(): the {name} tensor must be 1D or 2D but got {rank}D")
     for position, rank in enumerate(ranks[1:-1], 1):
         if rank != 2:
             raise OpError(f"multi_dot(): tensor {position} must be 2D but got {rank}D")
+    for position, tensor in enumerate(tensors):
+        if tensor.dtype is not tensors[0].dtype:
+            raise OpError(
+                f"multi_dot(): all tensors must have be the same dtype but tensor 0 is {tensors[0].dtype.c_name} and "
+                f"tensor {position} {tensor.dtype.c_name}"
+            )
+    for position, (left, right) in enumerate(pairwise(tensor.array.shape for tensor in tensors)):
+        if left[-1] != right[0]:
+            raise OpError(
+                f"multi_dot(): tensors {position} and {position + 1} with shapes {list(left)} and {list(right)} cannot "
+                "be multiplied"
+            )
 
 
 def _chain_splits(shapes: list[tuple[int, ...]]) -> tuple[dict[tuple[int, int], int], int, int]:

@@ -115,8 +115,8 @@ def _check_triangular_solve(input: Tensor, A: Tensor) -> None:
                 f"{tensor.array.ndim} dimensions instead"
             )
     _check_pair("triangular_solve", input, A)
-    check_kernel("triangular_solve_cpu", input)
     modes.warn_once(DEPRECATED)
+    check_kernel("triangular_solve_cpu", input)
 
 
 @primitive(

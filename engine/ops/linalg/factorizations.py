@@ -128,11 +128,19 @@ def linalg_svd(A: Array, full_matrices: bool = True, *, driver: str | None = Non
 
     ``full_matrices`` completes ``U`` and ``Vh`` to square ones.
     """
-    if not np.isfinite(A).all():
-        raise LinAlgError(
-            "linalg.svd: The algorithm failed to converge because the input matrix contained non-finite values."
-        )
+    check_finite(A)
     return tuple(np.linalg.svd(A, full_matrices))
+
+
+def check_finite(A: Array) -> None:
+    """Refuse what has no singular values, and say which matrix of a batch has not."""
+    is_finite = np.isfinite(A).all((-2, -1))
+    if not is_finite.all():
+        element = f"(Batch element {np.argmin(is_finite.reshape(-1))}): " if A.ndim > 2 else ""
+        raise LinAlgError(
+            f"linalg.svd: {element}The algorithm failed to converge because the input matrix contained non-finite "
+            "values."
+        )
 
 
 def _svd_input(cotangents: Any, U: Any, S: Any, Vh: Any) -> Any:

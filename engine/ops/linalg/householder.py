@@ -179,8 +179,9 @@ def _columns(result: Array) -> Array:
 
 
 def _ormqr_inputs(
-    g: Any, input: Any, input2: Any, input3: Any, left: Any, transpose: Any, needs: Any
+    g: Any, input: Any, input2: Any, input3: Any, out: Any, left: Any, transpose: Any, needs: Any
 ) -> Any:  # fmt: skip
+    """``out`` must not change."""
     g_other = ormqr(input, input2, g, left, not transpose) if needs[2] else None
     if not (needs[0] or needs[1]) or not input.array.size or not input2.array.size:
         return None, None, g_other

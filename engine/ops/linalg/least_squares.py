@@ -13,15 +13,14 @@ import numpy as np
 import scipy  # loads what is used of it when it is
 
 from engine import dtypes, ops, strides
-from engine.errors import LinAlgError, OpError
+from engine.errors import OpError
 from engine.named_results import named_result
 from engine.op import Array, Operand, broadcast_pair, composite, primitive
-from engine.ops.linalg.factorizations import check_square, cubic, svdvals
+from engine.ops.linalg.factorizations import check_finite, check_square, cubic, svdvals
 from engine.ops.linalg.matrix_norms import matrix_norm
 from engine.ops.linalg.solving import inv_ex, takes_vectors
 from engine.tensor import Tensor
 
-NOT_FINITE = "linalg.svd: The algorithm failed to converge because the input matrix contained non-finite values."
 NO_EPSILON = "This function doesn't handle types other than float and double"
 
 
@@ -51,8 +50,7 @@ def epsilon(tensor: Tensor) -> float:
 
 def _decomposed(A: Array, hermitian: bool) -> tuple[Array, ...]:
     """``U``, sizes of singular values and ``V^H``; of Hermitian matrices by eigenvalues."""
-    if not np.isfinite(A).all():
-        raise LinAlgError(NOT_FINITE)
+    check_finite(A)
     if not hermitian:
         return tuple(np.linalg.svd(A, full_matrices=False))
     values, vectors = np.linalg.eigh(A)

@@ -7,8 +7,8 @@ from typing import Any
 
 from engine import dtypes, ops
 from engine.dtypes import DType
-from engine.errors import OpError
-from engine.op import Dims, composite, wrap_dim
+from engine.errors import ArgumentTypeError, OpError
+from engine.op import Dims, composite, type_name, wrap_dim
 from engine.ops.linalg.factorizations import check_floating, check_matrix, svdvals
 from engine.tensor import Tensor
 
@@ -16,6 +16,8 @@ NAME = "linalg.matrix_norm"
 
 
 def _check(A: Tensor, ord: Any, dim: tuple[int, ...], dtype: DType | None) -> None:
+    if not isinstance(ord, str | int | float | complex):
+        raise ArgumentTypeError(f"an order of type {type_name(ord)}")  # shown as all overloads
     check_matrix(NAME, A)
     if ord not in ("fro", "nuc", 1, -1, 2, -2, inf, -inf):
         raise OpError(f"{NAME}: Order {ord} not supported.")

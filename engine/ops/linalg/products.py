@@ -125,16 +125,20 @@ mm.vjp(
 
 
 def _check_mv(input: Tensor, vec: Tensor) -> None:
-    _check_addmv(vec, input, vec)
+    _check_sum_of_product(vec, input, vec, input.shape[:1])
 
 
 def _check_addmv(input: Tensor, mat: Tensor, vec: Tensor) -> None:
-    if mat.ndim != 2 or vec.ndim != 1:
-        raise OpError(f"vector + matrix @ vector expected, got 1, {mat.ndim}, {vec.ndim}")
-    if mat.shape[1] != vec.shape[0]:
-        raise OpError(
-            f"size mismatch, got input ({mat.shape[0]}), mat ({mat.shape[0]}x{mat.shape[1]}), vec ({vec.shape[0]})"
-        )
+    _check_sum_of_product(input, mat, vec, input.shape)
+
+
+def _check_sum_of_product(input: Tensor, mat: Tensor, vec: Tensor, shape: tuple[int, ...]) -> None:
+    """Refuse a matrix, a vector, and the ``shape`` of what their product is added to."""
+    if mat.ndim != 2 or vec.ndim != 1 or len(shape) > 1:
+        raise OpError(f"vector + matrix @ vector expected, got {len(shape)}, {mat.ndim}, {vec.ndim}")
+    if mat.shape[1] != vec.shape[0] or prod(shape) not in (1, mat.shape[0]):
+        added = shape[0] if shape else 1
+        raise OpError(f"size mismatch, got input ({added}), mat ({mat.shape[0]}x{mat.shape[1]}), vec ({vec.shape[0]})")
     names = [tensor.dtype.scalar_type for tensor in (input, mat, vec)]
     if len(set(names)) > 1:
         raise OpError("addmv input tensors must have the same dtype, but got {}, {}, and {}".format(*names))
@@ -264,9 +268,20 @@ def _check_addr(input: Tensor, vec1: Tensor, vec2: Tensor, beta: Any, alpha: Any
             raise OpError(f"For integral input tensors, argument {name} must not be a floating point number.")
 
 
+def _check_addr_inplace(input: Tensor, vec1: Tensor, vec2: Tensor, beta: Any, alpha: Any) -> None:
+    _check_addr(input, vec1, vec2, beta, alpha)
+    if input.array.ndim != 2:
+        raise OpError(f"2D tensor expected, got {input.array.ndim}D tensor for input")
+    if input.array.shape != vec1.array.shape + vec2.array.shape:
+        raise OpError(
+            f"size mismatch, input: {list(input.array.shape)}, v1: {list(vec1.array.shape)}, v2: "
+            f"{list(vec2.array.shape)}"
+        )
+
+
 @primitive(
     promote="default", writes=True, total=True, grows=lambda vec1, vec2: vec1.size * vec2.size, scratch=2,
-    is_product=True, check=_check_addr,
+    is_product=True, check=_check_addr, check_in_place=_check_addr_inplace,
 )  # fmt: skip
 def addr(input: Array, vec1: Array, vec2: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * outer(vec1, vec2)``."""
@@ -280,13 +295,18 @@ addr.vjp(
 )
 
 
+def _extent(tensor: Tensor, dim: int) -> int:
+    return tensor.array.shape[wrap_dim(dim, tensor.array.ndim)] if tensor.array.ndim else 1
+
+
 def _check_baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor) -> None:
-    _check_batches(batch1, batch2)
+    _check_expands(input.array.shape, (_extent(batch1, 0), _extent(batch1, 1), _extent(batch2, 2)))
     if input.dtype is not batch1.dtype:
         raise OpError(
             f"Input dtypes must be the same, got: input {input.dtype.c_name}, batch1: {batch1.dtype.c_name}, batch2: "
             f"{batch2.dtype.c_name}"
         )
+    _check_batches(batch1, batch2)
     _check_dtypes("expected scalar type {} but found {}", batch1, batch2)
     if batch1.array.size:
         _check_not_bool("baddbmm", batch1)
@@ -310,6 +330,7 @@ baddbmm.vjp(
 
 
 def _check_addbmm(input: Tensor, batch1: Tensor, batch2: Tensor) -> None:
+    _check_expands(input.array.shape, (_extent(batch1, 1), _extent(batch2, 2)))
     _check_batches(batch1, batch2)
     _check_sum_dtypes(input, batch1, batch2)
     if batch1.array.size:
@@ -461,8 +482,7 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     _check_bilinear(input1, input2, weight, bias)
     out, m, n = weight.array.shape
     batch = input1.array.shape[:-1]
-    left = ops.reshape(input1, (prod(batch), m))
-    right = ops.reshape(input2, (prod(batch), n))
+    left, right = ops.reshape(input1, (-1, m)), ops.reshape(input2, (-1, n))
     partial = ops.reshape(mm(left, ops.reshape(ops.permute(weight, (1, 0, 2)), (m, out * n))), (-1, out, n))
     refuse_complex_history("_trilinear", partial, right)
     total = ops.sum(partial * ops.unsqueeze(right, 1), -1, dtype=right.dtype)

@@ -257,9 +257,14 @@ def solution_and_info(A: Array, B: Array, left: bool, refused_as: str | None) ->
         if refused_as is not None:
             refuse(info, refused_as, NO_SOLUTION)
         result = np.matmul(inverses, given)
-    result = strides.relaid(result, strides.columns(result.shape))
-    result = result if left else _transposed(result)
-    return (result[..., 0] if vectors else result), info
+    if vectors:  # of which PyTorch lays out a batch as if it were a matrix
+        return _columns(result[..., 0]) if left else np.ascontiguousarray(result[..., 0]), info
+    result = _columns(result)
+    return result if left else _transposed(result), info
+
+
+def _columns(array: Array) -> Array:
+    return strides.relaid(array, strides.columns(array.shape))
 
 
 def _solution_inputs(g: Any, A: Any, B: Any, result: Any, left: Any, needs: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from engine import dtypes, ops
 from engine.dtypes import BOOL, INTEGER
 from engine.errors import OpError
-from engine.op import Size, composite
+from engine.op import Ints, composite
 from engine.ops.linalg.solving import inverse_and_info, solve
 from engine.tensor import Tensor
 
@@ -44,7 +44,7 @@ def tensorinv(input: Tensor, ind: int = 2) -> Tensor:
 
 
 @composite(name="linalg.tensorsolve")
-def tensorsolve(input: Tensor, other: Tensor, dims: Size | None = None) -> Tensor:
+def tensorsolve(input: Tensor, other: Tensor, dims: Ints | None = None) -> Tensor:
     """``X`` with ``tensordot(A, X, X.ndim) = B``; ``dims`` of ``A`` are moved to its end first."""
     ndim = input.array.ndim
     moved = input

@@ -37,7 +37,7 @@ def canonical_mask(input: Tensor, mask: Tensor) -> Tensor:
             raise DimensionError(
                 "_input_mask expected broadcastable mask (got mask dimensionality higher than of the input)"
             )
-        mask = ops.broadcast_to(mask, input.array.shape)
+        mask = ops.broadcast_to(ops.clone(mask), input.array.shape)
     return mask if mask.dtype is dtypes.bool_ else ops.ne(mask, 0)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from engine import dtypes, ops
 from engine.dtypes import FLOATING, INTEGER, DType
 from engine.errors import ArgumentValueError, AssertedError
-from engine.op import composite
+from engine.op import Masking, composite
 from engine.ops.masked.filling import canonical_dims, canonical_mask, filled
 from engine.ops.reduce.sums import kept_shape
 from engine.tensor import Tensor, read
@@ -35,7 +35,7 @@ def _total(input: Tensor, dim: Any, keepdim: bool | None, dtype: DType | None, m
 @composite(name="masked.sum")
 def masked_sum(
     input: Tensor, dim: Any = None, *, keepdim: bool | None = False, dtype: DType | None = None,
-    mask: Tensor | None = None,
+    mask: Masking | None = None,
 ) -> Tensor:  # fmt: skip
     """Sums over ``dim`` of the elements where ``mask`` is true."""
     return _total(input, dim, keepdim, dtype, mask)
@@ -44,7 +44,7 @@ def masked_sum(
 @composite(name="masked.prod")
 def masked_prod(
     input: Tensor, dim: Any = None, *, keepdim: bool | None = False, dtype: DType | None = None,
-    mask: Tensor | None = None,
+    mask: Masking | None = None,
 ) -> Tensor:  # fmt: skip
     """Products over ``dim`` of the elements where ``mask`` is true."""
     target = _summed_dtype(input, dtype)
@@ -66,7 +66,7 @@ def _extreme(
 @composite(name="masked.amax")
 def masked_amax(
     input: Tensor, dim: Any = None, *, keepdim: bool | None = False, dtype: DType | None = None,
-    mask: Tensor | None = None,
+    mask: Masking | None = None,
 ) -> Tensor:  # fmt: skip
     """The largest elements over ``dim`` among those where ``mask`` is true."""
     return _extreme("amax", input, dim, keepdim, dtype, mask)
@@ -75,7 +75,7 @@ def masked_amax(
 @composite(name="masked.amin")
 def masked_amin(
     input: Tensor, dim: Any = None, *, keepdim: bool | None = False, dtype: DType | None = None,
-    mask: Tensor | None = None,
+    mask: Masking | None = None,
 ) -> Tensor:  # fmt: skip
     """The smallest elements over ``dim`` among those where ``mask`` is true."""
     return _extreme("amin", input, dim, keepdim, dtype, mask)
@@ -84,7 +84,7 @@ def masked_amin(
 @composite(name="masked.argmax")
 def masked_argmax(
     input: Tensor, dim: int | None = None, *, keepdim: bool | None = False, dtype: DType | None = None,
-    mask: Tensor | None = None,
+    mask: Masking | None = None,
 ) -> Tensor:  # fmt: skip
     """Where along ``dim`` the largest element is among those where ``mask`` is true; of the dtype of ``input``."""
     return ops.to(ops.argmax(filled("argmax", input, mask), dim, bool(keepdim)), dtype or input.dtype)
@@ -93,7 +93,7 @@ def masked_argmax(
 @composite(name="masked.argmin")
 def masked_argmin(
     input: Tensor, dim: int | None = None, *, keepdim: bool | None = False, dtype: DType | None = None,
-    mask: Tensor | None = None,
+    mask: Masking | None = None,
 ) -> Tensor:  # fmt: skip
     """Where along ``dim`` the smallest element is among those where ``mask`` is true; of the dtype of ``input``."""
     return ops.to(ops.argmin(filled("argmin", input, mask), dim, bool(keepdim)), dtype or input.dtype)
@@ -101,7 +101,7 @@ def masked_argmin(
 
 @composite(name="masked.median")
 def masked_median(
-    input: Tensor, dim: Any = -1, *, keepdim: bool = False, dtype: DType | None = None, mask: Tensor | None = None
+    input: Tensor, dim: Any = -1, *, keepdim: bool = False, dtype: DType | None = None, mask: Masking | None = None
 ) -> Tensor:
     """The medians along ``dim``, of two the lower, of the elements where ``mask`` is true and that are not NaN."""
     dims = canonical_dims(dim, input.array.ndim)
@@ -117,7 +117,7 @@ def masked_median(
 
 @composite(name="masked.logsumexp")
 def masked_logsumexp(
-    input: Tensor, dim: Any = None, *, keepdim: bool = False, dtype: DType | None = None, mask: Tensor | None = None
+    input: Tensor, dim: Any = None, *, keepdim: bool = False, dtype: DType | None = None, mask: Masking | None = None
 ) -> Tensor:
     """The logarithm of the sum over ``dim`` of the exponentials of the elements where ``mask`` is true."""
     dims = canonical_dims(dim, input.array.ndim)
@@ -126,8 +126,8 @@ def masked_logsumexp(
 
 @composite(name="masked.logaddexp")
 def masked_logaddexp(
-    input: Tensor, other: Tensor, *, dtype: DType | None = None, input_mask: Tensor | None = None,
-    other_mask: Tensor | None = None,
+    input: Tensor, other: Tensor, *, dtype: DType | None = None, input_mask: Masking | None = None,
+    other_mask: Masking | None = None,
 ) -> Tensor:  # fmt: skip
     """The logarithm of the sum of the exponentials of both; what is masked out adds nothing."""
     first, second = filled("logaddexp", input, input_mask), filled("logaddexp", other, other_mask)
@@ -137,7 +137,7 @@ def masked_logaddexp(
 @composite(name="masked.norm")
 def masked_norm(
     input: Tensor, ord: Any = 2.0, dim: Any = None, *, keepdim: bool | None = False, dtype: DType | None = None,
-    mask: Tensor | None = None,
+    mask: Masking | None = None,
 ) -> Tensor:  # fmt: skip
     """The ``ord``-norms over ``dim`` of the elements where ``mask`` is true."""
     masked = filled("norm", input, mask, ord)
@@ -160,7 +160,7 @@ def _counted(input: Tensor, dim: Any, keepdim: bool | None, mask: Tensor | None)
 @composite(name="masked.mean")
 def masked_mean(
     input: Tensor, dim: Any = None, *, keepdim: bool | None = False, dtype: DType | None = None,
-    mask: Tensor | None = None,
+    mask: Masking | None = None,
 ) -> Tensor:  # fmt: skip
     """The means over ``dim`` of the elements where ``mask`` is true."""
     target = dtype or input.dtype
@@ -199,7 +199,7 @@ def _variance(
 @composite(name="masked.var")
 def masked_var(
     input: Tensor, dim: Any = None, unbiased: bool | None = None, *, correction: Any = None,
-    keepdim: bool | None = False, dtype: DType | None = None, mask: Tensor | None = None,
+    keepdim: bool | None = False, dtype: DType | None = None, mask: Masking | None = None,
 ) -> Tensor:  # fmt: skip
     """The variances over ``dim`` of the elements where ``mask`` is true, with ``correction`` degrees of freedom less.
 
@@ -211,7 +211,7 @@ def masked_var(
 @composite(name="masked.std")
 def masked_std(
     input: Tensor, dim: Any = None, unbiased: bool | None = None, *, correction: Any = None,
-    keepdim: bool | None = False, dtype: DType | None = None, mask: Tensor | None = None,
+    keepdim: bool | None = False, dtype: DType | None = None, mask: Masking | None = None,
 ) -> Tensor:  # fmt: skip
     """The roots of ``masked.var``."""
     return ops.sqrt(_variance(input, dim, unbiased, correction, keepdim, dtype, mask))

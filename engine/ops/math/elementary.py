@@ -299,7 +299,7 @@ cosh.vjp(input=lambda g, input: g * ops.sinh(input).conj())
 
 
 @float_valued(
-    inplace_grad_fn="AsinhBackward1", aliases=("arcsinh",),
+    inplace_grad_fn="AsinhBackward1", underivable_in_place=True, aliases=("arcsinh",),
     inplace_function=True,
 )  # fmt: skip
 def asinh(input: Array) -> Array:
@@ -311,7 +311,7 @@ asinh.vjp(input=lambda g, input: g * ops.rsqrt(input * input + 1).conj())
 
 
 @float_valued(
-    inplace_grad_fn="AcoshBackward1", aliases=("arccosh",),
+    inplace_grad_fn="AcoshBackward1", underivable_in_place=True, aliases=("arccosh",),
     inplace_function=True,
 )  # fmt: skip
 def acosh(input: Array) -> Array:
@@ -330,7 +330,7 @@ def _acosh_slope(input: Any) -> Any:
 
 
 @float_valued(
-    inplace_grad_fn="AtanhBackward1", aliases=("arctanh",),
+    inplace_grad_fn="AtanhBackward1", underivable_in_place=True, aliases=("arctanh",),
     inplace_function=True,
 )  # fmt: skip
 def atanh(input: Array) -> Array:

@@ -58,12 +58,15 @@ def _refuse_complex_clamp(input: Array) -> None:
         raise UnsupportedError("clamp is not supported for complex types")
 
 
-@pointwise
+def _check_relu(input: Tensor) -> None:
+    if input.array.dtype == np.bool_:
+        raise OpError("Boolean inputs not supported for relu")
+    _refuse_complex_clamp(input.array)
+
+
+@pointwise(check=_check_relu)
 def relu(input: Array) -> Array:
     """The larger of ``input`` and 0."""
-    if input.dtype == np.bool_:
-        raise OpError("Boolean inputs not supported for relu")
-    _refuse_complex_clamp(input)
     return np.maximum(input, 0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from engine import dtypes, ops
-from engine.errors import ArgumentTypeError, DivisionError, OpError, UnsupportedError
+from engine.errors import ArgumentTypeError, ArgumentValueError, DivisionError, OpError, UnsupportedError
 from engine.kernels import windows
 from engine.op import Size, composite
 from engine.ops.nn import window_checks as checks
@@ -146,3 +146,28 @@ def _declare_lp_pool(ndim: int) -> None:
 
 for _ndim in (1, 2, 3):
     _declare_lp_pool(_ndim)
+
+
+# -- neighbouring channels ----------------------------------------------------------------------------------------
+@composite(name="nn.functional.local_response_norm")
+def _local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
+    """``input`` over a power of the mean square of ``size`` neighbouring channels (Krizhevsky et al., 2012, 3.3)."""
+    shape = input.array.shape
+    if len(shape) < 3:
+        raise ArgumentValueError(
+            f"Expected 3D or higher dimensionality                          input (got {len(shape)} dimensions)"
+        )
+    if input.array.size == 0:
+        return input
+    return input / (_neighbour_mean(input * input, size) * alpha + k) ** beta
+
+
+def _neighbour_mean(squares: Any, size: int) -> Any:
+    """The mean of ``size`` neighbours along dimension 1, zeros beyond its ends counted."""
+    shape, around = squares.array.shape, (size // 2, (size - 1) // 2)
+    if len(shape) == 3:
+        padded = ops.constant_pad_nd(ops.unsqueeze(squares, 1), (0, 0, *around))
+        return ops.squeeze(avg_pool2d_of(padded, (size, 1), 1), 1)
+    planes = ops.view(squares, (shape[0], 1, shape[1], shape[2], -1))
+    padded = ops.constant_pad_nd(planes, (0, 0, 0, 0, *around))
+    return ops.view(ops.squeeze(avg_pool3d_of(padded, (size, 1, 1), 1), 1), shape)

@@ -159,6 +159,8 @@ def _check_numbers(stride: Any, padding: Any, dilation: Any, output_padding: Any
         raise OpError("negative output_padding is not supported")
     if any(step <= 0 for step in stride):
         raise OpError("non-positive stride is not supported")
+    if any(apart < 0 for apart in dilation):
+        raise OpError("dilation should be greater than zero")
     if any(apart <= 0 for apart in dilation):
         raise OpError(f"dilation should be greater than zero, but got {list(dilation)}")
     if groups <= 0:

@@ -13,7 +13,7 @@ from engine.op import Array, Index, composite, extents, primitive
 from engine.ops.math.complex_histories import refuse_complex_history
 from engine.ops.math.powers import common_dtype
 from engine.ops.reduce.norms import norm_of
-from engine.tensor import Tensor
+from engine.tensor import Tensor, from_array, read
 
 MODES = ("sum", "mean", "max")
 TINY = 1e-7  # added to a norm before it divides
@@ -102,9 +102,26 @@ def renormed_rows(weight: Array, indices: Index, max_norm: float, norm_type: flo
 
 def _renorm(weight: Tensor, indices: Tensor, max_norm: float | None, norm_type: float) -> None:
     """Shorten the rows about to be used, in place and unrecorded."""
-    if max_norm is not None:
-        with modes.no_grad():
+    if max_norm is None:
+        return
+    with modes.no_grad():
+        try:
             weight.copy_(renormed_rows(weight.detach(), indices, max_norm, norm_type))
+        except DimensionError:
+            _renorm_some(weight, np.unique(read(indices)), max_norm, norm_type)
+
+
+def _renorm_some(weight: Tensor, places: Array, max_norm: float, norm_type: float) -> None:
+    """Shorten the rows before the first that there is not, in their order, and refuse that one."""
+    extent = weight.array.shape[0]
+    fits = (places >= -extent) & (places < extent)
+    if not fits.all():
+        rows = places[: np.argmin(fits)] % max(extent, 1)
+        weight.copy_(renormed_rows(weight.detach(), from_array(rows), max_norm, norm_type))
+        raise DimensionError(
+            f"select(): index {places[np.argmin(fits)]} out of range for tensor of size {list(weight.array.shape)} at "
+            "dimension 0"
+        )
 
 
 @composite(name="nn.functional.embedding")

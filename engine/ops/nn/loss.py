@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine import modes, ops
+from engine.autograd import inplace
 from engine.dtypes import COMPLEX, FLOATING, DType, of
 from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttributeError, OpError, UnsupportedError
 from engine.op import Array, Scalar, composite, pointwise, primitive
@@ -225,7 +226,9 @@ def _binary_cross_entropy(
 def _spread_weight(input: Tensor, weight: Tensor | None) -> Tensor | None:
     if weight is None or weight.array.shape == input.array.shape:
         return weight
-    return ops.expand(weight, input.array.shape)
+    spread = ops.expand(weight, ops.broadcast_shapes(input.array.shape, weight.array.shape))
+    inplace.check_result(input, spread.array.shape, input.array.dtype)  # the losses are weighed in place
+    return spread
 
 
 @primitive(public=False, nondifferentiable=("weight", "pos_weight"), layout="operands")
@@ -384,8 +387,7 @@ def _gaussian_nll_loss(
 ) -> Tensor:
     """Negative log-likelihood of ``target`` under normal distributions; ``full`` adds the constant term."""
     variance = _variance(input, var)
-    if reduction not in reductions.REDUCTIONS:
-        raise ArgumentValueError(f"{reduction} is not valid")
+    reductions.check(reduction, " is not valid")
     if not variance.dtype.is_floating_point:
         raise OpError(f"result type Float can't be cast to the desired output type {variance.dtype.c_name}")
     variance = floored(variance, eps)

@@ -56,7 +56,7 @@ def gather_planes(grad: Array, indices: Index, ndim: int) -> Array:
     public=False, layout_only=("input",), scratch=lambda grad, input: 4 * grad.size + 2 * input.size,
     grows=lambda input: input.size,
 )  # fmt: skip
-def max_pool_backward(grad: Array, input: Array, indices: Index, ndim: int) -> Array:
+def max_pool_backward(grad: Array, input: Array, indices: Index, ndim: int, grad_fn: str = "") -> Array:
     """``scatter_planes`` into planes like those of ``input``, whose values do not count."""
     return np.asarray(scatter_planes.kernel(grad, indices, input.shape[-ndim:]))
 
@@ -68,6 +68,11 @@ scatter_planes.vjp(grad=lambda g, indices, extents: gather_planes(g, indices, le
 gather_planes.vjp(grad=lambda g, indices, grad_shape, ndim: scatter_planes(g, indices, grad_shape[-ndim:]))
 
 
+def _name_of_backward(grad_fn: str) -> str:
+    """The node of the derivative of the op with such nodes."""
+    return f"{grad_fn.removesuffix('0')}Backward0"
+
+
 def _declared(name: str, body: Callable[..., Any], ndim: int, kernel: str, **flags: Any) -> Primitive:
     """An op that gives elements of planes and their places."""
     body.__name__ = name
@@ -75,8 +80,9 @@ def _declared(name: str, body: Callable[..., Any], ndim: int, kernel: str, **fla
         public=False, outputs=("out", "indices"), promote="default", supports="f", kernel_name=kernel, shown_as=name,
         **flags,
     )(body)  # fmt: skip
+    name_of_backward = _name_of_backward(op.grad_fn)
     op.vjp(**{
-        param.name: lambda g, input, indices: max_pool_backward(g, input, indices, ndim)
+        param.name: lambda g, input, indices: max_pool_backward(g, input, indices, ndim, name_of_backward)
         for param in op.differentiable
     })  # fmt: skip
     return op
@@ -122,7 +128,8 @@ def _declare_max_pool(ndim: int) -> Primitive:
             input, kernel, stride, padding, dilation, ceil_mode
         ),
     )(body)  # fmt: skip
-    op.vjp(input=lambda g, input, indices: max_pool_backward(g, input, indices, ndim))
+    name_of_backward = _name_of_backward(op.grad_fn)
+    op.vjp(input=lambda g, input, indices: max_pool_backward(g, input, indices, ndim, name_of_backward))
     return op
 
 
@@ -313,12 +320,18 @@ def _declare_fractional(ndim: int) -> Primitive:
         for what, values in (("kernel_size", kernel_size), ("output_size", output_size)):
             if len(values) != ndim:
                 raise OpError(f"{name}: {what} must either be a single Int or tuple of Ints")
+        if input.array.ndim not in (ndim + 1, ndim + 2):
+            raise OpError(f"{name}(): Expected {ndim + 1}D or {ndim + 2}D tensor, but got: {list(input.array.shape)}")
         own = input.array.shape[-ndim:]
         shown = name if ndim == 2 else f"{name}_out"
         for side, extent, taps, count in zip(checks.SIDES[ndim], own, kernel_size, output_size, strict=True):
             if count + taps - (ndim == 2) > extent:
                 raise OpError(f"{shown}(): pool {side} {taps} too large relative to input {side} {extent}")
         _check_samples(input, random_samples, ndim)
+        shape = [*input.array.shape[:-ndim], *output_size]
+        for count in output_size:
+            if count < 0:
+                raise OpError(f"Trying to create tensor with negative dimension {count}: {shape}")
 
     def body(input: Array, kernel_size: Size, output_size: Size, random_samples: Array) -> tuple[Array, Array]:
         """The largest element of each window, and its place; windows begin where ``random_samples`` say."""

@@ -14,7 +14,6 @@ from engine import dtypes, modes, ops
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
 from engine.kernels import normalization as kernels
 from engine.op import Array, Dims, Size, composite, extents, primitive, type_name
-from engine.ops.nn.average_pooling import avg_pool2d_of, avg_pool3d_of
 from engine.ops.nn.reduction import refuse_grad
 from engine.tensor import Tensor, from_array
 
@@ -208,8 +207,9 @@ def _rms_norm(input: Tensor, normalized_shape: Any, weight: Tensor | None = None
     if not input.dtype.is_differentiable:
         raise UnsupportedError(f"\"rms_norm\" not implemented for '{input.dtype.scalar_type}'")
     normalized = _listed("rms_norm", normalized_shape)
+    if normalized:
+        _check_affine(normalized, weight=weight)
     _check_shape(input.array.shape, normalized, "")
-    _check_affine(normalized, weight=weight)
     wide: Any = _cast(input, input.dtype.opmath)
     if eps is None:
         eps = float(np.finfo(dtypes.to_real(input.dtype.opmath).numpy).eps)
@@ -225,7 +225,15 @@ def _cast(input: Tensor, dtype: dtypes.DType) -> Tensor:
 
 
 # -- groups -------------------------------------------------------------------------------------------------------
-def _check_group(input: Tensor, weight: Tensor | None, bias: Tensor | None, N: int, C: int, group: int) -> None:
+UNEQUAL = (
+    "Expected X.numel() == N * C * HxW to be true, but got false.  (Could this error message be improved?  If so, "
+    "please report an enhancement request to PyTorch.)"
+)
+
+
+def _check_group(
+    input: Tensor, weight: Tensor | None, bias: Tensor | None, N: int, C: int, HxW: int, group: int
+) -> None:  # fmt: skip
     shape = list(input.array.shape)
     if group <= 0:
         raise OpError(f"Expected num groups to be greater than 0, got {group}")
@@ -238,9 +246,11 @@ def _check_group(input: Tensor, weight: Tensor | None, bias: Tensor | None, N: i
         if tensor is not None and tensor.array.shape != (C,):
             raise OpError(
                 f"Expected {name} to be a vector of size equal to the number of channels in input, but got {name} of "
-                f"shape {list(tensor.array.shape)} and input of shape {shape}"
-            )
+                f"shape {list((tensor if weight is None else weight).array.shape)} and input of shape {shape}"
+            )  # PyTorch shows the shape of the weight for both
     _check_mixed(input, weight, bias)
+    if input.array.size != N * C * HxW:
+        raise OpError(UNEQUAL)
 
 
 def _channels(ndim: int) -> tuple[int, ...]:
@@ -460,8 +470,10 @@ def _check_channels(input: Tensor, **tensors: Tensor | None) -> None:
 
 def _update_running(running: Tensor | None, fresh: Any, momentum: float) -> None:
     if running is not None:
+        version = running.storage.version
         with modes.no_grad():
             running.copy_(fresh() * momentum + running * (1 - momentum))
+        running.storage.version = version  # PyTorch counts no write here
 
 
 def _batch(
@@ -570,28 +582,3 @@ def _instance_norm(
             with modes.no_grad():
                 running.copy_(ops.mean(ops.view(moved, (batch, channels)), (0,)))
     return ops.view(out, shape)
-
-
-# -- neighbouring channels ----------------------------------------------------------------------------------------
-@composite(name="nn.functional.local_response_norm")
-def _local_response_norm(input: Tensor, size: int, alpha: float = 1e-4, beta: float = 0.75, k: float = 1.0) -> Tensor:
-    """``input`` over a power of the mean square of ``size`` neighbouring channels (Krizhevsky et al., 2012, 3.3)."""
-    shape = input.array.shape
-    if len(shape) < 3:
-        raise ArgumentValueError(
-            f"Expected 3D or higher dimensionality                          input (got {len(shape)} dimensions)"
-        )
-    if input.array.size == 0:
-        return input
-    return input / (_neighbour_mean(input * input, size) * alpha + k) ** beta
-
-
-def _neighbour_mean(squares: Any, size: int) -> Any:
-    """The mean of ``size`` neighbours along dimension 1, zeros beyond its ends counted."""
-    shape, around = squares.array.shape, (size // 2, (size - 1) // 2)
-    if len(shape) == 3:
-        padded = ops.constant_pad_nd(ops.unsqueeze(squares, 1), (0, 0, *around))
-        return ops.squeeze(avg_pool2d_of(padded, (size, 1), 1), 1)
-    planes = ops.view(squares, (shape[0], 1, shape[1], shape[2], -1))
-    padded = ops.constant_pad_nd(planes, (0, 0, 0, 0, *around))
-    return ops.view(ops.squeeze(avg_pool3d_of(padded, (size, 1, 1), 1), 1), shape)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from engine import modes, ops
-from engine.errors import ArgumentValueError, OpError
-from engine.op import Array
+from engine.errors import ArgumentTypeError, ArgumentValueError, OpError
+from engine.op import Array, type_name
 from engine.tensor import Tensor
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -23,9 +23,16 @@ def chosen(reduction: str, size_average: bool | None = None, reduce: bool | None
     if reduction == "elementwise_mean":
         modes.warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.")
         return "mean"
-    if reduction not in REDUCTIONS:
-        raise ArgumentValueError(f"{reduction} is not a valid value for reduction")
+    check(reduction, " is not a valid value for reduction")
     return reduction
+
+
+def check(reduction: str, words: str) -> None:
+    """Refuse a reduction that there is not; ``words`` are what Python adds to its name."""
+    if not isinstance(reduction, str):
+        raise ArgumentTypeError(f"unsupported operand type(s) for +: '{type_name(reduction)}' and 'str'")
+    if reduction not in REDUCTIONS:
+        raise ArgumentValueError(f"{reduction}{words}")
 
 
 def reduced(losses: Array, reduction: str) -> Array:

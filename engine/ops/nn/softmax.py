@@ -13,6 +13,7 @@ from engine.kernels import softmax as kernels
 from engine.kernels.rows import along
 from engine.op import Array, Dim, composite, primitive
 from engine.ops.creation.casts import DISCARDED
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.tensor import Tensor
 
 largest: Any = np.maximum.reduce  # ``np.max`` without what wraps it, which takes longer than a short row
@@ -20,7 +21,7 @@ largest: Any = np.maximum.reduce  # ``np.max`` without what wraps it, which take
 
 def check_floating(input: Array, dim: int, name: str) -> None:
     """PyTorch has two kernels, the faster one for the last dimension, and refuses in their names."""
-    if input.dtype.kind != "f":
+    if input.dtype.kind != "f" and input.size:
         kernel = f"{name}_kernel_impl" if dim < input.ndim - 1 else f"{name}_lastdim_kernel_impl"
         raise UnsupportedError(f"\"{kernel}\" not implemented for '{dtypes.of(input).scalar_type}'")
 
@@ -81,6 +82,12 @@ def _converted(input: Tensor, dtype: Any) -> Tensor:
     return ops.cast(input, dtype)
 
 
+def _refuse_complex(name: str, input: Tensor) -> None:
+    """Of no elements, for which PyTorch does not come to the kernel that there is not."""
+    if not input.array.size:
+        refuse_complex_history(name, input)
+
+
 def _chosen_dim(name: str, dim: int | None, ndim: int) -> int:
     """``dim``, or, with a warning, the dimension that PyTorch used to guess."""
     if dim is not None:
@@ -94,13 +101,17 @@ def _chosen_dim(name: str, dim: int | None, ndim: int) -> int:
 @composite(aliases=("special.softmax",))
 def softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """Exponentials of ``input``, divided by their sum along ``dim``; converted to ``dtype`` first."""
-    return softmax_along(_converted(input, dtype), dim)
+    given = _converted(input, dtype)
+    _refuse_complex("_softmax", given)
+    return softmax_along(given, dim)
 
 
 @composite(aliases=("special.log_softmax",))
 def log_softmax(input: Tensor, dim: int, dtype: DType | None = None) -> Tensor:
     """The logarithm of ``softmax``."""
-    return log_softmax_along(_converted(input, dtype), dim)
+    given = _converted(input, dtype)
+    _refuse_complex("_log_softmax", given)
+    return log_softmax_along(given, dim)
 
 
 @composite(name="nn.functional.softmax")

@@ -13,13 +13,13 @@ import numpy as np
 from engine import ops
 from engine.errors import DimensionError, OpError
 from engine.named_results import named_result
-from engine.op import Array, Dim, Dims, composite, primitive
+from engine.op import Array, AskedDims, Dim, composite, primitive
 from engine.ops.index.selected_cotangents import divided_evenly, put_back
-from engine.ops.reduce.sums import UNSET, axes_of, is_unset, kept_shape
+from engine.ops.reduce.sums import UNSET, axes_of, check_dim_of, dims_of, is_unset, kept_shape
 from engine.tensor import Tensor
 
 
-def check_extent(name: str, input: Array, dim: Any) -> None:
+def check_extent(name: str, input: Array | Tensor, dim: Any) -> None:
     """Refuse to reduce over dimensions without elements, for which there is no identity."""
     for axis in dim if isinstance(dim, tuple) else (dim,):
         if input.ndim and input.shape[axis] == 0:
@@ -40,31 +40,37 @@ def _check_real(name: str, is_complex: bool) -> None:
 
 
 # -- over dimensions, divided among ties --------------------------------------------------------------------------
-def _extreme_values(name: str, extreme: Any, input: Array, dim: Any, keepdim: bool) -> Array:
+def _check_extreme(name: str, input: Tensor, dim: Any) -> None:
     if dim:
         check_extent(f"{name}()", input, dim)
     else:
-        _check_not_empty(name, input.size)
-    return extreme(input, axis=axes_of(input, dim), keepdims=keepdim)
+        _check_not_empty(name, input.array.size)
 
 
-@primitive(supports="bif", kernel_name="max_values_cpu", promote="default", total=True)
-def amax(input: Array, dim: Dims = (), keepdim: bool = False) -> Array:
+@primitive(
+    supports="bif", kernel_name="max_values_cpu", promote="default", total=True,
+    check=lambda input, dim: _check_extreme("amax", input, dim),
+)  # fmt: skip
+def amax(input: Array, dim: AskedDims = (), keepdim: bool = False) -> Array:
     """The largest elements over ``dim``; equal ones share the cotangent."""
-    return _extreme_values("amax", np.max, input, dim, keepdim)
+    return np.max(input, axis=axes_of(input, dim), keepdims=keepdim)
 
 
-@primitive(supports="bif", kernel_name="min_values_cpu", promote="default", total=True)
-def amin(input: Array, dim: Dims = (), keepdim: bool = False) -> Array:
+@primitive(
+    supports="bif", kernel_name="min_values_cpu", promote="default", total=True,
+    check=lambda input, dim: _check_extreme("amin", input, dim),
+)  # fmt: skip
+def amin(input: Array, dim: AskedDims = (), keepdim: bool = False) -> Array:
     """The smallest elements over ``dim``; equal ones share the cotangent."""
-    return _extreme_values("amin", np.min, input, dim, keepdim)
+    return np.min(input, axis=axes_of(input, dim), keepdims=keepdim)
 
 
 def _divided(g: Tensor, input: Tensor, out: Tensor, dim: Any, keepdim: bool) -> Any:
     """``g`` divided among the elements of each slice that equal its extreme. NaN equals nothing: it gets NaN."""
     shape = input.array.shape
     if not keepdim and shape:
-        g, out = (ops.reshape(one, kept_shape(shape, dim)) for one in (g, out))
+        wrapped = tuple(axis % len(shape) for axis in dims_of(dim))
+        g, out = (ops.reshape(one, kept_shape(shape, wrapped)) for one in (g, out))
     mask, count = ops.ties(input, out, axes_of(input.array, dim), False)
     return g * mask / count
 
@@ -165,7 +171,10 @@ def max(input: Tensor, dim: Any = UNSET, keepdim: bool = False, *, other: Tensor
     """The largest element; with ``dim`` the largest along it and their places; with a tensor, ``maximum``."""
     if other is not None or isinstance(dim, Tensor):
         return ops.maximum(input, dim if other is None else other)
-    return max_all(input) if is_unset(dim) else max_dim(input, dim, keepdim)
+    if is_unset(dim):
+        check_dim_of(keepdim)
+        return max_all(input)
+    return max_dim(input, dim, keepdim)
 
 
 @composite
@@ -173,7 +182,10 @@ def min(input: Tensor, dim: Any = UNSET, keepdim: bool = False, *, other: Tensor
     """The smallest element; with ``dim`` the smallest along it and their places; with a tensor, ``minimum``."""
     if other is not None or isinstance(dim, Tensor):
         return ops.minimum(input, dim if other is None else other)
-    return min_all(input) if is_unset(dim) else min_dim(input, dim, keepdim)
+    if is_unset(dim):
+        check_dim_of(keepdim)
+        return min_all(input)
+    return min_dim(input, dim, keepdim)
 
 
 def _places(name: str, find: Any, input: Array, dim: int | None, keepdim: bool) -> Array:

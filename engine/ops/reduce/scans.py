@@ -8,10 +8,10 @@ import numpy as np
 
 from engine import dtypes, modes, ops
 from engine.dtypes import DType
-from engine.errors import OpError, UnsupportedError
+from engine.errors import DimensionError, OpError, UnsupportedError
 from engine.kernels import scans as kernels
 from engine.named_results import named_result
-from engine.op import Array, Dim, composite, primitive
+from engine.op import Array, Dim, composite, primitive, wrap_dim
 from engine.ops.reduce.sums import accumulator, check_real, summands
 from engine.tensor import Tensor
 
@@ -186,10 +186,19 @@ def cumprod_(input: Tensor, dim: Dim, *, dtype: DType | None = None) -> Tensor:
 
 
 # -- cummax, cummin -----------------------------------------------------------------------------------------------
+def _check_running(name: str, input: Tensor, dim: int) -> None:
+    """Of a tensor without elements PyTorch does not ask for the dimension."""
+    if input.array.ndim == 0 and dim not in (0, -1):
+        raise DimensionError(f"{name}(): Expected reduction dim -1 or 0 for scalar but got {dim}")
+    if input.array.size:
+        wrap_dim(dim, input.array.ndim)
+
+
 def _running(input: Array, dim: int, extreme: Any) -> tuple[Array, Array]:
     """Running extremes and where they were last met; NaN stays once met."""
-    if input.ndim == 0:
-        return input, np.zeros((), np.int64)
+    if input.ndim == 0 or not input.size:
+        return input, np.zeros(input.shape, np.int64)
+    dim %= input.ndim
     values = extreme.accumulate(input, axis=dim)
     places = np.arange(input.shape[dim]).reshape(-1, *[1] * (input.ndim - 1 - dim))
     met = (input == values) | (input != input)  # or NaN
@@ -202,8 +211,9 @@ def _running(input: Array, dim: int, extreme: Any) -> tuple[Array, Array]:
     supports="bif",
     promote="default",
     scratch=2.5,
+    check=lambda input, dim: _check_running("cummax", input, dim),
 )
-def cummax(input: Array, dim: Dim) -> tuple[Array, Array]:
+def cummax(input: Array, dim: int) -> tuple[Array, Array]:
     """The largest of the elements up to each along ``dim``, and where it was last met."""
     return _running(input, dim, np.maximum)
 
@@ -214,14 +224,15 @@ def cummax(input: Array, dim: Dim) -> tuple[Array, Array]:
     supports="bif",
     promote="default",
     scratch=2.5,
+    check=lambda input, dim: _check_running("cummin", input, dim),
 )
-def cummin(input: Array, dim: Dim) -> tuple[Array, Array]:
+def cummin(input: Array, dim: int) -> tuple[Array, Array]:
     """The smallest of the elements up to each along ``dim``, and where it was last met."""
     return _running(input, dim, np.minimum)
 
 
 def _gather_back(g: Tensor, indices: Tensor, dim: int) -> Any:
-    return ops.scatter_add(ops.zeros_of(g), dim, indices, g)
+    return ops.scatter_add(ops.zeros_of(g), dim, indices, g) if g.array.size else g
 
 
 cummax.vjp(input=lambda g, indices, dim: _gather_back(g, indices, dim))

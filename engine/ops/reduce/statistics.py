@@ -15,7 +15,7 @@ from engine import modes, ops
 from engine.dtypes import BOOL, COMPLEX, FLOATING, INTEGER
 from engine.errors import ArgumentTypeError, OpError
 from engine.op import Array, Dims, Scalar, composite, primitive
-from engine.ops.reduce.sums import accumulator, axes_of, reduced_count, unreduced
+from engine.ops.reduce.sums import accumulator, axes_of, check_dim_of, reduced_count, unreduced
 from engine.tensor import Tensor, read
 
 
@@ -118,6 +118,7 @@ std_mean_dim.vjp(input=_std_mean_input)
 def _spread(name: str, input: Tensor, dim: Any, unbiased: bool | None, keepdim: bool, correction: Any) -> Any:
     """Bring the ways of calling these ops to one: ``(unbiased)``, ``(dim, unbiased)``, ``(dim, correction)``."""
     if isinstance(dim, bool) and unbiased is None:
+        check_dim_of(keepdim)
         dim, unbiased = None, dim
     if unbiased is not None and (correction is not None or not isinstance(unbiased, bool)):
         raise ArgumentTypeError(f"{name}() received an invalid combination of arguments")

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine import modes, ops
 from engine.dtypes import FLOATING, DType
-from engine.errors import OpError, UnsupportedError
+from engine.errors import ArgumentTypeError, OpError, UnsupportedError
 from engine.op import Array, Dim, Dims, Extents, composite, primitive
 from engine.tensor import Tensor
 
@@ -32,6 +32,12 @@ def is_unset(value: object) -> bool:
 
 
 # -- what reductions share ----------------------------------------------------------------------------------------
+def check_dim_of(keepdim: bool) -> None:
+    """Refuse to keep dimensions where none are given; shown as all overloads."""
+    if keepdim:
+        raise ArgumentTypeError("keepdim without dim")
+
+
 def axes_of(input: Array, dim: Any) -> tuple[int, ...]:
     """The axes a reduction over ``dim`` takes; ``None`` and the empty tuple mean all."""
     if not dim and not isinstance(dim, int):
@@ -121,6 +127,7 @@ sum_dim.vjp(input=lambda g, input_shape, input_dtype, dim, keepdim: spread(g, in
 def sum(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The sum of all elements, or sums over ``dim``. Integers add up in int64 unless ``dtype`` says otherwise."""
     if is_unset(dim):
+        check_dim_of(keepdim)
         return sum_all(input, dtype)
     return sum_dim(input, dim, keepdim, dtype)
 
@@ -170,6 +177,8 @@ mean_dim.vjp(
 @composite(out="cast")
 def mean(input: Tensor, dim: Dims | None = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The mean of all elements, or means over ``dim``."""
+    if is_unset(dim):
+        check_dim_of(keepdim)
     _check_mean(input, dtype)
     if is_unset(dim):
         return mean_all(input, dtype)
@@ -246,6 +255,7 @@ prod_dim.vjp(input=_prod_dim_input)
 def prod(input: Tensor, dim: Dim = UNSET, keepdim: bool = False, *, dtype: DType | None = None) -> Tensor:
     """The product of all elements, or products over ``dim``."""
     if is_unset(dim):
+        check_dim_of(keepdim)
         return prod_all(input, dtype)
     return prod_dim(input, dim, keepdim, dtype)
 

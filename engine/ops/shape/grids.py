@@ -74,10 +74,10 @@ def repeated_places(repeats: Array) -> Array:
 
 def _places(repeats: Tensor, output_size: int | None) -> Any:
     array = read(repeats)
-    if array.ndim != 1:
-        raise OpError("repeat_interleave only accept 1D vector as repeat")
     if repeats.dtype not in (dtypes.int64, dtypes.int32):
         raise UnsupportedError(f"\"repeat_interleave_cpu\" not implemented for '{repeats.dtype.scalar_type}'")
+    if array.ndim != 1:
+        raise OpError("repeat_interleave only accept 1D vector as repeat")
     if (array < 0).any():
         raise OpError("repeats can not be negative")
     if output_size is not None and int(array.sum()) != output_size:

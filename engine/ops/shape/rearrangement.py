@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from engine import dtypes, ops, registry, strides
+from engine import dtypes, modes, ops, registry, strides
+from engine.autograd import inplace
 from engine.dtypes import DType
-from engine.errors import ArgumentTypeError, DimensionError, OpError, UnsupportedError
+from engine.errors import DimensionError, OpError, UnsupportedError
 from engine.op import (
     Array,
     Composite,
     Dim,
     Extents,
+    Ints,
     NewDim,
     Scalar,
     Size,
@@ -23,7 +25,6 @@ from engine.op import (
     composite,
     overloaded,
     primitive,
-    type_name,
     wrap_dim,
 )
 from engine.ops.index.gathering import add_at
@@ -47,15 +48,10 @@ def flatten(input: Tensor, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 
 @composite
-def unflatten(input: Tensor, dim: int, sizes: Size) -> Tensor:
+def unflatten(input: Tensor, dim: int, sizes: Ints) -> Tensor:
     """Dimension ``dim`` as several; one extent may be ``-1``. A view."""
     shape = input.array.shape
     dim = wrap_dim(dim, len(shape))
-    if not isinstance(sizes, list | tuple):
-        raise ArgumentTypeError(
-            f"unflatten(): argument 'sizes' (position 3) must be tuple of ints, not {type_name(sizes)}"
-        )
-    sizes = tuple(sizes)
     if not sizes:
         raise OpError("unflatten: sizes must be non-empty")
     if not shape:
@@ -97,7 +93,7 @@ def expand_as(input: Tensor, other: Tensor) -> Tensor:
 
 
 @composite
-def broadcast_to(input: Tensor, size: Size) -> Tensor:
+def broadcast_to(input: Tensor, size: Extents) -> Tensor:
     """Expanded to the shape ``size``."""
     return ops.expand(input, size)
 
@@ -187,7 +183,7 @@ roll.vjp(input=lambda g, shifts, dims: ops.roll(g, tuple(-shift for shift in shi
 
 
 @primitive(linear=True, layout="kernel")
-def rot90(input: Array, k: int = 1, dims: Size = (0, 1)) -> Array:
+def rot90(input: Array, k: int = 1, dims: Ints = (0, 1)) -> Array:
     """Turned ``k`` times by 90 degrees, from the first of ``dims`` towards the second."""
     if len(dims) != 2:
         raise OpError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
@@ -340,7 +336,7 @@ def _padded_size(input: Array, pad: tuple[int, ...]) -> int:
 
 
 @primitive(method=False, linear=False, grows=_padded_size)
-def constant_pad_nd(input: Array, pad: Size, value: Scalar = 0) -> Array:
+def constant_pad_nd(input: Array, pad: Ints, value: Scalar = 0) -> Array:
     """``value`` added around the last dimensions; what ``pad`` has negative is cut off."""
     pairs = _padding(input.ndim, pad)
     for extent, (before, after) in zip(input.shape, pairs, strict=True):
@@ -402,7 +398,10 @@ def _check_reinterpreted(input: Array, source: DType, target: DType) -> None:
 
 def _same_bytes(input: Tensor) -> Tensor:
     """The same elements outside the graph: what PyTorch makes of a view as the dtype that is there."""
-    return input.detach()
+    view = input.detach()
+    if modes.current().inference and not input.inference:
+        inplace.own_by_mode(view, input)
+    return view
 
 
 _SAME_BYTES = Composite(_same_bytes, "view")

@@ -9,7 +9,7 @@ import numpy as np
 
 from engine import ops, strides
 from engine.errors import OpError
-from engine.op import Array, Size, overloaded, primitive
+from engine.op import Array, Ints, overloaded, primitive
 from engine.tensor import Tensor
 
 
@@ -34,7 +34,7 @@ def strided(flat: Array, size: tuple[int, ...], stride: tuple[int, ...], offset:
 @primitive(
     public=False, view=True, reads_storage=True, grows=lambda size: prod(size), inplace_grad_fn="AsStridedBackward1"
 )
-def as_strided(input: Array, size: Size, stride: Size, storage_offset: int) -> Array:
+def as_strided(input: Array, size: Ints, stride: Ints, storage_offset: int) -> Array:
     """The elements of the storage of ``input`` at the given sizes, strides and offset, in elements."""
     return strided(input, size, stride, storage_offset)
 
@@ -96,7 +96,7 @@ def _end(geometry: Any) -> int:
 
 
 @primitive(public=False)
-def write_strided(input: Array, src: Array, size: Size, stride: Size, storage_offset: int) -> Array:
+def write_strided(input: Array, src: Array, size: Ints, stride: Ints, storage_offset: int) -> Array:
     """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset."""
     result = np.array(input, order="C")
     strided(result.reshape(-1), size, stride, storage_offset)[...] = src.real if result.dtype.kind != "c" else src
@@ -116,8 +116,16 @@ write_strided.vjp(
 )
 
 
-@primitive(layout="input")
-def as_strided_scatter(input: Array, src: Array, size: Size, stride: Size, storage_offset: int | None = None) -> Array:
+def _check_slice(src: Tensor, size: tuple[int, ...]) -> None:
+    if src.array.shape != size:
+        raise OpError(
+            f"expected src to have a size equal to the slice of self. src size = {list(src.array.shape)}, slice size = "
+            f"{list(size)}"
+        )
+
+
+@primitive(layout="input", check=_check_slice)
+def as_strided_scatter(input: Array, src: Array, size: Ints, stride: Ints, storage_offset: int | None = None) -> Array:
     """``input`` (read as contiguous) with ``src`` written at the given sizes, strides and offset.
 
     The cotangent of ``input`` is PyTorch's, which is that of the region written, not of the rest.

@@ -85,7 +85,12 @@ def view_copy(input: Tensor, size: Any, dtype: Any = None) -> Any:
     return _view_dtype, (input, size)
 
 
-@primitive
+def _check_narrowed(input: Tensor) -> None:
+    if not input.array.ndim:
+        raise OpError("narrow() cannot be applied to a 0-dim tensor.")
+
+
+@primitive(check=_check_narrowed)
 def narrow_copy(input: Array, dim: Dim, start: int, length: int) -> Array:
     """A copy of ``length`` elements of dimension ``dim`` from ``start`` on."""
     begin, end = views.narrowed(input.shape, dim, start, length)

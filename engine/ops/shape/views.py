@@ -268,6 +268,8 @@ def adjoint(input: Tensor) -> Tensor:
 def movedim(input: Tensor, source: Dims, destination: Dims) -> Tensor:
     """The dimensions ``source`` moved to the places ``destination``, the others kept in order."""
     ndim = input.array.ndim
+    if isinstance(source, int) != isinstance(destination, int):
+        raise ArgumentTypeError("one dimension, and a list of them")  # shown as all overloads
     sources, destinations = _listed("source", source), _listed("destination", destination)
     from_dims = [wrap_dim(dim, ndim) for dim in sources]
     to_dims = [wrap_dim(dim, ndim) for dim in destinations]

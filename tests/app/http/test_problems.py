@@ -304,7 +304,7 @@ def test_a_fault_of_the_engine_is_a_500_and_not_the_programs(
 # -- names ----------------------------------------------------------------------------------------------------------
 PYTORCHS = [
     ({"code": "torch.quantize_per_tensor"}, "torch.quantize_per_tensor"),
-    ({"code": "torch.nn.SyncBatchNorm(2)"}, "torch.nn.SyncBatchNorm"),
+    ({"code": "torch.nn.DataParallel(2)"}, "torch.nn.DataParallel"),
     ({"code": "\nf = torch.compile(lambda a: a)"}, "torch.compile"),
     ({"code": "torch.distributions.Normal(0, 1)"}, "torch.distributions"),
     ({"code": "x = torch.ones(2)\nx.sparse_mask(x)"}, "torch.Tensor.sparse_mask"),

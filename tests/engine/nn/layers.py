@@ -81,6 +81,7 @@ LAYERS: list[tuple[str, ...]] = [
     ("BatchNorm2d(4, eps=1e-3, momentum=0.4)", IMAGE),
     ("BatchNorm2d(4, track_running_stats=False)", IMAGE),
     ("BatchNorm3d(4)", VOLUME),
+    ("SyncBatchNorm(4)", VOLUME),
     ("InstanceNorm1d(4)", SIGNAL),
     ("InstanceNorm1d(4)", "torch.randn(4, 9)"),
     ("InstanceNorm2d(4, affine=True)", IMAGE),

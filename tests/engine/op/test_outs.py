@@ -73,7 +73,7 @@ REFUSED: dict[str, tuple[type[Exception], Any]] = {
     "clone() the tensor before performing the operation.": (
         OpError, lambda: TORCH.add(X, X, out=TORCH.zeros(1).expand(2, 3)),
     ),
-    "sub(): argument 'out' must be Tensor, not int": (ArgumentTypeError, lambda: TORCH.sub(X, X, out=3)),
+    "sin(): argument 'out' must be Tensor, not int": (ArgumentTypeError, lambda: TORCH.sin(X, out=3)),
     "roll() got an unexpected keyword argument 'out'": (
         UnexpectedArgumentError, lambda: TORCH.roll(X, 1, out=TORCH.zeros(2, 3)),
     ),

@@ -43,8 +43,14 @@ def test_an_argument_reaches_its_parameter_by_place_and_by_every_name(args: Any,
 
 @pytest.mark.parametrize("args", [(X, 2, 3), (X, (2, 3)), (X, [2, 3])])
 def test_extents_come_one_by_one_or_as_one(args: Any) -> None:
-    assert SHAPED.bind(args, {}) == [X, (2, 3)]
+    assert SHAPED.as_method().bind(args, {}) == [X, (2, 3)]
     assert SHAPED.bind((X,), {"size": (2, 3)}) == [X, (2, 3)]
+
+
+def test_extents_of_a_function_of_a_tensor_come_as_one() -> None:
+    assert SHAPED.bind((X, [2, 3]), {}) == [X, (2, 3)]
+    with pytest.raises(ArgumentTypeError, match="takes 2 positional arguments but 3 were given"):
+        SHAPED.bind((X, 2, 3), {})
 
 
 @pytest.mark.parametrize(
