@@ -155,8 +155,12 @@ def extent(arrays: Sequence[np.ndarray[Any, Any]]) -> int:
 def owned(array: Any, sources: Sequence[Any]) -> np.ndarray[Any, Any]:
     """What a kernel gave as a dense array that looks into the memory of no operand."""
     dense: np.ndarray[Any, Any] = np.asarray(array)
-    if dense.base is None and not any(dense is source for source in sources):
-        return dense
+    if dense.base is None:
+        for source in sources:
+            if source is dense:
+                break
+        else:
+            return dense
     if any(np.may_share_memory(dense, source) for source in sources) or not is_dense(dense):
         return copied(dense)
     return dense
@@ -174,9 +178,18 @@ def all_laid_out(
     op: Any, arrays: Sequence[np.ndarray[Any, Any]], operands: Sequence[Any], sources: Sequence[Any]
 ) -> tuple[Tensor, ...]:
     """All results of ``op``."""
+    if op.layout == "contiguous":
+        return tuple([_contiguous(array) for array in arrays])
     layouts = (op.layout,) * len(arrays) if isinstance(op.layout, str) else op.layout
     places = _places(op, operands, sources)
     return tuple([_laid_out(layout, array, places) for layout, array in zip(layouts, arrays, strict=True)])
+
+
+def _contiguous(array: np.ndarray[Any, Any]) -> Tensor:
+    """A result that lies in C order, as most do when they come: unless extents of 1 are in it, nothing is odd then."""
+    if array.size and array.flags.c_contiguous and 1 not in array.shape:
+        return make_tensor(array)
+    return _laid_out("contiguous", array, ())
 
 
 def _laid_out(layout: str, array: np.ndarray[Any, Any], places: tuple[strides.Place, ...]) -> Tensor:

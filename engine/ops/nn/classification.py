@@ -18,20 +18,26 @@ from engine.tensor import Tensor
 IGNORED = -100  # the target that counts for nothing, unless told otherwise
 
 
+_all: Any = np.logical_and.reduce
+
+
 # -- negative log-likelihood: kernels -----------------------------------------------------------------------------
 def _class_axis(ndim: int) -> int:
     return 1 if ndim > 1 else 0
 
 
-def _weights_of(target: Array, weight: Array | None, ignore_index: int, count: int, dtype: Any) -> tuple[Array, Array]:
-    """For each target a class that exists, and the weight of the target: 0 where it is ignored."""
+def _weights_of(
+    target: Array, weight: Array | None, ignore_index: int, count: int, dtype: Any
+) -> tuple[Array, Array | None]:
+    """For each target a class that exists, and the weight of the target: 0 where it is ignored; none if all are 1."""
     kept = target != ignore_index
-    classes = np.where(kept, target, 0).astype(np.int64, copy=False)
+    is_whole = bool(_all(kept, axis=None))
+    classes = (target if is_whole else np.where(kept, target, 0)).astype(np.int64, copy=False)
     if np.maximum.reduce(classes.view(np.uint64), axis=None, initial=0) >= count:  # or below 0
         outside = (classes < 0) | (classes >= count)
         raise DimensionError(f"Target {classes[outside].flat[0]} is out of bounds.")
     if weight is None:
-        return classes, kept.astype(dtype)
+        return classes, None if is_whole else kept.astype(dtype)
     return classes, np.where(kept, weight[classes], np.zeros((), dtype))
 
 
@@ -40,9 +46,9 @@ def _places(classes: Array, shape: tuple[int, ...]) -> Array:
     if len(shape) == 1:
         return classes
     extent = prod(shape[2:])
-    firsts = np.arange(len(classes)) * (shape[1] * extent)
     if len(shape) == 2:
-        return firsts + classes
+        return np.arange(0, len(classes) * shape[1], max(shape[1], 1)) + classes
+    firsts = np.arange(len(classes)) * (shape[1] * extent)
     others = np.arange(extent).reshape(shape[2:])
     return classes * extent + others + firsts.reshape(-1, *(1,) * others.ndim)
 
@@ -52,10 +58,13 @@ def _nll(input: Array, target: Array, weight: Array | None, reduction: str, igno
     count = input.shape[_class_axis(input.ndim)]
     classes, weights = _weights_of(target, weight, ignore_index, count, input.dtype)
     picked = input.reshape(-1)[_places(classes, input.shape)]
-    losses = np.where(weights == 0, np.zeros((), input.dtype), -picked * weights)
+    losses = np.negative(picked)
+    if weights is not None:
+        losses = np.where(weights == 0, np.zeros((), input.dtype), losses * weights)
     if reduction == "none":
         return losses, np.zeros((), input.dtype)
-    total, total_weight = add_up(losses, axis=None), add_up(weights, axis=None)
+    total = add_up(losses, axis=None)
+    total_weight = input.dtype.type(losses.size) if weights is None else add_up(weights, axis=None)
     return np.asarray(total / total_weight if reduction == "mean" else total), np.asarray(total_weight)
 
 
@@ -78,7 +87,7 @@ def _nll_pulled(
     scaled = grad / total_weight if reduction == "mean" else grad
     result = np.empty(input.shape, grad.dtype)  # memory that was in use, where zeros are new pages
     result.fill(0)
-    values = np.where(weights == 0, np.zeros((), grad.dtype), -weights * scaled)
+    values = -scaled if weights is None else np.where(weights == 0, np.zeros((), grad.dtype), -weights * scaled)
     result.reshape(-1)[_places(classes, input.shape)] = values
     return result
 
