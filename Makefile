@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-.PHONY: setup fmt check test crash bench bench-quick hostile soak parity parity-docs parity-ops openapi examples golden run sdk \
-	sdk-all sdk-tools schemathesis lock
+.PHONY: setup fmt check test test-all crash bench bench-quick hostile soak parity parity-docs parity-ops openapi examples \
+	golden run sdk sdk-all sdk-tools schemathesis lock
 
 setup: .venv/.ready
 
@@ -21,6 +21,10 @@ run: setup
 
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
+
+# Also what `make test` runs a part of: derivatives, plans and shapes of all samples, real and complex.
+test-all: setup
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup -m "" $(ARGS)
 
 # Kills servers at random moments and looks for what got lost: make crash ARGS="--store postgres --kills 300"
 crash: setup

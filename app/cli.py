@@ -5,7 +5,6 @@ What a command takes is loaded with it: a container probes its server every few 
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from argparse import ArgumentParser, Namespace
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from app import VERSION
 from app.http import probe
+from app.loading import loading
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,13 +57,10 @@ def _health(arguments: Namespace) -> int:
 
 
 def _loaded(arguments: Namespace) -> int:
-    """Load the commands, and run the one that was asked for."""
-    gc.disable()  # what is loaded stays: looking for garbage in it takes a tenth of the start
-    try:
-        commands = import_module("app.commands")
-    finally:
-        gc.enable()
-    status: int = getattr(commands, arguments.command)(arguments)
+    """Load the command that was asked for, and run it."""
+    with loading():
+        command = import_module(f"app.commands.{arguments.command}")
+    status: int = command.main(arguments)
     return status
 
 

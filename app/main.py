@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib import import_module
@@ -12,6 +12,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import VERSION, allocator
@@ -79,15 +80,13 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
 
     app = Application(
         title="gradserve", version=VERSION, summary=SUMMARY, lifespan=lifespan, docs_url=None, redoc_url=None,
-        separate_input_output_schemas=False, redirect_slashes=False,
+        separate_input_output_schemas=False, redirect_slashes=False, routes=list(_routes()),
     )  # fmt: skip
     app.state.services = services
     hot = EvaluateRoute(services)
     app.hot = {("POST", hot.path): Observation(hot, services.observer)}
     app.find_shortcut = Shortcuts(services, hot).find
     app.edge = Edge(services.limits, services.observer.refused)
-    for module in (evaluate, sessions, tensors, ops, health):
-        app.include_router(module.router)
     app.add_middleware(methods.HeadAsGet)
     app.add_middleware(Observation, observer=services.observer)
     if services.settings.cors_origins:
@@ -95,6 +94,12 @@ def create_app(settings: Settings | None = None, services: Services | None = Non
     answering.install(app)
     _document(app)
     return app
+
+
+def _routes() -> Iterator[BaseRoute]:
+    """The routes as their modules made them: a router that is included makes each once more, at the first request."""
+    for module in (evaluate, sessions, tensors, ops, health):
+        yield from module.router.routes
 
 
 async def _give_back() -> None:

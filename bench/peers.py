@@ -38,6 +38,12 @@ def leaf(given: Input) -> torch.Tensor:
     return torch.tensor(given.x, requires_grad=True)
 
 
+@diy.get("/healthz")
+async def health() -> dict[str, str]:
+    """Answers whatever else is running."""
+    return {"status": "ok"}
+
+
 @diy.post("/async")
 async def tutorial_on_the_loop(given: Input) -> Output:
     """Fastest, though a long computation stops every other request."""

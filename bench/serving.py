@@ -19,6 +19,7 @@ from bench.measure import Sampler
 
 JSON, MSGPACK = "application/json", "application/msgpack"
 START_S, STOP_S, ANSWER_S = 90.0, 10.0, 120.0
+SETTLED_S, SETTLED_PART = 2.0, 0.01  # what changes by less in that time stands still
 OURS_SERVER = ("app.cli", "serve")
 UVICORN = ("uvicorn", "--loop=uvloop", "--http=httptools", "--no-access-log", "--log-level=warning")
 DEFAULTS = {
@@ -192,6 +193,15 @@ def _received(connection: socket.socket) -> bytes:
     if not received:
         raise RuntimeError("the server ended the connection")
     return received
+
+
+def settled(measure: Callable[[], float]) -> float:
+    """What ``measure`` says of a server once it stands still: what follows a start or a request has ended then."""
+    before, found = -1.0, measure()
+    while abs(found - before) > SETTLED_PART * found:
+        time.sleep(SETTLED_S)
+        before, found = found, measure()
+    return found
 
 
 @contextmanager

@@ -44,7 +44,10 @@ class OpError(EngineError, RuntimeError):
 class LinAlgError(OpError):
     """A factorisation that does not exist for the given matrix."""
 
-    exception = "LinAlgError"
+    exception = "_LinAlgError"
+
+
+LinAlgError.__name__ = LinAlgError.exception  # as PyTorch's is called
 
 
 class GradcheckError(OpError):

@@ -12,7 +12,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterable, MutableSequence
 from contextlib import AbstractContextManager, nullcontext
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from math import inf
 from pathlib import Path
 from time import monotonic
@@ -337,6 +337,13 @@ class use:
     def __exit__(self, *exc_info: object) -> None:
         self._silence.__exit__(None, None, None)
         _state.reset(self._token)
+
+
+def standing(state: State) -> Context:
+    """Return a context in which ``state`` is in force: what is ``run`` there does not pay for ``use`` each time."""
+    context = copy_context()
+    context.run(use(state).__enter__)
+    return context
 
 
 def warn(text: str, category: type[Warning] = UserWarning) -> None:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 import engine
+from app.http.services import HANDLER
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,7 +26,7 @@ ENGINE = (
     ("memory_formats", "printing", "random", "storage"),
     ("modes", "registry"),
     ("tensor",),
-    ("op.signature", "autograd.hooks"),
+    ("op.signature", "autograd.hooks", "autograd.reuse"),
     ("op.alternatives", "op.outs", "autograd.tape", "surface.copying"),
     ("autograd.context", "autograd.watch"),
     ("autograd.inplace", "autograd.results_of", "op.binding", "op.dispatch", "op.rules"),
@@ -59,12 +60,12 @@ ENGINE = (
     ("__init__",),
 )
 APP = (
-    ("__init__", "allocator", "evaluate", "http", "limits", "program", "sessions"),
+    ("__init__", "allocator", "evaluate", "http", "limits", "loading", "program", "sessions"),
     ("observe",),
     ("settings",),
     ("stores", "wire"),
     ("errors",),
-    ("compute", "program.costs", "program.failures", "program.scopes", "program.tree"),
+    ("compute", "program.costs", "program.failures", "program.misfits", "program.scopes", "program.tree"),
     ("program.arrays", "program.operators", "program.pytorch", "program.runtime"),
     ("program.code_expressions", "program.functions"),
     ("program.classes", "program.patterns"),
@@ -123,7 +124,7 @@ WITHOUT_WEB = (
     "app.compute", "app.evaluate", "app.observe", "app.operations", "app.program", "app.sessions", "app.stores",
     "app.wire",
 )  # fmt: skip
-OF_COMPUTE = {"app.allocator", "app.compute", "app.errors", "app.limits"}  # of ours, what the processes know
+OF_COMPUTE = {"app.allocator", "app.compute", "app.errors", "app.limits", "app.loading"}  # what the processes know
 RUNS_PROGRAMS = (  # what a front may not reach, but by what its children carry out
     "app.evaluate.evaluator", "app.evaluate.execution", "app.evaluate.run", "app.program.from_code",
     "app.program.from_nodes", "app.program.interpret", "app.sessions.directory", "app.sessions.live",
@@ -255,20 +256,35 @@ def test_the_processes_know_no_use_case() -> None:
 
 
 def test_the_front_imports_nothing_that_runs_programs() -> None:
-    """``app.http.services`` knows what its children carry out, as one function that is called in them."""
+    """``app.http.services`` names what its children load; nobody imports it."""
     inside = ((m, found) for m, found in all_imports() if m.startswith(FRONT))
     assert not [where(m, found) for m, found in inside if found.target(MODULES).startswith(RUNS_PROGRAMS)]
-    handlers = {m for m, found in all_imports() if found.target(MODULES) == "app.operations.handler"}
-    assert handlers == {"app.http.services"}
+    assert HANDLER in MODULES
+    assert not [where(m, found) for m, found in all_imports() if found.target(MODULES) == HANDLER]
+
+
+def test_the_front_reaches_nothing_that_runs_programs() -> None:
+    """Neither to serve nor to answer: so it starts without what only compute processes need."""
+    assert not [module for module in reached_from("app.commands.serve", "app.main", "app.server") if runs(module)]
 
 
 def test_what_replays_plans_reaches_nothing_that_runs_programs() -> None:
-    reached, found = set(), {"app.evaluate.replay"}
+    reached = reached_from("app.evaluate.replay")
+    assert len(reached) > 10
+    assert not [module for module in reached if runs(module)]
+
+
+def reached_from(*modules: str) -> set[str]:
+    """What is loaded with ``modules``."""
+    reached, found = set[str](), set(modules)
     while found:
         reached |= found
         found = {one.target(MODULES) for m, one in all_imports() if m in found and not one.for_types} - reached
-    assert len(reached) > 10
-    assert not [module for module in reached if module.startswith(RUNS_PROGRAMS)]
+    return reached
+
+
+def runs(module: str) -> bool:
+    return module.startswith((*RUNS_PROGRAMS, HANDLER))
 
 
 def test_a_store_sees_rows_and_bytes_only() -> None:

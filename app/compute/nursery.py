@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from app.compute import frames
+from app.loading import loading
 
 Serve = Callable[[socket.socket, frames.Page], None]
 _PR_SET_PDEATHSIG: Final = 1  # of <sys/prctl.h>
@@ -51,10 +52,8 @@ def open_nursery(serve: Serve, load: Callable[[], None]) -> tuple[socket.socket,
 
 
 def _begin(nursery: _Nursery, load: Callable[[], None]) -> None:
-    gc.disable()  # what is loaded stays
-    load()
-    gc.enable()
-    gc.freeze()
+    with loading():
+        load()
     nursery.run()
 
 

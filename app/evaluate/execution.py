@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from app.errors import CallError, InvalidRequest
 from app.evaluate.cancellation import cancellable
@@ -70,6 +70,16 @@ def program_of(request: Asked, limits: Limits) -> Program:
         if not is_name(name):
             check_name(name, ("inputs", name))
     return program
+
+
+def program_ahead(request: Asked, limits: Limits) -> Program | None:
+    """Read the program of a request, unless its nodes may be carried out as they are: nothing is wrong before them."""
+    if type(request) is not plain.Request or request.include:
+        return program_of(request, limits)
+    for name, value in request.inputs.items():
+        if not (isinstance(value, Tensor) and is_name(name)):
+            return program_of(request, limits)
+    return None
 
 
 def _several(request: RunRequest, limits: Limits) -> tuple[Run, ...]:
@@ -172,9 +182,9 @@ def execute(run: Run, namespace: Namespace, limits: Limits, encoding: Encoding) 
 
 
 def carry_out(
-    request: Asked, program: Program, namespace: Namespace, limits: Limits, encoding: Encoding, parse_s: float
+    request: Asked, program: Program | None, namespace: Namespace, limits: Limits, encoding: Encoding, parse_s: float
 ) -> dict[str, Any]:
-    """Carry out a request whose program was read, in ``parse_s`` seconds, as ``execute`` does."""
+    """Carry out a request whose program was read, in ``parse_s`` seconds, or is plain nodes, as ``execute`` does."""
     if not request.include:
         return _carry_out(request, program, namespace, limits, encoding, _no_lap)[0]
     clock = _Clock(parse_s)
@@ -193,14 +203,17 @@ def _no_lap(part: str) -> None:
 
 
 def _carry_out(
-    request: Asked, program: Program, namespace: Namespace, limits: Limits, encoding: Encoding,
+    request: Asked, program: Program | None, namespace: Namespace, limits: Limits, encoding: Encoding,
     lap: Callable[[str], None],
 ) -> tuple[dict[str, Any], dict[str, Any] | None]:  # fmt: skip
     """Return the answer, and the graph if it was asked for."""
     inputs = bind_inputs(request.inputs, namespace, limits)
     lap("parse")
     try:
-        outcome = interpret.run(program, namespace, limits=limits)
+        if program is not None:
+            outcome = interpret.run(program, namespace, limits=limits)
+        else:
+            outcome = interpret.run_plain(cast(plain.Request, request).nodes, namespace, limits=limits)
         lap("run")
         graph = _graph(request, outcome, namespace, limits)  # before the sweep, which frees what nodes save
         if request.backward:

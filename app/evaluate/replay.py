@@ -20,10 +20,9 @@ from app.wire.reply import Reply
 from engine import errors, modes
 
 QUICK_BYTES: Final = 2**14  # of a body that is read on the event loop
-SEEN: Final = 2**15  # programs of which it is remembered that they came
+SEEN: Final = 2**13  # programs of which it is remembered that they came
 SPELLINGS, SPELLINGS_BYTES = 256, 2**22  # that are known at a time
 HEAD_BYTES, TAIL_BYTES = 24, 64  # of a body, by which its spelling is found
-_STATE: Final = plan_state()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +44,15 @@ class _Spelled:
         return self.spelling.nbytes
 
 
+_NEW: Final = Sighting(None, False, None)  # of every program that comes first
+
+
 class Replayer:
     """Answers calls by known plans. For the event loop's thread only."""
 
     def __init__(self, limits: Limits, count: int = 1_000, nbytes: int = 2**26) -> None:
         self._limits = limits
+        self._context = modes.standing(plan_state())
         self.plans: plan_cache.PlanCache[Compiled] = plan_cache.PlanCache(count, nbytes)
         self.replayed = 0
         self._spelled: plan_cache.PlanCache[_Spelled] = plan_cache.PlanCache(SPELLINGS, SPELLINGS_BYTES)
@@ -64,38 +67,40 @@ class Replayer:
 
         Raises ``NotAcceptable`` and ``UnsupportedMedia``.
         """
+        return self._context.run(self._reply_to, call)
+
+    def _reply_to(self, call: Call) -> Reply | Sighting | None:
         form = codec.answer_format(call.accept)
         asked = codec.request_format(call.content_type)
         if len(call.body) > QUICK_BYTES or call.content_encoding:
             return None
         body, place = call.body, None
-        with modes.use(_STATE):
-            if asked is codec.JSON and type(body) is bytes:
-                place = (body[:HEAD_BYTES], body[-TAIL_BYTES:], form is codec.JSON, call.encoding)
-                spelled = self._spelled.get(place)
-                arrays = None if spelled is None else spelled.spelling.arrays(body)
-                if spelled is not None and arrays is not None:
-                    reply = self._replayed(spelled.compiled, arrays)
-                    if reply is not None:
-                        return reply
-            opened = envelope.look(call.body, asked, self._limits)
-            if opened is None:
-                return None
-            program = hash(opened.program)
-            if program not in self._seen:  # then nobody has to look at its tensors here
-                self._note(program, True)
-                return Sighting(None, False, None)
-            parts = envelope.split(opened, self._limits)
-            if parts is None:
-                return None
-            key = call.key(parts, form)
-            found = self.plans.get(key)
-            reply = None if found is None else self._replayed(found, parts.arrays)
-            if found is None or reply is None:
-                return self._sighting(key, program)
-            if place is not None:
-                self._keep_spelling(place, body, opened, parts, found)
-            return reply
+        if asked is codec.JSON and type(body) is bytes:
+            place = (body[:HEAD_BYTES], body[-TAIL_BYTES:], form is codec.JSON, call.encoding)
+            spelled = self._spelled.get(place)
+            arrays = None if spelled is None else spelled.spelling.arrays(body)
+            if spelled is not None and arrays is not None:
+                reply = self._replayed(spelled.compiled, arrays)
+                if reply is not None:
+                    return reply
+        opened = envelope.look(call.body, asked, self._limits)
+        if opened is None:
+            return None
+        program = hash(opened.program)
+        if program not in self._seen:  # then nobody has to look at its tensors here
+            self._note(program, True)
+            return _NEW
+        parts = envelope.split(opened, self._limits)
+        if parts is None:
+            return None
+        key = call.key(parts, form)
+        found = self.plans.get(key)
+        reply = None if found is None else self._replayed(found, parts.arrays)
+        if found is None or reply is None:
+            return self._sighting(key, program)
+        if place is not None:
+            self._keep_spelling(place, body, opened, parts, found)
+        return reply
 
     def _keep_spelling(
         self, place: Hashable, body: codec.Body, opened: envelope.Opened, parts: envelope.SplitRequest, found: Compiled

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import Any
 
-from app.evaluate.execution import Asked, budget_of, carry_out, prepare, program_of
+from app.evaluate.execution import Asked, budget_of, carry_out, prepare, program_ahead
 from app.limits import Limits, over_budget
 from app.program import interpret
 from app.wire.arrays import Encoding
@@ -32,7 +32,7 @@ def fresh(limits: Limits, budget: modes.Budget | None = None) -> modes.use:
 def answer_to(request: Asked, limits: Limits, encoding: Encoding) -> Answer:
     """Return the answer to ``request`` under the state in force."""
     started = perf_counter()
-    program = program_of(request, limits)
+    program = program_ahead(request, limits)
     answer = carry_out(request, program, {}, limits, encoding, perf_counter() - started)
     if request.code is None:  # what a list of nodes seldom has is there when it has it
         for name in ("values", "prints", "warnings"):

@@ -21,7 +21,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from app.compute.frames import SharedBody
 from app.errors import InvalidHttp, UnsupportedHttp, UnsupportedVersion
 from app.http.answering import response_to
-from app.http.edge import LINGER_S, Edge, Headers, HeadersByName, Pace, by_name, check_head, is_host
+from app.http.edge import LINGER_S, Edge, Headers, HeadersByName, Pace, by_name, check_head, is_host, lines
 from app.http.filling import EXTENSION, Filling, Moved
 from app.limits import Limits, OverLimit
 from app.observe.facts import Facts
@@ -39,7 +39,7 @@ class Answer(NamedTuple):
     """All of an answer, ready to be sent."""
 
     status: int
-    headers: Headers
+    head: bytes  # the lines of its headers, each with its end
     body: bytes
 
 
@@ -108,7 +108,7 @@ class Connection(HttpToolsProtocol):
         self._find: Find = getattr(self.app, "find_shortcut", _find_none)
         self._waiting: _Cycle | None = None  # the request whose answer comes later
         self._shortcut: Shortcut | None = None  # of the request that is held
-        self._given: HeadersByName = {}  # its headers
+        self._given = HeadersByName()  # of that: its headers
         self._held = b""  # its body so far
         self._held_since = 0  # counts the requests that were held
         self._taken: Shortcut | None = None  # by the last of these, in the data that came last
@@ -139,7 +139,7 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         headers = self._known = self.headers
-        given = dict(headers)
+        given = HeadersByName(headers)
         count = len(headers)
         if (
             count != len(given)
@@ -410,11 +410,8 @@ class Connection(HttpToolsProtocol):
         self.server_state.total_requests += 1
 
     def _written(self, answer: Answer) -> bytes:
-        parts = [STATUS_LINE[answer.status]]
-        for header in (*self.server_state.default_headers, *answer.headers):
-            parts.append(b"%b: %b\r\n" % header)  # noqa: PERF401 - they are few: a comprehension takes longer
-        parts += b"\r\n", answer.body
-        return b"".join(parts)
+        defaults = self._edge.lines_of(self.server_state.default_headers)
+        return b"".join((STATUS_LINE[answer.status], defaults, answer.head, b"\r\n", answer.body))
 
     def refuse(self, error: Exception) -> None:
         """Answer a request that no application gets to see, once those before it have their answers; then part."""
@@ -423,7 +420,7 @@ class Connection(HttpToolsProtocol):
         facts = Facts({} if self.headers is None else by_name(self.headers), "other")
         response = response_to(error, facts)
         headers = [*response.raw_headers, (b"x-request-id", facts.request_id.encode())]
-        self._parting = self._written(Answer(response.status_code, headers, bytes(response.body)))
+        self._parting = self._written(Answer(response.status_code, lines(headers), bytes(response.body)))
         self._edge.refused(facts, response.status_code, len(response.body))
         if self._is_whole:
             if not self._is_busy:

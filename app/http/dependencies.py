@@ -1,6 +1,7 @@
-"""What endpoints ask for: the services, the owner of the request's key, and the request as it arrived.
+"""What endpoints ask for: the services, and the request as it arrived.
 
-All are coroutines: plain functions would each be sent to a thread.
+All are coroutines: plain functions would each be sent to a thread. The framework looks at each dependency anew for each
+endpoint; so only what the document has to know of (headers) is one, and the rest are calls.
 """
 
 from __future__ import annotations
@@ -53,15 +54,6 @@ async def services_of(request: Request) -> Services:
 
 
 ServicesDep = Annotated[Services, Depends(services_of)]
-
-
-async def owner_of(services: ServicesDep, request: Request) -> str:
-    """Return the owner of the key that the request names. Raises ``Unauthorized``."""
-    facts_of(request).owner = owner = services.owner_for(request.headers.get("authorization", ""))
-    return owner
-
-
-OwnerDep = Annotated[str, Depends(owner_of)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +205,7 @@ def response(reply: Reply) -> Response:
     return make(reply.body, reply.status, reply.headers, reply.media_type if len(reply.body) else None)
 
 
-async def known_query(request: Request) -> None:
+def _check_query(request: Request) -> None:
     """Refuse parameters of the query that the endpoint does not have, and those that come twice."""
     if not request.url.query:
         return
@@ -234,11 +226,11 @@ def _query_names(dependant: Dependant) -> Iterator[str]:
         yield from _query_names(inner)
 
 
-async def arrival_without_body(
-    services: ServicesDep, owner: OwnerDep, request: Request, _: Annotated[None, Depends(known_query)]
-) -> Arrival:
-    """For endpoints that only read."""
-    headers = request.headers
+async def arrival_without_body(request: Request) -> Arrival:
+    """For endpoints that only read. Raises ``Unauthorized`` and ``InvalidRequest``."""
+    services, headers = await services_of(request), request.headers
+    facts_of(request).owner = owner = services.owner_for(headers.get("authorization", ""))
+    _check_query(request)
     return Arrival(
         services, owner, facts_of(request),
         f"{request.method} {request.url.path}?{request.url.query}", headers.get("accept"), headers.get("content-type"),
@@ -267,8 +259,9 @@ LISTS: Final = frozenset({"outputs", "grads", "include"})
 ReadDep = Annotated[Arrival, Depends(arrival_without_body)]
 
 
-async def arrival_with_body(request: Request, plain: ReadDep) -> Arrival:
+async def arrival_with_body(request: Request) -> Arrival:
     """For endpoints that compute. Nothing is read, and nothing runs, for an answer that could not be written."""
+    plain = await arrival_without_body(request)
     codec.answer_format(plain.accept)
     length = request.headers.get("content-length")
     services = plain.services

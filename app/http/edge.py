@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import lru_cache
 from ipaddress import IPv6Address
@@ -18,7 +18,18 @@ from app.limits import Limits, OverLimit
 from app.observe.facts import Facts
 
 Headers = list[tuple[bytes, bytes]]
-HeadersByName = dict[bytes, bytes]  # headers of a request by name
+
+
+class HeadersByName(dict[bytes, bytes]):
+    """Headers of a request by name. Requests with one head share them, and so what a route made of them once."""
+
+    __slots__ = ("asked",)
+    asked: object
+
+    def __init__(self, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        super().__init__(headers)
+        self.asked = None
+
 
 EXCESS: Final = 64  # connections over the limits that are told so; more are cut off without a word
 LINGER_S: Final = 2.0  # how long a client may take to read a refusal and close: what it still sends is dropped
@@ -34,11 +45,16 @@ _HOST: Final = re.compile(rb"[\w.~!$&'()*+,;=%:\[\]-]*", re.ASCII)  # RFC 3986, 
 # -- heads ----------------------------------------------------------------------------------------------------------
 def by_name(headers: Headers) -> HeadersByName:
     """Headers by name; of several with one name, lists are joined, and of others the first counts."""
-    given = dict(reversed(headers))
+    given = HeadersByName(reversed(headers))
     if len(given) != len(headers):
         for name in LISTS & given.keys():
             given[name] = b", ".join([value for other, value in headers if other == name])
     return given
+
+
+def lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Headers as they are sent, each with the end of its line."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 @lru_cache(1024)
@@ -112,6 +128,8 @@ class Edge:
         self.look_s = min(LOOK_S, shortest / 4)
         self._counts: Counter[str | None] = Counter()
         self._excess = 0
+        self._defaults: Headers = []  # headers of every answer, and their lines
+        self._lines = b""
 
     def enter(self, address: str | None) -> OverLimit | None:
         """Count a connection; why it is one too many, if it is. Each that enters leaves."""
@@ -126,6 +144,12 @@ class Edge:
         else:
             self._excess += 1
         return over
+
+    def lines_of(self, defaults: Headers) -> bytes:
+        """Return the lines of the server's own headers, which are the same list for a second."""
+        if defaults is not self._defaults:
+            self._defaults, self._lines = defaults, lines(defaults)
+        return self._lines
 
     @property
     def is_crowded(self) -> bool:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache, partial
-from typing import Final
+from typing import Final, NamedTuple
 
+import msgspec
 from starlette.types import Receive, Scope, Send
 
 from app.evaluate.call import Call
@@ -29,6 +30,29 @@ _SESSIONS: Final = b"/v1/sessions/"
 _NAME: Final = re.compile(rb"[\w-]{1,64}")
 PATHS, LONGEST_PATH = 1_000, 100  # of sessions, that are remembered, and how long they are
 _CONDITIONS: Final = (b"if-match", b"idempotency-key")
+
+
+class _Asked(NamedTuple):
+    """What the headers of an evaluation say, and the requests to compute processes: for new programs, and others."""
+
+    owner: str
+    content_type: str | None
+    content_encoding: str | None
+    accept: str | None
+    first: _Written
+    again: _Written
+
+
+class _Written(NamedTuple):
+    """A request to a compute process, and that as it is sent."""
+
+    request: exchange.Request
+    text: bytes
+
+    @classmethod
+    def of(cls, request: exchange.Request) -> _Written:
+        """Return it with its text."""
+        return cls(request, exchange.ENCODER.encode(request))
 
 
 class EvaluateRoute:
@@ -56,18 +80,24 @@ class EvaluateRoute:
 
     def begin(self, given: HeadersByName, body: bytes, facts: Facts, done: Done) -> Reply | Later | None:
         """Return the answer of a known plan, or have a compute process make it."""
-        content_type = _text(given, b"content-type")
-        if is_python(content_type):
-            return None
+        asked = given.asked
+        if not isinstance(asked, _Asked):
+            if is_python(_text(given, b"content-type")):
+                return None
+            asked = given.asked = self._asked(given)
         services = self._services
-        facts.owner = services.owner_for(_text(given, b"authorization") or "")
-        call = Call(body, content_type, _text(given, b"content-encoding"), _text(given, b"accept"))
-        known = services.replayer.reply_to(call)
+        facts.owner = asked.owner
+        known = services.replayer.reply_to(Call(body, asked.content_type, asked.content_encoding, asked.accept))
         if isinstance(known, Reply):
             return known
-        request = _request(services, EVALUATE, given, facts)
-        request.came_before = known is None or known.came_before
-        return _sent(services, request, body, done, facts, known=known)
+        request, written = asked.again if known is None or known.came_before else asked.first
+        return _sent(services, request, body, done, facts, known=known, written=written)
+
+    def _asked(self, given: HeadersByName) -> _Asked:
+        """Return what a head asks for. Raises ``Unauthorized``."""
+        request = _request(self._services, EVALUATE, given)
+        first, again = map(_Written.of, (request, msgspec.structs.replace(request, came_before=True)))
+        return _Asked(request.owner, request.content_type, request.content_encoding, request.accept, first, again)
 
 
 class SessionRoute:
@@ -76,19 +106,18 @@ class SessionRoute:
     def __init__(self, services: Services, path: str, url_path: str, operation: str, sid: str) -> None:
         self.path, self.url_path = path, url_path
         self._services, self._operation, self._sid = services, operation, sid
-        self._given: HeadersByName | None = None  # of the request that came last, and what it asks for
-        self._request, self._written = exchange.Request(operation, ""), b""
 
     def begin(self, given: HeadersByName, body: bytes, facts: Facts, done: Done) -> Reply | Later | None:
         """Have a compute process make the answer."""
-        if given is not self._given:  # a connection whose requests have the same head gives the very same headers
+        asked = given.asked
+        if not isinstance(asked, _Written):
             if any(name in given for name in _CONDITIONS) or is_python(_text(given, b"content-type")):
                 return None
-            self._request = _request(self._services, self._operation, given, facts)
-            self._request.arguments = {"sid": self._sid}
-            self._given, self._written = given, exchange.ENCODER.encode(self._request)
-        facts.owner = self._request.owner
-        return _sent(self._services, self._request, body, done, facts, turn=self._sid, written=self._written)
+            request = _request(self._services, self._operation, given)
+            request.arguments = {"sid": self._sid}
+            asked = given.asked = _Written.of(request)
+        facts.owner = asked.request.owner
+        return _sent(self._services, asked.request, body, done, facts, turn=self._sid, written=asked.text)
 
 
 class Shortcuts:
@@ -119,8 +148,8 @@ class Shortcuts:
         return ObservedShortcut("POST", route, self._services.observer)
 
 
-def _request(services: Services, operation: str, given: HeadersByName, facts: Facts) -> exchange.Request:
-    facts.owner = owner = services.owner_for(_text(given, b"authorization") or "")
+def _request(services: Services, operation: str, given: HeadersByName) -> exchange.Request:
+    owner = services.owner_for(_text(given, b"authorization") or "")
     return exchange.Request(
         operation, owner, _text(given, b"accept"), _text(given, b"content-type"), _text(given, b"content-encoding"),
         accept_encoding=_text(given, b"accept-encoding"),

@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.http.answering import response_to
 from app.http.connection import Answer, Later
-from app.http.edge import Headers, HeadersByName, by_name
+from app.http.edge import HeadersByName, by_name, lines
 from app.http.problems import refuse
 from app.observe import logs
 from app.observe.facts import Facts, Observer
@@ -120,17 +120,18 @@ class ObservedShortcut:
     def _answer(self, outcome: Reply | Exception, facts: Facts) -> Answer:
         reply = refuse(outcome, facts) if isinstance(outcome, Exception) else outcome
         self._observer.end(facts, self._route.path, reply.status, len(reply.body))
-        headers = headers_of(reply)
-        headers.append((b"x-request-id", facts.request_id.encode()))
-        return Answer(reply.status, headers, reply.body)
+        return Answer(reply.status, head_of(reply, facts.request_id), reply.body)
 
 
-def headers_of(reply: Reply) -> Headers:
-    """Return the headers that every reply of a hot route has."""
-    headers = [(b"content-length", b"%d" % len(reply.body)), (b"content-type", reply.media_type.encode())]
-    for name, value in reply.headers.items():
-        headers.append((name.lower().encode(), value.encode("latin-1")))
-    return headers
+def head_of(reply: Reply, request_id: str) -> bytes:
+    """Return the lines of the headers that every reply of a hot route has, and of its own."""
+    media_type, body = reply.media_type.encode(), reply.body
+    head = b"content-length: %d\r\ncontent-type: %b\r\nx-request-id: %b\r\n" % (
+        len(body), media_type, request_id.encode(),
+    )  # fmt: skip
+    if not reply.headers:
+        return head
+    return head + lines([(name.lower().encode(), value.encode("latin-1")) for name, value in reply.headers.items()])
 
 
 def _route(scope: Scope) -> str:

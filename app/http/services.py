@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import monotonic
@@ -22,7 +23,7 @@ from app import allocator
 from app.compute.frames import Body, Packet, Page, SharedBody
 from app.compute.front import Front, Patience, Task
 from app.compute.queue import Room
-from app.compute.worker import Worker, share_of_memory
+from app.compute.worker import Handler, Worker, share_of_memory
 from app.errors import Unauthorized
 from app.evaluate.replay import Replayer, Sighting
 from app.http.health_check import HealthCheck
@@ -31,7 +32,6 @@ from app.observe.access import write_line
 from app.observe.facts import Facts, Observer
 from app.observe.metrics import Metrics
 from app.operations import exchange
-from app.operations.handler import RequestHandler, warm_up
 from app.sessions.idempotency import InFlight
 from app.settings import Settings, key_digest
 from app.stores.base import SessionStore
@@ -41,6 +41,7 @@ from engine import plan as plans
 
 LOCAL_OWNER: Final = "local"
 EVALUATE: Final = "evaluate"
+HANDLER: Final = "app.operations.handler"  # what compute processes load
 log = logging.getLogger("gradserve")
 Done = Callable[[Reply | Exception], None]
 
@@ -60,7 +61,7 @@ class Services:
         self.front = Front(
             Worker(lambda page: _handler(settings, make_store, page), memory_bytes), settings.workers,
             Room(settings.queue, settings.owner_queue, settings.session_queue), Patience(), self.store.before_fork,
-            warm_up,
+            _load,
         )  # fmt: skip
         self.health_check = HealthCheck(self.store.check)
         self.replayer = Replayer(settings.limits)
@@ -182,11 +183,17 @@ class Services:
         await done
 
 
-def _handler(settings: Settings, make_store: Callable[[int], SessionStore], page: Page) -> RequestHandler:
+def _load() -> None:
+    """Load what carries requests out: in the process that compute processes are forked from, never in the front."""
+    import_module(HANDLER).warm_up()
+
+
+def _handler(settings: Settings, make_store: Callable[[int], SessionStore], page: Page) -> Handler:
     """Return what carries requests out: called in each compute process."""
     share_processors(settings)
     allocator.keep_freed()
-    return RequestHandler(settings, make_store, page, reply_to)
+    made: Handler = import_module(HANDLER).RequestHandler(settings, make_store, page, reply_to)
+    return made
 
 
 def share_processors(settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.operations.exchange import Exchange, operation
+from app.operations.operation import Exchange, operation
 from app.wire.reply import Refusal, Reply
 
 

@@ -16,15 +16,18 @@ from app.evaluate.plan_cache import PlanCache
 from app.observe import logs
 from app.observe.trace_context import trace_of
 from app.operations import evaluate, sessions, tensors  # each registers what it has
-from app.operations.exchange import ENCODER, HEADS, REQUESTS, Answer, Exchange, Head, Tools, operation_of
+from app.operations.exchange import ENCODER, HEADS, REQUESTS, Answer, Head
+from app.operations.operation import Exchange, Tools, operation_of
 from app.operations.timed_store import TimedStore
 from app.sessions.directory import Directory
 from app.settings import Settings
 from app.stores.base import SessionStore
+from app.wire.messages import BackwardRequest, RunRequest, SessionRequest, TensorPatch, ZeroGradRequest
 from app.wire.reply import Refusal, Reply, compressed
 from engine import methods
 
 MODULES: Final = (evaluate, sessions, tensors)
+BODIES: Final = (BackwardRequest, RunRequest, SessionRequest, TensorPatch, ZeroGradRequest)  # that operations read
 KNOWN, KNOWN_BYTES = 256, 2**22  # requests that are remembered, and their bytes
 CONNECTIONS: Final = 2  # to the store: the command's, and that of what renews its claim
 
@@ -34,6 +37,8 @@ def warm_up() -> None:
     for name in ("fft", "linalg", "special"):
         import_module(f"scipy.{name}")
     methods.write_operators()
+    for message in BODIES:
+        message.model_rebuild()
 
 
 class _Known(NamedTuple):

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from app.evaluate.execution import Run, numbered, refuse_batch
-from app.operations.exchange import Exchange, operation
+from app.operations.operation import Exchange, operation
 from app.sessions.directory import Description
 from app.sessions.repeating import Again
 from app.sessions.session import Session

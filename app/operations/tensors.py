@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Any
 from urllib.parse import quote
 
 from app.evaluate.execution import check_name
-from app.operations.exchange import Exchange, operation
+from app.operations.operation import Exchange, operation
 from app.operations.sessions import change, show
 from app.program import graphs
 from app.sessions.directory import Description
 from app.sessions.session import Session
-from app.wire.messages import TensorPatch
+from app.wire.messages import GRAPH_TYPES, GraphFormat, TensorPatch
 from app.wire.reply import Reply
-
-GraphFormat = Literal["json", "dot", "mermaid", "svg"]
-GRAPH_TYPES: Final = {"dot": "text/vnd.graphviz", "mermaid": "text/vnd.mermaid", "svg": "image/svg+xml"}
 
 
 @operation

@@ -20,7 +20,7 @@ from app.program.costs import CostOf, pay
 from app.program.failures import PythonError, made, python
 from app.program.formatting import format_text, formatted
 from app.program.functions import BoundMethod, Callable_, Function
-from app.program.instances import Special, as_index
+from app.program.instances import Special, as_index, method_of
 from app.program.operations import (
     Getter,
     Metered,
@@ -61,6 +61,20 @@ def consuming(function: Callable[..., object], cost: CostOf, *places: int) -> Ca
         return python(function, *args, **kwargs)
 
     return call
+
+
+def _mapping(call: Callable[..., object]) -> Callable[..., object]:
+    """``call``, for which objects of programs that have ``keys`` are dicts."""
+
+    def mapped(*args: Any, **kwargs: Any) -> object:
+        return call(*[_entries(one) if isinstance(one, Special) else one for one in args], **kwargs)
+
+    return mapped
+
+
+def _entries(value: Any) -> Any:
+    keys: Any = MISSING if isinstance(value, dict) else method_of(value, "keys")
+    return value if keys is MISSING else {key: get_item(value, key) for key in Metered(iterate(python(keys)))}
 
 
 # -- functions ------------------------------------------------------------------------------------------------------
@@ -163,7 +177,7 @@ def _callable(value: Any, /) -> bool:
 
 
 def _len(*args: Any) -> Any:
-    if len(args) == 1 and isinstance(args[0], (Callable_, Module)):
+    if len(args) == 1 and isinstance(args[0], (Callable_, Module)) and not hasattr(type(args[0]), "__len__"):
         raise PythonError(TypeError, f"object of type '{type_name(args[0])}' has no len()")
     return python(len, *args)
 
@@ -234,6 +248,7 @@ def _bound(
     name: str, function: Callable[..., object], cost: CostOf, changing: bool, held_at: tuple[int, ...] = ()
 ) -> Getter:
     call = consuming(function, cost, *held_at) if held_at else priced(function, cost)
+    call = _mapping(call) if function is dict.update else call
 
     def change(value: Any, *args: Any, **kwargs: Any) -> object:
         modes.touch(value)
@@ -509,7 +524,7 @@ def _refuse_construction(kind: str) -> Callable[..., object]:
 def _types() -> dict[str, HostType]:
     found = [_type(object, _plain_object)]
     plain: tuple[tuple[type, Callable[..., object]], ...] = (
-        (complex, priced(complex, costs.read)), (dict, consuming(dict, costs.mapping, 0)),
+        (complex, priced(complex, costs.read)), (dict, _mapping(consuming(dict, costs.mapping, 0))),
         (enumerate, _lazily(enumerate, 0, 0)), (filter, _lazily(filter, 1)),
         (float, priced(float, costs.read)), (frozenset, consuming(frozenset, costs.listed, 0)),
         (int, priced(int, costs.integer)), (list, consuming(list, costs.listed, 0)), (map, _lazily(map, 1)),

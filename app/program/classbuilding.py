@@ -40,7 +40,11 @@ def make_class(
     doc: str | None, cell: Cell | None = None,
 ) -> Any:  # fmt: skip
     """The class of a ``class`` statement. Raises ``TypeError`` for what is no base."""
+    forms = [base for base in bases if hasattr(base, "program_bases")]
     bases = tuple([one for base in bases for one in _bases_of(base)])
+    for key, value in [pair for form in forms for pair in form.namespace.items()]:
+        if all(base.find(key) in (MISSING, None) for base in bases):
+            namespace.setdefault(key, value)
     keywords = dict(keywords)
     metaclass = keywords.pop("metaclass", None)
     if metaclass is not None and metaclass not in METACLASSES and metaclass is not TYPE:

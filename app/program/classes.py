@@ -258,6 +258,10 @@ class Property:
         self.doc = doc if doc is not None else getattr(fget, "doc", None)
         self.name = getattr(fget, "name", "")
 
+    def program_named(self, cls: Any, name: str) -> None:
+        """Learn the name under which it stands."""
+        self.name = name
+
     def getter(self, fget: Any, /) -> Property:
         """The same with another getter."""
         return Property(fget, self.fset, self.fdel, self.doc)

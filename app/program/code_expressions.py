@@ -125,7 +125,8 @@ class ExpressionReader:
     def member(self, node: ast.AST, name: str) -> str:
         """``name``, if programs may ask values for an attribute of that name."""
         if len(name) > NAME_LENGTH or not is_member(name):
-            refuse(node, f"{quoted(name)} is not an attribute that programs may use")
+            hint = ": vars(value) has them" if name == "__dict__" else ""
+            refuse(node, f"{quoted(name)} is not an attribute that programs may use{hint}")
         return self.mangled(name)
 
     def keyword(self, keyword: ast.keyword) -> str | None:

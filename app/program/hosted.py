@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from app.program.builtins import TYPES
 from app.program.classes import MISSING, HostMember, ProgramClass, bound
-from app.program.failures import PythonError, classes, python
+from app.program.failures import PythonError, classes, made, python
 from app.program.functions import DEEP_COPY
 from app.program.hosts import is_public, open_class
 from app.program.instances import HOSTED, Fixed, Held, Special, method_of
@@ -86,7 +86,7 @@ def _asked(host: type) -> Callable[..., Any]:
             return found
         if otherwise is not None:
             return otherwise(self, name)
-        raise AttributeError(f"'{_class_name(self)}' object has no attribute '{name}'")
+        raise made(AttributeError, f"'{_class_name(self)}' object has no attribute '{name}'")
 
     return ask
 

@@ -247,7 +247,7 @@ def class_of(value: Any) -> Any:
 
 def _class_of_node(node: tape.Node) -> HostType:
     """A class for each name of nodes, below the one of all."""
-    name = str(node.name())
+    name = type_name(node)
     if name not in _OWN:
         base = host_type(tape.Node)
         _OWN[name] = HostType(type(node), name, _refuse_construction(name), base.members, mro=(base, TYPES["object"]))

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from types import BuiltinMethodType, MethodWrapperType
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from app.program import runtime
 from app.program.classes import (
@@ -60,7 +60,13 @@ def method_of(value: Any, name: str) -> Any:
     if found is MISSING:
         return MISSING
     method = bound(found, value, cls)
-    return method if method is None or isinstance(method, Callable_) else partial(python, method)
+    if isinstance(method, Callable_):
+        return method
+    return partial(python, method) if callable(method) else partial(_refuse_call, method)
+
+
+def _refuse_call(value: Any, /, *args: Any, **kwargs: Any) -> NoReturn:
+    raise _refuse(f"'{_kind(value)}' object is not callable")
 
 
 def _refuse(detail: str) -> PythonError:
@@ -79,12 +85,15 @@ class Special:
     def _special(self, name: str) -> Any:
         """The method of the program's class, else that of the type beside this one, else ``None``."""
         found = method_of(self, name)
-        if found is None:
-            raise _refuse(f"'{type_name(self)}' object does not support {name}")
         if found is not MISSING:
             return found
         of_host = getattr(super(), name, None)
         return partial(python, of_host) if isinstance(of_host, (BuiltinMethodType, MethodWrapperType)) else of_host
+
+    def _refuse_none(self, name: str, what: str) -> None:
+        """Refuse what a class says that its objects are not, by ``None`` for the method."""
+        if self.program_class.method(name) is None:
+            raise _refuse(f"'{type_name(self)}' object is not {what}")
 
     # -- text -----------------------------------------------------------------------------------------------------
     def __repr__(self) -> str:
@@ -138,11 +147,12 @@ class Special:
     def __hash__(self) -> int:
         found = self.program_class.method("__hash__")
         defines = self.program_class.method("__eq__")
-        if found is MISSING and (defines is MISSING or defines is None):
-            return super().__hash__()
+        own: Any = super().__hash__
+        if own is not None and found is MISSING and (defines is MISSING or defines is None):
+            return own()  # type: ignore[no-any-return]
         if found is MISSING or found is None or not _hashes(self.program_class):
             raise _refuse(f"unhashable type: '{type_name(self)}'")
-        result = bound(found, self, self.program_class)()
+        result = method_of(self, "__hash__")()
         if not isinstance(result, int):
             raise _refuse("__hash__ method should return an integer")
         return hash(result)
@@ -170,6 +180,7 @@ class Special:
         return result
 
     def __iter__(self) -> Iterator[Any]:
+        self._refuse_none("__iter__", "iterable")
         found = self._special("__iter__")
         if found is not None:
             result = found()
@@ -187,12 +198,17 @@ class Special:
         return found()
 
     def __contains__(self, item: object) -> bool:
+        self._refuse_none("__contains__", "a container")
         found = self._special("__contains__")
         if found is not None:
             return bool(found(item))
         if not _has(self, "__iter__") and not _has(self, "__getitem__"):
             raise _refuse(f"argument of type '{type_name(self)}' is not iterable")
-        return any(one is item or one == item for one in self)
+        try:
+            items = iter(self)
+        except TypeError:
+            raise _refuse(f"argument of type '{type_name(self)}' is not iterable") from None
+        return any(one is item or one == item for one in items)
 
     def __getitem__(self, index: Any) -> Any:
         found = self._special("__getitem__")
@@ -221,10 +237,11 @@ class Special:
         found(index)
 
     def __reversed__(self) -> Any:
+        self._refuse_none("__reversed__", "reversible")
         found = self._special("__reversed__")
         if found is not None:
             return found()
-        if not _has(self, "__len__") or not _has(self, "__getitem__"):
+        if not _has(self, "__getitem__"):
             raise _refuse(f"'{type_name(self)}' object is not reversible")
         return iter([self[place] for place in range(len(self) - 1, -1, -1)])
 
@@ -512,7 +529,9 @@ def refuse_abstract(cls: ProgramClass) -> None:
 def is_abstract(value: Any) -> bool:
     """Whether ``abstractmethod`` marked it."""
     inner = getattr(value, "fget", None) or getattr(value, "function", None) or value
-    return bool(getattr(inner, "attributes", {}).get("__isabstractmethod__")) if not is_instance(inner) else False
+    return any(
+        getattr(one, "attributes", {}).get("__isabstractmethod__") for one in (value, inner) if not is_instance(one)
+    )
 
 
 def make_hosted(cls: ProgramClass, args: Any, kwargs: dict[str, Any]) -> Any:

@@ -27,12 +27,13 @@ from app.program.compiling import statements as statements
 from app.program.compiling.blocks import block
 from app.program.compiling.environment import Environment
 from app.program.failures import PythonError, caught, locate
-from app.program.from_nodes import check_references
+from app.program.from_nodes import check_references, parse_nodes
 from app.program.functions import UNBOUND, Frame, Source
 from app.program.modules import surroundings
 from app.program.operations import type_name
 from app.program.runtime import Run
-from app.program.tree import AbsentError, GraphError, Place, Program, ProgramError, quoted
+from app.program.tree import AbsentError, GraphError, Place, Program, ProgramError, Statement, quoted
+from app.wire.plain import Node
 from engine import errors, modes
 
 Scope = dict[str, Any]
@@ -105,7 +106,7 @@ def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:
     with runtime.within(started):
         try:
             if program.spelling == "nodes":
-                _perform_nodes(program, started)
+                _perform_nodes(program.statements, started)
             elif _is_surrounded(program):
                 with surroundings.in_force():
                     _perform(compiled(program), started)
@@ -115,6 +116,38 @@ def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:
         finally:
             _end_watch(started)
     return Outcome(started.prints, list(started.named), started.last, started.unended)
+
+
+def run_plain(raw: list[Node], namespace: Scope, *, limits: Limits) -> Outcome:
+    """Run nodes that nobody has looked at yet, one by one as they are.
+
+    Most are plain, and come once: reading them first takes longer than carrying them out. At the first that is not, or
+    that fails, all are read, and the rest is carried out, or refused, as ``run`` does it.
+    """
+    known = namespace.copy()
+    if sys.getrecursionlimit() < FRAMES:
+        sys.setrecursionlimit(FRAMES)
+    started, done = Run(namespace, limits), 0
+    modes.current().trace = trace
+    with runtime.within(started):
+        try:
+            if len(raw) <= limits.nodes:
+                for node in raw:
+                    if not nodes.perform_plain(started, node):
+                        break
+                    done += 1
+        except BaseException as error:
+            _end(error, _read(raw, known, limits)[done].place, started)
+        if done < len(raw):
+            _perform_nodes(_read(raw, known, limits)[done:], started)
+    return Outcome(started.prints, list(started.named), started.last, started.unended)
+
+
+def _read(raw: list[Node], known: Scope, limits: Limits) -> tuple[Statement, ...]:
+    """Read nodes that run over ``known``. Raises what is wrong with any of them."""
+    program = parse_nodes(raw, limits)
+    check(program, known)
+    return program.statements
 
 
 def _end_watch(started: Run) -> None:
@@ -142,8 +175,8 @@ def _perform(program: Compiled_, started: Run) -> None:
             _end(error, place, started)
 
 
-def _perform_nodes(program: Program, started: Run) -> None:
-    for statement in program.statements:
+def _perform_nodes(statements: Sequence[Statement], started: Run) -> None:
+    for statement in statements:
         try:
             if started.budget is not None:
                 started.budget.spend(0)
@@ -186,4 +219,4 @@ def as_refusal(error: BaseException, place: Place, started: Run) -> ProgramError
     return refusal
 
 
-__all__ = ["Outcome", "PythonError", "as_refusal", "check", "run"]
+__all__ = ["Outcome", "PythonError", "as_refusal", "check", "run", "run_plain"]

@@ -21,6 +21,7 @@ from app.program.costs import ITEM_BYTES, LITTLE, OBJECT_BYTES, Cost, CostOf, bo
 from app.program.failures import PythonError, python, reraise, seen_as
 from app.program.functions import Callable_
 from app.program.instances import Numbered, Special, as_index, method_of
+from app.program.misfits import is_misfit, words
 from app.program.operators import BINARY, COMPARISON, IN_PLACE, SPECIAL_METHODS, UNARY
 from engine import Tensor, errors, methods, modes, refusals, tape, tensors
 
@@ -45,12 +46,18 @@ class Routine(Callable_):
     def enter(self, run: Any, args: Any, kwargs: Any = None) -> Any:
         if self.engine:
             return ENGINE_CALL[0](self, args, kwargs or {})
-        return python(self.function, *args, **(kwargs or {}))
+        return self(*args, **(kwargs or {}))
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         if self.engine:
             return ENGINE_CALL[0](self, args, kwargs)
-        return python(self.function, *args, **kwargs)
+        try:
+            return self.function(*args, **kwargs)
+        except Exception as error:
+            if is_misfit(error):
+                module = self.owner.name if isinstance(self.owner, Module) else "builtins" * (self.owner is None)
+                error.args = (words(module, self.name, self.function, str(error), len(args), kwargs),)
+            reraise(error, given=(getattr(self.function, "__self__", None), *args))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Routine) or self.name != other.name:
@@ -106,7 +113,7 @@ def type_name(value: object) -> str:
     if isinstance(value, Special):
         return value.program_class.name
     if isinstance(value, tape.Node):
-        return str(value.name())
+        return str(value.name()).rpartition("::")[2]
     if isinstance(value, PythonError):
         return value.exception
     if isinstance(value, Metered):
@@ -235,8 +242,6 @@ def binary(symbol: str, left: Any, right: Any) -> Any:
 def _special_binary(symbol: str, left: Any, right: Any) -> Any:
     """An operator one of whose operands is an object of a program: the reflected form is asked in Python's order."""
     name = _NAME_OF[symbol]
-    if symbol == "*" and (_repeats(left, right) or _repeats(right, left)):
-        return binary("*", as_index(left), as_index(right))
     forms = [(left, f"__{name}__", right), (right, f"__r{name}__", left)]
     if isinstance(right, Special) and isinstance(left, Special) and left.program_class is not right.program_class:
         if left.program_class in right.program_class.mro:
@@ -244,9 +249,17 @@ def _special_binary(symbol: str, left: Any, right: Any) -> Any:
     elif isinstance(left, Special) and isinstance(right, Special):
         forms.pop()
     for owner, method, other in forms:
+        if symbol in ("+", "*") and _is_sequence(owner, method):
+            continue  # what sequences do with these comes after what the other operand does
         result = _ask(owner, method, other)
         if result is not NotImplemented:
             return result
+    if symbol == "+" and _is_sequence(left, "__add__"):
+        return _ask(left, "__add__", right)
+    if symbol == "*":
+        for sequence, count in ((left, right), (right, left)):
+            if _is_sequence(sequence, "__mul__"):
+                return _ask(sequence, "__mul__", count if isinstance(count, int) else _count(count))
     raise PythonError(
         TypeError,
         f"unsupported operand type(s) for {'** or pow()' if symbol == '**' else symbol}: "
@@ -254,13 +267,22 @@ def _special_binary(symbol: str, left: Any, right: Any) -> Any:
     )
 
 
-def _repeats(sequence: Any, count: Any) -> bool:
-    """Whether ``count`` is an object of a program that says how often a sequence is to be repeated."""
-    return (
-        isinstance(sequence, (str, list, tuple)) and not isinstance(sequence, Special) and isinstance(count, Special)
-        and not isinstance(count, int) and method_of(count, "__rmul__") is MISSING
-        and method_of(count, "__index__") is not MISSING
-    )  # fmt: skip
+_SEQUENCES: Final = (str, list, tuple, deque)
+
+
+def _is_sequence(value: Any, method: str) -> bool:
+    """Whether a value is a sequence of Python's, whose class, if it is one of a program, says nothing of ``method``."""
+    is_plain = not isinstance(value, Special)
+    return isinstance(value, _SEQUENCES) and (is_plain or method_of(value, method) is MISSING)
+
+
+def _count(value: Any) -> Any:
+    """How often an object of a program says that a sequence is to be repeated."""
+    if type(value) is int or type(value) is bool:
+        return value
+    if not isinstance(value, Special) or method_of(value, "__index__") is MISSING:
+        raise PythonError(TypeError, f"can't multiply sequence by non-int of type '{type_name(value)}'")
+    return as_index(value)
 
 
 def _ask(owner: Any, method: str, other: Any) -> Any:
@@ -268,7 +290,7 @@ def _ask(owner: Any, method: str, other: Any) -> Any:
     if isinstance(owner, Special):
         found = method_of(owner, method)
         if found is not MISSING:
-            return NotImplemented if found is None else found(other)
+            return found(other)
     function = getattr(type(owner), method, None)  # a name of ours, out of a table
     if function is None:
         return NotImplemented
@@ -297,8 +319,7 @@ def in_place(symbol: str, left: Any, right: Any) -> Any:
     function, cost = IN_PLACE[symbol]
     try:
         if isinstance(left, Special):
-            found = method_of(left, f"__i{_NAME_OF[symbol]}__")
-            result = NotImplemented if found is MISSING else found(right)
+            result = _changed_in_place(symbol, left, right)
             return _without_in_place(symbol, left, right) if result is NotImplemented else result
         if isinstance(left, Tensor) or isinstance(right, Tensor):
             if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
@@ -306,6 +327,11 @@ def in_place(symbol: str, left: Any, right: Any) -> Any:
             return function(left, right)
         if isinstance(right, Special) and not isinstance(left, (list, set, dict, deque)):
             return _without_in_place(symbol, left, right)
+        if isinstance(right, Special) and isinstance(left, (list, deque)) and symbol in ("+", "*"):
+            result = _ask(right, f"__r{_NAME_OF[symbol]}__", left)
+            if result is not NotImplemented:
+                return result
+            right = right if symbol == "+" or isinstance(right, int) else _count(right)
         if isinstance(left, (list, deque)) and symbol == "+":
             right = held(right)
         if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
@@ -316,6 +342,24 @@ def in_place(symbol: str, left: Any, right: Any) -> Any:
         return function(left, right)
     except Exception as error:
         reraise(error, f"{_op_of(methods.BINARY, BINARY[symbol][0])}_", (left, right))
+
+
+def _changed_in_place(symbol: str, left: Any, right: Any) -> Any:
+    """What an object of a program is after its own in-place operator, or that of the type beside its class."""
+    method = f"__i{_NAME_OF[symbol]}__"
+    if symbol == "*" and isinstance(right, Special) and _is_sequence(left, method):
+        result = _ask(right, "__rmul__", left)
+        if result is not NotImplemented:
+            return result
+    found = left._special(method)
+    if found is None:
+        return NotImplemented
+    if method_of(left, method) is MISSING:
+        if isinstance(left, (list, deque)):
+            right = held(right) if symbol == "+" else right if isinstance(right, int) else _count(right)
+        pay(IN_PLACE[symbol][1](left, right))
+        modes.touch(left)
+    return found(right)
 
 
 def _without_in_place(symbol: str, left: Any, right: Any) -> Any:
@@ -396,7 +440,10 @@ def get_item(value: Any, index: Any) -> Any:
     """``value[index]``."""
     index = as_index(index) if isinstance(value, (list, tuple, str, range, Tensor, deque)) else index
     if isinstance(value, Tensor):
-        return refusals.call(operator.getitem, (value, bounded(index)), {}, "__getitem__")
+        try:
+            return refusals.call(operator.getitem, (value, bounded(index)), {}, "__getitem__")
+        except errors.EngineError as error:
+            reraise(error, given=(index,))
     if isinstance(value, Special):
         return python(operator.getitem, value, index)
     if isinstance(value, tensors.Size):

@@ -7,7 +7,6 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from app.http.dependencies import ChangeDep, EncodingQuery, LookDep
-from app.operations.tensors import GRAPH_TYPES, GraphFormat
 from app.routers.declaration import (
     CHANGED,
     CHANGING,
@@ -21,6 +20,7 @@ from app.routers.declaration import (
     unchanged,
 )
 from app.routers.sessions import SessionId
+from app.wire.messages import GRAPH_TYPES, GraphFormat
 
 router = APIRouter(tags=["tensors"])
 TensorName = Annotated[

@@ -23,7 +23,7 @@ NAMES: Final = {kind: name for name, kind in LIBRARY.items()}
 _OF_PROGRAM: Final = ("program_class", "attributes")
 OF_OURS: Final = frozenset({
     "__annotations__", "__abstract__", "__dataclass_fields__", "__dataclass_params__", "__isabstractmethod__",
-    "__wrapped__",
+    "__kinds__", "__wrapped__",
 })  # fmt: skip
 
 

@@ -25,6 +25,8 @@ TensorInput = Annotated[Any, WithJsonSchema(named("TensorInput"))]
 Nodes = Annotated[list[Any], WithJsonSchema({"type": "array", "items": named("Node")})]
 UNKNOWN: Final = 50  # more fields than that are not named in a problem
 WireEncoding = Literal["json", "base64"]
+GraphFormat = Literal["json", "dot", "mermaid", "svg"]
+GRAPH_TYPES: Final = {"dot": "text/vnd.graphviz", "mermaid": "text/vnd.mermaid", "svg": "image/svg+xml"}
 EncodingField = Annotated[WireEncoding, WithJsonSchema(named("Encoding"))]
 NullableTensor = Annotated[Any, WithJsonSchema({"anyOf": [named("TensorInput"), {"type": "null"}]})]
 Extra = Annotated[Literal["graph", "nan", "timings"], WithJsonSchema(named("Extra"))]
@@ -82,7 +84,7 @@ RUNS: dict[str, Any] = {
 class Message(BaseModel):
     """A request body; a field that is not listed is refused."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, defer_build=True)  # the front asks for none
 
     @model_validator(mode="before")
     @classmethod

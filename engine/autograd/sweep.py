@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from engine import dtypes, modes, registry
-from engine.autograd import hooks, results_of, watch
+from engine.autograd import hooks, results_of, reuse, watch
 from engine.autograd.hooks import Hook
 from engine.autograd.tape import Accumulate, Edge, Node, edge_of, retain
 from engine.errors import ArgumentTypeError, ArgumentValueError, NotATensorError, OpError
@@ -35,8 +35,8 @@ INVALID = "{}invalid gradient at index {} - got {} but expected shape compatible
 CYCLE = (
     "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient "
     "which can cause a memory leak. We recommend using autograd.grad when creating the graph to avoid this. If you "
-    "have to use this function, make sure to reset the .grad fields of your parameters to None after use to break the "
-    "cycle and avoid the leak."
+    "have to use this function, make sure to reset the .grad fields of your parameters to None after use to break the"
+    " cycle and avoid the leak."
 )
 
 
@@ -48,6 +48,7 @@ class GradientEdge(NamedTuple):
     ownership_token: Any = None
 
 
+_ROOTS = (Tensor, GradientEdge)
 _running: ContextVar[Any] = ContextVar("gradserve_sweep", default=None)
 
 
@@ -71,7 +72,7 @@ class _Sweep:
         self.heap: list[tuple[int, Node]] = []
         self.wanted: dict[Node, list[tuple[int, int]]] = {}
         for (node, number), positions in (wanted or {}).items():
-            self.wanted.setdefault(node, []).extend((number, position) for position in positions)
+            self.wanted.setdefault(node, []).extend([(number, position) for position in positions])
         self.targets = targets
         self.captured: dict[int, Tensor] = {}
         self.roots = list(roots)
@@ -86,16 +87,16 @@ class _Sweep:
 
         ``source`` gave it, as that of its input number ``place``.
         """
-        node, number = edge
-        array = cotangent.array
+        (node, number), array = edge, cotangent.array
         if (array.shape, array.dtype) != node.specs[number]:
             cotangent = _fitted(edge, cotangent, source, place)
-        row = self.waiting.get(node)
-        if row is None:
+        if (row := self.waiting.get(node)) is None:
             row = self.waiting[node] = [None] * len(node.specs)
             heappush(self.heap, (-node.sequence, node))
-        seen = row[number]
-        row[number] = cotangent if seen is None else registry.op("add")(seen, cotangent)
+        if row[number] is None:
+            row[number] = cotangent
+        else:
+            reuse.add(row, number, cotangent)
 
     def run(self) -> None:
         """Take nodes by descending number until none waits."""
@@ -115,13 +116,16 @@ class _Sweep:
                 self._capture(node, cotangents)
             if needs is None:
                 continue
-            for place, cotangent in enumerate(node.op.pull_back(node, cotangents, needs)):
+            results = list(node.op.pull_back(node, cotangents, needs))
+            for place, cotangent in enumerate(results):
                 edge = needs[place]
                 if edge is not None:
+                    results[place] = None  # nobody has it but who gets it
                     if cotangent is not None:
                         deliver(edge, cotangent, node, place)
                     else:
                         self._wait(edge[0])
+            cotangent = None
             if node.saved and not self.retain_graph:
                 if journal is not None:
                     journal.touch(node)
@@ -152,8 +156,7 @@ class _Sweep:
         """Whether the sweep has come to ``node``, or will."""
         if self.useful is not None:
             return node in self.useful
-        if self._reached is None:
-            self._reached = {*_count_edges(self.roots), *self.roots}
+        self._reached = self._reached or {*_count_edges(self.roots), *self.roots}
         return node in self._reached
 
     def _pass_through(self, node: Node, cotangents: list[Tensor | None]) -> None:
@@ -350,9 +353,8 @@ def _ancestors_of(targets: set[Node], roots: Iterable[Node]) -> set[Node]:
 
 def _is_expanded(shape: tuple[int, ...], original: tuple[int, ...]) -> bool:
     """Whether ``original`` broadcasts to ``shape``."""
-    count = len(original)
-    pairs = zip(shape[len(shape) - count :], original, strict=False)
-    return len(shape) >= count and all(own in (1, extent) for extent, own in pairs)
+    lead = len(shape) - len(original)
+    return lead >= 0 and all(own in (1, extent) for extent, own in zip(shape[lead:], original, strict=True))
 
 
 def restore(cotangent: Tensor, spec: Spec) -> Tensor:
@@ -371,16 +373,16 @@ def restore(cotangent: Tensor, spec: Spec) -> Tensor:
 
 # -- what users call ----------------------------------------------------------------------------------------------
 def _as_tuple(value: Any) -> tuple[Any, ...]:
-    if isinstance(value, Tensor | GradientEdge):
+    if isinstance(value, _ROOTS):
         return (value,)
-    if not isinstance(value, Iterable):
+    if type(value) is not list and not isinstance(value, Iterable):
         raise ArgumentTypeError(f"'{type(value).__name__}' object is not iterable")
     return tuple(value)
 
 
 def _root_cotangents(tensors: tuple[Tensor, ...], given: Any) -> list[Tensor | None]:
     cotangents = list(_as_tuple(given)) if given is not None else [None] * len(tensors)
-    if not all(isinstance(tensor, Tensor | GradientEdge) for tensor in tensors):
+    if not all(isinstance(tensor, _ROOTS) for tensor in tensors):
         raise NotATensorError("Expected output to be a torch.Tensor")
     made = [_root_cotangent(i, *pair) for i, pair in enumerate(zip(tensors, cotangents, strict=False))]
     if len(cotangents) == len(tensors):
@@ -471,9 +473,8 @@ def _sweep(
 
 def _root_edges(tensors: tuple[Tensor, ...]) -> list[Edge]:
     edges = [_checked(tensor) if isinstance(tensor, GradientEdge) else edge_of(tensor) for tensor in tensors]
-    for position, edge in enumerate(edges):
-        if edge is None:
-            raise OpError(NO_GRAPH.format(position))
+    if None in edges:
+        raise OpError(NO_GRAPH.format(edges.index(None)))
     return edges  # type: ignore[return-value]
 
 
@@ -536,13 +537,11 @@ def grad(
         )
     keep = create_graph if retain_graph is None else retain_graph
     captured = partial(_captured, roots, create_graph, targets)
-    results = (
-        results_of.rows(captured, _as_tuple(grad_outputs), keep) if is_grads_batched else captured(grad_outputs, keep)
-    )
+    rows = _as_tuple(grad_outputs) if is_grads_batched else ()
+    results = results_of.rows(captured, rows, keep) if is_grads_batched else captured(grad_outputs, keep)
     if materialize_grads:
-        return tuple(
-            results_of.zeros(t, create_graph) if g is None else g for t, g in zip(targets, results, strict=True)
-        )
+        pairs = zip(targets, results, strict=True)
+        return tuple([results_of.zeros(target, create_graph) if g is None else g for target, g in pairs])
     if not allow_unused:
         for position, gradient in enumerate(results):
             if gradient is None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from engine import dtypes, modes, registry, strides
 from engine.autograd.hooks import Attached, Hook, RemovableHandle, call_after, enter
+from engine.autograd.reuse import is_alone
 from engine.errors import ArgumentTypeError, MissingAttributeError, OpError
 from engine.storage import Storage
 from engine.tensor import (
@@ -450,7 +451,7 @@ class _AccumulateOp:
         """Add to ``grad`` in place, or, while a graph of the gradient is recorded, by a recorded sum."""
         variable = node.variable
         if variable.requires_grad and cotangents[0] is not None:
-            add_to_grad(variable, cotangents[0])
+            add_to_grad(variable, cotangents)
         if variable.hooks is not None:
             call_after(variable.hooks.after, variable)
         return ()
@@ -485,18 +486,26 @@ def make_accumulator(leaf: Tensor) -> Accumulate:
     return node  # type: ignore[return-value]
 
 
-def add_to_grad(variable: Tensor, cotangent: Tensor) -> None:
-    """Add ``cotangent`` to the gradient of a leaf; the first one is copied, for it may be shared or expanded."""
+def add_to_grad(variable: Tensor, cotangents: list[Any]) -> None:
+    """Add the only one of ``cotangents`` to the gradient of a leaf.
+
+    The first becomes the gradient, as in PyTorch, where nobody else has it; else it is copied, for it may be shared or
+    expanded.
+    """
     state = modes.current()
+    is_recorded = state.grad_enabled
     with _lock_of(variable):
         if state.journal is not None:
             state.journal.touch(variable)
         if variable._grad is None:
-            variable._grad = _own(cotangent, variable, state.grad_enabled)
-        elif state.grad_enabled:
-            variable._grad = registry.op("add")(variable._grad, cotangent)
+            if not is_recorded and is_alone(cotangents, 0, state) and _lies_like(variable, cotangents[0]):
+                variable._grad = cotangents[0]
+            else:
+                variable._grad = _own(cotangents[0], variable, is_recorded)
+        elif is_recorded:
+            variable._grad = registry.op("add")(variable._grad, cotangents[0])
         else:
-            registry.op("add").inplace(variable._grad, cotangent)
+            registry.op("add").inplace(variable._grad, cotangents[0])
 
 
 def retain(output: Tensor, cotangent: Tensor) -> None:
@@ -512,15 +521,20 @@ def _lock_of(tensor: Tensor) -> Lock:
     return _grad_locks[id(tensor) // 16 % len(_grad_locks)]
 
 
+def _lies_like(variable: Tensor, cotangent: Tensor) -> bool:
+    """Whether a gradient of the leaf ``variable`` lies as it should, where it has no gaps."""
+    return cotangent.array.shape == variable.array.shape and is_plain(variable) and is_plain(cotangent)
+
+
 def _own(cotangent: Tensor, variable: Tensor, is_recorded: bool) -> Tensor:
     """A copy for the leaf ``variable``, laid out like it where that leaves no gaps, else in C order.
 
     PyTorch takes an unrecorded gradient over as it is if it lies so, and copies others into a tensor of that layout.
     """
+    if not is_recorded and _lies_like(variable, cotangent):
+        return owned_copy(cotangent)
     own, like = cotangent.array, variable.array
     is_alike = own.shape == like.shape
-    if is_alike and not is_recorded and is_plain(variable) and is_plain(cotangent):
-        return owned_copy(cotangent)
     steps, has_gaps = strides.steps_of(own), not is_dense(like)
     wanted = strides.contiguous(own.shape) if has_gaps else strides.steps_of(like)
     if not is_recorded and strides.is_laid_out(own.shape, steps, wanted):

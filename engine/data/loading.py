@@ -37,11 +37,11 @@ def default_collate(batch: Any) -> Any:
     if isinstance(first, Mapping):
         return _like(first, {key: default_collate([one[key] for one in batch]) for key in first})
     if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(default_collate(list(parts)) for parts in zip(*batch, strict=False)))
+        return type(first)(*(default_collate(parts) for parts in zip(*batch, strict=False)))
     if isinstance(first, Sequence):
         if any(len(one) != len(first) for one in batch):
             raise OpError("each element in list of batch should be of equal size")
-        return [default_collate(list(parts)) for parts in zip(*batch, strict=True)]
+        return [default_collate(parts) for parts in zip(*batch, strict=True)]
     raise ArgumentTypeError(COLLATES.format(type(first)))
 
 

@@ -131,8 +131,8 @@ def _fusible_shape(step: Step) -> tuple[int, ...] | None:
     if step.call is total_of:
         value = step.args[0]
         return value.shape if value.dtype.char in "fd" and value.is_contiguous and value.nbytes >= LEAST_BYTES else None
-    if not step.elementwise or step.keep or step.many:
-        return None
+    if not step.elementwise or step.keep or step.many or not step.results[0].shape:
+        return None  # a single complex number is rounded otherwise where ``out`` is given
     if not isinstance(step.call, np.ufunc) and all(map(is_number, step.operands())):
         return None  # without ``out`` one number comes out
     result = step.results[0]

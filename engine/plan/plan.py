@@ -37,7 +37,7 @@ from engine.op.signature import Array
 from engine.plan.codegen import Source, last_uses
 from engine.plan.fusion import fused
 from engine.plan.recorder import CLOCK, Recorder, Step, Value, copy_of
-from engine.plan.simplify import Simplifier, without_dead_code
+from engine.plan.simplify import Simplifier, without_dead_code, without_repetition
 
 FILE = "<plan>"
 TICK_ELEMENTS = 100_000  # how much work there is between two looks at the clock
@@ -94,7 +94,8 @@ def optimized(recorder: Recorder, outputs: Sequence[Value], tick: Callable[[], N
             simple.add(step)
     wanted = [simple.resolve(value) for value in outputs]
     copied = _not_owned(wanted, simple, set(recorder.inputs))
-    return Graph(recorder.inputs, without_dead_code(simple.steps, wanted), wanted, copied, recorder.spent)
+    steps = without_repetition(without_dead_code(simple.steps, wanted))
+    return Graph(recorder.inputs, steps, wanted, copied, recorder.spent)
 
 
 class Plan:

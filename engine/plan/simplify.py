@@ -1,7 +1,8 @@
 """Decompose, fold constants, CSE (common subexpression elimination), DCE (dead code elimination).
 
 The passes over recorded steps before they are fused. The first three go hand in hand, step by step, for each of them
-sees what the others made of the operands; ``without_dead_code`` runs last, over the whole.
+sees what the others made of the operands; ``without_dead_code`` runs after them, over the whole, and what is left of
+constants is made small by ``without_repetition``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from engine.plan.recorder import Step, Value, cast_to, copy_at, copy_of, laid_at
 from engine.plan.tracing import decomposed
 
 SMALL_BYTES = 64  # constants up to this size are told apart by what they hold
+LARGE_BYTES = 2**16  # constants from here on are looked through for one that repeats a single number
 COPIES = (cast_to, copy_at, copy_of, laid_at, written)
 
 
@@ -163,3 +165,26 @@ def without_dead_code(steps: list[Step], outputs: Iterable[Value]) -> list[Step]
             kept.append(step)
             needed.update(step.operands())
     return kept[::-1]
+
+
+def without_repetition(steps: list[Step]) -> list[Step]:
+    """Return the steps with one number, expanded, for each large constant that repeats it, where the step is a ufunc.
+
+    Cotangents are expanded numbers: what they were multiplied by would stay in the plan at full size.
+    """
+    seen: dict[Value, Value] = {}
+
+    def expanded(value: Any) -> Any:
+        if not isinstance(value, Value) or value.constant is None or value.nbytes < LARGE_BYTES:
+            return value
+        if value not in seen:
+            array = value.constant
+            each = np.ascontiguousarray(array).reshape(-1, 1).view(np.uint8)  # by bytes: -0.0 equals 0.0
+            repeats = bool((each == each[0]).all())
+            seen[value] = Value.known(np.broadcast_to(array.flat[0], array.shape)) if repeats else value
+        return seen[value]
+
+    for step in steps:
+        if isinstance(step.call, np.ufunc):
+            step.args = tuple(map(expanded, step.args))
+    return steps

@@ -275,7 +275,7 @@ def _number(self: Tensor) -> Any:
 
 
 def _warn_of_tracked(self: Tensor) -> None:
-    if self.requires_grad:
+    if self.requires_grad and modes.current().grad_enabled:
         modes.warn_once(SCALAR)
 
 

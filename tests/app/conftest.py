@@ -12,6 +12,7 @@ import pytest
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 from hypothesis import settings
 
+import app.operations.handler  # noqa: F401 - once for all applications, whose processes load it otherwise
 from app.http.services import Services
 from app.limits import Limits
 from app.main import create_app

@@ -29,7 +29,7 @@ def printed(program: str) -> str:
         warnings.simplefilter("ignore")
         out = io.StringIO()
         with os.fdopen(writing, "w") as pipe, redirect_stdout(out):
-            exec(compile(program, "<program>", "exec"), {"__name__": "__main__"})
+            exec(compile(program, "<program>", "exec", dont_inherit=True), {"__name__": "__main__"})
             pipe.write(out.getvalue())
             pipe.flush()
             os._exit(0)

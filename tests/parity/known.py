@@ -260,7 +260,7 @@ KNOWN: tuple[Known, ...] = (
         _before(r" / |div"),
     ),
     Known(
-        r"^error: None \| LinAlgError: .* is zero|^error: LinAlgError: .* is zero.* \| None", "",
+        r"^error: None \| _LinAlgError: .* is zero|^error: _LinAlgError: .* is zero.* \| None", "",
         "A matrix that is singular but for rounding.", _before(r" /= | / |div|expand"),
     ),
     Known(

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from app.program import tree
 from app.program.builtins import direct
 from app.program.calls import call, engine_call
-from app.program.classes import CHANGES, HostType, Super
+from app.program.classes import CHANGES, ClassMethod, HostType, ProgramClass, StaticMethod, Super
 from app.program.compiling.arithmetic import slot_of
 from app.program.compiling.environment import Environment
-from app.program.compiling.expressions import EXPRESSIONS, entries_of, expression, listed, several
+from app.program.compiling.expressions import EXPRESSIONS, entries_of, expression, is_mapping, listed, several
 from app.program.compiling.quick import OTHERWISE, QUICK
 from app.program.failures import PythonError
-from app.program.functions import UNBOUND, Frame, Function, Step
+from app.program.formatting import text_of
+from app.program.functions import UNBOUND, BoundMethod, Frame, Function, Step
 from app.program.instances import Instance, Special
-from app.program.operations import Routine
+from app.program.operations import Module, Routine, spread, type_name
 from app.program.scopes import CLASS_CELL
 from app.program.tree import Expression
 from app.program.values import attribute
@@ -26,6 +27,8 @@ from engine import Tensor, registry
 def _call(env: Environment, node: tree.Call) -> Step:
     if node.function == tree.Name("super") and not node.args and not node.kwargs:
         return _super(env)
+    if len(node.args) == 1 and isinstance(node.args[0], tree.Starred):
+        return _spreading_call(env, node, node.args[0])
     is_plain = not any(isinstance(one, tree.Starred) for one in node.args)
     steps = [expression(env, one) for one in node.args] if is_plain else []
     args = listed(steps) if is_plain else several(env, node.args)
@@ -45,6 +48,45 @@ def _call(env: Environment, node: tree.Call) -> Step:
         return call(frame[0], called, given, kwargs(frame, called))
 
     return named
+
+
+def _spreading_call(env: Environment, node: tree.Call, only: tree.Starred) -> Step:
+    """``f(*values)``, where Python says which function has to be given an iterable."""
+    function, values = expression(env, node.function), expression(env, only.value)
+    kwargs = keywords(env, node.kwargs)
+
+    def spreading(frame: Frame) -> Any:
+        called, given = function(frame), values(frame)
+        if not isinstance(given, Tensor) and not hasattr(type(given), "__iter__"):
+            what = f"argument after * must be an iterable, not {type_name(given)}"
+            raise PythonError(TypeError, f"{described(called)} {what}")
+        args = list(spread(given))
+        return call(frame[0], called, args, None if kwargs is None else kwargs(frame, called))
+
+    return spreading
+
+
+def described(called: Any) -> str:
+    """What Python's messages about spread arguments call a function."""
+    while isinstance(called, (BoundMethod, StaticMethod, ClassMethod)):
+        called = called.function
+    match called:
+        case ProgramClass():
+            return f"{called.module}.{called.qualname}()"
+        case Function():
+            return f"__main__.{called.qualname}()"
+        case HostType():
+            return f"{called.name}()"
+        case Routine(owner=None):
+            return f"{called.name}()"
+        case Routine(owner=Module() as module):
+            return f"{_INNER.get(module.name, module.name)}.{called.name}()"
+        case Routine():
+            return f"{type_name(called.owner)}.{called.name}()"
+    return text_of(called)
+
+
+_INNER: Final = {"operator": "_operator"}  # where Python says that functions of a module come from
 
 
 def _frames(steps: list[Step]) -> Callable[[Frame], Frame]:
@@ -150,7 +192,7 @@ def _method_of_other(
         if whole is not None:
             given = args(frame)
             if kwargs is not None:
-                return whole(value, *given, **kwargs(frame, None))
+                return whole(value, *given, **kwargs(frame, attribute(value, name)))
             result = OTHERWISE if shorter is None else shorter(run, value, given)
             return whole(value, *given) if result is OTHERWISE else result
         called = attribute(value, name)
@@ -172,13 +214,17 @@ def keywords(
     def spread(frame: Frame, called: Any) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for name, step in parts:
-            given = {name: step(frame)} if name is not None else entries_of(step(frame))
+            value = step(frame)
+            if name is None and not is_mapping(value):
+                what = f"argument after ** must be a mapping, not {type_name(value)}"
+                raise PythonError(TypeError, f"{described(called)} {what}")
+            given = {name: value} if name is not None else entries_of(value)
             for key, value in given.items():
                 if not isinstance(key, str):
                     raise PythonError(TypeError, "keywords must be strings")
                 if key in found:
-                    what = getattr(called, "qualname", getattr(called, "name", "function"))
-                    raise PythonError(TypeError, f"{what}() got multiple values for keyword argument '{key}'")
+                    what = f"got multiple values for keyword argument '{key}'"
+                    raise PythonError(TypeError, f"{described(called)} {what}")
                 found[key] = value
         return found
 

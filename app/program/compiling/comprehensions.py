@@ -10,7 +10,7 @@ from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import EXPRESSIONS, condition, expression
 from app.program.compiling.targets import Binder, bind_target
 from app.program.costs import bounded
-from app.program.failures import python
+from app.program.failures import python, reraise
 from app.program.functions import Cell, Frame, Step
 from app.program.operations import iterate
 
@@ -32,20 +32,7 @@ def _comprehension(env: Environment, node: tree.Comprehension) -> Step:
     env.inner.pop()
     kind, depth = node.kind, len(clauses)
 
-    def fill(frame: Frame, level: int, add: Callable[[Frame], None]) -> None:
-        bind, values, conditions = clauses[level]
-        run = frame[0]
-        for item in iterate(values(frame)):
-            run.left -= 1
-            if run.left < 0:
-                run.refill()
-            bind(frame, item)
-            if all(test(frame) for test in conditions) if conditions else True:
-                if level + 1 == depth:
-                    add(frame)
-                else:
-                    fill(frame, level + 1, add)
-
+    fill = _filling(clauses)
     bind_item, _, tests = clauses[0]
     if kind == "list" and depth == 1 and len(tests) < 2 and not fresh:
         target = node.clauses[0].target
@@ -77,6 +64,30 @@ def _comprehension(env: Environment, node: tree.Comprehension) -> Step:
     return comprehend
 
 
+def _filling(clauses: list[tuple[Binder, Step, list[Step]]]) -> Callable[[Frame, int, Callable[[Frame], None]], None]:
+    """What walks through the clauses from a level on, and adds where all of them have a value."""
+    depth = len(clauses)
+
+    def fill(frame: Frame, level: int, add: Callable[[Frame], None]) -> None:
+        bind, values, conditions = clauses[level]
+        run = frame[0]
+        try:
+            for item in iterate(values(frame)):
+                run.left -= 1
+                if run.left < 0:
+                    run.refill()
+                bind(frame, item)
+                if all(test(frame) for test in conditions) if conditions else True:
+                    if level + 1 == depth:
+                        add(frame)
+                    else:
+                        fill(frame, level + 1, add)
+        except Exception as error:  # of the iterator itself, which may be one of Python's
+            reraise(error)
+
+    return fill
+
+
 def _listed(values: Step, bind: Binder, slot: int | None, test: Step | None, element: Step) -> Step:
     """The most common form: a list, by one clause."""
 
@@ -84,16 +95,19 @@ def _listed(values: Step, bind: Binder, slot: int | None, test: Step | None, ele
         run = frame[0]
         made: list[Any] = []
         add = made.append
-        for item in iterate(values(frame)):
-            run.left -= 1
-            if run.left < 0:
-                run.refill()
-            if slot is None:
-                bind(frame, item)
-            else:
-                frame[slot] = item
-            if test is None or test(frame):
-                add(element(frame))
+        try:
+            for item in iterate(values(frame)):
+                run.left -= 1
+                if run.left < 0:
+                    run.refill()
+                if slot is None:
+                    bind(frame, item)
+                else:
+                    frame[slot] = item
+                if test is None or test(frame):
+                    add(element(frame))
+        except Exception as error:
+            reraise(error)
         run.keep(2 * len(made))
         return made
 

@@ -303,17 +303,25 @@ def _dict(env: Environment, node: tree.DictDisplay) -> Step:
     return display
 
 
+def is_mapping(value: Any) -> bool:
+    """Whether a value has entries, for ``**``."""
+    if isinstance(value, dict):
+        return True
+    if type(value) is Instance:
+        return value.program_class.method("keys") is not MISSING or "keys" in value.attributes
+    return hasattr(value, "keys") and hasattr(type(value), "__getitem__")
+
+
 def entries_of(value: Any) -> dict[Any, Any]:
     """The entries of a mapping, for ``**``."""
-    if type(value) is Instance:
-        keys = attribute(value, "keys")()
-        return {name: get_item(value, name) for name in iterate(keys)}
-    if not isinstance(value, dict):
-        keys = getattr(value, "keys", None)
-        if keys is None or not hasattr(type(value), "__getitem__"):
-            raise PythonError(TypeError, f"'{type_name(value)}' object is not a mapping")
-        return {name: value[name] for name in keys()}
-    return bounded(value)  # type: ignore[no-any-return]
+    if not is_mapping(value):
+        raise PythonError(TypeError, f"'{type_name(value)}' object is not a mapping")
+    if isinstance(value, dict):
+        return bounded(value)  # type: ignore[no-any-return]
+    keys = python(attribute(value, "keys") if type(value) is Instance else value.keys)
+    if not hasattr(type(keys), "__iter__"):
+        raise PythonError(TypeError, f"{type_name(value)}.keys() returned a non-iterable (type {type_name(keys)})")
+    return {name: get_item(value, name) for name in iterate(keys)}
 
 
 def _joined(env: Environment, node: tree.Joined) -> Step:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from functools import reduce
 from typing import Any, Final
 
+from msgspec import UNSET
+
 from app.program import tree
 from app.program.builtins import set_item
 from app.program.calls import PLAIN, adapted, call
@@ -18,8 +20,9 @@ from app.program.failures import locate
 from app.program.names import find_op
 from app.program.operations import get_item
 from app.program.runtime import Run
-from app.program.tree import Expression, GraphError, Statement, quoted
+from app.program.tree import NAME_LENGTH, Expression, GraphError, Statement, is_name, quoted
 from app.program.values import attribute, set_attribute
+from app.wire.plain import Node
 from engine import refusals
 
 
@@ -100,6 +103,37 @@ def _op_call(run: Run, node: tree.OpCall) -> Any:
         refusals.fail(error, function, args, kwargs, node.op)
 
 
+def perform_plain(run: Run, node: Node) -> bool:
+    """Carry out a node as it was read, if it calls an op with names and numbers; whether it was."""
+    name, op = node.id, node.op
+    if node.kwargs or op[:2] == "__" or len(op) > NAME_LENGTH or not op.isidentifier():
+        return False
+    function = find_op(op)
+    if function is None or not (name is UNSET or name is None or is_name(name)):
+        return False
+    namespace, args = run.namespace, []
+    for one in node.args or ():
+        kind = type(one)
+        if kind is str:
+            value = namespace.get(one[1:], UNSET) if one[:1] == "$" else UNSET
+            if value is UNSET:
+                return False
+            args.append(value if type(value) in _AS_IS else dtype_named(adapted(value)))
+        elif kind in _NUMBERS:
+            args.append(one)
+        else:
+            return False
+    if run.budget is not None:
+        run.budget.spend(0)
+    try:
+        result = function(*args)
+    except refusals.ERRORS as error:
+        refusals.fail(error, function, args, {}, op)
+    if name:
+        run.bind(name, result)
+    return True
+
+
 def _own_call(run: Run, node: tree.OpCall) -> Any:
     """Call what the program or its session has under that name: a function, a class, a module."""
     name, *path = node.op.split(".")
@@ -112,6 +146,7 @@ def _own_call(run: Run, node: tree.OpCall) -> Any:
 
 PERFORM: Final[dict[type, Callable[[Run, Any], None]]] = {}  # statements that other modules know how to carry out
 _AS_IS: Final = PLAIN - {str}
+_NUMBERS: Final = frozenset({float, int, bool})
 _EVALUATE: Final[dict[type, Callable[[Run, Any], Any]]] = {
     tree.Constant: lambda run, node: node.value,
     tree.TensorConstant: fresh_tensor,

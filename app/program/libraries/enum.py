@@ -6,15 +6,26 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from app.program.builtins import HOSTS
-from app.program.classbuilding import DERIVED, FACTORIES
-from app.program.classes import MISSING, ClassMethod, HostType, ProgramClass, Property, StaticMethod, bound, changed
+from app.program.classbuilding import DERIVED, FACTORIES, make_class
+from app.program.classes import (
+    MISSING,
+    ClassMethod,
+    HostMember,
+    HostType,
+    ProgramClass,
+    Property,
+    StaticMethod,
+    bound,
+    changed,
+)
 from app.program.failures import PythonError, python, seen_as
 from app.program.formatting import repr_of
 from app.program.functions import Callable_
 from app.program.hosted import new
 from app.program.instances import Instance, Special
 from app.program.libraries.natives import Native
-from app.program.operations import Routine
+from app.program.operations import Routine, held
+from app.program.tree import is_member
 from app.program.values import add_objects, class_attribute
 
 
@@ -61,13 +72,41 @@ class EnumClass(ProgramClass):
         return f"<enum {self.name!r}>"
 
 
-def look_up(cls: Any, /, value: Any = MISSING, *rest: Any, **options: Any) -> Any:
-    if value is MISSING or rest or options or not cls.members:
-        raise PythonError(TypeError, "members are written in a class statement here")
+def look_up(cls: Any, /, value: Any = MISSING, names: Any = None, *rest: Any, **options: Any) -> Any:
+    """The member of a value; of a class without any, and with names, a class that has these."""
+    known = options.keys() & {"module", "qualname", "type", "start", "boundary"}
+    wrong = (
+        f"got an unexpected keyword argument '{next(iter(options.keys() - known))}'" if options.keys() - known
+        else "missing 1 required positional argument: 'value'" if value is MISSING
+        else f"takes from 2 to 3 positional arguments but {3 + len(rest)} were given" if rest
+        else ""
+    )  # fmt: skip
+    if wrong:
+        raise PythonError(TypeError, f"EnumType.__call__() {wrong}")
+    if names is not None:
+        return _with_names(cls, value, names, **options)
+    if not cls.members:
+        raise PythonError(TypeError, f"{cls!r} has no members defined")
     for one in cls.members.values():
         if one is value or python(bool, one.attributes["_value_"] == value):
             return one
     raise PythonError(ValueError, f"{repr_of(value)} is not a valid {cls.qualname}")
+
+
+def _with_names(cls: Any, title: Any, names: Any, start: Any = 1, **_: Any) -> Any:
+    """``Enum("Color", "RED GREEN")``."""
+    if cls.members:
+        raise PythonError(TypeError, f"<enum {repr_of(title)}> cannot extend {cls!r}")
+    if not isinstance(title, str) or not title.isidentifier():
+        raise PythonError(TypeError, f"the name of a class is an identifier, not {repr_of(title)}")
+    listed = names.replace(",", " ").split() if isinstance(names, str) else list(held(names))
+    pairs = list(names.items()) if isinstance(names, dict) else [
+        (one, start + place) if isinstance(one, str) else tuple(held(one)) for place, one in enumerate(listed)
+    ]  # fmt: skip
+    for pair in pairs:
+        if len(pair) != 2 or not isinstance(pair[0], str) or not is_member(pair[0]):
+            raise PythonError(TypeError, f"{repr_of(pair)} is no name of a member beside its value")
+    return make_class(title, title, (cls,), dict(pairs), {}, None)
 
 
 def _is_member(name: str, value: Any) -> bool:
@@ -79,6 +118,10 @@ def _is_member(name: str, value: Any) -> bool:
 def _derive(cls: Any, keywords: dict[str, Any]) -> Any:
     cls.create = look_up
     namespace = cls.attributes
+    enumeration = next(one for one in cls.mro[1:] if isinstance(one, EnumClass))
+    for text in ("__repr__", "__str__", "__format__"):
+        if isinstance(cls.find(text), HostMember):  # that of the type beside it, which a member does not show
+            namespace[text] = enumeration.find(text)
     last: Any = 0
     is_text = any(isinstance(one, HostType) and one.type is str for one in cls.mro)
     for name in [name for name, value in namespace.items() if _is_member(name, value)]:
@@ -93,7 +136,8 @@ def _derive(cls: Any, keywords: dict[str, Any]) -> Any:
 
 def _member(cls: Any, name: str, value: Any) -> Any:
     for one in cls.members.values():
-        if one.attributes["_value_"] == value and type(one.attributes["_value_"]) is type(value):
+        known = one.attributes["_value_"]
+        if type(known) is type(value) and python(bool, known == value):
             return one
     given = value if isinstance(value, tuple) else (value,)
     member = Instance(cls) if cls.host is None else new(cls, cls.host, given, {})
@@ -134,6 +178,7 @@ ENUM: Final = EnumClass("Enum", "Enum", (HOSTS[object],), {
 
 def _plain(kind: Any, name: str) -> EnumClass:
     plain = {
+        "__repr__": Native(f"enum.{name}.__repr__", _repr),
         "__str__": Native(
             f"enum.{name}.__str__", lambda self: kind.__str__(self) if kind is str else kind.__repr__(self)
         ),
@@ -149,7 +194,7 @@ def _plain(kind: Any, name: str) -> EnumClass:
 INT_ENUM: Final = _plain(int, "IntEnum")
 STR_ENUM: Final = _plain(str, "StrEnum")
 for _one in (ENUM, INT_ENUM, STR_ENUM):
-    _one.module = "enum"
+    _one.module, _one.create = "enum", look_up
     DERIVED[_one] = _derive
     FACTORIES[_one] = EnumClass
 

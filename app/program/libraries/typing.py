@@ -1,11 +1,16 @@
-"""``typing`` and ``__future__``: names for annotations, which mean nothing when a program runs."""
+"""``typing`` and ``__future__``: names for annotations, which mean little when a program runs."""
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from app.program.classes import MISSING
 from app.program.failures import PythonError
+from app.program.instances import Special
+from app.program.libraries import abstract
+from app.program.libraries.natives import Native
 from app.program.operations import Routine
 from app.program.values import add_objects
 
@@ -22,10 +27,11 @@ _PLAIN: Final = (
 class Form:
     """A name of ``typing``: it may be subscripted, and united with others."""
 
-    __slots__ = ("bases", "name")
+    __slots__ = ("bases", "name", "namespace")
 
     def __init__(self, name: str, bases: tuple[Any, ...] | None = None) -> None:
         self.name, self.bases = name, bases
+        self.namespace: dict[str, Any] = {}  # what a class has that derives from it
 
     def program_item(self, index: Any) -> Form:
         """``List[int]``."""
@@ -39,20 +45,23 @@ class Form:
 
     def program_check(self, value: Any) -> bool:
         """``isinstance(value, Callable)``."""
-        checks = {"Callable": callable, "Iterable": lambda one: hasattr(type(one), "__iter__"), "Hashable": _hashes}
+        if isinstance(value, Special) and self.name in abstract.NAMESPACES:
+            return abstract.is_kind(value, self.name)
         kinds = {
             "List": list,
             "Dict": dict,
             "Tuple": tuple,
             "Set": set,
-            "Sequence": (list, tuple, str),
+            "Sequence": (list, tuple, str, range, deque),
             "Mapping": dict,
+            "MutableMapping": dict,
+            "MutableSequence": (list, deque),
         }
         if self.name in kinds:
             return isinstance(value, kinds[self.name])  # type: ignore[arg-type]
-        if self.name not in checks:
+        if self.name not in _CHECKS:
             raise PythonError(TypeError, f"typing.{self.name} cannot be used with isinstance()")
-        return bool(checks[self.name](value))
+        return _CHECKS[self.name](value)
 
     def __or__(self, other: Any) -> Form:
         return self
@@ -82,8 +91,15 @@ def _second(kind: Any, value: Any) -> Any:
     return value
 
 
+_CHECKS: Final[dict[str, Callable[[Any], bool]]] = {
+    "Callable": callable, "Collection": lambda one: isinstance(one, Collection),
+    "Container": lambda one: hasattr(type(one), "__contains__"), "Hashable": _hashes,
+    "Iterable": lambda one: hasattr(type(one), "__iter__"), "Iterator": lambda one: hasattr(type(one), "__next__"),
+    "Sized": lambda one: hasattr(type(one), "__len__"),
+}  # fmt: skip
 add_objects(Form, lambda value, name: value.name if name == "__name__" else MISSING)
 GENERIC: Final = Form("Generic", ())
+_SUBSCRIPTED: Final = {"__class_getitem__": Native("typing.Generic.__class_getitem__", lambda cls, item: cls)}
 TYPING: Final[dict[str, Any]] = {name.rstrip("_"): Form(name.rstrip("_")) for name in _PLAIN} | {
     "Generic": GENERIC, "Protocol": Form("Protocol", ()), "TypedDict": Form("TypedDict"), "TYPE_CHECKING": False,
     "TypeVar": Routine("TypeVar", _variable), "ParamSpec": Routine("ParamSpec", _variable),
@@ -93,6 +109,10 @@ TYPING: Final[dict[str, Any]] = {name.rstrip("_"): Form(name.rstrip("_")) for na
     "get_type_hints": Routine("get_type_hints", lambda *_: {}),
     "no_type_check": Routine("no_type_check", _same),
 }  # fmt: skip
+for _name in ("Generic", "Protocol"):
+    TYPING[_name].namespace = _SUBSCRIPTED
+for _name, _namespace in abstract.NAMESPACES.items():
+    TYPING[_name].bases, TYPING[_name].namespace = (), _SUBSCRIPTED | _namespace
 _FEATURES: Final = (
     "absolute_import", "annotations", "division", "generator_stop", "print_function", "unicode_literals",
     "with_statement",

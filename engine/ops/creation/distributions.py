@@ -19,6 +19,7 @@ from engine.errors import ArgumentTypeError, ArgumentValueError, EngineError, Op
 from engine.kernels.binomial import samples as binomial_samples
 from engine.op import Array, Extents, Index, Primitive, Real, Size, broadcast_pair, composite, primitive
 from engine.ops.creation.factories import check_fits, checked_size, factory
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.random import Generator, in_memory_order
 from engine.tensor import Tensor, from_array, read
 
@@ -313,6 +314,10 @@ def _normal_draw(mean: float, std: float) -> Draw:
 
 
 def _normal_each(mean: Any, std: Any, generator: Any) -> Any:
+    if isinstance(std, Tensor) and std.dtype.is_complex:
+        raise OpError("normal expects standard deviation to be non-complex")
+    if isinstance(mean, Tensor):
+        refuse_complex_history("normal", mean)
     arrays = [read(one) for one in (mean, std) if isinstance(one, Tensor)]
     shape = arrays[0].shape if len(arrays) == 1 else broadcast_pair(arrays[0].shape, arrays[1].shape)
     values = [read(one) if isinstance(one, Tensor) else one for one in (mean, std)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from functools import reduce
 from itertools import chain
@@ -65,7 +66,7 @@ def _reserve(sizes: list[int], dtype: DType) -> None:
 
 
 def _is_sequence(data: Any) -> bool:
-    return isinstance(data, list | tuple | range | np.ndarray)
+    return isinstance(data, list | tuple | range | deque | np.ndarray)
 
 
 def _sizes_of(data: Any) -> list[int]:
@@ -103,12 +104,12 @@ _NUMBERS = (bool, int, float, complex)
 
 
 def _kind_of(value: Any) -> DType:
+    if isinstance(value, np.generic):  # some of which are Python's numbers as well
+        return dtypes.from_numpy(value.dtype)
     if isinstance(value, _NUMBERS):
         return dtype_of_number(value)
     if isinstance(value, Tensor):
         return value.dtype
-    if isinstance(value, np.generic):
-        return dtypes.from_numpy(value.dtype)
     if isinstance(value, str):
         raise ArgumentTypeError("new(): invalid data type 'str'")
     raise OpError(f"Could not infer dtype of {type(value).__name__}")

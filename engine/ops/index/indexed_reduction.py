@@ -103,6 +103,7 @@ def index_reduce(
     if input.dtype.is_complex and reduce in ("amax", "amin"):
         kernel = f"index_func_{reduce}" if include_self else "index_reduce_func_exclude_input_init"
         raise UnsupportedError(f"\"{kernel}\" not implemented for '{input.dtype.scalar_type}'")
+    refuse_complex_history("index_reduce", input, source)
     return index_reduced_to, (input, dim, index, source, reduce, include_self)
 
 

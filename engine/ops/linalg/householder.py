@@ -12,6 +12,7 @@ from engine.kernels import reflections
 from engine.named_results import named_result
 from engine.op import Array, composite, extents, primitive
 from engine.ops.linalg.factorizations import check_kernel, cubic, identity
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.ops.math.special import underivable_input
 from engine.tensor import Tensor
 
@@ -21,6 +22,7 @@ def _check_geqrf(input: Tensor) -> None:
     if input.array.ndim < 2:
         raise OpError("torch.geqrf: input must have at least 2 dimensions.")
     check_kernel("geqrf_cpu", input)
+    refuse_complex_history("geqrf", input)
 
 
 @primitive(

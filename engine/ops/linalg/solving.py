@@ -241,8 +241,8 @@ def system_size(A: Array, B: Array) -> int:
 
 @primitive(
     public=False, grad_fn="LinalgSolveExBackward0", outputs=("result", "info"), check=_check_solve,
-    grows=lambda A, B: system_size(A, B), layout=("kernel", "contiguous"), work=lambda A: 0.5 * cubic(A),
-    scratch=lambda A, B: 3 * system_size(A, B) + 2 * extents(A),
+    grows=lambda A, B: max(system_size(A, B), prod(A.shape[:-2])), layout=("kernel", "contiguous"),
+    work=lambda A: 0.5 * cubic(A), scratch=lambda A, B: 3 * system_size(A, B) + 2 * extents(A),
 )  # fmt: skip
 def solution_and_info(A: Array, B: Array, left: bool, refused_as: str | None) -> tuple[Array, ...]:
     """``solve_ex``, which refuses singular matrices in the name of ``refused_as``."""

@@ -90,7 +90,7 @@ def _check_resolved(input: Tensor) -> None:
         )
 
 
-@primitive(view=True, reinterprets=True, check=_check_resolved)
+@primitive(view=True, reinterprets=True, check=_check_resolved, grows=lambda input: 2 * input.size)
 def view_as_real(input: Array) -> Array:
     """Real and imaginary parts as a last dimension of extent 2, sharing storage."""
     if not np.iscomplexobj(input):

@@ -16,6 +16,7 @@ from engine.kernels import convolution as kernels
 from engine.kernels import gathered, windows
 from engine.kernels.convolution import Geometry
 from engine.op import Array, Size, composite, primitive
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.tensor import Tensor
 
 Padding: TypeAlias = Any  # what Size takes, or a string
@@ -235,15 +236,15 @@ _WORDS = {"float32": "float", "float64": "double", "float16": "c10::Half", "bflo
 
 
 def _check_exact(dtype: DType, ndim: int, dilation: Any, transposed: bool) -> None:
-    """Integers but for int64 have kernels for the plainest convolutions alone, and bools have none."""
-    if dtype.is_differentiable or dtype.name == "int64":
+    """Integers but for int64 have kernels for the plainest convolutions alone; bools and complex numbers have none."""
+    if dtype.is_floating_point or dtype.name == "int64":
         return
     kernel = "compute_columns3d" if ndim == 3 else "slow_conv2d_cpu"
     if transposed:
         kernel = f"slow_conv_transpose{max(ndim, 2)}d_out_cpu"
     elif any(step != 1 for step in dilation):
         kernel = "slow_conv_dilated<>"
-    elif dtype.name != "bool":
+    elif not (dtype.is_complex or dtype.name == "bool"):
         return
     raise UnsupportedError(f"\"{kernel}\" not implemented for '{dtype.scalar_type}'")
 
@@ -528,6 +529,7 @@ def _check_tbc(input: Tensor, weight: Tensor, bias: Tensor) -> None:
         raise OpError("Input dim 2 (input channels) is not == dim 1 in the weight tensor")
     if shape[2] != bias.array.shape[0]:
         raise OpError("Bias size must equal dim 2 in the weight tensor (output channels).")
+    refuse_complex_history("conv_tbc", input, weight, bias)
 
 
 def _tbc_counts(input: Array, weight: Array, pad: int) -> tuple[int, ...]:

@@ -32,7 +32,10 @@ def _check_indices(weight: Array, indices: Array) -> None:
         raise DimensionError("index out of range in self")
 
 
-@primitive(method=False, grows=lambda weight, indices: indices.size * prod(weight.shape[1:]))
+@primitive(
+    method=False, grows=lambda weight, indices: indices.size * prod(weight.shape[1:]),
+    check=lambda weight: refuse_complex_history("embedding", weight),
+)  # fmt: skip
 def embedding(
     weight: Array, indices: Index, padding_idx: int = -1, scale_grad_by_freq: bool = False, sparse: bool = False
 ) -> Array:
@@ -130,9 +133,7 @@ def _embedding(
     """The rows of ``weight`` at ``input``; with ``max_norm`` they are first shortened in place to that norm."""
     padding = -1 if padding_idx is None else _row(weight, padding_idx)
     _renorm(weight, input, max_norm, norm_type)
-    rows: Tensor = embedding(weight, input, padding, scale_grad_by_freq, sparse)
-    refuse_complex_history("embedding", rows)
-    return rows
+    return embedding(weight, input, padding, scale_grad_by_freq, sparse)
 
 
 def _row(weight: Tensor, padding_idx: int) -> int:
@@ -183,8 +184,16 @@ def _largest(rows: Array, places: Array, bags: Array, count: int, sizes: Array) 
     return values, sources
 
 
+def _check_bagged(weight: Tensor) -> None:
+    if not weight.dtype.is_floating_point:
+        raise OpError(
+            "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, BFloat16, "
+            f"Float, Double; but got {weight.dtype.tensor_type} instead (while checking arguments for embedding_bag)"
+        )
+
+
 @primitive(
-    method=False, outputs=("out", "offset2bag", "bag_size", "max_indices"),
+    method=False, outputs=("out", "offset2bag", "bag_size", "max_indices"), check=_check_bagged,
     grows=lambda weight, offsets: offsets.size * prod(weight.shape[1:]),
     scratch=4.5,
 )  # fmt: skip
@@ -276,11 +285,6 @@ def _embedding_bag(
         raise OpError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
             f"{places.tensor_type} instead (while checking arguments for embedding_bag)"
-        )
-    if not weight.dtype.is_floating_point:
-        raise OpError(
-            "Expected tensor for argument #1 'weight' to have one of the following scalar types: Half, BFloat16, "
-            f"Float, Double; but got {weight.dtype.tensor_type} instead (while checking arguments for embedding_bag)"
         )
     settings = (scale_grad_by_freq, MODES.index(mode), sparse, per_sample_weights, include_last_offset, padding)
     return embedding_bag(weight, input, offsets, *settings)[0]

@@ -13,6 +13,7 @@ from engine.errors import ArgumentValueError, OpError, UnsupportedError
 from engine.kernels import grid_sampling as kernels
 from engine.kernels.grid_sampling import BICUBIC, Setting
 from engine.op import Array, Size, composite, extents, primitive
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.tensor import Tensor
 
 MODES = {"bilinear": 0, "nearest": 1, "bicubic": 2}
@@ -184,6 +185,7 @@ def _check_theta(theta: Tensor, size: Any) -> None:
         )
     if points < 0:
         raise OpError("Trying to create tensor with negative dimension")
+    refuse_complex_history("affine_grid_generator", theta)
 
 
 @primitive(

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine import ops, registry
 from engine.op import Array, Index, composite, primitive
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.ops.nn.folding import channel_shuffle, check_channels
 from engine.tensor import Tensor
 
@@ -125,7 +126,10 @@ def feature_alpha_dropout(input: Tensor, p: float, train: bool) -> Tensor:
     return _functional("feature_alpha_dropout", input, p, train)
 
 
-@primitive(public=False, grad_fn="NativeDropoutBackward0", outputs=("out", "mask"))
+@primitive(
+    public=False, grad_fn="NativeDropoutBackward0", outputs=("out", "mask"),
+    check=lambda input: refuse_complex_history("native_dropout", input),
+)  # fmt: skip
 def dropped_by(input: Array, noise: Index) -> tuple[Array, Array]:
     """``input`` times ``noise``, and where this is not 0."""
     return input * noise, noise != 0

@@ -103,7 +103,7 @@ def _volume(bins: Sequence[int]) -> int:
 
 @primitive(
     public=False, underivable=True, nondifferentiable=("weight",), shown_as="histogram",
-    grows=lambda bins: max(bins, 0), scratch=lambda input, bins: 10 * input.size + 4 * max(bins, 0), **_RESULT,
+    grows=lambda bins: max(bins, 0) + 1, scratch=lambda input, bins: 10 * input.size + 4 * max(bins, 0), **_RESULT,
 )  # fmt: skip
 def histogram_of_count(input: Array, bins: int, range: Any, weight: Array | None, density: bool) -> tuple[Array, Array]:
     """Counts in ``bins`` bins of equal width, and their edges."""

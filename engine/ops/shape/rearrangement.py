@@ -371,7 +371,10 @@ def _different_sizes(source: DType, target: DType) -> str:
     return f"to view {source.scalar_type} as {target.scalar_type} (different element sizes)"
 
 
-@primitive(public=False, view=True, nondifferentiable=("input",), check=_check_reinterpretable)
+@primitive(
+    public=False, view=True, nondifferentiable=("input",), check=_check_reinterpretable,
+    grows=lambda input, dtype: input.nbytes // dtype.itemsize,
+)  # fmt: skip
 def view_dtype(input: Array, dtype: DType) -> Array:
     """The same bytes read as elements of another dtype; the last dimension grows or shrinks where sizes differ."""
     source, target = dtypes.of(input), dtype

@@ -11,6 +11,7 @@ from engine import ops
 from engine.errors import OpError
 from engine.op import Array, Dim, Primitive, composite, extents, overloaded, primitive
 from engine.ops.math import complex_parts
+from engine.ops.math.complex_histories import refuse_complex_history
 from engine.ops.shape import joining, rearrangement, strided, views
 from engine.tensor import Tensor
 
@@ -21,7 +22,8 @@ def _pieces_size(input: Any) -> float:
 
 
 def copying(
-    view: Primitive, name: str | None = None, *, public: bool = True, method: bool = False, grad_fn: str | None = None
+    view: Primitive, name: str | None = None, *, public: bool = True, method: bool = False, grad_fn: str | None = None,
+    check: Any = None,
 ) -> Primitive:  # fmt: skip
     """Declare the op that gives what ``view`` shows as tensors of their own, with the view's rule."""
 
@@ -34,7 +36,7 @@ def copying(
         kernel, public=public, method=method, grad_fn=grad_fn or f"{view.grad_fn}_copy", many=view.outputs.many,
         linear=True, reads_storage=view.nature.reads_storage, grows=view.costs.grows,
         scratch=_pieces_size if view.outputs.many else 1.5,
-        nondifferentiable=view.arguments.nondifferentiable,
+        nondifferentiable=view.arguments.nondifferentiable, check=check,
     )  # fmt: skip
     if view.rules:
         op.vjp(input=view.rules[0].function)
@@ -42,12 +44,13 @@ def copying(
 
 
 for _view in (
-    views.alias, views.diagonal, views.expand, views.permute, views.select, views.t, views.transpose,
+    views.alias, views.diagonal, views.expand, views.permute, views.t, views.transpose,
     views.unsqueeze, joining.unbind, joining.split_with_sizes, rearrangement.unfold, complex_parts.view_as_real,
 ):  # fmt: skip
     copying(_view)
 
 copying(joining.split_evenly, "split_copy")
+copying(views.select, check=lambda input: refuse_complex_history("select_copy", input))
 _squeeze_all = copying(views.squeeze_all, public=False)
 _squeeze_dim = copying(views.squeeze_dim, public=False)
 _squeeze_dims = copying(views.squeeze_dims, public=False)
@@ -101,7 +104,7 @@ narrow_copy.vjp(
 )
 
 
-@primitive(method=False, grad_fn="SliceBackward0_copy")
+@primitive(method=False, grad_fn="SliceBackward0_copy", check=lambda input: refuse_complex_history("slice_copy", input))
 def slice_copy(input: Array, dim: Dim = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Array:
     """A copy of the elements ``start`` to ``end`` (exclusive) of dimension ``dim``, every ``step``-th."""
     return views.slice_dim.kernel(input, dim, start, end, step).copy()

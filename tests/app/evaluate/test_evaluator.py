@@ -14,7 +14,6 @@ import pytest
 
 from app.errors import ClientGone
 from app.evaluate import evaluator as evaluators
-from app.evaluate import replay
 from app.evaluate.call import Call
 from app.evaluate.cancellation import Cancellation
 from app.evaluate.evaluator import Evaluator, Unplanned
@@ -22,6 +21,7 @@ from app.evaluate.replay import SEEN, Replayer
 from app.evaluate.shipping import Compiled
 from app.limits import Limits
 from app.wire.reply import Reply
+from engine import modes
 from engine import plan as engine_plans
 from tests.app.conftest import Client, Serve
 from tests.app.routers.test_evaluate import TUTORIAL
@@ -317,7 +317,7 @@ def test_replays_keep_no_warning_and_answer_with_the_recorded_one(function: str)
     assert json.loads(first.body)["warnings"] == ["Casting complex values to real discards the imaginary part"]
     assert all(other == first for other in others)
     assert one.replays == 18
-    assert not replay._STATE.warnings
+    assert not one.replayer._context.run(modes.current).warnings
 
 
 def counted_plans(monkeypatch: pytest.MonkeyPatch) -> list[Any]:

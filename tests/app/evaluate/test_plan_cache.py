@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from app.evaluate.plan_cache import PlanCache
 from engine.plan import Eager, Plan, Recorder, planned
@@ -32,7 +33,7 @@ def test_a_hundred_thousand_keys_leave_little_behind() -> None:
 
 
 def test_the_cache_counts_constants_and_keys() -> None:
-    constant = from_array(np.ones(10_000))
+    constant = from_array(np.arange(10_000.0))
     large = plan_of(lambda x: (x * constant).sum(), THREE[:1])
     assert large.nbytes > constant.array.nbytes
     cache: PlanCache[Plan | Eager] = PlanCache(nbytes=100_000)
@@ -50,3 +51,12 @@ def test_what_was_used_last_stays() -> None:
     cache.get("a")
     cache.put("c", Eager("c"))
     assert [cache.get(key) is not None for key in "abc"] == [True, False, True]
+
+
+@pytest.mark.parametrize("number", [1.5, -0.0, float("nan")])
+def test_a_constant_that_repeats_a_number_takes_no_room(number: float) -> None:
+    constant, ones = from_array(np.full(100_000, number)), np.ones(100_000)
+    plan = plan_of(lambda x: x * constant, ones)
+    assert isinstance(plan, Plan)
+    assert plan.nbytes < 10_000
+    assert plan(ones)[0].tobytes() == constant.array.tobytes()

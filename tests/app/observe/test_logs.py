@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from app.observe import log_writer, logs
-from app.operations import exchange
+from app.operations import operation
 from tests.app.conftest import Serve
 from tests.processes import ROOT, Server
 
@@ -84,7 +84,7 @@ def test_exceptions_in_compute_processes_are_logged_with_their_request(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("of ours")
 
-    monkeypatch.setitem(exchange._OPERATIONS, "evaluate", broken)
+    monkeypatch.setitem(operation._OPERATIONS, "evaluate", broken)
     with open(2, "w", closefd=False) as stderr:
         handler = logging.StreamHandler(stderr)
         handler.setFormatter(logs.JsonFormatter())

@@ -19,7 +19,7 @@ from app.compute import frames
 from app.limits import Limits
 from app.observe.exposition import MEDIA_TYPE, Family, Sample, text_of
 from app.observe.metrics import BOUNDS, Metrics, counter
-from app.operations import exchange
+from app.operations import operation
 from tests.app.conftest import Client, Serve
 from tests.processes import Server, free_port
 
@@ -140,7 +140,7 @@ def test_events_of_sessions_add_up_over_processes(serve: Serve) -> None:
 
 
 def test_a_death_and_a_kill_are_counted_and_made_good(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(exchange._OPERATIONS, "evaluate", lambda _: time.sleep(600))
+    monkeypatch.setitem(operation._OPERATIONS, "evaluate", lambda _: time.sleep(600))
     client = serve(Limits(seconds=3.0), workers=1)
     client.open()
     (victim,) = client.services.front.pids()

@@ -93,7 +93,7 @@ def by_python(text: str) -> list[str]:
     with contextlib.redirect_stdout(output), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            exec(compile(text, "<program>", "exec"), {"__name__": "__main__"})
+            exec(compile(text, "<program>", "exec", dont_inherit=True), {"__name__": "__main__"})
         except BaseException as error:
             output.write(f"{type(error).__name__} {_said(error)}\n")
     return output.getvalue().splitlines()

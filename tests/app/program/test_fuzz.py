@@ -81,6 +81,52 @@ LIKE_PYTHON = {
         "        def __lt__(self, other):\n            pass\nt(g)"
     ),
     "orders of a type below": "print(functools.total_ordering(L)([1]) < [2])\nt(functools.total_ordering, N)",
+    "special methods that are no functions": (
+        "class A:\n    __neg__ = __add__ = __eq__ = __iter__ = __contains__ = __len__ = __hash__ = None\n"
+        "class B:\n    __neg__ = __add__ = __lt__ = __getitem__ = __call__ = __str__ = __iter__ = __hash__ = 5\n"
+        "for a in (A(), B()):\n"
+        "    for g in (lambda: -a, lambda: a + 1, lambda: a == 1, lambda: iter(a), lambda: 1 in a, lambda: len(a),\n"
+        "              lambda: hash(a), lambda: a < 1, lambda: a[0], lambda: a(), lambda: str(a), lambda: [*a],\n"
+        "              lambda: reversed(a), lambda: {a: 1}, lambda: sorted([a, a])):\n"
+        "        t(g)"
+    ),
+    "spread arguments in messages": (
+        "class C:\n    def m(self, *a, **k):\n        pass\n"
+        "for g in (f, C().m, C.m, C, len, math.exp, functools.partial, 'a'.join, [].append, dict, 5):\n"
+        "    t(lambda: g(*1)); t(lambda: g(**1)); t(lambda: g(1, *2)); t(lambda: g(a=1, **{'a': 2}))\n"
+        "t(lambda: [].sort(**3)); t(lambda: {**1})\nclass K:\n    def keys(self):\n        return 5\n"
+        "t(lambda: {**K()})"
+    ),
+    "calls that functions do not take": (
+        "import operator\n"
+        "for g in (hasattr, isinstance, operator.add, operator.iadd, operator.neg, operator.getitem, copy.copy,\n"
+        "          copy.deepcopy, functools.reduce, functools.wraps, itertools.groupby, itertools.accumulate,\n"
+        "          dataclasses.fields, contextlib.suppress, len, sum):\n"
+        "    t(g); t(lambda: g(start=3))\n"
+        "for g in (getattr, operator.pow, copy.copy, functools.cmp_to_key, itertools.accumulate):\n"
+        "    t(g, 1, 2, 3, 4)"
+    ),
+    "iterators that cannot go on": (
+        "t(lambda: [i for i in map(map(str, [1]), [1])])\nt(lambda: {i: 1 for i in map(5, [1])})"
+    ),
+    "enumerations by names": (
+        "import enum\nC = enum.Enum('C', 'RED GREEN, BLUE')\nD = enum.IntEnum('D', ['A', 'B'], start=5)\n"
+        "print(C, list(C), C(2), C['BLUE'].value, D.A + 1, list(D), enum.Enum('E', {'x': 'a'})('a'))\n"
+        "print(list(enum.Enum('F', [('a', 1.5), ('b', 2)])))\n"
+        "t(lambda: C(9)); t(C); t(enum.Enum, 1); t(lambda: C('X', 'a b')); t(C, 1, 2, 3, 4); t(lambda: C(z=1))"
+    ),
+    "hashes of what derives from a list": "t(lambda: {L()})\nt(hash, D())\nt(lambda: {L(): 1})",
+    "sequences beside objects that have operators": (
+        "class A:\n    def __radd__(self, o):\n        return 'radd', o\n    def __rmul__(self, o):\n"
+        "        return 'rmul', o\nclass B:\n    def __rmul__(self, o):\n        return NotImplemented\n"
+        "class I:\n    def __index__(self):\n        return 2\nclass T(int):\n    pass\n"
+        "a = b = L([1])\na += [2]\na *= 2\nprint(a is b, type(b) is L, b)\n"
+        "class S(set):\n    pass\nc = d = S([1])\nc |= {2}\nprint(c is d, sorted(d))\n"
+        "e = g = D(x=1)\ne |= {'y': 2}\nprint(e is g, g['y'])\n"
+        "def add(s, o):\n    s += o\n    return s\ndef multiply(s, o):\n    s *= o\n    return s\n"
+        "for o in (A(), B(), I(), T(2)):\n    for s in ('a', [1], (1,), 3, L([1])):\n"
+        "        t(lambda: s + o); t(lambda: s * o); t(lambda: o * s); t(add, s, o); t(multiply, s, o)"
+    ),
     "what is no type": "t(super, 1, 2)",
 }  # fmt: skip
 

@@ -12,8 +12,9 @@ from msgspec import Raw
 from app.compute.frames import Packet, Page
 from app.evaluate.execution import Run
 from app.http.problems import reply_to
-from app.operations.exchange import ENCODER, Exchange, Head, Request
+from app.operations.exchange import ENCODER, Head, Request
 from app.operations.handler import RequestHandler
+from app.operations.operation import Exchange
 from app.settings import Settings
 from app.stores.memory import MemoryStore
 from tests.app.session_cases import OWNER, directory_over, opened

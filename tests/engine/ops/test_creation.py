@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections import deque
 from typing import Any
 
 import numpy as np
 import pytest
 
 import engine
-from engine import modes
+from engine import dtypes, modes
 from engine.errors import BudgetError
 from engine.ops.creation.factories import _triangle
 
@@ -120,3 +121,13 @@ def test_places_beside_a_diagonal_are_counted(lower: bool) -> None:
 def test_a_huge_triangle_is_refused_before_anything_is_done(name: str) -> None:
     with modes.use(modes.State(budget=modes.Budget(elements=1000))), pytest.raises(BudgetError):
         getattr(torch, name)(10**15, 10**3, -3)
+
+
+@pytest.mark.parametrize("kind", [np.float64, np.float32, np.int32, np.bool_, np.complex128])
+def test_numbers_of_numpy_keep_their_dtype(kind: type[np.generic]) -> None:
+    wanted = dtypes.from_numpy(np.dtype(kind))
+    for data in (kind(1), [kind(1)], [[kind(1)], [kind(0)]]):
+        assert torch.tensor(data).dtype is torch.as_tensor(data).dtype is wanted
+    assert torch.tensor([np.float64(1.5), 2]).dtype is torch.float64
+    assert torch.tensor(deque([1.0, 2.0])).tolist() == [1.0, 2.0]
+    assert torch.tensor(np.float64(2.9), dtype=torch.int64).item() == 2

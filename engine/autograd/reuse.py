@@ -1,0 +1,46 @@
+"""Cotangents whose memory may be used again, for nobody but the sweep has them; PyTorch asks the same of counts."""
+
+from __future__ import annotations
+
+from sys import getrefcount
+
+import numpy as np
+
+from engine import modes, registry
+from engine.tensor import Tensor, make_tensor
+
+Row = list[Tensor | None]
+LONG = 2**16  # bytes, from which on new memory costs more than to find out that there need be none
+
+
+def _references(row: Row, number: int) -> tuple[int, int, int]:
+    """How many have one of the tensors of ``row``, its storage and its array."""
+    tensor: Tensor = row[number]  # type: ignore[assignment]
+    return getrefcount(tensor), getrefcount(tensor.storage), getrefcount(tensor.array)
+
+
+_ALONE = _references([make_tensor(np.empty(0))], 0)  # where nobody but the row has it
+
+
+def is_alone(row: Row, number: int, state: modes.State) -> bool:
+    """Whether a tensor is a new one in C order that nobody but ``row`` has, nor anybody its memory."""
+    tensor: Tensor = row[number]  # type: ignore[assignment]
+    array = tensor.array
+    is_new = tensor.node is None and array.base is None and array.flags.c_contiguous and not tensor.storage.version
+    is_other = tensor._requires_grad or tensor.inference or tensor.bits or tensor.odd
+    if not is_new or is_other or state.recorder is not None:
+        return False
+    del tensor, array
+    return _references(row, number) == _ALONE
+
+
+def add(row: Row, number: int, cotangent: Tensor) -> None:
+    """Add to a tensor of ``row``: in its place where that is long and nobody else has it."""
+    state = modes.current()
+    if cotangent.array.nbytes >= LONG and not (cotangent.bits or cotangent.odd or state.grad_enabled):
+        dtype = cotangent.dtype
+        if dtype.opmath is dtype and is_alone(row, number, state):
+            array = row[number].array  # type: ignore[union-attr]
+            np.add(array, cotangent.array, out=array)
+            return
+    row[number] = registry.op("add")(row[number], cotangent)
