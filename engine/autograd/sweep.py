@@ -382,12 +382,12 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
 
 def _root_cotangents(tensors: tuple[Tensor, ...], given: Any) -> list[Tensor | None]:
     cotangents = list(_as_tuple(given)) if given is not None else [None] * len(tensors)
-    for tensor in tensors:
-        if not isinstance(tensor, _ROOTS):
-            raise NotATensorError("Expected output to be a torch.Tensor")
-    if len(cotangents) != len(tensors):
-        raise OpError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
-    return [_root_cotangent(i, t, g) for i, (t, g) in enumerate(zip(tensors, cotangents, strict=True))]
+    if not all(isinstance(tensor, _ROOTS) for tensor in tensors):
+        raise NotATensorError("Expected output to be a torch.Tensor")
+    made = [_root_cotangent(i, *pair) for i, pair in enumerate(zip(tensors, cotangents, strict=False))]
+    if len(cotangents) == len(tensors):
+        return made
+    raise OpError(f"got {len(tensors)} tensors and {len(cotangents)} gradients")
 
 
 def _root_cotangent(position: int, tensor: Tensor | GradientEdge, given: Any) -> Tensor | None:
@@ -594,7 +594,6 @@ def _leaf_hooks(leaf: Tensor) -> hooks.LeafHooks:
     if leaf.hooks is None:
         leaf.hooks = hooks.LeafHooks()
         modes.current().observe(leaf.hooks)
-        node = leaf.accumulator()
-        if node is not None:
+        if (node := leaf.accumulator()) is not None:
             node.attach()
     return leaf.hooks  # type: ignore[no-any-return]

@@ -325,7 +325,8 @@ class Signature:
         for param in self.params:
             if param.variadic:
                 rest = args[param.index :]
-                if len(rest) != 1 and param.kind == "Extents" and not self.gathers:
+                is_one = len(rest) == 1 and isinstance(rest[0], list | tuple)
+                if not is_one and param.kind == "Extents" and not self.gathers:
                     return args
                 if len(rest) == 1 and isinstance(rest[0], list | tuple):
                     rest = tuple(rest[0])

@@ -89,6 +89,10 @@ def _reads_alike(difference: Difference) -> bool:
     return len(skeletons) == 1 and all(math.isclose(float(one), float(other), rel_tol=1e-3) for one, other in pairs)
 
 
+def _all_read_alike(place: Place) -> bool:
+    return all(_reads_alike(one) for one in place.differences if one.field.endswith("whole"))
+
+
 def _expects(pattern: str) -> Callable[[Place], bool]:
     """Whether something that PyTorch shows there shows ``pattern``."""
     return lambda place: any(re.search(pattern, str(difference.expected)) for difference in place.differences)
@@ -351,12 +355,62 @@ KNOWN: tuple[Known, ...] = (
         _both(_before(r"torch\.(u?int\d+|bool)"), _refuses_a_view_of_many),
     ),
     Known(
-        r"^error: TypeError: (var|std)(_mean)?\(\) received an invalid combination.* \| None", "keepdim=False",
+        r"^error: TypeError: (var|std)(_mean)?\(\) received an invalid combination[\s\S]* \| None", "keepdim=False",
         "That the default of `keepdim` was given, where it may not stand, is not seen here.",
     ),
     Known(
+        r"^(item\.)?values$", "", "What is written to such a tensor here, though PyTorch refuses in the end.",
+        _both(_before("inference_mode"), _after_other_data),
+    ),
+    Known(
+        r"invalid gradient at index # .* \| RuntimeError: The size of tensor|^grad$", r"backward\(",
+        "The shape of a factor that `.data =` has changed since.",
+        _both(_after_other_data, lambda place: "invalid gradient" in str(place.differences[0].expected)),
+    ),
+    Known(r"^idle stride$", r"rot90\(", "Strides of extents of 1, which show no place."),
+    Known(
+        r"^(idle )?stride$", "materialize_grads", "Strides of a gradient without elements.",
+        _before(r"zeros\(\([^)]*\b0\b"),
+    ),
+    Known(
+        r"^grad_fn$", r"rounding_mode=None", "A rounding mode of None by name is the same as none here.",
+        _expects("DivBackward2"),
+    ),
+    Known(
+        r"^(item\.)?values$", r"segment_reduce\(.*offsets=", "PyTorch reads beyond the memory of segments.",
+    ),
+    Known(
+        r"^(item\.)?values$", r" \*\* |pow_?\(", "Of complex numbers 0 to the power of 0 is NaN in PyTorch, here 1.",
+        _expects("nan,nan"),
+    ),
+    Known(
+        r"^(item\.)?values$", r"remainder|fmod| % ", "What rounding leaves of a number shows in its remainder.",
+        _off_by(1e-2),
+    ),
+    Known(
+        r"^(grad_fn|requires_grad|leaf)$", r"grad\(", "A second derivative that vanishes is recorded as zeros here.",
+        lambda place: any("ZerosOf" in str(one.found) for one in place.differences),
+    ),
+    Known(
+        r"^(grad\.)?grad_fn$", r"grad\(|backward\(", "A history of a write is another one behind the first node.",
+        _both(_expects("CopySlices"), _begins_alike),
+    ),
+    Known(
+        r"^(stride|contiguous)$", r"grad\(|backward\(", "The derivative of `take` lies in C order here.",
+        _before(r"\btake\("),
+    ),
+    Known(r"^(item\.)?stride$", r"lstsq\(", "How LAPACK leaves what it was given, which depends on the driver."),
+    Known(
+        r"^error: TypeError: \w+\(\) received an invalid combination of arguments - got \(\), but expected \(", "",
+        "Functions that have another, deprecated form say so of calls without arguments.",
+    ),
+    Known(
+        r"^error: TypeError: _[\w#]+\(\) missing # required positional arg", "",
+        "PyTorch shows the inner name of functions that have two results or one.",
+    ),
+    Known(
         r"^(item\.)?whole$", r"^text = |\.item\(|float\(|\.tolist\(",
-        "Numbers whose last digits differ, as text.", lambda place: all(_reads_alike(one) for one in place.differences),
+        "Numbers whose last digits differ, as text.", _all_read_alike,
     ),
     Known(
         r"^warnings: .*gradient layout contract", "", "PyTorch warns that such a gradient is slow to add to.",

@@ -53,6 +53,8 @@ def _check_shapes(input: Shape, dim: int, index: Shape, src: Shape | None) -> No
 
 def covered(src: Array, index: Array) -> Array:
     """The part of ``src`` that an ``index`` smaller than it reaches."""
+    if not index.size:  # whatever its shape
+        return src.reshape(-1)[:0]
     return src[tuple(slice(extent) for extent in index.shape or (1,) * src.ndim)] if src.ndim else src
 
 

@@ -116,8 +116,9 @@ def _renorm_some(weight: Tensor, places: Array, max_norm: float, norm_type: floa
     extent = weight.array.shape[0]
     fits = (places >= -extent) & (places < extent)
     if not fits.all():
-        rows = places[: np.argmin(fits)] % max(extent, 1)
+        rows, version = places[: np.argmin(fits)] % max(extent, 1), weight.storage.version
         weight.copy_(renormed_rows(weight.detach(), from_array(rows), max_norm, norm_type))
+        weight.storage.version = version  # counted when all is done
         raise DimensionError(
             f"select(): index {places[np.argmin(fits)]} out of range for tensor of size {list(weight.array.shape)} at "
             "dimension 0"

@@ -368,6 +368,8 @@ def _poisson_nll_loss(
 
     ``full`` adds Stirling's approximation of ``log(target!)`` for targets above 1.
     """
+    if size_average is None and reduce is None:
+        reductions.check(reduction, " is not a valid value for reduction")
     chosen = reductions.chosen(reduction, size_average, reduce)
     expected = ops.exp(input) if log_input else input
     losses = expected - target * (input if log_input else ops.log(ops.add_number(input, eps)))

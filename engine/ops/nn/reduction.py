@@ -23,7 +23,8 @@ def chosen(reduction: str, size_average: bool | None = None, reduce: bool | None
     if reduction == "elementwise_mean":
         modes.warn("reduction='elementwise_mean' is deprecated. Please use reduction='mean' instead.")
         return "mean"
-    check(reduction, " is not a valid value for reduction")
+    if reduction not in REDUCTIONS:
+        raise ArgumentValueError(f"{reduction} is not a valid value for reduction")
     return reduction
 
 
