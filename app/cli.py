@@ -13,7 +13,6 @@ from importlib import import_module
 from pathlib import Path
 
 from app import VERSION
-from app.http import probe
 from app.loading import loading
 
 
@@ -45,14 +44,16 @@ def _parser() -> ArgumentParser:
     commands.add_parser("ops", help="list the ops")
 
     health = commands.add_parser("health", help="ask a server whether it is well; exit status 1 if not")
-    health.add_argument("--url", default=probe.default_url(), help="default: %(default)s")
+    health.add_argument("--url", help="default: that of this machine, on the port of the settings")
     return parser
 
 
 def _health(arguments: Namespace) -> int:
-    if probe.is_well(arguments.url):
+    probe = import_module("app.http.probe")
+    url = arguments.url or probe.default_url()
+    if probe.is_well(url):
         return 0
-    print(f"{arguments.url} is not well", file=sys.stderr)
+    print(f"{url} is not well", file=sys.stderr)
     return 1
 
 

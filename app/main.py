@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import VERSION, allocator
 from app.compute.frames import SharedBody
 from app.errors import Overloaded
-from app.http import answering, cors, docs, methods, openapi, problem_pages, scrape
+from app.http import answering, cors, docs, methods, problem_pages, scrape
 from app.http.connection import Find
 from app.http.edge import Edge
 from app.http.hot import EvaluateRoute, Shortcuts
@@ -124,7 +124,8 @@ def _document(app: FastAPI) -> None:
 
     @cache
     def document() -> dict[str, Any]:
-        return openapi.document(app)
+        made: dict[str, Any] = import_module("app.http.openapi").document(app)  # loaded when somebody asks for it
+        return made
 
     app.openapi = document  # type: ignore[method-assign]
 

@@ -32,27 +32,23 @@ PATHS, LONGEST_PATH = 1_000, 100  # of sessions, that are remembered, and how lo
 _CONDITIONS: Final = (b"if-match", b"idempotency-key")
 
 
-class _Asked(NamedTuple):
-    """What the headers of an evaluation say, and the requests to compute processes: for new programs, and others."""
-
-    owner: str
-    content_type: str | None
-    content_encoding: str | None
-    accept: str | None
-    first: _Written
-    again: _Written
-
-
 class _Written(NamedTuple):
-    """A request to a compute process, and that as it is sent."""
+    """What the headers of a request say, and that as it is sent."""
 
     request: exchange.Request
     text: bytes
 
     @classmethod
     def of(cls, request: exchange.Request) -> _Written:
-        """Return it with its text."""
         return cls(request, exchange.ENCODER.encode(request))
+
+
+class _Asked(NamedTuple):
+    """What the headers of an evaluation say: of a program that comes first, and of another one."""
+
+    first: _Written
+    again: _Written
+    is_python: bool
 
 
 class EvaluateRoute:
@@ -82,12 +78,13 @@ class EvaluateRoute:
         """Return the answer of a known plan, or have a compute process make it."""
         asked = given.asked
         if not isinstance(asked, _Asked):
-            if is_python(_text(given, b"content-type")):
-                return None
             asked = given.asked = self._asked(given)
+        if asked.is_python:
+            return None
         services = self._services
-        facts.owner = asked.owner
-        known = services.replayer.reply_to(Call(body, asked.content_type, asked.content_encoding, asked.accept))
+        request = asked.first.request
+        facts.owner = request.owner
+        known = services.replayer.reply_to(Call(body, request.content_type, request.content_encoding, request.accept))
         if isinstance(known, Reply):
             return known
         request, written = asked.again if known is None or known.came_before else asked.first
@@ -96,8 +93,8 @@ class EvaluateRoute:
     def _asked(self, given: HeadersByName) -> _Asked:
         """Return what a head asks for. Raises ``Unauthorized``."""
         request = _request(self._services, EVALUATE, given)
-        first, again = map(_Written.of, (request, msgspec.structs.replace(request, came_before=True)))
-        return _Asked(request.owner, request.content_type, request.content_encoding, request.accept, first, again)
+        again = msgspec.structs.replace(request, came_before=True)
+        return _Asked(_Written.of(request), _Written.of(again), is_python(request.content_type))
 
 
 class SessionRoute:

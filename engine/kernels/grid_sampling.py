@@ -20,6 +20,8 @@ Orders: TypeAlias = tuple[int, ...]  # of the derivative along each axis, as the
 BILINEAR, NEAREST, BICUBIC = range(3)
 ZEROS, BORDER, REFLECTION = range(3)
 FEW = 2**14  # elements of a matrix that is written out
+_all: Any = np.logical_and.reduce
+_add_up: Any = np.add.reduce
 SHARPNESS = -0.75  # of cubic convolution (Keys, 1981, equation 6)
 
 
@@ -125,6 +127,51 @@ def _linear(behind: Array, taps: int) -> tuple[Array, Array, Array]:
     return weights, nothing + np.array([-1, 1], behind.dtype), nothing
 
 
+# -- few of them --------------------------------------------------------------------------------------------------
+class _Few:
+    """Few points over small images, bilinear: weights of all pixels, most of them 0, take fewer steps than taps."""
+
+    def __init__(self, images: Array, grid: Array, setting: Setting) -> None:
+        batch, channels, *extents = images.shape
+        self.extents, self.images = extents, images.reshape(batch, channels, prod(extents))
+        coordinates = grid.reshape(-1, len(extents)).T[::-1]
+        wide = np.array(extents, grid.dtype)[:, None]
+        pixels, self.slopes = _pixels(coordinates, wide, setting.align_corners)
+        if setting.padding != ZEROS:
+            pixels, slopes = _inside(pixels, wide, setting)
+            self.slopes = slopes * self.slopes
+        self.away = pixels[:, None] - np.arange(max(extents), dtype=grid.dtype)[:, None]  # axis, pixel, point
+        self.weights = self._by_axis(np.maximum(1 - np.abs(self.away), 0))
+
+    def _by_axis(self, numbers: Array) -> list[Array]:
+        """Those of pixels that are there, for each axis."""
+        return [own[:extent] for own, extent in zip(numbers, self.extents, strict=True)]
+
+    def derivatives(self) -> list[Array]:
+        """Those of the weights along each axis, by its coordinate."""
+        tap = np.floor(self.away)  # 0 of the pixel before a point, -1 of the next one
+        slopes = self.slopes[:, None]
+        return self._by_axis(np.where(tap == -1, slopes, np.where(tap == 0, -slopes, 0)))
+
+    def matrix(self, weights: Sequence[Array]) -> Array:
+        """The products of the weights of all axes: ``(batch, pixels, points)``."""
+        found = weights[0]
+        for other in weights[1:]:  # rows of points, which are long
+            found = (found[:, None] * other).reshape(-1, found.shape[1])
+        return found.reshape(len(found), len(self.images), -1).swapaxes(0, 1)
+
+    def at(self, weights: Sequence[Array]) -> Array:
+        """The images at the points: ``(batch, channels, points)``."""
+        return np.matmul(self.images, self.matrix(weights))
+
+
+def _are_few(images: Array, grid: Array, setting: Setting, *others: Array) -> bool:
+    """Whether weights of all pixels are worth it; zeros among them would spread what is not finite."""
+    if setting.mode != BILINEAR or not 0 < prod(grid.shape[:-1]) * prod(images.shape[2:]) <= FEW:
+        return False
+    return all(_all(np.isfinite(one), axis=None) for one in (images, grid, *others))
+
+
 # -- all of them --------------------------------------------------------------------------------------------------
 class Points:
     """The points of a grid over images of one shape."""
@@ -196,6 +243,9 @@ def _outer(left: Array, right: Array, function: np.ufunc) -> Array:
 
 def forward(images: Array, grid: Array, setting: Setting) -> Array:
     """The images at the points."""
+    if _are_few(images, grid, setting):
+        few = _Few(images, grid, setting)
+        return few.at(few.weights).reshape(*images.shape[:2], *grid.shape[1:-1])
     points = Points(images, grid, setting)
     matrix = points.matrix(points.weights(points.along()))
     return points.samples(matrix @ points.rows(images))
@@ -203,6 +253,8 @@ def forward(images: Array, grid: Array, setting: Setting) -> Array:
 
 def backward(g: Array, images: Array, grid: Array, setting: Setting) -> tuple[Array, Array]:
     """The cotangents of images and grid."""
+    if _are_few(images, grid, setting, g):
+        return _backward_of_few(g, _Few(images, grid, setting), grid)
     points = Points(images, grid, setting, g)
     cotangents, pixels = points.rows(g), points.rows(images)
     of_images = points.images(points.matrix(points.weights(points.along())).T @ cotangents)
@@ -211,6 +263,19 @@ def backward(g: Array, images: Array, grid: Array, setting: Setting) -> tuple[Ar
         for axis in range(grid.shape[-1]):
             slopes = points.matrix(points.weights(points.along(axis))) @ pixels
             of_grid[:, axis] = np.vecdot(slopes, cotangents)
+    return of_images, of_grid.reshape(grid.shape)
+
+
+def _backward_of_few(g: Array, few: _Few, grid: Array) -> tuple[Array, Array]:
+    """What ``backward`` gives."""
+    cotangents = g.reshape(*few.images.shape[:2], prod(g.shape[2:]))
+    of_images = np.matmul(cotangents, few.matrix(few.weights).swapaxes(1, 2)).reshape(
+        *few.images.shape[:2], *few.extents
+    )
+    of_grid = np.empty((*cotangents.shape[::2], grid.shape[-1]), grid.dtype)
+    for axis, slopes in enumerate(few.derivatives()):
+        weights = [*few.weights[:axis], slopes, *few.weights[axis + 1 :]]
+        _add_up(few.at(weights) * cotangents, axis=1, out=of_grid[..., -1 - axis])
     return of_images, of_grid.reshape(grid.shape)
 
 

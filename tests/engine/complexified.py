@@ -38,4 +38,4 @@ def _complexified(value: Any) -> Any:
 
 
 def _is_real(value: Fixed) -> bool:
-    return value.values(np.random.default_rng(0)).dtype == REAL
+    return bool(value.values(np.random.default_rng(0)).dtype == REAL)

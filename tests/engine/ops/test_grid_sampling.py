@@ -11,6 +11,7 @@ import pytest
 import engine as torch
 from engine import modes
 from engine.errors import ArgumentTypeError, ArgumentValueError, OpError, UnsupportedError
+from engine.kernels import grid_sampling
 
 TORCH: Any = torch
 F: Any = TORCH.nn.functional
@@ -131,3 +132,30 @@ def test_what_is_refused(text: str) -> None:
 def test_a_grid_that_is_too_large_is_refused_before_it_is_made() -> None:
     with modes.use(modes.State(budget=modes.Budget(nbytes=10**8))), pytest.raises(MemoryError):
         F.affine_grid(THETA, (2, 1, 10**5, 10**5), False)
+
+
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("padding", range(3))
+@pytest.mark.parametrize(
+    ("extents", "points"), [((8, 8), (5, 7)), ((3, 4), (2, 5)), ((3, 1, 2), (2, 2, 2)), ((1, 1), (1, 1))]
+)
+def test_few_points_read_what_many_do(
+    extents: tuple[int, ...],
+    points: tuple[int, ...],
+    padding: int,
+    align_corners: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(3)
+    images, g = rng.standard_normal((2, 3, *extents)), rng.standard_normal((2, 3, *points))
+    grid = rng.uniform(-1.6, 1.6, (2, *points, len(extents)))
+    grid[0, 0, 0] = -1  # on a pixel, or between two
+    setting = grid_sampling.Setting(grid_sampling.BILINEAR, padding, align_corners)
+
+    def found() -> list[Any]:
+        return [grid_sampling.forward(images, grid, setting), *grid_sampling.backward(g, images, grid, setting)]
+
+    few = found()
+    monkeypatch.setattr(grid_sampling, "FEW", 0)
+    for one, other in zip(few, found(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
