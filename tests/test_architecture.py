@@ -66,7 +66,7 @@ APP = (
     ("stores", "wire"),
     ("errors",),
     ("compute", "program.costs", "program.failures", "program.misfits", "program.scopes", "program.tree"),
-    ("program.arrays", "program.operators", "program.pytorch", "program.runtime"),
+    ("program.arrays", "program.operators", "program.pytorch", "program.runtime", "program.stack"),
     ("program.code_expressions", "program.functions"),
     ("program.classes", "program.patterns"),
     ("program.from_code", "program.from_nodes", "program.instances"),

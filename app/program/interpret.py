@@ -17,6 +17,7 @@ from app.program import libraries as libraries
 from app.program import names, pytorch, runtime
 from app.program import node_functions as node_functions
 from app.program.autograd import trace
+from app.program.classes import ProgramClass
 from app.program.compiling import calling as calling
 from app.program.compiling import comprehensions as comprehensions
 from app.program.compiling import definitions as definitions
@@ -28,10 +29,12 @@ from app.program.compiling.blocks import block
 from app.program.compiling.environment import Environment
 from app.program.failures import PythonError, caught, locate
 from app.program.from_nodes import check_references, parse_nodes
-from app.program.functions import UNBOUND, Frame, Source
+from app.program.functions import UNBOUND, BoundMethod, Frame, Function, Source
+from app.program.instances import Instance
 from app.program.modules import surroundings
 from app.program.operations import type_name
 from app.program.runtime import Run
+from app.program.stack import roomily
 from app.program.tree import AbsentError, GraphError, Place, Program, ProgramError, Statement, quoted
 from app.wire.plain import Node
 from engine import errors, modes
@@ -109,9 +112,9 @@ def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:
                 _perform_nodes(program.statements, started)
             elif _is_surrounded(program):
                 with surroundings.in_force():
-                    _perform(compiled(program), started)
+                    _perform(program, started)
             else:
-                _perform(compiled(program), started)
+                _perform(program, started)
             started.settle()
         finally:
             _end_watch(started)
@@ -164,7 +167,22 @@ def _is_surrounded(program: Program) -> bool:
     return named or state.warnings is None or bool(state.modules)
 
 
-def _perform(program: Compiled_, started: Run) -> None:
+def _calls_functions(program: Program, namespace: Scope) -> bool:
+    """Whether functions of programs may be called, in others of them."""
+    return "def " in program.text or any(type(one) in _WITH_FUNCTIONS for one in namespace.values())
+
+
+_WITH_FUNCTIONS: Final = frozenset({Function, BoundMethod, ProgramClass, Instance})
+
+
+def _perform(program: Program, started: Run) -> None:
+    if _calls_functions(program, started.namespace):
+        roomily(lambda: _perform_code(compiled(program), started))
+    else:
+        _perform_code(compiled(program), started)
+
+
+def _perform_code(program: Compiled_, started: Run) -> None:
     frame = [started, *program.blank]
     for step, place in program.steps:
         try:

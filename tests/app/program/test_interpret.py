@@ -13,6 +13,7 @@ from app.limits import Limits, OverLimit
 from app.program.from_code import parse_code
 from app.program.from_nodes import parse_nodes
 from app.program.interpret import Outcome, check, run
+from app.program.stack import SLOTS, roomily
 from app.program.tree import GraphError, ProgramError
 from app.program.values import encode_value, is_encodable, lookup
 from engine import Tensor, errors, modes, tensors
@@ -379,3 +380,10 @@ def test_functions_and_what_holds_them_are_left_out() -> None:
     namespace: Namespace = {}
     run_code("f = lambda t: t\ng = [1, len]\nh = torch\nk = {'a': (f,)}\nn = [[]]", namespace)
     assert [name for name, value in namespace.items() if is_encodable(value)] == ["n"]
+
+
+def test_what_runs_with_room_for_calls_gives_and_raises_what_it_would() -> None:
+    assert roomily.__code__.co_stacksize == SLOTS
+    assert roomily(lambda: roomily(lambda: 5)) == 5
+    with pytest.raises(ValueError, match="invalid literal"):
+        roomily(lambda: int("k"))
