@@ -8,9 +8,7 @@ from app.routers import evaluate, health, ops, sessions, tensors
 from app.settings import Settings
 from tests.processes import ROOT
 
-NOT_LOADED = (
-    "app.program.interpret", "app.sessions.live", "app.operations.handler", "app.http.openapi", "scipy.special",
-)  # fmt: skip
+NOT_LOADED = ("app.program.interpret", "app.sessions.live", "app.operations.handler", "app.http.openapi", "scipy.fft")
 
 
 def test_nothing_is_collected_while_modules_are_loaded_nor_what_was_loaded_later() -> None:
