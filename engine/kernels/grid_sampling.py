@@ -19,7 +19,7 @@ Orders: TypeAlias = tuple[int, ...]  # of the derivative along each axis, as the
 
 BILINEAR, NEAREST, BICUBIC = range(3)
 ZEROS, BORDER, REFLECTION = range(3)
-FEW = 2**14  # elements of a matrix that is written out
+FEW = 2**14  # elements of a matrix that is written out, or of all that points see, if no matrix is made
 SHARPNESS = -0.75  # of cubic convolution (Keys, 1981, equation 6)
 
 
@@ -40,7 +40,7 @@ class _Axes(NamedTuple):
     """Along every axis: where the taps of each point are, and the derivatives of their weights by the coordinate."""
 
     places: Array
-    weights: tuple[Array, Array, Array]
+    weights: tuple[Array, ...]
 
 
 # -- along axes ---------------------------------------------------------------------------------------------------
@@ -92,7 +92,7 @@ def _cubic(t: Array) -> tuple[Array, Array, Array]:
     return derivative(0), derivative(1), derivative(2)
 
 
-def _axes(coordinates: Array, extents: Array, setting: Setting) -> _Axes:
+def _axes(coordinates: Array, extents: Array, setting: Setting, order: int) -> _Axes:
     wide = extents[..., None]
     pixels, factor = _pixels(coordinates, extents, setting.align_corners)
     if setting.mode == BICUBIC:
@@ -107,11 +107,11 @@ def _axes(coordinates: Array, extents: Array, setting: Setting) -> _Axes:
         places = low[..., None] + np.arange(setting.taps)
         weights = _linear(pixels - low, setting.taps)
     is_there = (places >= 0) & (places < wide)
-    scale = slopes[..., None]
-    return _Axes(
-        np.where(is_there, places, 0).astype(np.int64),
-        (weights[0] * is_there, weights[1] * scale * is_there, weights[2] * scale * scale * is_there),
-    )
+    scale, derivatives = slopes[..., None], [weights[0] * is_there]
+    for one in weights[1 : order + 1]:
+        derivatives.append(one * scale * is_there)
+        scale = scale * slopes[..., None]
+    return _Axes(np.where(is_there, places, 0).astype(np.int64), tuple(derivatives))
 
 
 def _linear(behind: Array, taps: int) -> tuple[Array, Array, Array]:
@@ -127,17 +127,20 @@ def _linear(behind: Array, taps: int) -> tuple[Array, Array, Array]:
 
 # -- all of them --------------------------------------------------------------------------------------------------
 class Points:
-    """The points of a grid over images of one shape."""
+    """The points of a grid over images of one shape, and derivatives up to an order."""
 
-    def __init__(self, images: Array, grid: Array, setting: Setting, *others: Array) -> None:
+    def __init__(self, images: Array, grid: Array, setting: Setting, order: int, *others: Array) -> None:
         self.batch, self.channels, *self.extents = images.shape
         self.places = grid.shape[1:-1]
         self.count = self.batch * prod(self.places)
         self.dtype = grid.dtype
         coordinates = np.ascontiguousarray(grid.reshape(self.count, len(self.extents)).T[::-1])
-        self.axes = _axes(coordinates, np.array(self.extents, grid.dtype)[:, None], setting)
+        self.axes = _axes(coordinates, np.array(self.extents, grid.dtype)[:, None], setting, order)
         self.setting = setting
         self.index = self._index()
+        self.is_few = 0 < self.index.size * self.channels <= FEW
+        if self.is_few and order < 2:
+            return
         few = 0 < self.count * self.batch * prod(self.extents) <= FEW
         self.is_dense = few and all(bool(np.isfinite(one).all()) for one in (images, grid, *others))
 
@@ -164,6 +167,13 @@ class Points:
         starts = np.arange(self.count + 1) * self.index.shape[1]
         shape = self.count, pixels
         return scipy.sparse.csr_array((weights.ravel(), self.index.ravel(), starts), shape=shape)
+
+    def gathered(self, parts: Array) -> Array:
+        """What each tap of each point adds to its pixel, ``(points, taps, channels)``, as pixels by their channels."""
+        pixels = self.batch * prod(self.extents)
+        flat = self.index[..., None] * self.channels + np.arange(self.channels)
+        sums = np.bincount(flat.reshape(-1), parts.reshape(-1), pixels * self.channels)
+        return sums.reshape(pixels, self.channels).astype(parts.dtype)
 
     def rows(self, images: Array) -> Array:
         """Pixels, or points, by their channels."""
@@ -196,17 +206,28 @@ def _outer(left: Array, right: Array, function: np.ufunc) -> Array:
 
 def forward(images: Array, grid: Array, setting: Setting) -> Array:
     """The images at the points."""
-    points = Points(images, grid, setting)
+    points = Points(images, grid, setting, 0)
+    if points.is_few:
+        seen = points.rows(images).take(points.index, 0)
+        return points.samples(np.vecmat(points.weights(points.along()), seen))
     matrix = points.matrix(points.weights(points.along()))
     return points.samples(matrix @ points.rows(images))
 
 
 def backward(g: Array, images: Array, grid: Array, setting: Setting) -> tuple[Array, Array]:
     """The cotangents of images and grid."""
-    points = Points(images, grid, setting, g)
+    points = Points(images, grid, setting, 1, g)
     cotangents, pixels = points.rows(g), points.rows(images)
-    of_images = points.images(points.matrix(points.weights(points.along())).T @ cotangents)
     of_grid = np.zeros((points.count, grid.shape[-1]), grid.dtype)
+    if points.is_few:
+        parts = points.weights(points.along())[:, :, None] * cotangents[:, None]
+        of_images = points.images(points.gathered(parts))
+        if setting.mode != NEAREST:
+            dots = np.matvec(pixels.take(points.index, 0), cotangents)
+            for axis in range(grid.shape[-1]):
+                np.vecdot(points.weights(points.along(axis)), dots, out=of_grid[:, axis])
+        return of_images, of_grid.reshape(grid.shape)
+    of_images = points.images(points.matrix(points.weights(points.along())).T @ cotangents)
     if setting.mode != NEAREST:
         for axis in range(grid.shape[-1]):
             slopes = points.matrix(points.weights(points.along(axis))) @ pixels
@@ -218,7 +239,7 @@ def backward_twice(
     of_images: Array, of_grid: Array, g: Array, images: Array, grid: Array, setting: Setting
 ) -> tuple[Array, Array, Array]:
     """The cotangents of all inputs of ``backward``, from those of its results."""
-    points = Points(images, grid, setting, g, of_images, of_grid)
+    points = Points(images, grid, setting, 2, g, of_images, of_grid)
     cotangents, pixels, moved = points.rows(g), points.rows(images), points.rows(of_images)
     steps = of_grid.reshape(points.count, grid.shape[-1])
     axes = range(grid.shape[-1])
