@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import scipy.linalg  # noqa: F401 (its BLAS is one of its own, and limits hold for what is loaded)
 import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-not-found]
 
