@@ -24,7 +24,7 @@ PyTorch's own message where PyTorch refuses the same thing.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 
 class EngineError(Exception):
@@ -120,6 +120,14 @@ class TooLargeError(EngineError, OverflowError):
     """A number that no integer is near."""
 
     exception = "OverflowError"
+
+
+def is_of_a_number(error: Exception) -> bool:
+    """Whether Python found a number too large, or NaN, for what was to be done: no code of ours decides which come."""
+    return isinstance(error, OverflowError) or (isinstance(error, ValueError) and str(error) == _NO_INTEGER)
+
+
+_NO_INTEGER: Final = "cannot convert float NaN to integer"
 
 
 class DimensionError(EngineError, IndexError):

@@ -526,10 +526,10 @@ def _types() -> dict[str, HostType]:
     plain: tuple[tuple[type, Callable[..., object]], ...] = (
         (complex, priced(complex, costs.read)), (dict, _mapping(consuming(dict, costs.mapping, 0))),
         (enumerate, _lazily(enumerate, 0, 0)), (filter, _lazily(filter, 1)),
-        (float, priced(float, costs.read)), (frozenset, consuming(frozenset, costs.listed, 0)),
+        (float, priced(float, costs.read)), (frozenset, consuming(frozenset, costs.tabled, 0)),
         (int, priced(int, costs.integer)), (list, consuming(list, costs.listed, 0)), (map, _lazily(map, 1)),
         (range, _indexed(priced(range, costs.little))), (reversed, _like(reversed, _reversed, 1)),
-        (set, consuming(set, costs.listed, 0)),
+        (set, consuming(set, costs.tabled, 0)),
         (slice, priced(slice, costs.little)), (str, priced(str, costs.text)),
         (tuple, consuming(tuple, costs.listed, 0)), (zip, _lazily(zip, 0)),
     )  # fmt: skip

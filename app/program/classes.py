@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from app.program.costs import Cost, pay
 from app.program.failures import PythonError, python, seen_as
 from app.program.functions import BoundMethod, Callable_
 
@@ -194,6 +195,7 @@ def linearized(cls: ProgramClass, bases: tuple[Any, ...]) -> tuple[Any, ...]:
     lists = [list(base.mro) for base in bases] + [list(bases)]
     found: list[Any] = [cls]
     while lists := [one for one in lists if one]:
+        pay(Cost(sum(map(len, lists))))
         for one in lists:
             head = one[0]
             if not any(head in other[1:] for other in lists):

@@ -189,12 +189,17 @@ def read(value: Any = (), *_: Any, **__: Any) -> Cost:
 
 def copy(value: Any = (), *_: Any, **__: Any) -> Cost:
     """A copy."""
-    return copied(length(value))
+    return (made if isinstance(value, (dict, set, frozenset)) else copied)(length(value))
 
 
 def listed(value: Any = (), *_: Any, **__: Any) -> Cost:
     """A list of the items."""
     return made(length(value)) if isinstance(value, (str, range, np.ndarray)) else copied(length(value))
+
+
+def tabled(value: Any = (), *_: Any, **__: Any) -> Cost:
+    """A set of the items."""
+    return made(length(value))
 
 
 def recased(text: Any, *_: Any, **__: Any) -> Cost:
@@ -242,7 +247,7 @@ def extend(left: Any, right: Any = (), *_: Any, **__: Any) -> Cost:
 def linear(left: Any = 0, right: Any = 0, *_: Any, **__: Any) -> Cost:
     """Digit by digit; the union of two dicts."""
     if isinstance(left, (dict, set, frozenset)):
-        return copied(length(left) + length(right))
+        return made(length(left) + length(right))  # a table has two to six times as many places as items
     count = sum(_digits(one) for one in (left, right) if isinstance(one, int))
     return Cost(1 + count, 4 * count) if count else LITTLE
 

@@ -154,7 +154,12 @@ _LIBRARY: Final = ("app.program.libraries.", "app.program.modules.", *refusals.L
 
 
 def _is_ours(error: Exception) -> bool:
-    """Whether a frame of ours, below the one that caught it, raised an error; those of libraries are theirs."""
+    """Whether a frame of ours, below the one that caught it, raised an error; those of libraries are theirs.
+
+    A number that is too large is the program's, however far it has come.
+    """
+    if errors.is_of_a_number(error):
+        return False
     trace = error.__traceback__
     last = None if trace is None else trace.tb_next
     if last is None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from app.program.builtins import EXCEPTIONS, HOSTS, METHODS, TYPES, exception_type, members_of
 from app.program.classes import MISSING, HostMember, HostType, ProgramClass, Union_, is_subclass
+from app.program.costs import Cost, pay
 from app.program.failures import PythonError, python
 from app.program.instances import Special
 from app.program.operations import ENGINE_CALL, KNOWN, OPENED, SUBSCRIPTS, Routine, type_name
@@ -254,12 +255,18 @@ def _class_of_node(node: tape.Node) -> HostType:
     return _OWN[name]
 
 
+def _walked(kinds: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Types that are about to be tried one by one: a tuple that is in another one many times is as many."""
+    pay(Cost(len(kinds)))
+    return kinds
+
+
 def is_of(
     value: Any, kinds: Any, what: str = "isinstance() arg 2 must be a type, a tuple of types, or a union"
 ) -> bool:
     """``isinstance(value, kinds)``."""
     if isinstance(kinds, tuple):
-        return any(is_of(value, one, what) for one in kinds)
+        return any(is_of(value, one, what) for one in _walked(kinds))
     if isinstance(kinds, Union_):
         return any(value is None if one is None else is_of(value, one, what) for one in kinds.kinds)
     if isinstance(kinds, (HostType, ProgramClass)):
@@ -287,7 +294,7 @@ def is_below(cls: Any, kinds: Any) -> bool:
     if not isinstance(cls, (HostType, ProgramClass)):
         raise PythonError(TypeError, "issubclass() arg 1 must be a class")
     if isinstance(kinds, tuple):
-        return any(is_below(cls, one) for one in kinds)
+        return any(is_below(cls, one) for one in _walked(kinds))
     if isinstance(kinds, Union_):
         return any(is_below(cls, one) for one in kinds.kinds)
     if not isinstance(kinds, (HostType, ProgramClass)):
@@ -298,7 +305,7 @@ def is_below(cls: Any, kinds: Any) -> bool:
 def matches(error: PythonError, kinds: Any) -> bool:
     """Whether ``except kinds`` catches ``error``."""
     if isinstance(kinds, tuple):
-        return any(matches(error, one) for one in kinds)
+        return any(matches(error, one) for one in _walked(kinds))
     if isinstance(kinds, HostType) and kinds.exception:
         return issubclass(error.kind, kinds.type)
     if isinstance(kinds, ProgramClass) and kinds.host is not None and issubclass(kinds.host, BaseException):

@@ -6,6 +6,7 @@ The declaration says it (``traits.Costs``); what it leaves open follows from the
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from math import prod
 from typing import Any
 
@@ -18,6 +19,7 @@ from engine.op.rules import AskedByName
 from engine.shapes import extents
 
 Arrays = Sequence[np.ndarray[Any, Any]]
+TOO_MUCH = 2**200  # more than any budget has, and far from the largest float
 WIDEST = 8  # bytes of an element that is cast, or counted into an integer
 
 
@@ -85,4 +87,17 @@ def _width(dtype: np.dtype[Any]) -> int:
 
 
 def _asked(function: Callable[..., Any] | None) -> AskedByName | None:
-    return None if function is None else AskedByName(function)
+    return None if function is None else AskedByName(_finite(function))
+
+
+def _finite(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of costs that has an answer also where numbers of arguments are too large for its arithmetic."""
+
+    @wraps(function)
+    def cost(*args: Any) -> Any:
+        try:
+            return function(*args)
+        except OverflowError:
+            return TOO_MUCH
+
+    return cost

@@ -26,6 +26,7 @@ from engine.errors import (
     TooLargeError,
     UnexpectedArgumentError,
     UnsupportedError,
+    is_of_a_number,
 )
 from engine.op.declare import Composite
 from engine.op.primitive import InPlace
@@ -85,8 +86,10 @@ def _is_library(function: Any) -> bool:
 
 
 def _refuse_itself(error: Exception) -> None:
-    """What the very call raised, before any code of the function ran, is about its arguments."""
+    """What the very call raised, before any code of the function ran, is about its arguments; so are huge numbers."""
     trace = error.__traceback__
+    if is_of_a_number(error):
+        raise (TooLargeError if isinstance(error, OverflowError) else ArgumentValueError)(str(error))
     if isinstance(error, AttributeError) and trace is not None and trace.tb_next is None:
         raise MissingAttributeError(str(error))
     if isinstance(error, TypeError | ValueError) and trace is not None and trace.tb_next is None:

@@ -29,10 +29,6 @@ def _moved(value: Any, *_: Any, **__: Any) -> Cost:
     return Cost(1 + len(value) // 8, ITEM_BYTES + OBJECT_BYTES, len(value) + 1)
 
 
-def _copied(value: Any, *_: Any, **__: Any) -> Cost:
-    return costs.copied(len(value))
-
-
 def _compared(value: Any, *others: Any, **_: Any) -> Cost:
     return Cost(1 + sum(map(costs.weight, (value, *others))))
 
@@ -51,8 +47,8 @@ _COUNTER: Final = (
     _DICT
     | {"elements": bound("elements", _elements)}
     | methods({
-        "copy": (Counter.copy, _copied), "most_common": (Counter.most_common, _ranked),
-        "total": (Counter.total, _copied),
+        "copy": (Counter.copy, costs.copy), "most_common": (Counter.most_common, _ranked),
+        "total": (Counter.total, costs.read),
     })
     | methods({"subtract": (Counter.subtract, _grown, 1), "update": (Counter.update, _grown, 1)}, changing=True)
 )  # fmt: skip
@@ -60,19 +56,21 @@ _ORDERED: Final = (
     _DICT
     | methods({
         name: (getattr(OrderedDict, name), cost)
-        for name, cost in (("copy", _copied), ("items", costs.little), ("keys", costs.little), ("values", costs.little))
+        for name, cost in (
+            ("copy", costs.copy), ("items", costs.little), ("keys", costs.little), ("values", costs.little),
+        )
     })
     | methods({
         name: (getattr(OrderedDict, name), cost)
         for name, cost in (
-            ("clear", _copied), ("move_to_end", costs.little), ("pop", costs.keyed), ("popitem", costs.little),
+            ("clear", costs.read), ("move_to_end", costs.little), ("pop", costs.keyed), ("popitem", costs.little),
             ("setdefault", costs.keyed),
         )
     }, changing=True)
     | methods({"update": (OrderedDict.update, _grown, 1)}, changing=True)
 )  # fmt: skip
 _DEFAULT: Final[dict[str, Getter]] = (
-    _DICT | {"default_factory": lambda value: value.default_factory} | methods({"copy": (defaultdict.copy, _copied)})
+    _DICT | {"default_factory": lambda value: value.default_factory} | methods({"copy": (defaultdict.copy, costs.copy)})
 )
 
 
@@ -80,11 +78,11 @@ _DEFAULT: Final[dict[str, Getter]] = (
 _DEQUE: Final[dict[str, Getter]] = (
     {"maxlen": lambda value: value.maxlen}
     | methods({
-        "copy": (deque.copy, _copied), "count": (deque.count, _compared), "index": (deque.index, _compared),
+        "copy": (deque.copy, costs.copy), "count": (deque.count, _compared), "index": (deque.index, _compared),
     })
     | methods({
         "append": (deque.append, costs.grown), "appendleft": (deque.appendleft, costs.grown),
-        "clear": (deque.clear, _copied), "extend": (deque.extend, _grown, 1),
+        "clear": (deque.clear, costs.read), "extend": (deque.extend, _grown, 1),
         "extendleft": (deque.extendleft, _grown, 1), "insert": (deque.insert, _moved), "pop": (deque.pop, costs.little),
         "popleft": (deque.popleft, costs.little), "remove": (deque.remove, _compared),
         "reverse": (deque.reverse, _moved), "rotate": (deque.rotate, _moved),

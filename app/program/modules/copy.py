@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from app.program import costs
 from app.program.arrays import Work, reserve
 from app.program.builtins import Routine, type_name
-from app.program.costs import ITEM_BYTES, OBJECT_BYTES, Cost, copied, pay
+from app.program.costs import ITEM_BYTES, OBJECT_BYTES, Cost, pay
 from app.program.failures import PythonError
 from app.program.functions import DEEP_COPY
 from engine import dtypes, methods, tensors
@@ -67,7 +68,7 @@ def _each(values: Iterable[Any], memo: Any) -> list[Any]:
 
 
 def _list(value: list[Any], memo: Any) -> Any:
-    pay(copied(len(value)))
+    pay(costs.copy(value))
     made: list[Any] = []
     memo[id(value)] = made
     made.extend(deepcopy(one, memo) for one in value)
@@ -75,7 +76,7 @@ def _list(value: list[Any], memo: Any) -> Any:
 
 
 def _tuple(value: tuple[Any, ...], memo: Any) -> Any:
-    pay(copied(len(value)))
+    pay(costs.copy(value))
     items = _each(value, memo)
     if id(value) in memo:
         return memo[id(value)]  # it was reached again through something that it holds
@@ -86,7 +87,7 @@ def _tuple(value: tuple[Any, ...], memo: Any) -> Any:
 
 def _mapping(empty: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
     def copy(value: Any, memo: Any) -> Any:
-        pay(copied(2 * len(value)))
+        pay(costs.copy(value))
         made = memo[id(value)] = empty(value)
         for key, item in value.items():
             dict.__setitem__(made, deepcopy(key, memo), deepcopy(item, memo))
@@ -97,20 +98,20 @@ def _mapping(empty: Callable[[Any], Any]) -> Callable[[Any, Any], Any]:
 
 def _ordered(value: Any, memo: Any) -> Any:
     made = memo[id(value)] = OrderedDict()
-    pay(copied(2 * len(value)))
+    pay(costs.copy(value))
     for key, item in value.items():
         made[deepcopy(key, memo)] = deepcopy(item, memo)
     return made
 
 
 def _set(value: Any, memo: Any) -> Any:
-    pay(copied(len(value)))
+    pay(costs.copy(value))
     made = memo[id(value)] = type(value)(_each(value, memo))
     return made
 
 
 def _deque(value: deque[Any], memo: Any) -> Any:
-    pay(copied(len(value)))
+    pay(costs.copy(value))
     made: deque[Any] = deque(maxlen=value.maxlen)
     memo[id(value)] = made
     made.extend(deepcopy(one, memo) for one in value)
@@ -154,7 +155,7 @@ def copy(value: Any) -> Any:
     """A copy of a value that holds what that holds."""
     kind = type(value)
     if kind in _SHALLOW:
-        pay(copied(len(value)))
+        pay(costs.copy(value))
         return _SHALLOW[kind](value)
     if kind is np.ndarray:
         return _array(value, {})

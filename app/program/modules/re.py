@@ -25,6 +25,17 @@ def _searched(*parts: Any, **named: Any) -> Cost:
     return Cost(1 + count, (ITEM_BYTES + OBJECT_BYTES) * count, count)
 
 
+def _kept(pattern: Any, *parts: Any, **named: Any) -> Cost:
+    """``findall`` and ``split`` keep all groups of each place where the pattern is found."""
+    plain, groups = _searched(*parts, **named), max(1, _groups(pattern))
+    return plain._replace(steps=plain.steps * groups, nbytes=plain.nbytes * groups)
+
+
+def _groups(pattern: Any) -> int:
+    """How many groups a pattern may have: each begins with a parenthesis."""
+    return int(pattern.groups) if isinstance(pattern, re.Pattern) else str(pattern).count("(")
+
+
 def _checked(pattern: Any) -> Any:
     if isinstance(pattern, re.Pattern):
         return pattern
@@ -60,9 +71,9 @@ def _of_module(call: Callable[..., Any]) -> Callable[..., Any]:
     return checked
 
 
-_SEARCHES: Final = ("findall", "fullmatch", "match", "search", "split")
+_SEARCHES: Final = {"findall": _kept, "fullmatch": _searched, "match": _searched, "search": _searched, "split": _kept}
 _PATTERN: Final[dict[str, Getter]] = (
-    {name: bound(name, priced(getattr(re.Pattern, name), _searched)) for name in _SEARCHES}
+    {name: bound(name, priced(getattr(re.Pattern, name), cost)) for name, cost in _SEARCHES.items()}
     | {name: bound(name, _substituted(getattr(re.Pattern, name))) for name in ("sub", "subn")}
     | {"finditer": bound("finditer", _found)}
     | {
@@ -101,7 +112,7 @@ def _no_item(match: Any, *_: Any) -> Any:
 
 SUBSCRIPTS[re.Match] = (_item, _no_item, _no_item)
 RE: Final[dict[str, Any]] = (
-    {name: Routine(name, _of_module(priced(getattr(re, name), _searched))) for name in _SEARCHES}
+    {name: Routine(name, _of_module(priced(getattr(re, name), cost))) for name, cost in _SEARCHES.items()}
     | {name: Routine(name, _of_module(_substituted(getattr(re, name)))) for name in ("sub", "subn")}
     | {"compile": Routine("compile", _compile), "finditer": Routine("finditer", _of_module(_found))}
     | routines({"escape": (re.escape, _searched)})

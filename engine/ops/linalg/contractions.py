@@ -476,7 +476,10 @@ def _chain_splits(shapes: list[tuple[int, ...]]) -> tuple[dict[tuple[int, int], 
     count = len(shapes)
     cost = {(i, i): 0 for i in range(count)}
     split: dict[tuple[int, int], int] = {}
+    budget = modes.current().budget
     for length in range(1, count):
+        if budget is not None:
+            budget.take(length * (count - length))
         for i in range(count - length):
             j = i + length
             options = {k: cost[i, k] + cost[k + 1, j] + sizes[i] * sizes[k + 1] * sizes[j + 1] for k in range(i, j)}

@@ -58,8 +58,16 @@ def _asked(input: Tensor, size: Any, scale_factor: Any, recompute: bool, mode: s
     if any(not isinstance(scale, int | float) for scale in scales):
         kind = type(scales[0]).__name__
         raise ArgumentTypeError(f"can't multiply sequence by non-int of type '{kind}'")
-    sizes = [int(extent * scale) for extent, scale in zip(own, scales, strict=True)]
+    sizes = [_extent(extent, scale) for extent, scale in zip(own, scales, strict=True)]
     return sizes, [0.0] * len(sizes) if recompute or mode == "area" else [float(scale) for scale in scales]
+
+
+def _extent(own: int, scale: float) -> int:
+    """``own`` extent, scaled."""
+    scaled = own * scale
+    if abs(scaled) < 2**63:  # not so for NaN
+        return int(scaled)
+    raise OpError("value cannot be converted to type int64_t without overflow")
 
 
 def _check_sizes(input: Tensor, sizes: list[int]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.hostile.case import MALFORMED, OK, OVER, REFUSED, STOPPED, Family, Weight
+from tests.hostile.case import LATE, MALFORMED, OK, OVER, REFUSED, STOPPED, Family, Weight
 
 FAMILY: Final = Family("language", kills=True)
 slow: Final = {"weight": Weight.SLOW}
@@ -208,3 +208,62 @@ for name, text in {
     "warnings without end": "for i in range(90000):\n    x = torch.ones(2, requires_grad=True) * 1\n    x.grad",
 }.items():
     code(name, text, REFUSED | STOPPED | OK, weight=Weight.SLOW)
+
+# -- lately built, and thinly covered ----------------------------------------------------------------------------
+FUNCTIONAL: Final = "import torch.nn.functional as F\nt = torch.ones(1, 1, 2, 2)\n"
+NUMPY: Final = "import numpy as np\n"
+SHARED: Final = "t = (ValueError,)\nfor i in range(60):\n    t = (t, t)\n"
+for name, text in {
+    "a scale that is infinite": FUNCTIONAL + "F.interpolate(t, scale_factor=float('inf'))",
+    "a scale that is no number": FUNCTIONAL + "F.interpolate(t, scale_factor=float('nan'), mode='area')",
+    "a scale that no float holds": FUNCTIONAL + "F.interpolate(t, scale_factor=10**400, mode='bilinear')",
+    "extents whose product no float holds": FUNCTIONAL + "F.interpolate(t, size=10**400)",
+    "a ratio that is no number": FUNCTIONAL + "F.fractional_max_pool2d(t, 2, output_ratio=(0.5, float('nan')))",
+    "a rate that is infinite": "torch.poisson(torch.full((10,), float('inf')))",
+    "a layer of 10**24 weights": "torch.nn.Linear(10**12, 10**12)",
+    "a layer of 10**60 weights": "torch.nn.Linear(10**30, 10**30)",
+    "an array that broadcasting makes": NUMPY + "np.broadcast_to(np.ones(1), (10**6, 10**6)).copy()",
+    "an order of 3,000 matrices": NUMPY + "np.linalg.multi_dot([np.ones((3, 3))] * 3000)",
+    "90 groups at 900,000 places": "import re\nre.findall('()' * 90, 'a' * 900000)",
+}.items():
+    code(name, text, REFUSED | OVER | LATE)
+for name, text in {
+    "an order of 5,000 matrices": "torch.linalg.multi_dot([torch.ones(3, 3)] * 5000)",
+    "2,000 bases of a class": (
+        "".join(f"class A{i}: pass\n" for i in range(2000)) + f"class B({','.join(f'A{i}' for i in range(2000))}): pass"
+    ),
+    "a lattice of classes": (
+        "class A: pass\nclass B: pass\nfor i in range(500):\n    class C(A, B): pass\n    class D(A, B): pass\n"
+        "    A, B = C, D"
+    ),
+    "a type among 2**60": SHARED + "isinstance(1, t)",
+    "an exception among 2**60": SHARED + "try:\n    {}[1]\nexcept t:\n    pass",
+    "copies of a set": "s = set(range(900000))\nl = [s | {i} for i in range(1000)]",
+    "copies of a dictionary": (
+        "import copy\nd = dict.fromkeys(range(900000))\nl = [copy.copy(d) for i in range(1000)]"
+    ),
+    "a module that is its own, 2**60 times": (
+        "m = torch.nn.Linear(1, 1)\nfor i in range(60):\n    m = torch.nn.Sequential(m, m)\nm(torch.ones(1))"
+    ),
+    "layers without end": "torch.nn.LSTM(1, 1, num_layers=10**12)",
+    "data without end": (
+        "from torch.utils.data import DataLoader, IterableDataset\nclass D(IterableDataset):\n    def __iter__(self):\n"
+        "        while True:\n            yield 1\nnext(iter(DataLoader(D(), batch_size=10**12)))"
+    ),
+    "a search for a minimum without end": (
+        "x = torch.nn.Parameter(torch.ones(9))\no = torch.optim.LBFGS([x], max_iter=10**9, max_eval=10**9, "
+        "tolerance_grad=0, tolerance_change=-1)\ndef c():\n    l = torch.rand(9) @ x\n    l.backward()\n    return l\n"
+        "o.step(c)"
+    ),
+    "hooks that add hooks": (
+        "x = torch.ones(1, requires_grad=True)\ndef h(g):\n    x.register_hook(h)\nx.register_hook(h)\n"
+        "for i in range(60):\n    (x * 2).backward()"
+    ),
+    "a function whose backward calls itself": (
+        "class A(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x):\n        return x * 2\n"
+        "    @staticmethod\n    def backward(ctx, g):\n        with torch.enable_grad():\n"
+        "            A.apply(torch.ones(1, requires_grad=True)).backward()\n        return g\n"
+        "A.apply(torch.ones(1, requires_grad=True)).backward()"
+    ),
+}.items():
+    code(name, text, REFUSED | STOPPED, **slow)

@@ -15,6 +15,7 @@ from app.program.modules.numpy.arguments import assembled
 
 _SMALL: Final = Work()
 _OBJECT: Final = 128  # bytes of an array beside its elements
+_INTERPRETED: Final = 1e4  # operations that a machine does while Python takes a step
 
 
 def nothing(*_: Any, **__: Any) -> Work:
@@ -396,10 +397,11 @@ def powered(a: Any = 0, n: Any = 1, *_: Any, **__: Any) -> Work:
 
 
 def chained(arrays: Any = (), *_: Any, **__: Any) -> Work:
-    """``multi_dot``: at most as large as the longest sides say."""
+    """``multi_dot``: at most as large as the longest sides say. Their order is found in Python, each with each part."""
     given = [one for one in arrays if isinstance(one, np.ndarray)]
     side = max([1, *chain.from_iterable(one.shape for one in given)])
-    return Work(side**2, 16 * side**2 * len(given), 2.0 * side**3 * len(given))
+    order = len(given) ** 3 / 6 * _INTERPRETED
+    return Work(side**2, 16 * side**2 * len(given), 2.0 * side**3 * len(given) + order)
 
 
 def transformed(a: Any = 0, n: Any = None, axis: Any = -1, *_: Any, **named: Any) -> Work:
