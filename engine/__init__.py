@@ -36,6 +36,7 @@ from engine.surface import mixed_precision as _mixed_precision  # noqa: F401 - e
 from engine.surface import namespaces
 from engine.surface import numbers as _numbers  # noqa: F401 - enters finfo and iinfo
 from engine.surface import refusals as refusals
+from engine.surface import storages as _storages  # noqa: F401 - enters memories as objects
 from engine.surface import testing as _testing  # noqa: F401 - enters assert_close
 from engine.tensor import Tensor as Tensor
 

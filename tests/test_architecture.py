@@ -54,7 +54,7 @@ ENGINE = (
         "surface.numbers",
         "surface.refusals",
     ),
-    ("surface.devices",),
+    ("surface.devices", "surface.storages"),
     ("data", "nn"),
     ("optim", "surface.namespaces", "surface.testing"),
     ("__init__",),

@@ -8,19 +8,18 @@ a program's.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Any, Final
 
 from app.program.builtins import TYPES
-from app.program.classes import MISSING, HostMember, ProgramClass, bound
+from app.program.classes import MISSING, ClassMethod, HostMember, ProgramClass, bound
 from app.program.failures import PythonError, classes, made, python
 from app.program.functions import DEEP_COPY
-from app.program.hosts import is_public, open_class
+from app.program.hosts import MODULE, is_public, open_class
 from app.program.instances import HOSTED, Fixed, Held, Special, method_of
-from engine import modes, registry
+from engine import modes
 
 BUILTIN: Final = (list, dict, set, tuple, str, int, float, frozenset)
-MODULE: Final[Any] = registry.function("nn.Module")
 _IMMUTABLE: Final = (tuple, str, int, float, frozenset)
 _MUTABLE: Final = (list, dict, set)
 
@@ -57,8 +56,18 @@ def hosted(host: type) -> type:
         namespace |= {name: _forward(name, host) for name in names if _is_method(host, name)}
         namespace |= {"_get_name": _class_name, "_overrides": _overrides, "__getattr__": _asked(host)}
     namespace["memento"] = _memento
+    if host is tuple:
+        namespace["_make"] = property(_maker)
     kind = Fixed if host in _IMMUTABLE else Special if host is object else Held
     return type(f"Hosted{host.__name__}", (kind, host), namespace)
+
+
+def _maker(self: Any) -> Any:
+    """What makes a tuple of the same class, for the engine; there is none unless its items have names."""
+    found = self.program_class.find("_make")
+    if not isinstance(found, ClassMethod):
+        raise AttributeError("_make")
+    return partial(found.function, self.program_class)
 
 
 def _is_method(host: type, name: str) -> bool:

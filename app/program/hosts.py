@@ -6,7 +6,7 @@ programs. Of all others, tables say what they have.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from functools import partial
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
@@ -26,10 +26,15 @@ OPEN: Final = (
     "engine.nn", "engine.optim", "engine.data", "engine.autograd.context", "engine.autograd.function",
     "engine.autograd.graph", "engine.autograd.hooks", "engine.autograd.watch", "engine.ops.creation.distributions",
     "engine.surface.checkpoint", "engine.surface.gradcheck", "engine.surface.mixed_precision",
-    "engine.surface.numbers",
+    "engine.surface.numbers", "engine.surface.storages",
 )  # fmt: skip
 RAW: Final = frozenset({FunctionType, MethodType, BuiltinFunctionType, partial, type(len), type("".join)})
+MODULE: Final[Any] = registry.function("nn.Module")
 _TABLES: Final = {"_buffers": "register_buffer", "_modules": "add_module", "_parameters": "register_parameter"}
+_HOOKS: Final = {  # of modules, as copies: they are entered and taken away by handles
+    "_forward_hooks": "forward", "_forward_pre_hooks": "forward_pre", "_backward_hooks": "backward",
+    "_backward_pre_hooks": "backward_pre",
+}  # fmt: skip
 _SPECIAL: Final = frozenset({
     "__init__", "__call__", "__len__", "__getitem__", "__setitem__", "__delitem__", "__iter__", "__next__",
     "__contains__", "__repr__", "__str__", "__enter__", "__exit__", "__setattr__", "__getattr__", "__delattr__",
@@ -77,6 +82,8 @@ def open_attribute(value: Any, name: str) -> Any:
     """``value.name`` of an object of an open class, or ``MISSING``."""
     if name in SETTING:
         return Routine(name, partial(SETTING[name], value), owner=value)
+    if name in _HOOKS and isinstance(value, MODULE):
+        return OrderedDict((number, adopted(hook)) for number, hook in value._hooks.get(_HOOKS[name], {}).items())
     if not is_public(name) and name not in _SPECIAL and name not in _TABLES:
         return MISSING
     try:

@@ -27,10 +27,10 @@ from app.program.failures import PythonError
 from app.program.formatting import formatted
 from app.program.from_nodes import parse_reference
 from app.program.functions import BoundMethod, Function, Generator
-from app.program.hosted import MODULE, bound_host
+from app.program.hosted import bound_host
 from app.program.hosted import new as new_hosted
 from app.program.hosted import put as hosted_put
-from app.program.hosts import SETTING, class_of, is_open, is_public, open_attribute
+from app.program.hosts import MODULE, SETTING, class_of, is_open, is_public, open_attribute
 from app.program.instances import Instance, Special
 from app.program.names import FLAGS, module_attribute, object_attribute
 from app.program.tree import Attribute, Constant, Expression, GraphError, Name, Subscript, is_member, quoted

@@ -36,8 +36,8 @@ def default_collate(batch: Any) -> Any:
         return batch
     if isinstance(first, Mapping):
         return _like(first, {key: default_collate([one[key] for one in batch]) for key in first})
-    if isinstance(first, tuple) and hasattr(first, "_fields"):
-        return type(first)(*(default_collate(parts) for parts in zip(*batch, strict=False)))
+    if isinstance(first, tuple) and hasattr(first, "_make"):
+        return first._make(default_collate(parts) for parts in zip(*batch, strict=False))
     if isinstance(first, Sequence):
         if any(len(one) != len(first) for one in batch):
             raise OpError("each element in list of batch should be of equal size")
@@ -51,8 +51,8 @@ def default_convert(data: Any) -> Any:
         return ops.as_tensor(data)
     if isinstance(data, Mapping):
         return _like(data, {key: default_convert(value) for key, value in data.items()})
-    if isinstance(data, tuple) and hasattr(data, "_fields"):
-        return type(data)(*(default_convert(one) for one in data))
+    if isinstance(data, tuple) and hasattr(data, "_make"):
+        return data._make(map(default_convert, data))
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
         return [default_convert(one) for one in data]
     return data

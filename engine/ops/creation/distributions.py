@@ -7,6 +7,7 @@ samples are drawn before the op that records them, so that no node holds a gener
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import starmap
 from math import prod
 from typing import Any
 
@@ -164,6 +165,17 @@ def _whole(name: str, position: int, value: Any) -> int:
     return value
 
 
+def _extent(position: int, value: Any) -> int:
+    extent = value.item() if isinstance(value, Tensor) and value.array.size == 1 else value
+    if isinstance(extent, int) and not isinstance(extent, bool):
+        return extent
+    where, kind = "(position 2) must be tuple of ints, but found element of", type(value).__name__
+    if position:
+        where = f"failed to unpack the object at pos {position + 1} with error"
+        raise ArgumentTypeError(f"randint(): argument 'size' {where} \"type must be tuple of ints,but got {kind}\"")
+    raise ArgumentTypeError(f"randint(): argument 'size' {where} type {kind} at pos 0")
+
+
 def _integers(low: int, high: int) -> Draw:
     return lambda generator, shape, dtype: generator.randint(low, high, shape, dtype)
 
@@ -181,14 +193,8 @@ def randint(
         raise ArgumentTypeError(
             f"randint(): argument 'size' (position 2) must be tuple of ints, not {type(size).__name__}"
         )
-    for position, extent in enumerate(size):
-        if not isinstance(extent, int):
-            raise ArgumentTypeError(
-                f"randint(): argument 'size' failed to unpack the object at pos {position + 1} with error "
-                f'"type must be tuple of ints,but got {type(extent).__name__}"'
-            )
     draw = _integers(_whole("low", 1, low), _whole("high", 1, high))
-    return drawn(checked_size(tuple(size)), dtype or dtypes.int64, draw, stream(generator))
+    return drawn(checked_size(tuple(starmap(_extent, enumerate(size)))), dtype or dtypes.int64, draw, stream(generator))
 
 
 @factory

@@ -84,7 +84,7 @@ def test_a_module_that_must_not_be_reached_does_not_exist() -> None:
 BY_NAME = [
     "getattr((), '__class__').__name__ + str(getattr((), '__bases__', 0))", "hasattr(print, '__self__')",
     "hasattr(lambda: 0, '__globals__')", "hasattr(torch, '__dict__')", "hasattr(int, '__subclasses__')",
-    "hasattr(torch.nn.Linear(1, 1), '__dict__')", "hasattr(torch.nn.Linear(1, 1), '_forward_hooks')",
+    "hasattr(torch.nn.Linear(1, 1), '__dict__')", "hasattr(torch.nn.Linear(1, 1), '_hooks')",
     "hasattr((i for i in ()), 'gi_frame')", "hasattr(ValueError(), '__traceback__')", "hasattr(type, '__subclasses__')",
 ]  # fmt: skip
 
