@@ -50,9 +50,9 @@ def _located(shape: tuple[int, ...], indices: list[Array], places: tuple[int, ..
         key[place : place + len(parts)] = parts
         found.extend(parts)
     _check_broadcastable(found)
-    for dim, part in enumerate(key):
-        if not isinstance(part, slice):
-            _check_bounds(part, dim, shape[dim])
+    extents = [extent for extent, part in zip(shape, key, strict=True) if not isinstance(part, slice)]
+    for position, (part, extent) in enumerate(zip(found, extents, strict=True)):
+        _check_bounds(part, position, extent)  # PyTorch counts what has an index, not the dimensions
     return tuple(key)
 
 
