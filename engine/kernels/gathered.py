@@ -33,13 +33,6 @@ def most_taken(batch: int, channels: int, taps: int, extent: int) -> int:
 
 
 @lru_cache(KNOWN)
-def first_seen(extents: Ints, kernel: Ints, counts: Ints, steps: Steps) -> Array:
-    """The first place that each window sees of an input that it reaches into."""
-    places = seen(extents, kernel, counts, steps)
-    return np.asarray(np.min(places, 0, initial=prod(extents)))
-
-
-@lru_cache(KNOWN)
 def seen(extents: Ints, kernel: Ints, counts: Ints, steps: Steps) -> Array:
     """``(taps, windows)``: the places in an input of ``extents`` that each window sees."""
     return _joined(extents, kernel, counts, steps, lambda count, stride, offset: count * stride + offset)

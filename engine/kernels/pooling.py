@@ -28,6 +28,24 @@ def _first_inside(count: int, stride: int, padding: int, dilation: int) -> Array
     return -(-outside // dilation)
 
 
+def _reaching(extents: Sizes, kernel: Sizes, padding: Sizes, dilation: Sizes) -> tuple[int, ...]:
+    """``kernel`` without the taps that lie behind the input in every window, but for one: some windows have no other.
+
+    In ceil mode a window may be much longer than what it looks at.
+    """
+    return tuple(
+        min(taps, (extent - 1 + pad) // apart + 2)
+        for extent, taps, pad, apart in zip(extents, kernel, padding, dilation, strict=True)
+    )
+
+
+def _first_places(extents: Sizes, counts: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes) -> Array:
+    """Where the first tap of each window stands that is not in the padding in front; it may be behind the input."""
+    geometry = zip(counts, stride, padding, dilation, strict=True)
+    starts = [np.arange(one[0]) * one[1] - one[2] + _first_inside(*one) * one[3] for one in geometry]
+    return _grid(starts, extents)
+
+
 def _grid(parts: Sequence[Array], extents: Sizes) -> Array:
     """The flat place, in ``extents``, of each combination of places along the dimensions."""
     flat: Any = 0
@@ -42,6 +60,7 @@ def max_windows(
     """The largest elements of regular windows, and their places in ``input``."""
     ndim, own = len(counts), input.shape[-len(counts) :]
     planes = prod(input.shape[:-ndim])
+    kernel = _reaching(own, kernel, padding, dilation)
     if gathered.is_worth(1, planes, prod(kernel), own, counts):
         found = _max_of_few(input.reshape(planes, -1), own, counts, (tuple(kernel), (stride, padding, dilation)))
         if found is not None:
@@ -78,7 +97,7 @@ def _max_of_few(planes: Array, own: Any, counts: Any, form: Any) -> tuple[Array,
         return None
     outside = found == planes.shape[1]
     if outside.any():  # all that such a window sees is as low as the padding
-        found = np.where(outside, gathered.first_seen(own, form[0], counts, form[1]), found)
+        found = np.where(outside, _first_places(own, counts, *form[1]).reshape(-1), found)
     return best, found
 
 

@@ -31,7 +31,7 @@ EXCLUDED = {
     r"native_norm": "PyTorch has it for sparse tensors alone",
     r"slice_inverse": "inner to functionalisation, and reads beyond its memory",
     r"autocast": "casts by context, which PyTorch does for models on accelerators",
-    r"storage(_type)?$|const_data_ptr|_cdata": "memory as an object, which programs do not see here",
+    r"storage_type$|const_data_ptr|_cdata": "memory as an object, which programs do not see here",
     r"Tensor\._(backward|post_accumulate_grad)_hooks$": "inner to PyTorch's tensors",
     r"__array|__dlpack|__setstate__|_clear_non|module_load": "protocols of Python objects",
     r"Tensor\.resize(_as)?$": "deprecated in PyTorch: reshape",
