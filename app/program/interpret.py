@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
@@ -37,7 +38,7 @@ from app.program.runtime import Run
 from app.program.stack import roomily
 from app.program.tree import AbsentError, GraphError, Place, Program, ProgramError, Statement, quoted
 from app.wire.plain import Node
-from engine import errors, modes
+from engine import Tensor, errors, modes
 
 Scope = dict[str, Any]
 FRAMES: Final = 12_000  # of Python, within each other: those of programs' calls are counted by themselves
@@ -108,13 +109,11 @@ def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:
     modes.current().trace = trace
     with runtime.within(started):
         try:
-            if program.spelling == "nodes":
-                _perform_nodes(program.statements, started)
-            elif _is_surrounded(program):
-                with surroundings.in_force():
+            with surroundings.in_force() if _is_surrounded(program, namespace) else nullcontext():
+                if program.spelling == "nodes":
+                    _perform_nodes(program.statements, started)
+                else:
                     _perform(program, started)
-            else:
-                _perform(program, started)
             started.settle()
         finally:
             _end_watch(started)
@@ -160,11 +159,18 @@ def _end_watch(started: Run) -> None:
         state.journal = state.origin.journal = None
 
 
-def _is_surrounded(program: Program) -> bool:
-    """Whether a program may come upon settings and warnings of NumPy's, which take long to put into force."""
-    state = modes.current()
-    named = "numpy" in program.text or "warning" in program.text
-    return named or state.warnings is None or bool(state.modules)
+def _is_surrounded(program: Program, namespace: Scope) -> bool:
+    """Whether a program may come upon settings and warnings of NumPy's, which take long to put into force.
+
+    It may by a module that it names, and by whatever is there already and no plain value: a module, what holds one.
+    """
+    state, text = modes.current(), program.text
+    if program.spelling == "code" and ("numpy" in text or "warning" in text or state.warnings is None):
+        return True
+    return bool(state.modules) or any(type(one) not in _PLAIN for one in namespace.values())
+
+
+_PLAIN: Final = frozenset({Tensor, int, float, complex, bool, str, type(None)})
 
 
 def _calls_functions(program: Program, namespace: Scope) -> bool:

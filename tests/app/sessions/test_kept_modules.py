@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import numpy as np
 import pytest
 
 from app.program.modules import kept
@@ -62,6 +63,17 @@ def told(statements: list[str]) -> tuple[list[str], list[str]]:
 def test_a_program_goes_on_where_its_session_was_stored(name: str) -> None:
     code = PROGRAMS[name]
     assert told(statements_of(code)) == told([code])
+
+
+@pytest.mark.parametrize("ask", ["np.set_printoptions(precision=2)", "quieten()"])
+def test_what_a_program_sets_holds_in_its_session_and_nowhere_else(ask: str) -> None:
+    """Whether or not a text says that NumPy is meant: other owners' programs run in the same process."""
+    directory, before = directory_over(MemoryStore()), np.get_printoptions()
+    sid = opened(directory)
+    run_warned(directory, sid, "import numpy as np\ndef quieten():\n    np.set_printoptions(precision=2)")
+    run_warned(directory, sid, ask)
+    assert np.get_printoptions() == before
+    assert run_warned(directory, sid, "print(np.array([1.2345]))")[0] == ["[1.23]"]
 
 
 def test_what_a_failing_run_drew_is_there_again() -> None:
