@@ -35,8 +35,10 @@ def _sample_count(input: Array, grid: Array) -> int:
 
 def _taken(input: Array, grid: Array, interpolation_mode: int) -> float:
     """Matrices with all taps, and the numbers on their way into and out of rows."""
-    taps = Setting(interpolation_mode, 0, False).taps ** grid.shape[-1]
-    return 6 * prod(grid.shape[:-1]) * (taps + 4 * grid.shape[-1]) + 3 * (extents(input) + _sample_count(input, grid))
+    taps, points = Setting(interpolation_mode, 0, False).taps ** grid.shape[-1], prod(grid.shape[:-1])
+    pairs = points * prod(input.shape[2:])
+    dense = 6 * pairs if pairs <= kernels.FEW else 0
+    return dense + 6 * points * (taps + 4 * grid.shape[-1]) + 3 * (extents(input) + _sample_count(input, grid))
 
 
 def _work(input: Array, grid: Array, interpolation_mode: int) -> float:

@@ -202,8 +202,11 @@ def max_pool1d_with_indices(
 
 # -- adaptive -----------------------------------------------------------------------------------------------------
 def _longest(extent: int, count: int) -> int:
-    starts, ends = windows.adaptive(extent, count)
-    return int((ends - starts).max(initial=1))
+    """The longest of ``count`` windows: a cost, so none of them is written down."""
+    if not count:
+        return 1
+    whole, rest = divmod(extent, count)
+    return max(whole + (0 if not rest else 1 if count % rest == 0 else 2), 1)
 
 
 def _listed_scratch(input: Array, counts: Any, longest: Any) -> int:

@@ -152,6 +152,7 @@ def test_second_derivatives_are_replayed_on_other_values(case: Case) -> None:
 LAYOUT = {"shape", "ndim", "size", "dtype", "flags", "nbytes", "itemsize", "strides"}
 MACHINERY = {
     "joining",  # which is where no recorder is
+    "reuse",  # as well
     "dispatch",
     "inplace",
     "primitive",
@@ -164,8 +165,8 @@ MACHINERY = {
 LAYOUT_ONLY = {
     "_fits", "_check_selected", "zeros",
     "__copy__", "__deepcopy__", "__new__", "_storage", "count", "from_numpy",  # these share memory, or read it before
-    "_check_copied", "_check_ctc", "_divided", "_fill", "_move", "_pdist_input", "_region", "_spec", "_undefined",
-    "_vector_norm_input", "bernoulli", "check_slices", "data_ptr", "index_fill", "refusing", "reshape",
+    "_check_copied", "_check_ctc", "_check_relu", "_divided", "_fill", "_move", "_pdist_input", "_region", "_spec",
+    "_undefined", "_vector_norm_input", "bernoulli", "check_slices", "data_ptr", "index_fill", "refusing", "reshape",
     "set_",
 }  # fmt: skip
 
