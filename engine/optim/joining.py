@@ -24,11 +24,12 @@ def move_joined(optimizer: Any, group: dict[str, Any], params: list[Tensor]) -> 
     state = modes.current()
     if len(params) < 2 or state.recorder is not None or (state.journal is not None and state.journal.keeps):
         return params
+    known = {id(param): optimizer._state_of(param, group) for param in params}  # made in their order, which is seen
     small = [param for param in params if _is_small(param)]
     if not small:
         return params
     alike = [param for param in small if _is_like(param, small[0])]
-    states = [optimizer._state_of(param, group) for param in alike]
+    states = [known[id(param)] for param in alike]
     first = states[0]
     together = [one for one in zip(alike, states, strict=True) if _remembers_alike(one, (alike[0], first))]
     if len(together) < 2 or len({id(param) for param in params}) < len(params):

@@ -57,10 +57,18 @@ def deepcopy(value: Any, memo: Any = None) -> Any:
 
 
 def _of_engine(value: Any, memo: Any) -> Any:
-    """An optimiser, a scheduler: an object with attributes that sessions keep as they are."""
-    made = memo[id(value)] = object.__new__(type(value))
+    """An optimiser, its states, a scheduler: an object with attributes that sessions keep as they are."""
+    made = memo[id(value)] = _empty(value)
     vars(made).update({name: deepcopy(part, memo) for name, part in vars(value).items()})
+    if isinstance(value, dict):
+        pay(costs.copy(value))
+        dict.update(made, {deepcopy(key, memo): deepcopy(item, memo) for key, item in value.items()})
     return made
+
+
+def _empty(value: Any) -> Any:
+    """An object of the same class, without attributes."""
+    return (dict if isinstance(value, dict) else object).__new__(type(value))
 
 
 def _each(values: Iterable[Any], memo: Any) -> list[Any]:
@@ -164,8 +172,11 @@ def copy(value: Any) -> Any:
     if hasattr(kind, "__copy__") and not isinstance(value, type):
         return kind.__copy__(value)
     if hasattr(value, "__dict__") and kind.__module__.startswith("engine."):
-        made = object.__new__(kind)
+        made = _empty(value)
         vars(made).update(vars(value))
+        if isinstance(value, dict):
+            pay(costs.copy(value))
+            dict.update(made, value)
         return made
     return _refuse(value)
 
