@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -104,8 +105,10 @@ def test_a_taken_port_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(("host", "url"), [("127.0.0.1", "http://127.0.0.1"), ("0.0.0.0", "http://127.0.0.1")])
 def test_the_log_begins_with_the_address_and_the_documentation(tmp_path: Path, host: str, url: str) -> None:
     with Server(tmp_path, log_level="info", host=host, open="1") as server:
-        first = server.log.read_text().splitlines()[0]
-        assert f"{url}:{server.port}; its documentation: {url}:{server.port}/docs" in first
+        end = time.monotonic() + 10
+        while not (lines := server.log.read_text().splitlines()) and time.monotonic() < end:
+            time.sleep(0.02)  # it may answer before the line is there
+        assert f"{url}:{server.port}; its documentation: {url}:{server.port}/docs" in lines[0]
         assert httpx.get(f"{server.url}/docs").status_code == 200
 
 
