@@ -41,11 +41,9 @@ def open_nursery(serve: Serve, load: Callable[[], None]) -> tuple[socket.socket,
     ours, theirs = frames.pair()
     sys.stdout.flush()
     sys.stderr.flush()
-    gc.freeze()  # a collection in a child must not touch, and so copy, the pages of what is loaded
     parent, pid = os.getpid(), os.fork()
     if not pid:
         _as_child(parent, lambda: _begin(_Nursery(theirs, serve), load), theirs.fileno())
-    gc.unfreeze()
     theirs.close()
     ours.setblocking(False)
     return ours, pid
@@ -59,6 +57,7 @@ def _begin(nursery: _Nursery, load: Callable[[], None]) -> None:
 
 def _as_child(parent: int, work: Callable[[], None], *kept: int) -> NoReturn:
     """Do ``work`` in a process that was forked just now, and end it; nothing of the parent's goes on here."""
+    gc.freeze()  # a collection must not touch, and so copy, the pages of what was loaded before
     status = 1
     try:
         _die_with(parent)
