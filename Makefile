@@ -19,12 +19,15 @@ setup: .venv/.ready
 run: setup
 	$(BIN)/gradserve serve $(ARGS)
 
+# A file's tests stay together: with groups of one test each, who hands them out needs as long as they do.
+SPREAD := --numprocesses auto --dist loadfile --no-loadscope-reorder
+
 test: setup
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 # Also what `make test` runs a part of: derivatives, plans and shapes of all samples, real and complex.
 test-all: setup
-	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup -m "" $(ARGS)
+	$(BIN)/python -m pytest $(SPREAD) -m "" $(ARGS)
 
 # Kills servers at random moments and looks for what got lost: make crash ARGS="--store postgres --kills 300"
 crash: setup

@@ -90,7 +90,6 @@ def test_nothing_is_lost_with_sqlite(workers: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("postgres")
 @pytest.mark.usefixtures("postgres")
 @pytest.mark.parametrize("kill_postgres", [False, True])
 def test_nothing_is_lost_with_postgres(kill_postgres: bool) -> None:

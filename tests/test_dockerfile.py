@@ -290,7 +290,6 @@ def compute(client: httpx.Client, products: int) -> httpx.Response:
 
 
 @pytest.mark.slow
-@pytest.mark.xdist_group("image")
 class TestReplayed:
     """The steps run once, for all tests of this class."""
 

@@ -33,8 +33,7 @@ from tests.processes import ROOT, Server
 CLIENTS, SWEEPS = 8, 50
 DROPPED: Final = 0.25  # part of the requests whose connection is cut
 DATABASES = count()
-ON_POSTGRES = pytest.mark.xdist_group("postgres")
-STORES = ["sqlite", pytest.param("postgres", marks=ON_POSTGRES)]
+STORES = ["sqlite", "postgres"]
 
 
 @pytest.fixture
@@ -127,7 +126,6 @@ def test_backwards_of_many_clients_over_four_workers_add_up_exactly(tmp_path: Pa
 
 
 @pytest.mark.slow
-@ON_POSTGRES
 @pytest.mark.parametrize("place", ["postgres"], indirect=True)
 def test_backwards_of_many_clients_over_two_replicas_add_up_exactly(place: dict[str, str], tmp_path: Path) -> None:
     with Server(tmp_path, **place) as first, Server(tmp_path, **place) as second:
@@ -159,7 +157,6 @@ def run_alternating(clients: Sequence[httpx.Client]) -> list[Any]:
 
 
 @pytest.mark.slow
-@ON_POSTGRES
 @pytest.mark.parametrize("place", ["postgres"], indirect=True)
 def test_runs_that_alternate_between_replicas_equal_one_process(place: dict[str, str], tmp_path: Path) -> None:
     with ExitStack() as stack:
@@ -304,7 +301,6 @@ def test_a_full_disk_refuses_changes_until_there_is_room(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-@ON_POSTGRES
 def test_a_database_that_is_away_and_comes_back(postgres: servers.Server, tmp_path: Path) -> None:
     url = postgres.database(f"away{next(DATABASES)}")
     with Server(tmp_path, store=url) as server, client_of(server) as http:

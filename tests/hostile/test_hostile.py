@@ -32,7 +32,6 @@ LIGHT = [case for case in QUICK if case.weight is Weight.LIGHT and case.id not i
 SAMPLED = [case for case in QUICK if case.weight is not Weight.LIGHT and case.id not in EXPECTED_TO_FAIL]
 PENDING = [case for case in QUICK if case.id in EXPECTED_TO_FAIL]
 LITTLE_PATIENCE_S = 5.0  # with what is known not to end
-GROUP = pytest.mark.xdist_group("hostile")  # one server for all
 
 
 @pytest.fixture(scope="module")
@@ -59,26 +58,22 @@ def fresh(tmp_path: Path) -> Iterator[Own]:
     own.kill()
 
 
-@GROUP
 @pytest.mark.parametrize("case", LIGHT, ids=lambda case: case.id)
 def test_a_light_one_gets_the_right_answer(server: Own, case: Case) -> None:
     assert play(case, server.place("hostile"))[1] == []
 
 
-@GROUP
 def test_the_service_is_well_after_all_of_them(server: Own) -> None:
     assert well(server.place("prober")) == ""
     assert server.restarts == 0
 
 
-@GROUP
 @pytest.mark.parametrize("case", SAMPLED, ids=lambda case: case.id)
 def test_a_heavy_one_gets_the_right_answer_and_the_service_is_well_after_it(fresh: Own, case: Case) -> None:
     assert play(case, fresh.place("hostile"))[1] == []
     assert well(fresh.place("prober")) == ""
 
 
-@GROUP
 @pytest.mark.parametrize("case", PENDING, ids=lambda case: case.id)
 def test_what_is_expected_to_fail_does_fail(fragile: Own, case: Case) -> None:
     wrong = play(case, fragile.place("hostile"), LITTLE_PATIENCE_S)[1]

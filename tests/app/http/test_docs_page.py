@@ -17,7 +17,7 @@ from tests import browser
 from tests.browser import Browser
 from tests.processes import Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("browser")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,6 @@ from app.stores.postgres import PostgresStore
 from tests import postgres as servers
 from tests.app.stores.store_cases import BOUNDS, NOW, NUMBERS, change, claim, contents, head, rows, whole
 
-pytestmark = pytest.mark.xdist_group("postgres")
-
 
 @pytest.fixture
 def committing(postgres: servers.Server) -> Iterator[tuple[PostgresStore, Callable[[Callable[[], Any]], Any]]]:

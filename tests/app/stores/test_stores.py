@@ -27,7 +27,7 @@ from tests import postgres as servers
 from tests.app.stores.store_cases import BOUNDS, NOW, NUMBERS, change, claim, contents, head, rows, whole
 
 Open = Callable[[], SessionStore]
-SQL = ["sqlite", pytest.param("postgres", marks=pytest.mark.xdist_group("postgres"))]
+SQL = ["sqlite", "postgres"]
 
 
 @pytest.fixture(params=["memory", *SQL])
