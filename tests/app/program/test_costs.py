@@ -54,7 +54,7 @@ HOSTILE = [
     ("repr('\\U000e0001' * 200000 + 'a') and repr(['\\U000e0001' * 200000])", "list_items"),
     ("sum([[1] * 20000] * 100, [])", "list_items"), ("l = [0] * 900000\nl[5:5] = l", "list_items"),
     ("l = []\nfor i in range(99999):\n    l = [l, l]\nl == l", "list_depth"),
-    ("l = []\nfor i in range(70):\n    l = [l, l]\nl == l", "list_items"),
+    ("l = []\nfor i in range(70):\n    l = [l] * 100\nl == l", "list_items"),
     ("l = [0] * 90000\nfor i in range(99999):\n    max(l)", "steps"),
     ("l = [0] * 90000\nfor i in range(99999):\n    1 in l", "steps"),
     ("l = [0] * 90000\nfor i in range(99999):\n    l.insert(0, l.pop())", "steps"),

@@ -65,7 +65,7 @@ def test_a_program_goes_on_over_http_when_the_service_is_started_anew(
 ) -> None:
     chosen = [snippet for snippet in RUN if snippet["group"] == group and snippet["error"] is None]
     assert len(chosen) >= 3
-    for number, snippet in enumerate(chosen):
+    for number, snippet in enumerate(chosen[:3]):
         settings: dict[str, Any] = {"store": "sqlite", "data": tmp_path / str(number)}
         sid, prints = over_http(portal, settings, snippet["code"])
         assert len(prints) == len(snippet["prints"])

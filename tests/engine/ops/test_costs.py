@@ -24,6 +24,7 @@ from tests.engine.enlarged import variants
 from tests.engine.samples import Sample, all_samples
 
 SIZES = 2**12, 2**14  # elements of the largest operand
+VIEWS = 2**9  # of one call, after which the others cost the same
 OVERHEAD = 2**15  # bytes of objects, and of the buffers of NumPy's iterators
 CALLS = 100  # of one sample, after which it has shown what there is
 
@@ -55,7 +56,7 @@ class Measured(modes.Budget):
     """Asked at every call, it notes what was asked and what was taken until the result was counted."""
 
     def __init__(self) -> None:
-        super().__init__(2**20, 2**26, 60.0)
+        super().__init__(2**20, 2**26, 60.0, VIEWS)
         self.unasked = 0
         self.asked: tuple[str, int] | None = None
         self.found: list[tuple[str, int, int]] = []  # op, bytes asked, bytes taken
@@ -63,7 +64,7 @@ class Measured(modes.Budget):
 
     def reserve(self, elements: int, nbytes: int, work: float = 0.0, op: str | None = None) -> None:
         super().reserve(elements, nbytes, work, op)
-        if work > 10**8 or len(self.found) > CALLS:
+        if work > 10**7 or len(self.found) > CALLS:
             raise EngineError("it takes too long")
         if op is not None:
             tracemalloc.reset_peak()
