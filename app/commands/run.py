@@ -19,7 +19,7 @@ def main(arguments: Namespace) -> int:
     file: Path = arguments.file
     limits = settings().limits
     try:
-        outcome = run_code(OURS.sub("import torch", file.read_text(encoding="utf-8")), limits)
+        outcome = run_code(OURS.sub("import torch", file.read_text(encoding="utf-8-sig")), limits)
     except ProgramError as error:
         print_all(error.prints, error.unended)
         hint = f" ({error.hint})" if error.hint else ""

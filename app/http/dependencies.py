@@ -100,7 +100,7 @@ class Arrival:
         if len(body) > 4 * allowed:
             raise OverLimit("code_length", allowed=allowed, asked=len(body))
         try:
-            code = bytes(body).decode()
+            code = bytes(body).decode("utf-8-sig")
         except UnicodeDecodeError:
             raise codec.MalformedBody("the body is not UTF-8") from None
         finally:

@@ -36,6 +36,12 @@ def test_run_prints_what_pytorch_prints(program: Path, capsys: pytest.CaptureFix
     assert capsys.readouterr().out == printed
 
 
+def test_run_reads_what_editors_of_windows_write(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    program.write_bytes(b"\xef\xbb\xbfimport torch\r\nprint(torch.ones(1))\r\n")
+    assert main(["run", str(program)]) == 0
+    assert capsys.readouterr().out == "tensor([1.])\n"
+
+
 def test_run_prints_the_ends_that_a_program_asks_for(program: Path, capsys: pytest.CaptureFixture[str]) -> None:
     program.write_text(
         'print("a", end="; ")\nprint("b", end="")\nprint("c\\n")\nprint("d", end="\\n\\n")\nprint(1, end="")\nx'

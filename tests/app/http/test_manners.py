@@ -131,6 +131,13 @@ def test_a_program_is_a_body(client: Client) -> None:
     assert answer.json()["grads"]["x"]["shape"] == [2]
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_a_program_may_begin_and_end_its_lines_as_any_editor_writes(client: Client, mark: bytes, end: bytes) -> None:
+    body = mark + end.join([b"import torch", b"print(torch.ones(1))", b""])
+    assert client("POST", "/v1/evaluate", content=body, headers=PYTHON).json()["prints"] == ["tensor([1.])"]
+
+
 def test_a_session_runs_a_program_that_is_a_body(client: Client) -> None:
     path = f"/v1/sessions/{client.open()}/run"
     client("POST", path, content=b"x = torch.ones(2)", headers=PYTHON)
