@@ -7,12 +7,12 @@ standardised together over the extent and ``pooled``: the batch (0), or the chan
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
 
-from engine.kernels.rows import blocks, short_buffers, sums
+from engine.kernels.rows import BLOCK, LONG, blocks, short_buffers, sums
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -86,24 +86,45 @@ def rows_adjoint(
 
 
 # -- channels -----------------------------------------------------------------------------------------------------
-def _mean_of(sums: Array, pooled: int, extent: int) -> Array:
-    """The means over the extent and a dimension, from the sums over the extent."""
-    count = max(sums.shape[pooled] * extent, 1)
-    return add_up(sums, axis=pooled, keepdims=True) / sums.dtype.type(count)  # type: ignore[no-any-return]
+def _samples(*arrays: Array) -> Iterable[Sequence[Array]]:
+    """The arrays for a few samples at a time; those that are the same for all samples have one."""
+    first = arrays[0]
+    if first.size <= BLOCK:
+        return (arrays,)
+    batches = blocks(len(first), first.size // len(first))
+    return ([one if len(one) == 1 else one[batch] for one in arrays] for batch in batches)
 
 
-def _samples(input: Array) -> Iterable[slice]:
-    return blocks(input.shape[0], input.size // max(input.shape[0], 1))
-
-
-def _together(input: Array, pooled: int) -> Iterable[slice]:
-    """Samples that share statistics, or a block of those that do not."""
-    return (slice(0, input.shape[0]),) if pooled == 0 else _samples(input)
-
-
-def _sums(input: Array) -> Array:
+def _sums(values: Array, out: Array | None = None) -> Array:
     """Those over the extent."""
-    return sums(input.reshape(-1, input.shape[3])).reshape(input.shape[:3]) if input.size else add_up(input, axis=3)
+    if values.size < LONG:
+        return add_up(values, 3, None, out)  # type: ignore[no-any-return]
+    found = sums(values.reshape(-1, values.shape[3])).reshape(values.shape[:3])
+    return found if out is None else np.copyto(out, found) or out
+
+
+def _standardise(
+    out: Array, input: Array, weight: Array | None, bias: Array | None, pooled: int, eps: Any
+) -> tuple[Array, Array]:
+    """Write what ``of_channels`` gives for samples that are taken together; their statistics."""
+    count = input.dtype.type(max(input.shape[pooled] * input.shape[3], 1))
+    mean = add_up(_sums(input), pooled, None, None, True)[..., None]
+    mean /= count
+    squares = np.empty(input.shape[:3], input.dtype)
+    for target, source, middle, found in _samples(out, input, mean, squares):
+        np.subtract(source, middle, target)
+        np.vecdot(target, target, found)
+    rstd = add_up(squares, pooled, None, None, True)[..., None]
+    rstd /= count
+    rstd += eps
+    np.sqrt(rstd, rstd)
+    np.reciprocal(rstd, rstd)
+    slope = rstd if weight is None else rstd * weight
+    for target, scale in _samples(out, slope):
+        target *= scale
+        if bias is not None:
+            target += bias
+    return mean, rstd
 
 
 def of_channels(
@@ -111,74 +132,51 @@ def of_channels(
 ) -> tuple[Array, Array, Array]:
     """The channels standardised, scaled and shifted; and their means and reciprocal standard deviations.
 
-    Statistics and scales are ``(batch, groups, channels)``, with 1 where they are the same for all.
+    Statistics and scales are ``(batch, groups, channels, 1)``, with 1 where they are the same for all.
     """
     out = np.empty(input.shape, input.dtype)
-    shape = tuple([1 if dim == pooled else extent for dim, extent in enumerate(input.shape[:3])])
-    mean, rstd = np.empty(shape, input.dtype), np.empty(shape, input.dtype)
+    epsilon = input.dtype.type(eps)
     with short_buffers(input.size):
-        for batch in _together(input, pooled):
-            statistics = mean[batch], rstd[batch]
-            _standardise(out[batch], input[batch], weight, bias, *statistics, pooled, input.dtype.type(eps))
+        batches = (((out, input),) if pooled == 0 or not input.size else _samples(out, input))
+        found = [_standardise(*batch, weight, bias, pooled, epsilon) for batch in batches]
+    mean, rstd = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
     return out, mean, rstd
-
-
-def _standardise(
-    out: Array, input: Array, weight: Array | None, bias: Array | None, mean: Array, rstd: Array, pooled: int, eps: Any
-) -> None:
-    """Write what ``of_channels`` gives for samples that are taken together."""
-    extent = input.shape[3]
-    mean[...] = _mean_of(_sums(input), pooled, extent)
-    squares = np.empty(input.shape[:3], input.dtype)
-    for batch in _samples(input):
-        part = np.subtract(input[batch], _of(mean, batch), out=out[batch])
-        np.vecdot(part, part, out=squares[batch])
-    np.divide(1, np.sqrt(_mean_of(squares, pooled, extent) + eps), out=rstd)
-    slope = rstd if weight is None else rstd * weight
-    for batch in _samples(input):
-        part = out[batch]
-        part *= _of(slope, batch)
-        if bias is not None:
-            part += bias[..., None]
-
-
-def _of(statistic: Array, batch: slice) -> Array:
-    """The part of a statistic that some samples have, before their extent."""
-    return (statistic if statistic.shape[0] == 1 else statistic[batch])[..., None]
 
 
 def channels_adjoint(
     grad: Array, input: Array, weight: Array | None, mean: Array, rstd: Array, pooled: int
 ) -> tuple[Array, Array, Array]:
-    """The cotangents of input, scale and shift, the latter two as they are for each sample."""
+    """The cotangents of input, scale and shift; the latter two are ``(groups, channels)``."""
     result = np.empty(input.shape, input.dtype)
-    by_weight, by_bias = np.empty(input.shape[:3], input.dtype), np.empty(input.shape[:3], input.dtype)
+    totals = np.empty((input.shape[0], 2, *input.shape[1:3]), input.dtype)
     with short_buffers(input.size):
-        for batch in _together(input, pooled):
-            found = result[batch], by_weight[batch], by_bias[batch]
-            _pull_back(*found, grad[batch], input[batch], weight, mean[batch], rstd[batch], pooled)
+        together = (result, grad, input, mean, rstd, totals)
+        for batch in (together,) if pooled == 0 or not input.size else _samples(*together):
+            _pull_back(*batch, weight, pooled)
+    by_bias, by_weight = add_up(totals, 0)
     return result, by_weight, by_bias
 
 
 def _pull_back(
-    result: Array, products: Array, ones: Array, grad: Array, input: Array, weight: Array | None, mean: Array,
-    rstd: Array, pooled: int,
-) -> None:  # fmt: skip
-    """Write what ``channels_adjoint`` gives for samples that are taken together."""
-    extent = input.shape[3]
-    if pooled:
-        grad = np.ascontiguousarray(grad)
-    for batch in _samples(input):
-        part, g = np.subtract(input[batch], _of(mean, batch), out=result[batch]), np.ascontiguousarray(grad[batch])
-        np.vecdot(g, part, out=products[batch])
-        ones[batch] = _sums(g)
-    slope = rstd if weight is None else rstd * weight
-    one, normal = (ones, products) if weight is None else (ones * weight, products * weight)
-    along_one = _mean_of(one, pooled, extent) * rstd
-    along_normal = _mean_of(normal, pooled, extent) * (rstd * rstd * rstd)
-    products *= rstd
-    for batch in _samples(input):
-        part = result[batch]
-        part *= _of(along_normal, batch)
-        part += _of(along_one, batch)
-        np.subtract(grad[batch] * _of(slope, batch), part, out=part)
+    result: Array, grad: Array, input: Array, mean: Array, rstd: Array, totals: Array, weight: Array | None, pooled: int
+) -> None:
+    """Write the cotangent of samples that are taken together, and sums over their extent.
+
+    These are of ``grad``, and of its product with what is standardised: ``(batch, 2, groups, channels)``.
+    """
+    for target, source, g, middle, found in _samples(result, input, grad, mean, totals):
+        flat = np.ascontiguousarray(g)
+        np.subtract(source, middle, target)
+        _sums(flat, found[:, 0])
+        np.vecdot(flat, target, found[:, 1])
+    normals = totals[:, 1]
+    normals *= rstd[..., 0]
+    count = input.dtype.type(max(input.shape[pooled] * input.shape[3], 1))
+    slope, scaled = (rstd, totals) if weight is None else (rstd * weight, totals * weight[..., 0])
+    along = add_up(scaled, pooled + (pooled > 0), None, None, True)
+    along *= (rstd / count).transpose(0, 3, 1, 2)
+    along_one, along_normal = along[:, 0, ..., None], along[:, 1, ..., None] * rstd
+    for target, g, scale, one, normal in _samples(result, grad, slope, along_one, along_normal):
+        target *= normal
+        target += one
+        np.subtract(g * scale, target, target)

@@ -267,9 +267,9 @@ def native_group_norm(
 ) -> tuple[Array, Array, Array]:
     """Groups of channels standardised, then scaled and shifted by channel; and the statistics."""
     _require_floating(input, "GroupNormKernelImpl")
-    scale, shift = (None if t is None else t.reshape(1, group, C // group) for t in (weight, bias))
+    scale, shift = [None if t is None else t.reshape(1, group, C // group, 1) for t in (weight, bias)]
     out, mean, rstd = kernels.of_channels(input.reshape(N, group, C // group, HxW), scale, shift, 2, eps)
-    return out.reshape(input.shape), mean[..., 0], rstd[..., 0]
+    return out.reshape(input.shape), mean.reshape(N, group), rstd.reshape(N, group)
 
 
 @primitive(
@@ -282,13 +282,12 @@ def channel_norm_backward(
     """The cotangents of what is standardised in ``groups`` of channels, or, with 0 of these, over the batch."""
     batch, channels, *extents = input.shape
     shape = (batch, max(groups, 1), channels // max(groups, 1), prod(extents))
-    own = (batch, groups, 1) if groups else (1, 1, channels)
-    scale = None if weight is None else weight.reshape(1, *shape[1:3])
+    own = (batch, groups, 1, 1) if groups else (1, 1, channels, 1)
+    scale = None if weight is None else weight.reshape(1, *shape[1:3], 1)
     result, by_weight, by_bias = kernels.channels_adjoint(
         grad.reshape(shape), input.reshape(shape), scale, mean.reshape(own), rstd.reshape(own), 2 if groups else 0
     )
-    of_scale, of_shift = (np.add.reduce(one, axis=0).reshape(channels) for one in (by_weight, by_bias))
-    return result.reshape(input.shape), of_scale, of_shift
+    return result.reshape(input.shape), by_weight.reshape(channels), by_bias.reshape(channels)
 
 
 def _grouped(tensor: Any, mean: Any) -> Any:
@@ -364,9 +363,9 @@ def _batch_dims(ndim: int) -> tuple[int, ...]:
 def _batch_norm(input: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
     _require_floating(input, "batch_norm")
     batch, channels, *extents = input.shape
-    scale, shift = (None if t is None else t.reshape(1, 1, channels) for t in (weight, bias))
+    scale, shift = [None if t is None else t.reshape(1, 1, channels, 1) for t in (weight, bias)]
     out, mean, rstd = kernels.of_channels(input.reshape(batch, 1, channels, prod(extents)), scale, shift, 0, eps)
-    return out.reshape(input.shape), mean.ravel(), rstd.ravel()
+    return out.reshape(input.shape), mean.reshape(channels), rstd.reshape(channels)
 
 
 def _batch_norm_by(
