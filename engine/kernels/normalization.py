@@ -137,7 +137,7 @@ def of_channels(
     out = np.empty(input.shape, input.dtype)
     epsilon = input.dtype.type(eps)
     with short_buffers(input.size):
-        batches = (((out, input),) if pooled == 0 or not input.size else _samples(out, input))
+        batches = ((out, input),) if pooled == 0 or not input.size else _samples(out, input)
         found = [_standardise(*batch, weight, bias, pooled, epsilon) for batch in batches]
     mean, rstd = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
     return out, mean, rstd
