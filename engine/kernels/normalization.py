@@ -7,7 +7,7 @@ standardised together over the extent and ``pooled``: the batch (0), or the chan
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -51,9 +51,10 @@ def of_rows(
         for rows in blocks(len(source), extent):
             part, slope = result[rows], slopes[rows]
             np.subtract(source[rows], np.divide(sums(source[rows]), extent, out=means[rows]), out=part)
-            np.divide(np.vecdot(part, part), extent, out=slope[:, 0])
+            np.divide(np.vecdot(part, part), extent, slope[:, 0])
             slope += eps
-            np.divide(1, np.sqrt(slope, out=slope), out=slope)
+            np.sqrt(slope, slope)
+            np.reciprocal(slope, slope)
             part *= slope
             _scaled(part, weight, bias)
     return out, mean, rstd
@@ -86,7 +87,7 @@ def rows_adjoint(
 
 
 # -- channels -----------------------------------------------------------------------------------------------------
-def _samples(*arrays: Array) -> Iterable[Sequence[Array]]:
+def _samples(*arrays: Array) -> Iterable[Any]:
     """The arrays for a few samples at a time; those that are the same for all samples have one."""
     first = arrays[0]
     if first.size <= BLOCK:
@@ -100,7 +101,10 @@ def _sums(values: Array, out: Array | None = None) -> Array:
     if values.size < LONG:
         return add_up(values, 3, None, out)  # type: ignore[no-any-return]
     found = sums(values.reshape(-1, values.shape[3])).reshape(values.shape[:3])
-    return found if out is None else np.copyto(out, found) or out
+    if out is None:
+        return found
+    out[...] = found
+    return out
 
 
 def _standardise(
