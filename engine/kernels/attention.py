@@ -16,6 +16,8 @@ Array: TypeAlias = np.ndarray[Any, Any]
 Block: TypeAlias = tuple[slice, slice, slice]  # of heads of keys, of rows of queries, of the keys these may see
 
 SCORES = 2**17  # in a block
+_largest: Any = np.maximum.reduce
+_add_up: Any = np.add.reduce
 
 
 class Setting(NamedTuple):
@@ -91,11 +93,11 @@ def forward(query: Array, key: Array, value: Array, mask: Array | None, setting:
     for block in layout.blocks():
         heads, rows, seen = block
         scores = layout.scores(queries, keys, wide, block)
-        largest = np.maximum.reduce(scores, -1, None, None, True)
+        largest = _largest(scores, -1, None, None, True)
         largest[largest == -np.inf] = 0  # a row that sees nothing
         scores -= largest
         np.exp(scores, scores)
-        sums = np.add.reduce(scores, -1, None, None, True)
+        sums = _add_up(scores, -1, None, None, True)
         sums[sums == 0] = 1
         part = np.matmul(scores, values[heads, seen], result[heads, rows])
         part /= sums

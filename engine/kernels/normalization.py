@@ -17,6 +17,7 @@ from engine.kernels.rows import BLOCK, LONG, blocks, short_buffers, sums
 Array: TypeAlias = np.ndarray[Any, Any]
 
 add_up: Any = np.add.reduce
+FAR = 4  # standard deviations: that far from zero, sums of squares lose four bits
 
 
 def _scaled(values: Array, weight: Array | None, bias: Array | None) -> None:
@@ -107,27 +108,50 @@ def _sums(values: Array, out: Array | None = None) -> Array:
     return out
 
 
+def _moments(input: Array, count: Any, pooled: int) -> tuple[Array, Array] | None:
+    """Means and variances from sums of elements and of their squares; none where too many digits would be lost."""
+    ones, squares = np.empty(input.shape[:3], input.dtype), np.empty(input.shape[:3], input.dtype)
+    for source, one, square in _samples(input, ones, squares):
+        _sums(source, one)
+        np.vecdot(source, source, square)
+    mean, variance = [add_up(one, pooled, None, None, True)[..., None] / count for one in (ones, squares)]
+    variance -= mean * mean
+    return None if _are_far(mean, variance) else (mean, variance)
+
+
+def _are_far(mean: Array, variance: Array) -> bool:
+    """Whether some mean is ``FAR`` standard deviations from zero, or nothing is known of it."""
+    return not np.logical_and.reduce(mean * mean <= FAR**2 * variance, None)
+
+
 def _standardise(
     out: Array, input: Array, weight: Array | None, bias: Array | None, pooled: int, eps: Any
 ) -> tuple[Array, Array]:
-    """Write what ``of_channels`` gives for samples that are taken together; their statistics."""
+    """Write what ``of_channels`` gives; the statistics."""
     count = input.dtype.type(max(input.shape[pooled] * input.shape[3], 1))
-    mean = add_up(_sums(input), pooled, None, None, True)[..., None]
-    mean /= count
-    squares = np.empty(input.shape[:3], input.dtype)
-    for target, source, middle, found in _samples(out, input, mean, squares):
-        np.subtract(source, middle, target)
-        np.vecdot(target, target, found)
-    rstd = add_up(squares, pooled, None, None, True)[..., None]
-    rstd /= count
+    moments = _moments(input, count, pooled) if input.size > BLOCK else None
+    if moments is None:
+        mean = add_up(_sums(input), pooled, None, None, True)[..., None]
+        mean /= count
+        squares = np.empty(input.shape[:3], input.dtype)
+        for target, source, middle, found in _samples(out, input, mean, squares):
+            np.subtract(source, middle, target)
+            np.vecdot(target, target, found)
+        rstd = add_up(squares, pooled, None, None, True)[..., None]
+        rstd /= count
+    else:
+        mean, rstd = moments
     rstd += eps
     np.sqrt(rstd, rstd)
     np.reciprocal(rstd, rstd)
-    slope = rstd if weight is None else rstd * weight
-    for target, scale in _samples(out, slope):
-        target *= scale
-        if bias is not None:
-            target += bias
+    slope, shift = rstd if weight is None else rstd * weight, bias
+    if moments is not None:
+        shift = (0 if bias is None else bias) - mean * slope
+    given = out if moments is None else input
+    for target, source, scale, added in _samples(out, given, slope, slope if shift is None else shift):
+        np.multiply(source, scale, target)
+        if shift is not None:
+            target += added
     return mean, rstd
 
 
@@ -141,9 +165,7 @@ def of_channels(
     out = np.empty(input.shape, input.dtype)
     epsilon = input.dtype.type(eps)
     with short_buffers(input.size):
-        batches = ((out, input),) if pooled == 0 or not input.size else _samples(out, input)
-        found = [_standardise(*batch, weight, bias, pooled, epsilon) for batch in batches]
-    mean, rstd = found[0] if len(found) == 1 else map(np.concatenate, zip(*found, strict=True))
+        mean, rstd = _standardise(out, input, weight, bias, pooled, epsilon)
     return out, mean, rstd
 
 
@@ -153,34 +175,38 @@ def channels_adjoint(
     """The cotangents of input, scale and shift; the latter two are ``(groups, channels)``."""
     result = np.empty(input.shape, input.dtype)
     totals = np.empty((input.shape[0], 2, *input.shape[1:3]), input.dtype)
+    is_centred = input.size <= BLOCK or _are_far(mean, 1 / (rstd * rstd))
     with short_buffers(input.size):
-        together = (result, grad, input, mean, rstd, totals)
-        for batch in (together,) if pooled == 0 or not input.size else _samples(*together):
-            _pull_back(*batch, weight, pooled)
+        _pull_back(result, np.ascontiguousarray(grad), input, mean, rstd, totals, weight, pooled, is_centred)
     by_bias, by_weight = add_up(totals, 0)
     return result, by_weight, by_bias
 
 
 def _pull_back(
-    result: Array, grad: Array, input: Array, mean: Array, rstd: Array, totals: Array, weight: Array | None, pooled: int
-) -> None:
-    """Write the cotangent of samples that are taken together, and sums over their extent.
+    result: Array, grad: Array, input: Array, mean: Array, rstd: Array, totals: Array, weight: Array | None,
+    pooled: int, is_centred: bool,
+) -> None:  # fmt: skip
+    """Write the cotangent of the input, and sums over the extent.
 
     These are of ``grad``, and of its product with what is standardised: ``(batch, 2, groups, channels)``.
     """
     for target, source, g, middle, found in _samples(result, input, grad, mean, totals):
-        flat = np.ascontiguousarray(g)
-        np.subtract(source, middle, target)
-        _sums(flat, found[:, 0])
-        np.vecdot(flat, target, found[:, 1])
+        centred = np.subtract(source, middle, target) if is_centred else source
+        _sums(g, found[:, 0])
+        np.vecdot(g, centred, found[:, 1])
     normals = totals[:, 1]
+    if not is_centred:
+        normals -= totals[:, 0] * mean[..., 0]
     normals *= rstd[..., 0]
     count = input.dtype.type(max(input.shape[pooled] * input.shape[3], 1))
     slope, scaled = (rstd, totals) if weight is None else (rstd * weight, totals * weight[..., 0])
     along = add_up(scaled, pooled + (pooled > 0), None, None, True)
     along *= (rstd / count).transpose(0, 3, 1, 2)
     along_one, along_normal = along[:, 0, ..., None], along[:, 1, ..., None] * rstd
-    for target, g, scale, one, normal in _samples(result, grad, slope, along_one, along_normal):
-        target *= normal
+    if not is_centred:
+        along_one = along_one - along_normal * mean
+    given = result if is_centred else input
+    for target, source, g, scale, one, normal in _samples(result, given, grad, slope, along_one, along_normal):
+        np.multiply(source, normal, target)
         target += one
         np.subtract(g * scale, target, target)
