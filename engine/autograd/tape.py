@@ -566,4 +566,4 @@ def _accumulator_of(leaf: Tensor) -> Node:
             if node is None:
                 node = make_accumulator(leaf)
                 leaf.keep_accumulator(node)
-    return node  # type: ignore[no-any-return]
+    return node
