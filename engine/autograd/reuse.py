@@ -20,7 +20,8 @@ def _references(row: Row, number: int) -> tuple[int, int, int]:
 
 
 _ALONE = _references([make_tensor(np.empty(0))], 0)  # where nobody but the row has it
-_ONE = getrefcount(np.empty((1, 1)).reshape(1).base)  # of memory that one array shows
+_SHOWN = np.empty((1, 1)).reshape(1)
+_ONE = getrefcount(_SHOWN.base)  # where one array shows the memory
 
 
 def is_alone(row: Row, number: int, state: modes.State) -> bool:

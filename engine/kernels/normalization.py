@@ -178,7 +178,7 @@ def channels_adjoint(
     is_centred = input.size <= BLOCK or _are_far(mean, 1 / (rstd * rstd))
     with short_buffers(input.size):
         _pull_back(result, np.ascontiguousarray(grad), input, mean, rstd, totals, weight, pooled, is_centred)
-    by_bias, by_weight = add_up(totals, 0)
+    by_bias, by_weight = add_up(totals[:, 0], 0), add_up(totals[:, 1], 0)  # memories of their own become gradients
     return result, by_weight, by_bias
 
 
