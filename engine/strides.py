@@ -150,6 +150,7 @@ def preserved(size: Ints, strides: Ints) -> Ints:
     return strides if is_dense(size, strides) else in_order(size, _sorted(size, [strides]))
 
 
+@lru_cache(KNOWN)
 def of_pointwise(size: Ints, operands: tuple[Layout, ...]) -> Ints:
     """The strides of what a pointwise op makes of such operands (PyTorch's ``TensorIterator``)."""
     if all(own == size for own, _ in operands):

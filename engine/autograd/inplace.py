@@ -58,7 +58,9 @@ def view_of(source: Tensor, array: np.ndarray[Any, Any], one_of_many: bool, rein
     It is a view of ``source``; of another dtype, only where the op ``reinterprets`` (``engine.op.traits.Nature``).
     """
     storage = source.storage
-    if array.base is not storage.array and not np.may_share_memory(array, storage.array) and array.size:
+    memory, base = storage.array, array.base
+    is_in_there = base is memory or (base is memory.base and base is not None)
+    if not is_in_there and not np.may_share_memory(array, memory) and array.size:
         view = make_tensor(array)  # the kernel had to copy (it may, e.g. ``reshape``); then it is no view
         view.bits = source.bits & LAZY
         return view

@@ -20,16 +20,24 @@ def _references(row: Row, number: int) -> tuple[int, int, int]:
 
 
 _ALONE = _references([make_tensor(np.empty(0))], 0)  # where nobody but the row has it
+_SHOWN = np.empty((1, 1)).reshape(1)
+_ONE = getrefcount(_SHOWN.base)  # where one array shows the memory
 
 
 def is_alone(row: Row, number: int, state: modes.State) -> bool:
-    """Whether a tensor is a new one in C order that nobody but ``row`` has, nor anybody its memory."""
+    """Whether a tensor is a new one in C order that nobody but ``row`` has, nor anybody its memory.
+
+    Its array has its memory, or is all that shows it: what a kernel gave in another shape.
+    """
     tensor: Tensor = row[number]  # type: ignore[assignment]
     array = tensor.array
-    is_new = tensor.node is None and array.base is None and array.flags.c_contiguous and not tensor.storage.version
-    is_other = tensor._requires_grad or tensor.inference or tensor.bits or tensor.odd
-    if not is_new or is_other or state.recorder is not None:
+    is_other = tensor._requires_grad or tensor.inference or tensor.bits or tensor.odd or tensor.storage.version
+    if is_other or tensor.node is not None or not array.flags.c_contiguous or state.recorder is not None:
         return False
+    if array.base is not None:
+        is_memory = type(array.base) is np.ndarray and array.base.base is None and array.base.nbytes == array.nbytes
+        if not is_memory or getrefcount(array.base) != _ONE:
+            return False
     del tensor, array
     return _references(row, number) == _ALONE
 

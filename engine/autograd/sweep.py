@@ -382,8 +382,9 @@ def _as_tuple(value: Any) -> tuple[Any, ...]:
 
 def _root_cotangents(tensors: tuple[Tensor, ...], given: Any) -> list[Tensor | None]:
     cotangents = list(_as_tuple(given)) if given is not None else [None] * len(tensors)
-    if not all(isinstance(tensor, _ROOTS) for tensor in tensors):
-        raise NotATensorError("Expected output to be a torch.Tensor")
+    for tensor in tensors:
+        if not isinstance(tensor, _ROOTS):
+            raise NotATensorError("Expected output to be a torch.Tensor")
     made = [_root_cotangent(i, *pair) for i, pair in enumerate(zip(tensors, cotangents, strict=False))]
     if len(cotangents) == len(tensors):
         return made

@@ -498,7 +498,8 @@ def add_to_grad(variable: Tensor, cotangents: list[Any]) -> None:
         if state.journal is not None:
             state.journal.touch(variable)
         if variable._grad is None:
-            if not is_recorded and is_alone(cotangents, 0, state) and _lies_like(variable, cotangents[0]):
+            fits = not is_recorded and cotangents[0].array.shape == variable.array.shape and is_plain(variable)
+            if fits and is_alone(cotangents, 0, state):
                 variable._grad = cotangents[0]
             else:
                 variable._grad = _own(cotangents[0], variable, is_recorded)
@@ -557,11 +558,12 @@ def edge_of(tensor: Tensor) -> Edge | None:
 
 
 def _accumulator_of(leaf: Tensor) -> Node:
-    node = leaf.accumulator()
+    kept = leaf._accumulator
+    node = None if kept is None else kept()
     if node is None:
         with _accumulator_lock:  # two for one leaf, and `grad` would find one of them only
             node = leaf.accumulator()
             if node is None:
                 node = make_accumulator(leaf)
                 leaf.keep_accumulator(node)
-    return node  # type: ignore[no-any-return]
+    return node

@@ -16,6 +16,8 @@ Array: TypeAlias = np.ndarray[Any, Any]
 Block: TypeAlias = tuple[slice, slice, slice]  # of heads of keys, of rows of queries, of the keys these may see
 
 SCORES = 2**17  # in a block
+_largest: Any = np.maximum.reduce
+_add_up: Any = np.add.reduce
 
 
 class Setting(NamedTuple):
@@ -91,15 +93,15 @@ def forward(query: Array, key: Array, value: Array, mask: Array | None, setting:
     for block in layout.blocks():
         heads, rows, seen = block
         scores = layout.scores(queries, keys, wide, block)
-        largest = np.maximum.reduce(scores, axis=-1, keepdims=True)
+        largest = _largest(scores, -1, None, None, True)
         largest[largest == -np.inf] = 0  # a row that sees nothing
         scores -= largest
-        np.exp(scores, out=scores)
-        sums = np.add.reduce(scores, axis=-1, keepdims=True)
+        np.exp(scores, scores)
+        sums = _add_up(scores, -1, None, None, True)
         sums[sums == 0] = 1
-        part = np.matmul(scores, values[heads, seen], out=result[heads, rows])
+        part = np.matmul(scores, values[heads, seen], result[heads, rows])
         part /= sums
-        logs[heads, rows] = largest + np.log(sums)
+        np.add(largest, np.log(sums, sums), logs[heads, rows])
     return result.reshape(query.shape), logs.reshape(query.shape[:3])
 
 
@@ -110,7 +112,7 @@ def backward(
     layout = _Layout(query, key, setting)
     queries, keys, values = layout.by_rows(query), layout.by_head(key), layout.by_head(value)
     cotangents, sums = layout.by_rows(g), logs.reshape(layout.heads, layout.rows, 1)
-    means = np.einsum("hre,hre->hr", cotangents, layout.by_rows(out))[..., None]
+    means = np.vecdot(cotangents, layout.by_rows(out))[..., None]
     wide = layout.masked_by(mask)
     of_query, of_key, of_value = np.empty_like(queries), np.zeros_like(keys), np.zeros_like(values)
     scale = query.dtype.type(setting.scale)
@@ -118,12 +120,21 @@ def backward(
         heads, rows, seen = block
         weights = layout.scores(queries, keys, wide, block)
         weights -= sums[heads, rows]
-        np.exp(weights, out=weights)
-        of_value[heads, seen] += np.matmul(weights.swapaxes(1, 2), cotangents[heads, rows])
-        slopes = np.matmul(cotangents[heads, rows], values[heads, seen].swapaxes(1, 2))
+        np.exp(weights, weights)
+        given = cotangents[heads, rows]
+        _add_product(weights, given, of_value[heads, seen], not rows.start)
+        slopes = np.matmul(given, values[heads, seen].swapaxes(1, 2))
         slopes -= means[heads, rows]
         slopes *= weights
         slopes *= scale
         np.matmul(slopes, keys[heads, seen], out=of_query[heads, rows])
-        of_key[heads, seen] += np.matmul(slopes.swapaxes(1, 2), queries[heads, rows])
+        _add_product(slopes, queries[heads, rows], of_key[heads, seen], not rows.start)
     return of_query.reshape(query.shape), of_key.reshape(key.shape), of_value.reshape(value.shape)
+
+
+def _add_product(left: Array, right: Array, total: Array, is_first: bool) -> None:
+    """Add ``left^T right`` to the zeros of ``total``, or to what was added before."""
+    if is_first:
+        np.matmul(left.swapaxes(1, 2), right, total)
+    else:
+        total += np.matmul(left.swapaxes(1, 2), right)

@@ -7,6 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy  # loads what is used of it when it is
 
+from engine.kernels import lapack
+
 Array: TypeAlias = np.ndarray[Any, Any]
 MANY = 4  # times its extent: as many matrices are faster together than one by one
 # Degree and bound of the norm of N. Higham, "The scaling and squaring method for the matrix exponential revisited"
@@ -42,7 +44,7 @@ def _together(matrices: Array) -> Array:
         for start in (1, 0)
     )
     odd = A @ odd
-    result = np.linalg.solve(even - odd, even + odd)
+    result = lapack.solve(even - odd, even + odd)
     for squaring in range(int(halvings.max())):
         todo = halvings > squaring
         result[todo] = result[todo] @ result[todo]

@@ -12,11 +12,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from engine.kernels.rows import blocks, short_buffers, sums
+from engine.kernels.rows import BLOCK, LONG, blocks, short_buffers, sums
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
 add_up: Any = np.add.reduce
+FAR = 4  # standard deviations: that far from zero, sums of squares lose four bits
 
 
 def _scaled(values: Array, weight: Array | None, bias: Array | None) -> None:
@@ -51,9 +52,10 @@ def of_rows(
         for rows in blocks(len(source), extent):
             part, slope = result[rows], slopes[rows]
             np.subtract(source[rows], np.divide(sums(source[rows]), extent, out=means[rows]), out=part)
-            np.divide(np.vecdot(part, part), extent, out=slope[:, 0])
+            np.divide(np.vecdot(part, part), extent, slope[:, 0])
             slope += eps
-            np.divide(1, np.sqrt(slope, out=slope), out=slope)
+            np.sqrt(slope, slope)
+            np.reciprocal(slope, slope)
             part *= slope
             _scaled(part, weight, bias)
     return out, mean, rstd
@@ -86,24 +88,71 @@ def rows_adjoint(
 
 
 # -- channels -----------------------------------------------------------------------------------------------------
-def _mean_of(sums: Array, pooled: int, extent: int) -> Array:
-    """The means over the extent and a dimension, from the sums over the extent."""
-    count = max(sums.shape[pooled] * extent, 1)
-    return add_up(sums, axis=pooled, keepdims=True) / sums.dtype.type(count)  # type: ignore[no-any-return]
+def _samples(*arrays: Array) -> Iterable[Any]:
+    """The arrays for a few samples at a time; those that are the same for all samples have one."""
+    first = arrays[0]
+    if first.size <= BLOCK:
+        return (arrays,)
+    batches = blocks(len(first), first.size // len(first))
+    return ([one if len(one) == 1 else one[batch] for one in arrays] for batch in batches)
 
 
-def _samples(input: Array) -> Iterable[slice]:
-    return blocks(input.shape[0], input.size // max(input.shape[0], 1))
-
-
-def _together(input: Array, pooled: int) -> Iterable[slice]:
-    """Samples that share statistics, or a block of those that do not."""
-    return (slice(0, input.shape[0]),) if pooled == 0 else _samples(input)
-
-
-def _sums(input: Array) -> Array:
+def _sums(values: Array, out: Array | None = None) -> Array:
     """Those over the extent."""
-    return sums(input.reshape(-1, input.shape[3])).reshape(input.shape[:3]) if input.size else add_up(input, axis=3)
+    if values.size < LONG:
+        return add_up(values, 3, None, out)  # type: ignore[no-any-return]
+    found = sums(values.reshape(-1, values.shape[3])).reshape(values.shape[:3])
+    if out is None:
+        return found
+    out[...] = found
+    return out
+
+
+def _moments(input: Array, count: Any, pooled: int) -> tuple[Array, Array] | None:
+    """Means and variances from sums of elements and of their squares; none where too many digits would be lost."""
+    ones, squares = np.empty(input.shape[:3], input.dtype), np.empty(input.shape[:3], input.dtype)
+    for source, one, square in _samples(input, ones, squares):
+        _sums(source, one)
+        np.vecdot(source, source, square)
+    mean, variance = [add_up(one, pooled, None, None, True)[..., None] / count for one in (ones, squares)]
+    variance -= mean * mean
+    return None if _are_far(mean, variance) else (mean, variance)
+
+
+def _are_far(mean: Array, variance: Array) -> bool:
+    """Whether some mean is ``FAR`` standard deviations from zero, or nothing is known of it."""
+    return not np.logical_and.reduce(mean * mean <= FAR**2 * variance, None)
+
+
+def _standardise(
+    out: Array, input: Array, weight: Array | None, bias: Array | None, pooled: int, eps: Any
+) -> tuple[Array, Array]:
+    """Write what ``of_channels`` gives; the statistics."""
+    count = input.dtype.type(max(input.shape[pooled] * input.shape[3], 1))
+    moments = _moments(input, count, pooled) if input.size > BLOCK else None
+    if moments is None:
+        mean = add_up(_sums(input), pooled, None, None, True)[..., None]
+        mean /= count
+        squares = np.empty(input.shape[:3], input.dtype)
+        for target, source, middle, found in _samples(out, input, mean, squares):
+            np.subtract(source, middle, target)
+            np.vecdot(target, target, found)
+        rstd = add_up(squares, pooled, None, None, True)[..., None]
+        rstd /= count
+    else:
+        mean, rstd = moments
+    rstd += eps
+    np.sqrt(rstd, rstd)
+    np.reciprocal(rstd, rstd)
+    slope, shift = rstd if weight is None else rstd * weight, bias
+    if moments is not None:
+        shift = (0 if bias is None else bias) - mean * slope
+    given = out if moments is None else input
+    for target, source, scale, added in _samples(out, given, slope, slope if shift is None else shift):
+        np.multiply(source, scale, target)
+        if shift is not None:
+            target += added
+    return mean, rstd
 
 
 def of_channels(
@@ -111,74 +160,53 @@ def of_channels(
 ) -> tuple[Array, Array, Array]:
     """The channels standardised, scaled and shifted; and their means and reciprocal standard deviations.
 
-    Statistics and scales are ``(batch, groups, channels)``, with 1 where they are the same for all.
+    Statistics and scales are ``(batch, groups, channels, 1)``, with 1 where they are the same for all.
     """
     out = np.empty(input.shape, input.dtype)
-    shape = tuple([1 if dim == pooled else extent for dim, extent in enumerate(input.shape[:3])])
-    mean, rstd = np.empty(shape, input.dtype), np.empty(shape, input.dtype)
+    epsilon = input.dtype.type(eps)
     with short_buffers(input.size):
-        for batch in _together(input, pooled):
-            statistics = mean[batch], rstd[batch]
-            _standardise(out[batch], input[batch], weight, bias, *statistics, pooled, input.dtype.type(eps))
+        mean, rstd = _standardise(out, input, weight, bias, pooled, epsilon)
     return out, mean, rstd
-
-
-def _standardise(
-    out: Array, input: Array, weight: Array | None, bias: Array | None, mean: Array, rstd: Array, pooled: int, eps: Any
-) -> None:
-    """Write what ``of_channels`` gives for samples that are taken together."""
-    extent = input.shape[3]
-    mean[...] = _mean_of(_sums(input), pooled, extent)
-    squares = np.empty(input.shape[:3], input.dtype)
-    for batch in _samples(input):
-        part = np.subtract(input[batch], _of(mean, batch), out=out[batch])
-        np.vecdot(part, part, out=squares[batch])
-    np.divide(1, np.sqrt(_mean_of(squares, pooled, extent) + eps), out=rstd)
-    slope = rstd if weight is None else rstd * weight
-    for batch in _samples(input):
-        part = out[batch]
-        part *= _of(slope, batch)
-        if bias is not None:
-            part += bias[..., None]
-
-
-def _of(statistic: Array, batch: slice) -> Array:
-    """The part of a statistic that some samples have, before their extent."""
-    return (statistic if statistic.shape[0] == 1 else statistic[batch])[..., None]
 
 
 def channels_adjoint(
     grad: Array, input: Array, weight: Array | None, mean: Array, rstd: Array, pooled: int
 ) -> tuple[Array, Array, Array]:
-    """The cotangents of input, scale and shift, the latter two as they are for each sample."""
+    """The cotangents of input, scale and shift; the latter two are ``(groups, channels)``."""
     result = np.empty(input.shape, input.dtype)
-    by_weight, by_bias = np.empty(input.shape[:3], input.dtype), np.empty(input.shape[:3], input.dtype)
+    totals = np.empty((input.shape[0], 2, *input.shape[1:3]), input.dtype)
+    is_centred = input.size <= BLOCK or _are_far(mean, 1 / (rstd * rstd))
     with short_buffers(input.size):
-        for batch in _together(input, pooled):
-            found = result[batch], by_weight[batch], by_bias[batch]
-            _pull_back(*found, grad[batch], input[batch], weight, mean[batch], rstd[batch], pooled)
+        _pull_back(result, np.ascontiguousarray(grad), input, mean, rstd, totals, weight, pooled, is_centred)
+    by_bias, by_weight = add_up(totals[:, 0], 0), add_up(totals[:, 1], 0)  # memories of their own become gradients
     return result, by_weight, by_bias
 
 
 def _pull_back(
-    result: Array, products: Array, ones: Array, grad: Array, input: Array, weight: Array | None, mean: Array,
-    rstd: Array, pooled: int,
+    result: Array, grad: Array, input: Array, mean: Array, rstd: Array, totals: Array, weight: Array | None,
+    pooled: int, is_centred: bool,
 ) -> None:  # fmt: skip
-    """Write what ``channels_adjoint`` gives for samples that are taken together."""
-    extent = input.shape[3]
-    if pooled:
-        grad = np.ascontiguousarray(grad)
-    for batch in _samples(input):
-        part, g = np.subtract(input[batch], _of(mean, batch), out=result[batch]), np.ascontiguousarray(grad[batch])
-        np.vecdot(g, part, out=products[batch])
-        ones[batch] = _sums(g)
-    slope = rstd if weight is None else rstd * weight
-    one, normal = (ones, products) if weight is None else (ones * weight, products * weight)
-    along_one = _mean_of(one, pooled, extent) * rstd
-    along_normal = _mean_of(normal, pooled, extent) * (rstd * rstd * rstd)
-    products *= rstd
-    for batch in _samples(input):
-        part = result[batch]
-        part *= _of(along_normal, batch)
-        part += _of(along_one, batch)
-        np.subtract(grad[batch] * _of(slope, batch), part, out=part)
+    """Write the cotangent of the input, and sums over the extent.
+
+    These are of ``grad``, and of its product with what is standardised: ``(batch, 2, groups, channels)``.
+    """
+    for target, source, g, middle, found in _samples(result, input, grad, mean, totals):
+        centred = np.subtract(source, middle, target) if is_centred else source
+        _sums(g, found[:, 0])
+        np.vecdot(g, centred, found[:, 1])
+    normals = totals[:, 1]
+    if not is_centred:
+        normals -= totals[:, 0] * mean[..., 0]
+    normals *= rstd[..., 0]
+    count = input.dtype.type(max(input.shape[pooled] * input.shape[3], 1))
+    slope, scaled = (rstd, totals) if weight is None else (rstd * weight, totals * weight[..., 0])
+    along = add_up(scaled, pooled + (pooled > 0), None, None, True)
+    along *= (rstd / count).transpose(0, 3, 1, 2)
+    along_one, along_normal = along[:, 0, ..., None], along[:, 1, ..., None] * rstd
+    if not is_centred:
+        along_one = along_one - along_normal * mean
+    given = result if is_centred else input
+    for target, source, g, scale, one, normal in _samples(result, given, grad, slope, along_one, along_normal):
+        np.multiply(source, normal, target)
+        target += one
+        np.subtract(g * scale, target, target)

@@ -15,6 +15,7 @@ from engine.kernels import gathered, windows
 
 Array = np.ndarray[Any, Any]
 Sizes = Sequence[int]
+_any: Any = np.logical_or.reduce
 
 
 def lowest(dtype: np.dtype[Any]) -> Any:
@@ -93,10 +94,10 @@ def _max_of_few(planes: Array, own: Any, counts: Any, form: Any) -> tuple[Array,
     taps = values.argmax(1)
     found = places[taps, np.arange(places.shape[1])]
     best = np.maximum.reduce(values, axis=1)
-    if planes.dtype.kind == "f" and np.isnan(best).any():
+    if planes.dtype.kind == "f" and _any(np.isnan(best), None):
         return None
     outside = found == planes.shape[1]
-    if outside.any():  # all that such a window sees is as low as the padding
+    if _any(outside, None):  # all that such a window sees is as low as the padding
         found = np.where(outside, _first_places(own, counts, *form[1]).reshape(-1), found)
     return best, found
 

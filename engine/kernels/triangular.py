@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import numpy as np
-import scipy  # loads what is used of it when it is
+
+from engine.kernels.lapack import routine
 
 Array: TypeAlias = np.ndarray[Any, Any]
 
@@ -13,9 +14,12 @@ Array: TypeAlias = np.ndarray[Any, Any]
 def substituted(A: Array, B: Array, upper: bool, unitriangular: bool) -> Array:
     """``X`` with ``A X = B``: one matrix by LAPACK, a batch row by row of all its matrices."""
     batch = np.broadcast_shapes(A.shape[:-2], B.shape[:-2])
-    if not batch and A.size and B.size and (unitriangular or not _is_singular(A)):
-        trtrs: Any = scipy.linalg.lapack.get_lapack_funcs("trtrs", (A, B))
-        return np.ascontiguousarray(trtrs(A, B, lower=not upper, unitdiag=unitriangular)[0])
+    if not batch and A.size and B.size:
+        by_rows = A.flags.c_contiguous  # LAPACK reads columns
+        given = A.T if by_rows else A
+        X, info = routine("trtrs", A, B)(given, B, lower=upper == by_rows, trans=by_rows, unitdiag=unitriangular)
+        if not info:  # else there is a 0 on the diagonal
+            return X  # type: ignore[no-any-return]
     n = A.shape[-1]
     result = np.array(np.broadcast_to(B, (*batch, *B.shape[-2:])), order="C")
     for i in reversed(range(n)) if upper else range(n):
@@ -23,7 +27,3 @@ def substituted(A: Array, B: Array, upper: bool, unitriangular: bool) -> Array:
         row = result[..., i, :] - np.matmul(A[..., i, None, known], result[..., known, :])[..., 0, :]
         result[..., i, :] = row if unitriangular else row / A[..., i, i, None]
     return result
-
-
-def _is_singular(A: Array) -> bool:
-    return not np.diagonal(A).all()

@@ -215,7 +215,7 @@ class _Call:
     def _arrays(self) -> list[str]:
         values = f"{tuple_of(self.form.variable.values())}, {tuple_of(self.arrays[p.name] for p in self.form.params)}"
         return [
-            "raw = [asarray(one) for one in raw]",
+            "raw = [one if type(one) is ndarray else asarray(one) for one in raw]",
             "arrays = raw if narrow is None else [narrowed(one, narrow) for one in raw]",
             "if state.recorder is not None:", f"    state.recorder.ran(op, {values}, raw, arrays)",
         ]  # fmt: skip
@@ -397,7 +397,9 @@ class _Call:
 
     def _if_recorded(self, make: list[str]) -> list[str]:
         differentiable = "array.dtype in DIFFERENTIABLE"
-        differentiable = f"any([{differentiable} for array in arrays])" if self.has_many else differentiable
+        if self.has_many:
+            some = f"any([{differentiable} for array in arrays])"
+            differentiable = f"(arrays and arrays[0].dtype in DIFFERENTIABLE or {some})"
         tracked = f"if ({self._is_tracked()}) and ({self._is_normal()}):"
         return [f"if state.grad_enabled and {differentiable}:", *indented([*self._edges(), tracked, *indented(make)])]
 

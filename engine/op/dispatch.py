@@ -155,12 +155,15 @@ def extent(arrays: Sequence[np.ndarray[Any, Any]]) -> int:
 def owned(array: Any, sources: Sequence[Any]) -> np.ndarray[Any, Any]:
     """What a kernel gave as a dense array that looks into the memory of no operand."""
     dense: np.ndarray[Any, Any] = np.asarray(array)
-    if dense.base is None:
+    base: Any = dense.base
+    if base is None:
+        base = dense
+    if base.base is None if type(base) is np.ndarray else False:  # which has the memory
         for source in sources:
-            if source is dense:
+            if source is base or source.base is base:
                 break
         else:
-            return dense
+            return dense if is_dense(dense) else copied(dense)
     if any(np.may_share_memory(dense, source) for source in sources) or not is_dense(dense):
         return copied(dense)
     return dense

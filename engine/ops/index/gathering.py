@@ -5,6 +5,7 @@ Unlike square brackets, most of these ops take no negative positions.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -16,11 +17,22 @@ from engine.errors import DimensionError, OpError
 from engine.op import Array, Dim, Index, Mask, Size, broadcast_pair, composite, primitive, wrap_dim
 from engine.tensor import Tensor
 
+REMEMBERED, KNOWN = 2**12, 128  # positions that are remembered together, and how many of these
+_UNSIGNED = {np.dtype(np.int64): np.uint64, np.dtype(np.int32): np.uint32}
+
 
 # -- what kernels share -------------------------------------------------------------------------------------------
+def are_inside(index: Array, extent: int) -> bool:
+    """Whether all positions are from 0 to below ``extent``: negative ones are large without their signs."""
+    unsigned = _UNSIGNED.get(index.dtype)
+    if unsigned is None:
+        return bool(index.min() >= 0 and index.max() < extent)
+    return bool(np.maximum.reduce(index.view(unsigned), None) < extent)
+
+
 def check_inside(index: Array, dim: int, extent: int) -> None:
     """Refuse positions outside ``extent`` in the words of ``gather`` and ``scatter``."""
-    if index.size and (index.min() < 0 or index.max() >= extent):
+    if index.size and not are_inside(index, extent):
         outside = index[(index < 0) | (index >= extent)]
         raise OpError(f"index {outside.flat[0]} is out of bounds for dimension {dim} with size {extent}")
 
@@ -30,13 +42,22 @@ def flat_places(shape: tuple[int, ...], index: Array, dim: int) -> Array:
     if not shape:
         return index
     index = index.reshape(index.shape or (1,))
-    steps = [prod(shape[axis + 1 :]) for axis in range(len(shape))]
-    places = index.astype(np.int64) * steps[dim]
-    for axis, step in enumerate(steps):
-        if axis != dim:
-            extent = index.shape[axis]
-            places += (np.arange(extent) * step).reshape((extent, *(1,) * (len(shape) - axis - 1)))
+    places = np.multiply(index, prod(shape[dim + 1 :]), dtype=np.int64)
+    if len(shape) > 1:
+        others = _places_of_others if index.size <= REMEMBERED else _places_of_others.__wrapped__
+        places += others(shape, index.shape, dim)
     return places
+
+
+@lru_cache(KNOWN)
+def _places_of_others(shape: tuple[int, ...], counts: tuple[int, ...], dim: int) -> Array:
+    """What dimensions other than ``dim`` add to flat places in ``shape``, as they count up to ``counts``."""
+    found: Any = np.zeros((1,) * len(shape), np.int64)
+    for axis, count in enumerate(counts):
+        if axis != dim:
+            step = prod(shape[axis + 1 :])
+            found = found + (np.arange(count) * step).reshape((count, *(1,) * (len(shape) - axis - 1)))
+    return found
 
 
 def add_at(target: Array, places: Array, values: Array) -> None:

@@ -14,7 +14,7 @@ from engine.errors import ArgumentTypeError, DimensionError, OpError
 from engine.op import Array, Dim, Index, Mask, Operand, Scalar, broadcast_pair, overloaded, primitive, weak, wrap_dim
 from engine.ops.creation.casts import converted
 from engine.ops.creation.factories import check_fits, number_in
-from engine.ops.index.gathering import add_at, check_inside, flat_places, wrapped_places
+from engine.ops.index.gathering import add_at, are_inside, check_inside, flat_places, wrapped_places
 from engine.ops.math.complex_histories import refuse_complex_history
 from engine.tensor import Tensor, read
 
@@ -208,7 +208,7 @@ def _check_added_slices(input: Array, dim: int, index: Array) -> None:
     extent = input.shape[dim] if input.ndim else 1
     if input.ndim > 1 and dim in (0, input.ndim - 1):
         check_inside(index, dim, extent)
-    elif index.size and (index.min() < 0 or index.max() >= extent):
+    elif index.size and not are_inside(index, extent):
         raise DimensionError("index out of range in self")
 
 

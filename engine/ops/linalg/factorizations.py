@@ -16,6 +16,8 @@ import scipy  # loads what is used of it when it is
 
 from engine import modes, ops
 from engine.errors import LinAlgError, OpError, UnsupportedError
+from engine.kernels import lapack
+from engine.kernels.triangular import substituted
 from engine.named_results import named_result
 from engine.op import Array, composite, extents, primitive
 from engine.tensor import Tensor
@@ -129,7 +131,7 @@ def linalg_svd(A: Array, full_matrices: bool = True, *, driver: str | None = Non
     ``full_matrices`` completes ``U`` and ``Vh`` to square ones.
     """
     check_finite(A)
-    return tuple(np.linalg.svd(A, full_matrices))
+    return lapack.svd(A, full_matrices)
 
 
 def check_finite(A: Array) -> None:
@@ -232,7 +234,7 @@ def _cholesky_one(matrix: Array) -> tuple[Array, int]:
 def _lower_factors(matrices: Array) -> tuple[Array, Array]:
     if not np.isnan(matrices).any():
         with suppress(np.linalg.LinAlgError):
-            return np.linalg.cholesky(matrices), np.zeros(matrices.shape[:-2], np.int32)
+            return lapack.cholesky(matrices), np.zeros(matrices.shape[:-2], np.int32)
     return each(_cholesky_one, matrices)
 
 
@@ -262,8 +264,22 @@ def cholesky_and_info(input: Array, upper: bool, refused_as: str | None) -> tupl
     return factor, info
 
 
+@primitive(public=False, nondifferentiable=("grad", "L"), layout="columns", scratch=6, work=lambda L: 4 * cubic(L))
+def cholesky_backward(grad: Array, L: Array, upper: bool) -> Array:
+    """What ``_cholesky_input`` gives, where nobody differentiates it."""
+    lower, back = (np.conj(np.swapaxes(one, -2, -1)) if upper else one for one in (L, grad))
+    transposed = np.conj(np.swapaxes(lower, -2, -1))
+    half = np.tril(np.matmul(transposed, back))
+    half *= 0.5
+    half += np.conj(np.swapaxes(np.tril(half, -1), -2, -1))
+    solved = substituted(transposed, half, True, False)
+    return np.swapaxes(substituted(np.swapaxes(lower, -2, -1), np.swapaxes(solved, -2, -1), True, False), -2, -1)
+
+
 def _cholesky_input(g: Any, L: Any, upper: Any) -> Any:
     """``L^-H P L^-1`` with ``P`` the Hermitian matrix of the lower triangle of ``L^H g`` (I. Murray, 2016)."""
+    if not modes.is_grad_enabled():
+        return cholesky_backward(g, L, upper)
     lower, back = (ops.adjoint(L), ops.adjoint(g)) if upper else (L, g)
     product = ops.matmul(ops.adjoint(lower), back)
     hermitian = 0.5 * (ops.tril(product) + ops.adjoint(ops.tril(product, -1)))
@@ -396,7 +412,7 @@ def _check_eigh(A: Tensor, UPLO: str) -> None:
 )  # fmt: skip
 def linalg_eigh(A: Array, UPLO: str = "L") -> tuple[Array, ...]:
     """Eigenvalues, ascending, and eigenvectors of the Hermitian matrix of which one triangle is read."""
-    return tuple(np.linalg.eigh(A, "U" if UPLO in "Uu" else "L"))
+    return lapack.eigh(A, "U" if UPLO in "Uu" else "L")
 
 
 def _eigh_input(cotangents: Any, eigenvalues: Any, eigenvectors: Any) -> Any:

@@ -14,6 +14,7 @@ import scipy  # loads what is used of it when it is
 
 from engine import dtypes, ops, strides
 from engine.errors import OpError
+from engine.kernels import lapack
 from engine.named_results import named_result
 from engine.op import Array, Operand, broadcast_pair, composite, primitive
 from engine.ops.linalg.factorizations import check_finite, check_square, cubic, svdvals
@@ -52,8 +53,8 @@ def _decomposed(A: Array, hermitian: bool) -> tuple[Array, ...]:
     """``U``, sizes of singular values and ``V^H``; of Hermitian matrices by eigenvalues."""
     check_finite(A)
     if not hermitian:
-        return tuple(np.linalg.svd(A, full_matrices=False))
-    values, vectors = np.linalg.eigh(A)
+        return lapack.svd(A, False)
+    values, vectors = lapack.eigh(A)
     signs = np.where(values < 0, -1, 1).astype(values.dtype)
     return vectors * signs[..., None, :], np.abs(values), np.conj(np.swapaxes(vectors, -2, -1))
 
@@ -240,7 +241,7 @@ def lstsq(input: Array, b: Array, rcond: float | None = None, *, driver: str | N
 
 def _solved_together(A: Array, B: Array, bound: float) -> tuple[Array, Array, Array]:
     """Solutions, ranks and singular values of many small systems."""
-    left, values, right = np.linalg.svd(A, full_matrices=False)
+    left, values, right = lapack.svd(A, False)
     counts = values > bound * values[..., :1]
     inverted = np.where(counts, 1 / np.where(counts, values, 1), 0).astype(values.dtype)
     seen = np.matmul(np.conj(np.swapaxes(left, -2, -1)), B) * inverted[..., None]

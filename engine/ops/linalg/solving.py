@@ -14,6 +14,7 @@ import scipy  # loads what is used of it when it is
 
 from engine import ops, strides
 from engine.errors import OpError
+from engine.kernels import lapack
 from engine.kernels.triangular import substituted
 from engine.named_results import named_result
 from engine.op import Array, broadcast_pair, composite, extents, primitive
@@ -43,12 +44,12 @@ def _inverse_one(matrix: Array) -> tuple[Array, int]:
     """The inverse, or NaN and the place of the first pivot that is 0."""
     getrf: Any = scipy.linalg.lapack.get_lapack_funcs("getrf", (matrix,))
     info = getrf(matrix)[2]
-    return (np.full_like(matrix, np.nan) if info else np.linalg.inv(matrix)), info
+    return (np.full_like(matrix, np.nan) if info else lapack.inv(matrix)), info
 
 
 def _inverses(matrices: Array) -> tuple[Array, Array]:
     try:
-        return np.linalg.inv(matrices), np.zeros(matrices.shape[:-2], np.int32)
+        return lapack.inv(matrices), np.zeros(matrices.shape[:-2], np.int32)
     except np.linalg.LinAlgError:
         return each(_inverse_one, matrices)
 
@@ -125,7 +126,7 @@ def cofactors(A: Array) -> Array:
     """The conjugated cofactors, ``conj(det(A)) A^-H``, of singular matrices too: ``A = U diag(s) Vh`` gives
     ``conj(det(U) det(Vh)) U diag(prod of the other s) Vh``.
     """
-    u, s, vh = np.linalg.svd(A)
+    u, s, vh = lapack.svd(A, True)
     others = np.broadcast_to(s[..., None, :], (*s.shape, s.shape[-1])).copy()
     np.einsum("...ii->...i", others)[...] = 1
     unit = np.conj(np.linalg.det(u) * np.linalg.det(vh))[..., None, None]
@@ -251,7 +252,7 @@ def solution_and_info(A: Array, B: Array, left: bool, refused_as: str | None) ->
     matrices, given = (A, given) if left else (_transposed(A), _transposed(given))
     info = np.zeros(A.shape[:-2], np.int32)
     try:
-        result = np.linalg.solve(matrices, given)
+        result = lapack.solve(matrices, given)
     except np.linalg.LinAlgError:
         inverses, info = _inverses(matrices)
         if refused_as is not None:

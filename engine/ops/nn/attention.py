@@ -166,16 +166,19 @@ def _is_at_once(
     query: Tensor, key: Tensor, value: Tensor, attn_mask: Tensor | None, dropout_p: float, gqa: bool
 ) -> bool:
     """Whether PyTorch has one op for it."""
-    shapes = [one.array.shape for one in (query, key, value)]
-    if dropout_p > 0 or not query.dtype.is_floating_point or any(len(shape) != 4 for shape in shapes):
+    arrays = query.array, key.array, value.array
+    ranks = {array.ndim for array in arrays}
+    if dropout_p > 0 or not query.dtype.is_floating_point or ranks != {4}:
         return False
-    (batch, heads, length, features), (own, key_heads, keys, width), (other, value_heads, last, depth) = shapes
+    (batch, heads, length, features), (own, key_heads, keys, width), (other, value_heads, last, depth) = [
+        array.shape for array in arrays
+    ]
     shared = heads % max(key_heads, 1) == 0 if gqa else heads == key_heads
     if not (
         batch == own == other and shared and (key_heads, keys) == (value_heads, last) and features == width == depth
     ):
         return False
-    if 0 in (length, keys, features, batch, heads) or any(one.stride(-1) != 1 for one in (query, key, value)):
+    if 0 in (length, keys, features, batch, heads) or any(a.strides[-1] != a.itemsize for a in arrays):
         return False
     if attn_mask is None:
         return True

@@ -19,6 +19,7 @@ IGNORED = -100  # the target that counts for nothing, unless told otherwise
 
 
 _all: Any = np.logical_and.reduce
+_largest: Any = np.maximum.reduce
 
 
 # -- negative log-likelihood: kernels -----------------------------------------------------------------------------
@@ -30,15 +31,22 @@ def _weights_of(
     target: Array, weight: Array | None, ignore_index: int, count: int, dtype: Any
 ) -> tuple[Array, Array | None]:
     """For each target a class that exists, and the weight of the target: 0 where it is ignored; none if all are 1."""
+    if weight is None and target.dtype == np.int64 and not 0 <= ignore_index < count and _are_below(target, count):
+        return target, None
     kept = target != ignore_index
     is_whole = bool(_all(kept, axis=None))
     classes = (target if is_whole else np.where(kept, target, 0)).astype(np.int64, copy=False)
-    if np.maximum.reduce(classes.view(np.uint64), axis=None, initial=0) >= count:  # or below 0
+    if not _are_below(classes, count):
         outside = (classes < 0) | (classes >= count)
         raise DimensionError(f"Target {classes[outside].flat[0]} is out of bounds.")
     if weight is None:
         return classes, None if is_whole else kept.astype(dtype)
     return classes, np.where(kept, weight[classes], np.zeros((), dtype))
+
+
+def _are_below(classes: Array, count: int) -> bool:
+    """Whether all are from 0 to below ``count``."""
+    return bool(_largest(classes.view(np.uint64), None, None, None, False, 0) < count)
 
 
 def _places(classes: Array, shape: tuple[int, ...]) -> Array:

@@ -72,6 +72,12 @@ def _require_floating(input: Array, kernel: str) -> None:
 def _check_mixed(input: Tensor, *parameters: Tensor | None) -> None:
     """Parameters are of the input's dtype, or all float32 beside an input of 16 bits."""
     given = [one for one in parameters if one is not None]
+    own = input.array.dtype
+    for one in given:
+        if one.array.dtype is not own:
+            break
+    else:
+        return
     if all(one.dtype is input.dtype for one in given):
         return
     if given[0].dtype is input.dtype:
@@ -90,7 +96,7 @@ def _check_shape(shape: tuple[int, ...], normalized: Any, comma: str) -> None:
             "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, but got "
             "normalized_shape = []"
         )
-    if tuple(shape[-len(normalized) :]) != tuple(normalized):
+    if shape[-len(normalized) :] != tuple(normalized):
         extents = ", ".join(str(extent) for extent in normalized)
         raise OpError(
             f"Given normalized_shape={list(normalized)}, expected input with shape [*{comma}{extents}], but got input "
@@ -99,8 +105,9 @@ def _check_shape(shape: tuple[int, ...], normalized: Any, comma: str) -> None:
 
 
 def _check_affine(normalized: Any, **tensors: Tensor | None) -> None:
+    wanted = tuple(normalized)
     for name, tensor in tensors.items():
-        if tensor is not None and tensor.array.shape != tuple(normalized):
+        if tensor is not None and tensor.array.shape != wanted:
             raise OpError(
                 f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
                 f"{list(tensor.array.shape)} and normalized_shape = {list(normalized)}"
@@ -267,9 +274,9 @@ def native_group_norm(
 ) -> tuple[Array, Array, Array]:
     """Groups of channels standardised, then scaled and shifted by channel; and the statistics."""
     _require_floating(input, "GroupNormKernelImpl")
-    scale, shift = (None if t is None else t.reshape(1, group, C // group) for t in (weight, bias))
+    scale, shift = [None if t is None else t.reshape(1, group, C // group, 1) for t in (weight, bias)]
     out, mean, rstd = kernels.of_channels(input.reshape(N, group, C // group, HxW), scale, shift, 2, eps)
-    return out.reshape(input.shape), mean[..., 0], rstd[..., 0]
+    return out.reshape(input.shape), mean.reshape(N, group), rstd.reshape(N, group)
 
 
 @primitive(
@@ -282,13 +289,12 @@ def channel_norm_backward(
     """The cotangents of what is standardised in ``groups`` of channels, or, with 0 of these, over the batch."""
     batch, channels, *extents = input.shape
     shape = (batch, max(groups, 1), channels // max(groups, 1), prod(extents))
-    own = (batch, groups, 1) if groups else (1, 1, channels)
-    scale = None if weight is None else weight.reshape(1, *shape[1:3])
+    own = (batch, groups, 1, 1) if groups else (1, 1, channels, 1)
+    scale = None if weight is None else weight.reshape(1, *shape[1:3], 1)
     result, by_weight, by_bias = kernels.channels_adjoint(
         grad.reshape(shape), input.reshape(shape), scale, mean.reshape(own), rstd.reshape(own), 2 if groups else 0
     )
-    of_scale, of_shift = (np.add.reduce(one, axis=0).reshape(channels) for one in (by_weight, by_bias))
-    return result.reshape(input.shape), of_scale, of_shift
+    return result.reshape(input.shape), by_weight.reshape(channels), by_bias.reshape(channels)
 
 
 def _grouped(tensor: Any, mean: Any) -> Any:
@@ -364,9 +370,9 @@ def _batch_dims(ndim: int) -> tuple[int, ...]:
 def _batch_norm(input: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
     _require_floating(input, "batch_norm")
     batch, channels, *extents = input.shape
-    scale, shift = (None if t is None else t.reshape(1, 1, channels) for t in (weight, bias))
+    scale, shift = [None if t is None else t.reshape(1, 1, channels, 1) for t in (weight, bias)]
     out, mean, rstd = kernels.of_channels(input.reshape(batch, 1, channels, prod(extents)), scale, shift, 0, eps)
-    return out.reshape(input.shape), mean.ravel(), rstd.ravel()
+    return out.reshape(input.shape), mean.reshape(channels), rstd.reshape(channels)
 
 
 def _batch_norm_by(
@@ -489,7 +495,7 @@ def _batch(
     if not training:
         nothing = [from_array(np.empty(0, input.array.dtype)) for _ in range(2)]
         return evaluate(input, weight, bias, mean, variance, eps), *nothing
-    out, own_mean, rstd = (t if i == 0 else t.detach() for i, t in enumerate(train(input, weight, bias, eps)))
+    out, own_mean, rstd = train(input, weight, bias, eps)
     _update_running(mean, lambda: own_mean, momentum)
     _update_running(variance, lambda: ops.var(input, _batch_dims(input.ndim), correction=1), momentum)
     return out, own_mean, rstd
@@ -511,9 +517,8 @@ def native_batch_norm(
     running_var: Tensor | None, training: bool, momentum: float, eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """``batch_norm`` with the statistics of the batch, which carry no graph."""
-    return _batch(
-        batch_norm_train, batch_norm_eval, input, weight, bias, running_mean, running_var, training, momentum, eps
-    )
+    settings: Any = (running_mean, running_var, training, momentum, eps)
+    return _detached(*_batch(batch_norm_train, batch_norm_eval, input, weight, bias, *settings))
 
 
 @composite(method=False)
@@ -525,7 +530,12 @@ def _native_batch_norm_legit(
     if momentum is None:
         running_mean, running_var, training, momentum, eps = None, None, running_mean, running_var, training
     settings: Any = (running_mean, running_var, training, momentum, eps)
-    return _batch(batch_norm_train_legit, batch_norm_eval_legit, input, weight, bias, *settings)
+    return _detached(*_batch(batch_norm_train_legit, batch_norm_eval_legit, input, weight, bias, *settings))
+
+
+def _detached(out: Tensor, mean: Tensor, rstd: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The results of a batch with statistics that carry no graph."""
+    return out, mean.detach(), rstd.detach()
 
 
 @composite(name="nn.functional.batch_norm")
@@ -545,7 +555,8 @@ def _functional_batch_norm(
         raise ArgumentValueError(f"batch_norm eps must be non-negative, but got {eps}")
     if input.array.size == 0:
         return _empty_batch(input, weight, bias)
-    return native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)[0]
+    settings: Any = (running_mean, running_var, training, momentum, eps)
+    return _batch(batch_norm_train, batch_norm_eval, input, weight, bias, *settings)[0]
 
 
 def _check_batch_size_of(input: Tensor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from engine.errors import ArgumentTypeError, ArgumentValueError, DimensionError, OpError
@@ -13,6 +14,7 @@ WORDS = {1: "one", 2: "two", 3: "three"}
 LETTERS = {2: "HW", 3: "THW"}
 SIDES = {2: ("height", "width"), 3: ("time", "height", "width")}
 Sizes = Sequence[int]
+KNOWN = 256  # of how many calls it is remembered that there is nothing to refuse
 
 
 def by_cross(extents: Sizes) -> str:
@@ -37,6 +39,7 @@ def each(values: Sizes, ndim: int) -> tuple[int, ...]:
     return tuple(values) * ndim if len(values) == 1 else tuple(values)
 
 
+@lru_cache(KNOWN)
 def pool_settings(
     op: str, ndim: int, kernel: Sizes, stride: Sizes | None, padding: Sizes, dilation: Sizes = (1,)
 ) -> tuple[tuple[int, ...], ...]:
@@ -59,7 +62,15 @@ def check_pool(
     input: Tensor, op: str, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
 ) -> None:
     """Refuse windows that cannot be, or that none of fits into ``input``."""
-    ndim, shape = len(kernel), input.array.shape
+    _check_windows(input.array.shape, op, kernel, stride, padding, dilation, ceil_mode)
+
+
+@lru_cache(KNOWN)
+def _check_windows(
+    shape: tuple[int, ...], op: str, kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes, ceil_mode: bool
+) -> None:
+    """The same for an input of that shape."""
+    ndim = len(kernel)
     if op == "avg_pool2d" and len(shape) < ndim + 1:
         raise DimensionError(
             f"Dimension out of range (expected to be in range of [{-len(shape)}, {len(shape) - 1}], but got -3)"

@@ -153,7 +153,7 @@ def reshape(input: Tensor, shape: Extents) -> Tensor:
 @primitive(view=True)
 def permute(input: Array, dims: Extents) -> Array:
     """The dimensions in the order ``dims``."""
-    return np.transpose(input, _permutation(dims, input.ndim))
+    return input.transpose(_permutation(dims, input.ndim))
 
 
 def _permutation(dims: tuple[int, ...], ndim: int) -> tuple[int, ...]:
@@ -162,7 +162,9 @@ def _permutation(dims: tuple[int, ...], ndim: int) -> tuple[int, ...]:
             "permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
             f"ordering of dimensions i.e. input.dim() = {ndim} is not equal to len(dims) = {len(dims)}"
         )
-    order = tuple(wrap_dim(dim, ndim) for dim in dims)
+    if sorted(dims) == list(range(ndim)):
+        return dims
+    order = tuple([wrap_dim(dim, ndim) for dim in dims])
     if len(set(order)) != ndim:
         raise OpError("permute(): duplicate dims are not allowed.")
     return order
@@ -170,7 +172,10 @@ def _permutation(dims: tuple[int, ...], ndim: int) -> tuple[int, ...]:
 
 def _unpermute(g: Tensor, dims: tuple[int, ...]) -> Any:
     ndim = g.array.ndim
-    return g.permute(tuple(int(i) for i in np.argsort([dim % ndim for dim in dims]))) if dims else g
+    inverse = [0] * ndim
+    for place, dim in enumerate(dims):
+        inverse[dim % ndim] = place
+    return ops.permute(g, tuple(inverse)) if dims else g
 
 
 permute.vjp(input=_unpermute)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
 import engine
+from engine import modes
 from engine.autograd import reuse, tape
+from engine.op import dispatch
+from engine.tensor import make_tensor
 
 torch: Any = engine
 
@@ -117,3 +121,30 @@ def test_what_nobody_has_is_added_to_in_its_place(monkeypatch: pytest.MonkeyPatc
     (y * y).sum().backward()
     assert places[0] == places[1]
     assert x.grad.tolist() == [2.0, 4.0]
+
+
+def alone(make: Callable[[], Any]) -> bool:
+    """Whether nobody else has what is made, nor its memory."""
+    return reuse.is_alone([make_tensor(make())], 0, modes.current())
+
+
+def test_memory_in_another_shape_belongs_to_all_that_show_it() -> None:
+    kept = np.empty((2, 3))
+    row = np.empty((2, 3))[0]
+    assert alone(lambda: np.empty((2, 3)).reshape(6))
+    assert not alone(lambda: kept.reshape(6))
+    assert not alone(lambda: row.base.reshape(6))
+
+
+def test_a_part_of_memory_is_not_taken_over() -> None:
+    assert not alone(lambda: np.empty((2, 3))[0])
+
+
+def test_results_that_show_memory_of_operands_are_copied() -> None:
+    source = np.arange(6.0)
+    own = source * 2
+    for sources in ([source], [source.reshape(2, 3)], [own, source]):
+        assert dispatch.owned(own.reshape(3, 2)[...], [source]).base is own
+        assert not np.may_share_memory(dispatch.owned(source.reshape(3, 2), sources), source)
+        assert not np.may_share_memory(dispatch.owned(source, [*sources, source]), source)
+    assert dispatch.owned(own.reshape(2, 3)[:, :2], [source]).flags.c_contiguous
