@@ -286,7 +286,7 @@ class Connection(HttpToolsProtocol):
             self._before = _Before.of(data, self._held, taken, self._given)
 
     def _is_like(self, data: bytes, before: _Before) -> bool:
-        """Answer a request with the head of one before, but for the length, and do not read it again; whether it is one.
+        """Answer a request with the head of one before, but for the length, without reading it; whether it is one.
 
         Of one whose body has not come, the head is kept back; what waits for it looks after it now and then.
         """
