@@ -262,7 +262,7 @@ def test_a_head_that_differs_in_more_than_its_length_is_read(head: bytes) -> Non
                 await asyncio.sleep(0.1)
             found = [plain(Answers().read(one.transport.written).found) for one in (new, used)]
             assert found[0] == found[1]
-            assert new.protocol.transport.is_closed is used.protocol.transport.is_closed
+            assert new.transport.is_closed is used.transport.is_closed
 
     asyncio.run(talk())
 
