@@ -18,6 +18,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from app import allocator
 from app.evaluate.execution import prepare
 from app.limits import Limits
 from app.sessions.directory import Directory, Precondition
@@ -145,6 +146,7 @@ def sqlite() -> Iterator[SessionStore]:
 
 def large() -> list[Fact]:
     """A session of 100 MB: one element changed, and a new grad as large; of the grad, what is not the store's doing."""
+    allocator.keep_freed()  # as in compute processes
     facts = []
     memory = MemoryStore()
     with sqlite() as durable:

@@ -11,6 +11,7 @@ each connection now and then, which costs requests nothing; uvicorn's own timer 
 
 from __future__ import annotations
 
+import re
 from asyncio import Future, TimerHandle, Transport
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
@@ -32,6 +33,8 @@ HOLD_S: Final = 0.05  # how long the rest of a request may take; many clients se
 VERSIONS: Final = ("1.1", "1.0")
 SOME: Final = -1
 END: Final = b"\r\n\r\n"  # of a head
+LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)(?=[ \t]*\r\n)", re.IGNORECASE)
+DIGITS: Final = len(str(HELD_BYTES))
 NO_HTTP: Final = "what came is not HTTP/1.1"
 
 
@@ -55,19 +58,34 @@ Find = Callable[[bytes, bytes], Shortcut | None]  # by method and path, both as 
 
 
 class _Before(NamedTuple):
-    """A request that came whole and took a short cut: its head, as it was sent, and how long it was in all."""
+    """A request that came whole and took a short cut: its head, as it was sent, up to the body's length and behind it.
 
-    head: bytes
-    size: int
+    What else its headers say, those of others like it do.
+    """
+
+    start: bytes
+    rest: bytes
     shortcut: Shortcut
     given: HeadersByName
 
     @classmethod
     def of(cls, data: bytes, body: bytes, shortcut: Shortcut, given: HeadersByName) -> _Before | None:
-        """Return what ``data`` is, if it is one head and its body, and nothing else."""
+        """Return what ``data`` is, if it is one head that states its body's length, that body, and nothing else."""
         head = data[: len(data) - len(body)]
-        is_one = head.endswith(END) and head.count(END) == 1 and data.endswith(body)
-        return cls(head, len(data), shortcut, given) if is_one else None
+        lengths = list(LENGTH.finditer(head))
+        if len(lengths) != 1 or not head.endswith(END) or head.count(END) != 1 or not data.endswith(body):
+            return None
+        first, last = lengths[0].span(1)
+        return cls(head[:first], head[last:], shortcut, given)
+
+    def parts(self, data: bytes) -> tuple[int, int] | None:
+        """Return where the body of a request with such a head begins, and how long it is to be."""
+        if not data.startswith(self.start):
+            return None
+        first = len(self.start)
+        last = data.find(self.rest, first, first + DIGITS + len(self.rest))
+        digits = data[first:last] if last >= 0 else b""
+        return (last + len(self.rest), int(digits)) if digits.isdigit() else None
 
 
 def _find_none(method: bytes, path: bytes) -> None:
@@ -268,21 +286,22 @@ class Connection(HttpToolsProtocol):
             self._before = _Before.of(data, self._held, taken, self._given)
 
     def _is_like(self, data: bytes, before: _Before) -> bool:
-        """Answer a request with the very head of one before, which has not to be read again; whether it is one.
+        """Answer a request with the head of one before, but for the length, without reading it; whether it is one.
 
         Of one whose body has not come, the head is kept back; what waits for it looks after it now and then.
         """
-        if not data.startswith(before.head) or len(data) not in (before.size, len(before.head)):
+        parts = before.parts(data)
+        if parts is None or parts[1] > HELD_BYTES or len(data) not in (parts[0], sum(parts)):
             return False
         if not (self.headers is self._known and self._is_whole and self._shortcut is None and self._over is None):
             return False
         if self._is_busy or self.flow.write_paused:
             return False
-        if len(data) < before.size:
+        if len(data) < sum(parts):
             self._ahead = data
             return True
         cycle = _Cycle(self)
-        answer = before.shortcut(before.given, data[len(before.head) :], cycle.finish)
+        answer = before.shortcut(before.given, data[parts[0] :], cycle.finish)
         if answer is None:
             return False
         self.headers = self._known = self.headers.copy()  # each request has its own, which the watch looks at

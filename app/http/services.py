@@ -59,7 +59,7 @@ class Services:
         memory_bytes = settings.memory_bytes or share_of_memory(settings.workers)
         self.store = make_store(1)  # to bring it up to date, and to ask whether it is there
         self.front = Front(
-            Worker(lambda page: _handler(settings, make_store, page), memory_bytes), settings.workers,
+            Worker(lambda page: _handler(settings, make_store, page, memory_bytes), memory_bytes), settings.workers,
             Room(settings.queue, settings.owner_queue, settings.session_queue), Patience(), self.store.before_fork,
             _load,
         )  # fmt: skip
@@ -188,10 +188,10 @@ def _load() -> None:
     import_module(HANDLER).warm_up()
 
 
-def _handler(settings: Settings, make_store: Callable[[int], SessionStore], page: Page) -> Handler:
+def _handler(settings: Settings, make_store: Callable[[int], SessionStore], page: Page, memory_bytes: int) -> Handler:
     """Return what carries requests out: called in each compute process."""
     share_processors(settings)
-    allocator.keep_freed()
+    allocator.keep_freed(memory_bytes)
     made: Handler = import_module(HANDLER).RequestHandler(settings, make_store, page, reply_to)
     return made
 

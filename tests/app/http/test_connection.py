@@ -211,8 +211,8 @@ class Deaf:
 
 @pytest.mark.parametrize("cut", [0, len(request(SMALL)) - len(json.dumps(SMALL))])
 def test_a_head_that_came_before_is_not_read_again(cut: int) -> None:
-    """Whether it comes with its body or apart; other numbers of the same length are other requests."""
-    other = request({**SMALL, "inputs": {"x": [2.5, 3.5]}})
+    """Whether it comes with its body or apart, and however long that is."""
+    others = [request({**SMALL, "inputs": {"x": [2.5, last]}}) for last in (3.5, 13.5, 1.5e99, 7)]
 
     async def talk() -> None:
         async with Talk() as one:
@@ -220,9 +220,49 @@ def test_a_head_that_came_before_is_not_read_again(cut: int) -> None:
                 await one.say(*filter(None, (sent[:cut], sent[cut:])))
             await one.until(2)
             one.protocol.parser = Deaf()  # type: ignore[assignment]
-            await one.say(*filter(None, (other[:cut], other[cut:])), request(SMALL))
-            bodies = [json.loads(body)["outputs"]["y"]["data"] for _, _, body in await one.until(4)]
-            assert bodies == [[2.25, 6.25], [2.25, 6.25], [6.25, 12.25], [2.25, 6.25]]
+            for number, other in enumerate(others):
+                await one.say(*filter(None, (other[:cut], other[cut:])))
+                await one.until(3 + number)
+            await one.say(request(SMALL))
+            bodies = [json.loads(body)["outputs"]["y"]["data"] for _, _, body in await one.until(7)]
+            usual = [2.25, 6.25]
+            assert bodies == [usual, usual, [6.25, 12.25], [6.25, 182.25], [6.25, "Infinity"], [6.25, 49.0], usual]
+
+    asyncio.run(talk())
+
+
+OF_TEXT = request(SMALL)[: -len(json.dumps(SMALL))]
+LENGTH_LINE = b"Content-Length: %d" % len(json.dumps(SMALL))
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        OF_TEXT.replace(LENGTH_LINE, b"Content-Length: 1x"),
+        OF_TEXT.replace(LENGTH_LINE, b"Content-Length: -5"),
+        OF_TEXT.replace(LENGTH_LINE, b"Content-Length: "),
+        OF_TEXT.replace(LENGTH_LINE, b"Content-Length: 20000"),
+        OF_TEXT.replace(LENGTH_LINE, LENGTH_LINE + b"\r\n" + LENGTH_LINE),
+        OF_TEXT.replace(LENGTH_LINE, b"Content-Length: 1\r\n" + LENGTH_LINE),
+        OF_TEXT.replace(LENGTH_LINE, LENGTH_LINE + b"\r\nX-Content-Length: 3"),
+        OF_TEXT.replace(LENGTH_LINE, LENGTH_LINE + b"\r\nTransfer-Encoding: chunked"),
+    ],
+)
+def test_a_head_that_differs_in_more_than_its_length_is_read(head: bytes) -> None:
+    """What a connection that has seen nothing says to it, one says that has answered requests."""
+
+    async def talk() -> None:
+        async with Talk() as new, Talk() as used:
+            for _ in range(2):
+                await used.say(request(SMALL))
+            await used.until(2)
+            used.transport.written = b""
+            for one in (new, used):
+                await one.say(head + json.dumps(SMALL).encode())
+                await asyncio.sleep(0.1)
+            found = [plain(Answers().read(one.transport.written).found) for one in (new, used)]
+            assert found[0] == found[1]
+            assert new.transport.is_closed is used.transport.is_closed
 
     asyncio.run(talk())
 
