@@ -130,5 +130,5 @@ def refusing(
     given = tuple_of([*[form.variable[param.name] for param in form.listed], "*rest"])
     return [
         f"given = {given}", "try:", *indented(body), "except TypeError as error:",
-        "    raise overloads.refusal([one for one in given if one is not MISSING], named) from error",
+        "    raise overloads.refusal([one for one in given if one is not MISSING], named, error) from error.__cause__",
     ]  # fmt: skip
