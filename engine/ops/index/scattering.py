@@ -16,6 +16,7 @@ from engine.ops.creation.casts import converted
 from engine.ops.creation.factories import check_fits, number_in
 from engine.ops.index.gathering import add_at, check_inside, flat_places, wrapped_places
 from engine.ops.math.complex_histories import refuse_complex_history
+from engine.ops.shape.views import expanded_size
 from engine.tensor import Tensor, read
 
 REDUCE_SCATTER = (
@@ -95,7 +96,10 @@ def gathered(g: Tensor, dim: int, index: Tensor, src_shape: Any, node: str, posi
 def scatter_number(input: Array, dim: Dim, index: Index, value: Scalar) -> Array:
     """``input`` with a number at the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
-    result.reshape(-1)[places_of(input, dim, index)] = value
+    places = places_of(input, dim, index)
+    if places.size:
+        check_fits(value, dtypes.of(input))
+        result.reshape(-1)[places] = value
     return result
 
 
@@ -122,8 +126,6 @@ def scatter(
     if given is None or (operand is None and dtypes.python_type(given) is None):
         raise ArgumentTypeError("scatter() received an invalid combination of arguments")
     check_operands("scatter", input, dim, index, operand)
-    if operand is None:
-        check_fits(given, input.dtype)
     if reduce is not None:
         return _scatter_reducing(input, dim, index, given, reduce)
     return (scatter_number if operand is None else scatter_src), (input, dim, index, given)
@@ -135,6 +137,8 @@ def _scatter_reducing(input: Tensor, dim: int, index: Tensor, given: Any, reduce
     if isinstance(given, Tensor):
         modes.warn(REDUCE_SCATTER)
     else:
+        places_of(input.array, dim, read(index))  # which are looked at first
+        check_fits(given, input.dtype)
         given = ops.filled(index.array.shape, given, input.dtype)
     return scatter_reduced, (input, dim, index, given, reduce)
 
@@ -399,12 +403,17 @@ def _check_masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> None:
         raise OpError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype.scalar_type}")
 
 
+def _check_scattered_in_place(input: Tensor, mask: Tensor, source: Tensor) -> None:
+    _check_masked_scatter(input, mask, source)
+    expanded_size(mask.array, input.array.shape)
+
+
 def _check_scattered(input: Tensor, mask: Tensor, source: Tensor) -> None:
     broadcast_pair(mask.array.shape, input.array.shape)  # a copy of which is written to
     _check_masked_scatter(input, mask, source)
 
 
-@primitive(writes=True, overlap="none", check=_check_scattered, check_in_place=_check_masked_scatter)
+@primitive(writes=True, overlap="none", check=_check_scattered, check_in_place=_check_scattered_in_place)
 def masked_scatter(input: Array, mask: Mask, source: Array) -> Array:
     """``input`` with the elements of ``source``, in order, where ``mask`` is true."""
     shape = broadcast_pair(input.shape, mask.shape)

@@ -249,6 +249,7 @@ def _check_group(
                 f"shape {list((tensor if weight is None else weight).array.shape)} and input of shape {shape}"
             )  # PyTorch shows the shape of the weight for both
     _check_mixed(input, weight, bias)
+    _require_floating(input.array, "GroupNormKernelImpl")
     if input.array.size != N * C * HxW:
         raise OpError(UNEQUAL)
 
@@ -511,6 +512,7 @@ def native_batch_norm(
     running_var: Tensor | None, training: bool, momentum: float, eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """``batch_norm`` with the statistics of the batch, which carry no graph."""
+    _require_floating(input.array, "batch_norm")
     return _batch(
         batch_norm_train, batch_norm_eval, input, weight, bias, running_mean, running_var, training, momentum, eps
     )

@@ -160,6 +160,11 @@ def segment_reduce(
     _check_segments(data, "lengths" if offsets is None else "offsets", bounds, axis)
     if offsets is None and not unsafe:
         _check_lengths(data, bounds, axis)
+    if (np.diff(read(bounds)) < 0).any() if offsets is not None else (read(bounds) < 0).any():
+        raise OpError(
+            "Expected segment_length >= 0 to be true, but got false.  (Could this error message be improved?  If so, "
+            "please report an enhancement request to PyTorch.)"
+        )
     ids = ops.segment_ids(bounds, data.array.shape[axis], offsets is not None)
     count = bounds.array.shape[-1] - (offsets is not None)
     return ops.segment_reduced(data, ids, _REDUCTIONS[reduce], count, initial)
