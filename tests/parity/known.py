@@ -177,7 +177,10 @@ KNOWN: tuple[Known, ...] = (
     Known(
         r"^grad\.offset$", r"backward\(",
         "A gradient that PyTorch takes over without a copy lies where it was in the gradient of a whole.",
-        _before(r"\.(cat|concat|concatenate|[vhd]?stack|row_stack|column_stack|meshgrid)\("),
+        _before(r"\.(cat|concat|concatenate|[vhd]?stack|row_stack|column_stack|meshgrid|\w+_scatter|vander)\("),
+    ),
+    Known(
+        r"^item\.offset$", r"unsafe_(chunk|split)", "Parts that share a memory in PyTorch, which nobody may count on.",
     ),
     Known(
         r"^(grad\.)?idle stride$", r"grad\(|backward\(",
@@ -233,6 +236,10 @@ KNOWN: tuple[Known, ...] = (
         lambda place: {"requires_grad", "leaf"} <= {difference.field for difference in place.differences},
     ),
     Known(r"error: RuntimeError: Autograd not support dtype: ", "", "The same: what such a tensor is good for."),
+    Known(
+        r"^error: RuntimeError: grad can be implicitly created only .* \| RuntimeError: element # of tensors does not",
+        r"backward\(|grad\(", "The same, of one that is no scalar.", _before(r"\.view\(torch\.int|dtype=torch\.int"),
+    ),
     Known(
         r"^(item\.)?values$", r"torch\.float64\)|\.double\(\)",
         "Numbers computed in float32, whose last digits differ, seen as float64.", _both(_before("float32"), _is_close),
@@ -308,7 +315,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         r"^error: (None|.*support automatic differentiation for outputs with complex dtype\.) \| NotImplementedError: "
-        r'"(median_cpu|cum\w+_cpu|mode_cpu|softmax_\w+|m\w\w_values_cpu)" not implemented', "",
+        r'"(median_cpu|kthvalue_cpu|cum\w+_cpu|mode_cpu|softmax_\w+|m\w\w_values_cpu)" not implemented', "",
         "Without elements, or without dimensions, PyTorch does not come to the kernel that there is not.",
     ),
     Known(
@@ -400,7 +407,7 @@ KNOWN: tuple[Known, ...] = (
         "The shape of a factor that `.data =` has changed since.",
         _both(_after_other_data, lambda place: "invalid gradient" in str(place.differences[0].expected)),
     ),
-    Known(r"^idle stride$", r"rot90\(", "Strides of extents of 1, which show no place."),
+    Known(r"^idle stride$", r"(rot90|flip)\(", "Strides of extents of 1, which show no place."),
     Known(
         r"^(idle )?stride$", "materialize_grads", "Strides of a gradient without elements.",
         _before(r"zeros\(\([^)]*\b0\b"),
@@ -449,6 +456,26 @@ KNOWN: tuple[Known, ...] = (
     Known(
         r"^(item\.)?whole$", r"^text = |\.item\(|float\(|\.tolist\(",
         "Numbers whose last digits differ, as Python's.", _all_read_alike(2e-5),
+    ),
+    Known(
+        r"^(item\.)?dtype$", r"linalg\.(eigh|eigvalsh)\(",
+        "Of integers PyTorch refuses these, unless they have no elements: then it returns integers.",
+        lambda place: all(one.found.startswith("float") for one in place.differences if one.field.endswith("dtype")),
+    ),
+    Known(
+        r"^grad$", r"backward\(",
+        "Which leaves a sweep has reached when it comes upon a gradient of another shape, and is refused.",
+        _before(r"\.data = |\.scatter\("),
+    ),
+    Known(
+        r"^(item\.)?values$", "", "The sign of a NaN, as bits.",
+        _both(_before(r"\.view\(torch\.u?int"), _before("bfloat16"), _expects(r"(^|\s)(-64|32704)(\s|$)")),
+    ),
+    Known(
+        r"^error: None \| RuntimeError: Inference tensors cannot be|^(item\.|grad\.)?(version|inference)\b|^grad$",
+        r"inference_mode\(\): .*(backward|grad)\(",
+        "Cotangents made while a sweep in inference mode is recorded, or handed back as they were given, are inference "
+        "tensors there.",
     ),
     Known(
         r"^(item\.)?values$", r"linalg\.eig(vals)?\(", "LAPACK's order of eigenvalues, which no rule says.",

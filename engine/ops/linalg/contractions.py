@@ -344,7 +344,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, [[-1], [-1]])
 
 
-@composite
+@composite(out="cast")
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product: every element of one tensor times the whole other."""
     ndim = max(input.array.ndim, other.array.ndim)

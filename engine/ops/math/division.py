@@ -8,7 +8,7 @@ import numpy as np
 
 from engine import ops
 from engine.errors import ArgumentTypeError, OpError
-from engine.op import Array, float_valued, overloaded, pointwise
+from engine.op import Array, broadcast_pair, float_valued, overloaded, pointwise
 from engine.tensor import Tensor
 
 
@@ -61,6 +61,7 @@ def floor_quotient(input: Array, other: Array) -> Array:
 
 def _check_divisor(input: Array, other: Array) -> None:
     if other.dtype.kind in "iu" and input.size and not np.all(other):
+        broadcast_pair(input.shape, other.shape)  # which is looked at first
         raise OpError("ZeroDivisionError")
 
 

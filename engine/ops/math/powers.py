@@ -128,6 +128,8 @@ def pow(input: Any, exponent: Any) -> Any:
         return pow_tensor if isinstance(input, Tensor) else number_pow, (input, exponent)
     _check_has_tensor("pow", input, exponent)
     target = common_dtype(input, weak(exponent))
+    if target.category < dtypes.FLOATING and exponent < 0:
+        raise OpError(NEGATIVE_INTEGER)
     pow_number.check_supported(target)
     return pow_number, (input if input.dtype is target else ops.cast(input, target), exponent)
 

@@ -320,8 +320,9 @@ def _soft_margin_loss(
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """``log(1 + exp(-target * input))`` for targets 1 and -1."""
+    chosen = reductions.chosen(reduction, size_average, reduce)
     refuse_grad("soft_margin_loss", target=target)
-    loss = soft_margin_loss(input, target, reductions.chosen(reduction, size_average, reduce))
+    loss = soft_margin_loss(input, target, chosen)
     refuse_complex_history("soft_margin_loss", loss)
     return loss
 

@@ -131,6 +131,11 @@ def _check_segments(data: Tensor, name: str, bounds: Tensor, axis: int) -> None:
 
 
 def _check_lengths(data: Tensor, lengths: Tensor, axis: int) -> None:
+    if not lengths.array.size:
+        raise OpError(
+            "min(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
+            "'dim' argument."
+        )
     if (read(lengths) < 0).any():
         raise OpError("lengths contains negative value!")
     if (read(lengths).sum(axis=-1) != data.array.shape[axis]).any():
