@@ -32,6 +32,7 @@ _MADE = (
 _SOUGHT = (
     "bool out_int32 = False, bool right = False, str side = None, Tensor sorter = None, Tensor out = None"
 )  # fmt: skip
+_EDGE = "int edge_order = 1"
 _NETWORK = "bool has_biases, int num_layers, float dropout, bool train, bool bidirectional"
 
 
@@ -218,6 +219,15 @@ _LISTED = {
     "narrow": (
         "Tensor input, int dim, Tensor start, int length",
         "Tensor input, int dim, int start, int length",
+    ),
+    "gradient": (
+        f"Tensor input, *, tuple of ints dim, {_EDGE}",
+        f"Tensor input, *, Number spacing, tuple of ints dim, {_EDGE}",
+        f"Tensor input, *, Number spacing = None, int dim = None, {_EDGE}",
+        f"Tensor input, *, tuple of Scalars spacing, int dim = None, {_EDGE}",
+        f"Tensor input, *, tuple of Scalars spacing, tuple of ints dim, {_EDGE}",
+        f"Tensor input, *, tuple of Tensors spacing, int dim = None, {_EDGE}",
+        f"Tensor input, *, tuple of Tensors spacing, tuple of ints dim, {_EDGE}",
     ),
     "lstm": _recurrent("tuple of Tensors"),
     "gru rnn_tanh rnn_relu": _recurrent("Tensor"),

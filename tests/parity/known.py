@@ -261,7 +261,8 @@ KNOWN: tuple[Known, ...] = (
         _both(_before(r"\.view\(torch\.u?int"), _off_by(4)),
     ),
     Known(
-        r"'out'|functions with out=|got an unexpected keyword argument|cannot resize", r"out=",
+        r"'out'|functions with out=|got an unexpected keyword argument|cannot resize|"
+        r"^error: TypeError: where\(\): argument # \(position #\) must be Tensor", r"out=",
         "Results are not written into tensors given as `out=`.",
     ),
     Known(

@@ -9,13 +9,14 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from engine import dtypes, modes, ops, registry
+from engine import dtypes, modes, ops, registry, strides
 from engine.errors import ArgumentTypeError, DimensionError, OpError
 from engine.op import Array, Dim, Index, Mask, Operand, Scalar, broadcast_pair, overloaded, primitive, weak, wrap_dim
 from engine.ops.creation.casts import converted
 from engine.ops.creation.factories import check_fits, number_in
 from engine.ops.index.gathering import add_at, check_inside, flat_places, wrapped_places
 from engine.ops.math.complex_histories import refuse_complex_history
+from engine.ops.shape.strided import strided
 from engine.ops.shape.views import expanded_size
 from engine.tensor import Tensor, read
 
@@ -304,6 +305,11 @@ def _filled_slices(input: Array, dim: int, index: Array, value: Any) -> Array:
     if index.ndim > 1:
         raise OpError("Index has to be a vector/scalar")
     extent = input.shape[dim] if input.ndim else 1
+    if not input.size and index.size:  # PyTorch asks for a view of as many slices, and then no more
+        steps = strides.steps_of(input)
+        size = tuple([index.size if axis == dim else own for axis, own in enumerate(input.shape)])
+        strided(input.reshape(-1), size, tuple([0 if axis == dim else step for axis, step in enumerate(steps)]), 0)
+        return input.copy(order="K")
     outside = index[(index < -extent) | (index >= extent)]
     if outside.size:
         raise DimensionError(f"index {outside.flat[0]} is out of bounds for dimension {dim} with size {extent}")

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import scipy  # loads what is used of it when it is
 
-from engine import ops, strides
+from engine import modes, ops, strides
 from engine.errors import OpError
 from engine.kernels.triangular import substituted
 from engine.named_results import named_result
@@ -168,7 +168,11 @@ def _log_det_input(cotangents: Any, A: Any, sign: Any) -> Any:
     if A.dtype.is_complex and g_sign is not None:
         turn = 1j * ops.imag(ops.conj(g_sign) * sign)
         g_log = -turn if g_log is None else g_log - turn
-    return None if g_log is None else _spread(g_log) * ops.adjoint(inverse_and_info(A)[0])
+    if g_log is None:
+        return None
+    if modes.is_grad_enabled():  # recorded, it is a system that has to have a solution
+        return ops.solve(ops.adjoint(A), _spread(g_log) * ops.eye(A.shape[-1], dtype=A.dtype))
+    return _spread(g_log) * ops.adjoint(inverse_and_info(A)[0])
 
 
 sign_and_log_det.vjp(A=_log_det_input)
