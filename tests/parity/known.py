@@ -242,7 +242,8 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         r"^(item\.)?values$", r"torch\.float64\)|\.double\(\)",
-        "Numbers computed in float32, whose last digits differ, seen as float64.", _both(_before("float32"), _is_close),
+        "Numbers computed in float32, whose last digits differ, seen as float64.",
+        _both(_before(r"float32|torch\.(bool|u?int)"), _is_close),
     ),
     Known(
         r"^error: RuntimeError: Inference tensors do not track version counter\. \| (None$|RuntimeError: Inplace)", "",
@@ -354,7 +355,8 @@ KNOWN: tuple[Known, ...] = (
         _both(_before(r"; \w+ = "), _begins_alike),
     ),
     Known(
-        r"^error: RuntimeError: (.* \| RuntimeError: Expected out tensor to have dtype|Found dtype)", r"out=",
+        r"^error: RuntimeError: (.* \| RuntimeError: Expected out tensor to have dtype|Found dtype|"
+        r"signbit does not support non-boolean outputs)", r"out=",
         "The words in which a kernel of PyTorch refuses a dtype of `out=`, and that some refuse what others cast to.",
     ),
     Known(
@@ -467,6 +469,12 @@ KNOWN: tuple[Known, ...] = (
         r"^grad$", r"backward\(",
         "Which leaves a sweep has reached when it comes upon a gradient of another shape, and is refused.",
         _before(r"\.data = |\.scatter\("),
+    ),
+    Known(
+        r"^grad\.values$", r"backward\(",
+        "An infinite cotangent of a point outside of an image: PyTorch leaves out the pixels that are not there, here "
+        "they have the weight 0, and 0 times infinity is no number.",
+        _both(_before(r"grid_sample"), lambda place: any("nan" in str(one.found) for one in place.differences)),
     ),
     Known(
         r"^(item\.)?values$", "", "The sign of a NaN, as bits.",

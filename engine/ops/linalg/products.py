@@ -513,23 +513,26 @@ def trilinear(input1: Array, weight: Array, input2: Array) -> Array:
     return np.matmul(partial, input2[:, :, None])[..., 0]
 
 
-def _between(g: Any, weight: Any) -> Any:
-    """``sum(g[b, o] * weight[o])`` for every ``b``: what both vectors are multiplied with."""
+def _pairs(left: Any, right: Any) -> Any:
+    """All products of two rows, in one: ``(b, m), (b, n) -> (b, m * n)``."""
+    return ops.reshape(ops.unsqueeze(left, 2) * ops.unsqueeze(right, 1), (-1, left.shape[1] * right.shape[1]))
+
+
+def _trilinear_input1(g: Any, weight: Any, input2: Any) -> Any:
     out, m, n = weight.shape
-    return ops.reshape(mm(g, ops.reshape(weight.conj(), (out, m * n))), (-1, m, n))
+    return mm(_pairs(g, input2.conj()), ops.reshape(ops.permute(weight, (0, 2, 1)).conj(), (out * n, m)))
+
+
+def _trilinear_input2(g: Any, input1: Any, weight: Any) -> Any:
+    out, m, n = weight.shape
+    return mm(_pairs(g, input1.conj()), ops.reshape(weight.conj(), (out * m, n)))
 
 
 def _trilinear_weight(g: Any, input1: Any, input2: Any, weight_shape: Any) -> Any:
-    out, m, n = weight_shape
-    outer_products = (ops.unsqueeze(input1, 2) * ops.unsqueeze(input2, 1)).conj()
-    return ops.reshape(mm(g.t(), ops.reshape(outer_products, (-1, m * n))), (out, m, n))
+    return ops.reshape(mm(g.t(), _pairs(input1, input2).conj()), tuple(weight_shape))
 
 
-trilinear.vjp(
-    input1=lambda g, weight, input2: (_between(g, weight) * ops.unsqueeze(input2, 1).conj()).sum(2),
-    weight=_trilinear_weight,
-    input2=lambda g, input1, weight: (_between(g, weight) * ops.unsqueeze(input1, 2).conj()).sum(1),
-)
+trilinear.vjp(input1=_trilinear_input1, weight=_trilinear_weight, input2=_trilinear_input2)
 
 
 @composite(name="nn.functional.bilinear")

@@ -40,10 +40,12 @@ def _transposed(array: Array) -> Array:
 
 # -- inverse ------------------------------------------------------------------------------------------------------
 def _inverse_one(matrix: Array) -> tuple[Array, int]:
-    """The inverse, or NaN and the place of the first pivot that is 0."""
-    getrf: Any = scipy.linalg.lapack.get_lapack_funcs("getrf", (matrix,))
-    info = getrf(matrix)[2]
-    return (np.full_like(matrix, np.nan) if info else np.linalg.inv(matrix)), info
+    """The inverse, or what dividing by a pivot that is 0 leaves and the place of the first."""
+    getrf, getrs = scipy.linalg.lapack.get_lapack_funcs(("getrf", "getrs"), (matrix,))
+    packed, pivots, info = getrf(matrix)
+    if not info:
+        return np.linalg.inv(matrix), info
+    return getrs(packed, pivots, np.eye(len(matrix), dtype=matrix.dtype))[0], info
 
 
 def _inverses(matrices: Array) -> tuple[Array, Array]:
