@@ -21,13 +21,15 @@ class Storage:
 
     ``array`` owns the memory and is dense (some permutation of its axes is C-contiguous). ``root`` is the storage that
     owns the memory: itself, or, for the detached alias that ``.data`` makes, the storage aliased. An alias counts its
-    own writes, so that writes through ``.data`` are not seen by the version check.
+    own writes, so that writes through ``.data`` are not seen by the version check. ``left`` says whether a tensor that
+    was over it is over another one now.
     """
 
-    __slots__ = ("__weakref__", "_aliased", "array", "version")
+    __slots__ = ("__weakref__", "_aliased", "array", "left", "version")
 
     array: np.ndarray[Any, Any]
     version: int
+    left: bool
     _aliased: Storage | None
 
     @property
@@ -62,6 +64,7 @@ def make_storage(array: np.ndarray[Any, Any], aliased: Storage | None = None) ->
     storage.array = array
     storage._aliased = aliased  # never itself: a cycle would keep the memory until the next collection
     storage.version = 0
+    storage.left = False
     return storage
 
 

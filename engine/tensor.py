@@ -359,6 +359,7 @@ class Tensor:
         modes.touch(self)
         if value.array.dtype is not self.array.dtype:
             self._accumulator = None  # it adds up gradients like the old values; the next graph gets another
+        self.storage.left = True
         storage = value.storage.alias(self.storage.version)  # the counter is the tensor's, not the values'
         self.array, self.storage, self.inference = value.array, storage, value.inference
         self.odd = True
@@ -525,7 +526,7 @@ def make_tensor(
     tensor.array = array
     if storage is None:  # what ``make_storage`` does, without a call
         storage = _new(Storage)
-        storage.array, storage._aliased, storage.version = array, None, 0
+        storage.array, storage._aliased, storage.version, storage.left = array, None, 0, False
     tensor.storage = storage
     tensor.node = node
     tensor.output_number = output_nr

@@ -232,6 +232,7 @@ class Reader:
         saved.version = one.version
         if one.origin is not None and self._find(one.origin) is not None:
             saved.origin = weakref.ref(self._of(Tensor, one.origin))
+            storage.left = True  # or may be: that tensor can have been given other data since
         return saved
 
     # -- values -----------------------------------------------------------------------------------------------------

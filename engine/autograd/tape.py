@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Callable, Sequence
+from copy import copy
 from threading import Lock
 from typing import Any, TypeAlias
 
@@ -80,7 +81,8 @@ class Saved:
     """A tensor kept for a rule: its values, the version they had, and the edge to its history.
 
     The tensor itself is not kept: it may get another history, and an output would keep its own node alive. A weak
-    reference names its present history in the error about a changed tensor. ``output_nr`` is set when the tensor is an
+    reference names its present history in the error about a changed tensor, and finds the values that ``.data =`` has
+    given it since, which count. ``output_nr`` is set when the tensor is an
     output of the node that saves it.
     """
 
@@ -98,6 +100,8 @@ class Saved:
         """The tensor with its history. Raises ``OpError`` if it was written to since."""
         edge = self.edge if self.output_nr is None else (owner, self.output_nr)
         storage = self.storage
+        if storage.left and (now := self.now()) is not self:
+            return now.unpack(owner)
         if storage.version != self.version:
             raise OpError(self._modified(edge))
         if edge is None:
@@ -113,6 +117,15 @@ class Saved:
             tensor.keep_accumulator(node)
         tensor.bits, tensor.odd = self.bits, self.odd
         return tensor
+
+    def now(self) -> Saved:
+        """Itself, or with the values that ``.data =`` has given the tensor since, if that lives."""
+        tensor = self.origin() if self.storage.left and self.output_nr is None else None
+        if tensor is None or tensor.storage is self.storage:
+            return self
+        now = copy(self)
+        now.array, now.storage, now.bits, now.odd = tensor.array, tensor.storage, tensor.bits, True
+        return now
 
     def packed_by(self, owner: Node, pack: Callable[[Any], Any], unpack: Callable[[Any], Any]) -> Saved:
         """What is kept instead where hooks say how: what ``pack`` makes of the tensor."""

@@ -25,6 +25,14 @@ _APART = "tuple of ints dilation = 1, int groups = 1"
 _OF_MATRIX_NORM = (
     "tuple of ints dim = {-2,-1}, bool keepdim = False, *, torch.dtype dtype = None, Tensor out = None"
 )  # fmt: skip
+_MADE = (
+    "Tensor out = None, torch.dtype dtype = None, torch.layout layout = None, torch.device device = None, "
+    "bool pin_memory = False, bool requires_grad = False"
+)  # fmt: skip
+_SOUGHT = (
+    "bool out_int32 = False, bool right = False, str side = None, Tensor sorter = None, Tensor out = None"
+)  # fmt: skip
+_EDGE = "int edge_order = 1"
 _NETWORK = "bool has_biases, int num_layers, float dropout, bool train, bool bidirectional"
 
 
@@ -132,6 +140,23 @@ _LISTED = {
         "Tensor input, Tensor other, *, Tensor out = None",
         "Tensor input, Number other",
     ),
+    "div": (
+        "Tensor input, Tensor other, *, Tensor out = None",
+        "Tensor input, Tensor other, *, str rounding_mode, Tensor out = None",
+        "Tensor input, Number other, *, str rounding_mode",
+    ),
+    "hsplit vsplit dsplit": ("Tensor input, int sections", "Tensor input, tuple of ints indices"),
+    "arange": (
+        f"Number end, *, {_MADE}", f"Number start, Number end, *, {_MADE.removeprefix('Tensor out = None, ')}",
+        f"Number start, Number end, Number step = 1, *, {_MADE}",
+    ),
+    "eye": (f"int n, *, {_MADE}", f"int n, int m, *, {_MADE}"),
+    "searchsorted": (f"Tensor sorted_sequence, Tensor input, *, {_SOUGHT}",
+                     f"Tensor sorted_sequence, Number self, *, {_SOUGHT}"),
+    "bucketize": (
+        "Tensor input, Tensor boundaries, *, bool out_int32 = False, bool right = False, Tensor out = None",
+        "Number self, Tensor boundaries, *, bool out_int32 = False, bool right = False",
+    ),
     "xlogy": (
         "Tensor input, Tensor other, *, Tensor out = None",
         "Number self, Tensor other, *, Tensor out = None",
@@ -195,6 +220,15 @@ _LISTED = {
         "Tensor input, int dim, Tensor start, int length",
         "Tensor input, int dim, int start, int length",
     ),
+    "gradient": (
+        f"Tensor input, *, tuple of ints dim, {_EDGE}",
+        f"Tensor input, *, Number spacing, tuple of ints dim, {_EDGE}",
+        f"Tensor input, *, Number spacing = None, int dim = None, {_EDGE}",
+        f"Tensor input, *, tuple of Scalars spacing, int dim = None, {_EDGE}",
+        f"Tensor input, *, tuple of Scalars spacing, tuple of ints dim, {_EDGE}",
+        f"Tensor input, *, tuple of Tensors spacing, int dim = None, {_EDGE}",
+        f"Tensor input, *, tuple of Tensors spacing, tuple of ints dim, {_EDGE}",
+    ),
     "lstm": _recurrent("tuple of Tensors"),
     "gru rnn_tanh rnn_relu": _recurrent("Tensor"),
 }  # fmt: skip
@@ -223,9 +257,14 @@ class Overloads:
         method.of_method = True
         return method
 
-    def refusal(self, given: Sequence[Any], named: dict[str, Any]) -> ArgumentTypeError:
-        """The error for arguments that fit none, the tensor of a method among them."""
+    def refusal(self, given: Sequence[Any], named: dict[str, Any], error: TypeError) -> TypeError:
+        """The error for arguments that fit none, the tensor of a method among them.
+
+        If one overload alone takes as many, it is what that says of them, which ``error`` has found.
+        """
         given = given[1:] if self.of_method else given
+        if str(error) and sum(_takes(one, len(given) + len(named)) for one in self.listed) == 1:
+            return error
         named = dict(reversed(named.items()))
         words = ", ".join([type_name(value) for value in given])
         words += ", " if given and named else ""
@@ -242,6 +281,12 @@ def overloads_of(name: str) -> Overloads | None:
     """Those of the function (or the in-place method) of this name, if it has several."""
     listed = _BY_NAME.get(name.removesuffix("_"))
     return None if listed is None else Overloads(name, listed)
+
+
+def _takes(overload: str, count: int) -> bool:
+    """Whether an overload has room for as many arguments, and can do with them."""
+    entries = [one for one in overload.split(", ") if one != "*"]
+    return sum(" = " not in one for one in entries) <= count <= len(entries)
 
 
 def _reason(overload: str, given: Sequence[Any], named: Mapping[str, Any]) -> str:

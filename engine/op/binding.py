@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from types import CellType, FunctionType
 from typing import Any
 
 from engine.errors import ArgumentTypeError
 from engine.op.alternatives import Overloads
-from engine.op.signature import MISSING, Param, Signature
+from engine.op.signature import MISSING, Param, Signature, type_name
 from engine.op.text import indented, tuple_of
 
+_FIRST = re.compile(r", but found element of type [\w.]+ at pos 0$")  # said of arguments that are given by place
 _PLACED = re.compile(r"argument '(\w+)' \(position \d+\)")
 
 
@@ -109,11 +110,12 @@ class Form:
         return [f"{s} = ({gathered}){unless}"]
 
 
-def without_place(error: ArgumentTypeError, named: Collection[str]) -> ArgumentTypeError:
+def without_place(error: ArgumentTypeError, named: Mapping[str, Any]) -> ArgumentTypeError:
     """The refusal, which does not say where an argument stands that was given by name."""
     found = _PLACED.search(str(error)) if named else None
     if found is not None and found[1] in named:
-        error.args = (_PLACED.sub(r"argument '\1'", str(error)),)
+        text = _PLACED.sub(r"argument '\1'", str(error))
+        error.args = (_FIRST.sub(f", not {type_name(named[found[1]])}", text),)
     return error
 
 
@@ -130,5 +132,5 @@ def refusing(
     given = tuple_of([*[form.variable[param.name] for param in form.listed], "*rest"])
     return [
         f"given = {given}", "try:", *indented(body), "except TypeError as error:",
-        "    raise overloads.refusal([one for one in given if one is not MISSING], named) from error",
+        "    raise overloads.refusal([one for one in given if one is not MISSING], named, error) from error.__cause__",
     ]  # fmt: skip

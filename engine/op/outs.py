@@ -106,6 +106,7 @@ def _check_dtype(signature: Any, target: Tensor, value: Tensor, is_asked: bool) 
     if signature.out == "kind":
         kind = "complex" if value.dtype.is_complex else "floating point"
         name = signature.name.rpartition("_")[2].replace("2", "n")
+        name = "fftn" if name == "ifftn" else name  # which PyTorch says of both
         raise OpError(f"{name} expects a {kind} output tensor, but got {target.dtype.scalar_type}")
     if not signature.out or is_asked:
         raise OpError(f"Expected out tensor to have dtype {value.dtype.c_name}, but got {target.dtype.c_name} instead")

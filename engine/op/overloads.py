@@ -43,7 +43,7 @@ class Overloaded(Composite):
         except TypeError as error:
             if self.listed is None:
                 raise
-            raise self.listed.in_place().refusal(args, kwargs) from error
+            raise self.listed.in_place().refusal(args, kwargs, error) from error.__cause__
 
     def _written(self, args: tuple[Any, ...], kwargs: dict[str, Any], op: Any, chosen: tuple[Any, ...]) -> Tensor:
         target = args[0] if args else kwargs["input"]

@@ -238,7 +238,7 @@ class Param:
         expected = _EXPECTED.get(self.kind, self.kind)
         if not isinstance(value, list | tuple) or self.convert not in (_size, _ints):
             return self.reject(op_name, expected, value)
-        if len(value) == 1 and self.variadic:
+        if len(value) == 1 and self.variadic and self.of_method:
             return self.reject(op_name, expected, value[0])
         place = next(i for i, extent in enumerate(value) if not _is_integer(extent))
         kind = type_name(value[place])
@@ -344,7 +344,8 @@ class Signature:
     def _slot_refusal(self, given: int) -> ArgumentTypeError:
         """What Python says of a number of arguments that ``__getitem__`` and its like do not take."""
         count = self._positional - 1
-        return ArgumentTypeError(f"expected {count} argument{'' if count == 1 else 's'}, got {given - 1}")
+        words = f"expected {count} argument{'' if count == 1 else 's'}, got {given - 1}"
+        return ArgumentTypeError(f" {words}" if self.name == "__setitem__" else words)  # so it is in Python
 
     def _too_many(self, given: int) -> ArgumentTypeError:
         count = self._positional

@@ -32,13 +32,18 @@ class Place(NamedTuple):
 def _writes_over_an_operand(place: Place) -> bool:
     """Whether target and operand, or places of the target, are one memory: all of them look different."""
     changed = {difference.name for difference in place.differences if difference.field == "values"}
-    return any(_overlaps(statement, changed) for statement in place.candidates if re.search(IN_PLACE, statement))
+    writes = [statement for statement in place.candidates if re.search(IN_PLACE, statement)]
+    return any(_overlaps(statement, changed, place.before) for statement in writes)
 
 
-def _overlaps(statement: str, changed: set[str]) -> bool:
+def _overlaps(statement: str, changed: set[str], before: Sequence[str]) -> bool:
     target = re.match(r"(?:with [^:]*: )?(\w+)", statement)
-    operands = set(re.findall(r"\w+", statement[target.end() :])) if target else set()
-    return target is not None and (bool(changed & operands) or target[1] in operands)
+    if target is None:
+        return False
+    operands = set(re.findall(r"\w+", statement[target.end() :]))
+    made = [re.match(rf"{MODE}(\w+) = {target[1]}\b", one) for one in before]
+    views = {found[1] for found in made if found}
+    return bool((changed | views | {target[1]}) & operands)
 
 
 def _writes_one_place_twice(place: Place) -> bool:
@@ -80,17 +85,49 @@ def _refuses_a_view_of_many(place: Place) -> bool:
     return any("multiple views" in str(one.found) for one in place.differences if one.field == "error")
 
 
-def _reads_alike(difference: Difference) -> bool:
+def _reads_alike(difference: Difference, tolerance: float) -> bool:
     """Whether two texts differ in the last digits of their numbers only."""
     texts = (str(difference.expected), str(difference.found))
     words = [re.findall(r"\d+\.?\d*(?:e[-+]?\d+)?", text) for text in texts]
     skeletons = {re.sub(r"\d+\.?\d*(?:e[-+]?\d+)?", "#", text) for text in texts}
     pairs = zip(*words, strict=False)
-    return len(skeletons) == 1 and all(math.isclose(float(one), float(other), rel_tol=1e-3) for one, other in pairs)
+    return len(skeletons) == 1 and all(
+        math.isclose(float(one), float(other), rel_tol=tolerance, abs_tol=tolerance) for one, other in pairs
+    )
 
 
-def _all_read_alike(place: Place) -> bool:
-    return all(_reads_alike(one) for one in place.differences if one.field.endswith("whole"))
+def _all_read_alike(tolerance: float) -> Callable[[Place], bool]:
+    """Whether all texts do. What is printed has four digits behind the point, what Python is given has all."""
+    return lambda place: all(_reads_alike(one, tolerance) for one in place.differences if one.field.endswith("whole"))
+
+
+def _same_numbers(place: Place) -> bool:
+    """Whether all values are the same numbers in another order, as far as float32 can tell."""
+    for difference in place.differences:
+        if difference.field.endswith("values"):
+            expected, found = (
+                sorted(str(side).split(), key=_order) for side in (difference.expected, difference.found)
+            )
+            if len(expected) != len(found) or not all(map(_equal, expected, found)):
+                return False
+    return True
+
+
+def _order(word: str) -> list[float]:
+    return [round(float(part), 4) for part in word.split(",")]
+
+
+def _equal(one: str, other: str) -> bool:
+    pairs = zip(one.split(","), other.split(","), strict=True)
+    return all(math.isclose(float(left), float(right), rel_tol=1e-5, abs_tol=1e-5) for left, right in pairs)
+
+
+def _vanishes(place: Place) -> bool:
+    """Whether PyTorch has nothing but zeros, or nothing at all, where something differs."""
+    return all(
+        one.expected is None or not set(str(one.expected)) - set("0-, ") or "MmBackward0" in str(one.expected)
+        for one in place.differences
+    )
 
 
 def _expects(pattern: str) -> Callable[[Place], bool]:
@@ -140,7 +177,10 @@ KNOWN: tuple[Known, ...] = (
     Known(
         r"^grad\.offset$", r"backward\(",
         "A gradient that PyTorch takes over without a copy lies where it was in the gradient of a whole.",
-        _before(r"\.(cat|concat|concatenate|[vhd]?stack|row_stack|column_stack|meshgrid)\("),
+        _before(r"\.(cat|concat|concatenate|[vhd]?stack|row_stack|column_stack|meshgrid|\w+_scatter|vander)\("),
+    ),
+    Known(
+        r"^item\.offset$", r"unsafe_(chunk|split)", "Parts that share a memory in PyTorch, which nobody may count on.",
     ),
     Known(
         r"^(grad\.)?idle stride$", r"grad\(|backward\(",
@@ -197,8 +237,13 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(r"error: RuntimeError: Autograd not support dtype: ", "", "The same: what such a tensor is good for."),
     Known(
+        r"^error: RuntimeError: grad can be implicitly created only .* \| RuntimeError: element # of tensors does not",
+        r"backward\(|grad\(", "The same, of one that is no scalar.", _before(r"\.view\(torch\.int|dtype=torch\.int"),
+    ),
+    Known(
         r"^(item\.)?values$", r"torch\.float64\)|\.double\(\)",
-        "Numbers computed in float32, whose last digits differ, seen as float64.", _both(_before("float32"), _is_close),
+        "Numbers computed in float32, whose last digits differ, seen as float64.",
+        _both(_before(r"float32|torch\.(bool|u?int)"), _is_close),
     ),
     Known(
         r"^error: RuntimeError: Inference tensors do not track version counter\. \| (None$|RuntimeError: Inplace)", "",
@@ -217,7 +262,8 @@ KNOWN: tuple[Known, ...] = (
         _both(_before(r"\.view\(torch\.u?int"), _off_by(4)),
     ),
     Known(
-        r"'out'|functions with out=|got an unexpected keyword argument|cannot resize", r"out=",
+        r"'out'|functions with out=|got an unexpected keyword argument|cannot resize|"
+        r"^error: TypeError: where\(\): argument # \(position #\) must be Tensor", r"out=",
         "Results are not written into tensors given as `out=`.",
     ),
     Known(
@@ -271,7 +317,7 @@ KNOWN: tuple[Known, ...] = (
     ),
     Known(
         r"^error: (None|.*support automatic differentiation for outputs with complex dtype\.) \| NotImplementedError: "
-        r'"(median_cpu|cum\w+_cpu|mode_cpu|softmax_\w+|m\w\w_values_cpu)" not implemented', "",
+        r'"(median_cpu|kthvalue_cpu|cum\w+_cpu|mode_cpu|softmax_\w+|m\w\w_values_cpu)" not implemented', "",
         "Without elements, or without dimensions, PyTorch does not come to the kernel that there is not.",
     ),
     Known(
@@ -309,7 +355,8 @@ KNOWN: tuple[Known, ...] = (
         _both(_before(r"; \w+ = "), _begins_alike),
     ),
     Known(
-        r"^error: RuntimeError: (.* \| RuntimeError: Expected out tensor to have dtype|Found dtype)", r"out=",
+        r"^error: RuntimeError: (.* \| RuntimeError: Expected out tensor to have dtype|Found dtype|"
+        r"signbit does not support non-boolean outputs)", r"out=",
         "The words in which a kernel of PyTorch refuses a dtype of `out=`, and that some refuse what others cast to.",
     ),
     Known(
@@ -324,7 +371,7 @@ KNOWN: tuple[Known, ...] = (
     Known(
         r"^(item\.)?(grad\.)?(values|grad_fn|requires_grad|leaf)$", r"grad\(|backward\(",
         "PyTorch finds the derivative of a determinant by dividing by it, so that a singular matrix gets zeros; here "
-        "it is that of its cofactors.", _before(r"\bdet\("),
+        "it is that of its cofactors.", _both(_before(r"\bdet\("), _vanishes),
     ),
     Known(
         r"^error: None \| RuntimeError: (weight|bias) should contain", r"native_batch_norm",
@@ -346,10 +393,6 @@ KNOWN: tuple[Known, ...] = (
         _both(_before("digamma|polygamma|lgamma"), _is_close),
     ),
     Known(
-        r"^grad\.grad_fn$", r"create_graph=True", "Rules that PyTorch writes with other ops of the same value.",
-        _before(r"\.rsqrt\("),
-    ),
-    Known(
         r"^error: None \| RuntimeError: A view was created in no_grad mode .* multiple views|^(item\.)?values$",
         r"\] = |copy_\(", "PyTorch lets tracked numbers be written into integers, of which it records nothing.",
         _both(_before(r"torch\.(u?int\d+|bool)"), _refuses_a_view_of_many),
@@ -367,7 +410,7 @@ KNOWN: tuple[Known, ...] = (
         "The shape of a factor that `.data =` has changed since.",
         _both(_after_other_data, lambda place: "invalid gradient" in str(place.differences[0].expected)),
     ),
-    Known(r"^idle stride$", r"rot90\(", "Strides of extents of 1, which show no place."),
+    Known(r"^idle stride$", r"(rot90|flip)\(", "Strides of extents of 1, which show no place."),
     Known(
         r"^(idle )?stride$", "materialize_grads", "Strides of a gradient without elements.",
         _before(r"zeros\(\([^)]*\b0\b"),
@@ -377,15 +420,9 @@ KNOWN: tuple[Known, ...] = (
         _expects("DivBackward2"),
     ),
     Known(
-        r"^(item\.)?values$", r"segment_reduce\(.*offsets=", "PyTorch reads beyond the memory of segments.",
-    ),
-    Known(
-        r"^(item\.)?values$", r" \*\* |pow_?\(", "Of complex numbers 0 to the power of 0 is NaN in PyTorch, here 1.",
-        _expects("nan,nan"),
-    ),
-    Known(
-        r"^(item\.)?values$", r"remainder|fmod| % ", "What rounding leaves of a number shows in its remainder.",
-        _off_by(1e-2),
+        r"^(item\.)?values$", r"segment_reduce\(.*offsets=",
+        "PyTorch reads beyond the memory of segments, which holds anything; so far small whole numbers of 64 bits.",
+        lambda place: any(0 < abs(one) < 1e-300 or abs(one) > 1e30 for pair in _numbers(place) for one in pair),
     ),
     Known(
         r"^(grad_fn|requires_grad|leaf)$", r"grad\(", "A second derivative that vanishes is recorded as zeros here.",
@@ -399,18 +436,63 @@ KNOWN: tuple[Known, ...] = (
         r"^(stride|contiguous)$", r"grad\(|backward\(", "The derivative of `take` lies in C order here.",
         _before(r"\btake\("),
     ),
-    Known(r"^(item\.)?stride$", r"lstsq\(", "How LAPACK leaves what it was given, which depends on the driver."),
     Known(
-        r"^error: TypeError: \w+\(\) received an invalid combination of arguments - got \(\), but expected \(", "",
-        "Functions that have another, deprecated form say so of calls without arguments.",
+        r"^item\.(stride|contiguous|idle stride)$", "",
+        "LAPACK leaves solutions in the first rows of a memory of as many as the larger side of the matrix has; here "
+        "they have a memory of their own size.",
+        lambda place: any(re.search(r"lstsq\(", s) for s in place.before)
+        and all(re.search(rf"\b{one.name} = torch\.linalg\.lstsq", " ".join(place.before)) for one in place.differences
+                if one.field.startswith("item.")),
+    ),
+    Known(
+        r"^error: TypeError: \w+\(\) received an invalid combination of arguments - got \((Tensor)?\), but expected \(",
+        "", "Functions that have another, deprecated form say so of calls with too few arguments.",
     ),
     Known(
         r"^error: TypeError: _[\w#]+\(\) missing # required positional arg", "",
         "PyTorch shows the inner name of functions that have two results or one.",
     ),
     Known(
+        r"^(item\.)?whole$", r"^text = (str|repr|format)|f\"", "Numbers whose last digits differ, as printed.",
+        _all_read_alike(2e-4),
+    ),
+    Known(
         r"^(item\.)?whole$", r"^text = |\.item\(|float\(|\.tolist\(",
-        "Numbers whose last digits differ, as text.", _all_read_alike,
+        "Numbers whose last digits differ, as Python's.", _all_read_alike(2e-5),
+    ),
+    Known(
+        r"^(item\.)?dtype$", r"linalg\.(eigh|eigvalsh)\(",
+        "Of integers PyTorch refuses these, unless they have no elements: then it returns integers.",
+        lambda place: all(one.found.startswith("float") for one in place.differences if one.field.endswith("dtype")),
+    ),
+    Known(
+        r"^grad$", r"backward\(",
+        "Which leaves a sweep has reached when it comes upon a gradient of another shape, and is refused.",
+        _before(r"\.data = |\.scatter\("),
+    ),
+    Known(
+        r"^grad\.values$", r"backward\(",
+        "An infinite cotangent of a point outside of an image: PyTorch leaves out the pixels that are not there, here "
+        "they have the weight 0, and 0 times infinity is no number.",
+        _both(_before(r"grid_sample"), lambda place: any("nan" in str(one.found) for one in place.differences)),
+    ),
+    Known(
+        r"^(item\.)?values$", "", "The sign of a NaN, as bits.",
+        _both(_before(r"\.view\(torch\.u?int"), _before("bfloat16"), _expects(r"(^|\s)(-64|32704)(\s|$)")),
+    ),
+    Known(
+        r"^error: None \| RuntimeError: Inference tensors cannot be|^(item\.|grad\.)?(version|inference)\b|^grad$",
+        r"inference_mode\(\): .*(backward|grad)\(",
+        "Cotangents made while a sweep in inference mode is recorded, or handed back as they were given, are inference "
+        "tensors there.",
+    ),
+    Known(
+        r"^(item\.)?values$", r"linalg\.eig(vals)?\(", "LAPACK's order of eigenvalues, which no rule says.",
+        _same_numbers,
+    ),
+    Known(
+        r"^(item\.)?values$", r"sort\(|topk\(", "The order of equal elements, where nobody asked for a stable one.",
+        _both(_same_numbers, lambda place: not any("stable=True" in s for s in place.candidates)),
     ),
     Known(
         r"^warnings: .*gradient layout contract", "", "PyTorch warns that such a gradient is slow to add to.",

@@ -18,21 +18,30 @@ from contextlib import suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 import engine
 from tests.parity import calls, known
-from tests.parity.compare import differences, is_inner
+from tests.parity.compare import Difference, differences, is_inner
 from tests.parity.execute import Step, execute
 from tests.parity.run import Finding, show
 from tests.parity.variations import vary
 
 FORK = get_context("fork")
+FIRST_ORDER = (calls.TRACKED, calls.COTANGENTS, calls.FIRST)  # statements behind the call
 PAUSE = 200  # calls between two collections of garbage
 
 
-def examine(call: calls.Call) -> Finding | None:
+class Examined(NamedTuple):
+    """What a call could show, by kinds, and what differs of it."""
+
+    kinds: frozenset[str]
+    finding: Finding | None
+
+
+def examine(call: calls.Call) -> Examined:
     """What differs and is neither known nor within what rounding does to PyTorch's own numbers."""
     program = calls.program(call)
     expected = execute(program, torch)
@@ -40,7 +49,37 @@ def examine(call: calls.Call) -> Finding | None:
     if any(difference.field.endswith("values") for difference in found):
         free = undetermined(call, expected)
         found = [difference for difference in found if (difference.name, difference.field) not in free]
-    return Finding(program, tuple(found)) if found else None
+    return Examined(frozenset(kinds_of(call, expected)), Finding(program, tuple(found)) if found else None)
+
+
+def kinds_of(call: calls.Call, expected: list[Step]) -> Iterator[str]:
+    """The kinds of differences that what PyTorch did leaves room for."""
+    calling = len(call.operands) + len(call.nodes)
+    if any(step.error for step in expected[:calling]):
+        yield "refusal"
+        return
+    yield from ("value", "dtype")
+    seen = expected[-1].changes.get(call.node.name)
+    if any("grad_fn" in one for one in (seen if isinstance(seen, list) else [seen]) if isinstance(one, dict)):
+        yield "grad_fn"
+    if len(expected) > calling:
+        yield "gradient"
+    if len(expected) > calling + len(FIRST_ORDER):
+        yield "second order"
+
+
+def kind_of(difference: Difference, call: calls.Call) -> str:
+    """Which kind a difference is of; words and warnings count as refusals."""
+    later = difference.position - len(call.operands) - len(call.nodes)
+    if difference.name == "h" or (difference.field == "error" and later >= len(FIRST_ORDER)):
+        return "second order"
+    if difference.field in ("error", "warnings"):
+        return "gradient" if later >= 0 else "refusal"
+    if "grad_fn" in difference.field:
+        return "grad_fn"
+    if difference.field.startswith("grad"):
+        return "gradient"
+    return "dtype" if difference.field.endswith(("dtype", "shape")) else "value"
 
 
 def undetermined(call: calls.Call, expected: list[Step]) -> set[tuple[str, str]]:
@@ -50,7 +89,7 @@ def undetermined(call: calls.Call, expected: list[Step]) -> set[tuple[str, str]]
     return free | ({(call.node.name, "item.values"), (call.node.name, "values")} if call.gauge else set())
 
 
-def examined(given: Sequence[calls.Call]) -> Iterator[Finding | None]:
+def examined(given: Sequence[calls.Call]) -> Iterator[Examined]:
     """``examine`` of each, in a process of its own: arguments that are not looked at may be PyTorch's end."""
     done = 0
     while done < len(given):
@@ -65,7 +104,7 @@ def examined(given: Sequence[calls.Call]) -> Iterator[Finding | None]:
         process.join()
         if done < len(given):
             print(f"the process ended in a call of {given[done].op}\n", flush=True)
-            yield None
+            yield Examined(frozenset(), None)
             done += 1
 
 
@@ -100,10 +139,14 @@ def main() -> int:
     failed: Counter[str] = Counter()
     inner: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
-    for (name, call), finding in zip(given.items(), examined(list(given.values())), strict=True):
+    asked: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    for (name, call), (shown, finding) in zip(given.items(), examined(list(given.values())), strict=True):
+        asked.update(shown)
         if finding is None:
             continue
         visible = [difference for difference in finding.found if not is_inner(difference)]
+        wrong.update({kind_of(difference, call) for difference in visible})
         inner[call.family] += not visible
         failed[call.family] += bool(visible)
         if visible or not options.visible:
@@ -117,6 +160,9 @@ def main() -> int:
         print(
             f"{family:12} {right:6} of {count:6} ({100 * right / count:.2f} %), {inner[family]} of them differ inside"
         )
+    for kind, count in sorted(asked.items()):
+        right = count - min(wrong[kind], count)
+        print(f"{kind:12} {right:6} of {count:6} ({100 * right / max(count, 1):.2f} %)")
     print(f"{totals.total()} calls, {failed.total()} of them differ visibly, {inner.total()} inside")
     return 1 if failed or inner else 0
 

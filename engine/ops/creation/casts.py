@@ -38,7 +38,8 @@ def _check_copied(input: Tensor, src: Tensor) -> None:
     shape = check_broadcast([input.array, src.array])
     if shape != input.array.shape:
         raise OpError(f"output with shape {list(input.array.shape)} doesn't match the broadcast shape {list(shape)}")
-    warn_of_discarding(src, input.dtype)
+    if input.array.size:
+        warn_of_discarding(src, input.dtype)
 
 
 @primitive(

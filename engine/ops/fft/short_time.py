@@ -110,7 +110,7 @@ def stft(
         if not complex_result:
             raise OpError(NO_REAL)
     call = _call(
-        "stft", f"torch.{input.dtype.scalar_type}Tensor", input, n_fft=n_fft, hop_length=hop, win_length=length,
+        "stft", input.dtype.tensor_type, input, n_fft=n_fft, hop_length=hop, win_length=length,
         window=window, normalized=normalized, onesided=onesided, return_complex=return_complex,
         align_to_window=align_to_window,
     )  # fmt: skip

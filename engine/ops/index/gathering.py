@@ -125,8 +125,10 @@ def _check_selected(input: Array, dim: int, index: Array) -> None:
     extent = input.shape[dim] if input.ndim else 1
     if not index.size or (index.min() >= 0 and index.max() < extent):
         return
-    if input.size and (input.ndim < 2 or not dim):
+    if input.ndim < 2 or (input.size and not dim):
         raise DimensionError("index out of range in self")
+    if not extent:
+        raise OpError("index_select(): self indexing axis dim should be positive")
     outside = index[(index < 0) | (index >= extent)].flat[0]
     raise OpError(f"INDICES element is out of DATA bounds, id={outside} axis_dim={extent}")
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from engine import modes, ops
-from engine.errors import OpError, UnsupportedError
-from engine.op import Array, Dim, Index, overloaded, primitive
+from engine.errors import ArgumentTypeError, OpError, UnsupportedError
+from engine.op import Array, Dim, Index, overloaded, primitive, type_name
 from engine.ops.index.gathering import check_inside, flat_places
 from engine.ops.index.scattering import check_operands, check_slices, covered, places_of
 from engine.ops.math.complex_histories import refuse_complex_history
@@ -75,11 +75,17 @@ def index_reduced_to(input: Array, dim: Dim, index: Index, source: Array, reduce
     return _reduced(input, flat_places(input.shape, full, dim).reshape(-1), source, reduce, include_self)
 
 
+def _check_word(name: str, reduce: Any) -> None:
+    if not isinstance(reduce, str):
+        raise ArgumentTypeError(f"{name}(): argument 'reduce' (position 5) must be str, not {type_name(reduce)}")
+
+
 @overloaded
 def scatter_reduce(
     input: Tensor, dim: int, index: Tensor, src: Tensor, reduce: str, *, include_self: bool = True
 ) -> Any:
     """The tensor with ``src`` reduced (sum, prod, mean, amax, amin) into the positions ``index`` along ``dim``."""
+    _check_word("scatter_reduce", reduce)
     if reduce not in _UFUNCS:
         raise OpError(f"reduce argument must be either sum, prod, mean, amax or amin, got {reduce}")
     check_operands("scatter", input, dim, index, src)
@@ -96,6 +102,7 @@ def index_reduce(
     input: Tensor, dim: int, index: Tensor, source: Tensor, reduce: str, *, include_self: bool = True
 ) -> Any:
     """The tensor with the slices of ``source`` reduced into the positions ``index`` along ``dim``."""
+    _check_word("index_reduce", reduce)
     if reduce not in _UFUNCS or reduce == "sum":
         raise OpError(f"index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got {reduce}.")
     check_slices("index_reduce", input, dim, index, source)

@@ -9,13 +9,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from engine import dtypes, modes, ops, registry
+from engine import dtypes, modes, ops, registry, strides
 from engine.errors import ArgumentTypeError, DimensionError, OpError
 from engine.op import Array, Dim, Index, Mask, Operand, Scalar, broadcast_pair, overloaded, primitive, weak, wrap_dim
 from engine.ops.creation.casts import converted
 from engine.ops.creation.factories import check_fits, number_in
 from engine.ops.index.gathering import add_at, are_inside, check_inside, flat_places, wrapped_places
 from engine.ops.math.complex_histories import refuse_complex_history
+from engine.ops.shape.strided import strided
+from engine.ops.shape.views import expanded_size
 from engine.tensor import Tensor, read
 
 REDUCE_SCATTER = (
@@ -95,7 +97,10 @@ def gathered(g: Tensor, dim: int, index: Tensor, src_shape: Any, node: str, posi
 def scatter_number(input: Array, dim: Dim, index: Index, value: Scalar) -> Array:
     """``input`` with a number at the positions ``index`` along ``dim``."""
     result = np.array(input, order="C")
-    result.reshape(-1)[places_of(input, dim, index)] = value
+    places = places_of(input, dim, index)
+    if places.size:
+        check_fits(value, dtypes.of(input))
+        result.reshape(-1)[places] = value
     return result
 
 
@@ -122,8 +127,6 @@ def scatter(
     if given is None or (operand is None and dtypes.python_type(given) is None):
         raise ArgumentTypeError("scatter() received an invalid combination of arguments")
     check_operands("scatter", input, dim, index, operand)
-    if operand is None:
-        check_fits(given, input.dtype)
     if reduce is not None:
         return _scatter_reducing(input, dim, index, given, reduce)
     return (scatter_number if operand is None else scatter_src), (input, dim, index, given)
@@ -135,6 +138,8 @@ def _scatter_reducing(input: Tensor, dim: int, index: Tensor, given: Any, reduce
     if isinstance(given, Tensor):
         modes.warn(REDUCE_SCATTER)
     else:
+        places_of(input.array, dim, read(index))  # which are looked at first
+        check_fits(given, input.dtype)
         given = ops.filled(index.array.shape, given, input.dtype)
     return scatter_reduced, (input, dim, index, given, reduce)
 
@@ -300,6 +305,11 @@ def _filled_slices(input: Array, dim: int, index: Array, value: Any) -> Array:
     if index.ndim > 1:
         raise OpError("Index has to be a vector/scalar")
     extent = input.shape[dim] if input.ndim else 1
+    if not input.size and index.size:  # PyTorch asks for a view of as many slices, and then no more
+        steps = strides.steps_of(input)
+        size = tuple([index.size if axis == dim else own for axis, own in enumerate(input.shape)])
+        strided(input.reshape(-1), size, tuple([0 if axis == dim else step for axis, step in enumerate(steps)]), 0)
+        return input.copy(order="K")
     outside = index[(index < -extent) | (index >= extent)]
     if outside.size:
         raise DimensionError(f"index {outside.flat[0]} is out of bounds for dimension {dim} with size {extent}")
@@ -399,12 +409,17 @@ def _check_masked_scatter(input: Tensor, mask: Tensor, source: Tensor) -> None:
         raise OpError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype.scalar_type}")
 
 
+def _check_scattered_in_place(input: Tensor, mask: Tensor, source: Tensor) -> None:
+    _check_masked_scatter(input, mask, source)
+    expanded_size(mask.array, input.array.shape)
+
+
 def _check_scattered(input: Tensor, mask: Tensor, source: Tensor) -> None:
     broadcast_pair(mask.array.shape, input.array.shape)  # a copy of which is written to
     _check_masked_scatter(input, mask, source)
 
 
-@primitive(writes=True, overlap="none", check=_check_scattered, check_in_place=_check_masked_scatter)
+@primitive(writes=True, overlap="none", check=_check_scattered, check_in_place=_check_scattered_in_place)
 def masked_scatter(input: Array, mask: Mask, source: Array) -> Array:
     """``input`` with the elements of ``source``, in order, where ``mask`` is true."""
     shape = broadcast_pair(input.shape, mask.shape)

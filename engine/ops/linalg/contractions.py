@@ -297,9 +297,12 @@ def _tensordot(a: Tensor, b: Tensor, over_a: list[int], over_b: list[int]) -> Te
     free_b = [d for d in range(b.array.ndim) if d not in over_b]
     size_a, size_b = [a.array.shape[d] for d in free_a], [b.array.shape[d] for d in free_b]
     inner = prod(a.array.shape[d] for d in over_a)
-    left = ops.reshape(ops.permute(a, free_a + over_a), (prod(size_a), inner))
-    right = ops.reshape(ops.permute(b, over_b + free_b), (inner, prod(size_b)))
-    return ops.view(ops.mm(left, right), (*size_a, *size_b))
+    left, right = ops.permute(a, free_a + over_a), ops.permute(b, over_b + free_b)
+    if prod(size_a) == prod(size_b) == 1:
+        total = ops.dot(ops.flatten(left), ops.flatten(right))
+    else:
+        total = ops.mm(ops.reshape(left, (prod(size_a), inner)), ops.reshape(right, (inner, prod(size_b))))
+    return ops.view(total, (*size_a, *size_b))
 
 
 def _tensordot_dims(a: Tensor, b: Tensor, dims: Any) -> tuple[list[int], list[int]]:
@@ -341,7 +344,7 @@ def inner(input: Tensor, other: Tensor) -> Tensor:
     return tensordot(input, other, [[-1], [-1]])
 
 
-@composite
+@composite(out="cast")
 def kron(input: Tensor, other: Tensor) -> Tensor:
     """The Kronecker product: every element of one tensor times the whole other."""
     ndim = max(input.array.ndim, other.array.ndim)

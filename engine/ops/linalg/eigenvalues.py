@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import ops
+from engine import modes, ops
 from engine.errors import OpError
 from engine.kernels.exponential import exponential
 from engine.named_results import named_result
@@ -91,7 +91,8 @@ def eig(input: Tensor) -> Any:
 @composite(name="linalg.eigvals")
 def eigvals(input: Tensor) -> Tensor:
     """The eigenvalues, complex, in LAPACK's order."""
-    return eigenpairs(input, "linalg.eigvals")[0]
+    is_recorded = input.requires_grad and modes.is_grad_enabled()  # then PyTorch asks for vectors, too
+    return eigenpairs(input, "linalg.eig" if is_recorded else "linalg.eigvals")[0]
 
 
 # -- exponential --------------------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ SOLVE_DEPRECATED = (
 def _check_factored(name: str, A: Tensor, pivot: bool) -> None:
     if A.array.ndim < 2:
         raise OpError(f"{name}: Expected tensor with 2 or more dimensions. Got size: {list(A.array.shape)} instead")
-    if not pivot:
+    if not pivot and A.array.size:
         raise OpError("linalg.lu_factor: LU without pivoting is not implemented on the CPU")
     check_kernel("lu_cpu", A)
 

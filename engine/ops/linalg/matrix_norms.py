@@ -50,7 +50,7 @@ def matrix_norm(
     _check(A, ord, listed, dtype)
     rows, columns = (wrap_dim(axis, A.array.ndim) for axis in listed)
     if rows == columns:
-        raise OpError(f"{NAME}: dims must be different. Got ({listed[0]}, {listed[1]})")
+        raise OpError(f"{NAME}: dims must be different. Got ({rows}, {columns})")
     if ord == "fro":
         return ops.vector_norm(A, 2, listed, keepdim, dtype=dtype)
     if ord == "nuc" or abs(ord) == 2:

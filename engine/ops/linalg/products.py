@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine import dtypes, ops
-from engine.errors import OpError, UnsupportedError
+from engine.errors import DimensionError, OpError, UnsupportedError
 from engine.op import Array, Scalar, composite, primitive, wrap_dim
 from engine.ops.creation.factories import number_in
 from engine.ops.math.complex_histories import refuse_complex_history
@@ -125,6 +125,8 @@ mm.vjp(
 
 
 def _check_mv(input: Tensor, vec: Tensor) -> None:
+    if not input.ndim:
+        raise DimensionError("Dimension specified as 0 but tensor has no dimensions")
     _check_sum_of_product(vec, input, vec, input.shape[:1])
 
 
@@ -216,19 +218,39 @@ def _check_sum_dtypes(input: Tensor, mat1: Tensor, mat2: Tensor) -> None:
     _check_dtypes("mat1 and mat2 must have the same dtype, but got {} and {}", mat1, mat2)
 
 
-def _check_addmm(input: Tensor, mat1: Tensor, mat2: Tensor) -> None:
+def _check_matrices(mat1: Tensor, mat2: Tensor) -> None:
     for name, tensor in (("mat1", mat1), ("mat2", mat2)):
         if tensor.ndim != 2:
             raise OpError(f"{name} must be a matrix, got {tensor.ndim}-D tensor")
     _check_shapes(mat1, mat2)
+
+
+def _check_addmm(input: Tensor, mat1: Tensor, mat2: Tensor) -> None:
+    _check_matrices(mat1, mat2)
     _check_sum_dtypes(input, mat1, mat2)
     _check_expands(input.array.shape, (mat1.array.shape[0], mat2.array.shape[1]))
     if mat1.array.size:
         _check_not_bool("addmm_impl_cpu_", mat1)
 
 
+def _check_size(input: Tensor, shape: tuple[int, ...]) -> None:
+    """Refuse a target that a sum of ``shape`` does not fit into."""
+    if input.array.shape != shape:
+        raise OpError(
+            f"Bad in-place call: input tensor size {list(input.array.shape)} and output tensor size {list(shape)} "
+            "should match"
+        )
+
+
+def _check_addmm_in_place(input: Tensor, mat1: Tensor, mat2: Tensor) -> None:
+    _check_matrices(mat1, mat2)
+    _check_sum_dtypes(input, mat1, mat2)
+    _check_size(input, (mat1.array.shape[0], mat2.array.shape[1]))
+    _check_addmm(input, mat1, mat2)
+
+
 @primitive(
-    total=True, check=_check_addmm, writes=True, overlap="none",
+    total=True, check=_check_addmm, check_in_place=_check_addmm_in_place, writes=True, overlap="none",
     grows=lambda mat1, mat2: mat1.shape[0] * mat2.shape[1], scratch=2,
     work=lambda mat1, mat2: 2 * mat1.size * mat2.shape[1], is_product=True,
 )  # fmt: skip
@@ -244,7 +266,12 @@ addmm.vjp(
 )
 
 
-@primitive(total=True, check=_check_addmv, writes=True, overlap="none")
+def _check_addmv_in_place(input: Tensor, mat: Tensor, vec: Tensor) -> None:
+    _check_addmv(input, mat, vec)
+    _check_size(input, mat.array.shape[:1])
+
+
+@primitive(total=True, check=_check_addmv, check_in_place=_check_addmv_in_place, writes=True, overlap="none")
 def addmv(input: Array, mat: Array, vec: Array, *, beta: Scalar = 1, alpha: Scalar = 1) -> Array:
     """``beta * input + alpha * (mat @ vec)``."""
     return _plus(input, np.matmul(mat, vec), beta, alpha)
@@ -473,6 +500,41 @@ def _check_bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor
         raise OpError(f"bilinear(): bias size does not match weight size: got {bias.array.shape[0]} but expected {out}")
 
 
+@primitive(
+    public=False, grad_fn="TrilinearBackward0", total=True, is_product=True,
+    grows=lambda input1, weight: input1.shape[0] * weight.shape[0],
+    scratch=lambda input1, weight: input1.shape[0] * weight.shape[0] * weight.shape[2] + weight.size,
+    work=lambda input1, weight: 2 * input1.shape[0] * weight.size,
+)  # fmt: skip
+def trilinear(input1: Array, weight: Array, input2: Array) -> Array:
+    """``input1[b] @ weight[o] @ input2[b]`` for every ``b`` and ``o``."""
+    out, m, n = weight.shape
+    partial = np.matmul(input1, weight.transpose(1, 0, 2).reshape(m, out * n)).reshape(-1, out, n)
+    return np.matmul(partial, input2[:, :, None])[..., 0]
+
+
+def _pairs(left: Any, right: Any) -> Any:
+    """All products of two rows, in one: ``(b, m), (b, n) -> (b, m * n)``."""
+    return ops.reshape(ops.unsqueeze(left, 2) * ops.unsqueeze(right, 1), (-1, left.shape[1] * right.shape[1]))
+
+
+def _trilinear_input1(g: Any, weight: Any, input2: Any) -> Any:
+    out, m, n = weight.shape
+    return mm(_pairs(g, input2.conj()), ops.reshape(ops.permute(weight, (0, 2, 1)).conj(), (out * n, m)))
+
+
+def _trilinear_input2(g: Any, input1: Any, weight: Any) -> Any:
+    out, m, n = weight.shape
+    return mm(_pairs(g, input1.conj()), ops.reshape(weight.conj(), (out * m, n)))
+
+
+def _trilinear_weight(g: Any, input1: Any, input2: Any, weight_shape: Any) -> Any:
+    return ops.reshape(mm(g.t(), _pairs(input1, input2).conj()), tuple(weight_shape))
+
+
+trilinear.vjp(input1=_trilinear_input1, weight=_trilinear_weight, input2=_trilinear_input2)
+
+
 @composite(name="nn.functional.bilinear")
 def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``input1 @ weight[o] @ input2`` for every ``o``, plus ``bias``: ``(*, m), (*, n), (out, m, n) -> (*, out)``."""
@@ -483,8 +545,6 @@ def bilinear(input1: Tensor, input2: Tensor, weight: Tensor, bias: Tensor | None
     out, m, n = weight.array.shape
     batch = input1.array.shape[:-1]
     left, right = ops.reshape(input1, (-1, m)), ops.reshape(input2, (-1, n))
-    partial = ops.reshape(mm(left, ops.reshape(ops.permute(weight, (1, 0, 2)), (m, out * n))), (-1, out, n))
-    refuse_complex_history("_trilinear", partial, right)
-    total = ops.sum(partial * ops.unsqueeze(right, 1), -1, dtype=right.dtype)
-    result = ops.view(ops.contiguous(total), (*batch, out))
+    refuse_complex_history("_trilinear", left, weight, right)
+    result = ops.view(trilinear(left, weight, right), (*batch, out))
     return result if bias is None else result + bias

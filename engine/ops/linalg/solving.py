@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import scipy  # loads what is used of it when it is
 
-from engine import ops, strides
+from engine import modes, ops, strides
 from engine.errors import OpError
 from engine.kernels import lapack
 from engine.kernels.triangular import substituted
@@ -41,10 +41,12 @@ def _transposed(array: Array) -> Array:
 
 # -- inverse ------------------------------------------------------------------------------------------------------
 def _inverse_one(matrix: Array) -> tuple[Array, int]:
-    """The inverse, or NaN and the place of the first pivot that is 0."""
-    getrf: Any = scipy.linalg.lapack.get_lapack_funcs("getrf", (matrix,))
-    info = getrf(matrix)[2]
-    return (np.full_like(matrix, np.nan) if info else lapack.inv(matrix)), info
+    """The inverse, or what dividing by a pivot that is 0 leaves and the place of the first."""
+    getrf, getrs = scipy.linalg.lapack.get_lapack_funcs(("getrf", "getrs"), (matrix,))
+    packed, pivots, info = getrf(matrix)
+    if not info:
+        return lapack.inv(matrix), info
+    return getrs(packed, pivots, np.eye(len(matrix), dtype=matrix.dtype))[0], info
 
 
 def _inverses(matrices: Array) -> tuple[Array, Array]:
@@ -169,7 +171,11 @@ def _log_det_input(cotangents: Any, A: Any, sign: Any) -> Any:
     if A.dtype.is_complex and g_sign is not None:
         turn = 1j * ops.imag(ops.conj(g_sign) * sign)
         g_log = -turn if g_log is None else g_log - turn
-    return None if g_log is None else _spread(g_log) * ops.adjoint(inverse_and_info(A)[0])
+    if g_log is None:
+        return None
+    if modes.is_grad_enabled():  # recorded, it is a system that has to have a solution
+        return ops.solve(ops.adjoint(A), _spread(g_log) * ops.eye(A.shape[-1], dtype=A.dtype))
+    return _spread(g_log) * ops.adjoint(inverse_and_info(A)[0])
 
 
 sign_and_log_det.vjp(A=_log_det_input)

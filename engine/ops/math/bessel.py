@@ -55,7 +55,9 @@ def _i1_input(g: Any, input: Any, out: Any) -> Any:
     """``i0 - i1 / input``, which tends to 1/2 at 0; as in PyTorch, NaN counts as 0."""
     _refuse_narrow("i1_backward", input)
     at_zero = _is_zero(input)
-    return g * (ops.i0(input) - out / input.masked_fill(at_zero, 1)).masked_fill(at_zero, 0.5)
+    safe = input.masked_fill(at_zero, 1)
+    inner = ops.i0(safe) - out.masked_fill(at_zero, 0) / safe
+    return g * ops.where(at_zero.logical_not(), inner, 0.5)
 
 
 def _is_zero(input: Any) -> Any:
@@ -75,11 +77,12 @@ def i1e(input: Array) -> Array:
 
 
 def _i1e_input(g: Any, input: Any, out: Any) -> Any:
-    """``i0e - i1e * (sgn(input) + 1 / input)``, which tends to 1/2 at 0."""
+    """``i0e - i1e * (sgn(input) + 1 / input)``, which tends to 1/2 at 0; as in PyTorch, NaN counts as 0."""
     _refuse_narrow("i1e_backward", input)
     at_zero = _is_zero(input)
-    inverse = ops.reciprocal(input.masked_fill(at_zero, 1))
-    return g * (ops.i0e(input) - out * (ops.sgn(input) + inverse)).masked_fill(at_zero, 0.5)
+    safe = input.masked_fill(at_zero, 1)
+    inner = ops.i0e(safe) - out.masked_fill(at_zero, 0) * (ops.sgn(safe) + ops.reciprocal(safe))
+    return g * ops.where(at_zero.logical_not(), inner, 0.5)
 
 
 i1e.vjp(input=_i1e_input)

@@ -186,7 +186,7 @@ def complex_of(real: Array, imag: Array) -> Array:
     return _joined(real, imag)
 
 
-complex_of.vjp(real=lambda g: ops.real(g), imag=lambda g: ops.imag(g))
+complex_of.vjp(real=lambda g, real: ops.real(g), imag=lambda g, imag: ops.imag(g))  # kept for their dtypes there
 
 
 @primitive(method=False, check=lambda abs, angle: _check_parts(abs, angle), layout="operands", scratch=2.5)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from engine import ops
-from engine.errors import OpError
-from engine.op import Array, float_valued, overloaded, pointwise
+from engine.errors import ArgumentTypeError, OpError
+from engine.op import Array, broadcast_pair, float_valued, overloaded, pointwise
 from engine.tensor import Tensor
 
 
@@ -29,7 +29,7 @@ true_div.vjp(
 
 
 @pointwise(
-    steps=True, public=False, grad_fn="DivBackward2", numbers=("input", "other"), supports="if",
+    public=False, grad_fn="DivBackward2", numbers=("input", "other"), supports="if",
     kernel_name="div_trunc_cpu",
 )  # fmt: skip
 def trunc_div(input: Array, other: Array) -> Array:
@@ -41,12 +41,16 @@ def trunc_div(input: Array, other: Array) -> Array:
 
 
 @pointwise(
-    steps=True, public=False, grad_fn="DivBackward2", numbers=("input", "other"), supports="if",
+    public=False, grad_fn="DivBackward2", numbers=("input", "other"), supports="if",
     kernel_name="div_floor_cpu",
 )  # fmt: skip
 def floor_div(input: Array, other: Array) -> Array:
     """The quotient rounded down."""
     return floor_quotient(input, other)
+
+
+for _rounded in (trunc_div, floor_div):  # zeros, for which PyTorch keeps the operands all the same
+    _rounded.vjp(input=lambda g, other: ops.zeros_of(g), other=lambda g, input, other: ops.zeros_of(g))
 
 
 def floor_quotient(input: Array, other: Array) -> Array:
@@ -57,6 +61,7 @@ def floor_quotient(input: Array, other: Array) -> Array:
 
 def _check_divisor(input: Array, other: Array) -> None:
     if other.dtype.kind in "iu" and input.size and not np.all(other):
+        broadcast_pair(input.shape, other.shape)  # which is looked at first
         raise OpError("ZeroDivisionError")
 
 
@@ -64,6 +69,8 @@ def _check_divisor(input: Array, other: Array) -> None:
 def div(input: Any, other: Any, *, rounding_mode: str | None = None) -> Any:
     """Quotient; with ``rounding_mode`` ``"trunc"`` or ``"floor"``, rounded towards zero or down."""
     op = ROUNDED.get(rounding_mode)
+    if not isinstance(rounding_mode, str | None):
+        raise ArgumentTypeError  # which overload fits is said where they are listed
     if op is None:
         raise OpError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
     return op, (input, other)

@@ -140,12 +140,14 @@ def _through_conjugate(g: Any, grad: Any, slope: Any) -> Any:
 @float_valued(supports="bif", aliases=("special.logit",), inplace_function=True)
 def logit(input: Array, eps: float | None = None) -> Array:
     """``log(input / (1 - input))``, of ``input`` kept between ``eps`` and ``1 - eps``."""
-    kept = input if eps is None else np.clip(input, eps, 1 - eps)
+    kept = input if eps is None or eps != eps else np.clip(input, eps, 1 - eps)
     return np.log(kept / (1 - kept))
 
 
 def _logit_input(g: Any, input: Any, eps: float | None) -> Any:
     """0 where ``eps`` took over; NaN outside of [0, 1] without it."""
+    if eps is not None and eps != eps:  # a bound that is no number bounds nothing
+        return g / (input * (1 - input))
     low = 0.0 if eps is None else eps
     inside = ops.logical_and(ops.ge(input, low), ops.le(input, 1 - low))
     return ops.choose(inside, g / (input * (1 - input)), float("nan") if eps is None else 0.0)

@@ -41,11 +41,11 @@ def diff(input: Tensor, n: int = 1, dim: Dim = -1, prepend: Tensor | None = None
     """The ``n``-th difference along ``dim``, with ``prepend`` and ``append`` joined on first."""
     if input.array.ndim == 0:
         raise OpError("diff expects input to be at least one-dimensional")
-    dim = wrap_dim(dim, input.array.ndim)
     if n < 0:
         raise OpError(f"order must be non-negative but got {n}")
     if n == 0:
         return ops.copy.inplace(ops.zeros_of(input.detach()), input)
+    dim = wrap_dim(dim, input.array.ndim)
     result = _with_edges(input, dim, prepend, append)
     extent = result.array.shape[dim]
     minus = ops.logical_xor if input.dtype.category == BOOL else ops.sub

@@ -35,7 +35,7 @@ def rsqrt(input: Array) -> Array:
     return np.divide(np.ones((), input.dtype), np.sqrt(input))
 
 
-rsqrt.vjp(input=lambda g, out: -0.5 * g * (out * out * out).conj())
+rsqrt.vjp(input=lambda g, out: -0.5 * g * ops.pow(out, 3).conj())
 
 
 # -- powers -------------------------------------------------------------------------------------------------------
@@ -49,6 +49,13 @@ def raise_to(base: Array, exponent: Array) -> Array:
     odd = np.where(np.remainder(exponent, 2) == 0, 1, base)
     inverse = np.where(base == 1, 1, np.where(base == -1, odd, 0)).astype(base.dtype)
     return np.where(np.less(exponent, 0), inverse, positive_part)
+
+
+def _nan_at_zeros(base: Array, exponent: Array, power: Array) -> Array:
+    """``power``, where C++ finds no number for 0 to the power of 0 if these are complex."""
+    if base.dtype.kind != "c":
+        return power
+    return np.where((base == 0) & (exponent == 0), complex(np.nan, np.nan), power).astype(power.dtype)
 
 
 # NumPy's own power is many times slower than these, and as PyTorch computes them.
@@ -83,7 +90,7 @@ pow_number.vjp(input=_pow_number_input)
 @pointwise(public=False, grad_fn="PowBackward1", numbers=(), supports="ifc", kernel_name="pow")
 def pow_tensor(input: Array, exponent: Array) -> Array:
     """Elementwise power."""
-    return raise_to(input, exponent)
+    return _nan_at_zeros(input, exponent, raise_to(input, exponent))
 
 
 def _pow_tensor_input(g: Any, input: Any, exponent: Any) -> Any:
@@ -108,7 +115,7 @@ pow_tensor.vjp(input=_pow_tensor_input, exponent=_pow_exponent)
 )  # fmt: skip
 def number_pow(input: Array, exponent: Array) -> Array:
     """A number to an elementwise power."""
-    return raise_to(input, exponent)
+    return _nan_at_zeros(input, exponent, raise_to(input, exponent))
 
 
 number_pow.vjp(exponent=_pow_exponent)
@@ -121,6 +128,8 @@ def pow(input: Any, exponent: Any) -> Any:
         return pow_tensor if isinstance(input, Tensor) else number_pow, (input, exponent)
     _check_has_tensor("pow", input, exponent)
     target = common_dtype(input, weak(exponent))
+    if target.category < dtypes.FLOATING and exponent < 0:
+        raise OpError(NEGATIVE_INTEGER)
     pow_number.check_supported(target)
     return pow_number, (input if input.dtype is target else ops.cast(input, target), exponent)
 

@@ -24,7 +24,7 @@ def underivable_input(name: str) -> Callable[[], NoReturn]:
     return rule
 
 
-@primitive(public=False, total=True, layout_only=("origin",))
+@primitive(public=False, total=True, layout_only=("origin",), grad_fn="NotImplemented")
 def first_order(input: Array, origin: Array, refusal: str) -> Array:
     """A gradient by ``origin`` that PyTorch cannot differentiate, not even where it is constant."""
     return input.copy()

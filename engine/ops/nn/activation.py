@@ -18,6 +18,7 @@ from engine.kernels.where import select
 from engine.op import Array, Dim, Mask, Scalar, composite, pointwise, primitive
 from engine.ops.creation.factories import number_in
 from engine.ops.math.complex_histories import refuse_complex_history
+from engine.ops.math.special import first_order
 from engine.tensor import Tensor
 
 THRESHOLD = "ThresholdBackwardBackward0"
@@ -51,6 +52,17 @@ slope_backward.vjp(
     grad=lambda g, input, mask, inside, outside, grad_fn: slope_backward(g, input, mask, inside, outside, grad_fn),
     input=lambda g: ops.zeros_of(g),
 )
+
+
+@pointwise(public=False, total=True, numbers=())
+def sloped(grad: Array, slope: Array, grad_fn: str) -> Array:
+    """``grad`` times a derivative that is there, which PyTorch computes in one node of the name ``grad_fn``."""
+    return grad * slope
+
+
+sloped.vjp(
+    grad=lambda g, slope, grad_fn: sloped(g, slope.conj(), grad_fn), slope=lambda g, grad: g * grad.conj()
+)  # fmt: skip
 
 
 def _refuse_complex_clamp(input: Array) -> None:
@@ -155,11 +167,14 @@ def hardsigmoid(input: Array) -> Array:
     return np.minimum(np.maximum(input + 3, 0), 6) / 6
 
 
-hardsigmoid.vjp(
-    input=lambda g, input: slope_backward(
-        g, input, (input > -3).logical_and(input < 3), 1 / 6, 0, "HardsigmoidBackwardBackward0"
-    )
-)
+def _hardsigmoid_input(g: Tensor, input: Tensor) -> Any:
+    """The slope is a sixth as float32 has it, whatever the dtype."""
+    inside = (input > -3).logical_and(input < 3)
+    slope = slope_backward(g, input, inside, float(np.float32(1 / 6)), 0, "HardsigmoidBackwardBackward0")
+    return first_order(slope, input, "derivative for aten::hardsigmoid_backward is not implemented")
+
+
+hardsigmoid.vjp(input=_hardsigmoid_input)
 
 
 @composite(name="nn.functional.hardsigmoid")
@@ -323,7 +338,19 @@ def log_sigmoid(input: Array) -> Array:
     return np.minimum(input, 0) - np.log1p(np.exp(-np.abs(input)))
 
 
-log_sigmoid.vjp(input=lambda g, input: g * ops.sigmoid(-input))
+@pointwise(public=False, total=True, grad_fn="LogSigmoidBackwardBackward0")
+def log_sigmoid_backward(grad: Array, input: Array) -> Array:
+    """``grad`` times the derivative of ``log_sigmoid``."""
+    return grad * scipy.special.expit(-input)
+
+
+def _log_sigmoid_backward_input(g: Any, grad: Any, input: Any) -> Any:
+    gate = ops.sigmoid(input)
+    return g * grad * gate * (gate - 1)
+
+
+log_sigmoid.vjp(input=lambda g, input: log_sigmoid_backward(g, input))
+log_sigmoid_backward.vjp(grad=lambda g, input: log_sigmoid_backward(g, input), input=_log_sigmoid_backward_input)
 
 
 @composite(name="nn.functional.logsigmoid")
@@ -385,7 +412,8 @@ def gelu(input: Array, *, approximate: str = "none") -> Array:
 
 
 def _gelu_input(g: Any, input: Any, approximate: str) -> Any:
-    return g * (_gelu_slope_by_tanh(input) if approximate == "tanh" else _gelu_slope(input))
+    slope = _gelu_slope_by_tanh(input) if approximate == "tanh" else _gelu_slope(input)
+    return sloped(g, slope, "GeluBackwardBackward0")
 
 
 def _gelu_slope(input: Any) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 
 from engine import modes, ops
 from engine.dtypes import DType
-from engine.errors import OpError, UnsupportedError
+from engine.errors import ArgumentTypeError, OpError, UnsupportedError
 from engine.kernels import convolution as kernels
 from engine.kernels import gathered, windows
 from engine.kernels.convolution import Geometry
@@ -232,9 +232,6 @@ def _check_transposed(
         )
 
 
-_WORDS = {"float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
-
-
 def _check_exact(dtype: DType, ndim: int, dilation: Any, transposed: bool) -> None:
     """Integers but for int64 have kernels for the plainest convolutions alone; bools and complex numbers have none."""
     if dtype.is_floating_point or dtype.name == "int64":
@@ -249,17 +246,21 @@ def _check_exact(dtype: DType, ndim: int, dilation: Any, transposed: bool) -> No
     raise UnsupportedError(f"\"{kernel}\" not implemented for '{dtype.scalar_type}'")
 
 
-def _check_dtypes(input: DType, weight: DType, bias: DType | None) -> None:
-    if input is not weight:
-        if input.is_complex:
-            raise OpError(
-                f"Input type (CPU{input.scalar_type}Type) and weight type (torch.{weight.scalar_type}Tensor) should "
-                "be the same"
-            )
-        raise OpError(f"expected scalar type {input.scalar_type} but found {weight.scalar_type}")
+def _check_operands(input: DType, weight: DType, bias: DType | None) -> None:
+    """Refuse dtypes that are refused before shapes."""
     if bias is not None and bias is not input:
-        words = [_WORDS.get(dtype.name, dtype.scalar_type) for dtype in (input, bias)]
-        raise OpError(f"Input type ({words[0]}) and bias type ({words[1]}) should be the same")
+        raise OpError(f"Input type ({input.c_name}) and bias type ({bias.c_name}) should be the same")
+    if input is not weight and input.is_complex:
+        raise OpError(
+            f"Input type (CPU{input.scalar_type}Type) and weight type (torch.{weight.scalar_type}Tensor) should be the "
+            "same"
+        )
+
+
+def _check_dtypes(input: DType, weight: DType, bias: DType | None) -> None:
+    if input is not weight and not input.is_complex:
+        raise OpError(f"expected scalar type {input.scalar_type} but found {weight.scalar_type}")
+    _check_operands(input, weight, bias)
 
 
 def _check(
@@ -281,6 +282,9 @@ def _check(
         raise OpError(f"kernel size should be greater than zero, but got {_named('kernel', shape[2:])}")
     if transposed:
         _check_transposed(own, shape, stride, padding, dilation, output_padding)
+    if own[0] and own[1] and 0 in own[2:]:
+        shown = [*own[:2], *[1] * (ndim == 1), *own[2:]]
+        raise OpError(f"Only zero batch or zero channel inputs are supported, but got input shape: {shown}")
     _check_dtypes(input.dtype, weight.dtype, None if bias is None else bias.dtype)
     _check_exact(input.dtype, ndim, dilation, transposed)
 
@@ -399,7 +403,7 @@ def _convolved(input: Tensor, weight: Tensor, bias: Tensor | None, *settings: An
     first = convolution(real, weight_real, biases[0], *settings)
     second = convolution(imag, weight_imag, None, *settings)
     third = convolution(real + imag, weight_real + weight_imag, biases[1], *settings)
-    return first - second + ops.cast(third - first - second, input.dtype) * 1j
+    return first - second + ops.mul_number(third - first - second, 1j)
 
 
 def _named_padding(input: Any, weight: Tensor, stride: Any, padding: str, dilation: Any) -> tuple[Any, tuple[int, ...]]:
@@ -428,6 +432,8 @@ def _each(values: tuple[int, ...], ndim: int) -> tuple[int, ...]:
 
 def _sizes(padding: Any) -> tuple[int, ...]:
     values = padding if isinstance(padding, list | tuple) else (padding,)
+    if any(isinstance(value, bool) for value in values):
+        raise ArgumentTypeError  # which overload fits is said where they are listed
     return tuple(index(value) for value in values)
 
 
@@ -435,6 +441,8 @@ def _conv(
     name: str, ndim: int, input: Tensor, weight: Tensor, bias: Tensor | None, stride: Any, padding: Any,
     dilation: Any, groups: int,
 ) -> Any:  # fmt: skip
+    if not isinstance(padding, str):
+        _check_operands(input.dtype, weight.dtype, None if bias is None else bias.dtype)
     batch, is_batch = _batched(input, ndim, name)
     if isinstance(padding, str):
         batch, padding = _named_padding(batch, weight, stride, padding, dilation)

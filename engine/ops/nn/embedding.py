@@ -12,6 +12,7 @@ from engine.errors import ArgumentValueError, DimensionError, OpError, Unsupport
 from engine.op import Array, Index, composite, extents, primitive
 from engine.ops.math.complex_histories import refuse_complex_history
 from engine.ops.math.powers import common_dtype
+from engine.ops.math.special import first_order
 from engine.ops.reduce.norms import norm_of
 from engine.tensor import Tensor, from_array, read
 
@@ -104,6 +105,10 @@ def _renorm(weight: Tensor, indices: Tensor, max_norm: float | None, norm_type: 
     """Shorten the rows about to be used, in place and unrecorded."""
     if max_norm is None:
         return
+    if not weight.dtype.is_differentiable:
+        raise OpError(
+            f"norm(): input dtype should be either floating point or complex. Got {weight.dtype.scalar_type} instead."
+        )
     with modes.no_grad():
         try:
             weight.copy_(renormed_rows(weight.detach(), indices, max_norm, norm_type))
@@ -251,7 +256,10 @@ def bag_frequencies(indices: Index) -> Array:
 
 def _bag_sample_weights(g: Any, weight: Any, indices: Any, offset2bag: Any, padding_idx: int) -> Any:
     products = ops.index_select(g, 0, offset2bag) * embedding(weight, indices)
-    return ops.masked_fill(ops.sum(products, (1,)), indices == padding_idx, 0)
+    pulled = ops.masked_fill(ops.sum(products, (1,)), indices == padding_idx, 0)
+    return first_order(
+        pulled, weight, "derivative for aten::_embedding_bag_per_sample_weights_backward is not implemented"
+    )
 
 
 embedding_bag.vjp(weight=_bag_weight, per_sample_weights=_bag_sample_weights)

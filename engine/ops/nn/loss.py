@@ -14,6 +14,7 @@ from engine.errors import ArgumentTypeError, ArgumentValueError, MissingAttribut
 from engine.op import Array, Scalar, composite, pointwise, primitive
 from engine.ops.math.complex_histories import refuse_complex_history
 from engine.ops.nn import reduction as reductions
+from engine.ops.nn.activation import sloped
 from engine.ops.nn.reduction import reduced, refuse_grad, refuse_mixed, share
 from engine.tensor import Tensor, read
 
@@ -59,7 +60,7 @@ def mse_loss(input: Array, target: Array, reduction: str) -> Array:
 
 
 def _mse_slope(g: Any, input: Any, target: Any, reduction: str) -> Any:
-    return share(g, reduction, input.shape) * ((input - target) * 2)
+    return sloped(share(g, reduction, input.shape), (input - target) * 2, "MseLossBackwardBackward0")
 
 
 mse_loss.vjp(
@@ -107,7 +108,7 @@ def smooth_l1_loss(input: Array, target: Array, reduction: str, beta: float) -> 
 def _smooth_l1_slope(g: Any, input: Any, target: Any, reduction: str, beta: float) -> Any:
     difference = input - target
     slope = ops.where(ops.abs(difference) >= beta, ops.sign(difference), difference / beta)
-    return share(g, reduction, input.shape) * slope
+    return sloped(share(g, reduction, input.shape), slope, "SmoothL1LossBackwardBackward0")
 
 
 smooth_l1_loss.vjp(
@@ -142,7 +143,7 @@ def huber_loss(input: Array, target: Array, reduction: str, delta: float) -> Arr
 def _huber_slope(g: Any, input: Any, target: Any, reduction: str, delta: float) -> Any:
     difference = input - target
     slope = ops.where(ops.abs(difference) >= delta, ops.sign(difference) * delta, difference)
-    return share(g, reduction, input.shape) * slope
+    return sloped(share(g, reduction, input.shape), slope, "HuberLossBackwardBackward0")
 
 
 def _huber_input(g: Any, input: Any, target: Any, reduction: str, delta: float) -> Any:
@@ -196,7 +197,8 @@ def _bce_share(g: Any, input: Any, weight: Any, reduction: str) -> Any:
 
 def _bce_input(g: Any, input: Any, target: Any, weight: Any, reduction: str) -> Any:
     variance = ops.clamp_min((1 - input) * input, LEAST_VARIANCE)
-    return _bce_share(g, input, weight, reduction) * ((input - target) / variance)
+    cotangent = _bce_share(g, input, weight, reduction)
+    return sloped(cotangent, (input - target) / variance, "BinaryCrossEntropyBackwardBackward0")
 
 
 def _bce_target(g: Any, input: Any, weight: Any, reduction: str) -> Any:
@@ -308,7 +310,8 @@ def soft_margin_loss(input: Array, target: Array, reduction: str) -> Array:
 
 
 def _soft_margin_input(g: Any, input: Any, target: Any, reduction: str) -> Any:
-    return share(g, reduction, input.shape) * (-target * ops.sigmoid(-target * input))
+    slope = -target * ops.sigmoid(-target * input)
+    return sloped(share(g, reduction, input.shape), slope, "SoftMarginLossBackwardBackward0")
 
 
 soft_margin_loss.vjp(input=_soft_margin_input)
@@ -320,8 +323,9 @@ def _soft_margin_loss(
     reduction: str = "mean",
 ) -> Tensor:  # fmt: skip
     """``log(1 + exp(-target * input))`` for targets 1 and -1."""
+    chosen = reductions.chosen(reduction, size_average, reduce)
     refuse_grad("soft_margin_loss", target=target)
-    loss = soft_margin_loss(input, target, reductions.chosen(reduction, size_average, reduce))
+    loss = soft_margin_loss(input, target, chosen)
     refuse_complex_history("soft_margin_loss", loss)
     return loss
 

@@ -39,16 +39,12 @@ def _check_kernel(name: str, input: Tensor) -> None:
         raise UnsupportedError(f"\"{name}\" not implemented for '{input.dtype.scalar_type}'")
 
 
-def _listed(input: Tensor) -> Tensor:
-    """One number as the score of one class."""
-    return input if input.array.ndim else ops.reshape(input, (1,))
-
-
 @primitive(public=False, nondifferentiable=("weight",), scratch=2.5)
 def multi_margin_loss(
     input: Array, target: Index, weight: Array | None, p: int, margin: float, reduction: str
 ) -> Array:
     """The mean over classes of what they miss of the margin to the target class, to the power ``p``."""
+    input = np.atleast_1d(input)
     if target.dtype != np.int64:
         raise OpError(f"expected scalar type Long but found {dtypes.of(target).scalar_type}")
     if np.any((target < 0) | (target >= input.shape[-1])):
@@ -62,6 +58,8 @@ def multi_margin_loss(
 
 
 def _multi_margin_input(g: Any, input: Any, target: Any, weight: Any, p: int, margin: float, reduction: str) -> Any:
+    shape = input.shape
+    input = input if shape else ops.reshape(input, (1,))
     classes = input.shape[-1]
     target = ops.reshape(target, input.shape[:-1])
     hot = ops.cast(ops.one_hot(target, classes), input.dtype)
@@ -71,7 +69,7 @@ def _multi_margin_input(g: Any, input: Any, target: Any, weight: Any, p: int, ma
     if weight is not None:
         slopes = slopes * (weight * hot).sum(-1, True)
     slopes = (slopes - hot * slopes.sum(-1, True)) / classes
-    pulled = ops.unsqueeze(share(g, reduction, target.shape), -1) * slopes
+    pulled = ops.reshape(ops.unsqueeze(share(g, reduction, target.shape), -1) * slopes, shape)
     return first_order(pulled, input, "derivative for aten::multi_margin_loss_backward is not implemented")
 
 
@@ -92,7 +90,7 @@ def _multi_margin_loss(
     refuse_grad("multi_margin_loss", weight=weight)
     _check_multi_margin(input, target, weight)
     _check_kernel("multi_margin_loss_cpu_kernel", input)
-    return multi_margin_loss(_listed(input), target, weight, p, margin, chosen)
+    return multi_margin_loss(input, target, weight, p, margin, chosen)
 
 
 # -- margins between classes and targets, of which there may be several -------------------------------------------
@@ -120,6 +118,7 @@ def _misses(input: Array, target: Array) -> tuple[Array, Array]:
 )  # fmt: skip
 def multilabel_margin_loss(input: Array, target: Index, reduction: str) -> Array:
     """The mean over classes of what those that are no target miss of the margin 1 to each that is."""
+    input = np.atleast_1d(input)
     misses, _ = _misses(input, target)
     losses = np.sum(misses, axis=(1, 2)) / input.shape[-1]
     return reduced(losses.reshape(input.shape[:-1]), reduction)
@@ -131,21 +130,22 @@ def multilabel_margin_loss(input: Array, target: Index, reduction: str) -> Array
 )  # fmt: skip
 def multilabel_margin_slope(input: Array, target: Index) -> Array:
     """The derivative of each sample's ``multilabel_margin_loss`` by its scores, which is a step function of them."""
-    misses, safe = _misses(input, target)
+    classes = (input.shape or (1,))[-1]
+    misses, safe = _misses(input.reshape(-1, classes), target)
     active = misses > 0
     slopes = np.sum(active, axis=1, dtype=input.dtype)
     rows = np.arange(len(safe))[:, None]
     np.subtract.at(slopes, (rows, safe), np.sum(active, axis=2, dtype=input.dtype))
-    return (slopes / input.shape[-1]).reshape(input.shape)
+    return (slopes / classes).reshape(input.shape)
 
 
-multilabel_margin_loss.vjp(
-    input=lambda g, input, target, reduction: first_order(
-        ops.unsqueeze(share(g, reduction, input.shape[:-1]), -1) * multilabel_margin_slope(input, target),
-        input,
-        "derivative for aten::multilabel_margin_loss_backward is not implemented",
-    )
-)
+def _multilabel_margin_input(g: Any, input: Any, target: Any, reduction: str) -> Any:
+    each = ops.unsqueeze(share(g, reduction, input.shape[:-1]), -1)
+    pulled = ops.reshape(each * multilabel_margin_slope(input, target), input.shape)
+    return first_order(pulled, input, "derivative for aten::multilabel_margin_loss_backward is not implemented")
+
+
+multilabel_margin_loss.vjp(input=_multilabel_margin_input)
 
 
 @composite(name="nn.functional.multilabel_margin_loss")
@@ -162,7 +162,7 @@ def _multilabel_margin_loss(
             f"inconsistent target size: {list(target.array.shape)} for input of size: {list(input.array.shape)}"
         )
     _check_kernel("multilabel_margin_loss_forward_out_frame", input)
-    return multilabel_margin_loss(_listed(input), _listed(target), reductions.chosen(reduction, size_average, reduce))
+    return multilabel_margin_loss(input, target, reductions.chosen(reduction, size_average, reduce))
 
 
 @composite(name="nn.functional.multilabel_soft_margin_loss")

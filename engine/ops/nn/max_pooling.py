@@ -143,7 +143,9 @@ def _max_pool(
     if ndim > 1:
         settings = checks.pool_settings(f"max_pool{ndim}d", ndim, kernel_size, stride, padding, dilation)
         return _MAX_POOLS[ndim](input, *settings, ceil_mode)
-    checks.check_max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode)
+    checks.check_lone_dimension(
+        input, "max_pool1d", kernel_size=kernel_size, stride=stride or (), padding=padding, dilation=dilation
+    )
     flat = [(1, *kernel_size), (1, *(stride or kernel_size)), (0, *padding), (1, *dilation)]
     out, indices = _MAX_POOLS[2](ops.unsqueeze(input, -2), *flat, ceil_mode)
     return ops.squeeze(out, -2), ops.squeeze(indices, -2)
@@ -170,6 +172,8 @@ def _declare_functions(ndim: int) -> None:
         ceil_mode: bool = False,
     ) -> Any:  # fmt: skip
         """The largest element of each window of the last dimensions, as ``nn.functional`` has it."""
+        if ndim == 1:
+            checks.check_max_pool1d(input, kernel_size, stride, padding, dilation, ceil_mode)
         out = _max_pool(ndim, input, kernel_size, stride, padding, dilation, ceil_mode)[0]
         if ndim == 1 and not input.dtype.is_floating_point:  # whose kernel is one of its own without places
             raise UnsupportedError(f"\"max_pool1d_impl\" not implemented for '{input.dtype.scalar_type}'")
@@ -327,6 +331,12 @@ def _declare_fractional(ndim: int) -> Primitive:
             raise OpError(f"{name}(): Expected {ndim + 1}D or {ndim + 2}D tensor, but got: {list(input.array.shape)}")
         own = input.array.shape[-ndim:]
         shown = name if ndim == 2 else f"{name}_out"
+        for axis in range(input.array.ndim - ndim - 1, input.array.ndim):
+            if not input.array.shape[axis]:
+                raise OpError(
+                    f"{shown}(): Expected input to have non-zero size for non-batch dimensions, but "
+                    f"got{list(input.array.shape)} with dimension {axis} being empty."
+                )
         for side, extent, taps, count in zip(checks.SIDES[ndim], own, kernel_size, output_size, strict=True):
             if count + taps - (ndim == 2) > extent:
                 raise OpError(f"{shown}(): pool {side} {taps} too large relative to input {side} {extent}")

@@ -69,6 +69,11 @@ def _require_floating(input: Array, kernel: str) -> None:
         raise UnsupportedError(f"\"{kernel}\" not implemented for '{dtypes.of(input).scalar_type}'")
 
 
+def _check_floating(input: Tensor, kernel: str) -> None:
+    if not input.dtype.is_floating_point:
+        raise UnsupportedError(f"\"{kernel}\" not implemented for '{input.dtype.scalar_type}'")
+
+
 def _check_mixed(input: Tensor, *parameters: Tensor | None) -> None:
     """Parameters are of the input's dtype, or all float32 beside an input of 16 bits."""
     given = [one for one in parameters if one is not None]
@@ -256,6 +261,7 @@ def _check_group(
                 f"shape {list((tensor if weight is None else weight).array.shape)} and input of shape {shape}"
             )  # PyTorch shows the shape of the weight for both
     _check_mixed(input, weight, bias)
+    _check_floating(input, "GroupNormKernelImpl")
     if input.array.size != N * C * HxW:
         raise OpError(UNEQUAL)
 
@@ -517,6 +523,7 @@ def native_batch_norm(
     running_var: Tensor | None, training: bool, momentum: float, eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """``batch_norm`` with the statistics of the batch, which carry no graph."""
+    _check_floating(input, "batch_norm")
     settings: Any = (running_mean, running_var, training, momentum, eps)
     return _detached(*_batch(batch_norm_train, batch_norm_eval, input, weight, bias, *settings))
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from engine import ops
 from engine.errors import ArgumentTypeError, OpError, UnsupportedError
-from engine.op import Array, Primitive, Size, composite, extents, primitive
+from engine.op import Array, Primitive, Size, composite, extents, primitive, type_name
 from engine.tensor import Tensor
 
 
@@ -137,6 +137,8 @@ def _pad(input: Tensor, pad: Any, mode: str = "constant", value: float | None = 
 
     ``mode``: ``"constant"`` (with ``value``), ``"reflect"``, ``"replicate"`` or ``"circular"``.
     """
+    if not isinstance(mode, str):
+        raise ArgumentTypeError(f"pad(): argument 'mode' (position 3) must be str, not {type_name(mode)}")
     _check_pad(input, pad, value)
     if mode == "constant":
         return ops.constant_pad_nd(input, pad, value or 0)

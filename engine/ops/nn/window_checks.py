@@ -54,6 +54,7 @@ def pool_settings(
     }
     for name, (values, counts, words) in allowed.items():
         if len(values) not in counts:
+            words = words.replace("either ", "") if op == "avg_pool3d" else words
             raise OpError(f"{kind}_pool{ndim}d: {name} {words} {word} ints")
     return each(kernel, ndim), each(stride or kernel, ndim), each(padding, ndim), each(dilation, ndim)
 
@@ -106,7 +107,7 @@ def _check_numbers(kernel: Sizes, stride: Sizes, padding: Sizes, dilation: Sizes
             raise OpError("stride should not be zero")
         if pad < 0:
             raise OpError(f"pad must be non-negative, but got pad: {pad}")
-        if taps > 0 and pad > windows.span(taps, apart) // 2:
+        if pad > int(windows.span(taps, apart) / 2):  # of a negative size rounded towards zero, as C does
             raise OpError(
                 f"pad should be at most half of effective kernel size, but got pad={pad}, kernel_size={taps} and "
                 f"dilation={apart}"
@@ -184,9 +185,8 @@ def check_adaptive(input: Tensor, op: str, ndim: int, colon: str = "") -> None:
     shape = input.array.shape
     if len(shape) not in (ndim + 1, ndim + 2):
         raise OpError(f"{op}(): Expected {ndim + 1}D or {ndim + 2}D tensor, but got{colon} {list(shape)}")
-    first = len(shape) - ndim if ndim == 2 or "avg" in op else 1
-    for axis in range(first - (ndim == 2), len(shape)):
-        if axis >= len(shape) - ndim and shape[axis] == 0:
+    for axis in range(len(shape) - 2 if op == "adaptive_avg_pool2d" else 1, len(shape)):
+        if shape[axis] == 0:
             raise OpError(
                 f"{op}(): Expected input to have non-zero size for non-batch dimensions, but input has sizes "
                 f"{list(shape)} with dimension {axis} being empty"

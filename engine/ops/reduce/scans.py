@@ -264,6 +264,8 @@ def _log_cumsum_exp_complex(input: Array, axis: int) -> Array:
 
 def _logcumsumexp_input(g: Tensor, input: Tensor, out: Tensor, dim: int) -> Any:
     """``out[i]`` moves ``out[i + 1]`` by ``exp(out[i] - out[i + 1])``, which is at most 1 for real elements."""
+    if not input.array.ndim:
+        return g
     before = ops.shift(out, dim)
     ratio = ops.exp((before - out).masked_fill(before == out, 0))
     return _unrecurred(g, ratio, dim) * ops.exp(input - out).conj()

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from engine import ops
-from engine.errors import OpError
+from engine import dtypes, ops
+from engine.errors import OpError, UnsupportedError
 from engine.op import Array, Index, Scalar, composite, extents, primitive, wrap_dim
 from engine.tensor import Tensor, read
 
@@ -131,6 +131,11 @@ def _check_segments(data: Tensor, name: str, bounds: Tensor, axis: int) -> None:
 
 
 def _check_lengths(data: Tensor, lengths: Tensor, axis: int) -> None:
+    if not lengths.array.size:
+        raise OpError(
+            "min(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim with the "
+            "'dim' argument."
+        )
     if (read(lengths) < 0).any():
         raise OpError("lengths contains negative value!")
     if (read(lengths).sum(axis=-1) != data.array.shape[axis]).any():
@@ -160,6 +165,14 @@ def segment_reduce(
     _check_segments(data, "lengths" if offsets is None else "offsets", bounds, axis)
     if offsets is None and not unsafe:
         _check_lengths(data, bounds, axis)
+    if bounds.dtype not in (dtypes.int64, dtypes.int32):
+        kernel = f"_segment_reduce_{'lengths' if offsets is None else 'offsets'}_cpu_kernel1"
+        raise UnsupportedError(f"\"{kernel}\" not implemented for '{bounds.dtype.scalar_type}'")
+    if (np.diff(read(bounds)) < 0).any() if offsets is not None else (read(bounds) < 0).any():
+        raise OpError(
+            "Expected segment_length >= 0 to be true, but got false.  (Could this error message be improved?  If so, "
+            "please report an enhancement request to PyTorch.)"
+        )
     ids = ops.segment_ids(bounds, data.array.shape[axis], offsets is not None)
     count = bounds.array.shape[-1] - (offsets is not None)
     return ops.segment_reduced(data, ids, _REDUCTIONS[reduce], count, initial)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import combinations as chosen
-from itertools import combinations_with_replacement as chosen_again
-from math import comb, prod
+from itertools import pairwise
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -173,6 +172,8 @@ def meshgrid(*tensors: Tensors, indexing: str | None = None) -> Any:
     _check_grid(tensors)
     if indexing is None:
         modes.warn(INDEXING)
+    if not isinstance(indexing, str | None):
+        raise ArgumentTypeError(f"meshgrid(): argument 'indexing' must be str, not {type_name(indexing)}")
     if indexing not in (None, "ij", "xy"):
         raise OpError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     order = list(range(len(tensors)))
@@ -224,23 +225,18 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         raise OpError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return ops.filled((0,), 0, input.dtype)
-    places = combined_places(input.array.size, r, with_replacement)
-    columns = [ops.index_select(input, 0, column) for column in ops.unbind(places, 1)]
-    return ops.stack(columns, 1)
+    mask = ascending_places(input.array.size, r, with_replacement)
+    return ops.stack([ops.masked_select(column, mask) for column in ops.meshgrid([input] * r, indexing="ij")], 1)
 
 
-def _count(count: int, r: int, with_replacement: bool) -> int:
-    return r * (comb(count + r - 1, r) if with_replacement and count else comb(count, r))
-
-
-@primitive(
-    public=False, grows=_count,
-    scratch=lambda count, r, with_replacement: 8 * _count(count, r, with_replacement) + 8 * (count + r),
-)  # fmt: skip
-def combined_places(count: int, r: int, with_replacement: bool) -> Array:
-    """The combinations of ``r`` of the numbers below ``count``, one a row, in lexicographic order."""
-    rows = list((chosen_again if with_replacement else chosen)(range(count), r))
-    return np.array(rows, np.int64).reshape(len(rows), r)
+@primitive(public=False, grows=lambda count, r: count**r, scratch=1)
+def ascending_places(count: int, r: int, with_replacement: bool) -> Array:
+    """Where in a grid of ``count`` places in each of ``r`` dimensions the coordinates ascend, or do not descend."""
+    axes = np.meshgrid(*[np.arange(count)] * r, indexing="ij", sparse=True)
+    mask = np.ones((count,) * r, bool)
+    for before, behind in pairwise(axes):
+        mask &= before <= behind if with_replacement else before < behind
+    return mask
 
 
 # -- blocks -------------------------------------------------------------------------------------------------------

@@ -97,7 +97,7 @@ def _check_some(tensors: list[Tensor]) -> None:
 
 @primitive(
     method=False, promote="default", check=_check_some, grows=_total,
-    scratch=lambda tensors: 1.5 * _total(tensors) + OBJECT * len(tensors),
+    scratch=lambda tensors: 1.5 * _total(tensors) + OBJECT * len(tensors), out="cast",
 )  # fmt: skip
 def stack(tensors: Arrays, dim: NewDim = 0) -> Array:
     """The tensors, all of one shape, along a new dimension ``dim``."""

@@ -174,6 +174,8 @@ def roll(input: Array, shifts: Size, dims: Size = ()) -> Array:
         raise OpError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}")
     if not dims:
         return np.roll(input, shifts[0])
+    if not input.size:
+        return input
     if not input.ndim:
         raise DimensionError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
     return np.roll(input, shifts, [wrap_dim(dim, input.ndim) for dim in dims])

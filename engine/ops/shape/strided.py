@@ -21,8 +21,10 @@ def strided(flat: Array, size: tuple[int, ...], stride: tuple[int, ...], offset:
         raise OpError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
     if any(extent < 0 for extent in size):
         raise OpError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
+    if offset < 0:
+        raise OpError(f"Tensor: invalid storage offset {offset}")
     last = offset + sum((extent - 1) * step for extent, step in zip(size, stride, strict=True))
-    if 0 not in size and (offset < 0 or last >= flat.size):
+    if 0 not in size and last >= flat.size:
         raise OpError(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize "
             f"{flat.itemsize} requiring a storage size of {(last + 1) * flat.itemsize} are out of bounds for storage "

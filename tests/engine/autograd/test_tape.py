@@ -237,6 +237,34 @@ def test_a_lazy_gradient_is_resolved_when_it_is_copied() -> None:
     assert not x.grad.is_conj()
 
 
+def test_operands_count_with_the_data_they_were_given_since() -> None:
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 1
+    z = (y * y).sum() + (x * x).sum()
+    x.data, y.data = torch.tensor([10.0, 20.0]), torch.tensor([100.0, 200.0])
+    z.backward()
+    assert x.grad.tolist() == [220.0, 440.0]
+
+
+def test_results_count_with_the_data_they_had() -> None:
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = x.exp()
+    before = y.tolist()
+    y.data = torch.zeros(2)
+    y.sum().backward()
+    assert x.grad.tolist() == before
+
+
+def test_writes_to_data_given_since_are_seen() -> None:
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = x * 1
+    z = (y * y).sum()
+    y.data = torch.zeros(2)
+    y.add_(1)
+    with pytest.raises(OpError, match="is at version 1; expected version 0"):
+        z.backward()
+
+
 def test_a_gradient_that_does_not_fit_other_data_is_refused() -> None:
     x = torch.ones((1, 3), requires_grad=True)
     y = x.squeeze()

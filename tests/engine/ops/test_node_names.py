@@ -156,6 +156,24 @@ def test_cotangents_have_the_nodes_of_pytorchs_formulas(code: str, expected: str
     assert graph(node) == expected
 
 
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        ("F.mse_loss(x, c)", "MseLossBackwardBackward0"), ("F.smooth_l1_loss(x, c)", "SmoothL1LossBackwardBackward0"),
+        ("F.huber_loss(x, c)", "HuberLossBackwardBackward0"), ("F.gelu(x).sum()", "GeluBackwardBackward0"),
+        ("F.soft_margin_loss(x, c)", "SoftMarginLossBackwardBackward0"),
+        ("F.logsigmoid(x).sum()", "LogSigmoidBackwardBackward0"),
+        ("F.binary_cross_entropy(x, c)", "BinaryCrossEntropyBackwardBackward0"),
+        ("F.hardsigmoid(x).sum()", "NotImplemented"), ("x.rsqrt().sum()", "MulBackward0"),
+    ],
+)  # fmt: skip
+def test_recorded_gradients_are_one_node_where_pytorch_has_a_kernel(code: str, expected: str) -> None:
+    x = torch.tensor([0.25, 0.75], requires_grad=True)
+    out = eval(code, {"torch": torch, "F": F, "x": x, "c": torch.tensor([1.0, 0.0])})
+    (slope,) = torch.autograd.grad(out, x, create_graph=True)
+    assert slope.grad_fn.name() == expected
+
+
 def test_numbers_in_rules_are_those_of_c_and_have_no_edge() -> None:
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     g = torch.ones(2, requires_grad=True)
