@@ -26,6 +26,7 @@ from app.program.operations import (
     Metered,
     Module,
     Routine,
+    Unbound,
     binary,
     compare,
     delete_item,
@@ -442,19 +443,20 @@ def members_of(host: HostType, name: str) -> Any:
     kind = host.type
     getter = METHODS.get(kind, {}).get(name)
     if getter is not None:
-        return HostMember(name, getter, Routine(name, partial(_on_value, host, name, getter)))
+        return HostMember(name, getter, Unbound(name, partial(_on_value, host, name, getter), owner=host))
     if name in STATICS.get(kind, {}):
         routine = Routine(name, STATICS[kind][name])
         return HostMember(name, lambda value: routine, routine)
     if name in _ITEMS and hasattr(kind, name) and kind is not object:
-        return _plain_member(name, _ITEMS[name])
+        return _plain_member(host, name, _ITEMS[name])
     if name in _SPECIAL and kind is not object and name in vars(kind):
-        return _plain_member(name, priced(getattr(kind, name), _SPECIAL[name]))
+        return _plain_member(host, name, priced(getattr(kind, name), _SPECIAL[name]))
     return _of_object(kind, name) if kind is object or name == "__init__" else MISSING
 
 
-def _plain_member(name: str, function: Callable[..., Any]) -> HostMember:
-    return HostMember(name, lambda value: Routine(name, partial(function, value), owner=value), Routine(name, function))
+def _plain_member(host: HostType, name: str, function: Callable[..., Any]) -> HostMember:
+    unbound = Unbound(name, function, owner=host)
+    return HostMember(name, lambda value: Routine(name, partial(function, value), owner=value), unbound)
 
 
 def _on_value(host: HostType, name: str, getter: Getter, value: Any = MISSING, /, *args: Any, **kwargs: Any) -> Any:
@@ -476,8 +478,8 @@ OBJECT: dict[str, Callable[..., Any]] = {}  # what ``object`` itself has: set by
 def _of_object(kind: type, name: str) -> Any:
     if name == "__init__" and kind is not object:
         function: Any = partial(_initialised, kind)
-        return _plain_member(name, function)
-    return _plain_member(name, OBJECT[name]) if name in OBJECT else MISSING
+        return _plain_member(TYPES["object"], name, function)
+    return _plain_member(TYPES["object"], name, OBJECT[name]) if name in OBJECT else MISSING
 
 
 def _initialised(kind: Any, value: Any, *args: Any, **kwargs: Any) -> None:
@@ -588,6 +590,7 @@ __all__ = [
     "Getter",
     "Module",
     "Routine",
+    "Unbound",
     "binary",
     "compare",
     "delete_item",

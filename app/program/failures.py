@@ -104,7 +104,7 @@ def _text(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, RecursionError):
         return "maximum recursion depth exceeded"
-    return text
+    return outward(text)
 
 
 def python(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -145,7 +145,21 @@ def spoken(text: str, given: Iterable[Any]) -> str:
         if getattr(kind, "is_instance", False) and kind.__name__ in text:
             name = value.program_class.name.replace("\\", "\\\\")
             text = re.sub(rf"\b{kind.__name__}\b", name, text)
-    return text
+    return outward(text)
+
+
+INNER: Final[dict[str, str]] = {
+    "_Instance": "object"
+}  # what types of ours are for programs, where nobody knows the class of the object
+_PATH: Final = re.compile(r"<class '(?:app|engine)\.(?:\w+\.)*(\w+)'>")
+
+
+def outward(text: str) -> str:
+    """A message of Python's or the engine's without names that are ours alone, whatever value it is about."""
+    for name, shown in INNER.items():
+        if name in text:
+            text = re.sub(rf"\b{name}\b", shown, text)
+    return _PATH.sub(r"<class '\1'>", text)
 
 
 _OURS: Final = ("app.", "engine.")
@@ -202,7 +216,7 @@ def caught(error: BaseException) -> PythonError | None:
         shown = getattr(error, "shown", None)
         if shown is None:
             shown = made(_kind(error), *error.args)
-            shown.detail, shown.op, shown.place = str(error), error.op, getattr(error, "place", None)
+            shown.detail, shown.op, shown.place = outward(str(error)), error.op, getattr(error, "place", None)
             error.shown = shown  # type: ignore[attr-defined]
         found: PythonError = shown
         return found
@@ -220,11 +234,13 @@ def _kind(error: errors.EngineError) -> type[BaseException]:
 
 
 __all__ = [
+    "INNER",
     "PythonError",
     "caught",
     "classes",
     "locate",
     "made",
+    "outward",
     "python",
     "reraise",
     "respoken",

@@ -328,6 +328,7 @@ for _name in _UNARY:
     setattr(Special, f"__{_name}__", _unary(_name))
 
 
+@seen_as("_Instance")
 class Instance(Special):
     """An object of a program's class."""
 

@@ -78,6 +78,17 @@ class Routine(Callable_):
         return f"<built-in{owner}>" if owner else f"<built-in function {self.name.rpartition('.')[2]}>"
 
 
+@seen_as("method_descriptor")
+class Unbound(Routine):
+    """A method of a type that is there, taken from the type: in a class of a program's, it is a method there too."""
+
+    __slots__ = ()
+    binds = True
+
+    def __repr__(self) -> str:
+        return f"<method '{self.name}' of '{getattr(self.owner, 'name', 'object')}' objects>"
+
+
 OPENED: list[Callable[[Any], bool]] = []  # whether a value is of an open class of the engine: ``app.program.hosts``
 ENGINE_CALL: list[Callable[[Routine, Any, dict[str, Any]], Any]] = []
 """How the engine's functions are called: set by ``app.program.calls``, which knows what they take."""

@@ -22,9 +22,11 @@ from app.program.libraries.contextlib import Making
 from app.program.libraries.dataclasses import NOTHING, Field, Nothing
 from app.program.libraries.dispatching import Dispatched
 from app.program.libraries.enum import ENUM, INT_ENUM, STR_ENUM, EnumClass, look_up
+from app.program.libraries.flags import FLAG, INT_FLAG, FlagClass, look_up_bits
 from app.program.libraries.functools import Cached, CachedProperty, Partial
 from app.program.libraries.namedtuples import NAMED_TUPLE, create
 from app.program.libraries.natives import NATIVES, Native
+from app.program.libraries.types import SIMPLE_NAMESPACE
 from app.program.libraries.typing import TYPING, Form
 from app.sessions import library_kinds
 from app.sessions.library_kinds import attributes, flat, is_name
@@ -75,10 +77,12 @@ def _fill_cell(cell: Cell, parts: list[Any]) -> None:
 # -- classes --------------------------------------------------------------------------------------------------------
 _OURS: Final = {
     "abc.ABC": ABC_CLASS, "enum.Enum": ENUM, "enum.IntEnum": INT_ENUM, "enum.StrEnum": STR_ENUM,
+    "enum.Flag": FLAG, "enum.IntFlag": INT_FLAG, "types.SimpleNamespace": SIMPLE_NAMESPACE,
     "typing.NamedTuple": NAMED_TUPLE,
 }  # fmt: skip
 _OUR_NAMES: Final = {id(cls): name for name, cls in _OURS.items()}
-_CREATE: Final[dict[str, Any]] = {"": None, "enum": look_up, "tuple": create}
+_CREATE: Final[dict[str, Any]] = {"": None, "enum": look_up, "flag": look_up_bits, "tuple": create}
+_KINDS: Final[dict[str, type[ProgramClass]]] = {"enum": EnumClass, "flag": FlagClass}
 
 
 def _dump_class(cls: ProgramClass) -> Parts:
@@ -118,7 +122,7 @@ def _make_class(raw: list[Any]) -> ProgramClass:
     if raw[0] == "ours":
         return _OURS[raw[1]]
     _require(raw[0] in _CREATE, "a class of an unknown sort")
-    return object.__new__(EnumClass if raw[0] == "enum" else ProgramClass)
+    return object.__new__(_KINDS.get(raw[0], ProgramClass))
 
 
 def _fill_class(cls: ProgramClass, parts: list[Any]) -> None:

@@ -17,7 +17,7 @@ from app.program.failures import PythonError
 from app.program.formatting import text_of
 from app.program.functions import UNBOUND, BoundMethod, Frame, Function, Step
 from app.program.instances import Instance, Special
-from app.program.operations import Module, Routine, spread, type_name
+from app.program.operations import Module, Routine, Unbound, spread, type_name
 from app.program.scopes import CLASS_CELL
 from app.program.tree import Expression
 from app.program.values import attribute
@@ -81,6 +81,8 @@ def described(called: Any) -> str:
             return f"{called.name}()"
         case Routine(owner=Module() as module):
             return f"{_INNER.get(module.name, module.name)}.{called.name}()"
+        case Unbound(owner=HostType() as kind):
+            return f"{kind.name}.{called.name}()"
         case Routine():
             return f"{type_name(called.owner)}.{called.name}()"
     return text_of(called)
