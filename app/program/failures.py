@@ -54,6 +54,8 @@ class PythonError(Exception):
             maker: Any = Exception if issubclass(cls.kind, MemoryError) else cls.kind
             return maker.__new__(cls, *args)  # type: ignore[no-any-return]
         kind, detail = args
+        if type(detail) is str:
+            detail = outward(detail)
         error = made(kind, detail)
         error.detail = detail
         return error
@@ -148,18 +150,22 @@ def spoken(text: str, given: Iterable[Any]) -> str:
     return outward(text)
 
 
-INNER: Final[dict[str, str]] = {
-    "_Instance": "object"
-}  # what types of ours are for programs, where nobody knows the class of the object
-_PATH: Final = re.compile(r"<class '(?:app|engine)\.(?:\w+\.)*(\w+)'>")
+INNER: Final[dict[str, str]] = {"_Instance": "object"}
+"""What types of ours are for programs, where nobody knows the class of the object."""
+_PATH: Final = re.compile(r"<(class ')?(?:app|engine)\.(?:\w+\.)*(\w+)(?='>| object )")
 
 
 def outward(text: str) -> str:
     """A message of Python's or the engine's without names that are ours alone, whatever value it is about."""
-    for name, shown in INNER.items():
+    for name, known in INNER.items():
         if name in text:
-            text = re.sub(rf"\b{name}\b", shown, text)
-    return _PATH.sub(r"<class '\1'>", text)
+            text = re.sub(rf"\b{name}\b", known, text)
+    return shown(text)
+
+
+def shown(text: str) -> str:
+    """A text of any value without the modules in which its types are here."""
+    return _PATH.sub(r"<\1\2", text) if "engine." in text or "app." in text else text
 
 
 _OURS: Final = ("app.", "engine.")
@@ -215,7 +221,7 @@ def caught(error: BaseException) -> PythonError | None:
     if isinstance(error, errors.EngineError):
         shown = getattr(error, "shown", None)
         if shown is None:
-            shown = made(_kind(error), *error.args)
+            shown = made(_kind(error), *[outward(one) if type(one) is str else one for one in error.args])
             shown.detail, shown.op, shown.place = outward(str(error)), error.op, getattr(error, "place", None)
             error.shown = shown  # type: ignore[attr-defined]
         found: PythonError = shown
@@ -245,5 +251,6 @@ __all__ = [
     "reraise",
     "respoken",
     "seen_as",
+    "shown",
     "translated",
 ]

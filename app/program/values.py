@@ -236,7 +236,8 @@ def _static_attribute(value: Any, name: str) -> object:
 
 
 _OBJECTS: Final[dict[type, Callable[[Any, str], Any]]] = {
-    Function: _function_attribute, BoundMethod: _method_attribute, Routine: _routine_attribute, Unbound: _routine_attribute,
+    Function: _function_attribute, BoundMethod: _method_attribute, Routine: _routine_attribute,
+    Unbound: _routine_attribute,
     ProgramClass: class_attribute, HostType: _host_attribute, Super: _super_attribute, Property: _property_attribute,
     Generator: _generator_attribute, StaticMethod: _static_attribute, ClassMethod: _static_attribute,
 }  # fmt: skip
@@ -348,6 +349,8 @@ def set_plainly(value: Any, name: str, new: Any) -> None:
     if instances.put(value, name, new):
         return
     if type(value) is Instance:
+        if not value.program_class.has_room(name):
+            raise _no_attribute(value, name)
         run = runtime.current()
         if run.journal is not None:
             modes.touch(value)

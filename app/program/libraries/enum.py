@@ -24,7 +24,7 @@ from app.program.functions import Callable_
 from app.program.hosted import new
 from app.program.instances import Instance, Special
 from app.program.libraries.natives import Native
-from app.program.operations import Routine, held
+from app.program.operations import Routine, held, type_name
 from app.program.tree import is_member
 from app.program.values import add_objects, class_attribute
 
@@ -73,7 +73,7 @@ class EnumClass(ProgramClass):
     def __contains__(self, value: object) -> bool:
         if not isinstance(value, Special):
             raise PythonError(
-                TypeError, f"unsupported operand type(s) for 'in': '{type(value).__name__}' and '{self.name}'"
+                TypeError, f"unsupported operand type(s) for 'in': '{type_name(value)}' and '{self.name}'"
             )
         return any(value is one for one in self.members.values())
 
@@ -128,7 +128,8 @@ def _with_names(cls: Any, title: Any, names: Any, start: Any = 1, **_: Any) -> A
         raise PythonError(TypeError, f"the name of a class is an identifier, not {repr_of(title)}")
     listed = names.replace(",", " ").split() if isinstance(names, str) else list(held(names))
     pairs = list(names.items()) if isinstance(names, dict) else [
-        (one, cls.value_at(start, place)) if isinstance(one, str) else tuple(held(one)) for place, one in enumerate(listed)
+        (one, cls.value_at(start, place)) if isinstance(one, str) else tuple(held(one))
+        for place, one in enumerate(listed)
     ]  # fmt: skip
     for pair in pairs:
         if len(pair) != 2 or not isinstance(pair[0], str) or not is_member(pair[0]):

@@ -42,7 +42,8 @@ LIMITS: Final = Limits(
     print_chars=2**16,
 )
 INNER: Final = re.compile(
-    r"\bapp\.\w|\bengine\.\w|<code object|<frame |<cell |<slot wrapper|<method-wrapper|mappingproxy|\bsite-packages"
+    r"\bapp\.\w|\bengine\.\w|<code object|<frame |<cell |<slot wrapper|<method-wrapper|(?<!metadata=)mappingproxy"
+    r"|\bsite-packages"
     r"|\b(HostType|HostMember|ProgramClass|Routine|Hosted\w+|_Instance|Callable_|BoundMethod|Metered|Numbered|Special"
     r"|PythonError|StaticMethod|ClassMethod|Union_)\b"
 )
