@@ -302,6 +302,8 @@ def _ask(owner: Any, method: str, other: Any) -> Any:
         found = method_of(owner, method)
         if found is not MISSING:
             return found(other)
+    if isinstance(owner, Tensor) and isinstance(other, (int, float)):
+        other = float.__float__(other) if isinstance(other, float) else int.__int__(other)  # a class's object is one
     function = getattr(type(owner), method, None)  # a name of ours, out of a table
     if function is None:
         return NotImplemented
