@@ -17,7 +17,7 @@ import numpy as np
 from app.program import costs
 from app.program.classes import MISSING, HostMember, HostType
 from app.program.costs import CostOf, pay
-from app.program.failures import PythonError, made, python
+from app.program.failures import PythonError, made, python, shown
 from app.program.formatting import format_text, formatted
 from app.program.functions import BoundMethod, Callable_, Function
 from app.program.instances import Special, as_index, method_of
@@ -26,6 +26,7 @@ from app.program.operations import (
     Metered,
     Module,
     Routine,
+    Unbound,
     binary,
     compare,
     delete_item,
@@ -222,9 +223,17 @@ def _based(value: Any = 0, *_: Any, **__: Any) -> costs.Cost:
     return costs.Cost(1 + bits // 8, bits, bits)
 
 
+def _repr(obj: Any, /) -> str:
+    return shown(repr(obj))
+
+
+def _ascii(obj: Any, /) -> str:
+    return shown(ascii(obj))
+
+
 _FUNCTIONS: Final[dict[str, Callable[..., object]]] = {
     "abs": priced(abs, costs.linear), "all": _like(all, partial(_some, all, False), 1),
-    "any": _like(any, partial(_some, any, True), 1), "ascii": priced(ascii, costs.text),
+    "any": _like(any, partial(_some, any, True), 1), "ascii": priced(_ascii, costs.text),
     "bin": _indexed(priced(bin, _based)),
     "callable": _like(callable, _callable, 1), "chr": priced(chr, costs.little), "divmod": _like(divmod, _divided, 2),
     "format": _like(format, lambda value, spec="": formatted(value, spec), 1, 2), "hash": priced(hash, costs.walked),
@@ -232,7 +241,7 @@ _FUNCTIONS: Final[dict[str, Callable[..., object]]] = {
     "len": _like(len, _len, 1), "max": _all_of(max, costs.chosen), "min": _all_of(min, costs.chosen),
     "next": _like(next, _next, 1, 2), "oct": _indexed(priced(oct, _based)), "ord": priced(ord, costs.little),
     "pow": _powered,
-    "repr": priced(repr, costs.text), "round": priced(round, costs.rounded), "sorted": _sorted, "sum": _sum,
+    "repr": priced(_repr, costs.text), "round": priced(round, costs.rounded), "sorted": _sorted, "sum": _sum,
 }  # fmt: skip
 
 
@@ -440,21 +449,22 @@ _ITEMS: Final[dict[str, Callable[..., Any]]] = {
 def members_of(host: HostType, name: str) -> Any:
     """What Python's type itself has under ``name``, as a ``HostMember``."""
     kind = host.type
-    getter = METHODS.get(kind, {}).get(name)
-    if getter is not None:
-        return HostMember(name, getter, Routine(name, partial(_on_value, host, name, getter)))
     if name in STATICS.get(kind, {}):
         routine = Routine(name, STATICS[kind][name])
         return HostMember(name, lambda value: routine, routine)
+    getter = METHODS.get(kind, {}).get(name)
+    if getter is not None:
+        return HostMember(name, getter, Unbound(name, partial(_on_value, host, name, getter), owner=host))
     if name in _ITEMS and hasattr(kind, name) and kind is not object:
-        return _plain_member(name, _ITEMS[name])
+        return _plain_member(host, name, _ITEMS[name])
     if name in _SPECIAL and kind is not object and name in vars(kind):
-        return _plain_member(name, priced(getattr(kind, name), _SPECIAL[name]))
+        return _plain_member(host, name, priced(getattr(kind, name), _SPECIAL[name]))
     return _of_object(kind, name) if kind is object or name == "__init__" else MISSING
 
 
-def _plain_member(name: str, function: Callable[..., Any]) -> HostMember:
-    return HostMember(name, lambda value: Routine(name, partial(function, value), owner=value), Routine(name, function))
+def _plain_member(host: HostType, name: str, function: Callable[..., Any]) -> HostMember:
+    unbound = Unbound(name, function, owner=host)
+    return HostMember(name, lambda value: Routine(name, partial(function, value), owner=value), unbound)
 
 
 def _on_value(host: HostType, name: str, getter: Getter, value: Any = MISSING, /, *args: Any, **kwargs: Any) -> Any:
@@ -476,8 +486,8 @@ OBJECT: dict[str, Callable[..., Any]] = {}  # what ``object`` itself has: set by
 def _of_object(kind: type, name: str) -> Any:
     if name == "__init__" and kind is not object:
         function: Any = partial(_initialised, kind)
-        return _plain_member(name, function)
-    return _plain_member(name, OBJECT[name]) if name in OBJECT else MISSING
+        return _plain_member(TYPES["object"], name, function)
+    return _plain_member(TYPES["object"], name, OBJECT[name]) if name in OBJECT else MISSING
 
 
 def _initialised(kind: Any, value: Any, *args: Any, **kwargs: Any) -> None:
@@ -558,7 +568,10 @@ def _raisable(kind: type[BaseException], *args: Any, **kwargs: Any) -> Any:
     """An exception of a class."""
     if kwargs:
         raise PythonError(TypeError, f"{kind.__name__}() takes no keyword arguments")
-    return made(kind, *args)
+    try:
+        return made(kind, *args)
+    except (TypeError, AttributeError) as error:  # some ask for arguments of their own
+        raise PythonError(TypeError, str(error)) from None
 
 
 def exception_type(kind: type[BaseException], name: str | None = None) -> HostType:
@@ -581,19 +594,6 @@ EXCEPTIONS: Final = {name: exception_type(getattr(builtins, name)) for name in _
 FUNCTIONS: Final[dict[str, Any]] = {name: Routine(name, function) for name, function in _FUNCTIONS.items()} | TYPES
 CONSTANTS: Final[dict[str, object]] = {"NotImplemented": NotImplemented, "Ellipsis": ..., "__debug__": True}
 __all__ = [
-    "ATTRIBUTES",
-    "FUNCTIONS",
-    "BoundMethod",
-    "Function",
-    "Getter",
-    "Module",
-    "Routine",
-    "binary",
-    "compare",
-    "delete_item",
-    "get_item",
-    "in_place",
-    "set_item",
-    "type_name",
-    "unary",
+    "ATTRIBUTES", "FUNCTIONS", "BoundMethod", "Function", "Getter", "Module", "Routine", "Unbound", "binary", "compare",
+    "delete_item", "get_item", "in_place", "set_item", "type_name", "unary",
 ]  # fmt: skip

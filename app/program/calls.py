@@ -14,6 +14,7 @@ from app.program.formatting import text_of
 from app.program.functions import Callable_
 from app.program.hosts import adopted, open_class
 from app.program.instances import Special
+from app.program.modules.calls import PRINTING
 from app.program.names import path_of
 from app.program.operations import ENGINE_CALL, Routine, type_name
 from engine import Tensor, dtypes, errors, refusals, registry, tape
@@ -112,3 +113,4 @@ def print_(*values: Any, sep: Any = None, end: Any = None, file: Any = None, flu
 
 
 PRINT: Final = Routine("print", print_)
+PRINTING.append(print_)

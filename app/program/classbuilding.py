@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from app.program.builtins import HOSTS
@@ -27,12 +27,20 @@ from app.program.tree import GraphError
 Derive = Callable[[ProgramClass, dict[str, Any]], Any]
 DERIVED: Final[dict[Any, Derive]] = {}
 """What else happens to classes that derive from one of ours (``Enum``, ``NamedTuple``); a class may be replaced."""
+NAMESPACES: Final[dict[Any, Callable[[tuple[Any, ...]], dict[str, Any]]]] = {}
+"""What the body of a class fills that derives from one of ours, where that is no plain dict."""
 FACTORIES: Final[dict[Any, type[ProgramClass]]] = {}  # what classes are that derive from one of ours
 METACLASSES: Final[list[Any]] = []  # those that a program may name, which mean nothing beyond their base
 _IMPLIED: Final[dict[str, Callable[[Any], Any]]] = {
     "__new__": StaticMethod, "__init_subclass__": ClassMethod, "__class_getitem__": ClassMethod,
 }  # fmt: skip
 """What these methods are without a decorator that says so."""
+
+
+def namespace_of(bases: Sequence[Any]) -> dict[str, Any]:
+    """What the body of a class with these bases fills."""
+    known = next((one for base in bases for one in getattr(base, "mro", ()) if one in NAMESPACES), None)
+    return {} if known is None else NAMESPACES[known](tuple([one for one in bases if hasattr(one, "mro")]))
 
 
 def make_class(

@@ -146,6 +146,17 @@ class ProgramClass(Callable_):
         found = self.find(name)
         return MISSING if isinstance(found, HostMember) else found
 
+    def has_room(self, name: str) -> bool:
+        """Whether objects may have an attribute of that name: ``__slots__`` in all classes list those that they may."""
+        for one in self.mro:
+            if isinstance(one, ProgramClass):
+                listed = one.attributes.get("__slots__", MISSING)
+                if listed is MISSING or name == listed:
+                    return True
+                if type(listed) is not str and (name in tuple(listed) or "__dict__" in tuple(listed)):
+                    return True
+        return self.host is not None
+
     def enter(self, run: Any, args: Any, kwargs: Any = None) -> Any:
         return MAKE[0](self, run, args, kwargs or {})
 

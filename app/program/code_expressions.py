@@ -161,7 +161,9 @@ class ExpressionReader:
         return Name(name)
 
     def _attribute(self, node: ast.Attribute, depth: int) -> Attribute:
-        return Attribute(self.expression(node.value, depth), self.member(node, node.attr))
+        value = self.expression(node.value, depth)
+        is_own = node.attr == "__dict__" and type(node.ctx) is ast.Load  # of a program's object: ``vars`` of it
+        return Attribute(value, node.attr if is_own else self.member(node, node.attr))
 
     def _subscript(self, node: ast.Subscript, depth: int) -> Subscript:
         return Subscript(self.expression(node.value, depth), self.expression(node.slice, depth))

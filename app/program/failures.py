@@ -54,6 +54,8 @@ class PythonError(Exception):
             maker: Any = Exception if issubclass(cls.kind, MemoryError) else cls.kind
             return maker.__new__(cls, *args)  # type: ignore[no-any-return]
         kind, detail = args
+        if type(detail) is str:
+            detail = outward(detail)
         error = made(kind, detail)
         error.detail = detail
         return error
@@ -104,7 +106,7 @@ def _text(error: BaseException) -> str:
     text = str(error)
     if isinstance(error, RecursionError):
         return "maximum recursion depth exceeded"
-    return text
+    return outward(text)
 
 
 def python(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -145,7 +147,25 @@ def spoken(text: str, given: Iterable[Any]) -> str:
         if getattr(kind, "is_instance", False) and kind.__name__ in text:
             name = value.program_class.name.replace("\\", "\\\\")
             text = re.sub(rf"\b{kind.__name__}\b", name, text)
-    return text
+    return outward(text)
+
+
+INNER: Final[dict[str, str]] = {"_Instance": "object"}
+"""What types of ours are for programs, where nobody knows the class of the object."""
+_PATH: Final = re.compile(r"<(class ')?(?:app|engine)\.(?:\w+\.)*(\w+)(?='>| object )")
+
+
+def outward(text: str) -> str:
+    """A message of Python's or the engine's without names that are ours alone, whatever value it is about."""
+    for name, known in INNER.items():
+        if name in text:
+            text = re.sub(rf"\b{name}\b", known, text)
+    return shown(text)
+
+
+def shown(text: str) -> str:
+    """A text of any value without the modules in which its types are here."""
+    return _PATH.sub(r"<\1\2", text) if "engine." in text or "app." in text else text
 
 
 _OURS: Final = ("app.", "engine.")
@@ -201,8 +221,8 @@ def caught(error: BaseException) -> PythonError | None:
     if isinstance(error, errors.EngineError):
         shown = getattr(error, "shown", None)
         if shown is None:
-            shown = made(_kind(error), *error.args)
-            shown.detail, shown.op, shown.place = str(error), error.op, getattr(error, "place", None)
+            shown = made(_kind(error), *[outward(one) if type(one) is str else one for one in error.args])
+            shown.detail, shown.op, shown.place = outward(str(error)), error.op, getattr(error, "place", None)
             error.shown = shown  # type: ignore[attr-defined]
         found: PythonError = shown
         return found
@@ -220,14 +240,17 @@ def _kind(error: errors.EngineError) -> type[BaseException]:
 
 
 __all__ = [
+    "INNER",
     "PythonError",
     "caught",
     "classes",
     "locate",
     "made",
+    "outward",
     "python",
     "reraise",
     "respoken",
     "seen_as",
+    "shown",
     "translated",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 
 from app.program import costs
 from app.program.costs import ITEM_BYTES, SMALL, Cost, pay
-from app.program.failures import PythonError, python
+from app.program.failures import PythonError, python, shown
 from app.program.instances import Special
 from app.program.operations import get_item, type_name
 from engine import Tensor
@@ -31,13 +31,13 @@ def text_of(value: Any) -> str:
     if kind is float or (kind is int and -SMALL < value < SMALL):
         return str(value)
     pay(costs.text(value))
-    return str(python(str, value))
+    return shown(str(python(str, value)))
 
 
 def repr_of(value: Any) -> str:
     """``repr(value)``, paid for."""
     pay(costs.text(value))
-    return str(python(repr, value))
+    return shown(str(python(repr, value)))
 
 
 @lru_cache(maxsize=1024)
@@ -51,10 +51,10 @@ def formatted(value: Any, spec: str) -> str:
     kind = type(value)
     if (kind is float or (kind is int and -SMALL < value < SMALL)) and type(spec) is str and _longest(spec) < 500:
         return str(python(format, value, spec))
-    if not spec and not isinstance(value, (Special, Tensor)):
-        return text_of(value)
     if not isinstance(spec, str):
         raise PythonError(TypeError, f"format() argument 2 must be str, not {type_name(spec)}")
+    if not spec and not isinstance(value, (Special, Tensor)):
+        return text_of(value)
     count = 2 * _longest(spec) + (costs.text_length(value) if isinstance(value, _PLAIN) else 400)
     digits = costs.text(value).steps if type(value) is int else 0
     pay(Cost(1 + count + digits, ITEM_BYTES * count, count))

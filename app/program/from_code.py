@@ -305,10 +305,10 @@ class _CodeReader(ExpressionReader):
 
 
 def _hint(node: ast.AST) -> str | None:
-    """The annotation of the first parameter, by which some libraries choose a function."""
+    """The first annotation of a parameter, by which some libraries choose a function."""
     given = getattr(node, "args", None)
-    first = next(iter([*given.posonlyargs, *given.args]), None) if isinstance(given, ast.arguments) else None
-    return None if first is None or first.annotation is None else ast.unparse(first.annotation)
+    parameters = [*given.posonlyargs, *given.args] if isinstance(given, ast.arguments) else []
+    return next((ast.unparse(one.annotation) for one in parameters if one.annotation is not None), None)
 
 
 _SAID: Final = (ast.Global, ast.Nonlocal)  # noted before the block that they stand in is read

@@ -67,7 +67,7 @@ class Compiled:
     """A definition, ready to be called."""
 
     __slots__ = (
-        "blank", "captured", "code", "expression", "fresh", "generate", "has_cells", "place", "simple",
+        "bare", "blank", "captured", "code", "expression", "fresh", "generate", "has_cells", "place", "simple",
         "source", "steps", "takes",
     )  # fmt: skip
 
@@ -81,6 +81,7 @@ class Compiled:
         self.has_cells = False
         self.fresh: tuple[int, ...] = ()  # the places of other names that they take
         self.takes = 0  # how many cells
+        self.bare: Step | None = None  # that expression, where a frame is the run and the arguments alone
         self.expression: Step | None = None  # of a function that ends with one, and returns nowhere else,
         self.place: Place | None = None  # and where that stands
         self.steps: Step | None = None
@@ -178,13 +179,17 @@ class Function(Callable_):
             signal = steps(frame)
             return None if signal is None else signal[0]
         except Exception as error:
-            if compiled.place is not None:
-                locate(error, compiled.place)
-            if not isinstance(error, RecursionError) or isinstance(error, PythonError):
-                raise
-            raise made(RecursionError, "maximum recursion depth exceeded") from None
+            self.locate(error)
+            raise
         finally:
             run.depth = depth
+
+    def locate(self, error: Exception) -> None:
+        """Note where ``error`` came up in a function that ends with an expression."""
+        if self.compiled.place is not None:
+            locate(error, self.compiled.place)
+        if isinstance(error, RecursionError) and not isinstance(error, PythonError):
+            raise made(RecursionError, "maximum recursion depth exceeded") from None
 
     def __repr__(self) -> str:
         return f"<function {self.qualname} at {id(self):#x}>"

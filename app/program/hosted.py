@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from app.program.builtins import TYPES
 from app.program.classes import MISSING, ClassMethod, HostMember, ProgramClass, bound
-from app.program.failures import PythonError, classes, made, python
+from app.program.failures import INNER, PythonError, classes, made, python
 from app.program.functions import DEEP_COPY
 from app.program.hosts import MODULE, is_public, open_class
 from app.program.instances import HOSTED, Fixed, Held, Special, method_of
@@ -59,7 +59,9 @@ def hosted(host: type) -> type:
     if host is tuple:
         namespace["_make"] = property(_maker)
     kind = Fixed if host in _IMMUTABLE else Special if host is object else Held
-    return type(f"Hosted{host.__name__}", (kind, host), namespace)
+    found = type(f"Hosted{host.__name__}", (kind, host), namespace)
+    INNER[found.__name__] = host.__name__
+    return found
 
 
 def _maker(self: Any) -> Any:

@@ -95,6 +95,11 @@ class Special:
         if self.program_class.method(name) is None:
             raise _refuse(f"'{type_name(self)}' object is not {what}")
 
+    @property
+    def _path(self) -> str:
+        """What the engine's texts call its class."""
+        return f"{self.program_class.module}.{self.program_class.qualname}"
+
     # -- text -----------------------------------------------------------------------------------------------------
     def __repr__(self) -> str:
         found = method_of(self, "__repr__")
@@ -328,6 +333,7 @@ for _name in _UNARY:
     setattr(Special, f"__{_name}__", _unary(_name))
 
 
+@seen_as("_Instance")
 class Instance(Special):
     """An object of a program's class."""
 

@@ -9,9 +9,9 @@ from app.program.costs import bounded, copied, pay
 from app.program.failures import PythonError, python
 from app.program.functions import DEEP_COPY
 from app.program.instances import Instance
-from app.program.operations import KNOWN, SUBSCRIPTS
+from app.program.operations import KNOWN, SUBSCRIPTS, type_name
 from app.program.tree import GraphError, is_member, quoted
-from app.program.values import delete_attribute, set_attribute
+from app.program.values import OF_ANY, delete_attribute, set_attribute
 
 
 class Attributes(dict[str, Any]):
@@ -91,4 +91,11 @@ def _vars(*values: Any) -> Attributes:
     return Attributes(values[0])
 
 
+def _dict(value: Any) -> Attributes:
+    if type(value) is not Instance:
+        raise GraphError(f"'__dict__' of an object of {type_name(value)} is not an attribute that programs may use")
+    return Attributes(value)
+
+
+OF_ANY["__dict__"] = _dict  # read in a program's text, nowhere else: see ``tree.is_member``
 VARS: Final = Routine("vars", _vars)

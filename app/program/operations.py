@@ -78,6 +78,17 @@ class Routine(Callable_):
         return f"<built-in{owner}>" if owner else f"<built-in function {self.name.rpartition('.')[2]}>"
 
 
+@seen_as("method_descriptor")
+class Unbound(Routine):
+    """A method of a type that is there, taken from the type: in a class of a program's, it is a method there too."""
+
+    __slots__ = ()
+    binds = True
+
+    def __repr__(self) -> str:
+        return f"<method '{self.name}' of '{getattr(self.owner, 'name', 'object')}' objects>"
+
+
 OPENED: list[Callable[[Any], bool]] = []  # whether a value is of an open class of the engine: ``app.program.hosts``
 ENGINE_CALL: list[Callable[[Routine, Any, dict[str, Any]], Any]] = []
 """How the engine's functions are called: set by ``app.program.calls``, which knows what they take."""
@@ -291,6 +302,8 @@ def _ask(owner: Any, method: str, other: Any) -> Any:
         found = method_of(owner, method)
         if found is not MISSING:
             return found(other)
+    if isinstance(owner, Tensor) and isinstance(other, (int, float)):
+        other = float.__float__(other) if isinstance(other, float) else int.__int__(other)  # a class's object is one
     function = getattr(type(owner), method, None)  # a name of ours, out of a table
     if function is None:
         return NotImplemented

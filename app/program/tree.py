@@ -268,7 +268,7 @@ class Code(msgspec.Struct, frozen=True):
     index: int
     doc: str | None = None
     line: int = 1
-    hint: str | None = None  # the annotation of its first parameter
+    hint: str | None = None  # the first annotation of a parameter
 
 
 class Lambda(msgspec.Struct, frozen=True):
@@ -581,7 +581,8 @@ SPECIAL: Final = frozenset({
         "enter", "eq", "exit", "float", "floordiv", "format", "ge", "get", "getattr", "getattribute", "getitem", "gt",
         "hash", "iadd", "iand", "ifloordiv", "ilshift", "imatmul", "imod", "imul", "index", "init", "init_subclass",
         "int", "invert", "ior", "ipow", "irshift", "isub", "iter", "itruediv", "ixor", "le", "len", "length_hint",
-        "lshift", "lt", "match_args", "matmul", "missing", "mod", "mul", "name", "ne", "neg", "new", "next", "or",
+        "lshift", "lt", "match_args", "matmul", "members", "missing", "mod", "mul", "name", "ne", "neg", "new", "next",
+        "or",
         "pos", "post_init", "pow", "qualname", "radd", "rand", "rdivmod", "repr", "reversed", "rfloordiv", "rlshift",
         "rmatmul", "rmod", "rmul", "ror", "round", "rpow", "rrshift", "rshift", "rsub", "rtruediv", "rxor", "set",
         "set_name", "setattr", "setitem", "slots", "str", "sub", "truediv", "trunc", "ceil", "floor", "xor", "module",

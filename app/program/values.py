@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn
 
 from app.limits import Allowance
 from app.program import instances, pytorch, runtime
-from app.program.builtins import ATTRIBUTES, FORMAT, METHODS, OBJECT, Module, Routine, get_item, type_name
+from app.program.builtins import ATTRIBUTES, FORMAT, METHODS, OBJECT, Module, Routine, Unbound, get_item, type_name
 from app.program.classes import (
     MISSING,
     ClassMethod,
@@ -88,7 +88,7 @@ def _special_attribute(value: Any, name: str) -> object:
             raise
         found = MISSING
     if found is MISSING or isinstance(value.program_class.find(name), HostMember):
-        found = _of_host(value, name) if name not in _OF_ANY else _OF_ANY[name](value)
+        found = _of_host(value, name) if name not in OF_ANY else OF_ANY[name](value)
     if found is MISSING:
         fallback = instances.method_of(value, "__getattr__")
         if fallback is not MISSING:
@@ -109,7 +109,7 @@ def _of_host(value: Any, name: str) -> object:
     return bound_host(value, name) if own is MISSING else own
 
 
-_OF_ANY: Final[dict[str, Callable[[Any], Any]]] = {
+OF_ANY: Final[dict[str, Callable[[Any], Any]]] = {
     "__class__": lambda value: value.program_class,
     "__doc__": lambda value: value.program_class.doc,
     "__module__": lambda value: value.program_class.module,
@@ -237,6 +237,7 @@ def _static_attribute(value: Any, name: str) -> object:
 
 _OBJECTS: Final[dict[type, Callable[[Any, str], Any]]] = {
     Function: _function_attribute, BoundMethod: _method_attribute, Routine: _routine_attribute,
+    Unbound: _routine_attribute,
     ProgramClass: class_attribute, HostType: _host_attribute, Super: _super_attribute, Property: _property_attribute,
     Generator: _generator_attribute, StaticMethod: _static_attribute, ClassMethod: _static_attribute,
 }  # fmt: skip
@@ -348,6 +349,8 @@ def set_plainly(value: Any, name: str, new: Any) -> None:
     if instances.put(value, name, new):
         return
     if type(value) is Instance:
+        if not value.program_class.has_room(name):
+            raise _no_attribute(value, name)
         run = runtime.current()
         if run.journal is not None:
             modes.touch(value)
@@ -430,8 +433,15 @@ def _of_object() -> None:
         "__hash__": lambda value: object.__hash__(value), "__format__": lambda value, spec: formatted(value, spec),
     }  # fmt: skip
     OBJECT.update(own)
-    FORMAT.append(attribute)
+    FORMAT.append(_formatted)
     SETTING.update(__setattr__=set_plainly, __delattr__=_delete_plainly)
+
+
+def _formatted(value: Any, name: str) -> Any:
+    """An attribute that a format text names: such texts are made by programs, so nobody has read the name before."""
+    if not is_member(name):
+        raise PythonError(AttributeError, f"{quoted(name)} is not an attribute that programs may use")
+    return attribute(value, name)
 
 
 def _get_plainly(value: Any, name: Any) -> Any:

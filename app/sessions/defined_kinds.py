@@ -20,12 +20,14 @@ from app.program.instances import Fixed, Held, Instance
 from app.program.libraries.abc import ABC_CLASS, META
 from app.program.libraries.contextlib import Making
 from app.program.libraries.dataclasses import NOTHING, Field, Nothing
-from app.program.libraries.dispatching import Dispatched
+from app.program.libraries.dispatching import Dispatched, DispatchedMethod
 from app.program.libraries.enum import ENUM, INT_ENUM, STR_ENUM, EnumClass, look_up
+from app.program.libraries.flags import FLAG, INT_FLAG, FlagClass, look_up_bits
 from app.program.libraries.functools import Cached, CachedProperty, Partial
 from app.program.libraries.namedtuples import NAMED_TUPLE, create
 from app.program.libraries.natives import NATIVES, Native
-from app.program.libraries.typing import TYPING, Form
+from app.program.libraries.types import SIMPLE_NAMESPACE
+from app.program.libraries.typing import NUMBERS, TYPING, Form, Kind
 from app.sessions import library_kinds
 from app.sessions.library_kinds import attributes, flat, is_name
 from app.sessions.value_kinds import InlineKind, Malformed, NotStorable, Parts, SharedKind
@@ -75,10 +77,12 @@ def _fill_cell(cell: Cell, parts: list[Any]) -> None:
 # -- classes --------------------------------------------------------------------------------------------------------
 _OURS: Final = {
     "abc.ABC": ABC_CLASS, "enum.Enum": ENUM, "enum.IntEnum": INT_ENUM, "enum.StrEnum": STR_ENUM,
+    "enum.Flag": FLAG, "enum.IntFlag": INT_FLAG, "types.SimpleNamespace": SIMPLE_NAMESPACE,
     "typing.NamedTuple": NAMED_TUPLE,
 }  # fmt: skip
 _OUR_NAMES: Final = {id(cls): name for name, cls in _OURS.items()}
-_CREATE: Final[dict[str, Any]] = {"": None, "enum": look_up, "tuple": create}
+_CREATE: Final[dict[str, Any]] = {"": None, "enum": look_up, "flag": look_up_bits, "tuple": create}
+_KINDS: Final[dict[str, type[ProgramClass]]] = {"enum": EnumClass, "flag": FlagClass}
 
 
 def _dump_class(cls: ProgramClass) -> Parts:
@@ -118,7 +122,7 @@ def _make_class(raw: list[Any]) -> ProgramClass:
     if raw[0] == "ours":
         return _OURS[raw[1]]
     _require(raw[0] in _CREATE, "a class of an unknown sort")
-    return object.__new__(EnumClass if raw[0] == "enum" else ProgramClass)
+    return object.__new__(_KINDS.get(raw[0], ProgramClass))
 
 
 def _fill_class(cls: ProgramClass, parts: list[Any]) -> None:
@@ -221,6 +225,7 @@ def _fill_hosted(one: Any, parts: list[Any]) -> None:
     else:
         _require(type(held) is tuple, "an object that holds something else")
         host: Any = kind
+        host.clear(one)
         host.__init__(one, zip(held[::2], held[1::2], strict=True) if kind is dict else held)
 
 
@@ -274,10 +279,10 @@ def _make_deque(raw: list[Any]) -> deque[Any]:
 
 
 DEFINED: Final = (
-    SharedKind("function", Function, _dump_function, lambda raw: object.__new__(Function), _fill_function),
-    SharedKind("cell", Cell, _dump_cell, lambda raw: Cell(), _fill_cell),
-    SharedKind("class", ProgramClass, _dump_class, _make_class, _fill_class),
-    SharedKind("instance", Instance, _dump_instance, lambda raw: object.__new__(Instance), _fill_instance),
+    SharedKind("function", Function, _dump_function, lambda raw: object.__new__(Function), _fill_function, 0),
+    SharedKind("cell", Cell, _dump_cell, lambda raw: Cell(), _fill_cell, 0),
+    SharedKind("class", ProgramClass, _dump_class, _make_class, _fill_class, 1),
+    SharedKind("instance", Instance, _dump_instance, lambda raw: object.__new__(Instance), _fill_instance, 2),
     SharedKind("hosted", Held, _dump_hosted, _make_hosted, _fill_hosted),
     SharedKind("exception", PythonError, _dump_exception, _make_exception, _fill_exception),
     SharedKind("set", set, list, lambda raw: set(), _refill_set),
@@ -373,16 +378,22 @@ def _load_guarded(parts: list[Any]) -> Guarded:
     return Guarded(function, context)
 
 
+def _load_kind(parts: list[Any]) -> Kind:
+    _require(isinstance(parts[0], str) and parts[0] in NUMBERS, "a class of numbers that does not exist")
+    found: Kind = NUMBERS[parts[0]]
+    return found
+
+
 def _load_cached(parts: list[Any]) -> Cached:
     function, maxsize = parts
     _require(callable(function), "a function that is none")
     return Cached(function, maxsize if isinstance(maxsize, int) else None)
 
 
-def _load_dispatched(parts: list[Any]) -> Dispatched:
+def _load_dispatched(parts: list[Any], kind: type[Dispatched] = Dispatched) -> Dispatched:
     function, table = parts
     _require(callable(function) and type(table) is dict, "a function that is none")
-    return Dispatched(function, table)
+    return kind(function, table)
 
 
 def _dump_property(one: Property) -> Parts:
@@ -398,11 +409,18 @@ DEFINED_INLINE: Final = (
     InlineKind("native", Native, lambda one: (one.path,), _load_native),
     InlineKind("field", Field, lambda one: flat({n: getattr(one, n) for n in Field.__slots__}), _load_field),
     InlineKind("nothing", Nothing, lambda one: (), lambda parts: NOTHING),
+    InlineKind("number_kind", Kind, lambda one: (one.name,), _load_kind),
     InlineKind("form", Form, lambda one: (one.name,), _load_form),
     InlineKind("partial", Partial, lambda one: (one.func, one.args, tuple(flat(one.keywords))), _load_partial),
     InlineKind("guarded", Guarded, lambda one: (one.function, one.context), _load_guarded),
     InlineKind("cached", Cached, lambda one: (one.function, one.maxsize), _load_cached),
     InlineKind("dispatched", Dispatched, lambda one: (one.function, one.table), _load_dispatched),
+    InlineKind(
+        "dispatched_method",
+        DispatchedMethod,
+        lambda one: (one.function, one.table),
+        lambda parts: _load_dispatched(parts, DispatchedMethod),
+    ),
     InlineKind("cached_property", CachedProperty, lambda one: (one.function,), _around(CachedProperty)),
     InlineKind("contextmanager", Making, lambda one: (one.function,), _around(Making)),
     InlineKind("frozenset", frozenset, tuple, frozenset),

@@ -14,6 +14,7 @@ from app.program.modules import kept
 from app.program.modules.io import Buffer
 from app.program.modules.numpy.arguments import dtype_of
 from app.program.modules.numpy.random import Draws
+from app.program.modules.progress import Progress
 from app.program.modules.random import Random
 from app.program.modules.re import PATTERN_CHARS
 from app.program.modules.string import Template
@@ -98,7 +99,18 @@ def _fill_buffer(buffer: Buffer, parts: list[Any]) -> None:
     buffer.values = dict(zip(pairs[::2], pairs[1::2], strict=True))
 
 
+def _fill_progress(bar: Progress, parts: list[Any]) -> None:
+    if len(parts) != len(Progress.__slots__):
+        raise Malformed("a bar in no possible state")
+    for name, part in zip(Progress.__slots__, parts, strict=True):
+        setattr(bar, name, part)
+
+
 OF_MODULES: Final = (
+    SharedKind(
+        "progress", Progress, lambda one: [getattr(one, name) for name in Progress.__slots__],
+        lambda raw: Progress(), _fill_progress,
+    ),
     SharedKind("buffer", Buffer, _dump_buffer, lambda raw: Buffer(), _fill_buffer),
     SharedKind("Counter", Counter, _pairs, lambda raw: Counter(), _refill),
     SharedKind("OrderedDict", OrderedDict, _pairs, lambda raw: OrderedDict(), _refill),

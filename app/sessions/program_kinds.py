@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from app.limits import Limits, OverLimit
 from app.program.autograd import Definition
-from app.program.builtins import Module, Routine
+from app.program.builtins import Module, Routine, Unbound
 from app.program.classes import ProgramClass
 from app.program.compiling.expressions import BUILTINS
 from app.program.failures import PythonError
@@ -178,6 +178,7 @@ _INLINE: Final = (
     InlineKind("chain", checkpoints.Chain, lambda chain: tuple(chain.functions), checkpoints.Chain),
     InlineKind("module", Module, lambda module: (module.name,), _load_module),
     InlineKind("routine", Routine, _dump_routine, _load_routine),
+    InlineKind("unbound", Unbound, _dump_routine, _load_routine),
     InlineKind("device", methods.Device, lambda device: (), lambda parts: methods.Device()),
     InlineKind("handle", hooks.RemovableHandle, lambda handle: (handle.table, handle.id), _load_handle),
     InlineKind("function", functions.OfClass, _dump_engine_function, _load_engine_function),

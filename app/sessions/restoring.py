@@ -77,7 +77,7 @@ class Reader:
             self._filled_in.append(self._object(tensor.number))
             if record.schema < 2:
                 _add_steps(self._object(tensor.number))
-        for shared in record.shared:
+        for shared in sorted(record.shared, key=lambda one: self._shared[one.kind].rank):
             kind = self._shared[shared.kind]
             kind.fill(self._object(shared.number), [self.value(part) for part in shared.parts])
             self._ledger.values[shared.number] = value_bytes(shared.parts)

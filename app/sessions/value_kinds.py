@@ -52,6 +52,7 @@ class SharedKind:
     dump: Callable[[Any], Parts]
     make: Callable[[list[Any]], Any]
     fill: Callable[[Any, list[Any]], None]
+    rank: int = 3  # when it is filled: containers ask their parts for hashes, so those that say theirs come before
 
 
 AnyKind = TypeVar("AnyKind", InlineKind, SharedKind)

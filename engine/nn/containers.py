@@ -103,13 +103,13 @@ class Sequential(Module):
         return self.extend(other)
 
     def __mul__(self, other: int) -> Sequential:
-        return Sequential(*(module for _ in range(_times(other)) for module in self))
+        return Sequential(*(module for _ in range(_times(other, len(self))) for module in self))
 
     __rmul__ = __mul__
 
     def __imul__(self, other: int) -> Sequential:
         once = list(self)
-        for _ in range(_times(other) - 1):
+        for _ in range(_times(other, len(once)) - 1):
             self.extend(once)
         return self
 
@@ -157,13 +157,20 @@ def _renumber(container: Module, modules: Iterable[Any]) -> None:
     container._modules.update(entries)
 
 
-def _times(count: Any) -> int:
+_PLACE_BYTES = 128  # of a module that is in a container once more: its number as text, and a place in a dict
+
+
+def _times(count: Any, size: int) -> int:
+    """How often ``size`` modules are to be repeated, for which there has to be room."""
     if not isinstance(count, int):
         raise ArgumentTypeError(
             f"unsupported operand type(s) for *: {naming.class_text(Sequential())} and {naming.class_text(count)}"
         )
     if count <= 0:
         raise ArgumentValueError(f"Non-positive multiplication factor {count} for {naming.class_text(Sequential())}")
+    budget = modes.current().budget
+    if budget is not None:
+        budget.take(count * size, _PLACE_BYTES * count * size)
     return count
 
 

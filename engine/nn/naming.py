@@ -14,7 +14,11 @@ def typename(value: Any) -> str:
     if isinstance(value, Tensor):
         return f"torch.{value.dtype.scalar_type}Tensor"
     path = getattr(value, "_path", None)
-    return path if isinstance(path, str) else type_name(value)
+    if isinstance(path, str):
+        return path
+    if isinstance(value, type) and issubclass(value, Tensor):
+        return "torch.Tensor" if value is Tensor else f"torch.nn.parameter.{value.__name__}"
+    return type_name(value)
 
 
 def class_text(value: Any) -> str:

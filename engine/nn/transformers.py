@@ -217,8 +217,16 @@ class TransformerDecoderLayer(_Block):
 
 
 # -- stacks of layers ---------------------------------------------------------------------------------------------
+_COPY_STEPS, _COPY_BYTES = 100, 2000  # of Python, and what a copy of a module has beside its parameters
+
+
 def _copies(module: Module, count: int) -> ModuleList:
-    return ModuleList([deepcopy(module) for _ in range(count)])
+    budget, found = modes.current().budget, []
+    for _ in range(count):
+        if budget is not None:
+            budget.take(_COPY_STEPS, _COPY_BYTES)
+        found.append(deepcopy(module))
+    return ModuleList(found)
 
 
 def _is_causal(mask: Any, is_causal: bool | None, sequence: Any, batch_first: bool) -> bool:

@@ -17,7 +17,8 @@ from app.program.failures import PythonError
 from app.program.formatting import text_of
 from app.program.functions import UNBOUND, BoundMethod, Frame, Function, Step
 from app.program.instances import Instance, Special
-from app.program.operations import Module, Routine, spread, type_name
+from app.program.operations import Module, Routine, Unbound, spread, type_name
+from app.program.runtime import DEPTH
 from app.program.scopes import CLASS_CELL
 from app.program.tree import Expression
 from app.program.values import attribute
@@ -81,6 +82,8 @@ def described(called: Any) -> str:
             return f"{called.name}()"
         case Routine(owner=Module() as module):
             return f"{_INNER.get(module.name, module.name)}.{called.name}()"
+        case Unbound(owner=HostType() as kind):
+            return f"{kind.name}.{called.name}()"
         case Routine():
             return f"{type_name(called.owner)}.{called.name}()"
     return text_of(called)
@@ -132,9 +135,24 @@ def _call_of_module(name: str, plain: Step, first: Step) -> Step:
     def call_it(frame: Frame) -> Any:
         run = frame[0]
         called = run.namespace.get(name)
-        if type(called) is Function and called.compiled.simple == 1:
-            return called.begin(run, [run, first(frame)])
-        return plain(frame)
+        if type(called) is not Function:
+            return plain(frame)
+        compiled = called.compiled
+        if compiled.simple != 1:
+            return plain(frame)
+        own = [run, first(frame)]
+        value, depth = compiled.bare, run.depth
+        if value is None or run.left <= 0 or depth >= DEPTH:
+            return called.begin(run, own)
+        run.left -= 1
+        run.depth = depth + 1
+        try:
+            return value(own)
+        except Exception as error:
+            called.locate(error)
+            raise
+        finally:
+            run.depth = depth
 
     return call_it
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.program import tree
 from app.program.calls import call
-from app.program.classbuilding import make_class
+from app.program.classbuilding import make_class, namespace_of
 from app.program.compiling.blocks import STATEMENTS, Executor, block
 from app.program.compiling.calling import keywords as keywords_of
 from app.program.compiling.environment import Environment
@@ -75,7 +75,7 @@ def class_(env: Environment, node: tree.ClassDef) -> Executor:
             apply = None if decorate is None else decorate(frame)
             below = bases(frame)
             named = {} if keywords is None else keywords(frame, None)
-            namespace: dict[str, Any] = {}
+            namespace = namespace_of(below) if below else {}
             own = [frame[0], namespace, *[frame[taken] for taken in inner.taken], *blank]
             cell = None
             if cell_at is not None and node.takes_class:
@@ -86,7 +86,7 @@ def class_(env: Environment, node: tree.ClassDef) -> Executor:
             finally:
                 frame[0].depth -= 1
             frame[0].keep(8 * len(namespace) + 64)
-            cls = make_class(code.name, code.qualname, tuple(below), namespace, named, code.doc, cell)
+            cls = make_class(code.name, code.qualname, tuple(below), dict(namespace), named, code.doc, cell)
             put(frame, cls if apply is None else apply(cls))
         except Exception as error:
             locate(error, place)

@@ -472,6 +472,8 @@ def compiled_of(env: Environment, code: tree.Code) -> tuple[Compiled, tuple[int,
     compiled.captured = tuple([inner.slots[name] for name in names if name in code.cells])
     compiled.fresh = tuple([inner.slots[name] for name in code.bound if name in code.cells and name not in names])
     compiled.has_cells = bool(compiled.captured or compiled.fresh)
+    if not (compiled.blank or compiled.takes or compiled.has_cells):
+        compiled.bare = compiled.expression
     return compiled, inner.taken
 
 

@@ -337,6 +337,33 @@ def _last(before: Executor | None, value: Step) -> Step:
     return evaluate
 
 
+def _chosen(env: Environment, node: tree.If, first: tree.Return, last: tree.Return) -> Step:
+    """``if test: return first`` before ``return last``: the value alone, where a signal is not needed."""
+    test, body, otherwise = (expression(env, one) for one in (node.test, first.value, last.value))  # type: ignore[arg-type]
+
+    def choose(frame: Frame) -> Any:
+        try:
+            found = test(frame)
+            if found is not True and found is not False:
+                found = truth_of(found)
+        except Exception as error:
+            locate(error, node.place)
+            raise
+        if found:
+            try:
+                return body(frame)
+            except Exception as error:
+                locate(error, first.place)
+                raise
+        try:
+            return otherwise(frame)
+        except Exception as error:
+            locate(error, last.place)
+            raise
+
+    return choose
+
+
 def body_of(env: Environment, compiled: Compiled) -> None:
     """Compile the body of a function."""
     code = compiled.code
@@ -344,6 +371,11 @@ def body_of(env: Environment, compiled: Compiled) -> None:
         compiled.generate = generating_body(env, code.body)
         return
     match code.body:
+        case (*leading, tree.If(body=(tree.Return() as first,), otherwise=()) as node, tree.Return() as last) if (
+            first.value is not None and last.value is not None and all(isinstance(one, _PLAIN) for one in leading)
+        ):
+            before = block(env, tuple(leading)) if leading else None
+            compiled.expression = _last(before, _chosen(env, node, first, last))
         case (*leading, tree.Return(value, place)) if value is not None and all(isinstance(o, _PLAIN) for o in leading):
             before = block(env, tuple(leading)) if leading else None
             compiled.expression, compiled.place = _last(before, expression(env, value)), place

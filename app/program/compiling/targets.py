@@ -70,7 +70,8 @@ def putting(name: str) -> Callable[[Frame, Any, Any], None]:
 
 def is_stored(cls: Any, name: str) -> bool:
     """Whether an attribute of a class's objects is a value of theirs, of which nobody else knows."""
-    return cls.find(name) is MISSING and type(cls.find("__setattr__")) is HostMember
+    is_plain = cls.find(name) is MISSING and type(cls.find("__setattr__")) is HostMember
+    return is_plain and bool(cls.has_room(name))
 
 
 _KEYS = frozenset({str, int})

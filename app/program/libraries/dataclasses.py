@@ -41,10 +41,11 @@ class Nothing:
         return self
 
     def __repr__(self) -> str:
-        return "<dataclasses._MISSING_TYPE object>"
+        return f"<dataclasses._MISSING_TYPE object at {id(self):#x}>"
 
 
 NOTHING: Final = Nothing()
+_SHOWN: Final = ("name", "type", "default", "default_factory", "init", "repr", "hash", "compare")
 
 
 @seen_as("Field", "dataclasses")
@@ -62,6 +63,14 @@ class Field:
         self.default, self.default_factory, self.init, self.repr = default, default_factory, init, repr
         self.hash, self.compare, self.metadata, self.kw_only = hash, compare, metadata or {}, kw_only
         self.name, self.type = "", ""
+
+    def __repr__(self) -> str:
+        shown = {name: repr_of(getattr(self, name)) for name in _SHOWN}
+        shown["type"] = self.type if isinstance(self.type, str) else shown["type"]
+        parts = ",".join(f"{name}={text}" for name, text in shown.items())
+        return (
+            f"Field({parts},metadata=mappingproxy({repr_of(self.metadata)}),kw_only={self.kw_only},_field_type=_FIELD)"
+        )
 
     @property
     def has_default(self) -> bool:

@@ -24,15 +24,16 @@ class Dispatched(Wrapper):
     """A function with others that are called in its place, by the class of the first argument."""
 
     __slots__ = ("table",)
+    place = 0  # of the argument whose class is asked
 
     def __init__(self, function: Any, table: dict[Any, Any] | None = None) -> None:
         super().__init__(function)
         self.table: dict[Any, Any] = {} if table is None else table
 
     def enter(self, run: Any, args: Sequence[Any], kwargs: dict[str, Any] | None = None) -> Any:
-        if not args:
+        if len(args) <= self.place:
             raise PythonError(TypeError, f"{self.name} requires at least 1 positional argument")
-        return call(run, self.chosen(class_of(args[0])), args, kwargs)
+        return call(run, self.chosen(class_of(args[self.place])), args, kwargs)
 
     def chosen(self, cls: Any) -> Any:
         """The function for a class: that of the first one in its order which has one."""
@@ -62,6 +63,14 @@ class Dispatched(Wrapper):
         return Routine(name, methods[name], owner=self) if name in methods else super().program_attribute(name)
 
 
+@seen_as("singledispatchmethod")
+class DispatchedMethod(Dispatched):
+    """The same as a method: the first argument is the one after the object."""
+
+    __slots__ = ()
+    place = 1
+
+
 def _annotated(function: Function) -> Any:
     """The class that the first parameter is annotated with."""
     text = function.compiled.code.hint
@@ -86,3 +95,4 @@ def _named(path: str) -> Any:
 
 
 add_objects(Dispatched, own)
+add_objects(DispatchedMethod, own)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from app.program.builtins import HOSTS
-from app.program.classbuilding import DERIVED, FACTORIES, make_class
+from app.program.classbuilding import DERIVED, FACTORIES, NAMESPACES, make_class
 from app.program.classes import (
     MISSING,
     ClassMethod,
@@ -24,16 +24,19 @@ from app.program.functions import Callable_
 from app.program.hosted import new
 from app.program.instances import Instance, Special
 from app.program.libraries.natives import Native
-from app.program.operations import Routine, held
+from app.program.operations import Routine, held, type_name
 from app.program.tree import is_member
 from app.program.values import add_objects, class_attribute
 
 
 @seen_as("auto")
 class Auto:
-    """``auto()``: one more than the last value."""
+    """``auto()``: the value that comes after the last ones, unless one is given."""
 
-    __slots__ = ()
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any = MISSING) -> None:
+        self.value = value
 
 
 @seen_as("EnumType")
@@ -49,6 +52,18 @@ class EnumClass(ProgramClass):
     def __iter__(self) -> Iterator[Any]:
         return iter([one for name, one in self.members.items() if one.attributes["_name_"] == name])
 
+    def next_value(self, values: list[Any]) -> Any:
+        """What ``auto()`` is after members of these values."""
+        return next((one for one in reversed(values) if isinstance(one, int)), 0) + 1
+
+    def value_at(self, start: Any, place: int) -> Any:
+        """The value of a member that is given by its name alone, as one in a row."""
+        return start + place
+
+    def made_up(self, value: Any) -> Any:
+        """A member that has no name of its own, or ``MISSING``."""
+        return MISSING
+
     def __len__(self) -> int:
         return len(list(iter(self)))
 
@@ -58,7 +73,7 @@ class EnumClass(ProgramClass):
     def __contains__(self, value: object) -> bool:
         if not isinstance(value, Special):
             raise PythonError(
-                TypeError, f"unsupported operand type(s) for 'in': '{type(value).__name__}' and '{self.name}'"
+                TypeError, f"unsupported operand type(s) for 'in': '{type_name(value)}' and '{self.name}'"
             )
         return any(value is one for one in self.members.values())
 
@@ -90,7 +105,19 @@ def look_up(cls: Any, /, value: Any = MISSING, names: Any = None, *rest: Any, **
     for one in cls.members.values():
         if one is value or python(bool, one.attributes["_value_"] == value):
             return one
-    raise PythonError(ValueError, f"{repr_of(value)} is not a valid {cls.qualname}")
+    found = cls.made_up(value)
+    if found is not MISSING:
+        return found
+    asked = cls.method("_missing_")
+    found = None if asked is MISSING else bound(asked, None, cls)(value)
+    if found is None:
+        raise PythonError(ValueError, f"{repr_of(value)} is not a valid {cls.qualname}")
+    if not isinstance(found, Special) or found.program_class is not cls:
+        raise PythonError(
+            TypeError,
+            f"error in {cls.name}._missing_: returned {repr_of(found)} instead of None or a valid member",
+        )
+    return found
 
 
 def _with_names(cls: Any, title: Any, names: Any, start: Any = 1, **_: Any) -> Any:
@@ -101,7 +128,8 @@ def _with_names(cls: Any, title: Any, names: Any, start: Any = 1, **_: Any) -> A
         raise PythonError(TypeError, f"the name of a class is an identifier, not {repr_of(title)}")
     listed = names.replace(",", " ").split() if isinstance(names, str) else list(held(names))
     pairs = list(names.items()) if isinstance(names, dict) else [
-        (one, start + place) if isinstance(one, str) else tuple(held(one)) for place, one in enumerate(listed)
+        (one, cls.value_at(start, place)) if isinstance(one, str) else tuple(held(one))
+        for place, one in enumerate(listed)
     ]  # fmt: skip
     for pair in pairs:
         if len(pair) != 2 or not isinstance(pair[0], str) or not is_member(pair[0]):
@@ -115,23 +143,57 @@ def _is_member(name: str, value: Any) -> bool:
     return not isinstance(value, (Callable_, Property, ClassMethod, StaticMethod)) or isinstance(value, HostType)
 
 
-def _derive(cls: Any, keywords: dict[str, Any]) -> Any:
-    cls.create = look_up
+def derive(cls: Any, keywords: dict[str, Any]) -> Any:
+    """Make members of what stands in the namespace of a new class."""
     namespace = cls.attributes
     enumeration = next(one for one in cls.mro[1:] if isinstance(one, EnumClass))
+    cls.create = enumeration.create
     for text in ("__repr__", "__str__", "__format__"):
         if isinstance(cls.find(text), HostMember):  # that of the type beside it, which a member does not show
             namespace[text] = enumeration.find(text)
-    last: Any = 0
-    is_text = any(isinstance(one, HostType) and one.type is str for one in cls.mro)
     for name in [name for name, value in namespace.items() if _is_member(name, value)]:
-        value = namespace[name]
-        if isinstance(value, Auto):
-            value = name.lower() if is_text else last + 1
-        last = value if isinstance(value, int) else last
-        namespace[name] = cls.members[name] = _member(cls, name, value)
+        namespace[name] = cls.members[name] = _member(cls, name, namespace[name])
     changed()
     return cls
+
+
+class Members(dict[str, Any]):
+    """The namespace of a class with members while its body runs: ``auto()`` has its value at once."""
+
+    def __init__(self, bases: Sequence[Any]) -> None:
+        super().__init__()
+        self._bases = [one for base in bases for one in base.mro]
+        self._values: list[Any] = []
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if _is_member(name, value):
+            value = self._valued(name, value)
+            self._values.append(value)
+        super().__setitem__(name, value)
+
+    def _valued(self, name: str, value: Any) -> Any:
+        if isinstance(value, tuple) and any(isinstance(one, Auto) for one in value):
+            values = tuple([self._valued(name, one) for one in value])
+            self._values += values
+            return values
+        if not isinstance(value, Auto):
+            return value
+        if value.value is not MISSING:
+            return value.value
+        own = next((one for one in map(self._way, (self, *self._bases)) if one is not None), None)
+        if own is not None:
+            function = own.function if isinstance(own, StaticMethod) else own
+            return function(name, 1, len(self._values), list(self._values))
+        if any(isinstance(one, HostType) and one.type is str for one in self._bases):
+            return name.lower()
+        kind: Any = next(one for one in self._bases if isinstance(one, EnumClass))
+        return kind.next_value(self._values)
+
+    @staticmethod
+    def _way(space: Any) -> Any:
+        """What gives the next value there, if anything does."""
+        names = space.attributes if isinstance(space, ProgramClass) else space if isinstance(space, dict) else {}
+        return names.get("_generate_next_value_")
 
 
 def _member(cls: Any, name: str, value: Any) -> Any:
@@ -176,6 +238,16 @@ ENUM: Final = EnumClass("Enum", "Enum", (HOSTS[object],), {
 })  # fmt: skip
 
 
+def _unique(cls: Any) -> Any:
+    if not isinstance(cls, EnumClass):
+        raise PythonError(TypeError, "unique() takes a class of members")
+    found = {name: one.attributes["_name_"] for name, one in cls.members.items()}
+    doubled = ", ".join(f"{name} -> {first}" for name, first in found.items() if name != first)
+    if doubled:
+        raise PythonError(ValueError, f"duplicate values found in {cls!r}: {doubled}")
+    return cls
+
+
 def _plain(kind: Any, name: str) -> EnumClass:
     plain = {
         "__repr__": Native(f"enum.{name}.__repr__", _repr),
@@ -195,19 +267,20 @@ INT_ENUM: Final = _plain(int, "IntEnum")
 STR_ENUM: Final = _plain(str, "StrEnum")
 for _one in (ENUM, INT_ENUM, STR_ENUM):
     _one.module, _one.create = "enum", look_up
-    DERIVED[_one] = _derive
-    FACTORIES[_one] = EnumClass
+    DERIVED[_one] = derive
+    FACTORIES[_one], NAMESPACES[_one] = EnumClass, Members
 
 
-def _class_attribute(value: EnumClass, name: str) -> Any:
+def class_attribute_of(value: EnumClass, name: str) -> Any:
+    """An attribute of a class of members."""
     if name == "__members__":
         return dict(value.members)
     return class_attribute(value, name)
 
 
-add_objects(EnumClass, _class_attribute)
-add_objects(Auto, lambda value, name: MISSING)
+add_objects(EnumClass, class_attribute_of)
+add_objects(Auto, lambda value, name: value.value if name == "value" else MISSING)
 ENUM_MODULE: Final[dict[str, Any]] = {
     "Enum": ENUM, "IntEnum": INT_ENUM, "StrEnum": STR_ENUM, "auto": Routine("auto", Auto),
-    "unique": Routine("unique", lambda cls: cls),
+    "unique": Routine("unique", _unique),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from app.program.costs import bounded
 from app.program.failures import PythonError, seen_as
 from app.program.functions import Callable_, Function
 from app.program.instances import method_of
-from app.program.libraries.dispatching import Dispatched
+from app.program.libraries.dispatching import Dispatched, DispatchedMethod
 from app.program.libraries.namedtuples import namedtuple
 from app.program.libraries.natives import Native, Wrapper, own
 from app.program.operations import Metered, Routine, compare, iterate
@@ -252,6 +252,7 @@ FUNCTOOLS: Final[dict[str, object]] = {
     "cmp_to_key": Routine("cmp_to_key", _cmp_to_key), "lru_cache": Routine("lru_cache", _lru_cache),
     "partial": _type(Partial, "functools.partial"), "reduce": Routine("reduce", _reduce),
     "singledispatch": Routine("singledispatch", lambda func: Dispatched(func)),
+    "singledispatchmethod": Routine("singledispatchmethod", lambda func: DispatchedMethod(func)),
     "total_ordering": Routine("total_ordering", _total_ordering),
     "update_wrapper": Routine("update_wrapper", _updated), "wraps": Routine("wraps", _wraps),
 }  # fmt: skip

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import numbers
 from collections import deque
 from collections.abc import Callable, Collection
+from functools import partial
 from typing import Any, Final
 
 from app.program.classes import MISSING
@@ -97,6 +99,22 @@ _CHECKS: Final[dict[str, Callable[[Any], bool]]] = {
     "Iterable": lambda one: hasattr(type(one), "__iter__"), "Iterator": lambda one: hasattr(type(one), "__next__"),
     "Sized": lambda one: hasattr(type(one), "__len__"),
 }  # fmt: skip
+NUMBERS: Final[dict[str, Any]] = {}
+
+
+class Kind(Form):
+    """A class of ``numbers``, of which Python's and NumPy's are."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<class 'numbers.{self.name}'>"
+
+
+for _kind in (numbers.Complex, numbers.Integral, numbers.Number, numbers.Rational, numbers.Real):
+    NUMBERS[_kind.__name__] = Kind(_kind.__name__)
+    _CHECKS[_kind.__name__] = partial(lambda kind, one: isinstance(one, kind), _kind)
+    add_objects(Kind, lambda value, name: value.name if name == "__name__" else MISSING)
 add_objects(Form, lambda value, name: value.name if name == "__name__" else MISSING)
 GENERIC: Final = Form("Generic", ())
 _SUBSCRIPTED: Final = {"__class_getitem__": Native("typing.Generic.__class_getitem__", lambda cls, item: cls)}

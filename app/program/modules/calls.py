@@ -23,6 +23,9 @@ Priced = tuple[Callable[..., object], CostOf, *tuple[int, ...]]  # and the place
 CHANGEABLE: Final = (list, dict, set, deque)
 
 
+PRINTING: Final[list[Callable[..., None]]] = []  # how texts are printed: see ``app.program.calls``
+
+
 # -- functions ----------------------------------------------------------------------------------------------------
 def priced(function: Callable[..., object], cost: CostOf, *held_at: int) -> Callable[..., Any]:
     """``function`` of a library, paid for before it runs."""

@@ -122,7 +122,8 @@ def type_(input: Tensor, dtype: Any = None, non_blocking: bool = False) -> Any:
     """The name of the legacy type of the tensor; given one, or a dtype, the tensor with elements of it."""
     if dtype is None:
         return f"torch.{input.dtype.scalar_type}Tensor"
-    found = dtype_named(dtype) or _LEGACY.get(str(dtype))
+    name = dtype if isinstance(dtype, str) else f"torch.{getattr(dtype, 'name', '')}"  # of a constructor of old
+    found = dtype_named(dtype) or _LEGACY.get(name)
     if found is None:
         raise ArgumentValueError(f"invalid type: '{dtype}'")
     return _cast_to(input, found)

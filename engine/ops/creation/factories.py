@@ -97,6 +97,8 @@ def _checked(op_name: str, param: Param, value: Any) -> Any:
 def check_device(device: Any) -> None:
     if device is None:
         return
+    if isinstance(device, type) or (not isinstance(device, (str, int)) and type_name(device) != "torch.device"):
+        raise ArgumentTypeError(f"argument 'device' must be torch.device, not {type_name(device)}")
     kind = str(device).partition(":")[0]
     if kind == "cpu":
         return

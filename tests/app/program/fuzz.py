@@ -42,8 +42,9 @@ LIMITS: Final = Limits(
     print_chars=2**16,
 )
 INNER: Final = re.compile(
-    r"\bapp\.\w|\bengine\.\w|<code object|<frame |<cell |<slot wrapper|<method-wrapper|mappingproxy|\bsite-packages"
-    r"|\b(HostType|HostMember|ProgramClass|Routine|Hosted\w+|Instance|Callable_|BoundMethod|Metered|Numbered|Special"
+    r"\bapp\.\w|\bengine\.\w|<code object|<frame |<cell |<slot wrapper|<method-wrapper|(?<!metadata=)mappingproxy"
+    r"|\bsite-packages"
+    r"|\b(HostType|HostMember|ProgramClass|Routine|Hosted\w+|_Instance|Callable_|BoundMethod|Metered|Numbered|Special"
     r"|PythonError|StaticMethod|ClassMethod|Union_)\b"
 )
 """What no text of a program's may show: names of ours, and of what Python keeps to itself."""

@@ -151,14 +151,14 @@ def test_expressions_in_other_lines_know_theirs() -> None:
 
 
 OUTSIDE = {
-    "__builtins__": (1, 1), "x.__dict__": (1, 1), "x = y.__class__.__bases__": (1, 5), "x.__subclasses__()": (1, 1),
+    "__builtins__": (1, 1), "x.__base__": (1, 1), "x = y.__class__.__bases__": (1, 5), "x.__subclasses__()": (1, 1),
     "f.__globals__": (1, 1), "f.__code__": (1, 1), "f.__closure__": (1, 1), "g.__reduce_ex__(2)": (1, 1),
     "e.__traceback__": (1, 1), "__import__('os')": (1, 1), "__loader__": (1, 1), "x.__mro__": (1, 1),
     "async def f():\n    x = 1": (1, 1), "b'bytes'": (1, 1), "'\\ud800'": (1, 1), "f(__class__=1)": (1, 3),
     "lambda: __import__('os')": (1, 9), "try:\n    x = 1\nexcept* E:\n    y = 1": (1, 1), "a" * 200: (1, 1),
     "class A:\n    __dict__ = 1": (2, 5), "class A:\n    __subclasshook__ = 1": (2, 5), "from . import a": (1, 1),
     "x.y.__self__": (1, 1), "def f(__x__):\n    pass": (1, 7), "del x.__dict__": (1, 5), "__name__ = 1": (1, 1),
-    "match x:\n    case A(__dict__=1):\n        y = 1": (2, 10), "x = f'{y.__dict__}'": (1, 8),
+    "match x:\n    case A(__dict__=1):\n        y = 1": (2, 10), "x = f'{y.__base__}'": (1, 8),
     "for x.__dict__ in y:\n    z = 1": (1, 5), "[z for y.__code__ in x]": (1, 8),
 }  # fmt: skip
 

@@ -125,6 +125,7 @@ class Entry:
     ) -> None:  # fmt: skip
         self.function, self.cost, self.arrays, self.dtype_at = function, cost, arrays, dtype
         self.wraps, self.changes = wraps, changes
+        self.members: dict[str, Any] = {}  # the methods of a ufunc
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         given = [self._positional(place, value) for place, value in enumerate(args)]

@@ -30,6 +30,9 @@ _UFUNCS: Final = {
     for name, one in vars(np).items()
     if isinstance(one, np.ufunc) and name not in _PRODUCTS and name != "isnat"
 }
+_REDUCING: Final = {
+    "accumulate": elementwise, "reduce": work.reduced_by_copies, "reduceat": work.several,
+}  # fmt: skip
 _CREATION: Final = (
     _each(np, "empty ones zeros", work.shaped, 0, dtype=1)
     | _each(np, "empty_like ones_like zeros_like", work.alike, 1, dtype=1)
@@ -153,6 +156,17 @@ def classes(kinds: Iterable[tuple[str, type[Any]]]) -> dict[str, Any]:
     return {name: _class(kind) for name, kind in kinds}
 
 
+def _methods(ufunc: Any) -> Entries:
+    """What a ufunc has beside its call."""
+    found = {"at": Entry(ufunc.at, work.scattered, 1, changes=0)}
+    if ufunc.nin == 2 and ufunc.nout == 1:
+        found |= {name: Entry(getattr(ufunc, name), cost) for name, cost in _REDUCING.items()}
+        found["outer"] = Entry(ufunc.outer, work.crossed, 2)
+    return found
+
+
+for _entry in _UFUNCS.values():
+    _entry.members = named(_methods(_entry.function))
 ENTRIES: Final = _UFUNCS | _CREATION | _MANY | _REDUCTIONS | _ARRANGEMENT | _CHANGES | _ALGEBRA | _QUESTIONS
 FUNCTIONS: Final = (
     named(ENTRIES) | classes(SCALARS.items()) | constants(np, "e", "euler_gamma", "inf", "nan", "newaxis", "pi")

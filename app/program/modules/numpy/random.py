@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from app.program.arrays import Work, checked, itemsize, reserve, spanned, touch
-from app.program.builtins import Getter, Routine
+from app.program.builtins import Getter, Routine, type_name
 from app.program.failures import PythonError, python
 from app.program.modules.calls import asked, host, unrepeatable
 from app.program.modules.calls import touch as touch_list
@@ -140,7 +140,7 @@ class _Method:
 
     def _shuffled(self, draws: Draws, x: Any, *args: Any, **kwargs: Any) -> None:
         if not isinstance(x, (np.ndarray, list)):
-            raise PythonError(TypeError, f"shuffle takes an array or a list here, not {type(x).__name__}")
+            raise PythonError(TypeError, f"shuffle takes an array or a list here, not {type_name(x)}")
         reserve(_permuted(x))
         unrepeatable("random numbers")
         modes.touch(draws)

@@ -133,6 +133,17 @@ def copied(array: Any = (), *_: Any, **named: Any) -> Work:
     return of_size(_size(array), max(itemsize(array), _width(named.get("dtype"))))
 
 
+def scattered(array: Any = 0, indices: Any = (), values: Any = 0, *_: Any, **__: Any) -> Work:
+    """``add.at``: one element after another, where indices say."""
+    parts = indices if isinstance(indices, tuple) else (indices,)
+    lists = [assembled(one).elements if isinstance(one, (list, tuple)) else _size(one) for one in (*parts, values)]
+    shape = array.shape if isinstance(array, np.ndarray) else ()
+    rows = (
+        prod([max(lists), *shape[len(parts) :]]) if not any(isinstance(one, slice) for one in parts) else _size(array)
+    )
+    return Work(rows, 64 * rows, 64.0 * rows)
+
+
 # -- element by element -------------------------------------------------------------------------------------------
 def several(*values: Any, **named: Any) -> Work:
     """Element by element with some arrays on the way."""
