@@ -42,11 +42,10 @@ def _transposed(array: Array) -> Array:
 # -- inverse ------------------------------------------------------------------------------------------------------
 def _inverse_one(matrix: Array) -> tuple[Array, int]:
     """The inverse, or what dividing by a pivot that is 0 leaves and the place of the first."""
-    getrf, getrs = scipy.linalg.lapack.get_lapack_funcs(("getrf", "getrs"), (matrix,))
-    packed, pivots, info = getrf(matrix)
+    packed, pivots, info = lapack.routine("getrf", matrix)(matrix)
     if not info:
         return lapack.inv(matrix), info
-    return getrs(packed, pivots, np.eye(len(matrix), dtype=matrix.dtype))[0], info
+    return lapack.routine("getrs", packed)(packed, pivots, np.eye(len(matrix), dtype=matrix.dtype))[0], info
 
 
 def _inverses(matrices: Array) -> tuple[Array, Array]:
