@@ -60,6 +60,11 @@ class Settings(BaseSettings):
         None, description="Serve others without keys: 1 if that is meant, 0 to refuse it; else the log warns."
     )
     bodies_bytes: int = Field(2**30, gt=0, description="Bytes of request bodies that are held at once, by all clients.")
+    answers_bytes: int = Field(
+        2**31,
+        gt=0,
+        description="Bytes of long answers that were not read yet, in all; of one owner half of it.",
+    )
     api_keys: str = Field("", description="Comma-separated keys, each 'owner:key' or 'key'; none: one local owner.")
     cors_origins: str = Field(
         "", description="Comma-separated origins whose pages may call this service, as 'https://example.org', or '*'."

@@ -20,6 +20,8 @@ from weakref import ref
 
 import msgspec
 
+from app.compute import reclaim
+
 Body = bytes | bytearray | memoryview
 INLINE_BYTES: Final = 2**15  # of a body that lies in the packet itself
 PACKET_BYTES: Final = 2**17  # the longest packet: an inline body, its head, and a small plan
@@ -103,7 +105,7 @@ class Memory:
     def map(self) -> memoryview:
         """All pages that there are, to write to."""
         if self._map is None or len(self._map) < self.capacity:
-            self._map = memoryview(mmap.mmap(self.descriptor, self.capacity))
+            self._map = memoryview(reclaim.Map(self.descriptor, self.capacity))
         return self._map
 
     def write(self, part: Body, place: int) -> int:
@@ -119,7 +121,7 @@ class Memory:
         """Return it to the system."""
         self._map = None
         if self.descriptor >= 0:
-            os.close(self.descriptor)
+            reclaim.close(self.descriptor, self.capacity)
             self.descriptor = -1
 
     def __del__(self) -> None:
@@ -200,7 +202,7 @@ class SharedBody:
         """What has been written."""
         if not self.nbytes:
             return memoryview(b"")
-        return memoryview(mmap.mmap(self.descriptor, self.start + self.nbytes, prot=mmap.PROT_READ))[self.start :]
+        return memoryview(reclaim.Map(self.descriptor, self.start + self.nbytes, prot=mmap.PROT_READ))[self.start :]
 
     @property
     def _open(self) -> Memory:
@@ -264,7 +266,7 @@ class Receiver:
         self._connection = connection
         self._buffer = bytearray(PACKET_BYTES)
         self._view = memoryview(self._buffer)
-        self._mapped: ref[mmap.mmap] | None = None  # the map of the body that came last in shared memory
+        self._mapped: ref[reclaim.Map] | None = None  # the map of the body that came last in shared memory
 
     @property
     def has_let_go(self) -> bool:
@@ -301,7 +303,7 @@ class Receiver:
         if not length:
             return b""
         try:
-            own = mmap.mmap(descriptor, start + length, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE)
+            own = reclaim.Map(descriptor, start + length, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE)
         except OSError as error:
             if error.errno == errno.ENOMEM:
                 return None

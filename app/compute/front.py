@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
-from app.compute import frames
+from app.compute import frames, reclaim
 from app.compute.frames import Packet, Stage
 from app.compute.nursery import Serve, open_nursery
 from app.compute.queue import FairQueue, Room
@@ -140,6 +140,7 @@ class Front:
         """Begin: from here on tasks are taken."""
         self._loop = asyncio.get_running_loop()
         self._listen_to_nursery()
+        reclaim.by_thread()
         for place in range(len(self._places)):
             self._replace(place)
 

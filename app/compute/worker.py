@@ -55,8 +55,11 @@ class Worker:
         limit_memory(self.memory_bytes)
         signal.signal(CANCEL, lambda *_: handler.cancel())
         receiver, floor, is_last = frames.Receiver(connection), resident_bytes(), False
-        tidied_at, worked_s = monotonic(), 0.0
+        tidied_at, worked_s, is_untidy = monotonic(), 0.0, False
         for count in range(1, TASKS + 1):
+            if is_untidy and (monotonic() > tidied_at + TIDY_S or is_idle(connection)):
+                grown = tidied_up() - floor - handler.cached_bytes()
+                tidied_at, is_untidy, is_last = monotonic(), False, grown > GROWTH_BYTES
             packet = receiver.receive()
             if packet is None:
                 return
@@ -69,14 +72,9 @@ class Worker:
             if is_last:
                 return
             del head, body
-            if worked_s < LOOK_S:
-                continue
-            worked_s = 0.0
-            grown = resident_bytes() - floor - handler.cached_bytes()
-            if grown > KEPT_BYTES and (monotonic() > tidied_at + TIDY_S or is_idle(connection)):
-                grown = tidied_up() - floor - handler.cached_bytes()
-                tidied_at = monotonic()
-            is_last = grown > GROWTH_BYTES
+            if worked_s > LOOK_S:
+                worked_s, grown = 0.0, resident_bytes() - floor - handler.cached_bytes()
+                is_untidy, is_last = grown > KEPT_BYTES, grown > GROWTH_BYTES
 
 
 def limit_memory(nbytes: int) -> None:

@@ -32,7 +32,8 @@ from engine import sweep as tape_sweep
 Namespace = dict[str, Any]
 Asked = RunRequest | plain.Request  # what a run is asked for
 _NOTHING: Final = Program((), "nodes", (), ())
-PROGRAM_BYTES: Final = 30  # that a program takes for each byte of its text
+PART_OF_ONE: Final = 8  # of what is kept of programs, that one may take: long ones are read each time
+PROGRAM_BYTES: Final = 130  # that a program takes for each byte of its text, when it is mostly operators and calls
 
 
 def budget_of(limits: Limits) -> modes.Budget:
@@ -125,8 +126,10 @@ class Programs:
 
     def __init__(self, limits: Limits, count: int = 256, nbytes: int = 2**24) -> None:
         self._limits = limits
-        self._known: PlanCache[_Known] = PlanCache(count, nbytes)
-        self._same: PlanCache[_Known] = PlanCache(count, nbytes)  # by whole bodies, those that bring no tensors
+        self._known: PlanCache[_Known] = PlanCache(count, nbytes, nbytes // PART_OF_ONE)
+        self._same: PlanCache[_Known] = PlanCache(
+            count, nbytes, nbytes // PART_OF_ONE
+        )  # by whole bodies, those that bring no tensors
 
     def prepare(self, body: codec.Body, form: codec.Format, read: Callable[[], RunRequest]) -> Run:
         """Return the run that a body asks for; ``read`` reads it the usual way. Raises as ``prepare``."""
@@ -151,7 +154,7 @@ class Programs:
         request = known.run.request.model_copy(update={"inputs": shell.inputs, "backward": roots})
         run = Run(request, known.run.program, perf_counter() - started, key=key)
         if key is not None and not shell.inputs and type(body) is bytes:
-            self._same.put((form, body), _Known(run, PROGRAM_BYTES + len(body)))
+            self._same.put((form, body), _Known(run, PROGRAM_BYTES * len(body)))
         return run
 
 

@@ -22,11 +22,13 @@ Entry = TypeVar("Entry", bound=Sized)
 class PlanCache(Generic[Entry]):
     """The plans used last, at most ``count`` of them and ``nbytes`` together with their keys; for many threads.
 
+    None is kept that takes more than ``most`` bytes by itself.
+
     A graph that has no plan is remembered as ``Eager``, so that nobody tries again.
     """
 
-    def __init__(self, count: int = 1_000, nbytes: int = 256 << 20) -> None:
-        self._count, self._limit = count, nbytes
+    def __init__(self, count: int = 1_000, nbytes: int = 256 << 20, most: int | None = None) -> None:
+        self._count, self._limit, self._most = count, nbytes, nbytes if most is None else most
         self._lock = threading.Lock()
         self._entries: OrderedDict[Hashable, tuple[Entry, int]] = OrderedDict()
         self.nbytes = 0
@@ -48,7 +50,7 @@ class PlanCache(Generic[Entry]):
         size = entry.nbytes + _size(key)
         with self._lock:
             self._drop(key)
-            if size > self._limit:
+            if size > self._most:
                 return False
             self._entries[key] = entry, size
             self.nbytes += size

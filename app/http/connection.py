@@ -17,12 +17,13 @@ from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from app.compute.frames import SharedBody
 from app.errors import InvalidHttp, UnsupportedHttp, UnsupportedVersion
 from app.http.answering import response_to
-from app.http.edge import LINGER_S, Edge, Headers, HeadersByName, Pace, by_name, check_head, is_host, lines
+from app.http.edge import LINGER_S, Edge, Headers, HeadersByName, Pace, Turns, by_name, check_head, is_host, lines
 from app.http.filling import EXTENSION, Filling, Moved
 from app.limits import Limits, OverLimit
 from app.observe.facts import Facts
@@ -115,6 +116,30 @@ class _Cycle:
         self._connection._finish(self, answer)
 
 
+class _Flow(FlowControl):
+    """uvicorn's, where reading goes on when it is this connection's turn."""
+
+    def __init__(self, transport: Transport, turns: Turns) -> None:
+        super().__init__(transport)
+        self._turns, self._waits = turns, False
+
+    def pause_reading(self) -> None:
+        self._waits = False
+        super().pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self.read_paused or not self._turns.is_over:
+            super().resume_reading()
+        elif not self._waits:
+            self._waits = True
+            self._turns.wait(self._resume)
+
+    def _resume(self) -> None:
+        if self._waits and not self._transport.is_closing():
+            self._waits = False
+            super().resume_reading()
+
+
 class Connection(HttpToolsProtocol):
     """One connection.
 
@@ -183,6 +208,8 @@ class Connection(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         self._bare = SOME
         if self._shortcut is None:
+            if len(body) > HELD_BYTES:
+                self._edge.turns.moved(len(body))
             super().on_body(body)
             return
         self._held += body
@@ -231,14 +258,14 @@ class Connection(HttpToolsProtocol):
         super().on_message_begin()
         self.url, self.headers, self.expect_100_continue = url, headers, expects
         self.scope["headers"] = headers
-        self.scope["extensions"] = {EXTENSION: {"fill": self.fill}}
+        self.scope["extensions"] = {EXTENSION: {"fill": self.fill, "turns": self._edge.turns}}
         super().on_headers_complete()
         self._is_whole = False
         self.headers = self._known = self.headers.copy()  # what comes behind a body is nothing that the scope tells
 
     def fill(self, body: SharedBody, missing: int, moved: Moved) -> Future[None]:
         """Receive the rest of the body of the request that is read now; all that has come of it has been taken."""
-        filling = Filling(self, body, missing, moved)
+        filling = Filling(self, body, missing, moved, self._edge.turns)
         self.transport.set_protocol(filling)
         self.flow.resume_reading()
         return filling.done
@@ -253,6 +280,7 @@ class Connection(HttpToolsProtocol):
     # -- what the transport and the server say ----------------------------------------------------------------------
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _Flow(transport, self._edge.turns)
         self._over = self._edge.enter(self._address)
         if self._over is not None and self._edge.is_crowded:
             transport.abort()

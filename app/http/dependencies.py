@@ -26,7 +26,7 @@ from app.errors import InvalidRequest
 from app.evaluate.call import Call
 from app.evaluate.replay import Sighting
 from app.http.answering import facts_of
-from app.http.receiving import ClientWatch, fill_of, read_body
+from app.http.receiving import ClientWatch, fill_of, read_body, turns_of
 from app.http.services import EVALUATE, Services
 from app.limits import OverLimit
 from app.observe.facts import Facts
@@ -192,9 +192,11 @@ class LongResponse(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        body = memoryview(self.body)
+        body, turns = memoryview(self.body), turns_of(scope)
         for start in range(0, len(body), PIECE_BYTES):
             piece = body[start : start + PIECE_BYTES]
+            await turns.own()  # a client that reads fast never lets ``send`` wait
+            turns.moved(len(piece))
             more = start + PIECE_BYTES < len(body)
             await send({"type": "http.response.body", "body": bytes(piece), "more_body": more})
 

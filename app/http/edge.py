@@ -6,10 +6,11 @@ Nothing here is done for each request but ``check_head``, and that only for head
 from __future__ import annotations
 
 import re
-from collections import Counter
+from asyncio import Future, get_running_loop
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from ipaddress import IPv6Address
 from typing import Final
 
@@ -32,6 +33,8 @@ class HeadersByName(dict[bytes, bytes]):
 
 
 EXCESS: Final = 64  # connections over the limits that are told so; more are cut off without a word
+ROUND_BYTES: Final = 2**20  # of long bodies and answers, that pass in one round of the loop: a millisecond or two
+AT_ONCE: Final = 2  # connections that have waited, and go on in one round
 LINGER_S: Final = 2.0  # how long a client may take to read a refusal and close: what it still sends is dropped
 LOOK_S: Final = 1.0  # how often a connection is looked at, or more often where limits are short
 HEADER_OVERHEAD: Final = 4  # bytes between name and value and after it
@@ -118,6 +121,57 @@ class Pace:
         return self._bought + self._limits.read_seconds
 
 
+class Turns:
+    """Lets long bodies and answers pass by turns: so much in one round of the loop, and others wait for no more.
+
+    A connection that could go on when a round has had its share waits for a later one.
+    """
+
+    def __init__(self) -> None:
+        self._moved_bytes = 0  # in this round
+        self._is_begun = False
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether this round has had its share."""
+        return self._moved_bytes >= ROUND_BYTES
+
+    def moved(self, nbytes: int) -> None:
+        """Note that so much has come or gone."""
+        self._begin()
+        self._moved_bytes += nbytes
+
+    async def own(self) -> None:
+        """Wait for a turn, if this round has had its share."""
+        if self.is_over:
+            turn = get_running_loop().create_future()
+            self.wait(partial(_let, turn))
+            await turn
+
+    def wait(self, resume: Callable[[], None]) -> None:
+        """Have ``resume`` called in a later round."""
+        self._begin()
+        self._waiting.append(resume)
+
+    def _begin(self) -> None:
+        if not self._is_begun:
+            self._is_begun = True
+            get_running_loop().call_soon(self._end)
+
+    def _end(self) -> None:
+        self._moved_bytes, self._is_begun = 0, False
+        for _ in range(min(len(self._waiting), AT_ONCE)):
+            self._waiting.popleft()()
+        if self._waiting:
+            self._begin()
+
+
+def _let(turn: Future[None]) -> None:
+    if not turn.done():  # whoever waited may have gone
+        turn.set_result(None)
+
+
 # -- how many -------------------------------------------------------------------------------------------------------
 class Edge:
     """What the connections of one application share. ``refused`` is told of what is refused here."""
@@ -126,6 +180,7 @@ class Edge:
         self.limits, self.refused = limits, refused
         shortest = min(limits.header_seconds, limits.idle_seconds, limits.read_seconds)
         self.look_s = min(LOOK_S, shortest / 4)
+        self.turns = Turns()
         self._counts: Counter[str | None] = Counter()
         self._excess = 0
         self._defaults: Headers = []  # headers of every answer, and their lines

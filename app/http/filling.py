@@ -9,7 +9,9 @@ from typing import Final, Protocol
 from starlette.requests import ClientDisconnect
 
 from app.compute.frames import SharedBody
+from app.http.edge import Turns
 
+LITTLE_BYTES: Final = 2**14  # of a body, that come although its turn is over
 EXTENSION: Final = "gradserve.body"  # of ASGI, where a connection can do it
 Moved = Callable[[int], None]  # told of each part; may refuse the rest by raising
 
@@ -41,19 +43,20 @@ class Filling(asyncio.BufferedProtocol):
     If nobody wants the rest any more, it is received all the same: only by counting is it told from what follows.
     """
 
-    def __init__(self, host: Host, body: SharedBody, missing: int, moved: Moved) -> None:
-        self._host, self._missing, self._moved = host, missing, moved
+    def __init__(self, host: Host, body: SharedBody, missing: int, moved: Moved, turns: Turns) -> None:
+        self._host, self._missing, self._moved, self._turns = host, missing, moved, turns
         self._body: SharedBody | None = body
         self._nowhere: bytearray | None = None
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.done.add_done_callback(self._let_go)
 
     def get_buffer(self, sizehint: int) -> memoryview | bytearray:
+        most = min(self._missing, LITTLE_BYTES) if self._turns.is_over else self._missing
         if self._body is not None:
-            return self._body.room(self._missing)
+            return self._body.room(most)
         if self._nowhere is None:
             self._nowhere = bytearray(sizehint)
-        return memoryview(self._nowhere)[: self._missing]
+        return memoryview(self._nowhere)[:most]
 
     def buffer_updated(self, nbytes: int) -> None:
         self._missing -= nbytes
@@ -63,9 +66,17 @@ class Filling(asyncio.BufferedProtocol):
                 self._body.fill(nbytes)
             except Exception as error:
                 self._settle(error)
+        self._turns.moved(nbytes)
         if not self._missing:
             self._settle(None)
             self._host.filled()
+        elif self._turns.is_over:
+            self._host.transport.pause_reading()
+            self._turns.wait(self._resume)
+
+    def _resume(self) -> None:
+        if not self._host.transport.is_closing():
+            self._host.transport.resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._settle(ClientDisconnect())

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope
 
 from app.compute.frames import INLINE_BYTES, SharedBody
 from app.errors import Overloaded
-from app.http.edge import Pace
+from app.http.edge import Pace, Turns
 from app.http.filling import EXTENSION, Fill, Moved
 from app.limits import Limits, OverLimit
 from app.wire.msgpack_values import place_of_long_bytes
@@ -100,6 +100,12 @@ def fill_of(scope: Scope) -> Fill | None:
     """Return what receives long bodies for the connection that a request came by."""
     fill: Fill | None = scope.get("extensions", {}).get(EXTENSION, {}).get("fill")
     return fill
+
+
+def turns_of(scope: Scope) -> Turns:
+    """Return what the connections of a server share, or by itself a connection that shares nothing."""
+    turns: Turns | None = scope.get("extensions", {}).get(EXTENSION, {}).get("turns")
+    return Turns() if turns is None else turns
 
 
 class _Started:

@@ -56,6 +56,7 @@ def _now(services: Services) -> Iterator[Family]:
     yield gauge("sessions_live", "Sessions that compute processes have at hand.", sum(count for count, _ in found))
     yield gauge("sessions_live_bytes", "Their size.", sum(nbytes for _, nbytes in found))
     yield gauge("body_bytes", "Memory that the front holds for the bodies of requests.", held_bytes(services))
+    yield gauge("answer_bytes", "Memory of long answers that were not read yet.", services.unread.nbytes)
     yield gauge("build_info", "Which version this is.", {VERSION: 1}, "version")
     yield Family("process_start_time_seconds", "gauge", "When the service began, in seconds of the epoch.",
                  [Sample(STARTED)])  # fmt: skip

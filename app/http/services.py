@@ -28,6 +28,7 @@ from app.errors import Unauthorized
 from app.evaluate.replay import Replayer, Sighting
 from app.http.health_check import HealthCheck
 from app.http.problems import reply_to
+from app.http.unread import Unread
 from app.observe.access import write_line
 from app.observe.facts import Facts, Observer
 from app.observe.metrics import Metrics
@@ -66,6 +67,7 @@ class Services:
         self.health_check = HealthCheck(self.store.check)
         self.replayer = Replayer(settings.limits)
         self.in_flight = InFlight()
+        self.unread = Unread(settings.answers_bytes)
         self.metrics = Metrics()
         self.is_draining = False  # the server is about to end
         self.observer = Observer(self.metrics)
@@ -108,6 +110,7 @@ class Services:
                 if isinstance(outcome, Exception):
                     reply = outcome
                 else:
+                    self.unread.note(request.owner, outcome.body)
                     answer = exchange.ANSWERS.decode(outcome.head)
                     reply = self._reply(answer, outcome.body, known)
             except Exception as error:  # whoever waits must not wait for ever
@@ -115,6 +118,7 @@ class Services:
             self._note(facts, task, request.operation, answer)
             done(reply)
 
+        self.unread.check(request.owner)
         deadline = monotonic() + self.limits.seconds
         trace = None if facts.trace is None else facts.trace.parent
         asked = msgspec.Raw(written or exchange.ENCODER.encode(request))

@@ -64,7 +64,7 @@ class RequestHandler:
         directory = Directory(store, settings.limits, settings.cache_bytes, lambda stage: _note(page, stage))
         limits = settings.limits
         self._tools = Tools(limits, directory, Evaluator(limits), Programs(limits), settings.dot, refuse)
-        self._known: PlanCache[_Known] = PlanCache(KNOWN, KNOWN_BYTES)
+        self._known: PlanCache[_Known] = PlanCache(KNOWN, KNOWN_BYTES, KNOWN_BYTES // 4)
         self._current: Cancellation | None = None
 
     def carry_out(self, packet: Packet) -> tuple[bytes, Body]:

@@ -43,6 +43,7 @@ from engine import Tensor, errors, modes
 Scope = dict[str, Any]
 FRAMES: Final = 12_000  # of Python, within each other: those of programs' calls are counted by themselves
 KEPT: Final = 64  # programs whose closures are kept
+KEPT_CHARACTERS, KEPT_OF_ONE = 2**16, 2**13  # of their texts together and of one: some take 700 bytes for each
 
 
 @dataclass(slots=True)  # not frozen: that takes three times as long to make
@@ -89,11 +90,16 @@ _COMPILED: Final[OrderedDict[str, Compiled_]] = OrderedDict()
 
 def compiled(program: Program) -> Compiled_:
     """A program as closures; those of texts that came before are kept."""
-    found = _COMPILED.pop(program.text, None) or Compiled_(program)
-    _COMPILED[program.text] = found
-    if len(_COMPILED) > KEPT:
-        _COMPILED.popitem(last=False)
-    return found
+    found = _COMPILED.get(program.text)
+    if found is not None:
+        _COMPILED.move_to_end(program.text)
+        return found
+    made = Compiled_(program)
+    if len(program.text) <= KEPT_OF_ONE:
+        _COMPILED[program.text] = made
+        while len(_COMPILED) > KEPT or sum(map(len, _COMPILED)) > KEPT_CHARACTERS:
+            _COMPILED.popitem(last=False)
+    return made
 
 
 def run(program: Program, namespace: Scope, *, limits: Limits) -> Outcome:

@@ -7,10 +7,13 @@ it is at the version that the store has.
 from __future__ import annotations
 
 from collections import OrderedDict
+from contextlib import suppress
 from dataclasses import dataclass, field
+from math import inf
 from threading import Lock
 from typing import Any, Final
 
+from app.limits import OverLimit
 from app.program.modules import kept
 from app.sessions import records, restoring, schema
 from app.sessions.digests import Digests
@@ -125,17 +128,21 @@ class Live:
     def draft(self, journal: modes.Journal, names: dict[str, Any], limit: float) -> records.Draft:
         """Return what a run changed; all there is, where many changes gathered or the session seems over its limit.
 
-        Raises ``NotStorable``.
+        Raises ``NotStorable``, and ``OverLimit`` where a part of it is too much by itself.
         """
         self.ledger.settle()
-        draft = None if self.is_due else self._write(journal, names, whole=False)
-        if draft is None or draft.nbytes > limit:  # what the run let go of counts until it is gone, but not in a whole
-            draft = self._write(journal, names, whole=True)
+        draft = None
+        if not self.is_due:
+            with suppress(OverLimit):  # what the run let go of counts until it is gone, but not in a whole
+                draft = self._write(journal, names, limit, whole=False)
+        if draft is None or draft.nbytes > limit:
+            draft = self._write(journal, names, limit, whole=True)
         return draft
 
-    def _write(self, journal: modes.Journal, names: dict[str, Any], *, whole: bool) -> records.Draft:
+    def _write(self, journal: modes.Journal, names: dict[str, Any], limit: float, *, whole: bool) -> records.Draft:
         before = records.Before(self.names, self.settings, self.imported)
-        return records.Writer(self.ledger, self.kinds, whole=whole).write(before, names, self.state, journal)
+        writer = records.Writer(self.ledger, self.kinds, whole=whole, limit=limit)
+        return writer.write(before, names, self.state, journal)
 
     @property
     def is_due(self) -> bool:
@@ -165,7 +172,7 @@ class Live:
 
     def draft_of_all(self) -> records.Draft:
         """Return all that the session is now, as one record."""
-        return self._write(modes.Journal(), self.names, whole=True)
+        return self._write(modes.Journal(), self.names, inf, whole=True)
 
     def repeated(self, head: Head, record: bytes) -> None:
         """A run that was not carried out, but is as the one before it, was committed."""

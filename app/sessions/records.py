@@ -8,15 +8,17 @@ holds.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Final
 
 import numpy as np
 
+from app.limits import OverLimit
 from app.program.modules import kept
 from app.sessions import schema
-from app.sessions.ledger import Ledger, in_blocks, value_bytes, weight
+from app.sessions.ledger import VALUE_BYTES, Ledger, in_blocks, value_bytes, weight
 from app.sessions.schema import HooksRecord, Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
 from app.sessions.value_kinds import NotStorable, ValueKinds, is_tensor_dtype
 from app.stores.base import BLOCK_BYTES, Block, Change
@@ -34,6 +36,7 @@ Names = dict[str, Any]
 # By identity: the engine tells them apart so.
 NOTES: Final = (None, tensors.MULTIPLE, tensors.NO_GRAD, tensors.INFERENCE_MODE, tensors.CUSTOM)
 PLAIN: Final = frozenset({type(None), bool, str, float, bytes})  # what msgpack has
+TEXTS: Final = frozenset({str, bytes})
 CELL_BYTES: Final = 64 * BLOCK_BYTES  # of a memory are written as one when all is new: a row each takes a third longer
 _MISSING: Final = object()
 
@@ -70,10 +73,14 @@ class Before:
 
 
 class Writer:
-    """Writes one change."""
+    """Writes one change. Raises ``OverLimit`` as soon as its values take more than a session's ``limit`` of bytes."""
 
-    def __init__(self, ledger: Ledger, kinds: ValueKinds, *, whole: bool, blocks: bool = True) -> None:
+    def __init__(
+        self, ledger: Ledger, kinds: ValueKinds, *, whole: bool, blocks: bool = True, limit: float = inf
+    ) -> None:
         self._ledger, self._kinds, self._whole, self._in_blocks = ledger, kinds, whole, blocks
+        self._limit, self._counted = limit, 0
+        self._budget = modes.current().budget
         self._next = ledger.next
         self._added: dict[int, tuple[Any, int]] = {}  # by key
         self._seen: dict[int, Any] = {}  # what is written, or waits to be
@@ -271,6 +278,13 @@ class Writer:
         return None if one is None else self.number(one)
 
     def _node(self, node: Node, number: int) -> NodeRecord:
+        before = self._counted  # a node has a weight of its own
+        try:
+            return self._node_record(node, number)
+        finally:
+            self._counted = before
+
+    def _node_record(self, node: Node, number: int) -> NodeRecord:
         specs = [(list(shape), dtypes.from_numpy(dtype).name) for shape, dtype in node.specs]
         if isinstance(node, Accumulate):
             return NodeRecord(number, self.number(node.variable), specs=specs, hooks=self._attached(node))
@@ -325,7 +339,19 @@ class Writer:
         kind = self._kinds.shared_of(one)
         if kind is None:
             raise NotStorable(type(one).__name__)
-        return schema.SharedRecord(number, kind.name, [self.value(part) for part in kind.dump(one)])
+        return schema.SharedRecord(number, kind.name, self._parts(kind.dump(one)))
+
+    def _parts(self, parts: Sequence[Any]) -> list[Any]:
+        """Return values; long lists are mostly of one type, and plain."""
+        types = set(map(type, parts))
+        self._counted += VALUE_BYTES * len(parts)
+        if not types.isdisjoint(TEXTS):
+            self._counted += sum(len(part) for part in parts if type(part) in TEXTS)
+        if self._counted > self._limit:
+            raise OverLimit("session_bytes", allowed=self._limit, asked=self._counted)
+        if self._budget is not None:
+            self._budget.check_time()
+        return list(parts) if types <= PLAIN else [self.value(part) for part in parts]
 
     def value(self, value: Any) -> Any:
         """Return a value: itself where msgpack has it, else an object with one key that says what it is."""
@@ -344,7 +370,7 @@ class Writer:
         kind = self._kinds.inline_of(value)
         if kind is None:
             raise NotStorable(type(value).__name__)
-        return {kind.name: [self.value(part) for part in kind.dump(value)]}
+        return {kind.name: self._parts(kind.dump(value))}
 
     def _in_storage(self, array: np.ndarray[Any, Any]) -> list[Any] | None:
         """Return the storage whose memory ``array`` shows, and where it lies there: that of a tensor, or its own."""
@@ -363,10 +389,8 @@ class Writer:
 
 
 def _inline_bytes(value: Any) -> int:
-    """Return the bytes of a text, or of texts in tuples: what has no number is not counted elsewhere."""
-    if isinstance(value, tuple):
-        return sum(map(_inline_bytes, value))
-    return value_bytes(value) if isinstance(value, str | bytes) else 0
+    """Return the bytes of a text or a tuple: what has no number is not counted elsewhere."""
+    return value_bytes(value) if isinstance(value, tuple | str | bytes) else 0
 
 
 def _fields(layout: Layout | None) -> list[Any]:

@@ -42,6 +42,7 @@ from engine.plan.simplify import Simplifier, without_dead_code, without_repetiti
 FILE = "<plan>"
 TICK_ELEMENTS = 100_000  # how much work there is between two looks at the clock
 STEP_BYTES = 1_000  # about what a compiled step occupies
+PLACE_BYTES = 500  # about what an input or an output does
 KERNEL_ERRORS = (ValueError, IndexError, TypeError, OverflowError, np.linalg.LinAlgError, ZeroDivisionError)
 
 
@@ -111,7 +112,8 @@ class Plan:
         writer = _Writer(graph.inputs, self.steps)
         self._run = writer.compiled(graph.outputs, graph.copied, tick)
         self._lines = writer.origins
-        self.nbytes = writer.constant_bytes + STEP_BYTES * len(graph.steps)
+        places = len(graph.inputs) + len(graph.outputs)
+        self.nbytes = writer.constant_bytes + STEP_BYTES * len(graph.steps) + PLACE_BYTES * places
 
     def __len__(self) -> int:
         return len(self.steps)

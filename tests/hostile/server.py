@@ -18,8 +18,8 @@ COMPUTE_S: Final = 2.0
 READ_S: Final = 2.0
 ADDRESS_SPACE: Final = 4 * 2**30  # of each process: what no limit foresees fails, and does not take the machine
 LIMITS: Final = {
-    "body_bytes": 64 * 2**20, "intermediate_bytes": 2**30, "tensor_elements": 2**27, "read_seconds": READ_S,
-    "header_seconds": READ_S, "idle_seconds": 5.0,
+    "body_bytes": 64 * 2**20, "answer_bytes": 2**28, "intermediate_bytes": 2**30, "tensor_elements": 2**27,
+    "read_seconds": READ_S, "header_seconds": READ_S, "idle_seconds": 5.0,
     "session_bytes": 2**26, "owner_bytes": 2**30, "sessions": 300, "idempotency_keys": 1000,
     next(name for name in ("compute_s", "seconds") if name in Limits.model_fields): COMPUTE_S,
 }  # fmt: skip

@@ -317,6 +317,25 @@ def test_what_a_run_replaces_does_not_count_against_the_limit() -> None:
         run_code(directory, sid, "a = torch.zeros(200_000)")
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "l = [[0.5] * 900_000 for i in range(3)]",
+        "l = ['a' * 900_000] * 90_000",
+        "l = [(0,) * 999] * 900_000",
+        "t = (0,)\nfor i in range(60):\n    t = (t, t)",
+        "t = ((1.5,) * 900_000,)",
+    ],
+)
+def test_values_that_are_too_much_are_refused_before_they_are_written(code: str) -> None:
+    """Some of them would be a record of terabytes."""
+    directory = directory_over(MemoryStore(), Limits(session_bytes=1_000_000))
+    sid = opened(directory)
+    with pytest.raises(OverLimit, match="session_bytes"):
+        run_code(directory, sid, code)
+    run_code(directory, sid, "a = [0.5] * 1000")
+
+
 def test_a_long_chain_is_stored_without_recursion() -> None:
     store = MemoryStore()
     sid = opened(directory_over(store))

@@ -102,6 +102,18 @@ FAMILY.steps(
     ),
 )
 FAMILY.steps(
+    "30 clients that do not read their long answers",
+    Step(
+        Request(
+            body=evaluate("x = torch.zeros(15000000)", {"outputs": ["x"], "encoding": "base64"}).body,
+            headers={"Content-Type": "application/json"},
+            manner=Manner(leave_after_s=2.0),
+        ),
+        GONE,
+        clients=30,
+    ),
+)
+FAMILY.steps(
     "300 connections that say nothing",
     Step(Request(raw=b"", manner=Manner(leave_after_s=2.0)), GONE | CUT, clients=300),
 )

@@ -132,6 +132,11 @@ then_sound(
     OVER | REFUSED,
     **slow,
 )
+then_sound("one text ninety thousand times", run("t = ['a' * 900000]\nl = t * 90000"), OVER | REFUSED, **slow)
+then_sound("one tuple a million times", run("t = (0,) * 999\nl = [t] * 900000"), OVER | REFUSED, **slow)
+then_sound(
+    "tuples of tuples, twice each", run("t = (0,)\nfor i in range(40):\n    t = (t, t)"), STOPPED | REFUSED, **slow
+)
 then_sound(
     "views that hold a large base",
     run("b = torch.ones(10000000)\nv = b[:1]\ndel b\nc = torch.ones(10000000)\nw = c[:1]\ndel c"),
