@@ -21,7 +21,7 @@ CANCEL: Final = signal.SIGUSR1  # what the front sends when nobody waits for the
 STATM: Final = Path("/proc/self/statm")
 PAGE_BYTES: Final = resource.getpagesize()
 TASKS: Final = 50_000  # after which a process is replaced, whatever it has gathered
-GROWTH_BYTES: Final = 2**28  # beside caches, beyond which it is
+GROWTH_BYTES: Final = 2**29  # beside caches and what is free, beyond which it is
 KEPT_BYTES: Final = 2**23  # of free memory, that an idle process keeps for the next task
 IDLE_S: Final = 0.5  # after which it is idle: what comes sooner has the pages still at hand
 NICENESS: Final = 5  # beside the front, which has to answer others while all processors compute
@@ -74,6 +74,8 @@ class Worker:
             del head, body
             if worked_s > LOOK_S:
                 worked_s, grown = 0.0, resident_bytes() - floor - handler.cached_bytes()
+                if grown > GROWTH_BYTES:  # which may be free, most of it
+                    tidied_at, grown = monotonic(), tidied_up() - floor - handler.cached_bytes()
                 is_untidy, is_last = grown > KEPT_BYTES, grown > GROWTH_BYTES
 
 

@@ -223,17 +223,10 @@ def _based(value: Any = 0, *_: Any, **__: Any) -> costs.Cost:
     return costs.Cost(1 + bits // 8, bits, bits)
 
 
-def _repr(obj: Any, /) -> str:
-    return shown(repr(obj))
-
-
-def _ascii(obj: Any, /) -> str:
-    return shown(ascii(obj))
-
-
 _FUNCTIONS: Final[dict[str, Callable[..., object]]] = {
     "abs": priced(abs, costs.linear), "all": _like(all, partial(_some, all, False), 1),
-    "any": _like(any, partial(_some, any, True), 1), "ascii": priced(_ascii, costs.text),
+    "any": _like(any, partial(_some, any, True), 1),
+    "ascii": priced(_like(ascii, lambda value: shown(ascii(value)), 1), costs.text),
     "bin": _indexed(priced(bin, _based)),
     "callable": _like(callable, _callable, 1), "chr": priced(chr, costs.little), "divmod": _like(divmod, _divided, 2),
     "format": _like(format, lambda value, spec="": formatted(value, spec), 1, 2), "hash": priced(hash, costs.walked),
@@ -241,7 +234,8 @@ _FUNCTIONS: Final[dict[str, Callable[..., object]]] = {
     "len": _like(len, _len, 1), "max": _all_of(max, costs.chosen), "min": _all_of(min, costs.chosen),
     "next": _like(next, _next, 1, 2), "oct": _indexed(priced(oct, _based)), "ord": priced(ord, costs.little),
     "pow": _powered,
-    "repr": priced(_repr, costs.text), "round": priced(round, costs.rounded), "sorted": _sorted, "sum": _sum,
+    "repr": priced(_like(repr, lambda value: shown(repr(value)), 1), costs.text),
+    "round": priced(round, costs.rounded), "sorted": _sorted, "sum": _sum,
 }  # fmt: skip
 
 

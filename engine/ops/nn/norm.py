@@ -64,14 +64,9 @@ standardized_backward.vjp(
 )
 
 
-def _require_floating(input: Array, kernel: str) -> None:
-    if input.dtype.kind != "f":
-        raise UnsupportedError(f"\"{kernel}\" not implemented for '{dtypes.of(input).scalar_type}'")
-
-
-def _check_floating(input: Tensor, kernel: str) -> None:
-    if not input.dtype.is_floating_point:
-        raise UnsupportedError(f"\"{kernel}\" not implemented for '{input.dtype.scalar_type}'")
+def _require_floating(dtype: dtypes.DType, kernel: str) -> None:
+    if not dtype.is_floating_point:
+        raise UnsupportedError(f"\"{kernel}\" not implemented for '{dtype.scalar_type}'")
 
 
 def _check_mixed(input: Tensor, *parameters: Tensor | None) -> None:
@@ -143,7 +138,7 @@ def layer_norm_stats(
     input: Array, normalized_shape: Size, weight: Array | None, bias: Array | None, eps: float
 ) -> tuple[Array, Array, Array]:
     """The last dimensions standardised, then scaled and shifted; and the statistics."""
-    _require_floating(input, "LayerNormKernelImpl")
+    _require_floating(dtypes.of(input), "LayerNormKernelImpl")
     scale, shift = (None if t is None else t.reshape(-1) for t in (weight, bias))
     return kernels.of_rows(input, len(normalized_shape), scale, shift, eps)
 
@@ -261,7 +256,7 @@ def _check_group(
                 f"shape {list((tensor if weight is None else weight).array.shape)} and input of shape {shape}"
             )  # PyTorch shows the shape of the weight for both
     _check_mixed(input, weight, bias)
-    _check_floating(input, "GroupNormKernelImpl")
+    _require_floating(input.dtype, "GroupNormKernelImpl")
     if input.array.size != N * C * HxW:
         raise OpError(UNEQUAL)
 
@@ -279,7 +274,7 @@ def native_group_norm(
     input: Array, weight: Array | None, bias: Array | None, N: int, C: int, HxW: int, group: int, eps: float
 ) -> tuple[Array, Array, Array]:
     """Groups of channels standardised, then scaled and shifted by channel; and the statistics."""
-    _require_floating(input, "GroupNormKernelImpl")
+    _require_floating(dtypes.of(input), "GroupNormKernelImpl")
     scale, shift = [None if t is None else t.reshape(1, group, C // group, 1) for t in (weight, bias)]
     out, mean, rstd = kernels.of_channels(input.reshape(N, group, C // group, HxW), scale, shift, 2, eps)
     return out.reshape(input.shape), mean.reshape(N, group), rstd.reshape(N, group)
@@ -374,7 +369,7 @@ def _batch_dims(ndim: int) -> tuple[int, ...]:
 
 
 def _batch_norm(input: Array, weight: Array | None, bias: Array | None, eps: float) -> tuple[Array, Array, Array]:
-    _require_floating(input, "batch_norm")
+    _require_floating(dtypes.of(input), "batch_norm")
     batch, channels, *extents = input.shape
     scale, shift = [None if t is None else t.reshape(1, 1, channels, 1) for t in (weight, bias)]
     out, mean, rstd = kernels.of_channels(input.reshape(batch, 1, channels, prod(extents)), scale, shift, 0, eps)
@@ -384,7 +379,7 @@ def _batch_norm(input: Array, weight: Array | None, bias: Array | None, eps: flo
 def _batch_norm_by(
     input: Array, weight: Array | None, bias: Array | None, mean: Array, variance: Array, eps: float
 ) -> Array:
-    _require_floating(input, "batch_norm")
+    _require_floating(dtypes.of(input), "batch_norm")
     by_channel = [None if t is None else t.reshape(_channels(input.ndim)) for t in (weight, bias)]
     normal = (input - mean.reshape(_channels(input.ndim))) / np.sqrt(variance + eps).reshape(_channels(input.ndim))
     weight, bias = by_channel
@@ -523,7 +518,7 @@ def native_batch_norm(
     running_var: Tensor | None, training: bool, momentum: float, eps: float,
 ) -> tuple[Tensor, Tensor, Tensor]:  # fmt: skip
     """``batch_norm`` with the statistics of the batch, which carry no graph."""
-    _check_floating(input, "batch_norm")
+    _require_floating(input.dtype, "batch_norm")
     settings: Any = (running_mean, running_var, training, momentum, eps)
     return _detached(*_batch(batch_norm_train, batch_norm_eval, input, weight, bias, *settings))
 

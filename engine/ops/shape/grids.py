@@ -24,6 +24,7 @@ from engine.op import (
 )
 from engine.tensor import Size, Tensor, read
 
+MOST_DIMENSIONS = 64  # that an array of NumPy has
 INDEXING = "torch.meshgrid: in an upcoming release, it will be required to pass the indexing argument."
 
 
@@ -225,13 +226,15 @@ def combinations(input: Tensor, r: int = 2, with_replacement: bool = False) -> T
         raise OpError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         return ops.filled((0,), 0, input.dtype)
+    if r > MOST_DIMENSIONS:
+        raise UnsupportedError(f"combinations() of more than {MOST_DIMENSIONS} elements are not there")
     mask = ascending_places(input.array.size, r, with_replacement)
     return ops.stack([ops.masked_select(column, mask) for column in ops.meshgrid([input] * r, indexing="ij")], 1)
 
 
 @primitive(public=False, grows=lambda count, r: count**r, scratch=1)
 def ascending_places(count: int, r: int, with_replacement: bool) -> Array:
-    """Where in a grid of ``count`` places in each of ``r`` dimensions the coordinates ascend, or do not descend."""
+    """Where in a grid of ``count`` places in ``r`` dimensions coordinates ascend; with replacement, do not descend."""
     axes = np.meshgrid(*[np.arange(count)] * r, indexing="ij", sparse=True)
     mask = np.ones((count,) * r, bool)
     for before, behind in pairwise(axes):

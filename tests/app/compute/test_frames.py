@@ -8,19 +8,30 @@ import signal
 import socket
 from collections.abc import Iterator
 from contextlib import closing
+from threading import Event
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.compute import frames
+from app.compute import frames, reclaim
 from app.compute.frames import INLINE_BYTES, Page, Receiver, SharedBody, Stage
 
 Pair = tuple[socket.socket, Receiver]
 LENGTHS = st.one_of(
     st.sampled_from([0, 1, INLINE_BYTES - 1, INLINE_BYTES, INLINE_BYTES + 1, 2**20]), st.integers(0, 3 * INLINE_BYTES)
 )
+
+
+@pytest.fixture(autouse=True)
+def close_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that a test of something else started closes nothing here."""
+    if reclaim._work is not None:
+        done = Event()
+        reclaim._work.put(done.set)
+        assert done.wait(20)
+    monkeypatch.setattr(reclaim, "_work", None)
 
 
 def descriptors() -> int:

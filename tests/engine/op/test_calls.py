@@ -75,7 +75,7 @@ def positionally(signature: Any, function: Any) -> Callable[..., Any]:
             values = signature.bind(args, kwargs)
         except ArgumentTypeError as error:
             listed = getattr(function, "listed", None)
-            raise (error if listed is None else listed.refusal(args, kwargs)) from None
+            raise (error if listed is None else listed.refusal(args, kwargs, error)) from None
         named = {param.name: values[param.index] for param in signature.params if param.keyword_only}
         return function(*values[: len(values) - len(named)], **named)
 

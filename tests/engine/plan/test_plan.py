@@ -92,13 +92,13 @@ RANDOM = {
     "randint", "randint_like", "randn", "randn_like", "random_", "randperm", "svd_lowrank", "uniform_",
 }  # fmt: skip
 SHAPED_BY_VALUES = {
-    "__getitem__", "argwhere", "index_put", "masked_scatter", "masked_select", "nn.functional.multi_margin_loss",
-    "nn.functional.one_hot", "nonzero", "unique", "unique_consecutive", "where",
+    "__getitem__", "argwhere", "combinations", "index_put", "masked_scatter", "masked_select",
+    "nn.functional.multi_margin_loss", "nn.functional.one_hot", "nonzero", "unique", "unique_consecutive", "where",
 }  # fmt: skip
 READING_VALUES = {
     "__getitem__", "allclose", "bernoulli_", "bincount", "cov", "equal", "gru", "index_fill", "istft", "lstm",
     "masked.median", "masked_fill", "nanquantile", "nn.functional.gaussian_nll_loss", "normal", "quantile",
-    "repeat_interleave", "rnn_relu", "rnn_tanh", "searchsorted", "segment_reduce", "tensor", "tensor_split",
+    "repeat_interleave", "rnn_relu", "rnn_tanh", "scatter", "searchsorted", "segment_reduce", "tensor", "tensor_split",
 }  # fmt: skip
 WRITING_TO_INPUTS = {
     "__setitem__", "abs_", "clamp_", "clamp_max_", "clamp_min_", "conj_physical_", "copy_", "cumprod_", "cumsum_",
@@ -163,9 +163,10 @@ MACHINERY = {
     "tensor",
 }  # hand arrays on without looking
 LAYOUT_ONLY = {
-    "_fits", "_check_selected", "zeros",
+    "_fits", "_check_selected", "_scatter_reducing", "zeros",
     "__copy__", "__deepcopy__", "__new__", "_storage", "count", "from_numpy",  # these share memory, or read it before
-    "_check_copied", "_check_ctc", "_check_relu", "_divided", "_fill", "_move", "_pdist_input", "_region", "_spec",
+    "_check_copied", "_check_ctc", "_check_relu", "_check_scattered_in_place", "_divided", "_fill",
+    "_is_at_once", "_move", "_pdist_input", "_region", "_spec",
     "_undefined", "_vector_norm_input", "bernoulli", "check_slices", "data_ptr", "index_fill", "refusing", "reshape",
     "set_",
 }  # fmt: skip
