@@ -403,7 +403,7 @@ def _convolved(input: Tensor, weight: Tensor, bias: Tensor | None, *settings: An
     first = convolution(real, weight_real, biases[0], *settings)
     second = convolution(imag, weight_imag, None, *settings)
     third = convolution(real + imag, weight_real + weight_imag, biases[1], *settings)
-    return first - second + ops.mul_number(third - first - second, 1j)
+    return first - second + ops.mul_number(third - first - second, ops.filled((), 1j, input.dtype))
 
 
 def _named_padding(input: Any, weight: Tensor, stride: Any, padding: str, dilation: Any) -> tuple[Any, tuple[int, ...]]:
