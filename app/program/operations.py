@@ -234,7 +234,7 @@ def binary(symbol: str, left: Any, right: Any) -> Any:
     function, cost = BINARY[symbol]
     try:
         if isinstance(left, Tensor) or isinstance(right, Tensor):
-            if isinstance(right, Special):
+            if isinstance(left, Special) or isinstance(right, Special):
                 return _special_binary(symbol, left, right)
             if isinstance(left, ARRAYS) or isinstance(right, ARRAYS):
                 return arrays.beside_tensors(symbol, function, function, left, right)
@@ -302,8 +302,7 @@ def _ask(owner: Any, method: str, other: Any) -> Any:
         found = method_of(owner, method)
         if found is not MISSING:
             return found(other)
-    if isinstance(owner, Tensor) and isinstance(other, (int, float)):
-        other = float.__float__(other) if isinstance(other, float) else int.__int__(other)  # a class's object is one
+    other = _as_seen_by(owner, other)
     function = getattr(type(owner), method, None)  # a name of ours, out of a table
     if function is None:
         return NotImplemented
@@ -414,6 +413,13 @@ def compare(symbol: str, left: Any, right: Any) -> Any:
 _SIZED: Final = (list, tuple, dict, str, set, frozenset, range, np.ndarray, np.generic, deque)
 
 
+def _as_seen_by(owner: Any, other: Any) -> Any:
+    """An operand as a tensor takes it: an object whose class derives from that of a number is the number."""
+    if isinstance(owner, Tensor) and isinstance(other, Special) and isinstance(other, (int, float)):
+        return float.__float__(other) if isinstance(other, float) else int.__int__(other)
+    return other
+
+
 def _compare_special(symbol: str, left: Any, right: Any) -> Any:
     if symbol in ("in", "not in"):
         if isinstance(right, (list, tuple, set, frozenset, dict)) and not isinstance(right, Special):
@@ -427,7 +433,7 @@ def _compare_special(symbol: str, left: Any, right: Any) -> Any:
     if are_both and left.program_class in right.program_class.mro[1:]:
         forms.reverse()
     for owner, method, other in forms:
-        result = python(getattr(type(owner), method), owner, other)
+        result = python(getattr(type(owner), method), owner, _as_seen_by(owner, other))
         if result is not NotImplemented:
             return result
     if symbol in ("==", "!="):

@@ -103,3 +103,13 @@ except ValueError:
 """
     with pytest.raises(OverLimit):
         evaluate(RunRequest(code=IMPORTS + text, outputs=[]), Limits(), "json")
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [("F(2) * x", [2.0, 2.0]), ("x * F(2)", [2.0, 2.0]), ("D(3) - x", [2.0, 2.0]), ("D(2) ** x", [2.0, 2.0]),
+     ("F(2) < x", [False, False]), ("x == F(1)", [True, True]), ("D(7) // x", [7.0, 7.0])],
+)  # fmt: skip
+def test_an_object_that_is_a_number_is_one_beside_tensors(expression: str, value: list[float]) -> None:
+    text = f"class F(float):\n    pass\nclass D(int):\n    pass\nx = torch.ones(2)\nprint(({expression}).tolist())"
+    assert prints(text) == [str(value)]
