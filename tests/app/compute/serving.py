@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 import uvloop
 
+from app import allocator
 from app.compute.frames import Body, Packet, Page, SharedBody, Stage
 from app.compute.front import Front, Patience, Task
 from app.compute.queue import Room
@@ -164,6 +165,7 @@ async def fronts(
     processes: int = 2, memory_bytes: int = 0, room: Room | None = None, patience: Patience | None = None
 ) -> AsyncIterator[Fronts]:
     """A front with its processes while it runs."""
+    allocator.give_back()  # else they have to spare what tests before this one have freed
     front = Front(Worker(Script, memory_bytes), processes, room or Room(), patience or Patience(0.2, 1.0))
     front.start()
     try:
