@@ -119,7 +119,7 @@ def beside_tensors(
     """
     array = left if isinstance(left, np.ndarray) else right
     if not isinstance(array, np.ndarray):
-        return function(_number(left), _number(right))
+        return python(function, _number(left), _number(right))
     if symbol in ("==", "!="):
         return function(_tensor(left), _tensor(right))
     if symbol in _ORDER or array is left:
@@ -140,7 +140,7 @@ def _refusal(symbol: str, left: Any) -> str:
 
 
 def _number(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
+    return value.item() if isinstance(value, (np.number, np.bool_)) else value
 
 
 def _tensor(value: Any) -> Any:

@@ -357,7 +357,8 @@ def integer(value: Any = 0, base: Any = 10, *_: Any, **__: Any) -> Cost:
     """An integer of a text; of decimal digits Python itself takes no more than 4,300."""
     if not isinstance(value, str):
         return LITTLE
-    return Cost(1 + len(value) + min(len(value), 4300) ** 2 // 64, len(value), bits=5 * len(value) if base != 10 else 0)
+    bits = 0 if isinstance(base, int) and base == 10 else 5 * len(value)
+    return Cost(1 + len(value) + min(len(value), 4300) ** 2 // 64, len(value), bits=bits)
 
 
 def rounded(number: Any = 0, ndigits: Any = None, *_: Any, **__: Any) -> Cost:

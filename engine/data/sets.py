@@ -9,7 +9,7 @@ from math import floor, isclose
 from typing import Any
 
 from engine import homes, modes, ops, registry
-from engine.errors import ArgumentValueError, AssertedError, UnsupportedError
+from engine.errors import ArgumentTypeError, ArgumentValueError, AssertedError, UnsupportedError
 from engine.tensor import Tensor
 
 
@@ -41,6 +41,10 @@ class TensorDataset(Dataset):
     """Rows of tensors of one length."""
 
     def __init__(self, *tensors: Tensor) -> None:
+        if any(isinstance(tensor, type) for tensor in tensors):
+            raise ArgumentTypeError(
+                "descriptor 'size' for 'torch._C.TensorBase' objects doesn't apply to a 'int' object"
+            )
         if any(tensors[0].size(0) != tensor.size(0) for tensor in tensors):
             raise AssertedError("Size mismatch between tensors")
         self.tensors = tensors

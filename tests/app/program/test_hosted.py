@@ -113,3 +113,15 @@ except ValueError:
 def test_an_object_that_is_a_number_is_one_beside_tensors(expression: str, value: list[float]) -> None:
     text = f"class F(float):\n    pass\nclass D(int):\n    pass\nx = torch.ones(2)\nprint(({expression}).tolist())"
     assert prints(text) == [str(value)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "refusal"),
+    [("int('a', np.arange(3))", "only integer scalar arrays can be converted to a scalar index"),
+     ("sum(np.array(['a']), torch.ones(2))", "unsupported operand type(s) for +: 'Tensor' and 'numpy.str_'"),
+     ("torch.utils.data.TensorDataset(torch.Tensor, str)",
+      "descriptor 'size' for 'torch._C.TensorBase' objects doesn't apply to a 'int' object")],
+)  # fmt: skip
+def test_what_is_no_number_nor_tensor_is_refused_in_words(expression: str, refusal: str) -> None:
+    text = f"import numpy as np\ntry:\n    {expression}\nexcept TypeError as e:\n    print(e)"
+    assert prints(text) == [refusal]
