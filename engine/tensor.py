@@ -173,6 +173,8 @@ class Tensor:
         def __ne__(self, other: object) -> Any: ...
 
     def __new__(cls, array: np.ndarray[Any, Any], storage: Storage | None = None) -> Tensor:
+        if not isinstance(array, (np.ndarray, np.generic)):  # who calls whatever they are given may be given this class
+            raise ArgumentTypeError(f"new(): data must be a sequence (got {type(array).__name__})")
         tensor = make_tensor(array, storage, kind=cls)
         tensor.odd = True
         return tensor

@@ -16,7 +16,7 @@ from app.program.compiling import exceptions
 from app.program.compiling.blocks import BREAK, CONTINUE, statement
 from app.program.compiling.environment import Environment
 from app.program.compiling.expressions import SLOT, condition, expression, truth_of
-from app.program.compiling.matching import pattern_test
+from app.program.compiling.matching import body_for, pattern_test
 from app.program.compiling.targets import bind_target
 from app.program.contexts import leave, opened
 from app.program.failures import Closing, locate
@@ -395,9 +395,7 @@ def _match(env: Environment, node: tree.Match) -> Steps:
     def run(frame: Frame) -> Generator[Any, Any, Signal]:
         try:
             value = yield from subject(frame)
-            chosen = next(
-                (body for test, guard, body in cases if test(frame, value) and (guard is None or guard(frame))), None
-            )
+            chosen = body_for(frame, value, cases)
         except Exception as error:
             locate(error, place)
             raise

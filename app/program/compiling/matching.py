@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from app.program import tree
 from app.program.classes import HostType
@@ -20,6 +20,7 @@ from app.program.tree import Pattern
 from app.program.values import attribute
 
 Test = Callable[[Frame, Any], bool]
+Body = TypeVar("Body")
 _ITSELF = ("bool", "dict", "float", "frozenset", "int", "list", "set", "str", "tuple")
 
 
@@ -34,7 +35,7 @@ def match_(env: Environment, node: tree.Match) -> Executor:
     def run(frame: Frame) -> Signal:
         try:
             value = subject(frame)
-            chosen = next((body for test, guard, body in cases if _takes(frame, value, test, guard)), None)
+            chosen = body_for(frame, value, cases)
         except Exception as error:
             locate(error, place)
             raise
@@ -43,9 +44,15 @@ def match_(env: Environment, node: tree.Match) -> Executor:
     return run
 
 
-def _takes(frame: Frame, value: Any, test: Test, guard: Callable[[Frame], bool] | None) -> bool:
-    frame[0].tick()
-    return test(frame, value) and (guard is None or guard(frame))
+def body_for(
+    frame: Frame, value: Any, cases: Sequence[tuple[Test, Callable[[Frame], bool] | None, Body]]
+) -> Body | None:  # fmt: skip
+    """The body of the first of ``cases``, each a test, a guard and a body, that takes ``value``."""
+    for test, guard, body in cases:  # in a generator, a StopIteration of the program's would become another error
+        frame[0].tick()
+        if test(frame, value) and (guard is None or guard(frame)):
+            return body
+    return None
 
 
 def pattern_test(env: Environment, node: Pattern) -> Test:

@@ -119,9 +119,17 @@ def test_an_object_that_is_a_number_is_one_beside_tensors(expression: str, value
     ("expression", "refusal"),
     [("int('a', np.arange(3))", "only integer scalar arrays can be converted to a scalar index"),
      ("sum(np.array(['a']), torch.ones(2))", "unsupported operand type(s) for +: 'Tensor' and 'numpy.str_'"),
+     ("torch.optim.swa_utils.AveragedModel(torch.Tensor)(None)", "new(): data must be a sequence (got NoneType)"),
      ("torch.utils.data.TensorDataset(torch.Tensor, str)",
       "descriptor 'size' for 'torch._C.TensorBase' objects doesn't apply to a 'int' object")],
 )  # fmt: skip
 def test_what_is_no_number_nor_tensor_is_refused_in_words(expression: str, refusal: str) -> None:
     text = f"import numpy as np\ntry:\n    {expression}\nexcept TypeError as e:\n    print(e)"
     assert prints(text) == [refusal]
+
+
+@pytest.mark.parametrize("frame", ["{}", "def g():\n    yield 0\n{}\n    yield 1\nlist(g())"])
+def test_an_end_of_iteration_in_a_pattern_is_the_programs(frame: str) -> None:
+    matched = "try:\n    match C():\n        case 1:\n            print(1)\nexcept StopIteration as e:\n    print('end', e.value)"
+    body = frame.format(matched if frame == "{}" else matched.replace("\n", "\n    ").join(["    ", ""]))
+    assert prints("class C:\n    def __eq__(self, other):\n        raise StopIteration(3)\n" + body) == ["end 3"]
