@@ -27,6 +27,7 @@ from engine.autograd import tape as tape
 from engine.autograd import watch as watch
 from engine.named_results import NamedResult as NamedResult
 from engine.named_results import named_result as named_result
+from engine.nn import parameter as parameters  # noqa: F401 - a parameter of a function is another thing
 from engine.surface import checkpoint as checkpoints  # noqa: F401 - enters them; the name is a function of theirs
 from engine.surface import devices as devices
 from engine.surface import functional as functional

@@ -26,7 +26,7 @@ from app.program.values import encode_value, is_encodable, lookup
 from app.wire import codec, envelope, plain
 from app.wire.arrays import ADD_DTYPE, Encoding, decode_tensor, encode_tensor
 from app.wire.messages import Root, RunRequest
-from engine import Tensor, dtypes, errors, modes
+from engine import Tensor, dtypes, errors, modes, parameters
 from engine import sweep as tape_sweep
 
 Namespace = dict[str, Any]
@@ -262,7 +262,7 @@ def _graph(request: Asked, outcome: interpret.Outcome, namespace: Namespace, lim
     if "graph" not in request.include:
         return None
     shown = _values_to_return(request, outcome, namespace)
-    roots = {name: value for name, value in shown.items() if isinstance(value, Tensor)}
+    roots = {name: value for name, value in shown.items() if parameters.is_known(value)}
     return graphs.as_json(graphs.collect(roots, namespace, limits))
 
 
@@ -272,7 +272,7 @@ def _results(request: Asked, shown: dict[str, Any], encoding: Encoding) -> dict[
     outputs: dict[str, Any] = {}
     values: dict[str, Any] = {}
     for name, value in shown.items():
-        if isinstance(value, Tensor):
+        if parameters.is_known(value):
             outputs[name] = encode(value, encoding)
         elif request.code is None and _is_multiple(value):
             parts = {f"{name}.{i}": part for i, part in enumerate(value)}
@@ -375,7 +375,7 @@ def value_named(name: str, namespace: Namespace, place: Place) -> Any:
 def tensor_named(name: str, namespace: Namespace, place: Place) -> Tensor:
     """Return the tensor of that name. Raises ``InvalidRequest``."""
     value = value_named(name, namespace, place)
-    if not isinstance(value, Tensor):
+    if not parameters.is_known(value):
         raise InvalidRequest("a name that is bound to something else than a tensor", [(place, "not a tensor")])
     return value
 

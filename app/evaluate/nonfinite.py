@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from engine import Tensor, modes, tape
+from engine import Tensor, modes, parameters, tape
 
 Found = dict[str, str | None]
 
@@ -36,7 +36,7 @@ class Watch:
         """Look at a name that was bound: to the value found just now, or to one that no kernel gave."""
         is_named_now = self._is_unnamed and self.value is not None
         self._is_unnamed = False
-        if isinstance(value, Tensor) and (self.value is None or is_named_now) and not _is_finite(value.array):
+        if parameters.is_known(value) and (self.value is None or is_named_now) and not _is_finite(value.array):
             self.value = {"name": name, "op": None if self.value is None else self.value["op"]}
 
     # -- what the engine reports ------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from app.program.hosts import MODULE, SETTING, class_of, is_open, is_public, ope
 from app.program.instances import Instance, Special
 from app.program.names import FLAGS, module_attribute, object_attribute
 from app.program.tree import Attribute, Constant, Expression, GraphError, Name, Subscript, is_member, quoted
-from engine import Tensor, dtypes, errors, modes, refusals, registry, tape
+from engine import Tensor, dtypes, errors, modes, parameters, refusals, registry, tape
 
 EncodeTensor = Callable[[Tensor], object]
 VALUE_DEPTH: Final = 32
@@ -493,7 +493,7 @@ def _is_encodable(value: object, depth: int) -> bool:
         return depth > 0 and all(_is_encodable(item, depth - 1) for item in value)
     if isinstance(value, dict):
         return depth > 0 and all(_is_encodable(item, depth - 1) for item in value.values())
-    return value is None or type(value) in _ENCODERS or isinstance(value, (Tensor, tape.Node))
+    return value is None or type(value) in _ENCODERS or parameters.is_known(value) or isinstance(value, tape.Node)
 
 
 def encode_value(value: Any, encode_tensor: EncodeTensor) -> object:

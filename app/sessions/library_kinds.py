@@ -70,6 +70,8 @@ def _kind(name: str, kind: Any) -> SharedKind:
         found = _attributes(kind, parts[1:])
         if any(callable(getattr(kind, name, None)) for name in found):
             raise Malformed("an object with a method of its own")
+        if type(one) is not kind:
+            one.__class__ = kind  # a lazy module became another since
         vars(one).clear()
         vars(one).update(found)
 

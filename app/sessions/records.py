@@ -22,7 +22,7 @@ from app.sessions.ledger import VALUE_BYTES, Ledger, in_blocks, value_bytes, wei
 from app.sessions.schema import HooksRecord, Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
 from app.sessions.value_kinds import NotStorable, ValueKinds, is_tensor_dtype
 from app.stores.base import BLOCK_BYTES, Block, Change
-from engine import Tensor, custom, dtypes, modes, tape, tensors
+from engine import Tensor, custom, dtypes, modes, parameters, tape, tensors
 from engine import storage as engine_storage
 
 Storage = engine_storage.Storage
@@ -249,10 +249,11 @@ class Writer:
         return Layout(dtypes.of(array).name, list(array.shape), list(array.strides), offset)
 
     def _tensor(self, tensor: Tensor, number: int) -> TensorRecord:
+        lazy = parameters.is_lazy(tensor)
         record = TensorRecord(
             number,
             self.number(tensor.storage),
-            self._layout(tensor.array, tensor.storage),
+            None if lazy else self._layout(tensor.array, tensor.storage),
             tensor._requires_grad,
             self._optional(tensor.node),
             tensor.output_number,
@@ -266,6 +267,7 @@ class Writer:
             isinstance(tensor, tensors.Parameter),
             steps=self.value(tensor.steps),
             bits=tensor.bits,
+            lazy=lazy,
         )
         if tensor.hooks is not None:
             record.hooks = [self.value(tensor.hooks.before), self.value(tensor.hooks.after)]

@@ -17,7 +17,7 @@ from app.sessions.records import NOTES, Accumulate, Bytes, Edge, Names, Node, Sa
 from app.sessions.schema import HooksRecord, Layout, NodeRecord, Record, SavedRecord, StorageRecord, TensorRecord
 from app.sessions.value_kinds import Malformed, ValueKinds
 from app.stores.base import BLOCK_BYTES, Block
-from engine import Tensor, custom, dtypes, hooks, registry, strides, tape, tensors
+from engine import Tensor, custom, dtypes, hooks, parameters, registry, strides, tape, tensors
 from engine import storage as engine_storage
 
 
@@ -57,8 +57,11 @@ class Reader:
         for one in sorted(record.storages, key=lambda one: one.number != one.root):  # owners before their aliases
             self._make_storage(one)
         for tensor in record.tensors:
-            if self._find(tensor.number) is None:
+            known = self._find(tensor.number)
+            if known is None:
                 self._made[tensor.number] = self._bare_tensor(tensor)
+            else:
+                parameters.set_lazy(known, False)  # until it is filled
         for shared in record.shared:
             if self._find(shared.number) is None:
                 self._made[shared.number] = self._shared[shared.kind].make(shared.parts)
@@ -157,6 +160,7 @@ class Reader:
     def _fill_tensor(self, tensor: Tensor, one: TensorRecord) -> None:
         storage = self._of(Storage, one.storage)
         tensor.array, tensor.storage, tensor.odd = self._shown(one.layout, storage), storage, True
+        parameters.set_lazy(tensor, one.lazy)
         tensor._requires_grad = one.requires_grad
         tensor.node, tensor.output_number = self._optional(Node, one.node), one.output_nr
         tensor._grad, tensor.base = self._optional(Tensor, one.grad), self._optional(Tensor, one.base)

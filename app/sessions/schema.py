@@ -76,6 +76,7 @@ class TensorRecord(msgspec.Struct, array_like=True):
     steps: Value = None
     bits: int = 0
     hooks: list[Value] | None = None  # of a leaf: on what arrives, and on what was added up
+    lazy: bool = False  # a parameter or buffer whose shape is not known yet; it shows a storage without elements
 
 
 class SavedRecord(msgspec.Struct, array_like=True):

@@ -26,7 +26,7 @@ from app.wire import codec
 from app.wire.arrays import Encoding, decode_tensor
 from app.wire.messages import BackwardRequest, Root, TensorPatch, ZeroGradRequest
 from app.wire.reply import Reply
-from engine import Tensor, errors, modes
+from engine import Tensor, errors, modes, parameters
 
 TAG_DIGITS: Final = 32
 
@@ -77,7 +77,7 @@ class Session:
         return [tensor_named(name, self.namespace, ("inputs", i)) for i, name in enumerate(names)]
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
-        return ((name, value) for name, value in self.namespace.items() if isinstance(value, Tensor))
+        return ((name, value) for name, value in self.namespace.items() if parameters.is_known(value))
 
     def _reached(self, request: BackwardRequest, before: dict[str, Tensor | None]) -> dict[str, Tensor]:
         """Named leaves that require grad and have one now."""

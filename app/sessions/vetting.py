@@ -192,6 +192,7 @@ class _Vetting:
     # -- tensors and nodes ------------------------------------------------------------------------------------------
     def _check_tensor(self, one: TensorRecord) -> None:
         self._check_layout(one.layout, one.storage)
+        _require(not one.lazy or (one.layout, one.node, one.grad, one.base) == (None,) * 4, "a shape that is not known")
         dtype = _dtype(one.layout.dtype if one.layout is not None else self._storages[one.storage].dtype)
         _require(dtype.is_differentiable or not one.requires_grad, "a gradient of integers")
         for number in (one.grad, one.base):

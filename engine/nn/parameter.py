@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeGuard
 
 from engine import modes, ops, registry
 from engine.errors import ArgumentValueError, OpError
@@ -60,8 +61,24 @@ class _Uninitialized(Tensor):
         """Become a tensor of this shape, with whatever is in its memory."""
         values = ops.empty(shape, dtype=dtype or self.dtype)
         modes.touch(self)
-        self.__class__ = Parameter if isinstance(self, Parameter) else Tensor  # type: ignore[assignment]
+        self.__class__ = self._becomes()  # type: ignore[assignment]
         self.data = values
+
+    def memento(self) -> Callable[[], None]:
+        """As that of any tensor, and that its shape is not known."""
+        kind: Any = type(self)
+        self.__class__ = self._becomes()  # type: ignore[assignment]
+        restore = self.memento()
+        self.__class__ = kind
+
+        def forget() -> None:
+            restore()
+            self.__class__ = kind
+
+        return forget
+
+    def _becomes(self) -> type[Tensor]:
+        return Parameter if isinstance(self, Parameter) else Tensor
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}>"
@@ -94,6 +111,19 @@ class UninitializedBuffer(_Uninitialized):
 def is_lazy(tensor: Any) -> bool:
     """Whether the shape of a parameter or buffer is not known yet."""
     return isinstance(tensor, _Uninitialized)
+
+
+def is_known(value: Any) -> TypeGuard[Tensor]:
+    """Whether this is a tensor with a shape and values: all are but parameters and buffers that wait for theirs."""
+    return isinstance(value, Tensor) and not is_lazy(value)
+
+
+def set_lazy(tensor: Any, lazy: bool) -> None:
+    """Let the shape of a parameter or buffer, which is none to anybody else yet, be known or not."""
+    if lazy and not is_lazy(tensor):
+        tensor.__class__ = UninitializedParameter if isinstance(tensor, Parameter) else UninitializedBuffer
+    elif not lazy and is_lazy(tensor):
+        tensor.__class__ = tensor._becomes()
 
 
 for _class in (Buffer, UninitializedBuffer, UninitializedParameter):

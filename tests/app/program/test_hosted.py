@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from app.errors import InvalidRequest
 from app.evaluate.run import evaluate
 from app.limits import Limits, OverLimit
 from app.program.tree import ProgramError
@@ -133,3 +134,11 @@ def test_an_end_of_iteration_in_a_pattern_is_the_programs(frame: str) -> None:
     matched = "try:\n    match C():\n        case 1:\n            pass\nexcept StopIteration as e:\n    print(e.value)"
     body = frame.format(matched if frame == "{}" else matched.replace("\n", "\n    ").join(["    ", ""]))
     assert prints("class C:\n    def __eq__(self, other):\n        raise StopIteration(3)\n" + body) == ["3"]
+
+
+def test_a_parameter_without_a_shape_is_no_output() -> None:
+    code = IMPORTS + "p = nn.UninitializedParameter()\nq = [p]\nm = nn.LazyLinear(2)\nx = torch.ones(1)"
+    answer = evaluate(RunRequest(code=code, include=["nan", "graph"]), Limits(), "json")
+    assert (list(answer["outputs"]), answer["values"]) == (["x"], {})
+    with pytest.raises(InvalidRequest, match="something else than a tensor"):
+        evaluate(RunRequest(code=code, outputs=["x"], grads=["p"]), Limits(), "json")

@@ -214,7 +214,7 @@ def tensor(**parts: Any) -> list[list[Any]]:
         "number": 2, "storage": 1, "layout": None, "requires_grad": False, "node": None, "output_nr": 0, "grad": None,
         "base": None, "seen_version": 0, "retains_grad": False, "inference": False, "weak": False, "note": 0,
         "parameter": False, "accumulator": None, "steps": None, "bits": 0,
-        "hooks": None,
+        "hooks": None, "lazy": False,
     }  # fmt: skip
     return [list((fields | parts).values())]
 
@@ -332,6 +332,7 @@ HOSTILE: dict[str, tuple[dict[str, Any], int]] = {
     "a generator in no state": ({"shared": [[9, "generator", [1, b"", 10**9, None]]]}, 422),
     "more digits than there are": ({"settings": [*SETTINGS[:3], [10**9, 1000, 3, 80, None], *SETTINGS[4:]]}, 422),
     "a default dtype of integers": ({"settings": [*SETTINGS[:2], "int64", *SETTINGS[3:]]}, 422),
+    "a lazy view": ({"tensors": [*tensor(), *tensor(number=3, base=2, lazy=True)]}, 422),
     "a name that is none": ({"names": {"x y": {"tensor": 2}}}, 422),
 }  # fmt: skip
 

@@ -42,6 +42,10 @@ PROGRAMS = {
     "arrays of tensors": "import torch\nimport numpy as np\nt = torch.zeros(3)\nn = t.numpy()\nn[0] = 5\n"
     "print(t)\nt.add_(1)\nprint(n)\n"
     "a = np.zeros(2)\nw = torch.from_numpy(a)\na += 1\nprint(w)\nw.mul_(3)\nprint(a)",
+    "lazy modules": "import torch\nfrom torch import nn\nm = nn.LazyLinear(3)\nprint(m, m.weight)\n"
+    "n = nn.Sequential(nn.LazyConv2d(2, 3), nn.Flatten(), nn.LazyBatchNorm1d(), nn.LazyLinear(1))\n"
+    "print(m(torch.ones(2, 4)).shape, m, m.weight.is_leaf)\nn(torch.ones(2, 1, 4, 4)).sum().backward()\n"
+    "print(n, n[0].weight.grad.shape)\nw = nn.UninitializedParameter(requires_grad=False)\nprint(w, w.requires_grad)",
     "a large array": "import numpy as np\na = np.zeros(100000)\na[5] = 1\na[99999] = 2\nprint(a.sum(), a[5])",
 }  # fmt: skip
 
