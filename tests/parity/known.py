@@ -453,7 +453,7 @@ KNOWN: tuple[Known, ...] = (
         "PyTorch shows the inner name of functions that have two results or one.",
     ),
     Known(
-        r"^(item\.)?whole$", r"^text = (str|repr|format)|f\"", "Numbers whose last digits differ, as printed.",
+        r"^(item\.)?whole$", r"^text = (str|repr|format|f['\"])", "Numbers whose last digits differ, as printed.",
         _all_read_alike(2e-4),
     ),
     Known(
