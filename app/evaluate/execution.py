@@ -126,10 +126,9 @@ class Programs:
 
     def __init__(self, limits: Limits, count: int = 256, nbytes: int = 2**24) -> None:
         self._limits = limits
-        self._known: PlanCache[_Known] = PlanCache(count, nbytes, nbytes // PART_OF_ONE)
-        self._same: PlanCache[_Known] = PlanCache(
-            count, nbytes, nbytes // PART_OF_ONE
-        )  # by whole bodies, those that bring no tensors
+        room = count, nbytes, nbytes // PART_OF_ONE
+        self._known: PlanCache[_Known] = PlanCache(*room)
+        self._same: PlanCache[_Known] = PlanCache(*room)  # by whole bodies, those that bring no tensors
 
     def prepare(self, body: codec.Body, form: codec.Format, read: Callable[[], RunRequest]) -> Run:
         """Return the run that a body asks for; ``read`` reads it the usual way. Raises as ``prepare``."""
